@@ -1,0 +1,33 @@
+# make demo, make test: everything in a .venv of its own, nothing outside this folder.
+.DEFAULT_GOAL := help
+.PHONY: help demo test clean
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEMO ?= demo
+TESTS ?= Testing
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(READY) ## Simulate a patient, segment the metastases, write demo/index.html.
+	@$(BIN)/spine demo --out "$(DEMO)"
+
+test: $(READY) ## Run all tests (TESTS=Testing/house for some).
+	@$(BIN)/python -m pytest $(TESTS)
+
+clean: ## Remove .venv and what the tests left.
+	@rm -rf $(VENV) .pytest_cache build SpineLib.egg-info
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; install it or say: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is older than Python 3.11; say: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "No virtual environment could be made; on Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@echo "Installing into $(VENV) (the first time this downloads about 500 MB) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[slicer,train,test]'
+	@touch $@

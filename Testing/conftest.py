@@ -1,0 +1,41 @@
+"""What every test finds: the repository, the real images where they are, and a world without the user's own settings."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+# Set before Qt, VTK or matplotlib is imported anywhere: tests need no screen.
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root folder of the checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real images (``SPINE_SHARED_DATA``, or ``../shared/data``); tests that need it skip without it."""
+    folder = Path(os.environ.get("SPINE_SHARED_DATA") or REPOSITORY.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip("no real images here: set SPINE_SHARED_DATA to the folder that holds mr_lumbar/ and the others")
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_models_of_the_user(tmp_path_factory):
+    """Point the user's model folder at an empty one, so that installed bundles change no test."""
+    before = os.environ.get("SPINE_MODELS")
+    os.environ["SPINE_MODELS"] = str(tmp_path_factory.mktemp("user-models"))
+    yield
+    if before is None:
+        del os.environ["SPINE_MODELS"]
+    else:
+        os.environ["SPINE_MODELS"] = before
