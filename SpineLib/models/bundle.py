@@ -1,0 +1,131 @@
+"""A model bundle: a folder with ``model.json``, ``weights.safetensors`` and ``card.md``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from SpineLib.errors import SpineError
+from SpineLib.models.card import CARD_FILE, TEXT_FILE, WEIGHTS_FILE, ModelCard, read_card
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class ModelBundle:
+    """A bundle whose card and weights have been checked against each other.
+
+    Attributes:
+        folder: where it lies.
+        card: its ``model.json``.
+    """
+
+    folder: Path
+    card: ModelCard
+
+    def network(self) -> torch.nn.Module:
+        """The network with the bundle's weights, float32, in eval mode, on the CPU."""
+        import torch
+
+        network = build_network(self.card)
+        state = {name: value.float() if value.is_floating_point() else value
+                 for name, value in _read_weights(self.folder / WEIGHTS_FILE).items()}
+        with torch.no_grad():
+            network.load_state_dict(state)
+        return network.eval()
+
+
+def build_network(card: ModelCard) -> torch.nn.Module:
+    """The card's network with random weights."""
+    from SpineLib.networks.unet import UNet
+
+    return UNet(card.network["dimensions"], card.network["inputs"], tuple(card.network["widths"]))
+
+
+def load_bundle(folder: str | Path) -> ModelBundle:
+    """Check the bundle in ``folder``: card, SHA-256 of the weights, names and shapes of all tensors.
+
+    Raises:
+        SpineError: anything is wrong with it.
+    """
+    import torch
+
+    folder = Path(folder)
+    card = read_card(folder)
+    try:
+        found = file_sha256(folder / WEIGHTS_FILE)
+    except OSError as error:
+        raise SpineError(f"The model '{card.id}' has no readable weights.safetensors; get the model again.") from error
+    if found != card.sha256:
+        raise SpineError(f"The weights of the model '{card.id}' do not have the SHA-256 that its card promises; "
+                         "the file is damaged or was replaced, get the model again.")
+    state = _read_weights(folder / WEIGHTS_FILE)
+    with torch.device("meta"):
+        wanted = build_network(card).state_dict()
+    missing = sorted(wanted.keys() - state.keys()) + sorted(state.keys() - wanted.keys())
+    if missing:
+        raise SpineError(f"The weights of the model '{card.id}' do not belong to its network: '{missing[0]}' "
+                         f"{'is missing' if missing[0] in wanted else 'is too many'}; get the model again.")
+    for name, tensor in wanted.items():
+        if state[name].shape != tensor.shape:
+            raise SpineError(f"The weights of the model '{card.id}' do not fit its network: '{name}' has shape "
+                             f"{tuple(state[name].shape)} instead of {tuple(tensor.shape)}; get the model again.")
+    return ModelBundle(folder, card)
+
+
+def save_bundle(folder: str | Path, network: torch.nn.Module, card: ModelCard) -> ModelBundle:
+    """Write a bundle: floating-point tensors in half precision, all buffers included; returns it with its SHA-256.
+
+    Raises:
+        SpineError: a weight does not fit into half precision, or the folder cannot be written.
+    """
+    import torch
+    from safetensors.torch import save
+
+    folder = Path(folder)
+    state = {}
+    for name, tensor in network.state_dict().items():
+        tensor = tensor.detach().cpu().contiguous()
+        state[name] = tensor.half() if tensor.is_floating_point() else tensor
+        if tensor.is_floating_point() and not torch.isfinite(state[name]).all():
+            raise SpineError(f"'{name}' of the network does not fit into half precision; train with a lower rate.")
+    weights = save(state)
+    card = replace(card, sha256=hashlib.sha256(weights).hexdigest())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder / WEIGHTS_FILE, weights)
+        _write(folder / TEXT_FILE, card.text.encode())
+        _write(folder / CARD_FILE, (json.dumps(card.to_dict(), indent=2, ensure_ascii=False) + "\n").encode())
+    except OSError as error:
+        raise SpineError(f"The model cannot be written to '{folder}': {error.strerror}; choose another folder.") \
+            from error
+    return ModelBundle(folder, card)
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") \
+            else hashlib.sha256(file.read()).hexdigest()
+
+
+def _read_weights(path: Path) -> dict[str, torch.Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError, ValueError) as error:
+        raise SpineError("The model's weights.safetensors is not a valid safetensors file; get the model again.") \
+            from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)

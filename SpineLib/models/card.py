@@ -1,0 +1,145 @@
+"""``model.json``: what a model bundle says about itself."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from SpineLib.errors import SpineError
+
+FORMAT = 1
+TASKS = ("metastasis-segmentation",)
+NOTICE = "Research use only, not a medical device"
+SEQUENCES = ("T1", "T2", "STIR", "ceT1")
+CARD_FILE, WEIGHTS_FILE, TEXT_FILE = "model.json", "weights.safetensors", "card.md"
+_ID = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
+_LARGEST_CARD_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """The keys of ``model.json``, checked when made.
+
+    Attributes:
+        id: short name in lower case, digits, dot, dash, underscore; the name of the bundle's folder.
+        version, title, licence, command, notice: text for people; ``command`` is what trained the weights.
+        task: one of :data:`TASKS`.
+        network: ``{"type": "unet", "dimensions": 2, "inputs": 2, "widths": [...]}``.
+        inputs: sequence names in the order of the input channels.
+        preparation: the arguments of ``SpineLib.preprocess.Preparation``.
+        patch: size in voxels the network was trained on, (y, x) or (s, y, x).
+        threshold: probability from which a voxel is lesion.
+        smallest_lesion_ml: lesions smaller than this are dropped unless the user says otherwise.
+        training_data: ``{"simulated": bool, "description": text}``.
+        figures: measured figures, free of form.
+        sha256: of ``weights.safetensors``, hexadecimal.
+        text: ``card.md``, for people; not part of ``model.json``.
+    """
+
+    id: str
+    title: str
+    task: str
+    network: dict[str, Any]
+    inputs: tuple[str, ...]
+    preparation: dict[str, Any]
+    patch: tuple[int, ...]
+    licence: str
+    training_data: dict[str, Any]
+    version: str = "1"
+    threshold: float = 0.5
+    smallest_lesion_ml: float = 0.0
+    figures: dict[str, Any] = field(default_factory=dict)
+    command: str = ""
+    sha256: str = ""
+    notice: str = NOTICE
+    text: str = field(default="", compare=False)
+
+    def __post_init__(self):
+        object.__setattr__(self, "inputs", tuple(self.inputs))
+        object.__setattr__(self, "patch", tuple(self.patch))
+        _check(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What stands in ``model.json``."""
+        values = asdict(self)
+        del values["text"]
+        return {"format": FORMAT, **values}
+
+    @classmethod
+    def from_dict(cls, values: Any, text: str = "") -> ModelCard:
+        """The inverse of :meth:`to_dict`; keys it does not know are left out.
+
+        Raises:
+            SpineError: a key is missing or has no usable value.
+        """
+        if not isinstance(values, dict):
+            raise SpineError("The model's model.json does not hold a JSON object; get the model again from its source.")
+        if values.get("format") != FORMAT:
+            raise SpineError(f"The model has format {values.get('format')!r} and this version reads format {FORMAT}; "
+                             "get a model made for this version.")
+        known = [f.name for f in fields(cls) if f.name != "text"]
+        missing = [key for key in known if key not in values]
+        if missing:
+            raise SpineError(f"The model's model.json lacks {', '.join(missing)}; get the model again from its source.")
+        return cls(**{key: values[key] for key in known}, text=text)
+
+
+def is_id(text: str) -> bool:
+    """Whether ``text`` may be a model's id, and so a folder's name."""
+    return bool(_ID.fullmatch(text)) and ".." not in text
+
+
+def read_card(folder: str | Path) -> ModelCard:
+    """The card of the bundle in ``folder``; the weights are not looked at.
+
+    Raises:
+        SpineError: there is no card, or it is not a valid one.
+    """
+    folder = Path(folder)
+    try:
+        if (folder / CARD_FILE).stat().st_size > _LARGEST_CARD_BYTES:
+            raise SpineError("The model's model.json is larger than 1 MB; get the model again from its source.")
+        values = json.loads((folder / CARD_FILE).read_text(encoding="utf-8"))
+        text = (folder / TEXT_FILE).read_text(encoding="utf-8") if (folder / TEXT_FILE).is_file() else ""
+    except OSError as error:
+        raise SpineError(f"There is no readable model.json in '{folder.name}'; choose a model folder.") from error
+    except ValueError as error:
+        raise SpineError("The model's model.json is not valid JSON; get the model again from its source.") from error
+    return ModelCard.from_dict(values, text)
+
+
+def _check(card: ModelCard) -> None:
+    def refuse(key: str, wish: str) -> None:
+        raise SpineError(f"The model's {key} is {getattr(card, key)!r} but must be {wish}; get a model that fits.")
+
+    if not isinstance(card.id, str) or not is_id(card.id):
+        refuse("id", "lower-case letters, digits, '.', '-' or '_'")
+    if card.task not in TASKS:
+        refuse("task", "one of " + ", ".join(TASKS))
+    if not card.inputs or any(name not in SEQUENCES for name in card.inputs) or len(set(card.inputs)) != len(card.inputs):
+        refuse("inputs", "different names out of " + ", ".join(SEQUENCES))
+    network = card.network
+    if (not isinstance(network, dict) or network.get("type") != "unet" or network.get("dimensions") not in (2, 3)
+            or network.get("inputs") != len(card.inputs) or not _are_sizes(network.get("widths"), 2, 8, 2048)):
+        refuse("network", "a unet of 2 or 3 dimensions with an input for each sequence and 2 to 8 widths")
+    if not _are_sizes(card.patch, network["dimensions"], network["dimensions"], 4096):
+        refuse("patch", f"{network['dimensions']} sizes")
+    if not isinstance(card.threshold, (int, float)) or not 0 < card.threshold < 1:
+        refuse("threshold", "between 0 and 1")
+    if not isinstance(card.smallest_lesion_ml, (int, float)) or not 0 <= card.smallest_lesion_ml < 1e6:
+        refuse("smallest_lesion_ml", "0 or more")
+    if not isinstance(card.preparation, dict):
+        refuse("preparation", "a JSON object")
+    if not isinstance(card.training_data, dict) or not isinstance(card.training_data.get("simulated"), bool):
+        refuse("training_data", "an object with 'simulated' true or false")
+    for key in ("title", "licence", "version", "command", "sha256", "notice"):
+        if not isinstance(getattr(card, key), str):
+            refuse(key, "text")
+
+
+def _are_sizes(values: Any, least: int, most: int, largest: int) -> bool:
+    return (isinstance(values, (list, tuple)) and least <= len(values) <= most
+            and all(isinstance(v, int) and not isinstance(v, bool) and 1 <= v <= largest for v in values))

@@ -1,0 +1,161 @@
+"""The bundles on this machine: those that come with the project (read-only) and the user's own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from SpineLib.errors import SpineError
+from SpineLib.models.bundle import ModelBundle, load_bundle
+from SpineLib.models.card import CARD_FILE, TEXT_FILE, WEIGHTS_FILE, ModelCard, is_id, read_card
+
+#: A bundle larger than this is refused at import.
+LARGEST_BYTES = 1_000_000_000
+_FILES = (CARD_FILE, WEIGHTS_FILE, TEXT_FILE)
+
+
+def bundled_folders() -> list[Path]:
+    """Where the project's own bundles lie: beside SpineLib in the extension, inside it in a wheel."""
+    package = Path(__file__).resolve().parents[1]
+    return [package.parent / "Resources" / "Models", package / "_resources" / "Models"]
+
+
+def user_folder() -> Path:
+    """Where imported bundles go: the environment's SPINE_MODELS, else the platform's place for a user's data."""
+    if os.environ.get("SPINE_MODELS"):
+        return Path(os.environ["SPINE_MODELS"])
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return base / "SpineOncology" / "Models"
+
+
+def list_bundles() -> list[tuple[Path, ModelCard]]:
+    """Folder and card of every bundle with a valid card, the project's first, each id once; weights are not checked."""
+    found: dict[str, tuple[Path, ModelCard]] = {}
+    for root in [*bundled_folders(), user_folder()]:
+        for path in sorted(root.glob(f"*/{CARD_FILE}")):
+            try:
+                card = read_card(path.parent)
+            except SpineError:
+                continue  # A broken bundle must not hide the sound ones.
+            found.setdefault(card.id, (path.parent, card))
+    return list(found.values())
+
+
+def find_bundle(id_or_path: str | Path) -> ModelBundle:
+    """The checked bundle of that id, or in that folder.
+
+    Raises:
+        SpineError: there is none, or it is not sound.
+    """
+    for folder, card in list_bundles():
+        if card.id == str(id_or_path):
+            return load_bundle(folder)
+    if (Path(id_or_path) / CARD_FILE).is_file():
+        return load_bundle(id_or_path)
+    known = ", ".join(card.id for _, card in list_bundles()) or "none"
+    raise SpineError(f"There is no model '{id_or_path}'; installed: {known}.")
+
+
+def import_bundle(source: str | Path) -> ModelBundle:
+    """Copy a bundle, a folder or a zip file, into the user's folder after checking it; the same id is replaced.
+
+    Raises:
+        SpineError: it is no sound bundle, holds anything but the three files, or has the id of one of the project's.
+    """
+    source, root = Path(source), user_folder()
+    if not source.exists():
+        raise SpineError(f"'{source}' does not exist; choose a model's folder or zip file.")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=root, prefix=".import-") as name:
+            staged = Path(name) / "bundle"
+            staged.mkdir()
+            (_copy if source.is_dir() else _unpack)(source, staged)
+            card = load_bundle(staged).card
+            if any(card.id == other.id and folder.parent != root for folder, other in list_bundles()):
+                raise SpineError(f"The model '{card.id}' comes with the project already; give yours another id.")
+            target = root / card.id
+            if target.exists():
+                target.rename(Path(name) / "replaced")
+            staged.rename(target)
+    except OSError as error:
+        raise SpineError(f"The model cannot be imported: {error.strerror or error}; look at the disk's free space and "
+                         "permissions.") from error
+    return ModelBundle(target, card)
+
+
+def remove_bundle(model_id: str) -> None:
+    """Remove one of the user's bundles.
+
+    Raises:
+        SpineError: there is none of that id, or it comes with the project.
+    """
+    folders = [folder for folder, card in list_bundles() if card.id == model_id]
+    target = user_folder() / model_id
+    if folders and folders[0].parent != user_folder():
+        raise SpineError(f"The model '{model_id}' comes with the project and is not removed.")
+    if not is_id(model_id) or not (target / CARD_FILE).is_file():
+        raise SpineError(f"There is no imported model '{model_id}'; 'spine models list' shows those there are.")
+    try:
+        shutil.rmtree(target)
+    except OSError as error:
+        raise SpineError(f"The model '{model_id}' cannot be removed: {error.strerror}.") from error
+
+
+def _copy(source: Path, target: Path) -> None:
+    for name in _FILES:
+        path = source / name
+        if path.is_symlink():
+            raise SpineError(f"'{name}' of the model is a link; a model must hold its own files.")
+        if path.is_file():
+            if path.stat().st_size > LARGEST_BYTES:
+                raise SpineError(f"'{name}' of the model is larger than {LARGEST_BYTES // 10**6} MB and is refused.")
+            shutil.copyfile(path, target / name)
+
+
+def _unpack(source: Path, target: Path) -> None:
+    """Unpack the three files of a bundle; all entries are checked before the first byte is written."""
+    try:
+        with zipfile.ZipFile(source) as archive:
+            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            parents = {entry.filename.rpartition("/")[0] for entry in entries}
+            for entry in entries:
+                folder, _, name = entry.filename.rpartition("/")
+                if (name not in _FILES or len(parents) > 1 or "\\" in entry.filename or entry.filename.startswith("/")
+                        or ".." in folder.split("/") or ":" in folder or "/" in folder):
+                    raise SpineError(f"The model's zip file holds '{entry.filename[:80]}', which is no part of a model; "
+                                     "it was not unpacked.")
+                kind = stat.S_IFMT(entry.external_attr >> 16)
+                if kind not in (0, stat.S_IFREG):
+                    raise SpineError(f"'{name}' in the model's zip file is a link or a device; it was not unpacked.")
+            if len({entry.filename for entry in entries}) != len(entries):
+                raise SpineError("The model's zip file holds a file twice; it was not unpacked.")
+            if sum(entry.file_size for entry in entries) > LARGEST_BYTES:
+                raise SpineError(f"The model's zip file unpacks to more than {LARGEST_BYTES // 10**6} MB; it was not "
+                                 "unpacked.")
+            for entry in entries:
+                with archive.open(entry) as stream, open(target / entry.filename.rpartition("/")[2], "wb") as file:
+                    _copy_at_most(stream, file, entry.file_size)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        raise SpineError("The file is not a readable zip file of a model; choose a model's folder or zip file.") \
+            from error
+
+
+def _copy_at_most(stream, file, size: int) -> None:
+    """Copy ``size`` bytes; a zip whose directory lies about the size is refused."""
+    left = size
+    while chunk := stream.read(min(1 << 20, left + 1)):
+        left -= len(chunk)
+        if left < 0:
+            raise SpineError("The model's zip file does not have the sizes it promises; it was not unpacked.")
+        file.write(chunk)

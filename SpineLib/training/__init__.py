@@ -1,0 +1,1 @@
+"""Training: data sets on disk, augmentation, losses, the loop, cross-validation, evaluation."""

@@ -1,0 +1,39 @@
+"""Losses on logits."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+class TverskyLoss(nn.Module):
+    """1 - Tversky index, of Salehi et al., Tversky loss function for image segmentation (MLMI 2017), equation 4.
+
+    The index is TP / (TP + alpha FP + beta FN) with soft counts, 0 to 1. Hille et al. (2020), equation 1, print a factor
+    2 in the numerator, with which the "index" would run to 2 and the loss to -1; Salehi's formula has none. The sums run
+    over the whole batch, not over each sample, so that samples without lesion have a use: their false positives count.
+
+    Args:
+        alpha: weight of false positives.
+        beta: weight of false negatives; larger than ``alpha`` favours sensitivity.
+        cross_entropy: weight of an added binary cross-entropy (0 in the paper).
+        smooth: added to numerator and denominator; makes the loss of an empty reference and prediction 0.
+    """
+
+    def __init__(self, alpha: float = 0.3, beta: float = 0.7, cross_entropy: float = 0.0, smooth: float = 1.0):
+        super().__init__()
+        self.alpha, self.beta, self.cross_entropy, self.smooth = alpha, beta, cross_entropy, smooth
+
+    def forward(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """The loss, a scalar in float32; ``target`` holds 0 or 1 in the shape of ``logits``."""
+        logits, target = logits.float(), target.float()
+        probability = torch.sigmoid(logits)
+        hit = (probability * target).sum()
+        false_positive = probability.sum() - hit
+        false_negative = target.sum() - hit
+        index = (hit + self.smooth) / (hit + self.alpha * false_positive + self.beta * false_negative + self.smooth)
+        loss = 1 - index
+        if self.cross_entropy:
+            loss = loss + self.cross_entropy * functional.binary_cross_entropy_with_logits(logits, target)
+        return loss
