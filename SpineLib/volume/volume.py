@@ -17,6 +17,7 @@ class Volume:
         origin: centre of voxel (0, 0, 0), LPS, mm.
         direction: 3 x 3; column n is the direction of index axis n (i, j, k) in LPS, unit length.
         name: a label for messages ("T1"); never a patient's name.
+        modality: "MR" or "CT" where the file says so (DICOM), else "".
     """
 
     array: np.ndarray
@@ -24,6 +25,7 @@ class Volume:
     origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
     direction: np.ndarray = field(default_factory=lambda: np.eye(3))
     name: str = ""
+    modality: str = ""
 
     def __post_init__(self):
         object.__setattr__(self, "spacing", tuple(float(v) for v in self.spacing))

@@ -1,0 +1,160 @@
+"""DICOM folders: which series they hold, and one of them as a volume."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from SpineLib.errors import SpineError
+from SpineLib.volume.volume import Volume
+
+_SERIES, _NUMBER, _DESCRIPTION, _MODALITY = "0020|000e", "0020|0011", "0008|103e", "0008|0060"
+_POSITION, _ORIENTATION, _SLICE_SPACING, _THICKNESS = "0020|0032", "0020|0037", "0018|0088", "0018|0050"
+
+
+@dataclass(frozen=True)
+class DicomSeries:
+    """One series of a folder; nothing in it identifies the patient except the UID, which no message shows."""
+
+    uid: str
+    number: str
+    description: str
+    modality: str
+    files: tuple[str, ...]
+
+    @property
+    def summary(self) -> str:
+        """One line for a list the user chooses from."""
+        return f"{self.number or '?'}: {self.description or 'no description'} ({self.modality}, {len(self.files)} slices)"
+
+
+def list_dicom_series(folder: str | Path) -> list[DicomSeries]:
+    """The series of images in a folder (not in folders below it), by number.
+
+    Raises:
+        SpineError: no permission, or no DICOM image there.
+    """
+    import SimpleITK as sitk
+
+    try:
+        files = sorted(file for file in Path(folder).iterdir() if file.is_file())
+    except OSError as error:
+        raise SpineError("The folder of DICOM files cannot be read; check its path and your permissions.") from error
+    found = defaultdict(list)
+    tags = {}
+    for file in files:
+        header = _header(sitk, file)
+        if header is None:
+            continue
+        found[header[_SERIES]].append(str(file))
+        tags.setdefault(header[_SERIES], header)
+    if not found:
+        raise SpineError("The folder holds no DICOM images; choose the folder with the slices themselves.")
+    series = [
+        DicomSeries(uid, tags[uid][_NUMBER], tags[uid][_DESCRIPTION], tags[uid][_MODALITY], tuple(found[uid]))
+        for uid in found
+    ]
+    return sorted(series, key=lambda one: (int(one.number) if one.number.isdigit() else 10**9, one.uid))
+
+
+def _header(sitk, file: Path) -> dict[str, str] | None:
+    """The tags of an image slice; None for other files (reports, DICOMDIR, text)."""
+    with open(file, "rb") as stream:
+        head = stream.read(132)
+    if head[128:] != b"DICM":
+        return None
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO("GDCMImageIO")
+    reader.SetFileName(str(file))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError:
+        return None
+    if not reader.HasMetaDataKey(_POSITION) or not reader.HasMetaDataKey(_SERIES):
+        return None
+    keys = (_SERIES, _NUMBER, _DESCRIPTION, _MODALITY, _POSITION, _ORIENTATION)
+    return {key: reader.GetMetaData(key).strip(" \0") if reader.HasMetaDataKey(key) else "" for key in keys}
+
+
+def read_dicom(folder: str | Path, series_uid: str | None = None, name: str = "") -> Volume:
+    """Read one series of a folder.
+
+    Args:
+        folder: where the slices lie.
+        series_uid: which series; needed when the folder holds several.
+        name: label of the volume for messages.
+
+    Raises:
+        SpineError: several series and none chosen (the message lists them), slices missing, unevenly spaced or tilted
+            against each other (gantry tilt), unreadable.
+    """
+    import SimpleITK as sitk
+
+    series = list_dicom_series(folder)
+    if series_uid is not None:
+        series = [one for one in series if one.uid == series_uid]
+        if not series:
+            raise SpineError("The folder does not hold the chosen DICOM series; choose one of those it holds.")
+    if len(series) > 1:
+        listed = "; ".join(one.summary for one in series)
+        raise SpineError(f"The folder holds {len(series)} DICOM series, choose one of them: {listed}.")
+    [chosen] = series
+    headers = {file: _header(sitk, Path(file)) for file in chosen.files}
+    files, step = _in_order(headers, name or "DICOM")
+    from SpineLib.volume.files import from_sitk
+
+    label = f"The {name} series" if name else "The DICOM series"
+    reader = sitk.ImageSeriesReader()
+    reader.SetImageIO("GDCMImageIO")
+    reader.SetFileNames(files)
+    try:
+        volume = from_sitk(reader.Execute(), name=name, label=label)
+    except RuntimeError as error:
+        raise SpineError(f"{label} cannot be read: a slice is damaged or unlike the others; export it again.") from error
+    if len(files) > 1:
+        direction = volume.direction.copy()
+        direction[:, 2] = step / np.linalg.norm(step)
+        volume = replace(volume, spacing=(*volume.spacing[:2], float(np.linalg.norm(step))), direction=direction)
+    return replace(volume, modality=chosen.modality)
+
+
+def _in_order(headers: dict[str, dict[str, str]], name: str) -> tuple[list[str], np.ndarray]:
+    """The files along the slices' normal, and the vector from slice to slice (LPS, mm)."""
+    files = list(headers)
+    orientations = np.array([_numbers(headers[file][_ORIENTATION], 6) for file in files])
+    positions = np.array([_numbers(headers[file][_POSITION], 3) for file in files])
+    if np.abs(orientations - orientations[0]).max() > 1e-3:
+        raise SpineError(f"The {name} series holds slices of unlike orientation; choose a series of parallel slices.")
+    normal = np.cross(orientations[0, :3], orientations[0, 3:])
+    along = positions @ normal
+    order = np.argsort(along, kind="stable")
+    files, positions, along = [files[n] for n in order], positions[order], along[order]
+    if len(files) == 1:
+        return files, normal
+    gaps = np.diff(along)
+    usual = float(np.median(gaps))
+    if gaps.min() < 1e-3:
+        raise SpineError(f"The {name} series holds several images of one place (time points, echoes); choose one volume.")
+    if np.abs(gaps - usual).max() > max(0.05 * usual, 0.02):
+        missing = int(np.rint(gaps / usual - 1).clip(0).sum())
+        if missing:
+            raise SpineError(f"The {name} series lacks {missing} of its slices; export it again, complete.")
+        raise SpineError(f"The slices of the {name} series are unevenly spaced; use an evenly spaced series.")
+    step = (positions[-1] - positions[0]) / (len(files) - 1)
+    tilt = np.degrees(np.arccos(np.clip(step @ normal / np.linalg.norm(step), -1, 1)))
+    if tilt > 0.5:
+        raise SpineError(f"The slices of the {name} series are sheared by {tilt:.0f} degrees (gantry tilt); correct that first.")
+    return files, step
+
+
+def _numbers(text: str, count: int) -> list[float]:
+    try:
+        values = [float(value) for value in text.split("\\")]
+    except ValueError:
+        values = []
+    if len(values) != count:
+        raise SpineError("The DICOM series lacks the position or orientation of a slice; export it again.")
+    return values

@@ -1,0 +1,170 @@
+"""Reading and writing volumes: NRRD, NIfTI, MetaImage files and DICOM folders."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from SpineLib.errors import SpineError
+from SpineLib.volume.volume import Volume
+
+#: Endings of the files that :func:`write_volume` writes; :func:`read_volume` reads them and DICOM folders.
+SUFFIXES = (".nrrd", ".nhdr", ".nii.gz", ".nii", ".mha", ".mhd")
+
+
+def suffix_of(path: str | Path) -> str:
+    """The ending that names the format (".nii.gz" counts as one), lower case; "" when it is none of :data:`SUFFIXES`."""
+    name = Path(path).name.lower()
+    return next((suffix for suffix in SUFFIXES if name.endswith(suffix)), "")
+
+
+def read_volume(path: str | Path, name: str = "") -> Volume:
+    """Read one 3-D image: a file (:data:`SUFFIXES`, or a single DICOM file's folder) or a folder with one DICOM series.
+
+    Args:
+        path: the file or folder.
+        name: label of the volume for messages ("T1"); messages never hold the file's own name.
+
+    Returns:
+        The volume with the file's own voxel type, LPS.
+
+    Raises:
+        SpineError: missing, unreadable, truncated, no image, colour, not 3-D, more than one series.
+    """
+    path = Path(path)
+    label = f"The {name} file" if name else "The image file"
+    _check_readable(path, label)
+    if path.is_dir():
+        from SpineLib.volume.dicom import read_dicom
+
+        return read_dicom(path, name=name)
+    if not suffix_of(path):
+        raise SpineError(
+            f"{label} has an unknown ending; use one of {', '.join(SUFFIXES)}, or a folder of DICOM files."
+        )
+    if path.stat().st_size == 0:
+        raise SpineError(f"{label} is empty (0 bytes); copy or export it again.")
+    import SimpleITK as sitk
+
+    try:
+        image = sitk.ReadImage(str(path))
+    except RuntimeError as error:
+        raise SpineError(_why_unreadable(label, path, str(error))) from error
+    return from_sitk(image, name=name, label=label)
+
+
+def _check_readable(path: Path, label: str) -> None:
+    try:
+        if not path.exists():
+            raise SpineError(f"{label} does not exist; check its path.")
+    except OSError as error:
+        raise SpineError(f"{label} cannot be reached ({error.strerror}); check its path and your permissions.") from error
+    readable = os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0))
+    if not readable:
+        raise SpineError(f"{label} may not be read; ask for permission to read it, or copy it elsewhere.")
+
+
+def _why_unreadable(label: str, path: Path, message: str) -> str:
+    lower = message.lower()
+    if "spacing" in lower and "zero" in lower:
+        return f"{label} has a voxel spacing of zero; export it again with its true spacing."
+    if "no suitable imageio" in lower or "could not create io object" in lower or "unable to determine imageio" in lower:
+        return f"{label} is not an image of the kind its ending ({suffix_of(path)}) says; export it again."
+    return f"{label} cannot be read: it is damaged or incomplete; copy or export it again."
+
+
+def from_sitk(image, name: str = "", label: str = "The image") -> Volume:
+    """A volume of a ``SimpleITK.Image``; raises SpineError unless it is one 3-D image of one component."""
+    import SimpleITK as sitk
+
+    if image.GetNumberOfComponentsPerPixel() != 1:
+        raise SpineError(f"{label} is a colour or vector image; use one with a single grey value a voxel.")
+    if image.GetDimension() == 4:
+        if image.GetSize()[3] != 1:
+            raise SpineError(
+                f"{label} is 4-D ({image.GetSize()[3]} volumes in one file); split it and use one 3-D volume."
+            )
+        image = image[:, :, :, 0]
+    if image.GetDimension() != 3:
+        raise SpineError(f"{label} is {image.GetDimension()}-D; a 3-D volume of several slices is needed.")
+    array = sitk.GetArrayFromImage(image)
+    if np.iscomplexobj(array):
+        raise SpineError(f"{label} holds complex numbers; export its magnitude.")
+    return Volume(array, image.GetSpacing(), image.GetOrigin(), np.reshape(image.GetDirection(), (3, 3)), name)
+
+
+def to_sitk(volume: Volume):
+    """The volume as a ``SimpleITK.Image`` (a copy)."""
+    import SimpleITK as sitk
+
+    array = volume.array
+    if array.dtype == bool:
+        array = array.astype(np.uint8)
+    elif array.dtype == np.float16:
+        array = array.astype(np.float32)
+    image = sitk.GetImageFromArray(np.ascontiguousarray(array))
+    image.SetSpacing(volume.spacing)
+    image.SetOrigin(volume.origin)
+    image.SetDirection(volume.direction.ravel().tolist())
+    return image
+
+
+def write_volume(volume: Volume, path: str | Path) -> None:
+    """Write a volume, compressed where the format can, all or nothing: an older file stays until the new one is whole.
+
+    Raises:
+        SpineError: unknown ending, no such folder, no permission, disk full.
+    """
+    write_image(to_sitk(volume), path)
+
+
+def write_image(image, path: str | Path) -> None:
+    """:func:`write_volume` for a ``SimpleITK.Image`` that may carry metadata."""
+    import SimpleITK as sitk
+
+    suffix = suffix_of(path)
+    if not suffix:
+        raise SpineError(f"A volume cannot be written as '{Path(path).suffix}'; use one of {', '.join(SUFFIXES)}.")
+    with whole_files(path) as temporary:
+        try:
+            sitk.WriteImage(image, str(temporary), useCompression=suffix != ".nii")
+            # ITK's writers do not all notice a full disk; reading it all back does.
+            written = sitk.ReadImage(str(temporary))
+        except RuntimeError as error:
+            raise OSError("the file could not be written completely") from error
+        if written.GetSize()[: image.GetDimension()] != image.GetSize():
+            raise OSError("the file could not be written completely")
+
+
+@contextmanager
+def whole_files(path: str | Path):
+    """Write files all or nothing: yields a path in a temporary folder beside ``path``; at the end all files in that
+    folder move to ``path``'s own folder. After an exception nothing is left of them and older files stay.
+
+    Raises:
+        SpineError: instead of any OSError, with what the user can do.
+    """
+    path = Path(path)
+    folder = None
+    try:
+        if not path.parent.is_dir():
+            raise SpineError("The folder to write into does not exist; create it or choose another one.")
+        folder = Path(tempfile.mkdtemp(prefix=".spine-", dir=path.parent))
+        yield folder / path.name
+        files = sorted(folder.iterdir(), key=lambda file: file.name == path.name)  # the header (named file) last
+        for file in files:
+            os.replace(file, path.parent / file.name)
+    except PermissionError as error:
+        raise SpineError("The output cannot be written: no permission for its folder; choose another one.") from error
+    except OSError as error:
+        raise SpineError(
+            "The output cannot be written: the disk is full or not reachable; free some space or choose another folder."
+        ) from error
+    finally:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
