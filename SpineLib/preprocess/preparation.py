@@ -1,4 +1,4 @@
-"""The paper's preparation: one grid for all sequences, 64 sagittal slices, whitened (Hille 2020, sections 2.2 and 2.3)."""
+"""The paper's preparation: one grid for all sequences, 64 sagittal slices, whitened (Hille 2020)."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Prepared:
         return tuple(self.reference.shape[axis] for axis in self._orientation.axes)
 
     def to_input(self, array: np.ndarray, name: str = "") -> Volume:
-        """Bring an array (s, y, x) on the prepared grid to the reference's own grid, float32, by linear interpolation."""
+        """Bring an array (s, y, x) on the prepared grid to the reference's own grid: float32, linear interpolation."""
         array = np.asarray(array, dtype=np.float32)
         if array.shape != self.channels.shape[1:]:
             raise ValueError(f"array of shape {array.shape} on a prepared grid of shape {self.channels.shape[1:]}")
@@ -195,7 +195,7 @@ def _plane_note(base: Volume, name: str) -> list[str]:
     notes = []
     if thick != 0 and base.spacing[2 - thick] > 1.5 * base.spacing[2]:
         plane = "axial" if thick == 1 else "coronal"
-        notes.append(f"{name} was acquired in {plane} slices; the models expect sagittal ones, check the result with care.")
+        notes.append(f"{name} has {plane} slices; the models expect sagittal ones, check the result with care.")
     angle = np.degrees(np.arccos(min(1.0, abs(float(base.direction[0, 2])))))
     if angle > 30:
         notes.append(f"The slices of {name} are turned {angle:.0f} degrees from sagittal; check the result with care.")

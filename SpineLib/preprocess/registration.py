@@ -100,7 +100,7 @@ def register(fixed: Volume, moving: Volume, progress: Progress = silent):
     turn = np.degrees(np.arccos(np.clip((np.trace(np.reshape(transform.GetMatrix(), (3, 3))) - 1) / 2, -1, 1)))
     found = f"shift {shift:.1f} mm, turn {turn:.1f} degrees"
     if end >= start or shift > MOST_SHIFT_MM or turn > MOST_TURN_DEGREES:
-        return identity, f"co-registration went astray ({found}) and was discarded; the images' own positions were used."
+        return identity, f"co-registration went astray ({found}) and was discarded: their positions as given were used."
     return transform, f"co-registered rigidly ({found})."
 
 

@@ -1,4 +1,4 @@
-"""Resampling along one axis as a small matrix: fast, exact to invert on its own sample points, the same on any machine."""
+"""Resampling along one axis as a small matrix: fast, and exact to invert on its own sample points."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ def positions(count: int, target: int, step: float) -> np.ndarray:
 
 
 def cubic(count: int, where: np.ndarray) -> np.ndarray:
-    """Matrix (len(where), count) of cubic B-spline interpolation, with a low-pass in front where it thins samples out."""
+    """Matrix (len(where), count) of cubic B-spline interpolation, with a low-pass where samples get fewer."""
     from scipy import ndimage
 
     basis = np.eye(count)
     step = (where[-1] - where[0]) / max(len(where) - 1, 1)
     if step > 1:  # without it what is finer than the new samples would fold back as noise
         basis = ndimage.gaussian_filter1d(basis, 0.5 * np.sqrt(step**2 - 1), axis=0, mode="nearest")
-    coefficients = ndimage.spline_filter1d(basis, 3, axis=0, mode="mirror")
-    rows, columns = np.meshgrid(np.clip(where, 0, count - 1), np.arange(count), indexing="ij")
-    matrix = ndimage.map_coordinates(coefficients, [rows, columns], order=3, mode="mirror", prefilter=False)
+    where = np.clip(where, 0, count - 1)
+    columns = [ndimage.map_coordinates(column, [where], order=3, mode="mirror") for column in basis.T]
+    matrix = np.stack(columns, axis=1)
     return matrix.astype(np.float32)
 
 

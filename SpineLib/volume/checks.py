@@ -24,7 +24,7 @@ def check_image(volume: Volume, role: str) -> None:
     """
     array = volume.array
     if array.ndim != 3:
-        raise SpineError(f"The {role} image is {array.ndim}-D (colour or several volumes); a single 3-D volume is needed.")
+        raise SpineError(f"The {role} image is {array.ndim}-D (colour or several volumes); one 3-D volume is needed.")
     if array.size == 0:
         raise SpineError(f"The {role} image is empty; choose another one.")
     if min(array.shape) < 2:

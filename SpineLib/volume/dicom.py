@@ -28,7 +28,8 @@ class DicomSeries:
     @property
     def summary(self) -> str:
         """One line for a list the user chooses from."""
-        return f"{self.number or '?'}: {self.description or 'no description'} ({self.modality}, {len(self.files)} slices)"
+        description = self.description or "no description"
+        return f"{self.number or '?'}: {description} ({self.modality}, {len(self.files)} slices)"
 
 
 def list_dicom_series(folder: str | Path) -> list[DicomSeries]:
@@ -113,7 +114,8 @@ def read_dicom(folder: str | Path, series_uid: str | None = None, name: str = ""
     try:
         volume = from_sitk(reader.Execute(), name=name, label=label)
     except RuntimeError as error:
-        raise SpineError(f"{label} cannot be read: a slice is damaged or unlike the others; export it again.") from error
+        message = f"{label} cannot be read: a slice is damaged or unlike the others; export it again."
+        raise SpineError(message) from error
     if len(files) > 1:
         direction = volume.direction.copy()
         direction[:, 2] = step / np.linalg.norm(step)
@@ -137,7 +139,7 @@ def _in_order(headers: dict[str, dict[str, str]], name: str) -> tuple[list[str],
     gaps = np.diff(along)
     usual = float(np.median(gaps))
     if gaps.min() < 1e-3:
-        raise SpineError(f"The {name} series holds several images of one place (time points, echoes); choose one volume.")
+        raise SpineError(f"The {name} series holds several images of each place (times, echoes); choose another.")
     if np.abs(gaps - usual).max() > max(0.05 * usual, 0.02):
         missing = int(np.rint(gaps / usual - 1).clip(0).sum())
         if missing:
@@ -146,7 +148,7 @@ def _in_order(headers: dict[str, dict[str, str]], name: str) -> tuple[list[str],
     step = (positions[-1] - positions[0]) / (len(files) - 1)
     tilt = np.degrees(np.arccos(np.clip(step @ normal / np.linalg.norm(step), -1, 1)))
     if tilt > 0.5:
-        raise SpineError(f"The slices of the {name} series are sheared by {tilt:.0f} degrees (gantry tilt); correct that first.")
+        raise SpineError(f"The {name} series was taken with a tilted gantry ({tilt:.0f} degrees); correct that first.")
     return files, step
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from SpineLib.errors import SpineError
+from SpineLib.volume.nifti import check_nifti
 from SpineLib.volume.volume import Volume
 
 #: Endings of the files that :func:`write_volume` writes; :func:`read_volume` reads them and DICOM folders.
@@ -18,7 +19,7 @@ SUFFIXES = (".nrrd", ".nhdr", ".nii.gz", ".nii", ".mha", ".mhd")
 
 
 def suffix_of(path: str | Path) -> str:
-    """The ending that names the format (".nii.gz" counts as one), lower case; "" when it is none of :data:`SUFFIXES`."""
+    """The ending that names the format, lower case (".nii.gz" is one); "" when it is none of :data:`SUFFIXES`."""
     name = Path(path).name.lower()
     return next((suffix for suffix in SUFFIXES if name.endswith(suffix)), "")
 
@@ -51,6 +52,8 @@ def read_volume(path: str | Path, name: str = "") -> Volume:
         raise SpineError(f"{label} is empty (0 bytes); copy or export it again.")
     import SimpleITK as sitk
 
+    if suffix_of(path) in (".nii", ".nii.gz"):
+        check_nifti(path, label)
     try:
         image = sitk.ReadImage(str(path))
     except RuntimeError as error:
@@ -63,7 +66,7 @@ def _check_readable(path: Path, label: str) -> None:
         if not path.exists():
             raise SpineError(f"{label} does not exist; check its path.")
     except OSError as error:
-        raise SpineError(f"{label} cannot be reached ({error.strerror}); check its path and your permissions.") from error
+        raise SpineError(f"{label} cannot be reached; check its path and your permissions.") from error
     readable = os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0))
     if not readable:
         raise SpineError(f"{label} may not be read; ask for permission to read it, or copy it elsewhere.")
@@ -73,7 +76,7 @@ def _why_unreadable(label: str, path: Path, message: str) -> str:
     lower = message.lower()
     if "spacing" in lower and "zero" in lower:
         return f"{label} has a voxel spacing of zero; export it again with its true spacing."
-    if "no suitable imageio" in lower or "could not create io object" in lower or "unable to determine imageio" in lower:
+    if "unable to determine imageio" in lower or "could not create io object" in lower:
         return f"{label} is not an image of the kind its ending ({suffix_of(path)}) says; export it again."
     return f"{label} cannot be read: it is damaged or incomplete; copy or export it again."
 
