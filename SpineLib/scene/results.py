@@ -1,0 +1,227 @@
+"""Lesions become segments: exact on the source's grid, with terminology, colours and provenance; all or nothing."""
+
+from __future__ import annotations
+
+import colorsys
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import slicer
+import vtk
+from vtk.util import numpy_support
+
+from SpineLib.errors import SpineError
+from SpineLib.scene.nodes import RAS_LPS, ijk_to_ras, ijk_to_world, transform_to_world, vtk_array
+from SpineLib.scene.terminology import METASTASIS
+from SpineLib.volume import Volume
+
+#: Node attribute and segment tag with the provenance as JSON; segment tags with the lesion's number and probability.
+PROVENANCE = "SpineOncology.Provenance"
+LESION_ID = "SpineOncology.LesionId"
+PROBABILITY = "SpineOncology.MeanProbability"
+
+#: Node reference from a result to the volume it was made from (beside Slicer's own reference image geometry).
+SOURCE_ROLE = "SpineOncology.Source"
+
+
+def add_segmentation(
+    labels: Volume,
+    lesions: Sequence,
+    source_node,
+    *,
+    name: str,
+    provenance: Mapping,
+    existing=None,
+    terminology: str = METASTASIS,
+):
+    """Add each lesion as a segment of a new segmentation node, or of one the user chose.
+
+    Args:
+        labels: lesion ids on the grid of ``source_node`` (as :func:`volume_from_node` gave it); 0 is background.
+        lesions: :class:`SpineLib.tasks.segment.Lesion` or anything with ``id``, ``volume_ml``, ``mean_probability``.
+        source_node: volume node the labels were made from. The segmentation shares its parent transform, so labels lie
+            on its voxels exactly, even when it was moved since. ``None`` (it was deleted): the labels lie where the
+            image lay in the world.
+        name: name of a new segmentation node.
+        provenance: JSON-able; becomes a node attribute (new node) and a tag of each segment.
+        existing: segmentation node that gets the segments instead; its own segments are not touched.
+        terminology: terminology string of the segments.
+
+    Returns:
+        (segmentation node, segment ids in the order of ``lesions``).
+
+    Raises:
+        SpineError: the source has another size than the labels, a warping transform, a segmentation of surfaces. The
+            scene is then as it was.
+    """
+    if source_node is not None and source_node.GetScene() is not slicer.mrmlScene:
+        source_node = None
+    matrix = _labels_to_world(labels, source_node)
+    text = json.dumps(dict(provenance), ensure_ascii=False, sort_keys=True)
+    if existing is not None:
+        return existing, _add_to_existing(existing, labels, matrix, source_node, lesions, terminology, text)
+
+    with scene_unchanged_on_failure():
+        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+        node.CreateDefaultDisplayNodes()
+        node.SetAttribute(PROVENANCE, text)
+        if source_node is not None:
+            node.SetReferenceImageGeometryParameterFromVolumeNode(source_node)
+            node.SetNodeReferenceID(SOURCE_ROLE, source_node.GetID())
+            node.SetAndObserveTransformNodeID(source_node.GetTransformNodeID())
+            matrix = ijk_to_ras(source_node)
+            place_beside(node, source_node)
+        ids = _add_segments(node, _segments(labels, matrix, lesions, terminology, text))
+    return node, ids
+
+
+@contextmanager
+def scene_unchanged_on_failure():
+    """Remove every node that was added to the scene inside the block when the block raises."""
+    scene = slicer.mrmlScene
+    before = _node_ids(scene)
+    try:
+        yield
+    except BaseException:
+        for node_id in _node_ids(scene) - before:
+            node = scene.GetNodeByID(node_id)  # may be gone already with the node it belongs to
+            if node is not None:
+                scene.RemoveNode(node)
+        raise
+
+
+def place_beside(node, source_node) -> None:
+    """Put ``node`` into the subject-hierarchy study or folder that holds ``source_node``."""
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    source_item = hierarchy.GetItemByDataNode(source_node)
+    if not source_item:
+        return
+    parent = hierarchy.GetItemParent(source_item)
+    item = hierarchy.GetItemByDataNode(node)
+    if item:
+        hierarchy.SetItemParent(item, parent)
+    else:
+        hierarchy.CreateItem(parent, node)
+
+
+def provenance_of(node) -> dict:
+    """The provenance that :func:`add_segmentation` stored on a node; empty when there is none."""
+    return json.loads(node.GetAttribute(PROVENANCE) or "{}")
+
+
+def segment_tag(segment, tag: str) -> str:
+    """A tag of a ``vtkSegment``; "" when it has none of that name."""
+    value = vtk.reference("")
+    return str(value.get()) if segment.GetTag(tag, value) else ""
+
+
+def segment_name(lesion) -> str:
+    """ "Lesion 1 (3.2 ml)"; small ones in two decimals."""
+    decimals = 1 if lesion.volume_ml >= 0.95 else 2
+    return f"Lesion {lesion.id} ({lesion.volume_ml:.{decimals}f} ml)"
+
+
+def segment_colour(number: int) -> tuple[float, float, float]:
+    """A colour (r, g, b, 0 to 1) for the n-th lesion (from 1): red first, then hues far from those before."""
+    return colorsys.hsv_to_rgb((number - 1) * 0.61803 % 1.0, 0.75, 0.95)
+
+
+def _labels_to_world(labels: Volume, source_node) -> np.ndarray:
+    """Index to world RAS of the labels: the source's grid today, or where it lay."""
+    if source_node is None:
+        return RAS_LPS @ labels.ijk_to_lps
+    image = source_node.GetImageData()
+    if image is None or tuple(reversed(image.GetDimensions())) != labels.shape:
+        raise SpineError(
+            "The source volume has changed its size since the run started, so the result does not fit it any more: "
+            "run it again."
+        )
+    return ijk_to_world(source_node, "source volume")
+
+
+def _add_to_existing(node, labels, matrix, source_node, lesions, terminology, text) -> list[str]:
+    segmentation = node.GetSegmentation()
+    labelmap = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
+    if segmentation.GetNumberOfSegments() and segmentation.GetSourceRepresentationName() != labelmap:
+        raise SpineError(
+            "The chosen segmentation is made of surfaces, which cannot hold voxels exactly: choose a new segmentation "
+            "as output."
+        )
+    if source_node is not None and node.GetParentTransformNode() is source_node.GetParentTransformNode():
+        matrix = ijk_to_ras(source_node)
+    else:
+        matrix = np.linalg.inv(transform_to_world(node.GetParentTransformNode(), "chosen segmentation")) @ matrix
+    taken = {segmentation.GetNthSegment(n).GetName() for n in range(segmentation.GetNumberOfSegments())}
+    segments = _segments(labels, matrix, lesions, terminology, text)
+    for segment in segments:
+        name, number = segment.GetName(), 2
+        while segment.GetName() in taken:
+            segment.SetName(f"{name} #{number}")
+            number += 1
+    with scene_unchanged_on_failure():
+        if node.GetDisplayNode() is None:
+            node.CreateDefaultDisplayNodes()
+        return _add_segments(node, segments)
+
+
+def _segments(labels: Volume, matrix: np.ndarray, lesions, terminology: str, text: str) -> list:
+    """Segments that share one labelmap; ``matrix`` leads from its index to the segmentation's own RAS."""
+    image = oriented_image(labels.array, matrix)
+    segments = []
+    for lesion in lesions:
+        segment = slicer.vtkSegment()
+        segment.SetName(segment_name(lesion))
+        segment.SetNameAutoGenerated(False)
+        segment.SetColor(*segment_colour(lesion.id))
+        segment.SetColorAutoGenerated(False)
+        segment.SetTerminology(terminology)
+        segment.SetTag(PROVENANCE, text)
+        segment.SetTag(LESION_ID, str(lesion.id))
+        segment.SetTag(PROBABILITY, f"{lesion.mean_probability:.4f}")
+        segment.SetLabelValue(int(lesion.id))
+        segment.AddRepresentation(
+            slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName(), image
+        )
+        segments.append(segment)
+    return segments
+
+
+def _add_segments(node, segments) -> list[str]:
+    """Add segments, or none of them when one is refused."""
+    segmentation, added = node.GetSegmentation(), []
+    modifying = node.StartModify()
+    try:
+        for segment in segments:
+            segment_id = segmentation.GenerateUniqueSegmentID("Lesion_" + segment_tag(segment, LESION_ID))
+            if not segmentation.AddSegment(segment, segment_id):
+                raise SpineError("Slicer refused a segment of the result: choose a new segmentation as output.")
+            added.append(segment_id)
+    except BaseException:
+        for segment_id in added:
+            segmentation.RemoveSegment(segment_id)
+        raise
+    finally:
+        node.EndModify(modifying)
+    return added
+
+
+def oriented_image(labels: np.ndarray, matrix: np.ndarray):
+    """``vtkOrientedImageData`` of labels (k, j, i), cut to what is not 0; ``matrix``: index to RAS mm."""
+    filled = np.argwhere(labels)
+    low, high = (filled.min(0), filled.max(0)) if len(filled) else (np.zeros(3, int), np.zeros(3, int))
+    cut = labels[tuple(slice(a, b + 1) for a, b in zip(low, high, strict=True))]
+    small = np.uint8 if cut.max(initial=0) < 256 else np.uint16
+    image = slicer.vtkOrientedImageData()
+    # Extent keeps the cut at its place on the full grid: x0, x1, y0, y1, z0, z1.
+    image.SetExtent(low[2], high[2], low[1], high[1], low[0], high[0])
+    scalars = numpy_support.numpy_to_vtk(vtk_array(cut.astype(small)).ravel(), deep=True)
+    scalars.SetName("ImageScalars")
+    image.GetPointData().SetScalars(scalars)
+    image.SetGeometryFromImageToWorldMatrix(slicer.util.vtkMatrixFromArray(matrix))
+    return image
+
+
+def _node_ids(scene) -> set[str]:
+    return {scene.GetNthNode(index).GetID() for index in range(scene.GetNumberOfNodes())}

@@ -1,0 +1,17 @@
+"""A real MRML scene for the tests of the scene room; emptied before each test."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("slicer", reason="slicer-core is not installed (pip install SpineLib[slicer])")
+
+from Testing import headless  # noqa: E402  (after the check that it can work)
+
+
+@pytest.fixture
+def scene():
+    """The scene of the headless application, empty but for views and singletons."""
+    slicer = headless.start()
+    headless.close_scene()
+    return slicer.mrmlScene
