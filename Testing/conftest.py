@@ -1,4 +1,4 @@
-"""What every test finds: the repository, the real images where they are, and a world without the user's own settings."""
+"""What every test finds: the repository, the real images where they are, and none of the user's own settings."""
 
 from __future__ import annotations
 

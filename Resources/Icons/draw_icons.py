@@ -8,7 +8,16 @@ from pathlib import Path
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QGuiApplication, QImage, QLinearGradient, QPainter, QPainterPath, QPen, QRadialGradient
+from PySide6.QtGui import (
+    QColor,
+    QGuiApplication,
+    QImage,
+    QLinearGradient,
+    QPainter,
+    QPainterPath,
+    QPen,
+    QRadialGradient,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SIZE = 128
@@ -122,8 +131,10 @@ def metseg_icon() -> QImage:
 
 if __name__ == "__main__":
     application = QGuiApplication([])
-    for name, draw in (("Resources/Icons/SpineOncology.png", extension_icon),
-                       ("SpineMetSeg/Resources/Icons/SpineMetSeg.png", metseg_icon)):
+    for name, draw in (
+        ("Resources/Icons/SpineOncology.png", extension_icon),
+        ("SpineMetSeg/Resources/Icons/SpineMetSeg.png", metseg_icon),
+    ):
         path = REPOSITORY / name
         path.parent.mkdir(parents=True, exist_ok=True)
         draw().save(str(path))

@@ -15,8 +15,8 @@ CMAKE = Path("SpineLib/SpineLib.cmake")
 
 #: Of Resources, what only readers of the repository look at.
 NOT_INSTALLED = {"Resources/Screenshots"}
-#: Documentation and build files travel with the sources only.
-NOT_LISTED_NAMES = {"README.md", "CMakeLists.txt", "SpineLib.cmake", ".DS_Store"}
+#: Documentation, build files and the icons' script travel with the sources only.
+NOT_LISTED_NAMES = {"README.md", "CMakeLists.txt", "SpineLib.cmake", "draw_icons.py", ".DS_Store"}
 
 
 def files_below(root: Path, folder: str) -> list[str]:
@@ -26,7 +26,13 @@ def files_below(root: Path, folder: str) -> list[str]:
         name = path.relative_to(root).as_posix()
         left_out = any(name.startswith(f"{skipped}/") for skipped in NOT_INSTALLED)
         hidden = any(part.startswith(".") or part == "__pycache__" for part in path.relative_to(root).parts)
-        if path.is_file() and not hidden and not left_out and path.name not in NOT_LISTED_NAMES and path.suffix != ".pyc":
+        if (
+            path.is_file()
+            and not hidden
+            and not left_out
+            and path.name not in NOT_LISTED_NAMES
+            and path.suffix != ".pyc"
+        ):
             found.append(name)
     return sorted(found)
 
@@ -43,12 +49,12 @@ def cmake_list(text: str, variable: str) -> list[str]:
 
 def library_files(root: Path) -> tuple[list[str], list[str]]:
     """Scripts, and resources, of what all modules share."""
-    files = files_below(root, "SpineLib") + files_below(root, "Resources")
+    files = sorted(files_below(root, "SpineLib") + files_below(root, "Resources"))
     return [name for name in files if name.endswith(".py")], [name for name in files if not name.endswith(".py")]
 
 
 def disagreements(listed: list[str], there: list[str]) -> list[str]:
-    """One sentence for each file that is there and not listed, listed and not there, listed twice; none when all is well."""
+    """One sentence for each file that is not listed, listed and not there, listed twice; none when all is well."""
     problems = [f"{name} is not listed" for name in there if name not in listed]
     problems += [f"{name} is listed but not there" for name in listed if name not in there]
     problems += [f"{name} is listed twice" for name in sorted({name for name in listed if listed.count(name) > 1})]
@@ -59,7 +65,9 @@ def disagreements(listed: list[str], there: list[str]) -> list[str]:
 
 def packages(root: Path) -> list[str]:
     """The Python packages of the wheel: every folder of SpineLib with an ``__init__.py``, and the shared resources."""
-    found = [path.parent.relative_to(root).as_posix().replace("/", ".") for path in (root / "SpineLib").rglob("__init__.py")]
+    found = [
+        path.parent.relative_to(root).as_posix().replace("/", ".") for path in (root / "SpineLib").rglob("__init__.py")
+    ]
     return sorted([*found, "SpineLib._resources"])
 
 

@@ -1,0 +1,93 @@
+"""What holds for the repository as a whole: sizes, names of machines, unsafe formats."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+TEXT = {".py", ".md", ".toml", ".txt", ".cmake", ".json", ".ui", ".yml", ".html", ".css", ".svg", ".csv", ""}
+MEGABYTE = 1_000_000
+
+
+def git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+
+
+def texts(paths: list[Path]) -> list[tuple[str, str]]:
+    return [
+        (path.relative_to(REPOSITORY).as_posix(), path.read_text(encoding="utf-8"))
+        for path in paths
+        if path.suffix in TEXT
+    ]
+
+
+def test_the_checkout_is_smaller_than_100_megabytes(tracked):
+    inside = sum(path.stat().st_size for path in tracked)
+    history = sum(int(size) for size in re.findall(r"^size(?:-pack)?: (\d+)", git("count-objects", "-v"), re.M)) * 1024
+    assert inside + history < 100 * MEGABYTE
+
+
+def test_the_weights_in_git_history_included_stay_under_60_megabytes():
+    if not (REPOSITORY / ".git").exists():
+        pytest.skip("not a git checkout")
+    objects = git("rev-list", "--all", "--objects", "--", "*.safetensors")
+    blobs = "\n".join(line.split()[0] for line in objects.splitlines() if line.endswith(".safetensors"))
+    sizes = subprocess.run(
+        ["git", "cat-file", "--batch-check=%(objectsize)"],
+        cwd=REPOSITORY,
+        input=blobs + "\n" if blobs else "",
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert sum(map(int, sizes)) < 60 * MEGABYTE
+
+
+def test_no_python_file_is_longer_than_450_lines_or_wider_than_120_columns(tracked):
+    too_much = []
+    for name, text in texts([path for path in tracked if path.suffix == ".py"]):
+        lines = text.splitlines()
+        if len(lines) > 450:
+            too_much.append(f"{name}: {len(lines)} lines")
+        too_much += [f"{name}:{n}: {len(line)} columns" for n, line in enumerate(lines, 1) if len(line) > 120]
+    assert not too_much
+
+
+# Built from parts, so that this file does not find itself.
+MACHINE = re.compile(
+    "|".join(["/wo" + r"rk/", "/ho" + r"me/\w", "/Use" + r"rs/\w", "/ro" + "ot/", "/op" + "t/pypi", "/op" + "t/wheels"])
+)
+UNSAFE = re.compile(
+    "|".join(
+        [
+            r"\bimport pick" + "le",
+            r"\bpick" + r"le\.load",
+            r"torch\.lo" + r"ad\(",
+            r"np\.load\([^)]*allow_pick" + "le=True",
+            r"\bimport (?:shelve|marshal|dill|joblib)",
+        ]
+    )
+)
+
+
+def test_no_file_names_a_place_on_somebodys_machine(tracked):
+    found = [f"{name}: {match.group()}" for name, text in texts(tracked) for match in MACHINE.finditer(text)]
+    assert not found
+
+
+def test_nothing_reads_a_pickle(tracked):
+    found = [
+        f"{name}: {match.group()}"
+        for name, text in texts([p for p in tracked if p.suffix == ".py"])
+        for match in UNSAFE.finditer(text)
+    ]
+    assert not found
+
+
+def test_the_two_searches_find_what_they_look_for():
+    assert MACHINE.search("see /ho" + "me/anna/data") and not MACHINE.search("https://example.org/home/")
+    assert UNSAFE.search("weights = torch.lo" + "ad(path)") and not UNSAFE.search("load_file(path)")
