@@ -15,6 +15,6 @@ def worker_command(python_executable: str | None = None) -> list[str]:
     PYTHONPATH, so that another installed SpineLib could be found first.
 
     Args:
-        python_executable: default: this Python (in Slicer ``sys.executable`` is the launcher PythonSlicer, as it must be).
+        python_executable: default this Python; in Slicer that is the launcher PythonSlicer, as it should be.
     """
     return [python_executable or sys.executable, str(_WORKER)]

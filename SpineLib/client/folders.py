@@ -49,7 +49,7 @@ def is_private_folder(folder: Path) -> bool:
 
 
 def remove_private_folder(folder: Path) -> bool:
-    """Removes ``folder`` if it is a private one; returns whether it is gone. Never raises, never touches another folder.
+    """Removes ``folder`` if it is a private one; returns whether it is gone. Never touches another folder.
 
     The owner file goes last, so that an interrupted removal is taken up again by the next sweep.
     """

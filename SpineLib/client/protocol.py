@@ -68,7 +68,7 @@ class LineBuffer:
 class LastLines:
     """The last lines of a child's error output, for the message when it dies."""
 
-    def __init__(self, count: int = 20, longest: int = 400):
+    def __init__(self, count: int = 30, longest: int = 400):
         self._buffer = LineBuffer(64 * 1024)
         self._lines: deque[str] = deque(maxlen=count)
         self._longest = longest
@@ -92,7 +92,7 @@ class LastLines:
 class Event:
     """A message from the worker.
 
-    ``kind`` is "ready", "progress", "result", "error", "cancelled", or "noise" for a line that is no message (its text is
+    ``kind`` is "ready", "progress", "result", "error", "cancelled", or "noise" for a line that is no message (it is
     in ``text``); ``job`` is 0 where none is meant.
     """
 
@@ -107,7 +107,7 @@ class Event:
 
 
 class EventReader:
-    """Turns the worker's output into events. Anything that is not a well-formed message becomes noise, never an error."""
+    """Turns the worker's output into events. Anything that is no well-formed message becomes noise, never an error."""
 
     def __init__(self):
         self._buffer = LineBuffer()
@@ -128,8 +128,8 @@ def parse_event(line: bytes) -> Event:
         return Event("ready", version=str(message.get("version", "")), pid=pid if _is_number(pid, int) else None)
     if not _is_number(job, int):
         return noise
-    if kind == "progress" and _is_number(message.get("fraction"), (int, float)) and isinstance(message.get("text"), str):
-        return Event("progress", job, fraction=_clamp(message["fraction"]), text=message["text"])
+    if kind == "progress" and _is_number(message.get("fraction"), (int, float)):
+        return Event("progress", job, fraction=_clamp(message["fraction"]), text=str(message.get("text", "")))
     if kind == "result" and isinstance(message.get("result"), dict):
         return Event("result", job, result=message["result"])
     if kind == "error" and isinstance(message.get("message"), str):

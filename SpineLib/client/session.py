@@ -1,12 +1,13 @@
 """One worker, one job at a time, seen from the panel: submit, watch, cancel, survive the worker's death.
 
 Nothing here waits, sleeps or starts a thread: Python threads starve in Slicer's main process. The session moves on only
-when its transport reports something and when :meth:`WorkerSession.tick` is called (by a timer, about ten times a second).
+when its transport reports something and when :meth:`WorkerSession.tick` is called (by a timer, ten times a second).
 """
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from SpineLib.client.folders import PrivateFolder
 from SpineLib.client.process_tree import kill_tree
 from SpineLib.client.protocol import FINAL_EVENTS, Event, EventReader, LastLines, encode
 from SpineLib.client.redaction import redact
-from SpineLib.errors import SpineError
+from SpineLib.errors import Cancelled, SpineError
 from SpineLib.progress import Progress
 
 #: A job that has not ended this long after it was asked to is killed, seconds.
@@ -32,8 +33,8 @@ class Transport(Protocol):
     """One child process. Its factory gets two callables and calls them in the session's own thread:
 
     ``on_output(data: bytes)``: standard output, in pieces as they come;
-    ``on_finished(code: int, last_lines: list[str])``: once, when the process is gone (or could not be started: code -1),
-    with the last lines of its standard error (:class:`SpineLib.client.LastLines` collects them).
+    ``on_finished(code: int, last_lines: list[str])``: once, when the process is gone (code -1: it never started), with the
+    last lines of its standard error (:class:`SpineLib.client.LastLines` collects them).
     """
 
     def start(self) -> None:
@@ -67,6 +68,9 @@ class _Job:
     answered: bool = False
     retried: bool = False
 
+    def redact(self, text: str) -> str:
+        return redact(text, {**self.request["parameters"], "folder": self.request["folder"]})
+
 
 class WorkerSession:
     """Keeps one worker alive between jobs and gives it one job at a time.
@@ -91,6 +95,7 @@ class WorkerSession:
         self._generation = 0
         self._reader = EventReader()
         self._noise = LastLines()
+        self._events: deque[Event] = deque()
         self._ready = False
         self._fresh = True
         self._worker_pid: int | None = None
@@ -128,12 +133,12 @@ class WorkerSession:
         Args:
             job: name in ``SpineLib.tasks.jobs``.
             parameters: JSON-able.
-            folder: where the job writes its files. A :class:`PrivateFolder` is removed after the last call, whatever the
-                end; a plain path is left as it is.
+            folder: where the job writes its files. A :class:`PrivateFolder` is removed after the last call, whatever
+                the end; a plain path is left as it is.
             on_progress: fraction and text, at least once a second.
             on_result: the job's result; read its files before returning.
             on_error: one sentence for the user, and details (last lines of the worker) for the log or a "More" button;
-                neither holds a path from ``parameters``.
+                the details hold no path from ``parameters``.
             on_cancelled: after :meth:`cancel`.
 
         Raises:
@@ -152,7 +157,7 @@ class WorkerSession:
             self._transport.write(encode(request))
 
     def cancel(self) -> None:
-        """Asks the job to end; ``on_cancelled`` follows within 2 s, if need be by killing the worker. May be repeated."""
+        """Asks the job to end; ``on_cancelled`` follows within 2 s, if need be by killing the worker."""
         job = self._job
         if job is None or job.cancelled_at is not None:
             return
@@ -174,6 +179,7 @@ class WorkerSession:
         """Lets the transport report, and looks after the deadlines."""
         if self._transport is not None:
             self._transport.poll()
+        self._take_events()
         job, now = self._job, self._clock()
         if job is not None and job.cancelled_at is not None:
             if now - job.cancelled_at >= KILL_AFTER:
@@ -222,21 +228,24 @@ class WorkerSession:
     def _forget(self) -> None:
         """No more events of this worker; the next job starts another."""
         self._generation += 1
+        self._events.clear()
         self._transport, self._ready, self._worker_pid = None, False, None
 
     def _take_output(self, data: bytes) -> None:
-        generation = self._generation
-        for event in self._reader.feed(data):
-            if generation != self._generation:
-                return
-            self._take_event(event)
+        self._events.extend(self._reader.feed(data))
+        self._take_events()
+
+    def _take_events(self) -> None:
+        """A queue, because a callable of the panel may raise or let Qt deliver more output while it runs."""
+        while self._events:
+            self._take_event(self._events.popleft())
 
     def _take_event(self, event: Event) -> None:
         job = self._job
         if event.kind == "noise":
             self._noise.feed(event.text.encode() + b"\n")
             if self._on_log is not None:
-                self._on_log(redact(event.text, job.request if job else {}))
+                self._on_log(job.redact(event.text) if job else redact(event.text, {}))
         elif event.kind == "ready":
             self._take_ready(event)
         elif job is not None and event.job == job.number:
@@ -245,7 +254,10 @@ class WorkerSession:
                 self._fresh = False
                 self._take_final(job, event)
             elif job.cancelled_at is None:
-                job.on_progress(event.fraction, event.text)
+                try:
+                    job.on_progress(event.fraction, event.text)
+                except Cancelled:
+                    self.cancel()
 
     def _take_ready(self, event: Event) -> None:
         if event.version != __version__:
@@ -289,7 +301,7 @@ class WorkerSession:
     def _fail(self, message: str, details: str) -> None:
         job = self._job
         if job is not None:
-            self._end_job(job.on_error, redact(message, job.request), redact(details, job.request))
+            self._end_job(job.on_error, message, job.redact(details))
 
     def _end_job(self, call: Callable[..., None], *arguments) -> None:
         """Idle first, so that the callable may submit the next job; the folder goes last, so that it may read files."""
