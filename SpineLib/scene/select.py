@@ -1,0 +1,128 @@
+"""Which of the scene's volumes is T1, T2, STIR, contrast-enhanced T1: by name and DICOM description."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+ROLES = ("T1", "T2", "STIR", "ceT1")
+
+_WORD = r"(?<![a-z0-9]){}(?![a-z0-9])"
+
+
+def _words(*words: str) -> re.Pattern:
+    return re.compile("|".join(_WORD.format(word) for word in words))
+
+
+#: Levels of the spine that read like sequences: "T1-T6", "T1 to T4", "level T2", "T1 vertebra".
+_LEVELS = re.compile(
+    r"(?<![a-z0-9])[ctls]\d{1,2}\s*(-|–|/|to|bis)\s*[ctls]?\d{1,2}(?![a-z0-9])"
+    r"|(levels?|vertebrae?|from|at|segment)[\s:_-]*[ctls]\d{1,2}(?![a-z0-9])"
+    r"|(?<![a-z0-9])[ctls]\d{1,2}[\s_-]*(levels?|vertebrae?|body)(?![a-z])"
+)
+#: Images that are not the plain sequence although their name holds it.
+_UNFIT = re.compile(
+    r"locali[sz]er|scout|survey|(?<![a-z])loc(?![a-z])|subtra|(?<![a-z])mip(?![a-z])|(?<![a-z])mpr(?![a-z])"
+    r"|(?<![a-z])(adc|dwi|dti|trace|swi|mask|labels?|seg|dseg|segmentation|probability|derived|myelo\w*|haste"
+    r"|phase|reformat\w*|desc)(?![a-z])|t[12][\s_-]*map|mapping|t2[\s_-]*(\*|star)|flair[\s_-]*t2|t2\w*[\s_-]*(?:\w+[\s_-]+)?flair"
+)
+_STIR = re.compile(r"stir(?![a-z])|tirm(?![a-z])|(?<![a-z])t2?_?ir(?=[\s_-]|$)|short[\s_-]*tau")
+_T1 = _words(r"t1(?:w|wi|wt?d?|[\s_-]?weighted)?", r"t1(?:fse|tse|se|fs|vibe|mprage|tfe|flair|dixon)")
+_T2 = _words(r"t2(?:w|wi|wt?d?|[\s_-]?weighted)?", r"t2(?:fse|tse|se|fs|dixon|space|frfse)")
+_NO_CONTRAST = re.compile(
+    r"(without|no|non|w/?o|ohne|pre)[\s_-]*(contrast|gd|gad\w*|km|ce|iv)(?![a-z])|(?<![a-z])(pre|native?|unenhanced)(?![a-z])"
+)
+_CONTRAST = re.compile(
+    r"(?<![a-z])(gd|gad|gado\w*|ce|km|post|cm|contrast|kontrast\w*|enhanced|dotarem|gadovist|prohance|clariscan)(?![a-z])"
+    r"|(?<![a-z])(\+\s*c|c\s*\+|\+\s*gd|\+\s*km)(?![a-z])"
+)
+_SAGITTAL = re.compile(r"(?<![a-z])sag(?:ittal)?(?![a-z])")
+_OTHER_PLANE = re.compile(r"(?<![a-z])(tra|trans\w*|ax|axial|cor|coronal)(?![a-z])")
+_FAT_SUPPRESSED = re.compile(r"(?<![a-z])(fs|fatsat|fat[\s_-]*sat|spair|spir|dixon|dix)(?![a-z])")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A volume as far as its texts tell: name, DICOM description, and a key shared by volumes of one study."""
+
+    name: str
+    description: str = ""
+    group: object = None
+
+
+def sequence_of(name: str, description: str = "") -> tuple[str | None, float]:
+    """The sequence a volume seems to be, and how well it fits (higher is better).
+
+    Args:
+        name: name of the volume, e.g. "3: t1_tse_sag" or "sub-001_ce-gd_T1w".
+        description: DICOM series description, "" if unknown.
+
+    Returns:
+        ("T1" | "T2" | "STIR" | "ceT1", score) or (None, 0.0).
+    """
+    text = f"{name} | {description}".lower()
+    if _UNFIT.search(text):
+        return None, 0.0
+    text = _LEVELS.sub(" ", text)
+    t1, t2 = bool(_T1.search(text)), bool(_T2.search(text))
+    if _STIR.search(text):
+        role = "STIR"
+    elif t1 and not t2:
+        role = "ceT1" if _CONTRAST.search(_NO_CONTRAST.sub(" ", text)) else "T1"
+    elif t2 and not t1:
+        role = "T2"
+    else:
+        return None, 0.0
+    score = 1.0 + 2.0 * bool(_SAGITTAL.search(text)) - 2.0 * bool(_OTHER_PLANE.search(text))
+    if role in ("T1", "T2") and _FAT_SUPPRESSED.search(text):
+        score -= 1.0
+    return role, score
+
+
+def choose(candidates: Sequence[Candidate], roles: Sequence[str] = ROLES) -> dict[str, int]:
+    """The best candidate for each role, all from one study so that patients are never mixed.
+
+    The study that serves most roles wins, then the better fit, then the earlier one; within a study the better fit,
+    then the earlier one.
+
+    Returns:
+        {role: index into ``candidates``}; roles that nothing fits are missing.
+    """
+    groups: dict[object, dict[str, tuple[float, int]]] = {}
+    for index, candidate in enumerate(candidates):
+        role, score = sequence_of(candidate.name, candidate.description)
+        if role in roles:
+            best = groups.setdefault(candidate.group, {})
+            if role not in best or score > best[role][0]:
+                best[role] = (score, index)
+    if not groups:
+        return {}
+    chosen = max(groups.values(), key=lambda best: (len(best), sum(score for score, _ in best.values())))
+    return {role: index for role, (_, index) in chosen.items()}
+
+
+def preselect(roles: Sequence[str] = ROLES) -> dict:
+    """The scene's volume nodes that fit the roles best: {role: volume node}."""
+    import slicer
+
+    nodes = [
+        node
+        for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+        if not node.GetHideFromEditors() and node.GetClassName() == "vtkMRMLScalarVolumeNode"
+    ]
+    chosen = choose([candidate_of(node) for node in nodes], roles)
+    return {role: nodes[index] for role, index in chosen.items()}
+
+
+def candidate_of(node) -> Candidate:
+    """A volume node's name, DICOM series description and study, from the node and its subject-hierarchy item."""
+    import slicer
+
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    item = hierarchy.GetItemByDataNode(node)
+    description = [node.GetAttribute(key) or "" for key in ("DICOM.SeriesDescription", "SeriesDescription")]
+    if item:
+        description += [hierarchy.GetItemAttribute(item, "DICOM.SeriesDescription"), hierarchy.GetItemName(item)]
+    description = " | ".join(text for text in description if text and text != node.GetName())
+    return Candidate(node.GetName() or "", description, hierarchy.GetItemParent(item) if item else None)

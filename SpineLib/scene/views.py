@@ -1,0 +1,24 @@
+"""Where the views look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import slicer
+
+from SpineLib.scene.nodes import transform_to_world
+
+
+def jump_to(point: Sequence[float], node=None) -> None:
+    """Centre all slice views on a point.
+
+    Args:
+        point: (r, a, s), mm; in the world, or in ``node``'s own space when a node is given.
+        node: e.g. the segmentation: its parent transforms are then honoured.
+    """
+    if node is not None:
+        to_world = transform_to_world(node.GetParentTransformNode(), "volume")
+        point = (to_world @ np.append(np.asarray(point, dtype=float), 1.0))[:3]
+    mode = slicer.vtkMRMLSliceNode.CenteredJumpSlice
+    slicer.vtkMRMLSliceNode.JumpAllSlices(slicer.mrmlScene, *map(float, point), mode)
