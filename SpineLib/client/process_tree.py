@@ -28,7 +28,7 @@ def kill_tree(pid: int) -> None:
     for kill in (os.killpg, os.kill):  # killpg(pid) finds a group only if pid leads (or led) it
         try:
             kill(pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
+        except (ProcessLookupError, PermissionError, OverflowError):
             pass
 
 

@@ -153,4 +153,4 @@ def _is_number(value: Any, kind) -> bool:
 
 
 def _clamp(fraction: float) -> float:
-    return min(max(float(fraction), 0.0), 1.0) if fraction == fraction and abs(fraction) < 1e9 else 0.0
+    return float(min(max(fraction, 0), 1)) if fraction == fraction else 0.0  # NaN is unlike itself

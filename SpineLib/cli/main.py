@@ -1,0 +1,98 @@
+"""The command ``spine``: finds the subcommand, runs it, and turns its end into a sentence and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from SpineLib import __version__
+from SpineLib.errors import Cancelled, SpineError
+
+#: What each subcommand does; ``SpineLib.cli.<name>`` is imported only when it is the one to run, so that help is instant.
+COMMANDS = {
+    "segment": "segment metastases on T1 and/or T2 volumes, one patient or a folder of them",
+    "models": "list, check, import and remove models",
+    "train": "train a network on a cohort",
+    "evaluate": "compare a model's masks with the truth of a cohort",
+    "phantom": "write a cohort of simulated patients",
+    "demo": "simulate a patient, segment the metastases, and write a page that shows the result",
+    "bench": "measure time and memory beside the plain way of running the same weights",
+}
+
+OK, ERROR, USAGE, CANCELLED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one subcommand.
+
+    Args:
+        argv: arguments without the program's name; default those of the process.
+
+    Returns:
+        0 when done, 1 after an error (one sentence on standard error), 2 for wrong usage, 130 when cancelled.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    try:
+        parser, run = _parser(argv)
+        arguments = parser.parse_args(argv)
+    except SystemExit as end:  # argparse has said what it had to say
+        return end.code if isinstance(end.code, int) else USAGE
+    except ImportError as error:
+        return _failed(error, "--debug" in argv)
+    if run is None:
+        parser.print_help(sys.stderr)
+        return USAGE
+    try:
+        return run(arguments)
+    except (KeyboardInterrupt, Cancelled):
+        print("spine: cancelled.", file=sys.stderr)
+        return CANCELLED
+    except BrokenPipeError:  # "spine models list | head": nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ERROR
+    except Exception as error:
+        return _failed(error, arguments.debug)
+
+
+def _parser(argv: list[str]):
+    """The parser with all subcommands named, and the arguments and ``run`` of the one that is called (or None)."""
+    debug = argparse.ArgumentParser(add_help=False)
+    debug.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show where an error came from")
+    parser = argparse.ArgumentParser(
+        prog="spine",
+        description="Metastases of the spine on MR. Research use only, not a medical device.",
+        epilog="spine COMMAND --help tells more about a command.",
+        parents=[debug],
+    )
+    parser.set_defaults(debug=False)
+    parser.add_argument("--version", action="version", version=f"spine {__version__}")
+    subparsers = parser.add_subparsers(metavar="COMMAND", title="commands")
+    called = next((argument for argument in argv if not argument.startswith("-")), None)
+    run = None
+    for name, text in COMMANDS.items():
+        if name == called:
+            module = importlib.import_module(f"SpineLib.cli.{name}")
+            subparser = subparsers.add_parser(name, help=text, description=module.__doc__, parents=[debug],
+                                              formatter_class=argparse.RawDescriptionHelpFormatter)
+            module.add_arguments(subparser)
+            run = module.run
+        else:
+            subparsers.add_parser(name, help=text)
+    return parser, run
+
+
+def _failed(error: Exception, debug: bool) -> int:
+    """One sentence on standard error; the traceback too when asked for."""
+    from SpineLib.worker import sentence
+
+    if debug:
+        traceback.print_exception(error)
+    text = sentence(error, "The command")
+    if not debug and not isinstance(error, SpineError):
+        text = text.replace("the log holds the details.", "run it again with --debug to see where.")
+    print(f"spine: {text}", file=sys.stderr)
+    return ERROR
