@@ -6,25 +6,100 @@ set(SPINELIB_SCRIPTS
   SpineLib/__init__.py
   SpineLib/__main__.py
   SpineLib/cli/__init__.py
+  SpineLib/cli/main.py
+  SpineLib/cli/train.py
+  SpineLib/client/__init__.py
+  SpineLib/client/command.py
   SpineLib/client/folders.py
-  SpineLib/client/processes.py
+  SpineLib/client/process.py
+  SpineLib/client/process_tree.py
   SpineLib/client/protocol.py
   SpineLib/client/redaction.py
+  SpineLib/client/session.py
   SpineLib/errors.py
+  SpineLib/metrics/__init__.py
+  SpineLib/metrics/overlap.py
   SpineLib/models/__init__.py
   SpineLib/models/bundle.py
   SpineLib/models/card.py
   SpineLib/models/catalogue.py
   SpineLib/networks/__init__.py
   SpineLib/networks/unet.py
+  SpineLib/phantom/__init__.py
+  SpineLib/phantom/acquisition.py
+  SpineLib/phantom/anatomy.py
+  SpineLib/phantom/background.py
+  SpineLib/phantom/bone.py
+  SpineLib/phantom/canal.py
+  SpineLib/phantom/case.py
+  SpineLib/phantom/cohort.py
+  SpineLib/phantom/fields.py
+  SpineLib/phantom/grid.py
+  SpineLib/phantom/lesions.py
+  SpineLib/phantom/physics.py
+  SpineLib/phantom/readers.py
+  SpineLib/phantom/spine.py
+  SpineLib/phantom/tissues.py
+  SpineLib/preprocess/__init__.py
+  SpineLib/preprocess/orientation.py
+  SpineLib/preprocess/preparation.py
+  SpineLib/preprocess/registration.py
+  SpineLib/preprocess/resample.py
   SpineLib/progress.py
+  SpineLib/reports/__init__.py
+  SpineLib/reports/charts.py
+  SpineLib/reports/page.py
+  SpineLib/reports/pictures.py
+  SpineLib/reports/tables.py
+  SpineLib/reports/viewer.py
+  SpineLib/scene/__init__.py
+  SpineLib/scene/compare.py
+  SpineLib/scene/masks.py
+  SpineLib/scene/nodes.py
+  SpineLib/scene/results.py
+  SpineLib/scene/select.py
+  SpineLib/scene/terminology.py
+  SpineLib/scene/views.py
+  SpineLib/tasks/fastnet.py
+  SpineLib/tasks/lesions.py
+  SpineLib/tasks/predict.py
   SpineLib/training/__init__.py
+  SpineLib/training/augmentation.py
+  SpineLib/training/checkpoint.py
+  SpineLib/training/cohort.py
+  SpineLib/training/config.py
+  SpineLib/training/crossvalidation.py
+  SpineLib/training/dataset.py
+  SpineLib/training/export.py
+  SpineLib/training/initialise.py
+  SpineLib/training/loop.py
   SpineLib/training/losses.py
+  SpineLib/training/record.py
+  SpineLib/training/sampling.py
+  SpineLib/training/session.py
+  SpineLib/training/validation.py
   SpineLib/volume/__init__.py
+  SpineLib/volume/checks.py
+  SpineLib/volume/dicom.py
+  SpineLib/volume/files.py
+  SpineLib/volume/nifti.py
   SpineLib/volume/volume.py
+  SpineLib/worker/__init__.py
+  SpineLib/worker/__main__.py
+  SpineLib/worker/loop.py
+  SpineLib/worker/sentences.py
+  SpineLib/worker/surroundings.py
   )
 
 set(SPINELIB_RESOURCES
+  Resources/Icons/SpineOncology.png
+  SpineLib/reports/page.css
+  SpineLib/reports/page.html
+  SpineLib/reports/page.js
+  SpineLib/training/presets/paper-2d.toml
+  SpineLib/training/presets/paper-3d.toml
+  SpineLib/training/presets/small-2d.toml
+  SpineLib/training/presets/small-3d.toml
   )
 
 slicerMacroBuildScriptedModule(

@@ -1,0 +1,106 @@
+"""Sagittal slices side by side with outlines that can be switched on and off; a slider goes through the slices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+
+from SpineLib.preprocess.orientation import canonical
+from SpineLib.reports.pictures import data_uri, grey, grey_window, outline_path, png
+from SpineLib.volume import Volume
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A mask drawn as an outline.
+
+    Attributes:
+        name: what the switch is called.
+        mask: voxels that are not 0 belong to it; on the images' grid.
+        colour: of the line, as CSS.
+        dashed: whether the line is.
+    """
+
+    name: str
+    mask: Volume
+    colour: str
+    dashed: bool = False
+
+
+def sagittal_index(reference: Volume, point_ras_mm: Sequence[float]) -> int:
+    """The slice of the viewer, counted from the patient's right, that lies nearest to a point in RAS mm."""
+    turned, _ = canonical(reference)
+    lps = np.array([-point_ras_mm[0], -point_ras_mm[1], point_ras_mm[2], 1.0])
+    slice_ = (np.linalg.inv(turned.ijk_to_lps) @ lps)[2]
+    return int(np.clip(round(slice_), 0, turned.shape[0] - 1))
+
+
+def slice_viewer(images: Mapping[str, Volume], layers: Sequence[Layer], start: int | None = None) -> str:
+    """HTML of the viewer.
+
+    Args:
+        images: title to image; all on one grid, any axis order; shown as sagittal slices, anterior at the left.
+        layers: outlines drawn on every image.
+        start: the slice shown first; without it the one with most of the layers' voxels.
+
+    Raises:
+        ValueError: an image or mask lies on another grid than the first image.
+    """
+    first = next(iter(images.values()))
+    for volume in [*images.values(), *(layer.mask for layer in layers)]:
+        if not volume.same_grid(first):
+            raise ValueError("images and masks of one viewer must lie on one grid")
+    turned = {title: canonical(volume)[0] for title, volume in images.items()}
+    masks = [canonical(layer.mask)[0].array != 0 for layer in layers]
+    shown = next(iter(turned.values()))
+    count = shown.shape[0]
+    if start is None:
+        amount = sum((mask.sum(axis=(1, 2)) for mask in masks), np.zeros(count))
+        start = int(np.argmax(amount)) if amount.any() else count // 2
+    windows = {title: grey_window(volume.array) for title, volume in turned.items()}
+
+    frames = []
+    for n in range(count):
+        paths = "".join(_path(layer, mask[n], k) for k, (layer, mask) in enumerate(zip(layers, masks)))
+        views = "".join(
+            f"<figure>{_picture(title, volume, n, windows[title], paths)}"
+            f"<figcaption>{escape(title)}</figcaption></figure>"
+            for title, volume in turned.items()
+        )
+        frames.append(f'<div class="frame{" on" if n == start else ""}" data-slice="{n}">{views}</div>')
+    switches = "".join(
+        f'<label style="--line:{escape(layer.colour)}"><input type="checkbox" checked="" data-layer="{k}"/>'
+        f'<span class="line{" dashed" if layer.dashed else ""}"></span>{escape(layer.name)}</label>'
+        for k, layer in enumerate(layers)
+    )
+    return (
+        f'<div class="viewer"><div class="frames">{"".join(frames)}</div>'
+        f'<div class="controls"><label class="slider">Slice <output>{start + 1}</output> of {count}'
+        f'<input type="range" min="0" max="{count - 1}" value="{start}" aria-label="Sagittal slice, right to left"/>'
+        "</label>"
+        f"{switches}</div></div>"
+    )
+
+
+def _picture(title: str, volume: Volume, n: int, window: tuple[float, float], paths: str) -> str:
+    """One slice as SVG; the view box is in pixels, its shape in millimetres, so that no voxel is interpolated here."""
+    _, rows, columns = volume.shape
+    x_mm, y_mm, _ = volume.spacing
+    ratio = (columns * x_mm) / (rows * y_mm)
+    address = data_uri(png(grey(volume.array[n], window)))
+    return (
+        f'<svg viewBox="0 0 {columns} {rows}" preserveAspectRatio="none" style="aspect-ratio:{ratio:.4f}" role="img" '
+        f'aria-label="{escape(title)}, slice {n + 1}"><image href="{address}" width="{columns}" height="{rows}" '
+        f'preserveAspectRatio="none"/>{paths}</svg>'
+    )
+
+
+def _path(layer: Layer, mask: np.ndarray, k: int) -> str:
+    d = outline_path(mask)
+    if not d:
+        return ""
+    dashes = ' stroke-dasharray="5 3"' if layer.dashed else ""
+    return f'<path class="layer-{k}" d="{d}" stroke="{escape(layer.colour)}"{dashes}/>'
