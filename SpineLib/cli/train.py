@@ -1,0 +1,88 @@
+"""``spine train segmentation`` and ``spine train export``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from SpineLib.errors import SpineError
+
+HELP = "train a segmentation network, or export a training as a model"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the subcommands and their options."""
+    actions = parser.add_subparsers(dest="action", required=True)
+    train = actions.add_parser("segmentation", help="train on a cohort; goes on after an interruption",
+                               description="Train a U-Net to segment metastases. The same command again goes on where an "
+                               "interrupted training was. Ctrl-C saves and stops.")
+    train.add_argument("--config", required=True, help="TOML file, or paper-2d, paper-3d, small-2d, small-3d")
+    train.add_argument("--cohort", required=True, type=Path, help="folder of cases, as 'spine phantom' writes it")
+    train.add_argument("--out", required=True, type=Path, help="folder of the training")
+    train.add_argument("--inputs", help="sequences, e.g. T1,T2 (default: the configuration's)")
+    train.add_argument("--minutes", type=float, help="time budget")
+    train.add_argument("--steps", type=int, help="batches to train on")
+    train.add_argument("--seed", type=int, help="of everything random")
+    train.add_argument("--init-from", help="id or folder of a model to start from")
+    train.add_argument("--folds", type=int, help="number of cross-validation folds")
+    train.add_argument("--fold", help="fold to hold out, from 0, or 'all' for one training after the other")
+    train.add_argument("--cases", type=int, help="use only the first so many cases")
+    train.add_argument("--cache", type=Path, help="folder for prepared cases (default: beside the cohort)")
+    train.add_argument("--processes", type=int, default=2, help="processes that prepare cases (default 2)")
+    train.add_argument("--threads", type=int, help="threads that compute (default: all cores)")
+    train.add_argument("--model-id", help="id of the bundle written at the end (default: the folder's name)")
+    export = actions.add_parser("export", help="write a training's best weights so far as a model")
+    export.add_argument("--run", required=True, type=Path, help="folder of the training; it may still be running")
+    export.add_argument("--to", required=True, type=Path, help="folder of the model; its name is the model's id")
+    export.add_argument("--title", default="", help="for people")
+    export.add_argument("--version", default="1")
+    export.add_argument("--threshold", type=float, help="probability from which a voxel is lesion")
+    export.add_argument("--smallest-lesion-ml", type=float, help="lesions below this are dropped by default")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it; the exit status."""
+    if arguments.action == "export":
+        from SpineLib.training.export import export
+
+        bundle = export(arguments.run, arguments.to, title=arguments.title, version=arguments.version,
+                        threshold=arguments.threshold, smallest_lesion_ml=arguments.smallest_lesion_ml)
+        print(f"{bundle.folder}: {bundle.card.title}, SHA-256 {bundle.card.sha256}")
+        return 0
+    return _train(arguments)
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from SpineLib.training.config import read_config
+    from SpineLib.training.session import run_training
+
+    if arguments.threads:
+        import torch
+
+        torch.set_num_threads(arguments.threads)
+    config = read_config(arguments.config)
+    optimisation = {key: getattr(arguments, key) for key in ("minutes", "steps") if getattr(arguments, key) is not None}
+    changes: dict = {"optimisation": optimisation}
+    if arguments.inputs:
+        changes["inputs"] = tuple(name.strip() for name in arguments.inputs.split(","))
+    if arguments.seed is not None:
+        changes["sampling"] = {"seed": arguments.seed}
+    if arguments.init_from:
+        changes["init_from"] = arguments.init_from
+    count = config.validation.folds if arguments.folds is None else arguments.folds
+    if arguments.fold not in (None, "all") and not arguments.fold.isdigit():
+        raise SpineError(f"--fold is '{arguments.fold}' but must be a number from 0 or 'all'.")
+    chosen = range(count) if arguments.fold == "all" else [int(arguments.fold or 0)]
+    command = "spine " + " ".join(sys.argv[1:]) if arguments is not None else ""
+    for fold in chosen:
+        try:
+            current = config.changed(**changes, validation={"folds": count, "fold": fold})
+        except ValueError as error:
+            raise SpineError(f"The settings do not fit together: {error}.") from error
+        out = arguments.out / f"fold-{fold}" if arguments.fold == "all" else arguments.out
+        bundle = run_training(current, arguments.cohort, out, cache=arguments.cache, processes=arguments.processes,
+                              first_cases=arguments.cases, command=command, model_id=arguments.model_id or "",
+                              report=lambda text: print(text, flush=True))
+        print(f"{bundle.folder}: {bundle.card.title}", flush=True)
+    return 0

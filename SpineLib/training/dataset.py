@@ -1,0 +1,203 @@
+"""Prepared cases on disk, memory-mapped, and the samples drawn from them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import shutil
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from SpineLib.errors import SpineError
+from SpineLib.progress import Progress, silent
+from SpineLib.training.cohort import Case, Cohort
+
+_VERSION = 1
+_POINTS = 4096
+
+
+@dataclass(frozen=True)
+class PreparedCase:
+    """One case in the cache; arrays are memory maps.
+
+    Attributes:
+        name: "sub-001".
+        channels: (c, s, y, x) float16, prepared by ``SpineLib.preprocess.prepare``.
+        lesions: (s, y, x) uint8 lesion ids, 0 outside.
+        spacing: along (s, y, x), mm.
+        centres: centre of each lesion, shape (n, 3), index (s, y, x).
+        boxes: first and last index of each lesion, shape (n, 2, 3).
+        body: random places inside the body, shape (m, 3); vertebrae: likewise inside vertebrae, may be empty.
+    """
+
+    name: str
+    channels: np.ndarray
+    lesions: np.ndarray
+    spacing: tuple[float, float, float]
+    centres: np.ndarray
+    boxes: np.ndarray
+    body: np.ndarray
+    vertebrae: np.ndarray
+
+
+def cache_folder(cohort: Cohort, inputs: tuple[str, ...], preparation: dict[str, Any], root: Path | None = None) -> Path:
+    """The folder of the cases prepared in this way, beside the cohort unless ``root`` is given."""
+    key = json.dumps([_VERSION, str(cohort.folder.resolve()), inputs, preparation], sort_keys=True)
+    root = root or cohort.folder.resolve().with_name(cohort.folder.resolve().name + "-prepared")
+    return root / ("-".join(inputs) + "-" + hashlib.sha256(key.encode()).hexdigest()[:12])
+
+
+def prepare_cases(cohort: Cohort, inputs: tuple[str, ...], preparation: dict[str, Any], folder: Path, *,
+                  processes: int = 2, progress: Progress = silent) -> list[PreparedCase]:
+    """Prepare all cases of the cohort that ``folder`` does not hold yet, and open them.
+
+    A case is written beside its place and then renamed, so an interrupted preparation goes on where it was.
+
+    Raises:
+        SpineError: a case cannot be read or prepared.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in folder.glob(".*.part"):
+        shutil.rmtree(stale, ignore_errors=True)
+    todo = [case for case in cohort.cases if not _is_current(case, inputs, folder / case.name)]
+    if todo and (processes == 1 or len(todo) == 1):
+        for done, case in enumerate(todo):
+            progress(done / len(todo), f"Preparing case {done + 1} of {len(todo)}")
+            prepare_case(case, inputs, preparation, folder)
+    elif todo:
+        # Spawned, not forked: a fork of a process with running threads may hang.
+        with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"),
+                                 initializer=_one_thread) as pool:
+            jobs = [pool.submit(prepare_case, case, inputs, preparation, folder) for case in todo]
+            try:
+                for done, job in enumerate(as_completed(jobs), start=1):
+                    job.result()
+                    progress(done / len(todo), f"Prepared case {done} of {len(todo)}")
+            except BaseException:
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+    return [open_case(folder / case.name) for case in cohort.cases]
+
+
+def prepare_case(case: Case, inputs: tuple[str, ...], preparation: dict[str, Any], folder: Path) -> None:
+    """Prepare one case and write it to ``folder / case.name``."""
+    from SpineLib.preprocess import Preparation, prepare
+    from SpineLib.volume import read_volume
+
+    part = folder / f".{case.name}.part"
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        prepared = prepare({name: read_volume(case.sequences[name], name) for name in inputs},
+                           Preparation.from_dict(preparation))
+    except SpineError as error:
+        raise SpineError(f"Case {case.name}: {error}") from error
+    lesions = label_on_grid(read_volume(case.labels["lesion"]), prepared)
+    centres, boxes = _measure(lesions)
+    rng = np.random.default_rng(int(hashlib.sha256(case.name.encode()).hexdigest()[:8], 16))
+    first = prepared.channels[0]
+    low, high = np.percentile(first[::2, ::4, ::4], (1, 99))
+    body = _random_points(first > low + 0.15 * (high - low), rng)
+    vertebrae = np.zeros((0, 3), np.int16)
+    if "vertebrae" in case.labels:
+        vertebrae = _random_points(label_on_grid(read_volume(case.labels["vertebrae"]), prepared, binary=True) > 0, rng)
+    np.save(part / "channels.npy", prepared.channels.astype(np.float16))
+    np.save(part / "lesions.npy", lesions)
+    np.save(part / "body.npy", body)
+    np.save(part / "vertebrae.npy", vertebrae)
+    facts = {"name": case.name, "spacing": [float(v) for v in prepared.spacing], "centres": centres, "boxes": boxes,
+             "notes": list(prepared.notes), "files": _fingerprint(case, inputs)}
+    (part / "case.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    shutil.rmtree(folder / case.name, ignore_errors=True)
+    os.replace(part, folder / case.name)
+
+
+def open_case(folder: Path) -> PreparedCase:
+    """Map a prepared case into memory."""
+    facts = json.loads((folder / "case.json").read_text(encoding="utf-8"))
+    return PreparedCase(
+        name=facts["name"], channels=np.load(folder / "channels.npy", mmap_mode="r"),
+        lesions=np.load(folder / "lesions.npy", mmap_mode="r"), spacing=tuple(facts["spacing"]),
+        centres=np.array(facts["centres"], dtype=float).reshape(-1, 3),
+        boxes=np.array(facts["boxes"], dtype=int).reshape(-1, 2, 3),
+        body=np.load(folder / "body.npy"), vertebrae=np.load(folder / "vertebrae.npy"))
+
+
+def label_on_grid(label, prepared, *, binary: bool = False) -> np.ndarray:
+    """A label volume on the prepared grid, uint8 (s, y, x).
+
+    Each label is interpolated linearly and kept where at least one half, so contours stay smooth between the slices.
+
+    Args:
+        label: ``Volume`` of integers, on any grid that covers the reference's.
+        prepared: ``SpineLib.preprocess.Prepared``.
+        binary: all labels become 1.
+    """
+    array = _on_reference(label, prepared.reference)
+    if binary:
+        array = (array > 0).astype(np.uint8)
+    out = np.zeros(prepared.channels.shape[1:], np.uint8)
+    best = np.full(out.shape, 0.5, np.float32)
+    for value in np.unique(array[array > 0]):
+        share = prepared.from_input((array == value).astype(np.float32))
+        inside = share >= best
+        out[inside] = value
+        best[inside] = share[inside]
+    return out
+
+
+def _on_reference(label, reference) -> np.ndarray:
+    if label.same_grid(reference):
+        return np.asarray(label.array)
+    import SimpleITK as sitk
+
+    def image(volume, array):
+        made = sitk.GetImageFromArray(array)
+        made.SetSpacing(volume.spacing)
+        made.SetOrigin(volume.origin)
+        made.SetDirection(volume.direction.ravel())
+        return made
+
+    return sitk.GetArrayFromImage(sitk.Resample(image(label, np.asarray(label.array)), image(
+        reference, np.zeros(reference.shape, np.uint8)), sitk.Transform(), sitk.sitkNearestNeighbor, 0))
+
+
+def _measure(lesions: np.ndarray) -> tuple[list, list]:
+    centres, boxes = [], []
+    for value in np.unique(lesions[lesions > 0]):
+        where = np.argwhere(lesions == value)
+        centres.append([float(v) for v in where.mean(axis=0)])
+        boxes.append([[int(v) for v in where.min(axis=0)], [int(v) for v in where.max(axis=0)]])
+    return centres, boxes
+
+
+def _random_points(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    flat = np.flatnonzero(mask)
+    if flat.size == 0:
+        return np.zeros((0, 3), np.int16)
+    chosen = rng.choice(flat, size=min(_POINTS, flat.size), replace=False)
+    return np.stack(np.unravel_index(chosen, mask.shape), axis=1).astype(np.int16)
+
+
+def _fingerprint(case: Case, inputs: tuple[str, ...]) -> list:
+    files = [case.sequences[name] for name in inputs] + [case.labels["lesion"]]
+    return [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]
+
+
+def _is_current(case: Case, inputs: tuple[str, ...], folder: Path) -> bool:
+    try:
+        return json.loads((folder / "case.json").read_text(encoding="utf-8"))["files"] == _fingerprint(case, inputs)
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _one_thread() -> None:
+    import SimpleITK as sitk
+
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)

@@ -1,0 +1,79 @@
+"""From a training's folder to a model bundle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from SpineLib.errors import SpineError
+from SpineLib.models import NOTICE, ModelBundle, ModelCard, save_bundle
+from SpineLib.networks.unet import UNet
+from SpineLib.training.checkpoint import BEST, LAST, load_checkpoint
+from SpineLib.training.config import TrainingConfig, config_from_dict
+
+
+def export(run: Path, target: Path, *, model_id: str = "", title: str = "", version: str = "1",
+           licence: str = "Apache-2.0", smallest_lesion_ml: float | None = None, threshold: float | None = None,
+           figures: dict | None = None) -> ModelBundle:
+    """Write the best weights so far of the training in ``run`` as a bundle; the training may still be running.
+
+    Args:
+        run: the training's folder.
+        target: the bundle's folder.
+        model_id: the folder's name if empty.
+        figures: further figures for the card.
+
+    Raises:
+        SpineError: ``run`` is no training, or has not been validated yet.
+    """
+    try:
+        facts = json.loads((run / "training.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SpineError(f"'{run}' is no folder of a training; give the folder of 'spine train … --out'.") from error
+    config: TrainingConfig = config_from_dict(facts["config"])
+    if not (run / BEST).is_file():
+        raise SpineError(f"The training in '{run}' has not looked at its held-out cases yet; wait and export again.")
+    groups, state = load_checkpoint(run / BEST)
+    network = UNet(config.network.dimensions, len(config.inputs), config.network.widths)
+    network.load_state_dict(groups["network"])
+    trained = load_checkpoint(run / LAST)[1] if (run / LAST).is_file() else state
+    held_out = {key: round(value, 4) for key, value in state["figures"].items()}
+    model_id = model_id or target.name
+    inputs = " and ".join(config.inputs)
+    title = title or f"Spinal metastases on {inputs}, {config.network.dimensions}D"
+    simulated = bool(facts["data"]["simulated"])
+    card = ModelCard(
+        id=model_id, title=title, version=version, task="metastasis-segmentation", licence=licence,
+        network={"type": "unet", "dimensions": config.network.dimensions, "inputs": len(config.inputs),
+                 "widths": list(config.network.widths)},
+        inputs=config.inputs, preparation=config.preparation.to_dict(), patch=config.sampling.patch,
+        threshold=config.threshold if threshold is None else threshold,
+        smallest_lesion_ml=config.smallest_lesion_ml if smallest_lesion_ml is None else smallest_lesion_ml,
+        training_data=facts["data"], command=facts["command"], notice=NOTICE,
+        figures={"held_out": held_out, "step": state["step"], "minutes_trained": round(state["minutes"], 1),
+                 **(figures or {})},
+        text=_text(title, inputs, config, facts, held_out, trained["step"], simulated))
+    return save_bundle(target, network, card)
+
+
+def _text(title: str, inputs: str, config: TrainingConfig, facts: dict, held_out: dict, steps: int,
+          simulated: bool) -> str:
+    data = facts["data"]
+    origin = "Trained on **simulated data** only. " if simulated else ""
+    rows = "\n".join(f"| {key} | {value} |" for key, value in held_out.items())
+    return f"""# {title}
+
+{NOTICE}. {origin}Not for clinical use.
+
+- Input: {inputs}; co-registered and prepared as `model.json` says.
+- Network: U-Net of Hille et al., Spinal Metastases Segmentation in MR Imaging using Deep Convolutional Neural Networks
+  (2020), {config.network.dimensions}D.
+- Training data: {data["description"]} {data["training_cases"]} cases trained on, {data["held_out_cases"]} held out.
+- Training: `{facts["command"]}`; {steps} steps of {config.sampling.batch} patches.
+
+Figures on the held-out{" simulated" if simulated else ""} cases that chose the best weights (so slightly favourable):
+
+| figure | value |
+|---|---|
+{rows}
+"""

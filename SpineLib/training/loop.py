@@ -1,0 +1,271 @@
+"""The training loop: batches, steps, checkpoints, curves; goes on where it was after any interruption."""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch.utils.data import DataLoader
+
+from SpineLib.errors import Cancelled, SpineError
+from SpineLib.networks.unet import UNet
+from SpineLib.training.checkpoint import (
+    BEST,
+    LAST,
+    load_checkpoint,
+    optimizer_tensors,
+    restore_optimizer,
+    save_checkpoint,
+)
+from SpineLib.training.config import OptimisationSettings, TrainingConfig
+from SpineLib.training.dataset import PreparedCase
+from SpineLib.training.initialise import initial_network
+from SpineLib.training.losses import TverskyLoss
+from SpineLib.training.record import Record
+from SpineLib.training.sampling import Steps
+from SpineLib.training.validation import validate
+
+_SAVE_SECONDS = 120.0
+_LOG_STEPS = 20
+
+
+def train(config: TrainingConfig, training: list[PreparedCase], held_out: list[PreparedCase], folder: Path, *,
+          report: Callable[[str], None] = lambda text: None) -> Path:
+    """Train until ``steps`` or ``minutes`` are used up; a second call with the same folder goes on or returns at once.
+
+    Args:
+        config: all settings.
+        training, held_out: prepared cases.
+        folder: gets ``last.safetensors`` (everything to go on), ``best.safetensors`` (weights with the best Dice on the
+            held-out cases), ``log.jsonl``, ``curve.csv`` and ``curve.png``.
+        report: is told lines for people.
+
+    Returns:
+        The file with the best weights.
+
+    Raises:
+        SpineError: the loss is no number any more, or the folder holds a training of another network.
+        Cancelled: Ctrl-C; the state is saved before.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    run = _Run(config, folder, device)
+    run.resume(report)
+    data = Steps(training, config.sampling, config.augmentation, config.preparation.whitening)
+    record = Record(folder, run.step)
+    with _interruptible() as stopped:
+        loader = _loader(data, run.step, config.optimisation.steps, config.workers)
+        batches, saved, waited, counted = iter(loader), time.monotonic(), 0.0, run.step
+        losses: list[float] = []
+        while not run.finished:
+            asked = time.monotonic()
+            images, masks = next(batches)
+            waited += time.monotonic() - asked
+            losses.append(run.train_step(images, masks))
+            if not math.isfinite(losses[-1]):
+                raise SpineError(f"The loss is no number any more at step {run.step}; lower the rate and start in "
+                                 "another folder.")
+            last = run.finished or stopped.is_set()
+            if run.step % _LOG_STEPS == 0 or last:
+                share = waited / max(time.monotonic() - run.resumed, 1e-6)
+                record.training(run.step, run.seconds, sum(losses) / len(losses), run.rate)
+                report(run.line(sum(losses) / len(losses), run.step - counted, share))
+                losses = []
+            every = config.validation.every
+            if held_out and not stopped.is_set() and (run.finished or (every and run.step % every == 0)):
+                figures = run.validate(held_out)
+                record.validation(run.step, run.seconds, figures)
+                report("held-out cases: " + ", ".join(f"{key} {value:.3f}" for key, value in figures.items()))
+                saved = -math.inf
+            if last or time.monotonic() - saved > _SAVE_SECONDS:
+                run.save()
+                saved = time.monotonic()
+                record.draw()
+            if stopped.is_set():
+                raise Cancelled
+    if not (folder / BEST).is_file():
+        run.save_best()
+    return folder / BEST
+
+
+class _Run:
+    """Network, optimizer and clock of one training."""
+
+    def __init__(self, config: TrainingConfig, folder: Path, device: torch.device):
+        self.config, self.folder, self.device = config, folder, device
+        self.step, self.best, self._seconds, self.resumed = 0, -1.0, 0.0, time.monotonic()
+        torch.manual_seed(config.sampling.seed)
+        self.network = initial_network(config).to(device)
+        self.average = None
+        if config.optimisation.average:
+            self.average = UNet(config.network.dimensions, len(config.inputs), config.network.widths).to(device)
+            self.average.load_state_dict(self.network.state_dict())
+        layout = torch.channels_last if config.network.dimensions == 2 else torch.channels_last_3d
+        self.network = self.network.to(memory_format=layout)
+        self.layout = layout
+        settings = config.optimisation
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=settings.rate)
+        self.loss = TverskyLoss(settings.alpha, settings.beta, settings.cross_entropy)
+        self.reduced = settings.precision == "bfloat16" or (settings.precision == "auto" and computes_bfloat16(device))
+
+    @property
+    def seconds(self) -> float:
+        """Trained so far, all interruptions left out."""
+        return self._seconds + time.monotonic() - self.resumed
+
+    @property
+    def done(self) -> float:
+        """Share of the training that is over, 0 to 1."""
+        settings = self.config.optimisation
+        share = self.step / settings.steps
+        return min(max(share, self.seconds / 60 / settings.minutes) if settings.minutes else share, 1.0)
+
+    @property
+    def finished(self) -> bool:
+        return self.done >= 1.0
+
+    @property
+    def rate(self) -> float:
+        return learning_rate(self.config.optimisation, self.step, self.done)
+
+    def autocast(self):
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.reduced)
+
+    def train_step(self, images: torch.Tensor, masks: torch.Tensor) -> float:
+        settings = self.config.optimisation
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate
+        self.network.train()
+        images = images.to(self.device, memory_format=self.layout)
+        with self.autocast():
+            logits = self.network(images)
+        loss = self.loss(logits, masks.to(self.device))
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if settings.clip:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip)
+        self.optimizer.step()
+        self.step += 1
+        if self.average is not None:
+            self._follow(min(settings.average, self.step / (self.step + 10)))
+        return float(loss.detach())
+
+    def _follow(self, decay: float) -> None:
+        with torch.no_grad():
+            for kept, new in zip(self.average.state_dict().values(), self.network.state_dict().values()):
+                if kept.is_floating_point():
+                    kept.lerp_(new, 1 - decay)
+                else:
+                    kept.copy_(new)
+
+    @property
+    def judged(self) -> UNet:
+        """The network that is validated and exported."""
+        return self.network if self.average is None else self.average
+
+    def validate(self, cases: list[PreparedCase]) -> dict[str, float]:
+        self.judged.eval()
+        figures = validate(
+            self.judged, cases, slice_step=self.config.validation.slice_step, threshold=self.config.threshold,
+            whitening=self.config.preparation.whitening, patch=self.config.sampling.patch, autocast=self.autocast,
+            device=self.device)
+        if figures["dice"] >= self.best:
+            self.best = figures["dice"]
+            self.save_best(figures)
+        return figures
+
+    def save_best(self, figures: dict[str, float] | None = None) -> None:
+        save_checkpoint(self.folder / BEST, {"network": self.judged.state_dict()},
+                        {"step": self.step, "minutes": self.seconds / 60, "figures": figures or {}})
+
+    def save(self) -> None:
+        tensors = {"network": self.network.state_dict(), "optimizer": optimizer_tensors(self.optimizer)}
+        if self.average is not None:
+            tensors["average"] = self.average.state_dict()
+        save_checkpoint(self.folder / LAST, tensors, {"step": self.step, "best": self.best, "seconds": self.seconds})
+
+    def resume(self, report: Callable[[str], None]) -> None:
+        if not (self.folder / LAST).is_file():
+            return
+        groups, state = load_checkpoint(self.folder / LAST)
+        try:
+            self.network.load_state_dict(groups["network"])
+            restore_optimizer(self.optimizer, groups["optimizer"])
+            if self.average is not None:
+                self.average.load_state_dict(groups["average"])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise SpineError(f"'{self.folder}' holds a training of another network; choose another folder.") from error
+        self.step, self.best, self._seconds = state["step"], state["best"], state["seconds"]
+        self.resumed = time.monotonic()
+        report(f"Going on at step {self.step}, {self._seconds / 60:.1f} minutes trained so far.")
+
+    def line(self, loss: float, steps: int, waited: float) -> str:
+        """One line of progress; ``steps`` made since the start or resumption."""
+        passed = time.monotonic() - self.resumed
+        settings, pace = self.config.optimisation, passed / max(steps, 1)
+        left = (settings.steps - self.step) * pace
+        if settings.minutes:
+            left = min(left, settings.minutes * 60 - self.seconds)
+        return (f"step {self.step}  loss {loss:.4f}  rate {self.rate:.1e}  {pace * 1000:.0f} ms a step "
+                f"({waited:.0%} waiting for data)  {max(left, 0) / 60:.0f} min left")
+
+
+def learning_rate(settings: OptimisationSettings, step: int, done: float) -> float:
+    """The rate at a step; ``done`` is the share of the training that is over."""
+    rate = settings.rate
+    if settings.schedule == "cosine":
+        rate *= 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done))
+    return rate * min(1.0, (step + 1) / settings.warm_up) if settings.warm_up else rate
+
+
+def computes_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies in bfloat16 rather than imitating it."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, name, lambda: False)() for name in checks)
+
+
+def _loader(data: Steps, start: int, stop: int, workers: int) -> DataLoader:
+    return DataLoader(data, batch_size=None, sampler=range(start, stop), num_workers=workers,
+                      prefetch_factor=3 if workers else None, worker_init_fn=_start_worker,
+                      multiprocessing_context="spawn" if workers else None)
+
+
+def _start_worker(number: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers.
+    torch.set_num_threads(1)
+
+
+@contextmanager
+def _interruptible():
+    """An event that Ctrl-C sets instead of breaking off in mid-step; a second Ctrl-C breaks off."""
+    stopped = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
+
+    def stop(number, frame):
+        if stopped.is_set():
+            raise KeyboardInterrupt
+        stopped.set()
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield stopped
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def write_json(path: Path, values) -> None:
+    """Write a JSON file in one go."""
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(json.dumps(values, indent=1), encoding="utf-8")
+    temporary.replace(path)

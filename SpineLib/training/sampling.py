@@ -1,0 +1,83 @@
+"""Which sample is drawn when: sample ``index`` of step ``step`` depends on the seed, the step and the index only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from SpineLib.training.augmentation import (
+    AugmentationSettings,
+    change_intensity,
+    draw_spatial,
+    resample,
+    sampling_points,
+)
+from SpineLib.training.dataset import PreparedCase
+
+_TRIES = 4
+
+
+@dataclass(frozen=True)
+class SamplingSettings:
+    """How patches are drawn.
+
+    Attributes:
+        patch: (y, x) in 2D, (s, y, x) in 3D, voxels; the paper has (128, 128) and (64, 128, 128).
+        batch: samples a step; the paper has 32 in 2D and 2 in 3D.
+        background_fraction: share of patches centred anywhere in the body, half of them in vertebrae where the cohort
+            labels those, so that the network learns what is no lesion; 0 in the paper, whose patches all hold lesion.
+        seed: of everything random.
+    """
+
+    patch: tuple[int, ...] = (128, 128)
+    batch: int = 32
+    background_fraction: float = 0.0
+    seed: int = 0
+
+
+class Steps(Dataset):
+    """Batches by step number, for ``torch.utils.data.DataLoader(batch_size=None)``."""
+
+    def __init__(self, cases: list[PreparedCase], sampling: SamplingSettings, augmentation: AugmentationSettings,
+                 whitening: str):
+        self.cases, self.sampling, self.augmentation, self.whitening = cases, sampling, augmentation, whitening
+        self.with_lesion = [case for case in cases if len(case.centres)]
+
+    def __getitem__(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Images (n, c, *patch) and masks (n, 1, *patch), float32."""
+        samples = [self.sample(np.random.default_rng([self.sampling.seed, step, index]))
+                   for index in range(self.sampling.batch)]
+        return torch.stack([image for image, _ in samples]), torch.stack([mask for _, mask in samples])
+
+    def sample(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """Image (c, *patch) and mask (1, *patch)."""
+        patch = self.sampling.patch
+        background = rng.random() < self.sampling.background_fraction or not self.with_lesion
+        for _ in range(_TRIES):
+            case, centre = self._place(rng, background)
+            points = sampling_points(draw_spatial(rng, self.augmentation, patch), patch, centre, case.spacing)
+            image, mask = resample(case.channels, case.lesions, points)
+            if background or mask.any():
+                break  # Otherwise a strong tilt or zoom pushed the lesion out of the patch: draw again.
+        if len(patch) == 2:
+            image, mask = image[:, 0], mask[:, 0]
+        return change_intensity(image, rng, self.augmentation, self.whitening == "patch"), mask
+
+    def _place(self, rng: np.random.Generator, background: bool) -> tuple[PreparedCase, np.ndarray]:
+        """A case and the (s, y, x) index of the patch's centre before its shift."""
+        cases = self.cases if background else self.with_lesion
+        case = cases[rng.integers(len(cases))]
+        if background:
+            places = case.vertebrae if len(case.vertebrae) and rng.random() < 0.5 else case.body
+            centre = places[rng.integers(len(places))].astype(float) if len(places) else np.array(case.lesions.shape) / 2
+        else:
+            lesion = rng.integers(len(case.centres))
+            centre = case.centres[lesion].copy()
+            if len(self.sampling.patch) == 2:  # One of the lesion's slices.
+                centre[0] = rng.integers(case.boxes[lesion, 0, 0], case.boxes[lesion, 1, 0] + 1)
+        if len(self.sampling.patch) == 3 and self.sampling.patch[0] >= case.lesions.shape[0]:
+            centre[0] = (case.lesions.shape[0] - 1) / 2  # All slices fit, as in the paper: no shift between slices.
+        return case, centre
