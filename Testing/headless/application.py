@@ -94,9 +94,15 @@ def start():
     logic = slicer.vtkSlicerApplicationLogic()
     logic.SetTemporaryPath(tempfile.gettempdir())
     logic.SetMRMLScene(scene)
+    remote, data = slicer.vtkMRMLRemoteIOLogic(), slicer.vtkDataIOManagerLogic()
+    # Scene bundles (.mrb) are unpacked here; the folder goes when Python exits.
+    cache = tempfile.TemporaryDirectory(prefix="headless-slicer-")
+    remote.GetCacheManager().SetRemoteCacheDirectory(cache.name)
+    logic.SetMRMLSceneDataIO(scene, remote, data)
 
     slicer.mrmlScene = scene
     slicer.app = HeadlessApplication(scene, logic)
+    slicer.app._kept = (remote, data, cache)  # MRML crashes when one of its logics is collected
     slicer.modules = types.SimpleNamespace()
     slicer.moduleNames = types.SimpleNamespace(**{name: name for name in MODULE_LOGICS})
     for name, class_name in MODULE_LOGICS.items():
