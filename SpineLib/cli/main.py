@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from SpineLib import __version__
 from SpineLib.errors import Cancelled, SpineError
 
-#: What each subcommand does; ``SpineLib.cli.<name>`` is imported only when it is the one to run, so that help is instant.
+#: What each subcommand does; ``SpineLib.cli.<name>`` is imported only when it is the one to run: help is instant.
 COMMANDS = {
     "segment": "segment metastases on T1 and/or T2 volumes, one patient or a folder of them",
     "models": "list, check, import and remove models",
-    "train": "train a network on a cohort",
+    "train": "train a segmentation network, or export a training as a model",
     "evaluate": "compare a model's masks with the truth of a cohort",
     "phantom": "write a cohort of simulated patients",
     "demo": "simulate a patient, segment the metastases, and write a page that shows the result",
@@ -60,15 +60,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser(argv: list[str]):
     """The parser with all subcommands named, and the arguments and ``run`` of the one that is called (or None)."""
-    debug = argparse.ArgumentParser(add_help=False)
-    debug.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show where an error came from")
     parser = argparse.ArgumentParser(
         prog="spine",
         description="Metastases of the spine on MR. Research use only, not a medical device.",
         epilog="spine COMMAND --help tells more about a command.",
-        parents=[debug],
     )
-    parser.set_defaults(debug=False)
+    parser.add_argument("--debug", action="store_true", help="show where an error came from")
     parser.add_argument("--version", action="version", version=f"spine {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", title="commands")
     called = next((argument for argument in argv if not argument.startswith("-")), None)
@@ -76,9 +73,9 @@ def _parser(argv: list[str]):
     for name, text in COMMANDS.items():
         if name == called:
             module = importlib.import_module(f"SpineLib.cli.{name}")
-            subparser = subparsers.add_parser(name, help=text, description=module.__doc__, parents=[debug],
-                                              formatter_class=argparse.RawDescriptionHelpFormatter)
+            subparser = subparsers.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
             module.add_arguments(subparser)
+            subparser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
             run = module.run
         else:
             subparsers.add_parser(name, help=text)

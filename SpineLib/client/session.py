@@ -33,8 +33,8 @@ class Transport(Protocol):
     """One child process. Its factory gets two callables and calls them in the session's own thread:
 
     ``on_output(data: bytes)``: standard output, in pieces as they come;
-    ``on_finished(code: int, last_lines: list[str])``: once, when the process is gone (code -1: it never started), with the
-    last lines of its standard error (:class:`SpineLib.client.LastLines` collects them).
+    ``on_finished(code: int, last_lines: list[str])``: once, when the process is gone (code -1: never started), with the last
+    lines of its standard error (:class:`SpineLib.client.LastLines` collects them).
     """
 
     def start(self) -> None:

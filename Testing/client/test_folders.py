@@ -65,7 +65,7 @@ def test_a_link_inside_is_removed_and_not_followed(tmp_path):
 
 
 def test_the_folder_goes_when_python_ends_without_a_removal(tmp_path, repository):
-    code = "from pathlib import Path; import sys; from SpineLib.client import PrivateFolder; PrivateFolder(Path(sys.argv[1]))"
+    code = "import sys; from SpineLib.client import PrivateFolder; PrivateFolder(sys.argv[1])"
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=repository, check=True, timeout=30)
     assert list(tmp_path.iterdir()) == []
 
@@ -101,9 +101,11 @@ def test_a_process_is_known_to_live_until_it_ends():
 
 
 def test_paths_and_names_of_a_job_are_taken_out_of_a_text():
-    parameters = {"inputs": {"T1": "/data/Müller_Erika/scan1.nrrd", "T2": "C:\\Akten\\Meier\\b.nii"}, "model": "mets-2d"}
+    inputs = {"T1": "/data/Müller_Erika/scan1.nrrd", "T2": "C:\\Akten\\Meier\\b.nii"}
+    parameters = {"inputs": inputs, "model": "mets-2d"}
     text = (
-        "cannot open /data/Müller_Erika/scan1.nrrd; 'C:\\\\Akten\\\\Meier\\\\b.nii' is odd, as is C:\\Akten\\Meier\\b.nii; "
+        "cannot open /data/Müller_Erika/scan1.nrrd; "
+        "'C:\\\\Akten\\\\Meier\\\\b.nii' is odd, as is C:\\Akten\\Meier\\b.nii; "
         f"scan1.nrrd; mets-2d; {Path.home()}/x"
     )
     assert redact(text, parameters) == (
