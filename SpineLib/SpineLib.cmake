@@ -7,6 +7,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/__main__.py
   SpineLib/cli/__init__.py
   SpineLib/cli/main.py
+  SpineLib/cli/progress_bar.py
   SpineLib/cli/train.py
   SpineLib/client/__init__.py
   SpineLib/client/command.py
@@ -60,9 +61,12 @@ set(SPINELIB_SCRIPTS
   SpineLib/scene/select.py
   SpineLib/scene/terminology.py
   SpineLib/scene/views.py
+  SpineLib/tasks/__init__.py
   SpineLib/tasks/fastnet.py
+  SpineLib/tasks/jobs.py
   SpineLib/tasks/lesions.py
   SpineLib/tasks/predict.py
+  SpineLib/tasks/segment.py
   SpineLib/training/__init__.py
   SpineLib/training/augmentation.py
   SpineLib/training/checkpoint.py
