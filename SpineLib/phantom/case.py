@@ -1,0 +1,227 @@
+"""One simulated patient: images, truths, and what was drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from SpineLib.phantom.acquisition import Motion, acquire
+from SpineLib.phantom.anatomy import Anatomy, draw_anatomy
+from SpineLib.phantom.grid import Grid
+from SpineLib.phantom.lesions import METASTASES, MIMICS, Inclusion, draw_metastasis, draw_mimic
+from SpineLib.phantom.physics import Sequence, draw_sequence
+from SpineLib.phantom.readers import read_lesion
+from SpineLib.phantom.spine import LEVELS, Vertebra, draw_spine
+from SpineLib.phantom.tissues import draw_tissues
+from SpineLib.volume import Volume
+
+#: Names of the sequences a case can have.
+SEQUENCES = ("T1", "T2", "STIR", "ceT1")
+
+
+@dataclass(frozen=True)
+class PhantomSettings:
+    """What to simulate.
+
+    Attributes:
+        sequences: which of SEQUENCES to acquire.
+        matrix: rows and columns of a slice; None draws 256, 320, 384 or 448.
+        slices: number of sagittal slices; None draws 15 to 28.
+        spacing: in-plane spacing in mm; None draws one within 0.45 to 1.25 mm such that 5 to 9 vertebrae are seen.
+        randomised: share of cases in the domain-randomised mode (tissue contrasts and scanner drawn widely).
+        healthy: share of cases without a metastasis.
+        metastases: least and most metastases of the others.
+        region: "lumbar", "thoracolumbar", "thoracic", "cervicothoracic"; None draws one.
+        motion: whether the patient moves a little between the sequences.
+        oversampling: sub-slices drawn for each slice.
+    """
+
+    sequences: tuple[str, ...] = ("T1", "T2")
+    matrix: int | None = None
+    slices: int | None = None
+    spacing: float | None = None
+    randomised: float = 0.0
+    healthy: float = 0.1
+    metastases: tuple[int, int] = (1, 4)
+    region: str | None = None
+    motion: bool = True
+    oversampling: int = 3
+
+
+@dataclass(frozen=True)
+class PhantomCase:
+    """A simulated patient; all volumes lie on one grid.
+
+    Attributes:
+        images: sequence name to int16 volume.
+        lesions: uint8 lesion numbers, 1 to n in the order of ``truth["lesions"]``.
+        readers: two uint8 masks, the simulated readers'.
+        vertebrae: uint8, VerSe numbers.
+        tissue: uint8, :class:`SpineLib.phantom.tissues.Tissue`.
+        truth: everything that was drawn, ready for JSON.
+    """
+
+    images: dict[str, Volume]
+    lesions: Volume
+    readers: tuple[Volume, Volume]
+    vertebrae: Volume
+    tissue: Volume
+    truth: dict = field(default_factory=dict)
+
+
+_REGIONS = {"lumbar": (("L1", "L2", "L3"), (5, 8)), "thoracolumbar": (("T10", "T11", "T12"), (6, 9)),
+            "thoracic": (("T5", "T6", "T7", "T8"), (7, 9)), "cervicothoracic": (("C7", "T1", "T2", "T3"), (7, 9))}
+
+
+def simulate(seed: int, settings: PhantomSettings = PhantomSettings()) -> PhantomCase:
+    """Simulate one patient. The same seed and settings give the same bytes.
+
+    Everything is simulated: no image or measurement of a patient goes in.
+    """
+    rng = np.random.default_rng(seed)
+    wide = bool(rng.random() < settings.randomised)
+    field_t = float(rng.choice([1.5, 3.0]))
+    region = settings.region or str(rng.choice(list(_REGIONS), p=[0.5, 0.2, 0.2, 0.1]))
+    grid, spine, acquired, margin = _draw_geometry(rng, region, settings)
+    anatomy = draw_anatomy(rng, grid, spine)
+    inclusions = _draw_inclusions(rng, anatomy, settings, field_t, wide)
+    tissues = draw_tissues(rng, field_t, 0.32 if wide else 0.07)
+    direction, origin = _placement(rng, grid, acquired["spacing"], margin)
+    images, sequences = {}, {}
+    for name in settings.sequences:
+        sequence = draw_sequence(rng, name, field_t, wide)
+        moves = settings.motion and name != settings.sequences[0]
+        motion = Motion(tuple(float(v) for v in rng.normal(0, (0.4, 0.6, 0.6))), float(rng.normal(0, 0.5))) if moves else Motion()
+        array = acquire(rng, anatomy, inclusions, tissues, sequence, motion, wide, margin)
+        images[name] = Volume(array[::-1], acquired["spacing"], origin, direction, name)
+        sequences[name] = {**_sequence_facts(sequence), "motion_mm": list(motion.shift), "motion_deg": motion.turn}
+    crop = (slice(None, None, -1), slice(margin, grid.shape[1] - margin), slice(None))
+    first = images[settings.sequences[0]]
+    lesions, facts = _lesion_map(anatomy, inclusions)
+    readers = tuple(_read_all(rng, lesions, grid) for _ in range(2))
+    middle = slice(grid.oversampling // 2, None, grid.oversampling)
+    truth = {"simulated": True, "seed": int(seed), "region": region, "field_t": field_t, "domain_randomised": wide,
+             "sequences": sequences, "lesions": facts, "direction": direction.tolist(),
+             "mimics": [{"kind": i.kind, "level": i.level} for i in inclusions if i.inside is None],
+             "vertebrae": [_vertebra_facts(v, direction, origin, grid, margin) for v in spine]}
+    put = lambda array, name: Volume(np.ascontiguousarray(array[crop]), first.spacing, origin, direction, name)  # noqa: E731
+    return PhantomCase(images, put(lesions, "lesions"), (put(readers[0], "reader 1"), put(readers[1], "reader 2")),
+                       put(anatomy.vertebrae[middle], "vertebrae"), put(anatomy.labels[middle], "tissue"), truth)
+
+
+def _sequence_facts(sequence: Sequence) -> dict:
+    return {"tr_ms": sequence.tr, "te_ms": sequence.te, "ti_ms": sequence.ti, "gadolinium": sequence.gadolinium}
+
+
+def _vertebra_facts(vertebra: Vertebra, direction, origin, grid: Grid, margin: int) -> dict:
+    """Centre of a body in the image's own LPS space (the drawing's axes turned with the slices)."""
+    local = np.array([vertebra.centre[1] - grid.ys[0], grid.zs[margin] - vertebra.centre[2], _first_x(grid) - vertebra.centre[0]])
+    return {"level": vertebra.level, "centre_lps_mm": [round(float(x), 3) for x in origin + direction @ local]}
+
+
+def _first_x(grid: Grid) -> float:
+    """Place (mm to the left) of the image's first slice, the leftmost."""
+    return float(grid.xs[-1] - (grid.oversampling - 1) / 2 * grid.step[0])
+
+
+def _draw_geometry(rng, region: str, settings: PhantomSettings):
+    """Grid, column, spacing and fold-over margin of a case."""
+    centres, counts = _REGIONS[region]
+    slices = settings.slices or int(rng.integers(15, 29))
+    thickness = float(rng.uniform(3.3, 4.8))
+    matrix = settings.matrix or int(rng.choice([256, 320, 384, 448], p=[0.2, 0.3, 0.35, 0.15]))
+    spine = draw_spine(rng, str(rng.choice(centres)), 330.0)
+    if settings.spacing:
+        spacing = settings.spacing
+    else:
+        pitch = np.mean([2 * v.half[2] + v.disc_below for v in spine if not v.is_sacral and abs(v.centre[2]) < 160])
+        extra = rng.uniform(40, 110) if region == "lumbar" else rng.uniform(0, 30)
+        spacing = (rng.integers(counts[0], counts[1] + 1) * pitch + extra) / matrix
+    spacing = float(np.clip(spacing, 0.45, 1.25))
+    margin = int(rng.integers(8, 30)) if rng.random() < 0.12 else 0
+    q = settings.oversampling
+    side = rng.normal(0, 3) + np.mean([v.centre[0] for v in spine if abs(v.centre[2]) < 120])
+    xs = (np.arange(slices * q) - (slices * q - 1) / 2) * thickness / q + side
+    zs = -(np.arange(matrix + 2 * margin) - (matrix + 2 * margin - 1) / 2) * spacing
+    zs = zs - (rng.uniform(10, 60) if region == "lumbar" else rng.normal(0, 15))
+    place = rng.uniform(0.40, 0.68)  # where the column lies between the front and the back edge
+    near = [v.centre[1] for v in spine if abs(v.centre[2] - zs.mean()) < 0.4 * matrix * spacing]
+    ys = (np.arange(matrix) - place * matrix) * spacing + np.mean(near)
+    return Grid(xs, zs, ys, q), spine, {"spacing": (spacing, spacing, thickness)}, margin
+
+
+def _placement(rng, grid: Grid, spacing, margin: int):
+    """Direction and origin of the image in LPS: sagittal slices from left to right, a little oblique."""
+    base = np.array([[0.0, 0, -1], [1, 0, 0], [0, -1, 0]])  # columns: i backwards, j downwards, k to the right
+    angles = np.deg2rad(rng.normal(0, (2.0, 3.0, 3.0)))
+    turn = np.eye(3)
+    for axis, angle in enumerate(angles):
+        c, s = np.cos(angle), np.sin(angle)
+        one = np.eye(3)
+        a, b = (axis + 1) % 3, (axis + 2) % 3
+        one[a, a], one[a, b], one[b, a], one[b, b] = c, -s, s, c
+        turn = one @ turn
+    direction = turn @ base
+    first = np.array([_first_x(grid), grid.ys[0], grid.zs[margin]])
+    origin = turn @ first + rng.normal(0, 20, 3)
+    return direction, tuple(float(v) for v in origin)
+
+
+def _draw_inclusions(rng, anatomy: Anatomy, settings: PhantomSettings, field_t: float, wide: bool) -> list[Inclusion]:
+    seen = [v for v in anatomy.spine if anatomy.grid.zs[-1] + 12 < v.centre[2] < anatomy.grid.zs[0] - 12]
+    seen = [v for v in seen if not v.is_sacral or v.level in ("S1", "S2")]
+    if not seen:
+        return []
+    items: list[Inclusion] = []
+    sick = set()
+    if rng.random() >= settings.healthy:
+        wanted = int(rng.integers(settings.metastases[0], settings.metastases[1] + 1))
+        main = str(rng.choice(METASTASES, p=[0.5, 0.25, 0.25]))
+        for _ in range(wanted * 4):
+            if sum(i.inside is not None for i in items) >= wanted:
+                break
+            host = seen[int(rng.integers(len(seen)))]
+            kind = main if rng.random() < 0.7 else str(rng.choice(METASTASES))
+            if host.level not in sick:
+                item = draw_metastasis(rng, anatomy, host, kind, field_t, wide)
+                if item is not None:
+                    items.append(item)
+                    sick.add(host.level)
+    mimics = []
+    for host in seen:
+        if host.level in sick or host.is_sacral or rng.random() > 0.3:
+            continue
+        item = draw_mimic(rng, anatomy, host, str(rng.choice(MIMICS)), field_t)
+        if item is not None:
+            mimics.append(item)
+    return mimics + items
+
+
+def _lesion_map(anatomy: Anatomy, inclusions: list[Inclusion]) -> tuple[np.ndarray, list[dict]]:
+    """Lesion numbers on the slices (a voxel belongs to a lesion that fills half of it) and their facts."""
+    grid = anatomy.grid
+    q = grid.oversampling
+    fine = np.zeros(grid.shape, np.uint8)
+    facts = []
+    for item in inclusions:
+        if item.inside is None:
+            continue
+        fine[item.box][item.inside] = len(facts) + 1
+        facts.append({"kind": item.kind, "level": item.level, **item.facts})
+    result = np.zeros((grid.shape[0] // q,) + grid.shape[1:], np.uint8)
+    stacked = fine.reshape((-1, q) + grid.shape[1:])
+    voxel_ml = float(np.prod(grid.step)) * q / 1000
+    for n, fact in enumerate(facts, start=1):
+        mask = (stacked == n).sum(axis=1, dtype=np.uint8) * 2 > q
+        result[mask] = n
+        fact["volume_ml"] = round(float(mask.sum()) * voxel_ml, 4)
+    return result, [{"number": n, **f} for n, f in enumerate(facts, start=1)]
+
+
+def _read_all(rng, lesions: np.ndarray, grid: Grid) -> np.ndarray:
+    spacing = (grid.step[0] * grid.oversampling, grid.step[1], grid.step[2])
+    result = np.zeros(lesions.shape, np.uint8)
+    for n in range(1, int(lesions.max()) + 1):
+        result[read_lesion(rng, lesions == n, spacing)] = n
+    return result
