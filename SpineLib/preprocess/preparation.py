@@ -66,6 +66,7 @@ class Prepared:
         spacing: mm along (s, y, x).
         notes: sentences about what was co-registered, resampled or skipped.
         reference: the input whose own grid results go back to.
+        reference_name: its name.
     """
 
     channels: np.ndarray
@@ -73,6 +74,7 @@ class Prepared:
     spacing: tuple[float, float, float]
     notes: list[str]
     reference: Volume
+    reference_name: str
     _orientation: Orientation
     _where: tuple[np.ndarray, np.ndarray, np.ndarray]  # of each prepared sample, in canonical input voxels
 
@@ -153,7 +155,7 @@ def prepare(
             array, notes = aligned, notes + sentences
         channels[channel] = _sampled(array, where, preparation, name)
     progress(1.0, "Prepared")
-    return Prepared(channels, tuple(sequences), spacing, notes, sequences[reference], orientation, where)
+    return Prepared(channels, tuple(sequences), spacing, notes, sequences[reference], reference, orientation, where)
 
 
 def _sample_positions(base: Volume, preparation: Preparation) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

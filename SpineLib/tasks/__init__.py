@@ -1,0 +1,1 @@
+"""Pure functions from volumes to results, with progress and cancelling."""

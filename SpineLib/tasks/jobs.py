@@ -1,0 +1,61 @@
+"""Tasks as jobs: JSON-able parameters in, files into a folder, a JSON-able result out. The worker runs these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from SpineLib.errors import SpineError
+from SpineLib.progress import Progress, part, silent
+
+
+def segment_job(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
+    """Job "segment".
+
+    Args:
+        parameters: ``{"inputs": {"T1": path, "T2": path}, "model": id or path, "settings": {...}}``; "settings" are
+            those of :class:`SpineLib.tasks.segment.SegmentSettings`.
+        folder: gets ``probability.nrrd`` and ``labels.nrrd``.
+
+    Returns:
+        ``{"probability": name, "labels": name, "lesions": [...], "provenance": {...}, "notes": [...]}``, names of files
+        in ``folder``.
+    """
+    from SpineLib.models.catalogue import find_bundle
+    from SpineLib.tasks.segment import SegmentSettings, segment
+    from SpineLib.volume import read_volume, write_volume
+
+    settings = SegmentSettings.from_dict(parameters.get("settings") or {})
+    progress(0.0, "Loading the model")
+    bundle = find_bundle(parameters["model"])
+    progress(0.01, "Reading the images")
+    sequences = {name: read_volume(path, name) for name, path in parameters["inputs"].items()}
+    result = segment(sequences, bundle, settings, part(progress, 0.02, 0.97))
+    progress(0.97, "Writing the result")
+    write_volume(result.probability, folder / "probability.nrrd")
+    write_volume(result.labels, folder / "labels.nrrd")
+    return {
+        "probability": "probability.nrrd",
+        "labels": "labels.nrrd",
+        "lesions": [lesion.to_dict() for lesion in result.lesions],
+        "provenance": result.provenance,
+        "notes": result.notes,
+    }
+
+
+_JOBS: dict[str, Callable[[Mapping, Path, Progress], dict]] = {"segment": segment_job}
+
+
+def run_job(name: str, parameters: Mapping, folder: str | Path, progress: Progress = silent) -> dict:
+    """Run the job of that name; see its own function for parameters and result.
+
+    Raises:
+        SpineError: no such job, a parameter is missing, or the task's own.
+        Cancelled: by ``progress``.
+    """
+    if name not in _JOBS:
+        raise SpineError(f"There is no job '{name}'; there are {', '.join(_JOBS)}.")
+    missing = [key for key in ("inputs", "model") if key not in parameters]
+    if missing:
+        raise SpineError(f"The job '{name}' lacks {' and '.join(missing)}; this is a mistake of the calling program.")
+    return _JOBS[name](parameters, Path(folder), progress)
