@@ -7,6 +7,9 @@ from pathlib import Path
 
 import slicer
 
+#: The extension's own lists; Resources lies beside SpineLib in a checkout and in the installed extension.
+FOLDER = Path(__file__).resolve().parents[2] / "Resources" / "Terminology"
+
 _TYPES = "Segmentation category and type - DICOM master list"
 _REGIONS = "Anatomic codes - DICOM master list"
 
@@ -41,8 +44,10 @@ def terminology_entry(category: Code, kind: Code, region: Code | None = None) ->
 METASTASIS = terminology_entry(ALTERED_STRUCTURE, SECONDARY_NEOPLASM, VERTEBRA)
 
 
-def register_terminologies(folder: Path) -> list[str]:
+def register_terminologies(folder: Path = FOLDER) -> list[str]:
     """Load the ``*.term.json`` files of ``folder`` into the Terminologies module; does nothing where it is missing.
+
+    Call it once the application has started (loading twice replaces the first).
 
     Returns:
         Names of the files loaded.
