@@ -8,6 +8,7 @@ import os
 import platform
 import shutil
 import stat
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -55,12 +56,15 @@ def remove_private_folder(folder: Path) -> bool:
     """
     if not is_private_folder(folder):
         return not folder.exists()
-    for _ in range(3):  # a child that is just being killed may still write into it
-        for entry in folder.iterdir():
-            if entry.name != _OWNER_FILE:
-                _remove(entry)
-        if len(os.listdir(folder)) == 1:
-            _remove(folder)
+    for _ in range(3):  # a child that is just being killed may still write into it, or remove it itself
+        try:
+            for entry in folder.iterdir():
+                if entry.name != _OWNER_FILE:
+                    _remove(entry)
+            if os.listdir(folder) == [_OWNER_FILE]:
+                _remove(folder)
+        except OSError:
+            pass
         if not folder.exists():
             return True
         time.sleep(0.005)
@@ -90,7 +94,8 @@ def _is_mine(folder: Path) -> bool:
 
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, onerror=_make_writable_and_retry)
+        name = "onexc" if sys.version_info >= (3, 12) else "onerror"
+        shutil.rmtree(path, **{name: _make_writable_and_retry})
     else:
         try:
             path.unlink()

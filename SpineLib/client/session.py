@@ -33,8 +33,8 @@ class Transport(Protocol):
     """One child process. Its factory gets two callables and calls them in the session's own thread:
 
     ``on_output(data: bytes)``: standard output, in pieces as they come;
-    ``on_finished(code: int, last_lines: list[str])``: once, when the process is gone (code -1: never started), with the last
-    lines of its standard error (:class:`SpineLib.client.LastLines` collects them).
+    ``on_finished(code: int, last_lines: list[str])``: once, when the process is gone (code -1: it never was), with the
+    last lines of its standard error (:class:`SpineLib.client.LastLines` collects them).
     """
 
     def start(self) -> None:
@@ -280,7 +280,7 @@ class WorkerSession:
     def _take_end(self, code: int, last_lines: list[str]) -> None:
         """The process is gone: an error for its job, unless it was to be cancelled."""
         lines = [*self._noise.lines(), *last_lines]
-        died_idle = not self._fresh
+        died_idle, was_ready = not self._fresh, self._ready
         self._forget()
         job = self._job
         if job is None:
@@ -294,7 +294,7 @@ class WorkerSession:
             except SpineError as error:
                 self._fail(str(error), "")
         else:
-            self._fail(_sentence_for_end(code), "\n".join(lines))
+            self._fail(_sentence_for_end(code, was_ready), "\n".join(lines))
 
     # The job's end
 
@@ -313,7 +313,9 @@ class WorkerSession:
                 job.folder.remove()
 
 
-def _sentence_for_end(code: int) -> str:
+def _sentence_for_end(code: int, was_ready: bool) -> str:
+    if not was_ready:
+        return f"The worker could not be started (code {code}): reinstall the extension; the log holds its last lines."
     if code in (-9, 9, 137):
         return (
             "The worker was ended by the system, most likely because memory ran out: "

@@ -155,13 +155,16 @@ class Worker:
     def _end_without_parent(self) -> None:
         """Nobody is left to take a result: end the job, remove its private folder, end all processes it started."""
         job = self._job
-        if job is not None:
-            job.cancelled.set()
-            job.ended.wait(_LAST_CHANCE)
-        if self._last_folder is not None:
-            remove_private_folder(self._last_folder)
-        kill_tree(os.getpid())
-        os._exit(1)
+        try:
+            if job is not None:
+                job.cancelled.set()
+                job.ended.wait(_LAST_CHANCE)
+            if self._last_folder is not None:
+                remove_private_folder(self._last_folder)
+        finally:
+            kill_tree(os.getpid())
+            time.sleep(5)  # taskkill takes a moment and needs this process alive to find those it started
+            os._exit(1)
 
     # Jobs
 

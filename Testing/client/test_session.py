@@ -147,7 +147,7 @@ def test_a_worker_that_fails_to_start_is_reported_with_its_last_lines(bench):
     bench.child.on_output(b"launcher: something is wrong\n")
     bench.child.on_finished(1, ["ModuleNotFoundError: no SpineLib"])
     kind, message, details = bench.ends[0]
-    assert kind == "error" and "ended unexpectedly (code 1)" in message
+    assert kind == "error" and message.startswith("The worker could not be started (code 1): ")
     assert details == "launcher: something is wrong\nModuleNotFoundError: no SpineLib"
     assert bench.log == ["launcher: something is wrong"]
 

@@ -96,7 +96,7 @@ def test_closing_the_session_in_mid_job_leaves_no_process_and_no_file(driver):
     grandchild = _grandchild(driver)
     start = time.monotonic()
     driver.session.close()
-    assert time.monotonic() - start < 0.1
+    assert time.monotonic() - start < 0.5
     _wait_until_gone(driver.transports[0].pid)
     _wait_until_gone(grandchild)
     assert driver.ends == [] and driver.session.state == "idle"
