@@ -16,6 +16,7 @@ class Driver:
 
     def __init__(self, folders: Path):
         self._folders = folders
+        self.launcher: list[str] = []
         self.log: list[str] = []
         self.transports: list[SubprocessTransport] = []
         self.session = WorkerSession(self._transport, on_log=self.log.append)
@@ -23,7 +24,8 @@ class Driver:
         self.ends: list[tuple] = []
 
     def _transport(self, on_output, on_finished):
-        self.transports.append(SubprocessTransport(on_output, on_finished, [sys.executable, str(SCRIPT)]))
+        command = [*self.launcher, sys.executable, str(SCRIPT)]
+        self.transports.append(SubprocessTransport(on_output, on_finished, command))
         return self.transports[-1]
 
     def submit(self, job, folder=None, **parameters):

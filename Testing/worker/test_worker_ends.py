@@ -103,6 +103,37 @@ def test_closing_the_session_in_mid_job_leaves_no_process_and_no_file(driver):
     assert driver.files_left() == []
 
 
+@POSIX
+@pytest.mark.parametrize("end", ["cancel", "close"])
+def test_a_worker_behind_a_launcher_as_in_slicer_is_killed_with_all_it_started(driver, end):
+    driver.launcher = ["/bin/sh", "-c", '"$0" "$@"; exit $?']
+    driver.submit("stuck")
+    grandchild = _grandchild(driver)
+    launcher = psutil.Process(driver.transports[0].pid)
+    family = [launcher.pid, *(child.pid for child in launcher.children(recursive=True))]
+    assert grandchild in family and len(family) == 3
+    if end == "cancel":
+        driver.session.cancel()
+        assert driver.finish() == ("cancelled",)
+    else:
+        driver.session.close()
+    for pid in family:
+        _wait_until_gone(pid)
+    assert driver.files_left() == []
+
+
+@POSIX
+def test_a_launcher_that_is_killed_while_the_worker_still_starts_leaves_no_worker_behind(driver):
+    driver.launcher = ["/bin/sh", "-c", '"$0" "$@"; exit $?']
+    driver.submit("count")
+    launcher = psutil.Process(driver.transports[0].pid)
+    while not (children := launcher.children()):
+        time.sleep(0.002)
+    driver.session.close()
+    _wait_until_gone(launcher.pid)
+    _wait_until_gone(children[0].pid)
+
+
 PARENT = """
 import sys, time
 sys.path.insert(0, {root!r})
