@@ -6,7 +6,10 @@ set(SPINELIB_SCRIPTS
   SpineLib/__init__.py
   SpineLib/__main__.py
   SpineLib/cli/__init__.py
+  SpineLib/cli/demo.py
+  SpineLib/cli/demo_folder.py
   SpineLib/cli/main.py
+  SpineLib/cli/phantom.py
   SpineLib/cli/progress_bar.py
   SpineLib/cli/train.py
   SpineLib/client/__init__.py
@@ -37,6 +40,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/phantom/fields.py
   SpineLib/phantom/grid.py
   SpineLib/phantom/lesions.py
+  SpineLib/phantom/paint.py
   SpineLib/phantom/physics.py
   SpineLib/phantom/readers.py
   SpineLib/phantom/spine.py
@@ -49,8 +53,10 @@ set(SPINELIB_SCRIPTS
   SpineLib/progress.py
   SpineLib/reports/__init__.py
   SpineLib/reports/charts.py
+  SpineLib/reports/literature.py
   SpineLib/reports/page.py
   SpineLib/reports/pictures.py
+  SpineLib/reports/segmentation.py
   SpineLib/reports/tables.py
   SpineLib/reports/viewer.py
   SpineLib/scene/__init__.py
@@ -58,13 +64,16 @@ set(SPINELIB_SCRIPTS
   SpineLib/scene/masks.py
   SpineLib/scene/nodes.py
   SpineLib/scene/results.py
+  SpineLib/scene/runs.py
   SpineLib/scene/select.py
+  SpineLib/scene/tables.py
   SpineLib/scene/terminology.py
   SpineLib/scene/views.py
   SpineLib/tasks/__init__.py
   SpineLib/tasks/fastnet.py
   SpineLib/tasks/jobs.py
   SpineLib/tasks/lesions.py
+  SpineLib/tasks/output.py
   SpineLib/tasks/predict.py
   SpineLib/tasks/segment.py
   SpineLib/training/__init__.py
@@ -87,6 +96,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/volume/dicom.py
   SpineLib/volume/files.py
   SpineLib/volume/nifti.py
+  SpineLib/volume/segmentation.py
   SpineLib/volume/volume.py
   SpineLib/worker/__init__.py
   SpineLib/worker/__main__.py
@@ -97,6 +107,8 @@ set(SPINELIB_SCRIPTS
 
 set(SPINELIB_RESOURCES
   Resources/Icons/SpineOncology.png
+  Resources/Terminology/SpineOncology.term.json
+  Resources/Terminology/SpineOncologyAnatomy.term.json
   SpineLib/reports/page.css
   SpineLib/reports/page.html
   SpineLib/reports/page.js

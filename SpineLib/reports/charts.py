@@ -29,7 +29,7 @@ class Interval:
 
 def interval_chart(intervals: Sequence[Interval], unit: str = "%", low: float = 0.0, high: float = 100.0) -> str:
     """SVG of dots with whiskers of one standard deviation, cut at ``low`` and ``high``."""
-    left, right, row, top = 250, 640, 44, 8
+    left, right, row, top = 205, 430, 42, 8
     height = top + row * len(intervals) + 30
 
     def x(value: float) -> float:
@@ -57,7 +57,7 @@ def interval_chart(intervals: Sequence[Interval], unit: str = "%", low: float = 
             parts.append(f'<line class="whisker" x1="{ends[0]:.1f}" x2="{ends[1]:.1f}" y1="{y:.1f}" y2="{y:.1f}"/>')
         kind = "own" if interval.own else "other"
         parts.append(f'<circle class="{kind}" cx="{x(interval.mean):.1f}" cy="{y:.1f}" r="6.5"/>')
-    return f'<svg class="chart" viewBox="0 0 760 {height:g}" role="img">{"".join(parts)}</svg>'
+    return f'<svg class="chart" viewBox="0 0 550 {height:g}" role="img">{"".join(parts)}</svg>'
 
 
 def _shown(interval: Interval, unit: str) -> str:

@@ -42,6 +42,8 @@ class Column:
             return ", ".join(self.show(part) for part in value)
         if isinstance(value, bool):
             return "yes" if value else "no"
+        if isinstance(value, str):
+            return value
         if self.percent:
             value = 100 * value
         return str(value) if self.digits is None else f"{value:.{self.digits}f}"

@@ -1,0 +1,116 @@
+"""What a segmentation of metastases looks like on a page: lesions, agreement with a truth, model and settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from SpineLib.models.card import ModelCard
+from SpineLib.reports.charts import Interval, interval_chart
+from SpineLib.reports.literature import METASTASES, METASTASES_READERS, Published
+from SpineLib.reports.page import Section, facts
+from SpineLib.reports.tables import Column, Table
+
+if TYPE_CHECKING:
+    from SpineLib.metrics.overlap import Overlap
+    from SpineLib.tasks.lesions import Lesion
+
+RESULT_COLOUR, TRUTH_COLOUR = "#ff5a5f", "#37d67a"
+
+LESION_COLUMNS = (
+    Column("id", "Lesion"),
+    Column("volume_ml", "Volume", "ml", 2),
+    Column("diameter_in_plane_mm", "Diameter in plane", "mm", 1),
+    Column("diameter_3d_mm", "Diameter in space", "mm", 1),
+    Column("centre_ras_mm", "Centre R, A, S", "mm", 1),
+    Column("mean_probability", "Mean probability", "%", 0, percent=True),
+)
+AGREEMENT_COLUMNS = (
+    Column("what", "Compared"),
+    Column("dice", "Dice", "%", 1),
+    Column("sensitivity", "Sensitivity", "%", 1),
+    Column("specificity", "Specificity", "%", 1),
+    Column("data", "Data"),
+)
+
+
+def lesion_table(lesions: Iterable[Lesion], more: Iterable[Column] = (), values: Sequence[Mapping] = ()) -> Table:
+    """The lesions' measures, with columns ``more`` whose cells ``values`` holds row by row."""
+    rows = [lesion.to_dict() for lesion in lesions]
+    return Table((*LESION_COLUMNS, *more), [{**row, **extra} for row, extra in zip(rows, values or [{}] * len(rows))])
+
+
+def agreement_section(
+    card: ModelCard, own: Overlap, readers: Overlap | None = None, simulated: bool = True, note: str = ""
+) -> Section:
+    """This case beside what the paper reports for the same inputs, as a chart and a table.
+
+    Args:
+        card: of the model that made the result.
+        own: result against truth.
+        readers: one (simulated) reader against the other on the same case.
+        simulated: whether the case is.
+        note: plain text under the chart.
+    """
+    data = "simulated" if simulated else "real"
+    rows = [_row("This case", own, data)]
+    if readers is not None:
+        rows.append(_row("Two simulated readers, this case" if simulated else "Two readers, this case", readers, data))
+    intervals = {
+        key: [Interval(row["what"], row[key], own=row is rows[0], note=row["data"]) for row in rows]
+        for key in ("dice", "sensitivity")
+    }
+    paper = METASTASES.get((tuple(card.inputs), card.network["dimensions"]))
+    for published in filter(None, (paper, METASTASES_READERS)):
+        rows.append(_published_row(published))
+        for key, lines in intervals.items():
+            lines.append(Interval(published.what, *getattr(published, key), note="40 real metastases"))
+    charts = "".join(
+        f"<div><h3>{title}</h3>{interval_chart(intervals[key])}</div>"
+        for key, title in (("dice", "Dice coefficient"), ("sensitivity", "Sensitivity"))
+    )
+    table = Table(AGREEMENT_COLUMNS, rows).to_html()
+    small = f'<p class="small">{escape(note)}</p>' if note else ""
+    return Section("Beside the truth and the literature", f'<div class="columns">{charts}</div>{table}{small}')
+
+
+def model_section(card: ModelCard, provenance: Mapping[str, Any]) -> Section:
+    """Model card, settings and versions: what is needed to make the same result again."""
+    model = {
+        "Model": f"{card.title} ({card.id}, version {card.version})",
+        "Training data": ("Simulated. " if card.training_data["simulated"] else "")
+        + str(card.training_data.get("description", "")),
+        "Licence": card.licence,
+        "SHA-256 of the weights": card.sha256,
+    }
+    settings = {
+        "Device": f"{provenance['device']}, {provenance['precision']}",
+        **_readable(provenance["parameters"], leave_out=("device", "precision")),
+        "Time": f"{provenance['time']}, {provenance['seconds']} s",
+        "SpineOncology": provenance["version"],
+        "Libraries": ", ".join(f"{name} {version}" for name, version in provenance["libraries"].items()),
+    }
+    html = f'<div class="columns"><div>{facts(model)}</div><div>{facts(settings)}</div></div>'
+    if card.text:
+        html += f"<details><summary>Model card</summary><pre>{escape(card.text)}</pre></details>"
+    return Section("Model and settings", html)
+
+
+def _readable(values: Mapping[str, Any], leave_out: Sequence[str] = ()) -> dict[str, Any]:
+    """Names without underscores; what is not set is left out."""
+    return {
+        name.replace("_", " ").capitalize(): _readable(value) if isinstance(value, Mapping) else value
+        for name, value in values.items()
+        if name not in leave_out and value is not None
+    }
+
+
+def _row(what: str, overlap: Overlap, data: str) -> dict[str, Any]:
+    return {"what": what, "dice": 100 * overlap.dice, "sensitivity": 100 * overlap.tpr,
+            "specificity": 100 * overlap.tnr, "data": data}
+
+
+def _published_row(published: Published) -> dict[str, Any]:
+    spreads = {key: "{} ± {}".format(*getattr(published, key)) for key in ("dice", "sensitivity", "specificity")}
+    return {"what": published.what, "data": published.source, **spreads}
