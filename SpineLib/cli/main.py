@@ -18,7 +18,7 @@ COMMANDS = {
     "models": "list, check, import and remove models",
     "train": "train a segmentation network, or export a training as a model",
     "evaluate": "compare a model's masks with the truth of a cohort",
-    "phantom": "write a cohort of simulated patients",
+    "phantom": "simulate a cohort of spine MR with metastases (BIDS-like folder, with all truths)",
     "demo": "simulate a patient, segment the metastases, and write a page that shows the result",
     "bench": "measure time and memory beside the plain way of running the same weights",
 }

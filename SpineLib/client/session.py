@@ -247,7 +247,8 @@ class WorkerSession:
             if self._on_log is not None:
                 self._on_log(job.redact(event.text) if job else redact(event.text, {}))
         elif event.kind == "ready":
-            self._take_ready(event)
+            if not self._ready:
+                self._take_ready(event)
         elif job is not None and event.job == job.number:
             job.answered = True
             if event.kind in FINAL_EVENTS:

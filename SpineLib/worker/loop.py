@@ -32,7 +32,7 @@ RunJob = Callable[[str, dict, Path, Progress], dict]
 #: Progress is sent no more often than this, seconds.
 _SHORTEST_PAUSE = 0.05
 #: A silent job's last progress is repeated after this, seconds.
-_LONGEST_PAUSE = 0.9
+_LONGEST_PAUSE = 0.7
 #: When the parent is gone, a job has this long to end by itself, seconds.
 _LAST_CHANCE = 1.0
 

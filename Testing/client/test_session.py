@@ -1,5 +1,6 @@
 """The session with a recorded transport and a clock under control: what real processes do too rarely or too slowly."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,14 @@ import SpineLib
 from SpineLib.client import PrivateFolder, WorkerSession
 from SpineLib.client.protocol import LineBuffer, encode, parse_object
 from SpineLib.errors import Cancelled, SpineError
+
+
+SAYINGS = [
+    {"event": "progress", "fraction": 0.5, "text": "Segmenting"},
+    {"event": "result", "result": {}},
+    {"event": "error", "message": "No."},
+    {"event": "cancelled"},
+]
 
 
 class RecordedTransport:
@@ -82,6 +91,13 @@ def test_the_job_is_sent_when_the_worker_is_ready_and_not_before(bench):
     bench.child.ready()
     assert bench.session.state == "running"
     assert bench.child.sent == [{"id": 1, "job": "segment", "parameters": {"model": "mets"}, "folder": "folder"}]
+
+
+def test_a_second_ready_does_not_send_the_job_again(bench):
+    bench.submit()
+    bench.child.ready()
+    bench.child.ready()
+    assert len(bench.child.sent) == 1
 
 
 def test_events_of_a_job_that_is_over_are_ignored(bench):
@@ -247,6 +263,36 @@ def test_cancel_without_a_job_and_close_twice_do_nothing(bench):
     bench.session.close()
     bench.session.tick()
     assert bench.ends == [] and bench.transports == []
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_whatever_happens_in_whatever_order_each_job_has_exactly_one_end(bench, seed):
+    source = random.Random(seed)
+    submitted = 0
+
+    def child_says():
+        bench.child.say(id=source.choice([submitted, submitted - 1, 99]), **source.choice(SAYINGS))
+
+    for _ in range(300):
+        busy = bench.session.state != "idle"
+        if not busy:
+            assert len(bench.ends) == submitted
+            bench.submit()
+            submitted += 1
+            continue
+        source.choice([
+            child_says,
+            bench.child.ready,
+            bench.session.cancel,
+            lambda: bench.child.on_output(source.randbytes(20)),
+            lambda: bench.child.on_finished(source.choice([0, -9, 1]), []),
+            lambda: source.choice(bench.transports).say(id=submitted, **source.choice(SAYINGS)),
+            lambda: bench.pass_time(source.choice([0.1, 1.0, 40.0])),
+        ])()
+        assert len(bench.ends) in (submitted - 1, submitted)
+    bench.session.cancel()
+    bench.pass_time(2.0)
+    assert len(bench.ends) == submitted > 20 and bench.session.state == "idle"
 
 
 def test_the_client_brings_neither_torch_nor_numpy(repository):
