@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from SpineLib.phantom.tissues import FAT_T1_MS
+
 #: Relaxivity of gadopentetate in plasma at 37 degrees, l/(mmol s), at 1.5 T and 3 T: Rohrer et al., Invest Radiol
 #: 2005;40:715-724.
 R1 = (4.1, 3.7)
@@ -58,6 +60,7 @@ def draw_sequence(rng: np.random.Generator, name: str, field_t: float, wide: boo
     if name == "T2":
         return Sequence(name, u(2500, 5000), u(80, 125))
     if name == "STIR":
-        ti = rng.uniform(145, 170) if field_t < 2.2 else rng.uniform(190, 225)
-        return Sequence(name, u(3000, 5500), u(30, 70), ti=float(ti))
+        # A scanner's TI nulls its fat; ours has the T1 of the tissue table, so TI lies near ln 2 times that.
+        null = np.log(2) * FAT_T1_MS[0 if field_t < 2.2 else 1]
+        return Sequence(name, u(3000, 5500), u(30, 70), ti=float(null * rng.uniform(0.88, 1.06)))
     raise ValueError(f"unknown sequence {name!r}; T1, T2, STIR or ceT1")
