@@ -59,7 +59,7 @@ def add_segmentation(
     if source_node is not None and source_node.GetScene() is not slicer.mrmlScene:
         source_node = None
     matrix = _labels_to_world(labels, source_node)
-    text = json.dumps(dict(provenance), ensure_ascii=False, sort_keys=True)
+    text = provenance_text(provenance)
     if existing is not None:
         return existing, _add_to_existing(existing, labels, matrix, source_node, lesions, terminology, text)
 
@@ -104,6 +104,11 @@ def place_beside(node, source_node) -> None:
         hierarchy.SetItemParent(item, parent)
     else:
         hierarchy.CreateItem(parent, node)
+
+
+def provenance_text(provenance: Mapping) -> str:
+    """Provenance as the JSON that nodes and segments carry."""
+    return json.dumps(dict(provenance), ensure_ascii=False, sort_keys=True)
 
 
 def provenance_of(node) -> dict:

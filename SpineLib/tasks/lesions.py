@@ -95,6 +95,32 @@ def find_lesions(
     return labels.with_array((labels.array > 0).astype(np.uint8), "mask"), labels, lesions
 
 
+def measure_lesion(mask: Volume, probability: np.ndarray | None = None, number: int = 1) -> Lesion | None:
+    """Measure a mask that is one lesion whatever its pieces, e.g. a segment that a user has edited.
+
+    Args:
+        mask: not 0 inside.
+        probability: of the same grid (k, j, i), for the mean; without it the mean is nan.
+        number: the lesion's id.
+
+    Returns:
+        The lesion, measured as :func:`find_lesions` does, or None when the mask is empty.
+    """
+    kji = np.argwhere(mask.array)
+    if not len(kji):
+        return None
+    matrix = mask.ijk_to_lps
+    centre = (matrix @ [*kji.mean(axis=0)[::-1], 1.0])[:3] * (-1, -1, 1)
+    return Lesion(
+        id=number,
+        volume_ml=len(kji) * mask.voxel_volume_ml,
+        diameter_in_plane_mm=_in_plane(kji, matrix, Orientation.of(mask).axes),
+        diameter_3d_mm=_longest(_face_middles(kji, matrix, (0, 1, 2))),
+        centre_ras_mm=tuple(float(value) for value in np.round(centre, 4)),
+        mean_probability=float("nan") if probability is None else float(probability[tuple(kji.T)].mean()),
+    )
+
+
 def _in_plane(kji: np.ndarray, matrix: np.ndarray, axes: tuple[int, int, int]) -> float:
     slices = kji[:, axes[0]]
     return max(_longest(_face_middles(kji[slices == s], matrix, axes[1:])) for s in np.unique(slices))

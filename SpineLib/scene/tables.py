@@ -1,0 +1,148 @@
+"""The lesion table: measured from the segments as they are now, so that it stays true after edits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import slicer
+import vtk
+
+from SpineLib.scene.masks import segment_ids, segment_mask
+from SpineLib.scene.nodes import volume_from_node
+from SpineLib.scene.results import LESION_ID, PROBABILITY, segment_tag
+
+#: Node reference from a table to its segmentation.
+SEGMENTATION_ROLE = "SpineOncology.Segmentation"
+
+#: Columns of the table and their units.
+COLUMNS = (
+    ("Lesion", ""),
+    ("Volume", "ml"),
+    ("Longest diameter in plane", "mm"),
+    ("3-D diameter", "mm"),
+    ("R", "mm"),
+    ("A", "mm"),
+    ("S", "mm"),
+    ("Mean probability", ""),
+)
+HEADERS = tuple(f"{name} ({unit})" if unit else name for name, unit in COLUMNS)
+
+_VOLUME_IN_NAME = re.compile(r" \(\d+(\.\d+)? ml\)")
+
+
+@dataclass(frozen=True)
+class MeasuredSegment:
+    """A segment and its measures.
+
+    Attributes:
+        segment_id: id in the segmentation.
+        name: the segment's name without the volume it had when it was found.
+        lesion: :class:`SpineLib.tasks.lesions.Lesion`, in world RAS; None when the segment is empty.
+    """
+
+    segment_id: str
+    name: str
+    lesion: object | None
+
+    def row(self) -> tuple:
+        """Values in the order of :data:`COLUMNS`; nan where there is nothing to measure."""
+        one = self.lesion
+        if one is None:
+            return (self.name, 0.0, *([float("nan")] * (len(COLUMNS) - 2)))
+        measures = (one.volume_ml, one.diameter_in_plane_mm, one.diameter_3d_mm)
+        return (self.name, *measures, *one.centre_ras_mm, one.mean_probability)
+
+
+def measure_segments(
+    segmentation_node, volume_node, probability_node=None, ids: Sequence[str] | None = None
+) -> list[MeasuredSegment]:
+    """Measure segments on the grid of a volume, as they are now.
+
+    Args:
+        segmentation_node: read only.
+        volume_node: the volume the segmentation was made from; its voxels are counted.
+        probability_node: volume on the same grid; ignored when it has another size.
+        ids: which segments; None: all.
+
+    Raises:
+        SpineError: a warping transform, no voxels.
+    """
+    from SpineLib.tasks.lesions import measure_lesion
+
+    grid = volume_from_node(volume_node, "reference volume")
+    probability = None
+    if probability_node is not None and probability_node.GetImageData() is not None:
+        probability = slicer.util.arrayFromVolume(probability_node)
+        if probability.shape != grid.shape:
+            probability = None
+    segmentation, measured = segmentation_node.GetSegmentation(), []
+    for number, segment_id in enumerate(segment_ids(segmentation_node) if ids is None else ids, 1):
+        segment = segmentation.GetSegment(segment_id)
+        if segment is None:
+            continue
+        mask = grid.with_array(segment_mask(segmentation_node, segment_id, volume_node))
+        tag = segment_tag(segment, LESION_ID)
+        lesion = measure_lesion(mask, probability, int(tag) if tag.isdigit() else number)
+        if lesion is not None and probability is None:
+            lesion = replace(lesion, mean_probability=_stored_probability(segment))
+        measured.append(MeasuredSegment(segment_id, _VOLUME_IN_NAME.sub("", segment.GetName() or segment_id), lesion))
+    return measured
+
+
+def add_table(measured: Sequence[MeasuredSegment], name: str, segmentation_node=None):
+    """Add a table node with a row for each segment; returns it."""
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
+    node.SetUseColumnTitleAsColumnHeader(True)
+    if segmentation_node is not None:
+        node.SetNodeReferenceID(SEGMENTATION_ROLE, segmentation_node.GetID())
+    update_table(node, measured)
+    return node
+
+
+def update_table(node, measured: Sequence[MeasuredSegment]) -> None:
+    """Replace the rows of a table that :func:`add_table` made; one event to whoever watches it."""
+    rows = [segment.row() for segment in measured]
+    modifying = node.StartModify()
+    try:
+        node.RemoveAllColumns()
+        for index, (title, (name, unit)) in enumerate(zip(HEADERS, COLUMNS, strict=True)):
+            column = vtk.vtkStringArray() if index == 0 else vtk.vtkDoubleArray()
+            column.SetName(title)
+            for row in rows:
+                column.InsertNextValue(row[index])
+            node.AddColumn(column)
+            node.SetColumnTitle(title, name)
+            if unit:
+                node.SetColumnUnitLabel(title, unit)
+    finally:
+        node.EndModify(modifying)
+
+
+def watch_segments(segmentation_node, changed: Callable[[], None]) -> Callable[[], None]:
+    """Call ``changed`` after each edit, added, removed or renamed segment; returns what ends the watch.
+
+    Strokes come fast: whoever watches should wait a moment before measuring again.
+    """
+    events = (
+        slicer.vtkSegmentation.SourceRepresentationModified,
+        slicer.vtkSegmentation.SegmentAdded,
+        slicer.vtkSegmentation.SegmentRemoved,
+        slicer.vtkSegmentation.SegmentModified,
+    )
+    segmentation = segmentation_node.GetSegmentation()
+    tags = [segmentation.AddObserver(event, lambda caller, name: changed()) for event in events]
+
+    def stop() -> None:
+        while tags:
+            segmentation.RemoveObserver(tags.pop())
+
+    return stop
+
+
+def _stored_probability(segment) -> float:
+    """Mean probability when the lesion was found; nan for a segment that somebody drew."""
+    text = segment_tag(segment, PROBABILITY)
+    return float(text) if text else float(np.nan)
