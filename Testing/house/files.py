@@ -13,6 +13,8 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 CMAKE = Path("SpineLib/SpineLib.cmake")
 
+#: What all modules share: the backend, what their panels have in common, resources.
+SHARED = ("SpineLib", "SpinePanel", "Resources")
 #: Of Resources, what only readers of the repository look at.
 NOT_INSTALLED = {"Resources/Screenshots"}
 #: Documentation, build files and the icons' script travel with the sources only.
@@ -49,7 +51,7 @@ def cmake_list(text: str, variable: str) -> list[str]:
 
 def library_files(root: Path) -> tuple[list[str], list[str]]:
     """Scripts, and resources, of what all modules share."""
-    files = sorted(files_below(root, "SpineLib") + files_below(root, "Resources"))
+    files = sorted(name for folder in SHARED for name in files_below(root, folder))
     return [name for name in files if name.endswith(".py")], [name for name in files if not name.endswith(".py")]
 
 

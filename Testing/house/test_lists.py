@@ -71,7 +71,7 @@ def test_every_package_is_part_of_the_wheel():
 @pytest.fixture
 def copy(tmp_path) -> Path:
     """A copy of what the lists are about, to plant files into."""
-    for folder in ("SpineLib", "Resources", *MODULES):
+    for folder in (*files.SHARED, *MODULES):
         shutil.copytree(
             files.REPOSITORY / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "*.safetensors")
         )

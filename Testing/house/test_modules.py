@@ -12,7 +12,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 MODULES = sorted(
     path.parent for path in REPOSITORY.glob("*/CMakeLists.txt") if (path.parent / f"{path.parent.name}.py").is_file()
 )
-MODULE_FILES = sorted(path for module in MODULES for path in module.rglob("*.py"))
+PANELS = [*MODULES, REPOSITORY / "SpinePanel"]
+MODULE_FILES = sorted(path for folder in PANELS for path in folder.rglob("*.py"))
 #: Slicer's own Python brings these.
 WITH_SLICER = {"slicer", "qt", "ctk", "vtk", "numpy", "mrml", "SampleData"}
 
@@ -34,7 +35,7 @@ def third_party_at_file_scope(source: str, own: set[str]) -> list[str]:
                     look(handler.body)
 
     look(ast.parse(source).body)
-    known = set(sys.stdlib_module_names) | WITH_SLICER | {"SpineLib"} | own
+    known = set(sys.stdlib_module_names) | WITH_SLICER | {"SpineLib", "SpinePanel"} | own
     return sorted({name for name in found if name.split(".")[0] not in known})
 
 
