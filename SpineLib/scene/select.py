@@ -23,18 +23,21 @@ _LEVELS = re.compile(
 )
 #: Images that are not the plain sequence although their name holds it.
 _UNFIT = re.compile(
-    r"locali[sz]er|scout|survey|(?<![a-z])loc(?![a-z])|subtra|(?<![a-z])mip(?![a-z])|(?<![a-z])mpr(?![a-z])"
-    r"|(?<![a-z])(adc|dwi|dti|trace|swi|mask|labels?|seg|dseg|segmentation|probability|derived|myelo\w*|haste"
-    r"|phase|reformat\w*|desc)(?![a-z])|t[12][\s_-]*map|mapping|t2[\s_-]*(\*|star)|flair[\s_-]*t2|t2\w*[\s_-]*(?:\w+[\s_-]+)?flair"
+    r"locali[sz]er|scout|survey|subtra|mapping|t[12][\s_-]*map|t2[\s_-]*(\*|star)"
+    r"|flair[\s_-]*t2|t2\w*[\s_-]*(\w+[\s_-]+)?flair"  # T1 FLAIR is a plain T1 of the spine, T2 FLAIR no plain T2
+    r"|(?<![a-z])(loc|mip|mpr|adc|dwi|dti|trace|swi|phase|haste|myelo\w*|reformat\w*|derived|desc)(?![a-z])"
+    r"|(?<![a-z])(mask|labels?|seg|dseg|segmentation|probability)(?![a-z])"
 )
 _STIR = re.compile(r"stir(?![a-z])|tirm(?![a-z])|(?<![a-z])t2?_?ir(?=[\s_-]|$)|short[\s_-]*tau")
 _T1 = _words(r"t1(?:w|wi|wt?d?|[\s_-]?weighted)?", r"t1(?:fse|tse|se|fs|vibe|mprage|tfe|flair|dixon)")
 _T2 = _words(r"t2(?:w|wi|wt?d?|[\s_-]?weighted)?", r"t2(?:fse|tse|se|fs|dixon|space|frfse)")
 _NO_CONTRAST = re.compile(
-    r"(without|no|non|w/?o|ohne|pre)[\s_-]*(contrast|gd|gad\w*|km|ce|iv)(?![a-z])|(?<![a-z])(pre|native?|unenhanced)(?![a-z])"
+    r"(without|no|non|w/?o|ohne|pre)[\s_-]*(contrast|gd|gad\w*|km|ce|iv)(?![a-z])"
+    r"|(?<![a-z])(pre|native?|unenhanced)(?![a-z])"
 )
 _CONTRAST = re.compile(
-    r"(?<![a-z])(gd|gad|gado\w*|ce|km|post|cm|contrast|kontrast\w*|enhanced|dotarem|gadovist|prohance|clariscan)(?![a-z])"
+    r"(?<![a-z])(gd|gad|gado\w*|ce|km|cm|post|contrast|kontrast\w*|enhanced)(?![a-z])"
+    r"|(?<![a-z])(dotarem|gadovist|prohance|clariscan)(?![a-z])"
     r"|(?<![a-z])(\+\s*c|c\s*\+|\+\s*gd|\+\s*km)(?![a-z])"
 )
 _SAGITTAL = re.compile(r"(?<![a-z])sag(?:ittal)?(?![a-z])")

@@ -12,7 +12,7 @@ from SpineLib.scene import terminology  # noqa: E402
 
 #: Not in the DICOM tables; see the folder's README for their source.
 SNOMED_ONLY = {"65985001", "3572006"}
-#: The code is DICOM's; the words (and the group of the last) are those of Slicer's own lists, which Slicer compares with.
+#: The code is DICOM's; the words (and the last one's group) are those of Slicer's own lists.
 SLICERS_WORDING = {"49755003", "123037004", "86049000"}
 
 
