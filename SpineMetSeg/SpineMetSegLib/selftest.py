@@ -1,0 +1,84 @@
+"""The module's own test in Slicer: the whole way from volumes to segments, on a small phantom with a tiny model."""
+
+import tempfile
+from pathlib import Path
+
+#: The phantom: noise with two bright boxes, array (k, j, i) on an upright grid, mm.
+_SHAPE, _SPACING = (48, 40, 16), (4.0, 1.0, 1.0)
+_BOXES = ((slice(8, 18), slice(10, 20), slice(5, 9)), (slice(30, 36), slice(22, 28), slice(9, 12)))
+
+
+def wholeWay(test, logic):
+    """Volumes in, segments out, by the worker.
+
+    Args:
+        test: a ``unittest.TestCase``.
+        logic: SpineMetSegLogic.
+    """
+    import numpy as np
+    import slicer
+
+    t1, t2, truth = phantomNodes()
+    with tempfile.TemporaryDirectory() as folder:
+        texts = []
+        segmentation = logic.segment(t1=t1, t2=t2, model=brightSpotBundle(Path(folder) / "model"), device="cpu",
+                                     progress=lambda fraction, text: texts.append(text))
+    inner = segmentation.GetSegmentation()
+    test.assertEqual(inner.GetNumberOfSegments(), len(_BOXES))
+    test.assertTrue(texts, "no progress was reported")
+    found = np.zeros(_SHAPE, bool)
+    for number in range(inner.GetNumberOfSegments()):
+        segmentId = inner.GetNthSegmentID(number)
+        found |= slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, segmentId, t1) > 0
+        test.assertIn("Neoplasm, Secondary", inner.GetNthSegment(number).GetTerminology())
+    dice = 2 * (found & truth).sum() / (found.sum() + truth.sum())
+    test.assertGreater(dice, 0.8)
+    return segmentation
+
+
+def phantomNodes():
+    """T1 and T2 volume nodes with two bright boxes, and the boxes as a bool array (k, j, i)."""
+    import numpy as np
+    import slicer
+
+    rng = np.random.default_rng(1)
+    truth = np.zeros(_SHAPE, bool)
+    for box in _BOXES:
+        truth[box] = True
+    ijkToRas = np.diag([*_SPACING, 1.0])
+    nodes = [slicer.util.addVolumeFromArray((100 + 10 * rng.standard_normal(_SHAPE) + height * truth).astype(np.float32),
+                                            ijkToRas, name) for name, height in (("Phantom T1", 20), ("Phantom T2", 400))]
+    return *nodes, truth
+
+
+def brightSpotBundle(folder, dimensions=2, inputs=("T1", "T2"), identifier="bright-spots-2d"):
+    """A model bundle whose tiny network marks what is much brighter than the rest in its last input.
+
+    Returns:
+        The folder, as text.
+    """
+    import torch
+    from SpineLib.models import ModelCard, save_bundle
+    from SpineLib.networks.unet import UNet
+
+    widths = (2, 2)
+    network = UNet(dimensions, len(inputs), widths).eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+        middle = (1,) * dimensions
+        for level, channel in ((network.down[0], len(inputs) - 1), (network.up[-1], widths[1])):
+            for layer, source in ((level[0], channel), (level[3], 0)):
+                layer.weight[(0, source, *middle)] = 1.0
+            for normalisation in (level[1], level[4]):
+                normalisation.weight.fill_(1.0)
+        network.last.weight[(0, 0, *[0] * dimensions)] = 8.0
+        network.last.bias.fill_(-16.0)  # two standard deviations above the mean
+    card = ModelCard(
+        id=identifier, title=f"Bright spots {dimensions}D (test)", task="metastasis-segmentation", licence="Apache-2.0",
+        network={"type": "unet", "dimensions": dimensions, "inputs": len(inputs), "widths": list(widths)},
+        inputs=inputs, preparation={}, patch=(64,) * 2 if dimensions == 2 else (16, 64, 64), smallest_lesion_ml=0.1,
+        training_data={"simulated": True, "description": "Made by hand for tests, not trained"},
+    )
+    save_bundle(folder, network, card)
+    return str(folder)

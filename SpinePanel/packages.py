@@ -1,0 +1,93 @@
+"""Which Python packages are missing, and their installation on request: torch by the extension PyTorch, the rest by pip."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+from importlib import metadata
+from pathlib import Path
+
+import slicer
+
+from SpineLib.errors import SpineError
+
+REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+#: Slicer's own builds, which pip must never replace, and torch, which another extension installs.
+_KEEP = ["torch", "SimpleITK", "numpy", "vtk"]
+
+
+def missingPackages() -> list[str]:
+    """Names of the packages that have to be installed before a job can run; cheap, nothing is imported."""
+    importlib.invalidate_caches()
+    missing = [] if importlib.util.find_spec("torch") else ["torch"]
+    return missing + [str(requirement) for requirement in _requirements() if not _isInstalled(requirement)]
+
+
+def installMissing(requester: str) -> None:
+    """Install what is missing; Slicer asks the user and shows progress.
+
+    Args:
+        requester: the module's title, for the question.
+
+    Raises:
+        SpineError: the user declined, the extension PyTorch is missing, or an installation failed.
+    """
+    if not importlib.util.find_spec("torch"):
+        _installTorch()
+    missing = [requirement for requirement in _requirements() if not _isInstalled(requirement)]
+    if missing:
+        _installByPip(missing, requester)
+    importlib.invalidate_caches()
+    still = missingPackages()
+    if still:
+        raise SpineError(f"Still missing: {', '.join(still)}. Restart Slicer, then press Install again.")
+
+
+def _installTorch():
+    try:
+        import PyTorchUtils
+    except ImportError as error:
+        raise SpineError("Install the extension PyTorch in the Extensions Manager, restart Slicer, then press Install "
+                         "again.") from error
+    try:
+        torch = PyTorchUtils.PyTorchUtilsLogic().installTorch(askConfirmation=True)
+    except Exception as error:
+        logging.exception("torch could not be installed")
+        raise SpineError("PyTorch could not be installed: check the network connection and the log.") from error
+    if torch is None:
+        raise SpineError("PyTorch was not installed: press Install again to do so.")
+
+
+def _installByPip(missing, requester):
+    try:
+        if hasattr(slicer, "packaging"):
+            slicer.packaging.pip_ensure(missing, skip_packages=_KEEP, requester=requester)
+        elif slicer.util.confirmOkCancelDisplay(f"{requester} needs these Python packages:\n{_lines(missing)}\n\nInstall?"):
+            slicer.util.pip_install(" ".join(map(str, missing)))  # Slicer 5.10
+    except RuntimeError as error:
+        raise SpineError("The packages were not installed: press Install again to do so.") from error
+    except Exception as error:
+        logging.exception("packages could not be installed")
+        raise SpineError("The packages could not be installed: check the network connection and the log.") from error
+
+
+def _requirements():
+    try:
+        from packaging.requirements import Requirement
+    except ImportError:
+        from pip._vendor.packaging.requirements import Requirement
+
+    lines = REQUIREMENTS.read_text(encoding="utf-8").splitlines()
+    return [Requirement(line) for line in lines if line.strip() and not line.startswith("#")]
+
+
+def _isInstalled(requirement):
+    try:
+        return metadata.version(requirement.name) in requirement.specifier
+    except metadata.PackageNotFoundError:
+        return False
+
+
+def _lines(missing):
+    return "\n".join(f"- {requirement}" for requirement in missing)
