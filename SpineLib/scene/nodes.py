@@ -119,10 +119,10 @@ def _axes(matrix: np.ndarray, what: str, transformed: bool) -> tuple[np.ndarray,
         if transformed:
             raise SpineError(
                 f"The {what} lies under a transform with shear or unequal scale: harden it in the Transforms module, "
-                "then resample the volume (Resample Scalar/Vector/DWI Volume), or remove the transform."
+                "then resample the volume (module Resample Scalar/Vector/DWI Volume), or remove the transform."
             )
         raise SpineError(
-            f"The {what} has slanted (sheared) axes: resample it on a straight grid first, as Slicer's DICOM reader "
-            "does when it regularises the acquisition geometry."
+            f"The {what} has slanted (sheared) axes: resample it on a straight grid first, in the module "
+            "Resample Scalar/Vector/DWI Volume."
         )
     return spacing, direction

@@ -149,7 +149,7 @@ def _labels_to_world(labels: Volume, source_node) -> np.ndarray:
 def _add_to_existing(node, labels, matrix, source_node, lesions, terminology, text) -> list[str]:
     segmentation = node.GetSegmentation()
     labelmap = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
-    if segmentation.GetNumberOfSegments() and segmentation.GetSourceRepresentationName() != labelmap:
+    if segmentation.GetSourceRepresentationName() != labelmap:
         raise SpineError(
             "The chosen segmentation is made of surfaces, which cannot hold voxels exactly: choose a new segmentation "
             "as output."
@@ -168,7 +168,13 @@ def _add_to_existing(node, labels, matrix, source_node, lesions, terminology, te
     with scene_unchanged_on_failure():
         if node.GetDisplayNode() is None:
             node.CreateDefaultDisplayNodes()
-        return _add_segments(node, segments)
+        ids = _add_segments(node, segments)
+    role = node.GetReferenceImageGeometryReferenceRole()
+    if source_node is not None and node.GetNodeReference(role) is None and node.GetNodeReference(SOURCE_ROLE) is None:
+        # A segmentation nobody has tied to an image yet; without this the Segment Editor and DICOM export have none.
+        node.SetReferenceImageGeometryParameterFromVolumeNode(source_node)
+        node.SetNodeReferenceID(SOURCE_ROLE, source_node.GetID())
+    return ids
 
 
 def _segments(labels: Volume, matrix: np.ndarray, lesions, terminology: str, text: str) -> list:

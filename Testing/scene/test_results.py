@@ -152,6 +152,31 @@ def test_a_chosen_segmentation_gains_segments_and_keeps_its_own_bit_for_bit_even
     assert names == ["Lesion 1 (3.2 ml) #2", "Lesion 2 (0.05 ml)"]
 
 
+def test_a_chosen_segmentation_shown_in_3d_keeps_its_surface_and_the_lesions_get_one(scene):
+    node, labels = add_case()
+    segmentation, own_id = drawn_by_the_user(node, labels.array == 1)
+    segmentation.CreateClosedSurfaceRepresentation()
+    own = segmentation.GetClosedSurfaceInternalRepresentation(own_id)
+    points, modified = own.GetNumberOfPoints(), own.GetMTime()
+    _, ids = add(labels, node, existing=segmentation)
+    assert segmentation.GetClosedSurfaceInternalRepresentation(own_id) is own
+    assert (own.GetNumberOfPoints(), own.GetMTime()) == (points, modified)
+    assert segmentation.GetClosedSurfaceInternalRepresentation(ids[0]).GetNumberOfPoints() == points
+    np.testing.assert_array_equal(mask(segmentation, ids[1], node), labels.array == 2)
+
+
+def test_a_chosen_segmentation_without_an_image_is_tied_to_the_source_and_one_with_an_image_keeps_it(scene):
+    node, labels = add_case()
+    free = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "free")
+    other = add_volume()
+    tied, _ = drawn_by_the_user(other, np.ones((3, 4, 5), bool))
+    role = free.GetReferenceImageGeometryReferenceRole()
+    add(labels, node, existing=free)
+    add(labels, node, existing=tied)
+    assert free.GetNodeReference(role) is node
+    assert tied.GetNodeReference(role) is other
+
+
 def test_a_second_run_into_the_same_segmentation_adds_beside_the_first(scene):
     node, labels = add_case()
     segmentation, first = add(labels, node)
