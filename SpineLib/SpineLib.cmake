@@ -9,6 +9,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/cli/demo.py
   SpineLib/cli/demo_folder.py
   SpineLib/cli/main.py
+  SpineLib/cli/models.py
   SpineLib/cli/phantom.py
   SpineLib/cli/progress_bar.py
   SpineLib/cli/train.py
@@ -39,6 +40,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/phantom/cohort.py
   SpineLib/phantom/fields.py
   SpineLib/phantom/grid.py
+  SpineLib/phantom/healthy.py
   SpineLib/phantom/lesions.py
   SpineLib/phantom/paint.py
   SpineLib/phantom/physics.py
@@ -103,6 +105,11 @@ set(SPINELIB_SCRIPTS
   SpineLib/worker/loop.py
   SpineLib/worker/sentences.py
   SpineLib/worker/surroundings.py
+  SpinePanel/__init__.py
+  SpinePanel/jobs.py
+  SpinePanel/packages.py
+  SpinePanel/qprocess.py
+  SpinePanel/remaining.py
   )
 
 set(SPINELIB_RESOURCES
@@ -116,6 +123,7 @@ set(SPINELIB_RESOURCES
   SpineLib/training/presets/paper-3d.toml
   SpineLib/training/presets/small-2d.toml
   SpineLib/training/presets/small-3d.toml
+  SpinePanel/requirements.txt
   )
 
 slicerMacroBuildScriptedModule(
