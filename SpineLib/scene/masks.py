@@ -28,38 +28,73 @@ def segment_mask(segmentation_node, segment_id: str, volume_node) -> np.ndarray:
     Raises:
         SpineError: no such segment, no voxels in the volume, a warping transform between the two.
     """
+    box, part = segment_box(segmentation_node, segment_id, volume_node)
+    mask = np.zeros(volume_node.GetImageData().GetDimensions()[::-1], bool)
+    mask[box] = part
+    return mask
+
+
+def segment_box(segmentation_node, segment_id: str, volume_node) -> tuple[tuple[slice, slice, slice], np.ndarray]:
+    """:func:`segment_mask` cut to where the segment can be: (slices k, j, i of the volume, bool array of that size).
+
+    Much faster for a small lesion in a large volume.
+    """
     image, label = _labelmap(segmentation_node, segment_id)
-    dimensions = volume_node.GetImageData().GetDimensions() if volume_node.GetImageData() else (0, 0, 0)
-    if 0 in dimensions:
+    size = np.array(volume_node.GetImageData().GetDimensions() if volume_node.GetImageData() else (0, 0, 0))
+    if not size.all():
         raise SpineError("The reference volume has no voxels: choose another volume.")
-    mask = np.zeros(dimensions[::-1], bool)
+    nowhere = (slice(0, 0),) * 3, np.zeros((0, 0, 0), bool)
     if image is None:
-        return mask
-    first = np.array(image.GetExtent()[::2])
+        return nowhere
     voxels = numpy_support.vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1]) == label
-    filled = np.argwhere(voxels)
-    if not len(filled):
-        return mask
-    low, high = filled.min(0), filled.max(0)
+    filled = bounding_box(voxels)
+    if filled is None:
+        return nowhere
+    voxels = voxels[filled]
+    first = np.array(image.GetExtent()[::2]) + [part.start for part in filled[::-1]]  # i, j, k of the cut's first voxel
     to_volume = _segment_to_volume(segmentation_node, image, volume_node)
 
     # Only the box of the volume that the segment can reach is looked at; corners are voxel edges, not centres.
-    box = np.array([(low - 0.5)[::-1] + first, (high + 0.5)[::-1] + first])
-    corners = np.array([[box[a, 0], box[b, 1], box[c, 2], 1] for a in (0, 1) for b in (0, 1) for c in (0, 1)]).T
+    edges = np.array([first - 0.5, first + voxels.shape[::-1] - 0.5])
+    corners = np.array([[edges[a, 0], edges[b, 1], edges[c, 2], 1] for a in (0, 1) for b in (0, 1) for c in (0, 1)]).T
     reach = (to_volume @ corners)[:3]
-    start = np.clip(np.floor(reach.min(1)).astype(int), 0, dimensions)
-    stop = np.clip(np.ceil(reach.max(1)).astype(int) + 1, 0, dimensions)
+    start = np.clip(np.floor(reach.min(1)).astype(int), 0, size)
+    stop = np.clip(np.ceil(reach.max(1)).astype(int) + 1, 0, size)
     if np.any(stop <= start):
-        return mask
-    k, j, i = np.indices(tuple((stop - start)[::-1])).reshape(3, -1)
-    points = np.stack([i + start[0], j + start[1], k + start[2], np.ones(len(i))])
-    # Rounded first: a centre that falls between two voxels must not be decided by the 16th digit.
-    index = np.floor(np.round((np.linalg.inv(to_volume) @ points)[:3], 6) + 0.5).astype(int) - first[:, None]
-    inside = np.all((index >= 0) & (index < np.array(voxels.shape[::-1])[:, None]), axis=0)
-    values = np.zeros(len(i), bool)
-    values[inside] = voxels[index[2, inside], index[1, inside], index[0, inside]]
-    mask[start[2] : stop[2], start[1] : stop[1], start[0] : stop[0]] = values.reshape(tuple((stop - start)[::-1]))
-    return mask
+        return nowhere
+    box = tuple(slice(int(a), int(b)) for a, b in zip(start[::-1], stop[::-1], strict=True))
+    to_cut = np.linalg.inv(to_volume)
+    to_cut[:3, 3] -= first
+    return box, _sample(voxels, to_cut, box)
+
+
+def _sample(voxels: np.ndarray, matrix: np.ndarray, box: tuple[slice, slice, slice]) -> np.ndarray:
+    """Values of ``voxels`` (k, j, i) at the voxels of ``box``; ``matrix``: index (i, j, k) there to index here."""
+    sampled = np.zeros([part.stop - part.start for part in box], bool)
+    size = np.array(voxels.shape[::-1])[:, None]
+    j, i = np.mgrid[box[1], box[2]].reshape(2, -1)
+    for row, k in enumerate(range(box[0].start, box[0].stop)):  # slice by slice: a whole volume would take gigabytes
+        place = matrix[:3] @ np.stack([i, j, np.full(len(i), k), np.ones(len(i))])
+        # Rounded first: a centre that falls between two voxels must not be decided by the 16th digit.
+        index = np.floor(np.round(place, 6) + 0.5).astype(int)
+        inside = np.all((index >= 0) & (index < size), axis=0)
+        values = np.zeros(len(i), bool)
+        values[inside] = voxels[index[2, inside], index[1, inside], index[0, inside]]
+        sampled[row] = values.reshape(sampled.shape[1:])
+    return sampled
+
+
+def bounding_box(array: np.ndarray) -> tuple[slice, slice, slice] | None:
+    """Slices that hold everything of ``array`` that is not 0; None when all is 0."""
+    box = []
+    for axis in range(array.ndim):
+        # Each axis looks only at what the axes before have left.
+        left = array[tuple(box)]
+        used = np.flatnonzero(left.any(axis=tuple(n for n in range(array.ndim) if n != axis)))
+        if not len(used):
+            return None
+        box.append(slice(int(used[0]), int(used[-1]) + 1))
+    return tuple(box)
 
 
 def segment_ids(segmentation_node) -> list[str]:

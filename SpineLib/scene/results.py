@@ -13,6 +13,7 @@ import vtk
 from vtk.util import numpy_support
 
 from SpineLib.errors import SpineError
+from SpineLib.scene.masks import bounding_box
 from SpineLib.scene.nodes import RAS_LPS, ijk_to_ras, ijk_to_world, transform_to_world, vtk_array
 from SpineLib.scene.terminology import METASTASIS
 from SpineLib.volume import Volume
@@ -220,13 +221,12 @@ def _add_segments(node, segments) -> list[str]:
 
 def oriented_image(labels: np.ndarray, matrix: np.ndarray):
     """``vtkOrientedImageData`` of labels (k, j, i), cut to what is not 0; ``matrix``: index to RAS mm."""
-    filled = np.argwhere(labels)
-    low, high = (filled.min(0), filled.max(0)) if len(filled) else (np.zeros(3, int), np.zeros(3, int))
-    cut = labels[tuple(slice(a, b + 1) for a, b in zip(low, high, strict=True))]
+    box = bounding_box(labels) or (slice(0, 1),) * 3
+    cut = labels[box]
     small = np.uint8 if cut.max(initial=0) < 256 else np.uint16
     image = slicer.vtkOrientedImageData()
-    # Extent keeps the cut at its place on the full grid: x0, x1, y0, y1, z0, z1.
-    image.SetExtent(low[2], high[2], low[1], high[1], low[0], high[0])
+    # Extent keeps the cut at its place on the full grid: first and last i, j, k.
+    image.SetExtent(*(index for part in reversed(box) for index in (part.start, part.stop - 1)))
     scalars = numpy_support.numpy_to_vtk(vtk_array(cut.astype(small)).ravel(), deep=True)
     scalars.SetName("ImageScalars")
     image.GetPointData().SetScalars(scalars)

@@ -10,9 +10,10 @@ import numpy as np
 import slicer
 import vtk
 
-from SpineLib.scene.masks import segment_ids, segment_mask
+from SpineLib.scene.masks import segment_box, segment_ids
 from SpineLib.scene.nodes import volume_from_node
 from SpineLib.scene.results import LESION_ID, PROBABILITY, segment_tag
+from SpineLib.volume import Volume
 
 #: Node reference from a table to its segmentation.
 SEGMENTATION_ROLE = "SpineOncology.Segmentation"
@@ -83,9 +84,10 @@ def measure_segments(
         segment = segmentation.GetSegment(segment_id)
         if segment is None:
             continue
-        mask = grid.with_array(segment_mask(segmentation_node, segment_id, volume_node))
+        box, mask = segment_box(segmentation_node, segment_id, volume_node)
+        inside = None if probability is None else probability[box]
         tag = segment_tag(segment, LESION_ID)
-        lesion = measure_lesion(mask, probability, int(tag) if tag.isdigit() else number)
+        lesion = measure_lesion(_cut(grid, box, mask), inside, int(tag) if tag.isdigit() else number)
         if lesion is not None and probability is None:
             lesion = replace(lesion, mean_probability=_stored_probability(segment))
         measured.append(MeasuredSegment(segment_id, _VOLUME_IN_NAME.sub("", segment.GetName() or segment_id), lesion))
@@ -140,6 +142,12 @@ def watch_segments(segmentation_node, changed: Callable[[], None]) -> Callable[[
             segmentation.RemoveObserver(tags.pop())
 
     return stop
+
+
+def _cut(grid: Volume, box: tuple[slice, slice, slice], mask: np.ndarray) -> Volume:
+    """``mask`` on the part ``box`` (k, j, i) of a grid."""
+    first = [part.start for part in reversed(box)]
+    return Volume(mask, grid.spacing, (grid.ijk_to_lps @ [*first, 1])[:3], grid.direction)
 
 
 def _stored_probability(segment) -> float:
