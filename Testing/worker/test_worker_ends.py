@@ -49,6 +49,8 @@ def test_a_job_that_reports_progress_is_cancelled_at_once_and_the_worker_stays(d
 def test_a_stuck_job_is_killed_with_all_it_started_within_two_seconds(driver):
     driver.submit("stuck")
     grandchild = _grandchild(driver)
+    temporary = Path(driver.progress[-1][2].split()[2])
+    assert temporary.exists()
     start = time.monotonic()
     driver.session.cancel()
     driver.session.cancel()
@@ -56,7 +58,7 @@ def test_a_stuck_job_is_killed_with_all_it_started_within_two_seconds(driver):
     assert time.monotonic() - start < 2.0
     _wait_until_gone(grandchild)
     _wait_until_gone(driver.transports[0].pid)
-    assert driver.files_left() == []
+    assert driver.files_left() == [] and not temporary.exists()
     assert driver.run("count", steps=2) == ("result", {"steps": 2})
 
 
@@ -104,10 +106,10 @@ def test_closing_the_session_in_mid_job_leaves_no_process_and_no_file(driver):
 
 
 @POSIX
-@pytest.mark.parametrize("end", ["cancel", "close"])
-def test_a_worker_behind_a_launcher_as_in_slicer_is_killed_with_all_it_started(driver, end):
+@pytest.mark.parametrize(("job", "end"), [("stuck", "cancel"), ("frozen", "cancel"), ("frozen", "close")])
+def test_a_worker_behind_a_launcher_as_in_slicer_is_killed_with_all_it_started(driver, job, end):
     driver.launcher = ["/bin/sh", "-c", '"$0" "$@"; exit $?']
-    driver.submit("stuck")
+    driver.submit(job)
     grandchild = _grandchild(driver)
     launcher = psutil.Process(driver.transports[0].pid)
     family = [launcher.pid, *(child.pid for child in launcher.children(recursive=True))]

@@ -176,6 +176,21 @@ def test_commands_that_make_no_sense_are_left_aside():
     assert errors.count("unknown command") == 1
 
 
+def test_the_traceback_on_standard_error_holds_no_path_of_the_job(tmp_path):
+    script = Path(__file__).with_name("worker_with_test_jobs.py")
+    process = subprocess.Popen(
+        [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    parameters = {"kind": "value", "path": "/data/Müller_Erika_1950/T1.nrrd"}
+    request = {"id": 1, "job": "fail", "parameters": parameters, "folder": str(tmp_path)}
+    process.stdin.write(json.dumps(request).encode() + b"\n")
+    process.stdin.flush()
+    while b'"error"' not in process.stdout.readline():
+        pass
+    errors = process.communicate(b'{"quit": true}\n', timeout=10)[1].decode()
+    assert "ValueError: cannot read <path>" in errors and "Müller" not in errors
+
+
 def test_an_unknown_job_of_the_real_worker_is_an_error_of_one_sentence(tmp_path):
     process = subprocess.Popen(worker_command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     request = {"id": 7, "job": "no such job", "parameters": {}, "folder": str(tmp_path)}

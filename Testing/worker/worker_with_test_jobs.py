@@ -40,8 +40,19 @@ def stuck(parameters, folder, progress):
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(120)"])
     with tempfile.NamedTemporaryFile(delete=False) as file:
         file.write(b"left behind")
-    progress(0.5, f"Grandchild {child.pid}")
+    progress(0.5, f"Grandchild {child.pid} {file.name}")
     time.sleep(120)
+    return {}
+
+
+def frozen(parameters, folder, progress):
+    """Native code that never gives Python's lock back: no thread of the worker runs any more."""
+    import ctypes
+
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(120)"])
+    progress(0.5, f"Grandchild {child.pid}")
+    time.sleep(0.3)  # the heartbeat sends it
+    ctypes.PyDLL(None).sleep(120)
     return {}
 
 
@@ -80,7 +91,8 @@ def no_json(parameters, folder, progress):
     return {"value": object()}
 
 
-JOBS = {function.__name__: function for function in (count, echo, silent, chatter, stuck, noisy, die, fail, no_json)}
+ALL = (count, echo, silent, chatter, stuck, frozen, noisy, die, fail, no_json)
+JOBS = {function.__name__: function for function in ALL}
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
