@@ -151,8 +151,9 @@ def resample(channels: np.ndarray, lesions: np.ndarray, points: np.ndarray) -> t
     block = tuple(slice(a, b) for a, b in zip(low, high))
     image, mask = channels[(slice(None), *block)], lesions[block]
     stack = torch.empty((len(image) + 1, *mask.shape))
-    stack[:-1] = torch.from_numpy(np.ascontiguousarray(image))
-    stack[-1] = torch.from_numpy(np.ascontiguousarray(mask)) > 0
+    stack[:-1] = torch.from_numpy(image)
+    stack[-1] = torch.from_numpy(mask)
+    stack[-1].clamp_(max=1)
     middle = (low + (np.array(mask.shape) - 1) / 2).astype(np.float32)
     out = _resample(stack, grid=torch.from_numpy(points - middle[:, None, None, None]))
     return out[:-1], (out[-1:] >= 0.5).float()

@@ -6,7 +6,7 @@ import hashlib
 import json
 import multiprocessing
 import os
-import shutil
+import tempfile
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,8 +63,6 @@ def prepare_cases(cohort: Cohort, inputs: tuple[str, ...], preparation: dict[str
         SpineError: a case cannot be read or prepared.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for stale in folder.glob(".*.part"):
-        shutil.rmtree(stale, ignore_errors=True)
     todo = [case for case in cohort.cases if not _is_current(case, inputs, folder / case.name)]
     if todo and (processes == 1 or len(todo) == 1):
         for done, case in enumerate(todo):
@@ -90,9 +88,6 @@ def prepare_case(case: Case, inputs: tuple[str, ...], preparation: dict[str, Any
     from SpineLib.preprocess import Preparation, prepare
     from SpineLib.volume import read_volume
 
-    part = folder / f".{case.name}.part"
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
     try:
         prepared = prepare({name: read_volume(case.sequences[name], name) for name in inputs},
                            Preparation.from_dict(preparation))
@@ -107,23 +102,30 @@ def prepare_case(case: Case, inputs: tuple[str, ...], preparation: dict[str, Any
     vertebrae = np.zeros((0, 3), np.int16)
     if "vertebrae" in case.labels:
         vertebrae = _random_points(label_on_grid(read_volume(case.labels["vertebrae"]), prepared, binary=True) > 0, rng)
-    np.save(part / "channels.npy", prepared.channels.astype(np.float16))
-    np.save(part / "lesions.npy", lesions)
-    np.save(part / "body.npy", body)
-    np.save(part / "vertebrae.npy", vertebrae)
     facts = {"name": case.name, "spacing": [float(v) for v in prepared.spacing], "centres": centres, "boxes": boxes,
              "notes": list(prepared.notes), "files": _fingerprint(case, inputs)}
-    (part / "case.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
-    shutil.rmtree(folder / case.name, ignore_errors=True)
-    os.replace(part, folder / case.name)
+    # Each process has its own temporary folder: two trainings may prepare the same cohort at once.
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as name:
+        part = Path(name) / case.name
+        part.mkdir()
+        np.save(part / "channels.npy", prepared.channels.astype(np.float16))
+        np.save(part / "lesions.npy", lesions)
+        np.save(part / "body.npy", body)
+        np.save(part / "vertebrae.npy", vertebrae)
+        (part / "case.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
+        if (folder / case.name).exists():
+            if _is_current(case, inputs, folder / case.name):
+                return  # Another training was faster.
+            os.replace(folder / case.name, Path(name) / "old")
+        os.replace(part, folder / case.name)
 
 
 def open_case(folder: Path) -> PreparedCase:
-    """Map a prepared case into memory."""
+    """Map a prepared case into memory; copy-on-write, since torch takes no read-only arrays."""
     facts = json.loads((folder / "case.json").read_text(encoding="utf-8"))
     return PreparedCase(
-        name=facts["name"], channels=np.load(folder / "channels.npy", mmap_mode="r"),
-        lesions=np.load(folder / "lesions.npy", mmap_mode="r"), spacing=tuple(facts["spacing"]),
+        name=facts["name"], channels=np.load(folder / "channels.npy", mmap_mode="c"),
+        lesions=np.load(folder / "lesions.npy", mmap_mode="c"), spacing=tuple(facts["spacing"]),
         centres=np.array(facts["centres"], dtype=float).reshape(-1, 3),
         boxes=np.array(facts["boxes"], dtype=int).reshape(-1, 2, 3),
         body=np.load(folder / "body.npy"), vertebrae=np.load(folder / "vertebrae.npy"))

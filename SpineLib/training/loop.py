@@ -246,7 +246,7 @@ def _start_worker(number: int) -> None:
 
 @contextmanager
 def _interruptible():
-    """An event that Ctrl-C sets instead of breaking off in mid-step; a second Ctrl-C breaks off."""
+    """An event that Ctrl-C or SIGTERM sets instead of breaking off in mid-step; a second one breaks off."""
     stopped = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stopped
@@ -257,11 +257,12 @@ def _interruptible():
             raise KeyboardInterrupt
         stopped.set()
 
-    before = signal.signal(signal.SIGINT, stop)
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stopped
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def write_json(path: Path, values) -> None:

@@ -54,6 +54,25 @@ def test_every_weight_gets_a_gradient():
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in network.parameters())
 
 
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_training_and_inference_compute_the_same_function_with_the_same_gradients(dimensions):
+    torch.manual_seed(0)
+    network = UNet(dimensions, 2, (4, 6, 8)).double()
+    x = torch.randn(2, 2, *(8, 16, 8)[:dimensions], dtype=torch.float64)
+    results = []
+    for training in (True, False):
+        network.train(training)
+        for layer in network.modules():
+            if "BatchNorm" in type(layer).__name__:
+                layer.eval()  # Both use the running statistics.
+        network.zero_grad()
+        out = network(x)
+        out.square().sum().backward()
+        results.append((out.detach(), [p.grad.clone() for p in network.parameters()]))
+    assert torch.allclose(results[0][0], results[1][0], atol=1e-12)
+    assert all(torch.allclose(a, b, rtol=1e-9, atol=1e-9) for a, b in zip(results[0][1], results[1][1]))
+
+
 def test_four_dimensions_are_refused():
     with pytest.raises(ValueError, match="dimensions is 4"):
         UNet(4)

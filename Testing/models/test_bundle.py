@@ -1,0 +1,135 @@
+"""Bundles come back as they were saved, and unsound ones are refused with one sentence."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from SpineLib.errors import SpineError
+from SpineLib.models import load_bundle, read_card
+from SpineLib.models.bundle import file_sha256
+
+
+def _edit(folder, **changes):
+    path = folder / "model.json"
+    values = json.loads(path.read_text())
+    for key, value in changes.items():
+        if value is None:
+            del values[key]
+        else:
+            values[key] = value
+    path.write_text(json.dumps(values))
+
+
+def _replace_weights(folder, state):
+    save_file(state, folder / "weights.safetensors")
+    _edit(folder, sha256=file_sha256(folder / "weights.safetensors"))
+
+
+def _refusal(folder):
+    with pytest.raises(SpineError) as caught:
+        load_bundle(folder)
+    text = str(caught.value)
+    assert "\n" not in text and text.endswith(".")
+    return text
+
+
+def test_a_loaded_network_is_the_saved_one_to_half_precision_with_its_statistics(bundle):
+    loaded, original = load_bundle(bundle.folder).network(), bundle.__dict__["original"]
+    assert not loaded.training and loaded.last.weight.dtype == torch.float32
+    for name, value in original.state_dict().items():
+        assert torch.allclose(loaded.state_dict()[name].double(), value.double(), atol=1e-6, rtol=1e-3), name
+    assert loaded.down[0][1].running_mean.abs().max() > 0
+    x = torch.randn(1, 2, 16, 16)
+    assert torch.allclose(loaded(x), original(x), atol=0.02)
+
+
+def test_weights_are_stored_in_half_precision(bundle):
+    kinds = {value.dtype for value in load_file(bundle.folder / "weights.safetensors").values()}
+    assert kinds == {torch.float16, torch.int64}
+
+
+def test_the_card_comes_back_with_all_keys_and_its_text(bundle):
+    assert read_card(bundle.folder) == bundle.card and read_card(bundle.folder).text == "# Tiny\n"
+    values = json.loads((bundle.folder / "model.json").read_text())
+    assert values["format"] == 1 and values["training_data"]["simulated"] is True
+    assert "not a medical device" in values["notice"]
+
+
+def test_damaged_weights_are_refused(bundle):
+    path = bundle.folder / "weights.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    assert "SHA-256" in _refusal(bundle.folder)
+
+
+@pytest.mark.parametrize("key", ["sha256", "inputs", "network", "licence", "patch", "training_data", "notice", "id"])
+def test_a_card_without_a_key_is_refused(bundle, key):
+    _edit(bundle.folder, **{key: None})
+    assert f"lacks {key}" in _refusal(bundle.folder)
+
+
+@pytest.mark.parametrize(("changes", "word"), [
+    ({"format": 2}, "format 2"), ({"format": "1"}, "format '1'"), ({"task": "find-cats"}, "task"),
+    ({"id": "../evil"}, "id"), ({"id": "Ünlaut"}, "id"), ({"id": ""}, "id"), ({"id": "a..b"}, "id"),
+    ({"inputs": ["T1", "T1"]}, "inputs"), ({"inputs": ["T1", "CT"]}, "inputs"), ({"threshold": 0}, "threshold"),
+    ({"threshold": "high"}, "threshold"), ({"patch": [32]}, "patch"), ({"patch": [32, "a"]}, "patch"),
+    ({"network": {"type": "transformer", "dimensions": 2, "inputs": 2, "widths": [4, 6, 8]}}, "network"),
+    ({"network": {"type": "unet", "dimensions": 2, "inputs": 1, "widths": [4, 6, 8]}}, "network"),
+    ({"network": {"type": "unet", "dimensions": 2, "inputs": 2, "widths": [4, 10**9]}}, "network"),
+    ({"network": "unet"}, "network"), ({"training_data": {"simulated": "no"}}, "training_data"),
+    ({"smallest_lesion_ml": -1}, "smallest_lesion_ml"), ({"preparation": []}, "preparation"), ({"title": 3}, "title")])
+def test_a_card_with_a_wrong_value_is_refused(bundle, changes, word):
+    _edit(bundle.folder, **changes)
+    assert word in _refusal(bundle.folder)
+
+
+def test_a_weight_of_another_shape_is_refused(bundle):
+    state = load_file(bundle.folder / "weights.safetensors")
+    state["last.weight"] = torch.zeros(1, 5, 1, 1)
+    _replace_weights(bundle.folder, state)
+    assert "'last.weight' has shape (1, 5, 1, 1) instead of (1, 4, 1, 1)" in _refusal(bundle.folder)
+
+
+def test_a_missing_weight_and_one_too_many_are_refused(bundle):
+    state = load_file(bundle.folder / "weights.safetensors")
+    bias = state.pop("last.bias")
+    _replace_weights(bundle.folder, state)
+    assert "'last.bias' is missing" in _refusal(bundle.folder)
+    _replace_weights(bundle.folder, {**state, "last.bias": bias, "more": bias.clone()})
+    assert "'more' is too many" in _refusal(bundle.folder)
+
+
+def test_a_pickle_in_place_of_the_weights_is_refused_and_never_run(bundle, tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return open, (str(tmp_path / "ran"), "w")
+
+    torch.save({"a": Evil()}, bundle.folder / "weights.safetensors")
+    _edit(bundle.folder, sha256=file_sha256(bundle.folder / "weights.safetensors"))
+    assert "not a valid safetensors file" in _refusal(bundle.folder)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "\u00ff"])
+def test_a_model_json_that_is_no_json_object_is_refused(bundle, text):
+    (bundle.folder / "model.json").write_bytes(text.encode("latin-1"))
+    assert "model.json" in _refusal(bundle.folder)
+
+
+def test_a_folder_without_card_or_without_weights_is_refused(bundle, tmp_path):
+    assert "no readable model.json" in _refusal(tmp_path / "nothing")
+    (bundle.folder / "weights.safetensors").unlink()
+    assert "no readable weights" in _refusal(bundle.folder)
+
+
+def test_weights_too_large_for_half_precision_are_refused(bundle, card, tmp_path):
+    from SpineLib.models import save_bundle
+
+    network = load_bundle(bundle.folder).network()
+    with torch.no_grad():
+        network.last.weight.fill_(1e6)
+    with pytest.raises(SpineError, match="half precision"):
+        save_bundle(tmp_path / "large", network, card())
