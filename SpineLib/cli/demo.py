@@ -51,7 +51,8 @@ def write_demo(folder: Path, seed: int, model: str, device: str, progress) -> li
     from SpineLib.models import find_bundle
     from SpineLib.phantom import PhantomSettings, simulate
     from SpineLib.progress import part
-    from SpineLib.reports.segmentation import lesion_table
+    from SpineLib.reports import Table
+    from SpineLib.reports.segmentation import TRUTH_COLUMNS, lesion_table
     from SpineLib.tasks.segment import SegmentSettings, segment
 
     progress(0.0, "Loading the model")
@@ -70,7 +71,8 @@ def write_demo(folder: Path, seed: int, model: str, device: str, progress) -> li
 
     progress(0.84, "Writing images and segmentations")
     _write_volumes(folder, case, result)
-    (folder / "simulated_lesions.csv").write_text(table.to_csv(), encoding="utf-8", newline="")
+    drawn = Table(TRUTH_COLUMNS, truths)
+    (folder / "simulated_truth.csv").write_text(drawn.to_csv(), encoding="utf-8", newline="")
     record = {"simulated": True, "seed": seed, "provenance": result.provenance, "notes": result.notes,
               "lesions": [lesion.to_dict() for lesion in result.lesions],
               "agreement": {"dice": agreement.dice, "tpr": agreement.tpr, "tnr": agreement.tnr,
@@ -79,7 +81,7 @@ def write_demo(folder: Path, seed: int, model: str, device: str, progress) -> li
               "truth": case.truth}
     (folder / "simulated_provenance.json").write_text(json.dumps(record, indent=2), encoding="utf-8")
     progress(0.9, "Drawing the page")
-    _write_page(folder, case, result, bundle.card, agreement, readers, matches, table, truths)
+    _write_page(folder, case, result, bundle.card, agreement, readers, matches, table, drawn)
     progress(1.0, "Done")
     return [f"{len(result.lesions)} lesions segmented; {len(matches.found)} of {len(truths)} simulated metastases "
             f"found, {len(matches.false_positives)} false positive.",
@@ -112,17 +114,23 @@ def _touched(case, result):
 
 
 def _write_volumes(folder: Path, case, result) -> None:
-    from SpineLib.volume import write_volume
+    from SpineLib.tasks.output import METASTASIS, lesion_colour, write_result, write_table
+    from SpineLib.volume import SegmentInfo, write_segmentation, write_volume
 
     for name, volume in case.images.items():
         write_volume(volume, folder / f"simulated_{name}.nii.gz")
     write_volume(result.probability, folder / "simulated_probability.nii.gz")
+    write_result(result, folder / "simulated_result.seg.nrrd")
+    write_table(result.lesions, folder / "simulated_lesions.csv")
+    truths = [SegmentInfo(fact["number"], f"Simulated {fact['kind']} metastasis, {fact['level']}",
+                          lesion_colour(fact["number"]), METASTASIS) for fact in case.truth["lesions"]]
+    write_segmentation(folder / "simulated_truth.seg.nrrd", case.lesions, truths)
 
 
-def _write_page(folder: Path, case, result, card, agreement, readers, matches, table, truths) -> None:
+def _write_page(folder: Path, case, result, card, agreement, readers, matches, table, drawn) -> None:
     import numpy as np
 
-    from SpineLib.reports import Column, Layer, Section, Table, Tile, sagittal_index, slice_viewer, write_page
+    from SpineLib.reports import Layer, Section, Tile, sagittal_index, slice_viewer, write_page
     from SpineLib.reports.segmentation import RESULT_COLOUR, TRUTH_COLOUR, agreement_section, model_section
 
     first = next(iter(case.images.values()))
@@ -130,13 +138,10 @@ def _write_page(folder: Path, case, result, card, agreement, readers, matches, t
               Layer("Segmentation", result.labels, RESULT_COLOUR)]
     viewer = slice_viewer({f"{name} (simulated)": volume for name, volume in case.images.items()}, layers)
     where = []
-    for row in truths:
+    for row in drawn.rows:
         inside = np.argwhere(case.lesions.array == row["number"])
         lps = first.ijk_to_lps @ [*inside.mean(axis=0)[::-1], 1.0] if len(inside) else None
         where.append(None if lps is None else sagittal_index(first, (-lps[0], -lps[1], lps[2])))
-    drawn = Table((Column("number", "Metastasis"), Column("level", "Vertebra"), Column("kind", "Type"),
-                   Column("place", "Place"), Column("volume_ml", "Volume", "ml", 2), Column("found", "Found"),
-                   Column("covered", "Covered", "%", 0, percent=True)), truths)
     mimics = ", ".join(f"{mimic['kind']} ({mimic['level']})" for mimic in case.truth["mimics"]) or "none in this case"
     files = [path.name for path in sorted(folder.iterdir())]
     links = "".join(f'<li><a href="{escape(name)}">{escape(name)}</a></li>' for name in files)
@@ -155,11 +160,11 @@ def _write_page(folder: Path, case, result, card, agreement, readers, matches, t
         Section("Files", f"<ul>{links}</ul>" + (f"<h3>Notes of the run</h3><ul>{notes}</ul>" if notes else "")),
     ]
     tiles = [Tile(f"{100 * agreement.dice:.1f} %", "Dice", f"two simulated readers: {100 * readers.dice:.1f} %"),
-             Tile(f"{len(matches.found)} of {len(truths)}", "metastases found",
+             Tile(f"{len(matches.found)} of {len(drawn.rows)}", "metastases found",
                   f"{len(matches.false_positives)} false positive"),
              Tile(f"{100 * agreement.tpr:.1f} %", "sensitivity", "voxels of the truth"),
              Tile(f"{sum(lesion.volume_ml for lesion in result.lesions):.1f} ml", "segmented",
-                  f"truth: {sum(row['volume_ml'] for row in truths):.1f} ml"),
+                  f"truth: {sum(row['volume_ml'] for row in drawn.rows):.1f} ml"),
              Tile(f"{result.provenance['seconds']:.0f} s", "to segment", result.provenance["device"])]
     write_page(folder / "index.html", "Spinal metastases on MR: a simulated patient",
                f"{' + '.join(card.inputs)}, {card.title}", sections, tiles=tiles,

@@ -26,6 +26,15 @@ LESION_COLUMNS = (
     Column("centre_ras_mm", "Centre R, A, S", "mm", 1),
     Column("mean_probability", "Mean probability", "%", 0, percent=True),
 )
+TRUTH_COLUMNS = (
+    Column("number", "Metastasis"),
+    Column("level", "Vertebra"),
+    Column("kind", "Type"),
+    Column("place", "Place"),
+    Column("volume_ml", "Volume", "ml", 2),
+    Column("found", "Found"),
+    Column("covered", "Covered", "%", 0, percent=True),
+)
 AGREEMENT_COLUMNS = (
     Column("what", "Compared"),
     Column("dice", "Dice", "%", 1),
