@@ -68,7 +68,8 @@ def test_tables_record_and_segmentation_tell_the_same(demo):
         volume = np.count_nonzero(result.array == int(row["lesion"])) * result.voxel_volume_ml
         assert float(row["volume_ml"]) == pytest.approx(volume, abs=1e-3)
     assert record["agreement"]["dice"] == pytest.approx(overlap(truth.array, result.array).dice)
-    assert len(record["agreement"]["found"]) == sum(row["found"] == "True" for row in rows(demo / "simulated_truth.csv"))
+    found = [row["found"] for row in rows(demo / "simulated_truth.csv")]
+    assert len(record["agreement"]["found"]) == found.count("True")
     assert record["simulated"] is True and len(record["provenance"]["model"]["sha256"]) == 64
 
 
