@@ -13,7 +13,7 @@ from SpineLib.errors import SpineError  # noqa: E402
 from SpineLib.scene import results  # noqa: E402
 from SpineLib.scene.nodes import ijk_to_world, volume_from_node  # noqa: E402
 from SpineLib.scene.results import SOURCE_ROLE, add_segmentation, provenance_of, segment_tag  # noqa: E402
-from SpineLib.scene.terminology import METASTASIS  # noqa: E402
+from SpineLib.tasks.naming import METASTASIS  # noqa: E402
 from Testing.scene.grids import (  # noqa: E402
     AXIS_ORDERS, add_case, add_transform, add_volume, axis_matrix, lesion, rotation, warp,
 )  # fmt: skip
@@ -252,7 +252,7 @@ def test_a_failure_half_way_leaves_the_scene_as_it_was(scene, monkeypatch):
 
     segmentation, own_id = drawn_by_the_user(node, labels.array == 2)
     colours = iter([(1, 0, 0)])  # runs out at the second segment
-    monkeypatch.setattr(results, "segment_colour", lambda number: next(colours))
+    monkeypatch.setattr(results, "lesion_colour", lambda number: next(colours))
     with pytest.raises(StopIteration):
         add(labels, node, existing=segmentation)
     assert segmentation.GetSegmentation().GetNumberOfSegments() == 1

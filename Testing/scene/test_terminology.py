@@ -9,6 +9,7 @@ import pytest
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed (pip install SpineLib[slicer])")
 
 from SpineLib.scene import terminology  # noqa: E402
+from SpineLib.tasks.naming import ALTERED_STRUCTURE, NECROSIS, Code, terminology_entry  # noqa: E402
 
 #: Not in the DICOM tables; see the folder's README for their source.
 SNOMED_ONLY = {"65985001", "3572006"}
@@ -64,7 +65,5 @@ def test_codes_and_their_context_groups_are_those_of_dicom():
 
 
 def test_a_lesion_of_known_level_says_so():
-    entry = terminology.terminology_entry(
-        terminology.ALTERED_STRUCTURE, terminology.NECROSIS, terminology.Code("66794005", "L1 vertebra")
-    )
+    entry = terminology_entry(ALTERED_STRUCTURE, NECROSIS, Code("66794005", "L1 vertebra"))
     assert entry.endswith("~SCT^6574001^Necrosis~^^~Anatomic codes - DICOM master list~SCT^66794005^L1 vertebra~^^")

@@ -1,0 +1,52 @@
+"""What lesions are called, how they are coloured and coded, alike in files and in Slicer's scene."""
+
+from __future__ import annotations
+
+import colorsys
+from dataclasses import dataclass
+
+from SpineLib.tasks.lesions import Lesion
+
+_TYPES = "Segmentation category and type - DICOM master list"
+_REGIONS = "Anatomic codes - DICOM master list"
+
+
+@dataclass(frozen=True)
+class Code:
+    """A code of a coding scheme: value, meaning, scheme ("SCT": SNOMED CT)."""
+
+    value: str
+    meaning: str
+    scheme: str = "SCT"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}^{self.value}^{self.meaning}"
+
+
+ALTERED_STRUCTURE = Code("49755003", "Morphologically Altered Structure")
+SECONDARY_NEOPLASM = Code("14799000", "Neoplasm, Secondary")
+NECROSIS = Code("6574001", "Necrosis")
+VERTEBRA = Code("51282000", "Vertebra")
+
+
+def terminology_entry(category: Code, kind: Code, region: Code | None = None) -> str:
+    """Slicer's terminology string: ``context~category~type~modifier~anatomic context~region~modifier``.
+
+    The contexts are those of the DICOM master lists, which every Slicer has loaded.
+    """
+    return f"{_TYPES}~{category}~{kind}~^^~{_REGIONS}~{region or '^^'}~^^"
+
+
+#: A metastasis in a vertebra of unknown level.
+METASTASIS = terminology_entry(ALTERED_STRUCTURE, SECONDARY_NEOPLASM, VERTEBRA)
+
+
+def lesion_name(lesion: Lesion) -> str:
+    """ "Lesion 1 (3.2 ml)"; small ones in two decimals."""
+    decimals = 1 if lesion.volume_ml >= 0.95 else 2
+    return f"Lesion {lesion.id} ({lesion.volume_ml:.{decimals}f} ml)"
+
+
+def lesion_colour(number: int) -> tuple[float, float, float]:
+    """A colour (r, g, b, 0 to 1) for the n-th lesion (from 1): red first, then hues far from those before."""
+    return colorsys.hsv_to_rgb((number - 1) * 0.61803 % 1.0, 0.75, 0.95)
