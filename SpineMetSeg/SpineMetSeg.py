@@ -136,9 +136,7 @@ class SpineMetSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def exit(self):
         """The user opens another module; a running job goes on."""
-        if self._parameterNode:
-            self._disconnectParameterNode()
-            self._parameterNode = None
+        self.setParameterNode(None)
 
     def onSceneStartClose(self, caller, event):
         """A run whose images go away has no sense any more."""
@@ -164,7 +162,8 @@ class SpineMetSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self._parameterNode:
             self._parameterNodeGuiTag = self._parameterNode.connectGui(self.ui)
             self.addObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._update)
-        self.panel.setParameterNode(self._parameterNode)
+        if self.panel:
+            self.panel.setParameterNode(self._parameterNode)
 
     def _disconnectParameterNode(self):
         self._parameterNode.disconnectGui(self._parameterNodeGuiTag)

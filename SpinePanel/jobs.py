@@ -42,9 +42,12 @@ class JobRunner:
         self._steps = []
         self._remaining = None
         self._run = 0
-        self._ticking = self._timer(_TICK_MS, self._session.tick)
-        self._idling = self._timer(_IDLE_MS, self._session.close)
-        self._idling.singleShot = True
+        self._ticking, self._idling = qt.QTimer(), qt.QTimer()
+        self._ticking.setInterval(_TICK_MS)
+        self._idling.setInterval(_IDLE_MS)
+        self._idling.setSingleShot(True)
+        self._ticking.connect("timeout()", self._session.tick)
+        self._idling.connect("timeout()", self._session.close)
         sweep_stale_folders()
 
     @property
@@ -97,8 +100,9 @@ class JobRunner:
         """Drop the job and end the worker with all it started, at once; nothing is called any more."""
         self._steps, self._remaining = [], None
         self._run += 1
-        self._ticking.stop()
-        self._idling.stop()
+        for timer, slot in ((self._ticking, self._session.tick), (self._idling, self._session.close)):
+            timer.stop()
+            timer.disconnect("timeout()", slot)
         self._session.close()
         if self._transport is not None:
             self._transport.waitForEnd()
@@ -169,10 +173,3 @@ class JobRunner:
         folder, self._folder = self._folder, None
         if folder is not None:
             folder.remove()
-
-    @staticmethod
-    def _timer(milliseconds, slot):
-        timer = qt.QTimer()
-        timer.interval = milliseconds
-        timer.connect("timeout()", slot)
-        return timer

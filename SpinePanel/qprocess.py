@@ -77,8 +77,12 @@ class QProcessTransport:
             self._end(-1)
 
     def _end(self, code):
-        """Connected callables keep their owner alive, so they go before the news is told."""
-        _running.discard(self)
+        # PythonQt still looks at a connection after its slot has returned, so they go in the event loop's next round.
+        qt.QTimer.singleShot(0, self._disconnect)
+        self._onFinished(code, self._lastLines.lines())
+
+    def _disconnect(self):
+        """Connected callables keep their owner alive."""
         for signal, slot in self._connections:
             self._process.disconnect(signal, slot)
-        self._onFinished(code, self._lastLines.lines())
+        _running.discard(self)

@@ -26,6 +26,7 @@ class Panel:
         self.ui, self.logic = ui, logic
         self._node = None
         self._run = None
+        self._closing = False
         self._missing = missingPackages()
         self.models = ModelChooser(ui)
         self.results = Results(ui, self.showError)
@@ -102,10 +103,10 @@ class Panel:
 
     def onSceneClosing(self):
         """The images of a running job go away, so the job goes, too."""
-        if self.jobs.busy:
-            self.jobs.cancel()
-        self.results.clear()
+        self._closing = self.jobs.busy
         self.showNote("")
+        self.jobs.cancel()
+        self.results.clear()
 
     def showError(self, sentence, details=""):
         """One sentence in red; the details go to the log section and the application's log."""
@@ -128,7 +129,7 @@ class Panel:
         if self.jobs.busy:
             return "A run is going on: wait until it has ended, or cancel it."
         if node is None:
-            return "The scene is being closed."
+            return "The scene is being closed, or the module is not shown."
         if self._missing:
             return "Press Install first: some Python packages are missing."
         if not node.t1 and not node.t2:
@@ -152,8 +153,8 @@ class Panel:
         self._forgetRun()
         if imported is None:
             return
-        if self._node:
-            self._node.result = imported.segmentation
+        # The module may be hidden now, so the node is asked for anew.
+        self.logic.getParameterNode().result = imported.segmentation
         count = len(imported.segment_ids)
         found = "No lesion was found." if not count else f"{count} lesion{'s' if count > 1 else ''} found."
         self.showNote(" ".join([found, *imported.notes]))
@@ -165,7 +166,9 @@ class Panel:
 
     def _onCancelled(self):
         self._forgetRun()
-        self.showNote("Cancelled; the scene is as it was.")
+        closing, self._closing = self._closing, False
+        self.showNote("The scene was closed, so the run was cancelled." if closing else
+                      "Cancelled; the scene is as it was.")
 
     def _forgetRun(self):
         run, self._run = self._run, None

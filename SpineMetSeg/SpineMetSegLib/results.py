@@ -27,8 +27,8 @@ class Results:
         self._node = self._segmentation = self._stopWatching = None
         self._table = LesionTable(ui.lesionTable, self._jump)
         self._pause = qt.QTimer()
-        self._pause.singleShot = True
-        self._pause.interval = _PAUSE_MS
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(_PAUSE_MS)
         self._connections = (
             (self._pause, "timeout()", self.measure),
             (ui.editButton, "clicked(bool)", self.onEdit),

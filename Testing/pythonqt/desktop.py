@@ -75,6 +75,7 @@ class Desktop:
         self.errors: list[BaseException] = []
         self.selected: str | None = None
         self._widgets: dict[str, object] = {}
+        self._gone: list[QtWidgets.QWidget] = []
 
     def load_module(self, path: Path):
         """What Slicer does with a module file at start-up: import it, make the module object."""
@@ -110,16 +111,24 @@ class Desktop:
         if self.selected == name:
             self._widgets[name]._object.exit()
             self.selected = None
-        self._widgets.pop(name)._object.script.cleanup()
+        self._dispose(name)
 
     def reload(self, path: Path):
         """The developer's Reload button (slicer.util.reloadScriptedModule)."""
         name = path.stem
-        self._widgets.pop(name)._object.script.cleanup()
+        self._dispose(name)
         spec = importlib.util.spec_from_file_location(name, path)
         module = sys.modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         return self.open_panel(name)
+
+    def _dispose(self, name):
+        parent = self._widgets.pop(name)._object
+        parent.script.cleanup()
+        for combo in parent.findChildren(mrmlwidgets.qMRMLNodeComboBox):
+            combo.setMRMLScene(None)  # The real widgets let go of the scene when they are destroyed.
+        parent.hide()
+        self._gone.append(parent)
 
     def select(self, name: str) -> None:
         """The user chooses another module."""

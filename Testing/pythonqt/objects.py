@@ -6,12 +6,16 @@ import enum
 import functools
 import inspect
 import re
+import sys
 
 import shiboken6
 from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 
 from . import api
 
+# PySide6 6.12 hands out None, True and False without counting, which ends Python 3.11 after enough calls (3.12 counts
+# them no more); a stock of references outlasts any test run.
+_STOCK = [None, True, False] * 2_000_000 if sys.version_info < (3, 12) else []
 _SOURCES = (QtCore, QtGui, QtWidgets, QtUiTools)
 #: Stand-in widgets by name ("ctkComboBox"), each with the name of the module it lives in.
 CUSTOM: dict[str, tuple[type, str]] = {}

@@ -1,0 +1,171 @@
+"""Apply, progress, cancel, and everything that can happen meanwhile, with the real worker as a child process."""
+
+import os
+
+import numpy as np
+import pytest
+from SpineLib.client.process_tree import process_is_alive
+
+
+def worker_pid(widget):
+    return widget.panel.jobs._session._worker_pid
+
+
+def running(widget):
+    """The network's process has the job."""
+    return widget.panel.jobs._session.state == "running"
+
+
+def start(desktop, widget):
+    widget.ui.applyButton.click()
+    assert desktop.wait(lambda: running(widget), 40)
+
+
+def finish(desktop, widget):
+    assert desktop.wait(lambda: not widget.panel.jobs.busy, 60)
+
+
+def overlap(widget, phantom):
+    import slicer
+
+    node = widget.logic.getParameterNode().result
+    found = np.zeros(phantom.truth.shape, bool)
+    for number in range(node.GetSegmentation().GetNumberOfSegments()):
+        segment = node.GetSegmentation().GetNthSegmentID(number)
+        found |= slicer.util.arrayFromSegmentBinaryLabelmap(node, segment, phantom.t1) > 0
+    return 2 * (found & phantom.truth).sum() / (found.sum() + phantom.truth.sum())
+
+
+def test_apply_brings_lesions_and_a_table_and_leaves_no_file(phantom, desktop, scene_names):
+    ui = phantom.widget.ui
+    before = scene_names()
+    ui.applyButton.click()
+    assert not ui.progressBar.isHidden() and ui.stageLabel.text, "progress is visible before the worker has begun"
+    assert ui.cancelButton.enabled and not ui.applyButton.enabled
+    assert "A run is going on" in ui.applyButton.toolTip
+    ui.applyButton.click()
+    phantom.widget.panel.onApply()
+    finish(desktop, phantom.widget)
+    assert ui.statusLabel.text.startswith("2 lesions found.")
+    assert overlap(phantom.widget, phantom) > 0.8
+    assert ui.lesionTable.rowCount == 2 and ui.lesionTable.item(0, 0).text() == "Lesion 1"
+    assert len(scene_names()) == len(before) + 2, "one segmentation and one table came"
+    assert not list(desktop.temporary.glob("spine-oncology-*"))
+    assert ui.progressBar.isHidden() and ui.applyButton.enabled
+
+    ui.applyButton.click()
+    finish(desktop, phantom.widget)
+    assert len(scene_names()) == len(before) + 4, "the second run leaves the first one's result alone"
+
+    chosen = phantom.widget._parameterNode.result
+    ui.outputSelector.setCurrentNode(chosen)
+    ui.applyButton.click()
+    finish(desktop, phantom.widget)
+    assert chosen.GetSegmentation().GetNumberOfSegments() == 4
+    assert phantom.widget._parameterNode.result is chosen and ui.lesionTable.rowCount == 4
+
+
+def test_cancel_ends_the_run_and_leaves_the_scene_as_it_was(phantom, desktop, scene_names):
+    before = scene_names()
+    start(desktop, phantom.widget)
+    phantom.widget.ui.cancelButton.click()
+    assert desktop.wait(lambda: not phantom.widget.panel.jobs.busy, 2.5)
+    assert "Cancelled" in phantom.widget.ui.statusLabel.text
+    assert scene_names() == before
+    assert not list(desktop.temporary.glob("spine-oncology-*"))
+    assert phantom.widget.ui.applyButton.enabled and not phantom.widget.ui.cancelButton.enabled
+
+
+def test_cancel_works_before_the_worker_has_started(phantom, desktop):
+    phantom.widget.ui.applyButton.click()
+    phantom.widget.ui.cancelButton.click()
+    assert not phantom.widget.panel.jobs.busy
+    assert "Cancelled" in phantom.widget.ui.statusLabel.text
+
+
+def test_closing_the_scene_cancels_the_run(phantom, desktop, scene_names):
+    import slicer
+
+    start(desktop, phantom.widget)
+    slicer.mrmlScene.Clear(0)
+    assert desktop.wait(lambda: not phantom.widget.panel.jobs.busy, 2.5)
+    assert "scene was closed" in phantom.widget.ui.statusLabel.text
+    assert scene_names() == []
+
+
+def test_a_source_deleted_meanwhile_does_not_lose_the_result(phantom, desktop):
+    import slicer
+
+    start(desktop, phantom.widget)
+    slicer.mrmlScene.RemoveNode(phantom.t1)
+    finish(desktop, phantom.widget)
+    assert phantom.widget._parameterNode.result.GetSegmentation().GetNumberOfSegments() == 2
+
+
+def test_a_killed_worker_is_reported_and_replaced(phantom, desktop, scene_names):
+    before = scene_names()
+    start(desktop, phantom.widget)
+    os.kill(worker_pid(phantom.widget), 9)
+    finish(desktop, phantom.widget)
+    assert "worker was ended" in phantom.widget.ui.statusLabel.text
+    assert "d0342c" in phantom.widget.ui.statusLabel.styleSheet
+    assert scene_names() == before
+    phantom.widget.ui.applyButton.click()
+    finish(desktop, phantom.widget)
+    assert phantom.widget.ui.statusLabel.text.startswith("2 lesions found.")
+
+
+def test_a_run_goes_on_while_another_module_is_shown(phantom, desktop):
+    start(desktop, phantom.widget)
+    desktop.select("Data")
+    finish(desktop, phantom.widget)
+    desktop.select("SpineMetSeg")
+    assert phantom.widget.ui.lesionTable.rowCount == 2
+    assert phantom.widget.ui.resultSelector.currentNode() is not None
+
+
+def test_leaving_the_application_ends_the_worker_at_once(phantom, desktop):
+    start(desktop, phantom.widget)
+    pid = worker_pid(phantom.widget)
+    desktop.close_panel("SpineMetSeg")
+    assert desktop.wait(lambda: not process_is_alive(pid), 2)
+    assert not list(desktop.temporary.glob("spine-oncology-*"))
+
+
+def test_reloading_the_module_ends_the_run_and_gives_a_working_panel(phantom, desktop):
+    from pathlib import Path
+
+    start(desktop, phantom.widget)
+    pid = worker_pid(phantom.widget)
+    widget = desktop.reload(Path(desktop.slicer.modules.spinemetseg.path))
+    assert desktop.wait(lambda: not process_is_alive(pid), 2)
+    assert widget.ui.applyButton.enabled
+    widget.ui.applyButton.click()
+    finish(desktop, widget)
+    assert widget.ui.lesionTable.rowCount == 2
+
+
+@pytest.mark.parametrize(("spoil", "sentence"), [
+    (lambda array: array.fill(np.nan), "T1"), (lambda array: array.fill(3), "T1"),
+])
+def test_an_image_without_content_is_refused_in_one_red_sentence(phantom, desktop, scene_names, spoil, sentence):
+    import slicer
+
+    spoil(slicer.util.arrayFromVolume(phantom.t1))
+    slicer.util.arrayFromVolumeModified(phantom.t1)
+    before = scene_names()
+    phantom.widget.ui.applyButton.click()
+    finish(desktop, phantom.widget)
+    text = phantom.widget.ui.statusLabel.text
+    assert sentence in text and text.count(". ") == 0 and "Traceback" not in text
+    assert "d0342c" in phantom.widget.ui.statusLabel.styleSheet
+    assert scene_names() == before and phantom.widget.ui.applyButton.enabled
+
+
+def test_a_temporary_folder_that_cannot_be_written_is_one_sentence(phantom, desktop, monkeypatch):
+    import tempfile
+
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere/at/all")
+    phantom.widget.ui.applyButton.click()
+    assert "No temporary folder can be made" in phantom.widget.ui.statusLabel.text
+    assert not phantom.widget.panel.jobs.busy and phantom.widget.ui.applyButton.enabled
