@@ -65,7 +65,7 @@ def agreement_section(
     data = "simulated" if simulated else "real"
     rows = [_row("This case", own, data)]
     if readers is not None:
-        rows.append(_row("Two simulated readers, this case" if simulated else "Two readers, this case", readers, data))
+        rows.append(_row("Two simulated readers" if simulated else "Two readers", readers, data))
     intervals = {
         key: [Interval(row["what"], row[key], own=row is rows[0], note=row["data"]) for row in rows]
         for key in ("dice", "sensitivity")
