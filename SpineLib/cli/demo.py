@@ -114,7 +114,8 @@ def _touched(case, result):
 
 
 def _write_volumes(folder: Path, case, result) -> None:
-    from SpineLib.tasks.output import METASTASIS, lesion_colour, write_result, write_table
+    from SpineLib.tasks.naming import METASTASIS, lesion_colour
+    from SpineLib.tasks.output import write_result, write_table
     from SpineLib.volume import SegmentInfo, write_segmentation, write_volume
 
     for name, volume in case.images.items():
