@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-#: The phantom: noise with two bright boxes, array (k, j, i) on an upright grid, mm.
+#: The phantom: noise with two bright boxes, array (k, j, i); spacing (i, j, k) in mm, so 16 sagittal slices of 4 mm.
 _SHAPE, _SPACING = (48, 40, 16), (4.0, 1.0, 1.0)
 _BOXES = ((slice(8, 18), slice(10, 20), slice(5, 9)), (slice(30, 36), slice(22, 28), slice(9, 12)))
 

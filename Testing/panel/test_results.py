@@ -1,0 +1,124 @@
+"""Below Apply: the table, jumping, editing, comparing. One segmentation, made without a run."""
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def shown(phantom):
+    """The phantom's two boxes as lesions of a segmentation that the panel lists."""
+    from SpineLib.scene.nodes import volume_from_node
+    from SpineLib.scene.results import add_segmentation
+    from SpineLib.scene.tables import add_table, measure_segments
+    from SpineLib.tasks.lesions import find_lesions
+
+    volume = volume_from_node(phantom.t1)
+    _, labels, lesions = find_lesions(volume.with_array(phantom.truth.astype(np.float32)), 0.5)
+    node, ids = add_segmentation(labels, lesions, phantom.t1, name="lesions", provenance={"model": "none"})
+    phantom.table = add_table(measure_segments(node, phantom.t1), "lesions table", node)
+    phantom.node, phantom.ids, phantom.ui = node, ids, phantom.widget.ui
+    phantom.ui.resultSelector.setCurrentNode(node)
+    return phantom
+
+
+def cell(shown, row, column):
+    return shown.ui.lesionTable.item(row, column).text()
+
+
+def test_the_table_lists_the_segments_of_the_chosen_segmentation(shown):
+    assert shown.ui.lesionTable.rowCount == 2
+    assert float(cell(shown, 0, 1)) == pytest.approx(10 * 10 * 4 * 4 / 1000, abs=0.006)
+    assert cell(shown, 0, 4) == "1.00"
+    assert "2 segments, 2.0 ml in total" in shown.ui.summaryLabel.text
+
+
+def test_a_click_on_a_lesion_makes_all_slice_views_jump_to_it(shown):
+    import slicer
+
+    shown.ui.lesionTable.cellClicked(1, 0)
+    centre = [4.0 * (9 + 1), 22 + 2.5, 30 + 2.5]  # index (i, j, k) times 4, 1, 1 mm
+    for name, axis in (("Yellow", 0), ("Green", 1), ("Red", 2)):
+        view = slicer.mrmlScene.GetSingletonNode(name, "vtkMRMLSliceNode")
+        assert view.GetSliceToRAS().GetElement(axis, 3) == pytest.approx(centre[axis], abs=0.51)
+
+
+def test_edit_opens_the_segment_editor_on_segmentation_volume_and_lesion(shown, desktop):
+    import slicer
+
+    shown.ui.lesionTable.setCurrentCell(1, 0)
+    shown.ui.editButton.click()
+    assert desktop.selected == "SegmentEditor"
+    editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
+    assert editor.segmentationNode() is shown.node and editor.sourceVolumeNode() is shown.t1
+    assert editor.currentSegmentID() == shown.ids[1]
+
+
+def test_the_table_follows_an_edit_by_itself(shown, desktop):
+    import slicer
+
+    mask = slicer.util.arrayFromSegmentBinaryLabelmap(shown.node, shown.ids[0], shown.t1)
+    mask[:] = 0
+    mask[10, 10, 5:10] = 1
+    slicer.util.updateSegmentBinaryLabelmapFromArray(mask, shown.node, shown.ids[0], shown.t1)
+    assert desktop.wait(lambda: cell(shown, 0, 1) == "0.02", 5)
+    assert shown.table.GetTable().GetValueByName(0, "Volume (ml)").ToDouble() == pytest.approx(0.02)
+
+
+def test_a_removed_segment_leaves_the_table(shown, desktop):
+    shown.node.GetSegmentation().RemoveSegment(shown.ids[0])
+    assert desktop.wait(lambda: shown.ui.lesionTable.rowCount == 1, 5)
+    assert "1 segment," in shown.ui.summaryLabel.text
+
+
+def test_update_table_measures_at_once(shown):
+    shown.node.GetSegmentation().GetSegment(shown.ids[0]).SetName("Vertebra L3")
+    shown.ui.updateButton.click()
+    assert cell(shown, 0, 0) == "Vertebra L3"
+
+
+def test_an_emptied_segment_has_no_measures(shown):
+    import slicer
+
+    empty = np.zeros(shown.truth.shape, np.uint8)
+    slicer.util.updateSegmentBinaryLabelmapFromArray(empty, shown.node, shown.ids[0], shown.t1)
+    shown.ui.updateButton.click()
+    assert [cell(shown, 0, column) for column in range(1, 5)] == ["", "", "", ""]
+    shown.ui.lesionTable.cellClicked(0, 0)
+
+
+def test_comparison_with_another_segmentation_gives_dice_tpr_and_tnr(shown):
+    import slicer
+
+    reference = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "reader 1")
+    reference.SetReferenceImageGeometryParameterFromVolumeNode(shown.t1)
+    half = shown.truth.astype(np.uint8)
+    half[30:] = 0  # the reader saw the first lesion only
+    segment = reference.GetSegmentation().AddEmptySegment("reader", "seen")
+    slicer.util.updateSegmentBinaryLabelmapFromArray(half, reference, segment, shown.t1)
+    assert not shown.ui.compareButton.enabled
+    shown.ui.referenceSelector.setCurrentNode(reference)
+    assert [shown.ui.referenceSegmentCombo.itemText(n) for n in range(2)] == ["All segments", "seen"]
+    shown.ui.compareButton.click()
+    both, first = shown.truth.sum(), half.sum()
+    assert shown.ui.compareLabel.text.startswith(f"Dice {200 * first / (both + first):.1f} %, TPR 100.0 %")
+    shown.ui.comparedSegmentCombo.currentIndex = 1
+    shown.ui.compareButton.click()
+    assert shown.ui.compareLabel.text.startswith("Dice 100.0 %, TPR 100.0 %, TNR 100.00 %")
+
+
+def test_a_segmentation_whose_volume_is_gone_can_be_edited_but_says_what_is_missing(shown):
+    import slicer
+
+    slicer.mrmlScene.RemoveNode(shown.t1)
+    slicer.mrmlScene.RemoveNode(shown.t2)
+    shown.ui.updateButton.click()
+    assert "not in the scene" in shown.ui.summaryLabel.text and shown.ui.lesionTable.rowCount == 0
+    shown.ui.editButton.click()
+
+
+def test_a_deleted_segmentation_empties_the_table(shown):
+    import slicer
+
+    slicer.mrmlScene.RemoveNode(shown.node)
+    assert shown.ui.lesionTable.rowCount == 0
+    assert not shown.ui.editButton.enabled and shown.ui.summaryLabel.text == "No lesions to list yet."

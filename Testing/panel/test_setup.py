@@ -1,0 +1,161 @@
+"""Missing packages, sample data, the module's own test, and the module file as Slicer first meets it."""
+
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def pretend_missing(monkeypatch, *names):
+    """Make the panel's check find these packages absent."""
+    import importlib.util
+    from importlib import metadata
+
+    found, version = importlib.util.find_spec, metadata.version
+
+    def no_version(name):
+        if name in names:
+            raise metadata.PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name in names else found(name, *rest))
+    monkeypatch.setattr(metadata, "version", no_version)
+
+
+def test_nothing_is_missing_here_so_set_up_is_hidden(open_panel):
+    assert open_panel().ui.setupSection.isHidden()
+
+
+def test_without_torch_apply_is_off_and_install_names_the_extension(phantom, desktop, monkeypatch):
+    desktop.close_panel("SpineMetSeg")
+    pretend_missing(monkeypatch, "torch")
+    ui = desktop.open_panel("SpineMetSeg").ui
+    assert not ui.setupSection.isHidden() and "torch" in ui.setupLabel.text
+    assert not ui.applyButton.enabled and "Press Install first" in ui.applyButton.toolTip
+    ui.installButton.click()
+    assert "Install the extension PyTorch in the Extensions Manager" in ui.statusLabel.text
+
+
+def test_torch_is_installed_by_the_extension_pytorch(open_panel, monkeypatch):
+    asked = []
+
+    class PyTorchUtilsLogic:
+        def installTorch(self, askConfirmation=False):
+            asked.append(askConfirmation)
+            monkeypatch.undo()
+            return object()
+
+    pretend_missing(monkeypatch, "torch")
+    monkeypatch.setitem(sys.modules, "PyTorchUtils", types.SimpleNamespace(PyTorchUtilsLogic=PyTorchUtilsLogic))
+    widget = open_panel()
+    widget.ui.installButton.click()
+    assert asked == [True]
+    assert widget.ui.setupSection.isHidden()
+
+
+def test_other_packages_are_installed_by_slicer_and_never_replace_its_own(open_panel, monkeypatch):
+    import slicer
+
+    pretend_missing(monkeypatch, "safetensors")
+    slicer.packaging.missing.add("safetensors")
+    widget = open_panel()
+    assert "safetensors" in widget.ui.setupLabel.text
+    widget.ui.installButton.click()
+    (requirements, kept, requester) = slicer.packaging.installed[-1]
+    slicer.packaging.missing.clear()
+    assert [one.split(">")[0] for one in requirements] == ["safetensors"]
+    assert {"torch", "SimpleITK", "numpy", "vtk"} <= set(kept) and requester == "Spine Metastasis Segmentation"
+    assert "Still missing: safetensors" in widget.ui.statusLabel.text
+
+
+def test_a_declined_installation_is_one_sentence(open_panel, monkeypatch):
+    import slicer
+
+    def decline(*arguments, **options):
+        raise RuntimeError("User declined package installation")
+
+    pretend_missing(monkeypatch, "safetensors")
+    monkeypatch.setattr(slicer.packaging, "pip_ensure", decline)
+    widget = open_panel()
+    widget.ui.installButton.click()
+    assert widget.ui.statusLabel.text == "The packages were not installed: press Install again to do so."
+
+
+def test_the_simulated_spine_is_in_sample_data_and_ready_to_segment(open_panel, desktop):
+    import SampleData
+    import slicer
+
+    slicer.app.startupCompleted()
+    slicer.app.startupCompleted()
+    (source,) = slicer.modules.sampleDataSources["Spine Oncology"]
+    assert "Simulated" in source.sampleName and Path(source.thumbnailFileName).is_file()
+    t1, t2, truth = SampleData.click(source.sampleName)
+    assert truth.GetSegmentation().GetNumberOfSegments() == 3
+    ui = open_panel().ui
+    assert ui.t1Selector.currentNode() is t1 and ui.t2Selector.currentNode() is t2
+
+
+def test_the_modules_own_test_passes(open_panel):
+    import slicer
+
+    slicer.selfTests["SpineMetSeg"]()
+    assert slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+
+
+def test_the_modules_own_test_says_why_it_is_skipped(open_panel, monkeypatch, caplog):
+    import slicer
+
+    pretend_missing(monkeypatch, "torch")
+    with caplog.at_level("INFO"):
+        slicer.selfTests["SpineMetSeg"]()
+    assert "skipped, not installed: torch" in caplog.text
+
+
+def test_a_script_gets_the_same_mask_as_the_panel(phantom, desktop):
+    import slicer
+
+    phantom.widget.ui.applyButton.click()
+    assert desktop.wait(lambda: not phantom.widget.panel.jobs.busy, 60)
+    by_panel = phantom.widget._parameterNode.result
+    by_script = phantom.widget.logic.segment(t1=phantom.t1, t2=phantom.t2)
+    assert by_script is not by_panel
+    for n in range(2):
+        masks = [slicer.util.arrayFromSegmentBinaryLabelmap(node, node.GetSegmentation().GetNthSegmentID(n), phantom.t1)
+                 for node in (by_panel, by_script)]
+        assert masks[0].any() and np.array_equal(*masks)
+
+
+def test_a_script_without_volumes_gets_one_sentence(open_panel):
+    from SpineLib.errors import SpineError
+
+    with pytest.raises(SpineError, match="No volume is selected"):
+        open_panel().logic.segment()
+
+
+def test_the_module_finds_the_backend_when_only_its_folder_was_added(tmp_path):
+    """As a developer does it: the parent folder is not on Python's path, and nothing heavy is imported at start-up."""
+    script = f"""
+import sys
+sys.path.insert(0, {str(REPOSITORY)!r})
+from pathlib import Path
+from Testing.pythonqt import desktop
+with desktop() as here:
+    sys.path[:] = [path for path in sys.path if Path(path or ".").resolve() != Path({str(REPOSITORY)!r})]
+    sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in repr(finder).lower()]
+    assert not any(name.startswith("SpineLib") for name in sys.modules)
+    here.load_module(Path({str(REPOSITORY / "SpineMetSeg" / "SpineMetSeg.py")!r}))
+    heavy = {{"torch", "SimpleITK", "skimage", "scipy"}} & set(sys.modules)
+    assert not heavy, heavy
+    import SpineLib
+    here.open_panel("SpineMetSeg")
+    assert not {{"torch", "skimage"}} & set(sys.modules)
+    here.close_panel("SpineMetSeg")
+print("found")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    assert done.stdout.strip().endswith("found"), done.stderr[-2000:]
