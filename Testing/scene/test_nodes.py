@@ -9,6 +9,7 @@ slicer = pytest.importorskip("slicer", reason="slicer-core is not installed (pip
 
 from SpineLib.errors import SpineError  # noqa: E402
 from SpineLib.scene.nodes import RAS_LPS, ijk_to_world, volume_from_node, volume_to_node  # noqa: E402
+from SpineLib.volume import read_volume, write_volume  # noqa: E402
 from Testing.scene.grids import AXIS_ORDERS, add_transform, add_volume, axis_matrix, rotation, warp  # noqa: E402
 
 @pytest.mark.parametrize(("order", "signs"), AXIS_ORDERS)
@@ -22,6 +23,25 @@ def test_each_of_the_48_axis_orders_keeps_every_voxel_at_its_place(scene, order,
     again = volume_to_node(volume, "copy")
     np.testing.assert_allclose(ijk_to_world(again), matrix, atol=1e-12)
     np.testing.assert_array_equal(slicer.util.arrayFromVolume(again), volume.array)
+
+
+@pytest.mark.parametrize("suffix", [".nrrd", ".nii.gz", ".mha"])
+@pytest.mark.parametrize(("order", "signs"), AXIS_ORDERS[::6])
+def test_slicer_and_the_library_see_one_place_when_they_exchange_files(scene, tmp_path, order, signs, suffix):
+    node = add_volume(rotation() @ axis_matrix(order, signs))
+    slicer.util.saveNode(node, str(tmp_path / f"slicer{suffix}"))
+    volume = volume_from_node(node)
+    write_volume(volume, tmp_path / f"library{suffix}")
+    by_library = read_volume(tmp_path / f"slicer{suffix}")
+    by_slicer = volume_from_node(slicer.util.loadVolume(str(tmp_path / f"library{suffix}")))
+    # Slicer's reader and NIfTI may turn an axis of a left-handed grid round: places count, not the order of slices.
+    k, j, i = np.indices(volume.shape).reshape(3, -1)
+    points = volume.ijk_to_lps @ np.stack([i, j, k, np.ones(i.size)])
+    for other in (by_library, by_slicer):
+        index = (np.linalg.inv(other.ijk_to_lps) @ points)[:3]
+        nearest = np.round(index).astype(int)
+        np.testing.assert_allclose(index, nearest, atol=1e-4)
+        np.testing.assert_array_equal(other.array[nearest[2], nearest[1], nearest[0]], volume.array.ravel())
 
 
 def test_an_oblique_volume_keeps_its_directions(scene):
