@@ -8,6 +8,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/cli/__init__.py
   SpineLib/cli/demo.py
   SpineLib/cli/demo_folder.py
+  SpineLib/cli/evaluate.py
   SpineLib/cli/main.py
   SpineLib/cli/models.py
   SpineLib/cli/phantom.py
@@ -23,6 +24,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/client/session.py
   SpineLib/errors.py
   SpineLib/metrics/__init__.py
+  SpineLib/metrics/literature.py
   SpineLib/metrics/overlap.py
   SpineLib/models/__init__.py
   SpineLib/models/bundle.py
@@ -55,7 +57,6 @@ set(SPINELIB_SCRIPTS
   SpineLib/progress.py
   SpineLib/reports/__init__.py
   SpineLib/reports/charts.py
-  SpineLib/reports/literature.py
   SpineLib/reports/page.py
   SpineLib/reports/pictures.py
   SpineLib/reports/segmentation.py
@@ -75,6 +76,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/tasks/fastnet.py
   SpineLib/tasks/jobs.py
   SpineLib/tasks/lesions.py
+  SpineLib/tasks/naming.py
   SpineLib/tasks/output.py
   SpineLib/tasks/predict.py
   SpineLib/tasks/segment.py
@@ -85,6 +87,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/training/config.py
   SpineLib/training/crossvalidation.py
   SpineLib/training/dataset.py
+  SpineLib/training/evaluation.py
   SpineLib/training/export.py
   SpineLib/training/initialise.py
   SpineLib/training/loop.py

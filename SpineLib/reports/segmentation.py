@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from SpineLib.metrics.literature import METASTASES, METASTASES_READERS, Published
 from SpineLib.models.card import ModelCard
 from SpineLib.reports.charts import Interval, interval_chart
-from SpineLib.reports.literature import METASTASES, METASTASES_READERS, Published
 from SpineLib.reports.page import Section, facts
 from SpineLib.reports.tables import Column, Table
 
@@ -74,7 +74,7 @@ def agreement_section(
     for published in filter(None, (paper, METASTASES_READERS)):
         rows.append(_published_row(published))
         for key, lines in intervals.items():
-            lines.append(Interval(published.what, *getattr(published, key), note="40 real metastases"))
+            lines.append(Interval(published.what, *getattr(published, key), note=published.on))
     charts = "".join(
         f"<div><h3>{title}</h3>{interval_chart(intervals[key])}</div>"
         for key, title in (("dice", "Dice coefficient"), ("sensitivity", "Sensitivity"))
@@ -122,4 +122,4 @@ def _row(what: str, overlap: Overlap, data: str) -> dict[str, Any]:
 
 def _published_row(published: Published) -> dict[str, Any]:
     spreads = {key: "{} ± {}".format(*getattr(published, key)) for key in ("dice", "sensitivity", "specificity")}
-    return {"what": published.what, "data": published.source, **spreads}
+    return {"what": published.what, "data": f"{published.source}, {published.on}", **spreads}
