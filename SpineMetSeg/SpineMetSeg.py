@@ -42,6 +42,7 @@ class SpineMetSeg(ScriptedLoadableModule):
         )
         parent.acknowledgementText = "Method: G. Hille et al., Spinal metastases segmentation in MR imaging (2020)."
         slicer.app.connect("startupCompleted()", registerSampleData)
+        slicer.app.connect("startupCompleted()", registerTerminologies)
 
 
 def registerSampleData():
@@ -49,6 +50,13 @@ def registerSampleData():
     from SpineMetSegLib.sampledata import register
 
     register(os.path.join(os.path.dirname(os.path.abspath(__file__)), "Resources", "Icons", "SpineMetSeg.png"))
+
+
+def registerTerminologies():
+    """Let the Segment Editor offer each vertebra and the lesions of the spine."""
+    from SpineLib.scene.terminology import register_terminologies
+
+    register_terminologies()
 
 
 class Network(enum.Enum):

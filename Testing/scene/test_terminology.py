@@ -67,3 +67,16 @@ def test_codes_and_their_context_groups_are_those_of_dicom():
 def test_a_lesion_of_known_level_says_so():
     entry = terminology_entry(ALTERED_STRUCTURE, NECROSIS, Code("66794005", "L1 vertebra"))
     assert entry.endswith("~SCT^6574001^Necrosis~^^~Anatomic codes - DICOM master list~SCT^66794005^L1 vertebra~^^")
+
+
+def test_the_module_registers_the_lists_once_slicer_has_started(scene, repository, monkeypatch):
+    pytest.importorskip("PySide6", reason="PySide6-Essentials is not installed (pip install SpineLib[test])")
+    from Testing.pythonqt import desktop
+
+    fresh = slicer.vtkSlicerTerminologiesModuleLogic()  # other tests have filled the application's own
+    monkeypatch.setattr(slicer.modules.terminologies, "_logic", fresh)
+    with desktop() as application:
+        application.load_module(repository / "SpineMetSeg" / "SpineMetSeg.py")
+        assert not fresh.IsTerminologyContextLoaded("Segmentation category and type - SpineOncology")
+        slicer.app.startupCompleted()
+        assert fresh.IsTerminologyContextLoaded("Segmentation category and type - SpineOncology")
