@@ -67,11 +67,14 @@ def add_segmentation(
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
         node.CreateDefaultDisplayNodes()
         node.SetAttribute(PROVENANCE, text)
-        if source_node is not None:
+        if source_node is None:
+            _set_geometry(node, labels.shape, matrix)
+        else:
+            matrix = ijk_to_ras(source_node)
+            # The transform first: the geometry below is stored in the segmentation's own space.
+            node.SetAndObserveTransformNodeID(source_node.GetTransformNodeID())
             node.SetReferenceImageGeometryParameterFromVolumeNode(source_node)
             node.SetNodeReferenceID(SOURCE_ROLE, source_node.GetID())
-            node.SetAndObserveTransformNodeID(source_node.GetTransformNodeID())
-            matrix = ijk_to_ras(source_node)
             place_beside(node, source_node)
         ids = _add_segments(node, _segments(labels, matrix, lesions, terminology, text))
     return node, ids
@@ -133,6 +136,16 @@ def _labels_to_world(labels: Volume, source_node) -> np.ndarray:
             "run it again."
         )
     return ijk_to_world(source_node, "source volume")
+
+
+def _set_geometry(node, shape: tuple[int, int, int], matrix: np.ndarray) -> None:
+    """Tell a segmentation without an image which grid (k, j, i; index to its own RAS) new segments are drawn on."""
+    converter, grid = slicer.vtkSegmentationConverter, slicer.vtkOrientedImageData()
+    grid.SetExtent(0, shape[2] - 1, 0, shape[1] - 1, 0, shape[0] - 1)
+    grid.SetGeometryFromImageToWorldMatrix(slicer.util.vtkMatrixFromArray(matrix))
+    node.GetSegmentation().SetConversionParameter(
+        converter.GetReferenceImageGeometryParameterName(), converter.SerializeImageGeometry(grid)
+    )
 
 
 def _add_to_existing(node, labels, matrix, source_node, lesions, terminology, text) -> list[str]:

@@ -11,7 +11,7 @@ import vtk  # noqa: E402
 
 from SpineLib.errors import SpineError  # noqa: E402
 from SpineLib.scene import results  # noqa: E402
-from SpineLib.scene.nodes import ijk_to_world, volume_from_node  # noqa: E402
+from SpineLib.scene.nodes import ijk_to_ras, ijk_to_world, volume_from_node  # noqa: E402
 from SpineLib.scene.results import SOURCE_ROLE, add_segmentation, provenance_of, segment_tag  # noqa: E402
 from SpineLib.tasks.naming import METASTASIS  # noqa: E402
 from Testing.scene.grids import (  # noqa: E402
@@ -84,6 +84,28 @@ def test_the_segmentation_knows_its_source_and_its_provenance(scene):
     assert provenance_of(segmentation) == PROVENANCE
     assert segmentation.GetDisplayNode() is not None
     assert segmentation.GetName() == "T1 metastases"
+
+
+def drawing_grid(segmentation):
+    """Index-to-RAS matrix and size (i, j, k) of the grid that the Segment Editor draws new segments on."""
+    converter, image = slicer.vtkSegmentationConverter, slicer.vtkOrientedImageData()
+    text = segmentation.GetSegmentation().GetConversionParameter(converter.GetReferenceImageGeometryParameterName())
+    assert converter.DeserializeImageGeometry(text, image, False)
+    matrix = vtk.vtkMatrix4x4()
+    image.GetImageToWorldMatrix(matrix)
+    return slicer.util.arrayFromVTKMatrix(matrix), image.GetDimensions()
+
+
+def test_new_segments_are_drawn_on_the_voxels_of_the_source_also_under_a_transform_and_after_it_is_gone(scene):
+    node, labels = add_case(axis_matrix((1, 2, 0), (-1, 1, -1)), transform=add_transform(rotation()))
+    matrix, size = drawing_grid(add(labels, node)[0])
+    np.testing.assert_allclose(matrix, ijk_to_ras(node), atol=1e-6)
+    assert size == node.GetImageData().GetDimensions()
+    world = ijk_to_world(node)
+    scene.RemoveNode(node)
+    matrix, size = drawing_grid(add(labels, node)[0])
+    np.testing.assert_allclose(matrix, world, atol=1e-6)
+    assert size == labels.shape[::-1]
 
 
 def test_the_segmentation_stands_in_the_study_of_its_source(scene):
