@@ -12,16 +12,27 @@ HELP = "simulate a cohort of spine MR with metastases (BIDS-like folder, with al
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("-o", "--output", required=True, type=Path, help="folder of the cohort; an interrupted run goes on")
+    parser.add_argument(
+        "-o", "--output", required=True, type=Path, help="folder of the cohort; an interrupted run goes on"
+    )
     parser.add_argument("--cases", type=int, default=10, help="number of cases (default 10)")
     parser.add_argument("--seed", type=int, default=1, help="same seed, same bytes (default 1)")
     parser.add_argument("--sequences", default="T1,T2", help="of T1, T2, STIR, ceT1 (default T1,T2)")
-    parser.add_argument("--randomised", type=float, default=0.0, metavar="SHARE",
-                        help="share of cases with widely drawn contrasts, for training (default 0)")
-    parser.add_argument("--healthy", type=float, default=0.1, metavar="SHARE", help="share without metastasis (default 0.1)")
+    parser.add_argument(
+        "--randomised",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="share of cases with widely drawn contrasts, for training (default 0)",
+    )
+    parser.add_argument(
+        "--healthy", type=float, default=0.1, metavar="SHARE", help="share without metastasis (default 0.1)"
+    )
     parser.add_argument("--matrix", type=int, help="rows and columns of a slice (default: drawn)")
     parser.add_argument("--slices", type=int, help="sagittal slices (default: 15 to 28, drawn)")
-    parser.add_argument("--region", choices=("lumbar", "thoracolumbar", "thoracic", "cervicothoracic"), help="default: drawn")
+    parser.add_argument(
+        "--region", choices=("lumbar", "thoracolumbar", "thoracic", "cervicothoracic"), help="default: drawn"
+    )
     parser.add_argument("--processes", type=int, default=2, help="cases simulated at a time (default 2)")
     parser.add_argument("--uncompressed", action="store_true", help="write .nii instead of .nii.gz: faster, larger")
 
@@ -37,10 +48,23 @@ def run(arguments: argparse.Namespace) -> int:
         raise SpineError(f"Unknown sequence {', '.join(unknown) or '(none)'}; choose of {', '.join(SEQUENCES)}.")
     if arguments.cases < 1:
         raise SpineError(f"--cases is {arguments.cases}; simulate at least one case.")
-    settings = PhantomSettings(sequences=sequences, matrix=arguments.matrix, slices=arguments.slices,
-                               randomised=arguments.randomised, healthy=arguments.healthy, region=arguments.region)
+    settings = PhantomSettings(
+        sequences=sequences,
+        matrix=arguments.matrix,
+        slices=arguments.slices,
+        randomised=arguments.randomised,
+        healthy=arguments.healthy,
+        region=arguments.region,
+    )
     with ProgressBar() as bar:
-        write_cohort(arguments.output, arguments.cases, arguments.seed, settings, arguments.processes, bar,
-                     ".nii" if arguments.uncompressed else ".nii.gz")
+        write_cohort(
+            arguments.output,
+            arguments.cases,
+            arguments.seed,
+            settings,
+            arguments.processes,
+            bar,
+            ".nii" if arguments.uncompressed else ".nii.gz",
+        )
     print(f"{arguments.output}: {arguments.cases} simulated cases (not images of patients)")
     return 0

@@ -17,15 +17,19 @@ from SpineLib.phantom.tissues import Tissue, TissueMaps
 
 @dataclass(frozen=True)
 class Motion:
-    """How the patient lies during one sequence: shift along (s: to the left, row: downwards, column: backwards) in mm and
-    turn within the sagittal plane in degrees, about the centre of the image."""
+    """How the patient lies during one sequence.
+
+    ``shift`` along (s: to the left, row: downwards, column: backwards) in mm; ``turn`` within the sagittal plane in
+    degrees, about the centre of the image.
+    """
 
     shift: tuple[float, float, float] = (0.0, 0.0, 0.0)
     turn: float = 0.0
 
 
-def tissue_signal(rng, anatomy: Anatomy, inclusions: list[Inclusion], tissues: TissueMaps, sequence: Sequence,
-                  wide: bool) -> tuple[np.ndarray, np.ndarray]:
+def tissue_signal(
+    rng, anatomy: Anatomy, inclusions: list[Inclusion], tissues: TissueMaps, sequence: Sequence, wide: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """Signal of water and of fat on the fine grid, float32 (kept apart for the chemical shift)."""
     args = dict(field_t=tissues.field_t)
     water_of = signal(sequence, tissues.pd, tissues.t1, tissues.t2, tissues.uptake, **args)
@@ -46,7 +50,10 @@ def tissue_signal(rng, anatomy: Anatomy, inclusions: list[Inclusion], tissues: T
     water *= ripple
     fat *= ripple
     for item in inclusions:
-        signals = [(float(signal(sequence, p.pd, p.t1, p.t2, p.uptake, **args)) * (1 - p.fat), fat_signal * p.fat) for p in item.poles]
+        signals = [
+            (float(signal(sequence, p.pd, p.t1, p.t2, p.uptake, **args)) * (1 - p.fat), fat_signal * p.fat)
+            for p in item.poles
+        ]
         blend = item.blend * (1 + 0.15 * anatomy.texture[item.box])
         for target, column in ((water, 0), (fat, 1)):
             own = signals[0][column] + (signals[1][column] - signals[0][column]) * blend
@@ -61,12 +68,20 @@ def _slices(fine: np.ndarray, q: int, profile: np.ndarray) -> np.ndarray:
     n = fine.shape[0] // q
     out = np.zeros((n,) + fine.shape[1:], np.float32)
     for offset, weight in enumerate(profile):
-        out += np.float32(weight) * padded[offset:offset + n * q:q][:n]
+        out += np.float32(weight) * padded[offset : offset + n * q : q][:n]
     return out
 
 
-def acquire(rng: np.random.Generator, anatomy: Anatomy, inclusions: list[Inclusion], tissues: TissueMaps, sequence: Sequence,
-            motion: Motion, wide: bool, margin: int = 0) -> np.ndarray:
+def acquire(
+    rng: np.random.Generator,
+    anatomy: Anatomy,
+    inclusions: list[Inclusion],
+    tissues: TissueMaps,
+    sequence: Sequence,
+    motion: Motion,
+    wide: bool,
+    margin: int = 0,
+) -> np.ndarray:
     """One sequence of the drawn patient.
 
     Slice profile, chemical shift along the frequency direction, the patient's small motion, resolution lower than the
@@ -80,7 +95,9 @@ def acquire(rng: np.random.Generator, anatomy: Anatomy, inclusions: list[Inclusi
     water, fat = tissue_signal(rng, anatomy, inclusions, tissues, sequence, wide)
     move = int(round(motion.shift[0] / grid.step[0]))
     if move:
-        water, fat = (np.take(f, np.clip(np.arange(f.shape[0]) - move, 0, f.shape[0] - 1), axis=0) for f in (water, fat))
+        water, fat = (
+            np.take(f, np.clip(np.arange(f.shape[0]) - move, 0, f.shape[0] - 1), axis=0) for f in (water, fat)
+        )
     bell = np.exp(-0.5 * ((np.arange(q + 2) - (q + 1) / 2) / (0.36 * q * rng.uniform(0.8, 1.15))) ** 2)
     bell /= bell.sum()
     water, fat = _slices(water, q, bell), _slices(fat, q, bell)
@@ -121,11 +138,19 @@ def _move_in_plane(image: np.ndarray, motion: Motion, step) -> np.ndarray:
     # Pull: the output voxel at p shows what lay at R^-1 (p - shift); coordinates normalised to -1..1 (align_corners).
     dr, dc = step[1], step[2]
     half_r, half_c = (rows - 1) / 2 * dr, (columns - 1) / 2 * dc
-    theta = torch.tensor([[c, s * half_r / half_c, -(c * motion.shift[2] + s * motion.shift[1]) / half_c],
-                          [-s * half_c / half_r, c, -(-s * motion.shift[2] + c * motion.shift[1]) / half_r]], dtype=torch.float32)
-    pull = torch.nn.functional.affine_grid(theta[None], [1, 1, rows, columns], align_corners=True).expand(n, -1, -1, -1)
-    moved = torch.nn.functional.grid_sample(torch.from_numpy(image)[:, None], pull, mode="bilinear", padding_mode="border",
-                                            align_corners=True)
+    theta = torch.tensor(
+        [
+            [c, s * half_r / half_c, -(c * motion.shift[2] + s * motion.shift[1]) / half_c],
+            [-s * half_c / half_r, c, -(-s * motion.shift[2] + c * motion.shift[1]) / half_r],
+        ],
+        dtype=torch.float32,
+    )
+    pull = torch.nn.functional.affine_grid(theta[None], [1, 1, rows, columns], align_corners=True).expand(
+        n, -1, -1, -1
+    )
+    moved = torch.nn.functional.grid_sample(
+        torch.from_numpy(image)[:, None], pull, mode="bilinear", padding_mode="border", align_corners=True
+    )
     return moved[:, 0].numpy()
 
 
@@ -140,5 +165,7 @@ def _coil(rng, anatomy: Anatomy, shape, wide: bool) -> np.ndarray:
         bias = bias * np.exp(np.clip(behind, -150, 110) / np.float32(rng.uniform(70, 260)))
     if rng.random() < 0.45:
         edge = -rng.uniform(18, 45)
-        bias = bias * (np.float32(rng.uniform(0.05, 0.5)) + (1 - np.float32(0.3)) / (1 + np.exp(-(behind - edge) / 4)))
+        bias = bias * (
+            np.float32(rng.uniform(0.05, 0.5)) + (1 - np.float32(0.3)) / (1 + np.exp(-(behind - edge) / 4))
+        )
     return bias.astype(np.float32)

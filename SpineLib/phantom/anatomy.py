@@ -102,8 +102,15 @@ def _draw_disc(rng, grid: Grid, lower: Vertebra, upper: Vertebra, labels, verteb
     rho = ((np.abs(u) / np.float32(a)) ** 2.4 + (np.abs(v + 1.0) / np.float32(b)) ** 2.4 + 1e-6) ** (1 / 2.4)
     wall = (rho - 1) * min(a, b) - bulge
     if degeneration > 0.5 and rng.random() < 0.25:  # a herniation into the canal
-        wall = np.minimum(wall, bone.capsule((u, v, w), (rng.normal(0, 4), b - 3, 0), (rng.normal(0, 4), b + rng.uniform(1, 4),
-                                                                                       rng.normal(0, 2)), 3.0))
+        wall = np.minimum(
+            wall,
+            bone.capsule(
+                (u, v, w),
+                (rng.normal(0, 4), b - 3, 0),
+                (rng.normal(0, 4), b + rng.uniform(1, 4), rng.normal(0, 2)),
+                3.0,
+            ),
+        )
     disc = (wall < 0) & (np.abs(w) < tall) & (vertebrae[box] == 0)
     part = labels[box]
     part[disc] = Tissue.ANNULUS
@@ -113,7 +120,13 @@ def _draw_disc(rng, grid: Grid, lower: Vertebra, upper: Vertebra, labels, verteb
         part[core & ~cleft] = Tissue.NUCLEUS
     elif rng.random() < 0.15:  # vacuum: gas in a degenerated disc
         part[core & (np.abs(w) < 0.8)] = Tissue.AIR
-    ligament = (wall > 0) & (wall < upper.shape["ligament"]) & (np.abs(w) < thick + 1) & (np.abs(v) > 0.5 * b) & (vertebrae[box] == 0)
+    ligament = (
+        (wall > 0)
+        & (wall < upper.shape["ligament"])
+        & (np.abs(w) < thick + 1)
+        & (np.abs(v) > 0.5 * b)
+        & (vertebrae[box] == 0)
+    )
     part[ligament] = Tissue.LIGAMENT
 
 
@@ -129,7 +142,13 @@ def _draw_body(rng, grid: Grid, vertebra: Vertebra, labels, vertebrae, marrow_fa
     wall, plates = wall + rough, plates + rough
     inside = (wall < 0) & (plates < 0)
     part = labels[box]
-    ligament = (wall > 0) & (wall < vertebra.shape["ligament"]) & (plates < 0) & (np.abs(v) > 0.5 * b) & (vertebrae[box] == 0)
+    ligament = (
+        (wall > 0)
+        & (wall < vertebra.shape["ligament"])
+        & (plates < 0)
+        & (np.abs(v) > 0.5 * b)
+        & (vertebrae[box] == 0)
+    )
     part[ligament] = Tissue.LIGAMENT
     shell = (wall > -vertebra.shape["cortex"]) | (plates > -vertebra.shape["endplate"])
     part[inside] = np.where(shell[inside], Tissue.CORTEX, Tissue.MARROW)

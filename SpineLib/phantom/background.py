@@ -31,7 +31,9 @@ def draw_background(rng: np.random.Generator, grid: Grid, spine: list[Vertebra],
     if rng.random() < 0.8:
         belly_fat = rng.uniform(8, 40)
         labels[np.broadcast_to(y < row(wall + belly_fat), labels.shape)] = Tissue.SUBCUTANEOUS_FAT
-        labels[np.broadcast_to((y > row(wall + belly_fat)) & (y < row(wall + belly_fat + 9)), labels.shape)] = Tissue.MUSCLE
+        labels[np.broadcast_to((y > row(wall + belly_fat)) & (y < row(wall + belly_fat + 9)), labels.shape)] = (
+            Tissue.MUSCLE
+        )
         labels[np.broadcast_to(y < row(wall), labels.shape)] = Tissue.AIR
     side = np.abs(x - row(path.body_x))
     streaks = smooth_field(rng, grid.shape, (5 / ds, 16 / dr, 4 / dc))
@@ -46,7 +48,10 @@ def draw_background(rng: np.random.Generator, grid: Grid, spine: list[Vertebra],
     # Vessels in front of the column: aorta to the left, cava to the right, a thin layer of fat under them.
     near = (y < row(front)) & (y > row(front - rng.uniform(3, 9)))
     labels[np.broadcast_to(near, labels.shape)] = Tissue.VISCERAL_FAT
-    for offset, radius, flat in ((rng.uniform(4, 14), rng.uniform(7, 11), 1.0), (-rng.uniform(8, 18), rng.uniform(7, 11), 0.75)):
+    for offset, radius, flat in (
+        (rng.uniform(4, 14), rng.uniform(7, 11), 1.0),
+        (-rng.uniform(8, 18), rng.uniform(7, 11), 0.75),
+    ):
         cx = row(path.body_x + offset + 2.5 * curve(rng, n, 5))
         cy = row(front - radius * flat - 2 + 1.5 * curve(rng, n, 5))
         tube = ((x - cx) / radius) ** 2 + ((y - cy) / (radius * flat)) ** 2
@@ -59,7 +64,9 @@ def draw_background(rng: np.random.Generator, grid: Grid, spine: list[Vertebra],
         if len(ring):
             z = slice(ring[0], ring[-1] + 1)
             part = labels[:, z]
-            part[(y > row(front[z] - 2.5)) & (y < row(front[z] + 0.4)) & (side[:, z] < row(path.body_wide[z]))] = Tissue.BLOOD
+            part[(y > row(front[z] - 2.5)) & (y < row(front[z] + 0.4)) & (side[:, z] < row(path.body_wide[z]))] = (
+                Tissue.BLOOD
+            )
     labels[np.broadcast_to(y > row(skin - fat), labels.shape)] = Tissue.SUBCUTANEOUS_FAT
     labels[np.broadcast_to((y > row(skin - fat - 1.2)) & (y < row(skin - fat)), labels.shape)] = Tissue.LIGAMENT
     labels[np.broadcast_to(y > row(skin - 2), labels.shape)] = Tissue.MUSCLE

@@ -28,7 +28,11 @@ def body_distance(vertebra: Vertebra, u, v, w) -> tuple[np.ndarray, np.ndarray]:
     s = vertebra.shape
     relative_w = np.clip(w / h, -1.3, 1.3)
     rim = relative_w**2
-    narrowing = 1 - np.float32(s["waist"]) * np.maximum(1 - rim, 0) + np.float32(s["osteophyte"] / b) * np.clip(rim, 0, 1) ** 4
+    narrowing = (
+        1
+        - np.float32(s["waist"]) * np.maximum(1 - rim, 0)
+        + np.float32(s["osteophyte"] / b) * np.clip(rim, 0, 1) ** 4
+    )
     hollow = np.float32(s["posterior_concavity"]) * np.maximum(1 - (u / (0.75 * a)) ** 2, 0)
     back = np.where(v > 0, v + hollow, v)
     p = np.float32(s["power"])
@@ -56,15 +60,24 @@ def posterior_distance(vertebra: Vertebra, u, v, w) -> np.ndarray:
     parts = [
         capsule(points, (0.66 * a, 0.55 * b, 0.30 * h), (pillar, back + 2, 0.30 * h), thick, (1, 1, 1.45)),
         capsule(points, (pillar, back + 3, 0.1 * h), (pillar + 1.5, back + 2, 1.35 * h), 0.16 * a + 1.3, (1.1, 1, 1)),
-        capsule(points, (0.85 * pillar, back + 7, -0.2 * h), (0.8 * pillar, back + 8, -1.45 * h), 0.16 * a + 1.2, (1.1, 1, 1)),
+        capsule(
+            points,
+            (0.85 * pillar, back + 7, -0.2 * h),
+            (0.8 * pillar, back + 8, -1.45 * h),
+            0.16 * a + 1.2,
+            (1.1, 1, 1),
+        ),
         capsule(points, (pillar, back + 6, 0.0), (0.0, back + canal, -0.45 * h), 2.6, (1, 1, 2.4)),
         capsule(points, (pillar, back + 4, 0.1 * h), (pillar + 22, back + (14 if thoracic else 8), 0.25 * h), 3.6),
     ]
     drop = -1.6 * h if thoracic else -0.5 * h
     length = 14.0 if cervical else 22.0
     tall = 1.5 if thoracic or cervical else 3.0
-    parts.append(capsule(points, (0, back + canal + 1, -0.4 * h), (0, back + canal + length,
-                         -0.4 * h + drop), 2.9, (1, 1, tall)))
+    parts.append(
+        capsule(
+            points, (0, back + canal + 1, -0.4 * h), (0, back + canal + length, -0.4 * h + drop), 2.9, (1, 1, tall)
+        )
+    )
     if thoracic:  # heads of the ribs
         parts.append(capsule(points, (a + 1, 0.55 * b, 0.75 * h), (a + 24, 0.7 * b + 16, 0.9 * h), 4.2))
     return np.minimum.reduce(parts)

@@ -37,8 +37,20 @@ class CanalPath:
             shrink = 0.55 if sacral else 0.85 if v.level[0] != "L" else 1.0
             centre = v.point(0, v.half[1] + deep0 * shrink + 1.5, 0)
             tilt = max(v.axes[2][2], 0.55)
-            rows.append((centre[2], centre[0], centre[1], wide0 * shrink, deep0 * shrink / tilt, v.centre[2], v.centre[0],
-                         v.centre[1], v.half[1], v.half[0]))
+            rows.append(
+                (
+                    centre[2],
+                    centre[0],
+                    centre[1],
+                    wide0 * shrink,
+                    deep0 * shrink / tilt,
+                    v.centre[2],
+                    v.centre[0],
+                    v.centre[1],
+                    v.half[1],
+                    v.half[0],
+                )
+            )
         rows = np.array(sorted(rows))
         z = grid.zs
         take = lambda key, column: _follow(z, rows[:, key], rows[:, column])  # noqa: E731
@@ -46,7 +58,9 @@ class CanalPath:
         rows5 = rows[order]
         body = lambda column: _follow(z, rows5[:, 5], rows5[:, column])  # noqa: E731
         wobble = 0.5 * curve(rng, len(z), 12)
-        return CanalPath(take(0, 1), take(0, 2) + wobble * 0.6, take(0, 3), take(0, 4) + wobble, body(6), body(7), body(8), body(9))
+        return CanalPath(
+            take(0, 1), take(0, 2) + wobble * 0.6, take(0, 3), take(0, 4) + wobble, body(6), body(7), body(8), body(9)
+        )
 
 
 def _follow(z, places, values) -> np.ndarray:
@@ -65,7 +79,14 @@ def draw_canal(rng, grid: Grid, spine: list[Vertebra], path: CanalPath, labels, 
     ring = (x / wide) ** 2 + (y / deep) ** 2
     part, bones = labels[:, :, low:high], vertebrae[:, :, low:high]
     fat_back = rng.uniform(1.2, 1.6)
-    outer = np.where(y > 0, (x / (1.1 * wide)) ** 2 + (y / (fat_back * deep)) ** 2, (x / (1.15 * wide)) ** 2 + (y / (1.25 * deep)) ** 2) < 1
+    outer = (
+        np.where(
+            y > 0,
+            (x / (1.1 * wide)) ** 2 + (y / (fat_back * deep)) ** 2,
+            (x / (1.15 * wide)) ** 2 + (y / (1.25 * deep)) ** 2,
+        )
+        < 1
+    )
     part[outer] = Tissue.EPIDURAL_FAT
     bones[outer] = 0
     part[(ring > 0.93) & (ring < 1.12)] = Tissue.LIGAMENT  # the dura
@@ -82,9 +103,15 @@ def draw_canal(rng, grid: Grid, spine: list[Vertebra], path: CanalPath, labels, 
     for _ in range(int(rng.integers(8, 16))):  # roots of the cauda equina
         angle, reach = rng.uniform(0.05, 0.95) * np.pi, rng.uniform(0.3, 0.85)
         px = (reach * np.cos(angle) * path.wide + 0.5 * curve(rng, n, 10)).astype(np.float32)[None, :, None]
-        py = (reach * np.sin(angle) * path.deep * rng.uniform(0.4, 1) + 0.5 * curve(rng, n, 10)).astype(np.float32)[None, :, None]
+        py = (reach * np.sin(angle) * path.deep * rng.uniform(0.4, 1) + 0.5 * curve(rng, n, 10)).astype(np.float32)[
+            None, :, None
+        ]
         end = z > np.float32(conus - rng.uniform(60, 220))
-        part[((x - px) ** 2 + (y - py) ** 2 < np.float32(rng.uniform(0.5, 1.0)) ** 2) & (z < np.float32(conus + 20)) & end] = Tissue.NERVE
+        part[
+            ((x - px) ** 2 + (y - py) ** 2 < np.float32(rng.uniform(0.5, 1.0)) ** 2)
+            & (z < np.float32(conus + 20))
+            & end
+        ] = Tissue.NERVE
 
 
 def draw_foramina(rng, grid: Grid, spine: list[Vertebra], path: CanalPath, labels) -> None:
@@ -100,7 +127,11 @@ def draw_foramina(rng, grid: Grid, spine: list[Vertebra], path: CanalPath, label
         u, vv, w = grid.local(box, v.centre, v.axes)
         points = (np.abs(u), vv, w)
         part = labels[box]
-        part[capsule(points, (0.5 * a, b + 3, below), (a + 6, b + 3, below), 5.5, (1, 1, 1.3)) < 0] = Tissue.EPIDURAL_FAT
+        part[capsule(points, (0.5 * a, b + 3, below), (a + 6, b + 3, below), 5.5, (1, 1, 1.3)) < 0] = (
+            Tissue.EPIDURAL_FAT
+        )
         root = rng.uniform(1.8, 3.2)
         part[capsule(points, (0.5 * a, b + 4, below + 3), (a + 10, b + 1, below - 1), root) < 0] = Tissue.NERVE
-        part[capsule(points, (0.6 * a, b + 1, below), (a + 5, b + 1, below), rng.uniform(0.6, 1.4)) < 0] = Tissue.BLOOD
+        part[capsule(points, (0.6 * a, b + 1, below), (a + 5, b + 1, below), rng.uniform(0.6, 1.4)) < 0] = (
+            Tissue.BLOOD
+        )

@@ -70,8 +70,12 @@ class PhantomCase:
     truth: dict = field(default_factory=dict)
 
 
-_REGIONS = {"lumbar": (("L1", "L2", "L3"), (5, 8)), "thoracolumbar": (("T10", "T11", "T12"), (6, 9)),
-            "thoracic": (("T5", "T6", "T7", "T8"), (7, 9)), "cervicothoracic": (("C7", "T1", "T2", "T3"), (7, 9))}
+_REGIONS = {
+    "lumbar": (("L1", "L2", "L3"), (5, 8)),
+    "thoracolumbar": (("T10", "T11", "T12"), (6, 9)),
+    "thoracic": (("T5", "T6", "T7", "T8"), (7, 9)),
+    "cervicothoracic": (("C7", "T1", "T2", "T3"), (7, 9)),
+}
 
 
 def simulate(seed: int, settings: PhantomSettings = PhantomSettings()) -> PhantomCase:
@@ -92,7 +96,11 @@ def simulate(seed: int, settings: PhantomSettings = PhantomSettings()) -> Phanto
     for name in settings.sequences:
         sequence = draw_sequence(rng, name, field_t, wide)
         moves = settings.motion and name != settings.sequences[0]
-        motion = Motion(tuple(float(v) for v in rng.normal(0, (0.4, 0.6, 0.6))), float(rng.normal(0, 0.5))) if moves else Motion()
+        motion = (
+            Motion(tuple(float(v) for v in rng.normal(0, (0.4, 0.6, 0.6))), float(rng.normal(0, 0.5)))
+            if moves
+            else Motion()
+        )
         array = acquire(rng, anatomy, inclusions, tissues, sequence, motion, wide, margin)
         images[name] = Volume(array[::-1], acquired["spacing"], origin, direction, name)
         sequences[name] = {**_sequence_facts(sequence), "motion_mm": list(motion.shift), "motion_deg": motion.turn}
@@ -101,13 +109,29 @@ def simulate(seed: int, settings: PhantomSettings = PhantomSettings()) -> Phanto
     lesions, facts = _lesion_map(anatomy, inclusions)
     readers = tuple(_read_all(rng, lesions, grid) for _ in range(2))
     middle = slice(grid.oversampling // 2, None, grid.oversampling)
-    truth = {"simulated": True, "seed": int(seed), "region": region, "field_t": field_t, "domain_randomised": wide,
-             "sequences": sequences, "lesions": facts, "direction": direction.tolist(),
-             "mimics": [{"kind": i.kind, "level": i.level} for i in inclusions if i.inside is None],
-             "vertebrae": [_vertebra_facts(v, direction, origin, grid, margin) for v in spine]}
-    put = lambda array, name: Volume(np.ascontiguousarray(array[crop]), first.spacing, origin, direction, name)  # noqa: E731
-    return PhantomCase(images, put(lesions, "lesions"), (put(readers[0], "reader 1"), put(readers[1], "reader 2")),
-                       put(anatomy.vertebrae[middle], "vertebrae"), put(anatomy.labels[middle], "tissue"), truth)
+    truth = {
+        "simulated": True,
+        "seed": int(seed),
+        "region": region,
+        "field_t": field_t,
+        "domain_randomised": wide,
+        "sequences": sequences,
+        "lesions": facts,
+        "direction": direction.tolist(),
+        "mimics": [{"kind": i.kind, "level": i.level} for i in inclusions if i.inside is None],
+        "vertebrae": [_vertebra_facts(v, direction, origin, grid, margin) for v in spine],
+    }
+    def put(array: np.ndarray, name: str) -> Volume:
+        return Volume(np.ascontiguousarray(array[crop]), first.spacing, origin, direction, name)
+
+    return PhantomCase(
+        images,
+        put(lesions, "lesions"),
+        (put(readers[0], "reader 1"), put(readers[1], "reader 2")),
+        put(anatomy.vertebrae[middle], "vertebrae"),
+        put(anatomy.labels[middle], "tissue"),
+        truth,
+    )
 
 
 def _sequence_facts(sequence: Sequence) -> dict:
@@ -116,7 +140,9 @@ def _sequence_facts(sequence: Sequence) -> dict:
 
 def _vertebra_facts(vertebra: Vertebra, direction, origin, grid: Grid, margin: int) -> dict:
     """Centre of a body in the image's own LPS space (the drawing's axes turned with the slices)."""
-    local = np.array([vertebra.centre[1] - grid.ys[0], grid.zs[margin] - vertebra.centre[2], _first_x(grid) - vertebra.centre[0]])
+    local = np.array(
+        [vertebra.centre[1] - grid.ys[0], grid.zs[margin] - vertebra.centre[2], _first_x(grid) - vertebra.centre[0]]
+    )
     return {"level": vertebra.level, "centre_lps_mm": [round(float(x), 3) for x in origin + direction @ local]}
 
 

@@ -16,8 +16,15 @@ from SpineLib.volume import Volume, write_volume
 _SUFFIX = {"T1": "T1w", "T2": "T2w", "STIR": "STIR", "ceT1": "ce-gd_T1w"}
 
 
-def write_cohort(folder, cases: int, seed: int, settings: PhantomSettings = PhantomSettings(), processes: int = 1,
-                 progress: Progress = silent, extension: str = ".nii.gz") -> Path:
+def write_cohort(
+    folder,
+    cases: int,
+    seed: int,
+    settings: PhantomSettings = PhantomSettings(),
+    processes: int = 1,
+    progress: Progress = silent,
+    extension: str = ".nii.gz",
+) -> Path:
     """Simulate ``cases`` patients into ``folder`` (BIDS-like; truths under ``derivatives/labels``).
 
     Case n is drawn from (seed, n) alone, so it is the same whatever the number of cases or processes. Cases that are
@@ -27,15 +34,23 @@ def write_cohort(folder, cases: int, seed: int, settings: PhantomSettings = Phan
         SpineError: the folder holds something else, or a cohort of other settings.
     """
     folder = Path(folder)
-    description = {"Name": "Simulated spine MR with metastases", "BIDSVersion": "1.9.0", "DatasetType": "raw",
-                   "GeneratedBy": [{"Name": "SpineLib.phantom", "Version": SpineLib.__version__}],
-                   "Simulated": True, "Notice": "Simulated data, not images of patients.",
-                   "Seed": seed, "Settings": json.loads(json.dumps(asdict(settings)))}
+    description = {
+        "Name": "Simulated spine MR with metastases",
+        "BIDSVersion": "1.9.0",
+        "DatasetType": "raw",
+        "GeneratedBy": [{"Name": "SpineLib.phantom", "Version": SpineLib.__version__}],
+        "Simulated": True,
+        "Notice": "Simulated data, not images of patients.",
+        "Seed": seed,
+        "Settings": json.loads(json.dumps(asdict(settings))),
+    }
     head = folder / "dataset_description.json"
     if head.exists():
         known = json.loads(head.read_text(encoding="utf-8"))
         if (known.get("Seed"), known.get("Settings")) != (description["Seed"], description["Settings"]):
-            raise SpineError("The folder already holds a cohort with another seed or other settings; choose an empty folder.")
+            raise SpineError(
+                "The folder already holds a cohort with another seed or other settings; choose an empty folder."
+            )
     elif folder.exists() and any(folder.iterdir()):
         raise SpineError("The folder is not empty and holds no simulated cohort; choose an empty folder.")
     folder.mkdir(parents=True, exist_ok=True)
@@ -71,9 +86,13 @@ def write_case(folder: Path, name: str, case: PhantomCase, extension: str = ".ni
         place.mkdir(parents=True, exist_ok=True)
     for sequence, volume in case.images.items():
         write_volume(volume, images / f"{name}_{_SUFFIX[sequence]}{extension}")
-    maps: dict[str, Volume] = {"label-lesion_mask": case.lesions, "desc-reader1_mask": case.readers[0],
-                               "desc-reader2_mask": case.readers[1], "label-vertebrae_dseg": case.vertebrae,
-                               "label-tissue_dseg": case.tissue}
+    maps: dict[str, Volume] = {
+        "label-lesion_mask": case.lesions,
+        "desc-reader1_mask": case.readers[0],
+        "desc-reader2_mask": case.readers[1],
+        "label-vertebrae_dseg": case.vertebrae,
+        "label-tissue_dseg": case.tissue,
+    }
     for suffix, volume in maps.items():
         write_volume(volume, labels / f"{name}_{suffix}{extension}")
     _truth_path(folder, name).write_text(json.dumps(case.truth, indent=1), encoding="utf-8")

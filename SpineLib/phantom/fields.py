@@ -11,7 +11,9 @@ from scipy.interpolate import PchipInterpolator
 def resize(coarse: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Trilinear interpolation of a 3-D array to another shape (corners kept)."""
     tensor = torch.from_numpy(np.ascontiguousarray(coarse, dtype=np.float32))[None, None]
-    return torch.nn.functional.interpolate(tensor, size=tuple(shape), mode="trilinear", align_corners=True)[0, 0].numpy()
+    return torch.nn.functional.interpolate(tensor, size=tuple(shape), mode="trilinear", align_corners=True)[
+        0, 0
+    ].numpy()
 
 
 def smooth_field(rng: np.random.Generator, shape: tuple[int, ...], knots: tuple[float, ...]) -> np.ndarray:

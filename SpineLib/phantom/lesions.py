@@ -53,11 +53,19 @@ class Inclusion:
 def _lytic(rng, field_t: float, wild: bool) -> Pole:
     stretch = 1.0 if field_t < 2.2 else 1.2
     t2 = rng.uniform(62, 135) if not wild else rng.uniform(50, 200)
-    return Pole(rng.uniform(0.78, 1.0), stretch * rng.uniform(1000, 1700), t2, rng.uniform(0, 0.06), rng.uniform(0.15, 0.9))
+    return Pole(
+        rng.uniform(0.78, 1.0), stretch * rng.uniform(1000, 1700), t2, rng.uniform(0, 0.06), rng.uniform(0.15, 0.9)
+    )
 
 
 def _sclerotic(rng, field_t: float) -> Pole:
-    return Pole(rng.uniform(0.15, 0.42), rng.uniform(700, 1100), rng.uniform(14, 36), rng.uniform(0, 0.12), rng.uniform(0.0, 0.3))
+    return Pole(
+        rng.uniform(0.15, 0.42),
+        rng.uniform(700, 1100),
+        rng.uniform(14, 36),
+        rng.uniform(0, 0.12),
+        rng.uniform(0.0, 0.3),
+    )
 
 
 def _poles(rng, kind: str, field_t: float, wild: bool) -> tuple[Pole, Pole]:
@@ -70,8 +78,9 @@ def _poles(rng, kind: str, field_t: float, wild: bool) -> tuple[Pole, Pole]:
     return _lytic(rng, field_t, wild), _sclerotic(rng, field_t)
 
 
-def draw_metastasis(rng: np.random.Generator, anatomy: Anatomy, host: Vertebra, kind: str, field_t: float,
-                    wild: bool) -> Inclusion | None:
+def draw_metastasis(
+    rng: np.random.Generator, anatomy: Anatomy, host: Vertebra, kind: str, field_t: float, wild: bool
+) -> Inclusion | None:
     """Draw one metastasis of ``host``; None when what lies in the image comes out smaller than 0.3 ml.
 
     The shape is a sum of Gaussian blobs with a rough edge (so it need not be star-convex), clipped to the host's bone;
@@ -100,8 +109,11 @@ def draw_metastasis(rng: np.random.Generator, anatomy: Anatomy, host: Vertebra, 
         blobs.append((origin + step, radius * rng.uniform(0.45, 1.0)))
     breach = rng.random() < 0.22 and not host.is_sacral
     if breach:
-        wall = np.array([rng.uniform(-0.6, 0.6) * a, b + rng.uniform(0, 4), rng.uniform(-0.4, 0.4) * h]) if rng.random() < 0.6 \
+        wall = (
+            np.array([rng.uniform(-0.6, 0.6) * a, b + rng.uniform(0, 4), rng.uniform(-0.4, 0.4) * h])
+            if rng.random() < 0.6
             else np.array([side * (a + 2), rng.uniform(-0.5, 0.9) * b, rng.uniform(-0.4, 0.4) * h])
+        )
         blobs.append((wall, min(size, 8.0) * rng.uniform(0.5, 1.0)))
         blobs.append(((wall + start) / 2, size * 0.8))
     points = np.array([host.point(*p) for p, _ in blobs])
@@ -113,16 +125,31 @@ def draw_metastasis(rng: np.random.Generator, anatomy: Anatomy, host: Vertebra, 
     total = np.zeros(u.shape, np.float32)
     for centre, radius in blobs:
         s2 = np.float32(2 * (radius * 0.85) ** 2)
-        total += np.exp(-((u - np.float32(centre[0])) ** 2 + (v - np.float32(centre[1])) ** 2 + (w - np.float32(centre[2])) ** 2) / s2)
+        total += np.exp(
+            -((u - np.float32(centre[0])) ** 2 + (v - np.float32(centre[1])) ** 2 + (w - np.float32(centre[2])) ** 2)
+            / s2
+        )
     steps = grid.step
-    rough = smooth_field(rng, u.shape, tuple(3.5 / s for s in steps)) * 0.6 + smooth_field(rng, u.shape, tuple(8 / s for s in steps))
+    rough = smooth_field(rng, u.shape, tuple(3.5 / s for s in steps)) * 0.6 + smooth_field(
+        rng, u.shape, tuple(8 / s for s in steps)
+    )
     shape = total - np.float32(0.5) + np.float32(rng.uniform(0.03, 0.13)) * rough
     tissue = anatomy.labels[box]
     of_host = anatomy.vertebrae[box] == level_number(host.level)
     if breach:
         wall_d, plates = bone.body_distance(host, u, v, w)
-        free = np.isin(tissue, [Tissue.EPIDURAL_FAT, Tissue.CSF, Tissue.VISCERAL_FAT, Tissue.MUSCLE, Tissue.LIGAMENT,
-                                Tissue.NERVE, Tissue.SUBCUTANEOUS_FAT])
+        free = np.isin(
+            tissue,
+            [
+                Tissue.EPIDURAL_FAT,
+                Tissue.CSF,
+                Tissue.VISCERAL_FAT,
+                Tissue.MUSCLE,
+                Tissue.LIGAMENT,
+                Tissue.NERVE,
+                Tissue.SUBCUTANEOUS_FAT,
+            ],
+        )
         of_host = of_host | (free & (np.abs(w) < 1.25 * h) & (wall_d < 14))
     inside = (shape > 0) & of_host
     voxel_ml = float(np.prod(steps)) / 1000
@@ -139,11 +166,21 @@ def draw_metastasis(rng: np.random.Generator, anatomy: Anatomy, host: Vertebra, 
         blend = np.clip(0.5 + 0.8 * (blend_field + rng.normal(0, 0.4)), 0, 1)
     else:
         blend = np.clip(0.35 * (blend_field + rng.normal(-0.3, 0.6)) + rng.uniform(0, 0.4), 0, 1)
-    return Inclusion(kind, host.level, box, weight.astype(np.float32), inside, _poles(rng, kind, field_t, wild),
-                     blend.astype(np.float32), {"place": str(place), "breach": bool(breach)})
+    return Inclusion(
+        kind,
+        host.level,
+        box,
+        weight.astype(np.float32),
+        inside,
+        _poles(rng, kind, field_t, wild),
+        blend.astype(np.float32),
+        {"place": str(place), "breach": bool(breach)},
+    )
 
 
-def draw_mimic(rng: np.random.Generator, anatomy: Anatomy, host: Vertebra, kind: str, field_t: float) -> Inclusion | None:
+def draw_mimic(
+    rng: np.random.Generator, anatomy: Anatomy, host: Vertebra, kind: str, field_t: float
+) -> Inclusion | None:
     """Draw something benign in ``host`` that a detector must leave alone; None when it misses the image."""
     grid = anatomy.grid
     a, b, h = host.half
@@ -163,8 +200,10 @@ def draw_mimic(rng: np.random.Generator, anatomy: Anatomy, host: Vertebra, kind:
         radius = rng.uniform(3.5, 11)
         distance = np.sqrt((u - centre[0]) ** 2 + (v - centre[1]) ** 2 + (w - centre[2]) ** 2) + 1.2 * rough - radius
         if kind == "haemangioma":  # vessels in fat: bright on both
-            poles = (Pole(0.95, 1000, rng.uniform(120, 190), rng.uniform(0.5, 0.75), 0.5),
-                     Pole(0.95, 1100, rng.uniform(100, 160), rng.uniform(0.4, 0.7), 0.5))
+            poles = (
+                Pole(0.95, 1000, rng.uniform(120, 190), rng.uniform(0.5, 0.75), 0.5),
+                Pole(0.95, 1100, rng.uniform(100, 160), rng.uniform(0.4, 0.7), 0.5),
+            )
             stripes = 0.5 + 0.5 * np.sin(2 * np.pi * v / rng.uniform(2.0, 3.5) + rough)
             strength = 1 - 0.35 * stripes
         else:
@@ -176,14 +215,18 @@ def draw_mimic(rng: np.random.Generator, anatomy: Anatomy, host: Vertebra, kind:
         centre_v = rng.uniform(-0.6, 0.6) * b
         reach = rng.uniform(0.5, 1.6) * b
         distance = (h - end * w) - depth * np.clip(1 - ((v - centre_v) / reach) ** 2, 0, 1)
-        poles = {"modic1": (Pole(0.85, stretch * 1150, rng.uniform(75, 120), 0.08, 0.35),) * 2,
-                 "modic2": (Pole(0.85, 900, 55, rng.uniform(0.75, 0.9), 0.05),) * 2,
-                 "modic3": (Pole(0.3, 900, 28, 0.05, 0.05),) * 2}[kind]
+        poles = {
+            "modic1": (Pole(0.85, stretch * 1150, rng.uniform(75, 120), 0.08, 0.35),) * 2,
+            "modic2": (Pole(0.85, 900, 55, rng.uniform(0.75, 0.9), 0.05),) * 2,
+            "modic3": (Pole(0.3, 900, 28, 0.05, 0.05),) * 2,
+        }[kind]
         weight = np.clip(0.5 - distance / rng.uniform(1.0, 2.5), 0, 1) * rng.uniform(0.5, 0.9)
     elif kind == "schmorl":  # the disc bulges through the endplate, with a dark rim
         centre = np.array([rng.uniform(-0.4, 0.4) * a, rng.uniform(-0.4, 0.4) * b, end * h])
         radius = rng.uniform(2.0, 5.5)
-        distance = np.sqrt((u - centre[0]) ** 2 + (v - centre[1]) ** 2 + (1.2 * (w - centre[2])) ** 2) + 0.4 * rough - radius
+        distance = (
+            np.sqrt((u - centre[0]) ** 2 + (v - centre[1]) ** 2 + (1.2 * (w - centre[2])) ** 2) + 0.4 * rough - radius
+        )
         poles = (Pole(rng.uniform(0.5, 0.85), 1100, rng.uniform(35, 90), 0, 0.05), Pole(0.15, 700, 12, 0, 0.0))
         blend = np.clip(0.5 + (distance + 0.8) / 0.8, 0, 1)
         weight = np.clip(0.5 - distance / 1.0, 0, 1)

@@ -16,8 +16,13 @@ from SpineLib.volume import Volume
 RATIOS = {"lytic": {"T1": (0.45, 0.68), "T2": (1.4, 2.2)}, "sclerotic": {"T1": (0.25, 0.5), "T2": (0.25, 0.5)}}
 
 
-def paint_lesions(images: Mapping[str, Volume], bodies: Volume, seed: int, count: int = 3,
-                  volume_ml: tuple[float, float] = (1.0, 8.0)) -> tuple[dict[str, Volume], Volume, list[dict]]:
+def paint_lesions(
+    images: Mapping[str, Volume],
+    bodies: Volume,
+    seed: int,
+    count: int = 3,
+    volume_ml: tuple[float, float] = (1.0, 8.0),
+) -> tuple[dict[str, Volume], Volume, list[dict]]:
     """Paint lesions into vertebral bodies of a real scan.
 
     The marrow's own noise and texture stay; the lesion's signal is the median of its vertebra times a drawn ratio
@@ -38,7 +43,9 @@ def paint_lesions(images: Mapping[str, Volume], bodies: Volume, seed: int, count
     """
     for name, volume in images.items():
         if not volume.same_grid(bodies):
-            raise SpineError(f"{name} and the body labels lie on different grids; resample the labels onto the image.")
+            raise SpineError(
+                f"{name} and the body labels lie on different grids; resample the labels onto the image."
+            )
     rng = np.random.default_rng(seed)
     numbers = [int(n) for n in np.unique(bodies.array) if n > 0]
     if len(numbers) < count:
@@ -60,7 +67,14 @@ def paint_lesions(images: Mapping[str, Volume], bodies: Volume, seed: int, count
             part += weight * (level * texture + 0.7 * grain - part)
         number = len(facts) + 1
         lesions[box][weight > 0.5] = number
-        facts.append({"number": number, "kind": kind, "body": int(host), "volume_ml": round(float((weight > 0.5).sum()) * bodies.voxel_volume_ml, 3)})
+        facts.append(
+            {
+                "number": number,
+                "kind": kind,
+                "body": int(host),
+                "volume_ml": round(float((weight > 0.5).sum()) * bodies.voxel_volume_ml, 3),
+            }
+        )
     result = {name: volume.with_array(np.clip(painted[name], 0, None)) for name, volume in images.items()}
     return result, bodies.with_array(lesions, "lesions"), facts
 

@@ -8,7 +8,9 @@ from scipy import ndimage
 from SpineLib.phantom.fields import smooth_field
 
 
-def read_lesion(rng: np.random.Generator, truth: np.ndarray, spacing: tuple[float, float, float], error_mm: float = 1.0) -> np.ndarray:
+def read_lesion(
+    rng: np.random.Generator, truth: np.ndarray, spacing: tuple[float, float, float], error_mm: float = 1.0
+) -> np.ndarray:
     """A reader's contour of one lesion, drawn slice by slice.
 
     The edge is moved by a personal bias, a smooth field within each slice, and a bias for each slice; a slice at the
@@ -31,12 +33,18 @@ def read_lesion(rng: np.random.Generator, truth: np.ndarray, spacing: tuple[floa
     # A reader sees slices: distances are taken within each, and a slice without truth borrows its neighbour's.
     distance = np.empty(part.shape, np.float32)
     for n, cut in enumerate(part):
-        distance[n] = (ndimage.distance_transform_edt(cut, spacing[1:]) - ndimage.distance_transform_edt(~cut, spacing[1:])
-                       if cut.any() else -99.0)
+        distance[n] = (
+            ndimage.distance_transform_edt(cut, spacing[1:]) - ndimage.distance_transform_edt(~cut, spacing[1:])
+            if cut.any()
+            else -99.0
+        )
     area = part.sum() * np.prod(spacing[1:]) / max(len(where[0]), 1)
     scale = error_mm * np.clip(np.sqrt(area / np.pi) / 6.5, 0.55, 1.6)  # larger lesions are read with larger errors
     knots = (1.0, 9 / spacing[1], 9 / spacing[2])
-    wobble = smooth_field(rng, part.shape, knots) * 1.1 + smooth_field(rng, part.shape, (1.0, 25 / spacing[1], 25 / spacing[2])) * 0.9
+    wobble = (
+        smooth_field(rng, part.shape, knots) * 1.1
+        + smooth_field(rng, part.shape, (1.0, 25 / spacing[1], 25 / spacing[2])) * 0.9
+    )
     level = rng.normal(0, 0.35) + rng.normal(0, 0.6, len(part)).astype(np.float32)[:, None, None]
     read = distance + np.float32(scale) * (wobble + level) > 0
     slices = np.flatnonzero(part.any(axis=(1, 2)))

@@ -6,17 +6,43 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-LEVELS = ([f"C{n}" for n in range(3, 8)] + [f"T{n}" for n in range(1, 13)] + [f"L{n}" for n in range(1, 6)]
-          + [f"S{n}" for n in range(1, 6)])
+LEVELS = (
+    [f"C{n}" for n in range(3, 8)]
+    + [f"T{n}" for n in range(1, 13)]
+    + [f"L{n}" for n in range(1, 6)]
+    + [f"S{n}" for n in range(1, 6)]
+)
 
 #: Width, depth, height of the body and height of the disc below (mm), interpolated between these levels. Rounded from
 #: Panjabi et al.: cervical, thoracic (Spine 1991;16:861, 888), lumbar (Spine 1992;17:299); sacrum: assumed.
-_ANCHORS = {"C3": (18, 16, 13.5, 5.0), "C7": (23, 17, 14, 5.0), "T1": (27, 17, 15, 4.5), "T6": (28, 24, 18, 5.0),
-            "T12": (38, 30, 23, 7.0), "L1": (41, 32, 25, 8.5), "L3": (45, 34, 27, 10.5), "L5": (49, 35, 27, 11.0),
-            "S1": (48, 30, 27, 3.0), "S2": (38, 20, 24, 2.0), "S5": (22, 11, 17, 1.0)}
+_ANCHORS = {
+    "C3": (18, 16, 13.5, 5.0),
+    "C7": (23, 17, 14, 5.0),
+    "T1": (27, 17, 15, 4.5),
+    "T6": (28, 24, 18, 5.0),
+    "T12": (38, 30, 23, 7.0),
+    "L1": (41, 32, 25, 8.5),
+    "L3": (45, 34, 27, 10.5),
+    "L5": (49, 35, 27, 11.0),
+    "S1": (48, 30, 27, 3.0),
+    "S2": (38, 20, 24, 2.0),
+    "S5": (22, 11, 17, 1.0),
+}
 
 #: Sagittal tilt of the body's upward axis (degrees, positive = leaning backwards) of a usual standing curve.
-_TILT = {"C3": 6, "C7": -14, "T1": -17, "T7": -2, "T11": 10, "L1": 9, "L3": -2, "L5": -20, "S1": -38, "S3": -58, "S5": -30}
+_TILT = {
+    "C3": 6,
+    "C7": -14,
+    "T1": -17,
+    "T7": -2,
+    "T11": 10,
+    "L1": 9,
+    "L3": -2,
+    "L5": -20,
+    "S1": -38,
+    "S3": -58,
+    "S5": -30,
+}
 
 
 def _interpolate(anchors: dict, level: str) -> np.ndarray:
@@ -89,9 +115,15 @@ def draw_spine(rng: np.random.Generator, centre_level: str, reach_mm: float) -> 
         disc *= disc_scale * (1 - 0.45 * degeneration * rng.uniform(0.3, 1)) if not sacral else rng.uniform(0.4, 1.2)
         half = 0.5 * np.array([width, depth, height]) * np.exp(rng.normal(0, 0.03, 3))
         shape = {
-            "power": rng.uniform(2.2, 3.0), "waist": rng.uniform(0.04, 0.14), "posterior_concavity": rng.uniform(0.5, 3.5),
-            "endplate_concavity": rng.uniform(0.4, 2.6, 2) * (0.5 if sacral else 1.0), "wedge": rng.normal(0, 0.03),
-            "cortex": rng.uniform(0.35, 1.2), "endplate": rng.uniform(0.3, 0.9), "ligament": rng.uniform(0.2, 1.1), "osteophyte": 0.0,
+            "power": rng.uniform(2.2, 3.0),
+            "waist": rng.uniform(0.04, 0.14),
+            "posterior_concavity": rng.uniform(0.5, 3.5),
+            "endplate_concavity": rng.uniform(0.4, 2.6, 2) * (0.5 if sacral else 1.0),
+            "wedge": rng.normal(0, 0.03),
+            "cortex": rng.uniform(0.35, 1.2),
+            "endplate": rng.uniform(0.3, 0.9),
+            "ligament": rng.uniform(0.2, 1.1),
+            "osteophyte": 0.0,
             "collapse": 0.0,
         }
         if rng.random() < 0.3 * (0.3 + degeneration) and not sacral:
@@ -99,8 +131,17 @@ def draw_spine(rng: np.random.Generator, centre_level: str, reach_mm: float) -> 
         if rng.random() < 0.05 and not sacral:  # an old, healed wedge fracture: must not be found
             shape["wedge"] = -rng.uniform(0.10, 0.30)
             shape["collapse"] = rng.uniform(0.05, 0.2)
-        vertebrae.append(Vertebra(level, np.zeros(3), _axes(tilt, side, rng.normal(0, 1.5)), half, float(max(disc, 0.6)),
-                                  degeneration, shape))
+        vertebrae.append(
+            Vertebra(
+                level,
+                np.zeros(3),
+                _axes(tilt, side, rng.normal(0, 1.5)),
+                half,
+                float(max(disc, 0.6)),
+                degeneration,
+                shape,
+            )
+        )
     middle = LEVELS.index(centre_level)
     for n in range(middle + 1, len(LEVELS)):
         upper, lower = vertebrae[n - 1], vertebrae[n]

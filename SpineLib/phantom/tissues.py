@@ -37,8 +37,8 @@ class Tissue(IntEnum):
 class TissueProperties:
     """Relaxation of the water in a tissue (PD relative to water; T1, T2 in ms at 1.5 T and 3 T) and its fat fraction.
 
-    ``uptake`` is the gadolinium concentration (mmol/l) some minutes after a usual dose; ``texture`` the relative standard
-    deviation of the signal within the tissue.
+    ``uptake`` is the gadolinium concentration (mmol/l) some minutes after a usual dose; ``texture`` the relative
+    standard deviation of the signal within the tissue.
     """
 
     pd: float
@@ -51,7 +51,8 @@ class TissueProperties:
 
 #: Muscle, cord, blood, liver (organ): Stanisz et al., Magn Reson Med 2005;54:507-512. Subcutaneous fat, marrow:
 #: de Bazelaire et al., Radiology 2004;230:652-659 (fat's T2 is longer in a turbo spin echo, where J-coupling is
-#: suppressed: 100 ms here). Discs, CSF, cortex, ligament, bowel, uptake: rounded assumptions that give the usual look.
+#: suppressed: 100 ms here). Discs, CSF, cortex, ligament, bowel, uptake: rounded assumptions that give the usual
+#: look.
 TABLE: dict[Tissue, TissueProperties] = {
     Tissue.AIR: TissueProperties(0.0, (1000, 1000), (50, 50), texture=0.0),
     Tissue.SUBCUTANEOUS_FAT: TissueProperties(0.80, (900, 1100), (45, 45), fat=0.93, uptake=0.02, texture=0.05),
@@ -112,6 +113,14 @@ def draw_tissues(rng: np.random.Generator, field_t: float, spread: float) -> Tis
     t2 = vary([r.t2[column] for r in rows], spread)
     fat = np.array([r.fat for r in rows])
     t1[Tissue.CSF] = max(t1[Tissue.CSF], 2500)
-    return TissueMaps(pd, t1, t2, fat, vary([r.uptake for r in rows], 0.2), np.array([r.texture for r in rows]),
-                      FAT_T1_MS[column] * np.exp(rng.normal(0, spread * 0.4)),
-                      FAT_T2_MS[column] * np.exp(rng.normal(0, 0.15 + spread * 0.4)), field_t)
+    return TissueMaps(
+        pd,
+        t1,
+        t2,
+        fat,
+        vary([r.uptake for r in rows], 0.2),
+        np.array([r.texture for r in rows]),
+        FAT_T1_MS[column] * np.exp(rng.normal(0, spread * 0.4)),
+        FAT_T2_MS[column] * np.exp(rng.normal(0, 0.15 + spread * 0.4)),
+        field_t,
+    )
