@@ -97,7 +97,6 @@ def measure_segments(
 def add_table(measured: Sequence[MeasuredSegment], name: str, segmentation_node=None):
     """Add a table node with a row for each segment; returns it."""
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
-    node.SetUseColumnTitleAsColumnHeader(True)
     if segmentation_node is not None:
         node.SetNodeReferenceID(SEGMENTATION_ROLE, segmentation_node.GetID())
     update_table(node, measured)
@@ -110,13 +109,12 @@ def update_table(node, measured: Sequence[MeasuredSegment]) -> None:
     modifying = node.StartModify()
     try:
         node.RemoveAllColumns()
-        for index, (title, (name, unit)) in enumerate(zip(HEADERS, COLUMNS, strict=True)):
+        for index, (title, (_, unit)) in enumerate(zip(HEADERS, COLUMNS, strict=True)):
             column = vtk.vtkStringArray() if index == 0 else vtk.vtkDoubleArray()
             column.SetName(title)
             for row in rows:
                 column.InsertNextValue(row[index])
             node.AddColumn(column)
-            node.SetColumnTitle(title, name)
             if unit:
                 node.SetColumnUnitLabel(title, unit)
     finally:
