@@ -1,8 +1,10 @@
 """Images with their geometry (LPS, mm), and their files."""
 
 from SpineLib.volume.checks import check_image
-from SpineLib.volume.dicom import list_dicom_series, read_dicom
-from SpineLib.volume.files import read_volume, write_volume
+from SpineLib.volume.dicom import DicomSeries, list_dicom_series, read_dicom
+from SpineLib.volume.files import read_volume, suffix_of, write_volume
+from SpineLib.volume.segmentation import SegmentInfo, write_segmentation
 from SpineLib.volume.volume import Volume
 
-__all__ = ["Volume", "check_image", "list_dicom_series", "read_dicom", "read_volume", "write_volume"]
+__all__ = ["DicomSeries", "SegmentInfo", "Volume", "check_image", "list_dicom_series", "read_dicom", "read_volume",
+           "suffix_of", "write_segmentation", "write_volume"]

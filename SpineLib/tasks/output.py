@@ -1,0 +1,68 @@
+"""Results as files: segmentation or labelmap, probability, table, report."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+from SpineLib.tasks.lesions import Lesion
+from SpineLib.tasks.naming import METASTASIS, lesion_colour, lesion_name
+from SpineLib.tasks.segment import SegmentResult
+from SpineLib.volume import SegmentInfo, write_segmentation, write_volume
+from SpineLib.volume.files import whole_files
+
+COLUMNS = ("lesion", "volume_ml", "diameter_in_plane_mm", "diameter_3d_mm", "centre_r_mm", "centre_a_mm", "centre_s_mm",
+           "mean_probability")
+
+
+def write_result(result: SegmentResult, path: str | Path) -> None:
+    """The lesions as a Slicer segmentation with one segment each (".seg.nrrd"), or as a labelmap (any other ending).
+
+    Raises:
+        SpineError: it cannot be written; an older file is still whole then.
+    """
+    if not Path(path).name.lower().endswith(".seg.nrrd"):
+        write_volume(result.labels, path)
+        return
+    text = json.dumps(result.provenance, sort_keys=True)
+    segments = [
+        SegmentInfo(lesion.id, lesion_name(lesion), lesion_colour(lesion.id), METASTASIS,
+                    {"SpineOncology.LesionId": str(lesion.id), "SpineOncology.Provenance": text})
+        for lesion in result.lesions
+    ]
+    write_segmentation(path, result.labels, segments)
+
+
+def report(result: SegmentResult) -> dict:
+    """Lesions, notes and provenance, JSON-able."""
+    return {
+        "lesions": [lesion.to_dict() for lesion in result.lesions],
+        "total_volume_ml": sum(lesion.volume_ml for lesion in result.lesions),
+        "notes": result.notes,
+        "provenance": result.provenance,
+    }
+
+
+def write_report(result: SegmentResult, path: str | Path) -> None:
+    """:func:`report` as JSON."""
+    write_text(path, json.dumps(report(result), indent=2, ensure_ascii=False) + "\n")
+
+
+def write_table(lesions: list[Lesion], path: str | Path) -> None:
+    """The lesions' measures as CSV, one line each under :data:`COLUMNS`."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for lesion in lesions:
+        writer.writerow([lesion.id, f"{lesion.volume_ml:.4f}", f"{lesion.diameter_in_plane_mm:.2f}",
+                         f"{lesion.diameter_3d_mm:.2f}", *(f"{value:.2f}" for value in lesion.centre_ras_mm),
+                         f"{lesion.mean_probability:.4f}"])
+    write_text(path, stream.getvalue())
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file all or nothing."""
+    with whole_files(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
