@@ -173,9 +173,9 @@ def desktop():
     try:
         slicer.app = _Application(slicer.app, application)
         slicer.selfTests = {}
-        _install_modules(slicer, here)
         for name in widgets:
             setattr(slicer, name, objects.find_class("slicer", name))
+        _install_modules(slicer, here)
         yield here
     finally:
         headless.close_scene()

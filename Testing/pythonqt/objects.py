@@ -100,7 +100,7 @@ class _Signal:
         self._owner, self._name = owner, name
 
     def connect(self, slot):
-        connection = _trimmed(slot)
+        connection = _of_arity(_trimmed(slot), _arity(self._owner._object, self._name))
         getattr(self._owner._object, self._name).connect(connection)
         _connections(self._owner).append((self._name, slot, connection))
         return True
@@ -241,6 +241,7 @@ def _set(proxy, name, value):
         raise AttributeError(f"creating new attributes on C++ objects is not allowed: {proxy._listed}.{name}")
     if name == "toolTip" and value and not value.startswith("<"):
         value = f"<p>{value}</p>"  # As the application does, to have long tips wrapped.
+    value = list(value) if isinstance(value, tuple) else value
     if value is None or not target.setProperty(name, unwrap(value)):
         raise ValueError(f"Property '{name}' of {proxy._listed} does not accept {value!r}")
 
@@ -284,6 +285,19 @@ def _trimmed(slot):
         slot(*[wrap(argument) for argument in arguments[:count]])
 
     return call
+
+
+def _arity(target, name):
+    """How many arguments the longest form of a signal brings."""
+    meta = target.metaObject()
+    signals = [meta.method(i) for i in range(meta.methodCount()) if bytes(meta.method(i).name()).decode() == name]
+    return max(method.parameterCount() for method in signals)
+
+
+def _of_arity(call, count):
+    """PySide6 looks at a slot's parameters to choose how many arguments it gets."""
+    return (lambda: call(), lambda a: call(a), lambda a, b: call(a, b), lambda a, b, c: call(a, b, c),
+            lambda a, b, c, d: call(a, b, c, d))[count]
 
 
 def _calling(function):
