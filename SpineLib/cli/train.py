@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -39,6 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument("--version", default="1")
     export.add_argument("--threshold", type=float, help="probability from which a voxel is lesion")
     export.add_argument("--smallest-lesion-ml", type=float, help="lesions below this are dropped by default")
+    export.add_argument("--figures", type=Path, action="append", default=[],
+                        help="JSON file of figures for the card, under the file's name; may be given several times")
+    export.add_argument("--notes", type=Path, action="append", default=[],
+                        help="Markdown file to end the card's text with; may be given several times")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -46,8 +52,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.action == "export":
         from SpineLib.training.export import export
 
+        try:
+            figures = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in arguments.figures}
+            notes = "\n\n".join(path.read_text(encoding="utf-8").strip() for path in arguments.notes)
+        except (OSError, ValueError) as error:
+            raise SpineError(f"The figures or notes cannot be read: {error}.") from error
         bundle = export(arguments.run, arguments.to, title=arguments.title, version=arguments.version,
-                        threshold=arguments.threshold, smallest_lesion_ml=arguments.smallest_lesion_ml)
+                        threshold=arguments.threshold, smallest_lesion_ml=arguments.smallest_lesion_ml,
+                        figures=figures, notes=notes)
         print(f"{bundle.folder}: {bundle.card.title}, SHA-256 {bundle.card.sha256}")
         return 0
     return _train(arguments)
@@ -74,7 +86,7 @@ def _train(arguments: argparse.Namespace) -> int:
     if arguments.fold not in (None, "all") and not arguments.fold.isdigit():
         raise SpineError(f"--fold is '{arguments.fold}' but must be a number from 0 or 'all'.")
     chosen = range(count) if arguments.fold == "all" else [int(arguments.fold or 0)]
-    command = "spine " + " ".join(sys.argv[1:]) if arguments is not None else ""
+    command = shlex.join(["spine", *sys.argv[1:]])
     for fold in chosen:
         try:
             current = config.changed(**changes, validation={"folds": count, "fold": fold})

@@ -6,7 +6,10 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from SpineLib.errors import SpineError
+from SpineLib.volume import Volume
 
 SUFFIXES = {"T1": "T1w", "T2": "T2w", "STIR": "STIR", "ceT1": "ce-gd_T1w"}
 _ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
@@ -73,6 +76,24 @@ def read_cohort(folder: str | Path, inputs: tuple[str, ...] = (), *, labels: tup
     except (OSError, ValueError):
         description = {}
     return Cohort(folder, tuple(cases), description if isinstance(description, dict) else {})
+
+
+def label_like(label: Volume, reference: Volume) -> np.ndarray:
+    """A label's voxels (k, j, i) on the grid of ``reference``, by the nearest one; 0 where the label does not reach."""
+    if label.same_grid(reference):
+        return np.asarray(label.array)
+    import SimpleITK as sitk
+
+    def image(volume: Volume, array: np.ndarray) -> sitk.Image:
+        made = sitk.GetImageFromArray(array)
+        made.SetSpacing(volume.spacing)
+        made.SetOrigin(volume.origin)
+        made.SetDirection(volume.direction.ravel())
+        return made
+
+    return sitk.GetArrayFromImage(sitk.Resample(
+        image(label, np.asarray(label.array)), image(reference, np.zeros(reference.shape, np.uint8)), sitk.Transform(),
+        sitk.sitkNearestNeighbor, 0))
 
 
 def _file(folder: Path, stem: str) -> Path | None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from SpineLib.errors import SpineError
 from SpineLib.progress import Progress, silent
-from SpineLib.training.cohort import Case, Cohort
+from SpineLib.training.cohort import Case, Cohort, label_like
 
 _VERSION = 1
 _POINTS = 4096
@@ -141,7 +141,7 @@ def label_on_grid(label, prepared, *, binary: bool = False) -> np.ndarray:
         prepared: ``SpineLib.preprocess.Prepared``.
         binary: all labels become 1.
     """
-    array = _on_reference(label, prepared.reference)
+    array = label_like(label, prepared.reference)
     if binary:
         array = (array > 0).astype(np.uint8)
     out = np.zeros(prepared.channels.shape[1:], np.uint8)
@@ -152,22 +152,6 @@ def label_on_grid(label, prepared, *, binary: bool = False) -> np.ndarray:
         out[inside] = value
         best[inside] = share[inside]
     return out
-
-
-def _on_reference(label, reference) -> np.ndarray:
-    if label.same_grid(reference):
-        return np.asarray(label.array)
-    import SimpleITK as sitk
-
-    def image(volume, array):
-        made = sitk.GetImageFromArray(array)
-        made.SetSpacing(volume.spacing)
-        made.SetOrigin(volume.origin)
-        made.SetDirection(volume.direction.ravel())
-        return made
-
-    return sitk.GetArrayFromImage(sitk.Resample(image(label, np.asarray(label.array)), image(
-        reference, np.zeros(reference.shape, np.uint8)), sitk.Transform(), sitk.sitkNearestNeighbor, 0))
 
 
 def _measure(lesions: np.ndarray) -> tuple[list, list]:

@@ -14,14 +14,15 @@ from SpineLib.training.config import TrainingConfig, config_from_dict
 
 def export(run: Path, target: Path, *, model_id: str = "", title: str = "", version: str = "1",
            licence: str = "Apache-2.0", smallest_lesion_ml: float | None = None, threshold: float | None = None,
-           figures: dict | None = None) -> ModelBundle:
+           figures: dict | None = None, notes: str = "") -> ModelBundle:
     """Write the best weights so far of the training in ``run`` as a bundle; the training may still be running.
 
     Args:
         run: the training's folder.
         target: the bundle's folder.
         model_id: the folder's name if empty.
-        figures: further figures for the card.
+        figures: further figures for ``model.json``.
+        notes: Markdown that ends ``card.md``, e.g. the table of ``spine evaluate``.
 
     Raises:
         SpineError: ``run`` is no training, or has not been validated yet.
@@ -52,7 +53,7 @@ def export(run: Path, target: Path, *, model_id: str = "", title: str = "", vers
         training_data=facts["data"], command=facts["command"], notice=NOTICE,
         figures={"held_out": held_out, "step": state["step"], "minutes_trained": round(state["minutes"], 1),
                  **(figures or {})},
-        text=_text(title, inputs, config, facts, held_out, trained["step"], simulated))
+        text=_text(title, inputs, config, facts, held_out, trained["step"], simulated) + ("\n" + notes.strip() + "\n" if notes else ""))
     return save_bundle(target, network, card)
 
 

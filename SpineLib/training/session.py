@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from SpineLib.models import SEQUENCES, ModelBundle
 from SpineLib.errors import SpineError
+from SpineLib.models import SEQUENCES, ModelBundle
 from SpineLib.training.cohort import read_cohort
 from SpineLib.training.config import TrainingConfig
 from SpineLib.training.crossvalidation import split

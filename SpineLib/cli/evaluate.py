@@ -1,0 +1,47 @@
+"""``spine evaluate segmentation``: a model's figures on a cohort with truth."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from SpineLib.cli.progress_bar import ProgressBar
+
+HELP = "compare a model's masks with the truth of a cohort"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="segmentation")
+    segmentation = actions.add_parser("segmentation", help="Dice, TPR, TNR and lesions found, beside the paper's")
+    segmentation.add_argument("--cohort", required=True, type=Path, help="folder of cases with lesion masks")
+    segmentation.add_argument("--model", required=True, action="append", help="id or folder; may be given several times")
+    segmentation.add_argument("-o", "--output", required=True, type=Path, help="folder for the tables")
+    segmentation.add_argument("--cases", type=int, help="only the first so many cases")
+    segmentation.add_argument("--threshold", type=float, help="probability from which a voxel is lesion")
+    segmentation.add_argument("--smallest-lesion-ml", type=float, help="smaller lesions are dropped")
+    segmentation.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"))
+    segmentation.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it; the exit status."""
+    from SpineLib.models import find_bundle
+    from SpineLib.tasks.segment import SegmentSettings
+    from SpineLib.training.cohort import read_cohort
+    from SpineLib.training.evaluation import evaluate, markdown, write_evaluation
+
+    bundles = [find_bundle(model) for model in arguments.model]
+    inputs = tuple(dict.fromkeys(name for bundle in bundles for name in bundle.card.inputs))
+    cohort = read_cohort(arguments.cohort, inputs, labels=("lesion",))
+    if arguments.cases:
+        cohort = replace(cohort, cases=cohort.cases[:arguments.cases])
+    settings = SegmentSettings(threshold=arguments.threshold, smallest_lesion_ml=arguments.smallest_lesion_ml,
+                               device=arguments.device, precision=arguments.precision)
+    with ProgressBar() as bar:
+        evaluation = evaluate(cohort, bundles, settings, progress=bar)
+    paths = write_evaluation(evaluation, arguments.output)
+    print(markdown(evaluation))
+    print("Written:", ", ".join(str(path) for path in paths))
+    return 0
