@@ -11,8 +11,8 @@ from SpineLib.errors import SpineError
 
 HELP = "simulate a patient, segment the metastases, and write a page that shows the result"
 
-#: Of a case with lytic and sclerotic metastases and things that only look like one.
-SEED = 20
+#: Lytic and sclerotic metastases and a haemangioma to be left alone; chosen by what was drawn, before any result.
+SEED = 36
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,8 +7,11 @@ import base64
 import numpy as np
 
 
-def grey_window(array: np.ndarray, low: float = 0.5, high: float = 98.5) -> tuple[float, float]:
-    """Intensities shown black and white: percentiles of what is not background (values above the minimum)."""
+def grey_window(array: np.ndarray, low: float = 0.5, high: float = 95.0) -> tuple[float, float]:
+    """Intensities shown black and white: percentiles of what is not background (values above the minimum).
+
+    Surface coils make the fat of the back far brighter than the spine: the upper twentieth may saturate.
+    """
     values = array[np.isfinite(array)]
     inside = values[values > values.min()] if values.size else values
     if inside.size == 0:
