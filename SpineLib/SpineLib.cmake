@@ -6,6 +6,8 @@ set(SPINELIB_SCRIPTS
   SpineLib/__init__.py
   SpineLib/__main__.py
   SpineLib/cli/__init__.py
+  SpineLib/cli/bench.py
+  SpineLib/cli/bench_plain.py
   SpineLib/cli/demo.py
   SpineLib/cli/demo_folder.py
   SpineLib/cli/evaluate.py
@@ -13,6 +15,8 @@ set(SPINELIB_SCRIPTS
   SpineLib/cli/models.py
   SpineLib/cli/phantom.py
   SpineLib/cli/progress_bar.py
+  SpineLib/cli/segment.py
+  SpineLib/cli/segment_folder.py
   SpineLib/cli/train.py
   SpineLib/client/__init__.py
   SpineLib/client/command.py
