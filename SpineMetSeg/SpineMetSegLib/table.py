@@ -27,7 +27,9 @@ class LesionTable:
         for column, tip in enumerate(_TIPS):
             widget.horizontalHeaderItem(column).setToolTip(tip)
         widget.verticalHeader().visible = False
+        widget.verticalHeader().setDefaultSectionSize(24)
         header = widget.horizontalHeader()
+        header.setHighlightSections(False)
         header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         header.setSectionResizeMode(0, qt.QHeaderView.Stretch)
         widget.connect("cellClicked(int,int)", self._clicked)
