@@ -59,7 +59,7 @@ class JobRunner:
     def cancelling(self) -> bool:
         return self._session.state == "cancelling"
 
-    def start(self, job: str, steps, parameters) -> None:
+    def start(self, job: str, steps, parameters, meanwhile=()) -> None:
         """Begin a job and return at once.
 
         Args:
@@ -67,6 +67,7 @@ class JobRunner:
             steps: (text, callable) pairs; each callable gets the private folder and runs in an event of its own, so that
                 the window is drawn between them.
             parameters: callable that gets the private folder and returns the job's parameters, after all steps.
+            meanwhile: callables without arguments, each run in an event of its own while the worker works.
 
         Raises:
             SpineError: a job is running, or the worker cannot be started.
@@ -79,7 +80,8 @@ class JobRunner:
             raise SpineError("No temporary folder can be made: free space on the disk, or check its permissions.") from error
         self._remaining = RemainingTime(time.monotonic())
         self._run += 1
-        self._steps = [*steps, ("Starting the worker", lambda folder: self._submit(job, parameters(folder)))]
+        self._steps = [*steps, ("Starting the worker", lambda folder: self._submit(job, parameters(folder))),
+                       *[("", lambda folder, call=call: call()) for call in meanwhile]]
         self._report(0.0, self._steps[0][0])
         self._onStateChanged()
         self._idling.stop()
@@ -119,7 +121,8 @@ class JobRunner:
 
     def _nextStep(self):
         text, step = self._steps.pop(0)
-        self._report(0.0, text)
+        if text:
+            self._report(0.0, text)
         step(self._folder.path)
         if self._steps:
             self._later(self._nextStep)

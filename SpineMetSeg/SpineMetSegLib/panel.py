@@ -82,7 +82,7 @@ class Panel:
         try:
             run = SegmentationRun({"T1": node.t1, "T2": node.t2}, node.model, threshold=node.threshold,
                                   smallestLesionMl=node.smallestLesion, device=node.device.value, output=node.output)
-            self.jobs.start(run.job, run.steps(), run.parameters)
+            self.jobs.start(run.job, run.steps(), run.parameters, run.meanwhile())
             self._run = run
         except SpineError as error:
             self._onError(str(error), "")

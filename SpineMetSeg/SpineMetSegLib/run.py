@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from pathlib import Path
 
@@ -28,8 +29,13 @@ class SegmentationRun:
         self._exported = None
 
     def steps(self):
-        """(text, callable) pairs that write the volumes into the private folder."""
-        return [("Preparing the images", self._export)]
+        """(text, callable) pairs that write the volumes into the private folder; in pieces, since the window waits."""
+        return [("Preparing the images", lambda folder: _load("SimpleITK")), ("Preparing the images", self._export)]
+
+    @staticmethod
+    def meanwhile():
+        """Callables for the time the worker takes: what the result will need is imported by then."""
+        return [lambda: _load("scipy.ndimage"), lambda: _load("scipy.spatial.distance")]
 
     def parameters(self, folder: Path) -> dict:
         """The job's parameters once all steps are done."""
@@ -60,6 +66,10 @@ class SegmentationRun:
         except OSError as error:
             raise SpineError("The images cannot be written to the temporary folder: free space on the disk, or check its "
                              "permissions.") from error
+
+
+def _load(module):
+    importlib.import_module(module)
 
 
 def runAndWait(run: SegmentationRun, progress=None):
