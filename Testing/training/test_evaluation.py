@@ -1,0 +1,73 @@
+"""Evaluation: figures by case and lesion, the readers beside them, and simulated data is called simulated."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from SpineLib.models import load_bundle
+from SpineLib.training.cohort import read_cohort
+from SpineLib.training.evaluation import READERS, Evaluation, evaluate, markdown, summarise, write_evaluation
+
+
+@pytest.fixture(scope="module")
+def evaluation(trained, ball_cohort):
+    return evaluate(read_cohort(ball_cohort, labels=("lesion",)), [load_bundle(trained / "model")])
+
+
+def test_every_case_and_lesion_has_a_row_and_the_trained_model_finds_them(evaluation):
+    rows = [row for row in evaluation.cases if row["model"] == "balls-t1-t2"]
+    lesions = [row for row in evaluation.lesions if row["model"] == "balls-t1-t2"]
+    assert len(rows) == 6 and len(lesions) == 9 == sum(row["lesions"] for row in rows)
+    summary = evaluation.summary[0]
+    assert summary["dice_mean"] > 0.6 and summary["found"] > 0.8 and summary["tnr_mean"] > 0.95
+    assert summary["dice_mean"] == pytest.approx(np.mean([row["dice"] for row in rows]))
+
+
+def test_the_two_readers_are_compared_with_each_other_by_case_and_by_lesion(evaluation):
+    summary = evaluation.summary[1]
+    assert summary["model"] == READERS and 0.8 < summary["dice_mean"] < 1 and summary["tpr_mean"] == 1
+    assert summary["dice_by_lesion_mean"] == pytest.approx(summary["dice_mean"], abs=0.02)
+
+
+def test_tables_are_written_and_called_simulated(evaluation, tmp_path):
+    paths = write_evaluation(evaluation, tmp_path)
+    assert all(path.name.startswith("simulated_") for path in paths) and evaluation.simulated
+    with open(paths[0], encoding="utf-8") as file:
+        assert len(list(csv.DictReader(file))) == 12
+    figures = json.loads(paths[2].read_text())
+    assert figures["simulated"] is True and figures["summary"][0]["cases"] == 6
+    table = paths[3].read_text(encoding="utf-8")
+    assert "simulated data" in table and "77.6 ± 10.8" in table and "79.4 ± 6.2" in table
+
+
+def test_cases_without_lesion_count_for_false_positives_only():
+    base = {"tpr": 0.5, "tnr": 0.9, "found": 1, "false_positives": 0, "false_positives_from_0.5_ml": 0,
+            "false_positive_ml": 0.0}
+    cases = [{**base, "dice": 0.8, "reference_ml": 2.0},
+             {**base, "dice": 0.0, "tpr": float("nan"), "reference_ml": 0.0, "false_positives": 3,
+              "false_positives_from_0.5_ml": 1, "false_positive_ml": 2.0}]
+    lesions = [{"volume_ml": 2.0, "found": 1}, {"volume_ml": 0.2, "found": 0}]
+    summary = summarise("m", cases, lesions)
+    assert summary["dice_mean"] == 0.8 and summary["tpr_mean"] == 0.5 and summary["cases_with_lesion"] == 1
+    assert summary["found"] == 0.5 and summary["found_from_1_ml"] == 1 and summary["lesions_from_1_ml"] == 1
+    assert summary["false_positives_a_case"] == 1.5 and summary["false_positive_ml_a_case"] == 1.0
+
+
+def test_figures_of_a_cohort_without_any_lesion_are_missing_and_not_zero(tmp_path):
+    row = {"model": "m", "case": "sub-001", "dice": float("nan"), "tpr": float("nan"), "tnr": 1.0, "reference_ml": 0.0,
+           "found": 0, "false_positives": 0, "false_positives_from_0.5_ml": 0, "false_positive_ml": 0.0}
+    evaluation = Evaluation([row], [], [summarise("m", [row], [])], simulated=False)
+    paths = write_evaluation(evaluation, tmp_path)
+    assert json.loads(paths[2].read_text())["summary"][0]["dice_mean"] is None
+    assert "| m | 0/1 | - ± - (-) |" in markdown(evaluation) and paths[0].name == "cases.csv"
+
+
+def test_the_command_writes_the_tables(trained, ball_cohort, tmp_path, capsys):
+    from SpineLib.cli.main import main
+
+    command = ["evaluate", "segmentation", "--cohort", str(ball_cohort), "--model", str(trained / "model")]
+    assert main([*command, "-o", str(tmp_path / "out"), "--cases", "1", "--threshold", "0.3"]) == 0
+    assert "balls-t1-t2 (simulated data)" in capsys.readouterr().out
+    assert (tmp_path / "out" / "simulated_table.md").is_file()

@@ -1,0 +1,212 @@
+"""Training learns, goes on where it was interrupted, and ends in a bundle."""
+
+import json
+import os
+import signal
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from SpineLib.errors import Cancelled, SpineError
+from SpineLib.models import ModelCard, load_bundle, save_bundle
+from SpineLib.networks.unet import UNet
+from SpineLib.training import checkpoint, loop
+from SpineLib.training.augmentation import AugmentationSettings
+from SpineLib.training.config import OptimisationSettings, config_from_dict
+from SpineLib.training.initialise import initial_network
+from SpineLib.training.record import read_log
+from SpineLib.training.sampling import SamplingSettings, Steps
+
+
+def _curve(folder):
+    return [{key: value for key, value in line.items() if key != "seconds"} for line in read_log(folder)]
+
+
+def test_a_tiny_training_learns(trained):
+    held_out = [line["held_out"]["dice"] for line in read_log(trained) if "held_out" in line]
+    losses = [line["loss"] for line in read_log(trained) if "loss" in line]
+    assert held_out[-1] > 0.6 and held_out[-1] > held_out[0] and losses[-1] < losses[0]
+
+
+def test_a_training_leaves_curves_and_a_bundle_that_calls_itself_simulated(trained):
+    assert (trained / "curve.png").read_bytes().startswith(b"\x89PNG")
+    assert (trained / "curve.csv").read_text().startswith("step,seconds,loss,rate,dice")
+    card = load_bundle(trained / "model").card
+    assert card.id == "balls-t1-t2" and card.inputs == ("T1", "T2") and card.training_data["simulated"] is True
+    assert card.command == "spine train segmentation --tiny" and card.figures["held_out"]["dice"] > 0.6
+    assert "Trained on **simulated data** only" in card.text and "not a medical device" in card.text
+
+
+def test_the_bundle_holds_the_averaged_weights_with_the_best_dice(trained):
+    bundle, best = load_bundle(trained / "model"), load_file(trained / "best.safetensors")
+    state = bundle.network().state_dict()
+    assert all(torch.allclose(state[name].float(), best[f"network/{name}"].float(), atol=1e-3, rtol=1e-3) for name in state)
+
+
+@pytest.mark.parametrize("average", [0.0, 0.9])
+def test_a_training_interrupted_by_ctrl_c_gives_the_same_curve_and_weights_as_one_that_was_not(
+        tiny, balls, tmp_path, monkeypatch, average):
+    monkeypatch.setattr(loop, "_LOG_STEPS", 2)
+    config = tiny(optimisation={"steps": 8, "average": average, "schedule": "cosine", "warm_up": 2},
+                  validation={"every": 4})
+    torch.set_num_threads(1)
+    loop.train(config, balls[2:], balls[:2], tmp_path / "whole")
+
+    def interrupt(text):
+        if text.startswith("step 6"):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Cancelled):
+        loop.train(config, balls[2:], balls[:2], tmp_path / "parts", report=interrupt)
+    assert len(_curve(tmp_path / "parts")) < len(_curve(tmp_path / "whole"))
+    loop.train(config, balls[2:], balls[:2], tmp_path / "parts")
+    assert _curve(tmp_path / "parts") == _curve(tmp_path / "whole")
+    for name in ("last.safetensors", "best.safetensors"):
+        one, two = load_file(tmp_path / "whole" / name), load_file(tmp_path / "parts" / name)
+        assert one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
+
+
+def test_a_kill_in_mid_save_leaves_the_state_before_and_training_goes_on_from_there(tiny, balls, tmp_path, monkeypatch):
+    loop.train(tiny(optimisation={"steps": 2}), balls[2:], [], tmp_path)
+
+    replace = os.replace
+
+    def killed(source, target):
+        if str(target).endswith("last.safetensors"):
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint.os, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            loop.train(tiny(optimisation={"steps": 4}), balls[2:], [], tmp_path)
+    assert (tmp_path / "last.safetensors.part").is_file()
+    with open(tmp_path / "log.jsonl", "a") as log:
+        log.write('{"step": 4, "lo')  # A line cut off.
+    assert checkpoint.load_checkpoint(tmp_path / "last.safetensors")[1]["step"] == 2
+    told = []
+    loop.train(tiny(optimisation={"steps": 5}), balls[2:], [], tmp_path, report=told.append)
+    assert told[0].startswith("Going on at step 2")
+    assert [line["step"] for line in read_log(tmp_path)] == [2, 5]
+
+
+def test_a_finished_training_is_not_trained_again(tiny, balls, tmp_path):
+    loop.train(tiny(optimisation={"steps": 2}), balls[2:], [], tmp_path)
+    before = (tmp_path / "last.safetensors").read_bytes()
+    loop.train(tiny(optimisation={"steps": 2}), balls[2:], [], tmp_path)
+    assert (tmp_path / "last.safetensors").read_bytes() == before
+
+
+def test_a_folder_with_the_training_of_another_network_is_refused(tiny, balls, tmp_path):
+    loop.train(tiny(optimisation={"steps": 1}), balls[2:], [], tmp_path)
+    with pytest.raises(SpineError, match="another network"):
+        loop.train(tiny(optimisation={"steps": 2}, network={"widths": (4, 8, 16)}), balls[2:], [], tmp_path)
+
+
+def test_a_damaged_state_is_refused_with_one_sentence(tiny, balls, tmp_path):
+    (tmp_path / "last.safetensors").write_bytes(b"nothing")
+    with pytest.raises(SpineError, match="not a readable state"):
+        loop.train(tiny(), balls[2:], [], tmp_path)
+
+
+def test_a_loss_that_is_no_number_stops_the_training(tiny, balls, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop._Run, "train_step", lambda self, images, masks: float("nan"))
+    with pytest.raises(SpineError, match="no number"):
+        loop.train(tiny(), balls[2:], [], tmp_path)
+
+
+def test_a_background_process_draws_the_same_batches(balls):
+    data = Steps(balls, SamplingSettings((16, 16), 2), AugmentationSettings(), "volume")
+    for step, batch in zip((5, 6), loop._loader(data, 5, 7, workers=1)):
+        assert all(torch.equal(a, b) for a, b in zip(batch, data[step]))
+
+
+def test_the_time_budget_ends_a_training(tiny, balls, tmp_path):
+    loop.train(tiny(optimisation={"steps": 10**6, "minutes": 0.01}), balls[2:], [], tmp_path)
+    state = checkpoint.load_checkpoint(tmp_path / "last.safetensors")[1]
+    assert 0.6 <= state["seconds"] < 5 and 0 < state["step"] < 1000
+
+
+def test_three_dimensions_and_bfloat16_train_too(tiny, balls, tmp_path):
+    values = tiny().to_dict()
+    values["network"]["dimensions"] = 3
+    values["sampling"] |= {"patch": [16, 32, 32], "batch": 2}
+    values["optimisation"] |= {"steps": 3, "precision": "bfloat16", "clip": 1.0}
+    config = config_from_dict(values)
+    best = loop.train(config, balls[2:], balls[:1], tmp_path)
+    assert np.isfinite(checkpoint.load_checkpoint(best)[1]["figures"]["dice"])
+    assert all(value.dtype != torch.bfloat16 for value in load_file(best).values())
+
+
+def test_the_rate_warms_up_and_falls_to_a_hundredth():
+    settings = OptimisationSettings(rate=1.0, schedule="cosine", warm_up=10)
+    assert loop.learning_rate(settings, 0, 0.0) == pytest.approx(0.1)
+    assert loop.learning_rate(settings, 50, 0.5) == pytest.approx(0.505)
+    assert loop.learning_rate(settings, 100, 1.0) == pytest.approx(0.01)
+    assert loop.learning_rate(OptimisationSettings(), 10**6, 1.0) == 1e-3
+
+
+def test_starting_from_a_model_takes_its_channels_by_name(tiny, tmp_path):
+    torch.manual_seed(5)
+    network = UNet(2, 2, (8, 12, 16))
+    save_bundle(tmp_path / "old", network, ModelCard(
+        id="old", title="Old", task="metastasis-segmentation", licence="", patch=(32, 32), preparation={},
+        network={"type": "unet", "dimensions": 2, "inputs": 2, "widths": [8, 12, 16]}, inputs=("T1", "T2"),
+        training_data={"simulated": True}))
+    config = tiny(inputs=("T2", "STIR"), init_from=str(tmp_path / "old"))
+    made, first = initial_network(config), network.down[0][0].weight
+    assert torch.allclose(made.down[0][0].weight[:, 0], first[:, 1], atol=1e-3)
+    assert not torch.allclose(made.down[0][0].weight[:, 1], first[:, 0], atol=1e-2)
+    assert torch.allclose(made.last.weight, network.last.weight, atol=1e-3)
+    with pytest.raises(SpineError, match="another network"):
+        initial_network(tiny(init_from=str(tmp_path / "old"), network={"widths": (8, 12)}))
+
+
+def test_the_command_trains_goes_on_and_exports_with_figures(ball_cohort, tmp_path, capsys):
+    from SpineLib.cli.main import main
+
+    (tmp_path / "x.toml").write_text("""
+        workers = 0
+        [network]
+        widths = [4, 8]
+        [preparation]
+        slices = 8
+        [sampling]
+        patch = [16, 16]
+        batch = 2
+        [validation]
+        cases = 1
+    """)
+    command = ["train", "segmentation", "--config", str(tmp_path / "x.toml"), "--cohort", str(ball_cohort), "--inputs", "T2",
+               "--out", str(tmp_path / "run"), "--cases", "3", "--processes", "1", "--cache", str(tmp_path / "cache")]
+    assert main([*command, "--steps", "2"]) == 0
+    assert main([*command, "--steps", "3"]) == 0
+    assert "Going on at step 2" in capsys.readouterr().out
+    (tmp_path / "figures.json").write_text(json.dumps({"dice": 0.5}))
+    (tmp_path / "table.md").write_text("| a table |\n")
+    assert main(["train", "export", "--run", str(tmp_path / "run"), "--to", str(tmp_path / "balls-t2"), "--figures",
+                 str(tmp_path / "figures.json"), "--notes", str(tmp_path / "table.md"), "--threshold", "0.4"]) == 0
+    card = load_bundle(tmp_path / "balls-t2").card
+    assert card.id == "balls-t2" and card.inputs == ("T2",) and card.figures["figures"] == {"dice": 0.5}
+    assert card.threshold == 0.4 and card.text.endswith("| a table |\n")
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    (["--inputs", "T1,CT"], "'CT' is no sequence"), (["--cohort", "nowhere"], "'nowhere' holds no case"),
+    (["--config", "nothing"], "no configuration 'nothing'"), (["--folds", "3", "--fold", "3"], "fold is 3 of 3"),
+    (["--fold", "x"], "must be a number")])
+def test_wrong_arguments_are_told_in_one_sentence(ball_cohort, tmp_path, capsys, change, words):
+    from SpineLib.cli.main import main
+
+    command = ["train", "segmentation", "--config", "small-2d", "--cohort", str(ball_cohort), "--out", str(tmp_path / "x")]
+    assert main([*command, *change]) == 1
+    assert words in capsys.readouterr().err
+
+
+def test_exporting_what_is_no_training_is_refused(tmp_path, capsys):
+    from SpineLib.cli.main import main
+
+    assert main(["train", "export", "--run", str(tmp_path), "--to", str(tmp_path / "model")]) == 1
+    assert "no folder of a training" in capsys.readouterr().err
