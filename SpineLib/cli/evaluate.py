@@ -1,4 +1,4 @@
-"""``spine evaluate segmentation``: a model's figures on a cohort with truth."""
+"""``spine evaluate``: a model's figures on a cohort with truth, and on real healthy scans."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from SpineLib.cli import evaluate_healthy
 from SpineLib.cli.progress_bar import ProgressBar
 
 HELP = "compare a model's masks with the truth of a cohort"
@@ -13,10 +14,12 @@ HELP = "compare a model's masks with the truth of a cohort"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="segmentation")
+    actions = parser.add_subparsers(dest="action", required=True)
+    healthy = actions.add_parser("healthy", help="false positives and painted lesions on a real healthy scan")
+    evaluate_healthy.add_arguments(healthy)
     segmentation = actions.add_parser("segmentation", help="Dice, TPR, TNR and lesions found, beside the paper's")
     segmentation.add_argument("--cohort", required=True, type=Path, help="folder of cases with lesion masks")
-    segmentation.add_argument("--model", required=True, action="append", help="id or folder; may be given several times")
+    segmentation.add_argument("--model", required=True, action="append", help="id or folder; several are possible")
     segmentation.add_argument("-o", "--output", required=True, type=Path, help="folder for the tables")
     segmentation.add_argument("--cases", type=int, help="only the first so many cases")
     segmentation.add_argument("--threshold", type=float, help="probability from which a voxel is lesion")
@@ -27,6 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
+    if arguments.action == "healthy":
+        return evaluate_healthy.run(arguments)
     from SpineLib.models import find_bundle
     from SpineLib.tasks.segment import SegmentSettings
     from SpineLib.training.cohort import read_cohort
