@@ -14,13 +14,16 @@ from vtk.util import numpy_support
 from SpineLib.errors import SpineError
 from SpineLib.scene.masks import bounding_box
 from SpineLib.scene.nodes import RAS_LPS, ijk_to_ras, ijk_to_world, transform_to_world, vtk_array
-from SpineLib.tasks.naming import METASTASIS, lesion_colour, lesion_name
+from SpineLib.tasks.naming import (
+    LESION_ID,
+    METASTASIS,
+    PROBABILITY,
+    PROVENANCE,
+    lesion_colour,
+    lesion_name,
+    provenance_text,
+)
 from SpineLib.volume import Volume
-
-#: Node attribute and segment tag with the provenance as JSON; segment tags with the lesion's number and probability.
-PROVENANCE = "SpineOncology.Provenance"
-LESION_ID = "SpineOncology.LesionId"
-PROBABILITY = "SpineOncology.MeanProbability"
 
 #: Node reference from a result to the volume it was made from (beside Slicer's own reference image geometry).
 SOURCE_ROLE = "SpineOncology.Source"
@@ -107,11 +110,6 @@ def place_beside(node, source_node) -> None:
         hierarchy.SetItemParent(item, parent)
     else:
         hierarchy.CreateItem(parent, node)
-
-
-def provenance_text(provenance: Mapping) -> str:
-    """Provenance as the JSON that nodes and segments carry."""
-    return json.dumps(dict(provenance), ensure_ascii=False, sort_keys=True)
 
 
 def provenance_of(node) -> dict:

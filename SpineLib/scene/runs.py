@@ -14,15 +14,9 @@ import slicer
 
 from SpineLib.errors import SpineError
 from SpineLib.scene.nodes import volume_from_node, volume_to_node
-from SpineLib.scene.results import (
-    PROVENANCE,
-    SOURCE_ROLE,
-    add_segmentation,
-    place_beside,
-    provenance_text,
-    scene_unchanged_on_failure,
-)
+from SpineLib.scene.results import SOURCE_ROLE, add_segmentation, place_beside, scene_unchanged_on_failure
 from SpineLib.scene.tables import add_table, measure_segments
+from SpineLib.tasks.naming import PROVENANCE, provenance_text
 from SpineLib.volume import Volume, check_image, read_volume
 
 

@@ -12,7 +12,8 @@ import vtk
 
 from SpineLib.scene.masks import segment_box, segment_ids
 from SpineLib.scene.nodes import volume_from_node
-from SpineLib.scene.results import LESION_ID, PROBABILITY, segment_tag
+from SpineLib.scene.results import segment_tag
+from SpineLib.tasks.naming import LESION_ID, PROBABILITY
 from SpineLib.volume import Volume
 
 #: Node reference from a table to its segmentation.

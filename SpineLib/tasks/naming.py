@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import colorsys
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from SpineLib.tasks.lesions import Lesion
+
+#: Segment tags (and node attribute): provenance as JSON, a lesion's number and mean probability.
+PROVENANCE = "SpineOncology.Provenance"
+LESION_ID = "SpineOncology.LesionId"
+PROBABILITY = "SpineOncology.MeanProbability"
 
 _TYPES = "Segmentation category and type - DICOM master list"
 _REGIONS = "Anatomic codes - DICOM master list"
@@ -50,3 +57,8 @@ def lesion_name(lesion: Lesion) -> str:
 def lesion_colour(number: int) -> tuple[float, float, float]:
     """A colour (r, g, b, 0 to 1) for the n-th lesion (from 1): red first, then hues far from those before."""
     return colorsys.hsv_to_rgb((number - 1) * 0.61803 % 1.0, 0.75, 0.95)
+
+
+def provenance_text(provenance: Mapping) -> str:
+    """Provenance as JSON that survives Slicer's files: a segment's tags end at "|" there, and are plain ASCII."""
+    return json.dumps(dict(provenance), sort_keys=True).replace("|", "\\u007c")

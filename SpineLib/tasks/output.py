@@ -8,7 +8,15 @@ import json
 from pathlib import Path
 
 from SpineLib.tasks.lesions import Lesion
-from SpineLib.tasks.naming import METASTASIS, lesion_colour, lesion_name
+from SpineLib.tasks.naming import (
+    LESION_ID,
+    METASTASIS,
+    PROBABILITY,
+    PROVENANCE,
+    lesion_colour,
+    lesion_name,
+    provenance_text,
+)
 from SpineLib.tasks.segment import SegmentResult
 from SpineLib.volume import SegmentInfo, write_segmentation, write_volume
 from SpineLib.volume.files import whole_files
@@ -26,10 +34,10 @@ def write_result(result: SegmentResult, path: str | Path) -> None:
     if not Path(path).name.lower().endswith(".seg.nrrd"):
         write_volume(result.labels, path)
         return
-    text = json.dumps(result.provenance, sort_keys=True)
+    text = provenance_text(result.provenance)
     segments = [
         SegmentInfo(lesion.id, lesion_name(lesion), lesion_colour(lesion.id), METASTASIS,
-                    {"SpineOncology.LesionId": str(lesion.id), "SpineOncology.Provenance": text})
+                    {LESION_ID: str(lesion.id), PROBABILITY: f"{lesion.mean_probability:.4f}", PROVENANCE: text})
         for lesion in result.lesions
     ]
     write_segmentation(path, result.labels, segments)

@@ -13,7 +13,9 @@ pytest.importorskip("PySide6", reason="PySide6-Essentials is not installed (pip 
 
 from SpineLib.models import ModelCard, list_bundles, save_bundle  # noqa: E402
 from SpineLib.scene.compare import union_mask  # noqa: E402
-from SpineLib.scene.results import provenance_of  # noqa: E402
+from SpineLib.scene.masks import segment_ids  # noqa: E402
+from SpineLib.scene.results import provenance_of, segment_tag  # noqa: E402
+from SpineLib.tasks.naming import LESION_ID, PROBABILITY, PROVENANCE  # noqa: E402
 from SpineLib.tasks.segment import SegmentSettings, segment  # noqa: E402
 from SpineLib.volume import read_volume  # noqa: E402
 
@@ -79,6 +81,22 @@ def logic(repository, scene):
         yield application.load_module(repository / "SpineMetSeg" / "SpineMetSeg.py").SpineMetSegLogic()
 
 
+def described(node) -> list[tuple]:
+    """What the segments of a segmentation say about themselves: texts, colours, the model."""
+    segments = [node.GetSegmentation().GetSegment(segment_id) for segment_id in segment_ids(node)]
+    return [
+        (
+            segment.GetName(),
+            tuple(np.round(segment.GetColor(), 4)),
+            segment.GetTerminology(),
+            segment_tag(segment, LESION_ID),
+            segment_tag(segment, PROBABILITY),
+            json.loads(segment_tag(segment, PROVENANCE))["model"],
+        )
+        for segment in segments
+    ]
+
+
 @pytest.mark.parametrize("bundle", [shipped_bundle, untrained_bundle])
 def test_command_line_and_module_give_the_same_mask(pair, bundle, logic, tmp_path):
     from SpineLib.cli.main import main
@@ -100,6 +118,7 @@ def test_command_line_and_module_give_the_same_mask(pair, bundle, logic, tmp_pat
     mask = union_mask(by_module, None, t1)
     np.testing.assert_array_equal(union_mask(by_command, None, t1), mask)
     assert mask.sum() * np.prod(t1.GetSpacing()) / 1000 == pytest.approx(sum(one["volume_ml"] for one in lesions))
+    assert described(by_command) == described(by_module)
     assert provenance_of(by_module)["model"]["sha256"]
     if bundle is untrained_bundle:
         assert lesions  # noise: otherwise nothing was compared
