@@ -119,7 +119,8 @@ def _check(card: ModelCard) -> None:
         refuse("id", "lower-case letters, digits, '.', '-' or '_'")
     if card.task not in TASKS:
         refuse("task", "one of " + ", ".join(TASKS))
-    if not card.inputs or any(name not in SEQUENCES for name in card.inputs) or len(set(card.inputs)) != len(card.inputs):
+    if (not card.inputs or any(name not in SEQUENCES for name in card.inputs)
+            or len(set(card.inputs)) != len(card.inputs)):
         refuse("inputs", "different names out of " + ", ".join(SEQUENCES))
     network = card.network
     if (not isinstance(network, dict) or network.get("type") != "unet" or network.get("dimensions") not in (2, 3)

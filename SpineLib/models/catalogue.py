@@ -133,8 +133,8 @@ def _unpack(source: Path, target: Path) -> None:
                 folder, _, name = entry.filename.rpartition("/")
                 if (name not in _FILES or len(parents) > 1 or "\\" in entry.filename or entry.filename.startswith("/")
                         or ".." in folder.split("/") or ":" in folder or "/" in folder):
-                    raise SpineError(f"The model's zip file holds '{entry.filename[:80]}', which is no part of a model; "
-                                     "it was not unpacked.")
+                    raise SpineError(f"The model's zip file holds '{entry.filename[:80]}', which is no part of a "
+                                     "model; it was not unpacked.")
                 kind = stat.S_IFMT(entry.external_attr >> 16)
                 if kind not in (0, stat.S_IFREG):
                     raise SpineError(f"'{name}' in the model's zip file is a link or a device; it was not unpacked.")

@@ -1,8 +1,8 @@
 """The seven augmentations of Hille et al. (2020), section 2.1, and some of our own that the paper lacks.
 
 Randomness is drawn once for a sample (:func:`draw_spatial`), all spatial changes become one grid of sampling points
-(:func:`sampling_points`), and image and mask are read there with a single interpolation (:func:`resample`). Volumes have
-the axes of ``SpineLib.preprocess``: (s, y, x) = right to left, superior to inferior, anterior to posterior.
+(:func:`sampling_points`), and image and mask are read there with a single interpolation (:func:`resample`). Volumes
+have the axes of ``SpineLib.preprocess``: (s, y, x) = right to left, superior to inferior, anterior to posterior.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""State of a training on disk: one safetensors file, replaced in one go, so that a kill at any time leaves a whole one."""
+"""State of a training on disk: one safetensors file, replaced in one go, so that a kill always leaves a whole one."""
 
 from __future__ import annotations
 

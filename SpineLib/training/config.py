@@ -145,7 +145,8 @@ def read_config(path_or_preset: str | Path) -> TrainingConfig:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         known = ", ".join(sorted(file.stem for file in PRESETS.glob("*.toml")))
-        raise SpineError(f"There is no configuration '{path_or_preset}'; give a TOML file or one of: {known}.") from error
+        raise SpineError(f"There is no configuration '{path_or_preset}'; give a TOML file or one of: {known}.") \
+            from error
     except ValueError as error:
         raise SpineError(f"'{path.name}' is not valid TOML: {error}.") from error
     return config_from_dict(values)

@@ -28,6 +28,7 @@ class PreparedCase:
 
     Attributes:
         name: "sub-001".
+        folder: where it lies in the cache.
         channels: (c, s, y, x) float16, prepared by ``SpineLib.preprocess.prepare``.
         lesions: (s, y, x) uint8 lesion ids, 0 outside.
         spacing: along (s, y, x), mm.
@@ -37,6 +38,7 @@ class PreparedCase:
     """
 
     name: str
+    folder: Path
     channels: np.ndarray
     lesions: np.ndarray
     spacing: tuple[float, float, float]
@@ -45,8 +47,13 @@ class PreparedCase:
     body: np.ndarray
     vertebrae: np.ndarray
 
+    def __reduce__(self):
+        """Another process maps the files itself; pickling a memory map would copy its gigabytes."""
+        return open_case, (self.folder,)
 
-def cache_folder(cohort: Cohort, inputs: tuple[str, ...], preparation: dict[str, Any], root: Path | None = None) -> Path:
+
+def cache_folder(cohort: Cohort, inputs: tuple[str, ...], preparation: dict[str, Any],
+                 root: Path | None = None) -> Path:
     """The folder of the cases prepared in this way, beside the cohort unless ``root`` is given."""
     key = json.dumps([_VERSION, str(cohort.folder.resolve()), inputs, preparation], sort_keys=True)
     root = root or cohort.folder.resolve().with_name(cohort.folder.resolve().name + "-prepared")
@@ -124,7 +131,7 @@ def open_case(folder: Path) -> PreparedCase:
     """Map a prepared case into memory; copy-on-write, since torch takes no read-only arrays."""
     facts = json.loads((folder / "case.json").read_text(encoding="utf-8"))
     return PreparedCase(
-        name=facts["name"], channels=np.load(folder / "channels.npy", mmap_mode="c"),
+        name=facts["name"], folder=folder, channels=np.load(folder / "channels.npy", mmap_mode="c"),
         lesions=np.load(folder / "lesions.npy", mmap_mode="c"), spacing=tuple(facts["spacing"]),
         centres=np.array(facts["centres"], dtype=float).reshape(-1, 3),
         boxes=np.array(facts["boxes"], dtype=int).reshape(-1, 2, 3),

@@ -59,8 +59,7 @@ def evaluate(cohort: Cohort, bundles: list[ModelBundle], settings: SegmentSettin
         for order, bundle in enumerate(bundles):
             inner = part(share, order / len(bundles), (order + 1) / len(bundles))
             inputs = {name: read_volume(case.sequences[name], name) for name in bundle.card.inputs}
-            result = segment(inputs, bundle, settings,
-                             lambda fraction, text, inner=inner: inner(fraction, f"{case.name}, {text}"))
+            result = segment(inputs, bundle, settings, _named(inner, case.name))
             row, rows = _compare(label_like(truth, result.mask), result.mask, kinds)
             head = {"model": bundle.card.id, "case": case.name}
             cases.append({**head, **row, "seconds": result.provenance.get("seconds")})
@@ -128,10 +127,12 @@ def markdown(evaluation: Evaluation) -> str:
     data = "simulated data" if evaluation.simulated else "this cohort"
     lines = [f"Measured on **{data}**; Dice and TPR over cases with a lesion, TNR over all cases and whole volumes; "
              "mean ± standard deviation (median), %.", "",
-             "| | cases | Dice | TPR | TNR | lesions found | found, 1 ml or more | false positives a case (0.5 ml or more) "
-             "| their volume a case, ml |", "|---|---|---|---|---|---|---|---|---|"]
+             "| | cases | Dice | TPR | TNR | lesions found | found, 1 ml or more "
+             "| false positives a case (0.5 ml or more) | their volume a case, ml |",
+             "|---|---|---|---|---|---|---|---|---|"]
     for row in evaluation.summary:
-        cells = [row["model"] + (f" ({data})" if evaluation.simulated else ""), f"{row['cases_with_lesion']}/{row['cases']}"]
+        cells = [row["model"] + (f" ({data})" if evaluation.simulated else ""),
+                 f"{row['cases_with_lesion']}/{row['cases']}"]
         cells += [f"{_percent(row[f'{key}_mean'])} ± {_percent(row[f'{key}_std'])} ({_percent(row[f'{key}_median'])})"
                   for key in ("dice", "tpr", "tnr")]
         if row["model"] == READERS:
@@ -179,6 +180,10 @@ def _reader_lesions(first: Volume, second: Volume) -> list[dict]:
         rows.append({"lesion": int(label), "volume_ml": float(np.count_nonzero(inside)) * first.voxel_volume_ml,
                      "dice": overlap(inside, two == label).dice})
     return rows
+
+
+def _named(progress: Progress, name: str) -> Progress:
+    return lambda fraction, text: progress(fraction, f"{name}, {text}")
 
 
 def _kinds(cohort: Cohort, case: Case) -> dict[int, dict]:

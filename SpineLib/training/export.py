@@ -53,7 +53,8 @@ def export(run: Path, target: Path, *, model_id: str = "", title: str = "", vers
         training_data=facts["data"], command=facts["command"], notice=NOTICE,
         figures={"held_out": held_out, "step": state["step"], "minutes_trained": round(state["minutes"], 1),
                  **(figures or {})},
-        text=_text(title, inputs, config, facts, held_out, trained["step"], simulated) + ("\n" + notes.strip() + "\n" if notes else ""))
+        text=_text(title, inputs, config, facts, held_out, trained["step"], simulated)
+        + (f"\n{notes.strip()}\n" if notes else ""))
     return save_bundle(target, network, card)
 
 

@@ -10,9 +10,10 @@ from torch.nn import functional
 class TverskyLoss(nn.Module):
     """1 - Tversky index, of Salehi et al., Tversky loss function for image segmentation (MLMI 2017), equation 4.
 
-    The index is TP / (TP + alpha FP + beta FN) with soft counts, 0 to 1. Hille et al. (2020), equation 1, print a factor
-    2 in the numerator, with which the "index" would run to 2 and the loss to -1; Salehi's formula has none. The sums run
-    over the whole batch, not over each sample, so that samples without lesion have a use: their false positives count.
+    The index is TP / (TP + alpha FP + beta FN) with soft counts, 0 to 1. Hille et al. (2020), equation 1, print a
+    factor 2 in the numerator, with which the "index" would run to 2 and the loss to -1; Salehi's formula has none. The
+    sums run over the whole batch, not over each sample, so that samples without lesion have a use: their false
+    positives count.
 
     Args:
         alpha: weight of false positives.

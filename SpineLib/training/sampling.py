@@ -72,7 +72,8 @@ class Steps(Dataset):
         case = cases[rng.integers(len(cases))]
         if background:
             places = case.vertebrae if len(case.vertebrae) and rng.random() < 0.5 else case.body
-            centre = places[rng.integers(len(places))].astype(float) if len(places) else np.array(case.lesions.shape) / 2
+            middle = np.array(case.lesions.shape) / 2
+            centre = places[rng.integers(len(places))].astype(float) if len(places) else middle
         else:
             lesion = rng.integers(len(case.centres))
             centre = case.centres[lesion].copy()

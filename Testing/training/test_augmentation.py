@@ -137,7 +137,8 @@ def test_gamma_is_drawn_for_each_channel_within_its_range():
     rng, settings, found = np.random.default_rng(0), AugmentationSettings(blur=(0, 0)), []
     for _ in range(100):
         changed = change_intensity(ramp, rng, settings, True)
-        scaled = (changed - changed.amin((1, 2), keepdim=True)) / (changed.amax((1, 2)) - changed.amin((1, 2)))[:, None, None]
+        low, high = changed.amin((1, 2), keepdim=True), changed.amax((1, 2), keepdim=True)
+        scaled = (changed - low) / (high - low)
         found.append((torch.log(scaled[:, 32, 0]) / torch.log(ramp[:, 32, 0])).tolist())
     found = np.array(found)
     assert 0.5 <= found.min() < 0.53 and 1.9 < found.max() <= 2.0

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 
 import numpy as np
 import pytest
@@ -86,6 +87,12 @@ def test_cases_are_prepared_once_and_again_when_a_file_changes(ball_cohort, tmp_
     os.utime(cohort.cases[1].labels["lesion"])
     prepare_cases(cohort, INPUTS, preparation, tmp_path, **how)
     assert len(told) == 8 and not list(tmp_path.glob(".part*"))
+
+
+def test_a_case_travels_to_another_process_as_a_path_and_not_as_its_voxels(balls):
+    content = pickle.dumps(balls[0])
+    assert len(content) < 1000
+    assert np.array_equal(pickle.loads(content).channels, balls[0].channels)
 
 
 def test_an_unreadable_case_is_named(ball_cohort, tmp_path):

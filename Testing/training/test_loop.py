@@ -42,7 +42,8 @@ def test_a_training_leaves_curves_and_a_bundle_that_calls_itself_simulated(train
 def test_the_bundle_holds_the_averaged_weights_with_the_best_dice(trained):
     bundle, best = load_bundle(trained / "model"), load_file(trained / "best.safetensors")
     state = bundle.network().state_dict()
-    assert all(torch.allclose(state[name].float(), best[f"network/{name}"].float(), atol=1e-3, rtol=1e-3) for name in state)
+    for name, value in state.items():
+        assert torch.allclose(value.float(), best[f"network/{name}"].float(), atol=1e-3, rtol=1e-3), name
 
 
 @pytest.mark.parametrize("average", [0.0, 0.9])
@@ -179,8 +180,9 @@ def test_the_command_trains_goes_on_and_exports_with_figures(ball_cohort, tmp_pa
         [validation]
         cases = 1
     """)
-    command = ["train", "segmentation", "--config", str(tmp_path / "x.toml"), "--cohort", str(ball_cohort), "--inputs", "T2",
-               "--out", str(tmp_path / "run"), "--cases", "3", "--processes", "1", "--cache", str(tmp_path / "cache")]
+    command = ["train", "segmentation", "--config", str(tmp_path / "x.toml"), "--cohort", str(ball_cohort),
+               "--inputs", "T2", "--out", str(tmp_path / "run"), "--cases", "3", "--processes", "1",
+               "--cache", str(tmp_path / "cache")]
     assert main([*command, "--steps", "2"]) == 0
     assert main([*command, "--steps", "3"]) == 0
     assert "Going on at step 2" in capsys.readouterr().out
@@ -200,7 +202,8 @@ def test_the_command_trains_goes_on_and_exports_with_figures(ball_cohort, tmp_pa
 def test_wrong_arguments_are_told_in_one_sentence(ball_cohort, tmp_path, capsys, change, words):
     from SpineLib.cli.main import main
 
-    command = ["train", "segmentation", "--config", "small-2d", "--cohort", str(ball_cohort), "--out", str(tmp_path / "x")]
+    command = ["train", "segmentation", "--config", "small-2d", "--cohort", str(ball_cohort), "--out",
+               str(tmp_path / "x")]
     assert main([*command, *change]) == 1
     assert words in capsys.readouterr().err
 
