@@ -1,0 +1,147 @@
+"""``spine segment``: metastases of one patient, or of a BIDS-like folder of patients."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+
+from SpineLib.errors import SpineError
+from SpineLib.progress import Progress, part
+
+HELP = "segment metastases on T1 and/or T2 volumes, one patient or a folder of them"
+SEQUENCES = {"t1": "T1", "t2": "T2", "stir": "STIR", "cet1": "ceT1"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``spine segment``."""
+    inputs = parser.add_argument_group("one patient: image files or folders of DICOM files")
+    for option, name in SEQUENCES.items():
+        inputs.add_argument(f"--{option}", type=Path, metavar="IMAGE", help=f"the {name} volume")
+    batch = parser.add_argument_group("many patients")
+    batch.add_argument("--bids", type=Path, metavar="FOLDER",
+                       help="a folder of sub-*/anat/*_T1w, *_T2w ...; results go into the folder OUTPUT, and those "
+                            "that are there already are kept")
+    output = parser.add_argument_group("output")
+    output.add_argument("-o", "--output", type=Path, required=True,
+                        help="a .seg.nrrd (a Slicer segmentation) or a labelmap (.nii.gz, .nrrd, .mha); "
+                             "with --bids a folder")
+    output.add_argument("--probability", type=Path, metavar="FILE", help="also write the probability")
+    output.add_argument("--json", type=Path, metavar="FILE", help="also write lesions, notes and provenance")
+    output.add_argument("--csv", type=Path, metavar="FILE", help="also write the table of lesions")
+    output.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    choices = parser.add_argument_group("how")
+    choices.add_argument("--model", help="model id or folder (default: the one that uses most of the inputs, 2D first)")
+    choices.add_argument("--threshold", type=float, help="probability that makes a voxel lesion (default: the model's)")
+    choices.add_argument("--smallest-lesion", type=float, metavar="ML", help="drop smaller ones (default: the model's)")
+    choices.add_argument("--reference", choices=SEQUENCES.values(), help="whose grid the result has (default: T1's)")
+    choices.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"), help="default: auto")
+    choices.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"), help="default: auto")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Segment; returns 0, or 1 when a case of a folder failed."""
+    given = {name: getattr(args, option) for option, name in SEQUENCES.items() if getattr(args, option) is not None}
+    if args.bids is not None:
+        if given or args.probability or args.json or args.csv:
+            raise SpineError("With --bids, leave out single images, --probability, --json and --csv: "
+                             "each case gets its own files.")
+        from SpineLib.cli.segment_folder import segment_folder
+
+        return segment_folder(args)
+    if not given:
+        raise SpineError("No image was given; use --t1 and/or --t2, or --bids for a folder of patients.")
+    outputs = [path for path in (args.output, args.probability, args.json, args.csv) if path is not None]
+    check_outputs(outputs, given.values(), args.overwrite)
+    _check_kinds(args)
+
+    from SpineLib.cli.progress_bar import ProgressBar
+
+    with ProgressBar() as progress:
+        result = segment_files(given, args, part(progress, 0.0, 0.97))
+        progress(0.97, "Writing")
+        _write(result, args)
+        progress(1.0, "Done")
+    print(*summary(result), sep="\n")
+    return 0
+
+
+def segment_files(paths: dict[str, Path], args: argparse.Namespace, progress: Progress):
+    """Read, choose the model, segment; a ``SegmentResult``."""
+    from SpineLib.models import find_bundle
+    from SpineLib.tasks.segment import SegmentSettings, segment
+    from SpineLib.volume import read_volume
+
+    settings = SegmentSettings(threshold=args.threshold, smallest_lesion_ml=args.smallest_lesion, device=args.device,
+                               precision=args.precision, reference=args.reference)
+    bundle = find_bundle(args.model if args.model else best_model(paths))
+    progress(0.0, "Reading")
+    sequences = {name: read_volume(path, name) for name, path in paths.items()}
+    return segment(sequences, bundle, settings, part(progress, 0.03, 1.0))
+
+
+def best_model(given: Iterable[str]) -> Path:
+    """Folder of the installed model that uses most of the given sequences; of equals a 2D one, then the first.
+
+    Raises:
+        SpineError: none fits.
+    """
+    from SpineLib.models import list_bundles
+
+    fitting = [(folder, card) for folder, card in list_bundles() if set(card.inputs) <= set(given)]
+    if not fitting:
+        raise SpineError(f"No installed model works on {' and '.join(given)} alone; "
+                         "'spine models list' shows what there is, --model chooses one.")
+    return max(fitting, key=lambda one: (len(one[1].inputs), -one[1].network["dimensions"]))[0]
+
+
+def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], overwrite: bool) -> None:
+    """Refuse before any work what could not be written afterwards, or would destroy something."""
+    seen = {path.resolve() for path in inputs}
+    for path in outputs:
+        if path.resolve() in seen:
+            raise SpineError("An output has the name of an input or of another output; choose another name.")
+        seen.add(path.resolve())
+        if path.is_dir():
+            raise SpineError("An output is a folder; give the name of a file.")
+        if path.exists() and not overwrite:
+            raise SpineError("An output file exists already; choose another name or add --overwrite.")
+        if not path.parent.is_dir():
+            raise SpineError("The folder to write into does not exist; create it or choose another one.")
+
+
+def _check_kinds(args: argparse.Namespace) -> None:
+    from SpineLib.volume import suffix_of
+
+    for path in (args.output, args.probability):
+        if path is not None and not suffix_of(path):
+            raise SpineError(f"An image cannot be written as '{path.suffix}'; use .seg.nrrd, .nrrd, .nii.gz or .mha.")
+
+
+def _write(result, args: argparse.Namespace) -> None:
+    from SpineLib.tasks.output import write_report, write_result, write_table
+    from SpineLib.volume import write_volume
+
+    if args.probability is not None:
+        write_volume(result.probability, args.probability)
+    if args.csv is not None:
+        write_table(result.lesions, args.csv)
+    if args.json is not None:
+        write_report(result, args.json)
+    write_result(result, args.output)  # last: who finds it finds the others too
+
+
+def summary(result) -> list[str]:
+    """What was found, in lines for a terminal."""
+    total = sum(lesion.volume_ml for lesion in result.lesions)
+    model = result.provenance["model"]
+    badge = ", trained on simulated data" if model["simulated_training_data"] else ""
+    lines = [f"{len(result.lesions)} lesions, {total:.2f} ml in all (model {model['id']}{badge}; "
+             f"{result.provenance['device']}, {result.provenance['precision']}, {result.provenance['seconds']:.1f} s)"]
+    if result.lesions:
+        lines.append("lesion  volume ml  in plane mm  3-D mm   centre RAS mm            probability")
+    for lesion in result.lesions:
+        centre = " ".join(f"{value:7.1f}" for value in lesion.centre_ras_mm)
+        lines.append(f"{lesion.id:6d} {lesion.volume_ml:10.2f} {lesion.diameter_in_plane_mm:12.1f} "
+                     f"{lesion.diameter_3d_mm:7.1f}   {centre}  {lesion.mean_probability:11.2f}")
+    return lines + [f"Note: {note}" for note in result.notes] + [f"{result.provenance['notice']}."]

@@ -1,0 +1,129 @@
+"""``spine segment --bids``: one patient after the other; a bad one does not stop the others."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import re
+import sys
+from pathlib import Path
+
+from SpineLib.errors import Cancelled, SpineError
+
+COLUMNS = ("case", "status", "lesions", "total_volume_ml", "largest_ml", "model", "message")
+_SUFFIXES = {"T1": "T1w", "T2": "T2w", "STIR": "STIR"}
+
+
+def segment_folder(args: argparse.Namespace) -> int:
+    """Segment all cases of ``args.bids`` into ``args.output``; returns 1 when one failed, else 0.
+
+    Each case leaves ``<case>_lesions.seg.nrrd``, ``_lesions.csv`` and, last, ``_report.json``: a case that has its
+    report is done, and is skipped when the command runs again. ``summary.csv`` holds a line for each case.
+    """
+    from SpineLib.cli.progress_bar import ProgressBar
+    from SpineLib.cli.segment import segment_files
+    from SpineLib.tasks.output import write_report, write_result, write_table, write_text
+
+    cases = find_cases(args.bids)
+    try:
+        args.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SpineError("The output folder cannot be created; check its path and your permissions.") from error
+    rows: list[dict] = []
+    for number, (case, images) in enumerate(cases, start=1):
+        report_file = args.output / f"{case}_report.json"
+        row = {"case": case, "status": "failed"}
+        try:
+            if report_file.exists() and not args.overwrite:
+                row |= _facts(json.loads(report_file.read_text(encoding="utf-8"))) | {"status": "kept"}
+            else:
+                paths = _single(images)
+                with ProgressBar(case) as progress:
+                    result = segment_files(paths, args, progress)
+                report_file.unlink(missing_ok=True)
+                write_result(result, args.output / f"{case}_lesions.seg.nrrd")
+                write_table(result.lesions, args.output / f"{case}_lesions.csv")
+                write_report(result, report_file)
+                row |= _facts(json.loads(report_file.read_text(encoding="utf-8"))) | {"status": "done"}
+        except (KeyboardInterrupt, Cancelled):
+            raise
+        except Exception as error:
+            from SpineLib.worker import sentence
+
+            row["message"] = sentence(error, "The case")
+            if getattr(args, "debug", False):
+                import traceback
+
+                traceback.print_exception(error)
+        rows.append(row)
+        print(_line(row, number, len(cases)), file=sys.stderr if row["status"] == "failed" else sys.stdout, flush=True)
+        write_text(args.output / "summary.csv", _table(rows))
+    failed = sum(row["status"] == "failed" for row in rows)
+    print(f"{len(rows) - failed} of {len(rows)} cases segmented; see summary.csv. Research use only.")
+    return 1 if failed else 0
+
+
+def find_cases(folder: Path) -> list[tuple[str, dict[str, list[Path]]]]:
+    """Cases ("sub-001", or "sub-001_ses-1") and their images by sequence name.
+
+    Raises:
+        SpineError: no such folder, or nothing in it.
+    """
+    if not folder.is_dir():
+        raise SpineError("The folder of patients does not exist or cannot be read; check its path.")
+    cases = []
+    for anat in sorted([*folder.glob("sub-*/anat"), *folder.glob("sub-*/ses-*/anat")]):
+        case = "_".join(anat.relative_to(folder).parts[:-1])
+        images: dict[str, list[Path]] = {}
+        for file in sorted(anat.iterdir()):
+            if name := _sequence(file.name):
+                images.setdefault(name, []).append(file)
+        if images:
+            cases.append((case, images))
+    if not cases:
+        raise SpineError("The folder holds no patients; it needs files like sub-001/anat/sub-001_T1w.nii.gz.")
+    return cases
+
+
+def _sequence(file_name: str) -> str | None:
+    from SpineLib.volume import suffix_of
+
+    ending = suffix_of(file_name)
+    stem = file_name[: -len(ending)] if ending else ""
+    for name, suffix in _SUFFIXES.items():
+        if stem.endswith(f"_{suffix}"):
+            enhanced = re.search(r"_ce-[A-Za-z0-9]+_", stem)
+            return None if enhanced and name != "T1" else "ceT1" if enhanced else name
+    return None
+
+
+def _single(images: dict[str, list[Path]]) -> dict[str, Path]:
+    for name, files in images.items():
+        if len(files) > 1:
+            raise SpineError(f"The case has {len(files)} {name} images; leave one of them in the folder.")
+    return {name: files[0] for name, files in images.items()}
+
+
+def _facts(report: dict) -> dict:
+    volumes = [lesion["volume_ml"] for lesion in report["lesions"]]
+    return {"lesions": len(volumes), "total_volume_ml": f"{sum(volumes):.3f}",
+            "largest_ml": f"{max(volumes, default=0.0):.3f}", "model": report["provenance"]["model"]["id"],
+            "message": " ".join(report["notes"])}
+
+
+def _line(row: dict, number: int, count: int) -> str:
+    start = f"[{number}/{count}] {row['case']}: "
+    if row["status"] == "failed":
+        return f"{start}failed: {row['message']}"
+    kept = " (kept)" if row["status"] == "kept" else ""
+    return f"{start}{row['lesions']} lesions, {row['total_volume_ml']} ml{kept}"
+
+
+def _table(rows: list[dict]) -> str:
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
