@@ -11,6 +11,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/cli/demo.py
   SpineLib/cli/demo_folder.py
   SpineLib/cli/evaluate.py
+  SpineLib/cli/evaluate_healthy.py
   SpineLib/cli/main.py
   SpineLib/cli/models.py
   SpineLib/cli/phantom.py
