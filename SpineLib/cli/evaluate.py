@@ -22,6 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     segmentation.add_argument("--model", required=True, action="append", help="id or folder; several are possible")
     segmentation.add_argument("-o", "--output", required=True, type=Path, help="folder for the tables")
     segmentation.add_argument("--cases", type=int, help="only the first so many cases")
+    segmentation.add_argument("--held-out-of", type=Path, metavar="RUN",
+                              help="only the cases that this training's folder held out")
     segmentation.add_argument("--threshold", type=float, help="probability from which a voxel is lesion")
     segmentation.add_argument("--smallest-lesion-ml", type=float, help="smaller lesions are dropped")
     segmentation.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"))
@@ -35,11 +37,14 @@ def run(arguments: argparse.Namespace) -> int:
     from SpineLib.models import find_bundle
     from SpineLib.tasks.segment import SegmentSettings
     from SpineLib.training.cohort import read_cohort
-    from SpineLib.training.evaluation import evaluate, markdown, write_evaluation
+    from SpineLib.training.evaluation import evaluate, held_out_cases, markdown, write_evaluation
 
     bundles = [find_bundle(model) for model in arguments.model]
     inputs = tuple(dict.fromkeys(name for bundle in bundles for name in bundle.card.inputs))
     cohort = read_cohort(arguments.cohort, inputs, labels=("lesion",))
+    if arguments.held_out_of:
+        names = held_out_cases(arguments.held_out_of)
+        cohort = replace(cohort, cases=tuple(case for case in cohort.cases if case.name in names))
     if arguments.cases:
         cohort = replace(cohort, cases=cohort.cases[:arguments.cases])
     settings = SegmentSettings(threshold=arguments.threshold, smallest_lesion_ml=arguments.smallest_lesion_ml,

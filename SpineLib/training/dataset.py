@@ -6,6 +6,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import signal
 import tempfile
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ def prepare_cases(cohort: Cohort, inputs: tuple[str, ...], preparation: dict[str
     elif todo:
         # Spawned, not forked: a fork of a process with running threads may hang.
         with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"),
-                                 initializer=_one_thread) as pool:
+                                 initializer=_start_process) as pool:
             jobs = [pool.submit(prepare_case, case, inputs, preparation, folder) for case in todo]
             try:
                 for done, job in enumerate(as_completed(jobs), start=1):
@@ -190,7 +191,8 @@ def _is_current(case: Case, inputs: tuple[str, ...], folder: Path) -> bool:
         return False
 
 
-def _one_thread() -> None:
+def _start_process() -> None:
     import SimpleITK as sitk
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its processes.
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from SpineLib.errors import SpineError
 from SpineLib.metrics.literature import METASTASES, METASTASES_READERS
 from SpineLib.metrics.overlap import Overlap, lesion_matches, overlap
 from SpineLib.models import ModelBundle
@@ -75,6 +76,18 @@ def evaluate(cohort: Cohort, bundles: list[ModelBundle], settings: SegmentSettin
     summary = [summarise(name, [row for row in cases if row["model"] == name],
                          [row for row in lesions if row["model"] == name]) for name in names]
     return Evaluation(cases, lesions, summary, cohort.simulated)
+
+
+def held_out_cases(run: Path) -> list[str]:
+    """Names of the cases that the training in ``run`` held out.
+
+    Raises:
+        SpineError: it is no folder of a training.
+    """
+    try:
+        return json.loads((run / "training.json").read_text(encoding="utf-8"))["cases"]["held_out"]
+    except (OSError, ValueError, KeyError) as error:
+        raise SpineError(f"'{run}' is no folder of a training; give the folder of 'spine train … --out'.") from error
 
 
 def summarise(name: str, cases: list[dict], lesions: list[dict]) -> dict:

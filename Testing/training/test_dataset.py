@@ -1,5 +1,6 @@
 """Cohorts are read, prepared once, and sampled the same way every time."""
 
+import dataclasses
 import json
 import os
 import pickle
@@ -87,6 +88,14 @@ def test_cases_are_prepared_once_and_again_when_a_file_changes(ball_cohort, tmp_
     os.utime(cohort.cases[1].labels["lesion"])
     prepare_cases(cohort, INPUTS, preparation, tmp_path, **how)
     assert len(told) == 8 and not list(tmp_path.glob(".part*"))
+
+
+def test_cases_prepared_by_two_processes_are_the_same(ball_cohort, balls, tmp_path):
+    cohort = read_cohort(ball_cohort, INPUTS, labels=("lesion",))
+    cohort = dataclasses.replace(cohort, cases=cohort.cases[:2])
+    for case, alone in zip(prepare_cases(cohort, INPUTS, Preparation(slices=16).to_dict(), tmp_path), balls):
+        assert np.array_equal(case.channels, alone.channels) and np.array_equal(case.lesions, alone.lesions)
+        assert np.array_equal(case.body, alone.body)
 
 
 def test_a_case_travels_to_another_process_as_a_path_and_not_as_its_voxels(balls):

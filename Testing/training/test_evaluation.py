@@ -8,7 +8,7 @@ import pytest
 
 from SpineLib.models import load_bundle
 from SpineLib.training.cohort import read_cohort
-from SpineLib.training.evaluation import READERS, Evaluation, evaluate, markdown, summarise, write_evaluation
+from SpineLib.training.evaluation import READERS, Evaluation, evaluate, held_out_cases, markdown, summarise, write_evaluation
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +62,18 @@ def test_figures_of_a_cohort_without_any_lesion_are_missing_and_not_zero(tmp_pat
     paths = write_evaluation(evaluation, tmp_path)
     assert json.loads(paths[2].read_text())["summary"][0]["dice_mean"] is None
     assert "| m | 0/1 | - ± - (-) |" in markdown(evaluation) and paths[0].name == "cases.csv"
+
+
+def test_the_cases_a_training_held_out_are_evaluated_alone(trained, ball_cohort, tmp_path, capsys):
+    from SpineLib.cli.main import main
+
+    command = ["evaluate", "segmentation", "--cohort", str(ball_cohort), "--model", str(trained / "model")]
+    assert main([*command, "-o", str(tmp_path), "--held-out-of", str(trained)]) == 0
+    with open(tmp_path / "simulated_cases.csv", encoding="utf-8") as file:
+        names = {row["case"] for row in csv.DictReader(file)}
+    assert sorted(names) == sorted(held_out_cases(trained)) and len(names) == 2
+    assert main([*command, "-o", str(tmp_path), "--held-out-of", str(tmp_path)]) == 1
+    assert "no folder of a training" in capsys.readouterr().err
 
 
 def test_the_command_writes_the_tables(trained, ball_cohort, tmp_path, capsys):
