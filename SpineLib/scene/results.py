@@ -56,21 +56,22 @@ def add_segmentation(
         (segmentation node, segment ids in the order of ``lesions``).
 
     Raises:
-        SpineError: the source has another size than the labels, a warping transform, a segmentation of surfaces. The
-            scene is then as it was.
+        SpineError: the source has another size than the labels; the chosen segmentation is made of surfaces, or a warp
+            lies between it and the source. The scene is then as it was.
     """
     if source_node is not None and source_node.GetScene() is not slicer.mrmlScene:
         source_node = None
-    matrix = _labels_to_world(labels, source_node)
+    _check_size(labels, source_node)
     text = provenance_text(provenance)
     if existing is not None:
-        return existing, _add_to_existing(existing, labels, matrix, source_node, lesions, terminology, text)
+        return existing, _add_to_existing(existing, labels, source_node, lesions, terminology, text)
 
     with scene_unchanged_on_failure():
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
         node.CreateDefaultDisplayNodes()
         node.SetAttribute(PROVENANCE, text)
         if source_node is None:
+            matrix = RAS_LPS @ labels.ijk_to_lps
             _set_geometry(node, labels.shape, matrix)
         else:
             matrix = ijk_to_ras(source_node)
@@ -123,17 +124,13 @@ def segment_tag(segment, tag: str) -> str:
     return str(value.get()) if segment.GetTag(tag, value) else ""
 
 
-def _labels_to_world(labels: Volume, source_node) -> np.ndarray:
-    """Index to world RAS of the labels: the source's grid today, or where it lay."""
-    if source_node is None:
-        return RAS_LPS @ labels.ijk_to_lps
-    image = source_node.GetImageData()
-    if image is None or tuple(reversed(image.GetDimensions())) != labels.shape:
+def _check_size(labels: Volume, source_node) -> None:
+    image = None if source_node is None else source_node.GetImageData()
+    if source_node is not None and (image is None or image.GetDimensions() != labels.shape[::-1]):
         raise SpineError(
             "The source volume has changed its size since the run started, so the result does not fit it any more: "
             "run it again."
         )
-    return ijk_to_world(source_node, "source volume")
 
 
 def _set_geometry(node, shape: tuple[int, int, int], matrix: np.ndarray) -> None:
@@ -146,7 +143,7 @@ def _set_geometry(node, shape: tuple[int, int, int], matrix: np.ndarray) -> None
     )
 
 
-def _add_to_existing(node, labels, matrix, source_node, lesions, terminology, text) -> list[str]:
+def _add_to_existing(node, labels, source_node, lesions, terminology, text) -> list[str]:
     segmentation = node.GetSegmentation()
     labelmap = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
     if segmentation.GetSourceRepresentationName() != labelmap:
@@ -157,7 +154,8 @@ def _add_to_existing(node, labels, matrix, source_node, lesions, terminology, te
     if source_node is not None and node.GetParentTransformNode() is source_node.GetParentTransformNode():
         matrix = ijk_to_ras(source_node)
     else:
-        matrix = np.linalg.inv(transform_to_world(node.GetParentTransformNode(), "chosen segmentation")) @ matrix
+        world = RAS_LPS @ labels.ijk_to_lps if source_node is None else ijk_to_world(source_node, "source volume")
+        matrix = np.linalg.inv(transform_to_world(node.GetParentTransformNode(), "chosen segmentation")) @ world
     taken = {segmentation.GetNthSegment(n).GetName() for n in range(segmentation.GetNumberOfSegments())}
     segments = _segments(labels, matrix, lesions, terminology, text)
     for segment in segments:

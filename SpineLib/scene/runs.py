@@ -15,7 +15,7 @@ import slicer
 from SpineLib.errors import SpineError
 from SpineLib.scene.nodes import volume_from_node, volume_to_node
 from SpineLib.scene.results import SOURCE_ROLE, add_segmentation, place_beside, scene_unchanged_on_failure
-from SpineLib.scene.tables import add_table, measure_segments
+from SpineLib.scene.tables import MeasuredSegment, add_table, measure_segments
 from SpineLib.tasks.naming import PROVENANCE, provenance_text
 from SpineLib.volume import Volume, check_image, read_volume
 
@@ -155,7 +155,15 @@ def import_result(
                 shown = add_probability(probability, source, f"{name} probability", provenance)
             if with_table:
                 grid = source or shown or volume_to_node(labels, "temporary")
-                table = add_table(measure_segments(segmentation, grid, shown, ids), f"{name} table", segmentation)
+                try:
+                    measured = measure_segments(segmentation, grid, shown, ids)
+                except SpineError as error:  # e.g. put under a warp meanwhile: the run is not lost for that
+                    measured = [
+                        MeasuredSegment(segment_id, f"Lesion {lesion.id}", lesion)
+                        for segment_id, lesion in zip(ids, lesions, strict=True)
+                    ]
+                    notes.append(f"The table shows the lesions as they were found. {error}")
+                table = add_table(measured, f"{name} table", segmentation)
                 table.SetAttribute(PROVENANCE, provenance_text(provenance))
                 if source is not None:
                     place_beside(table, source)

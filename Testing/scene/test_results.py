@@ -260,13 +260,24 @@ def test_a_source_of_another_size_is_refused(scene):
     assert scene.GetNumberOfNodes() == count
 
 
-def test_a_source_that_was_put_under_a_warp_meanwhile_is_refused(scene):
+def test_a_source_that_was_put_under_a_warp_meanwhile_takes_its_lesions_along(scene):
+    node, labels = add_case(axis_matrix((2, 0, 1), (1, -1, 1)))
+    bent = warp()
+    node.SetAndObserveTransformNodeID(bent.GetID())
+    segmentation, ids = add(labels, node)
+    assert segmentation.GetParentTransformNode() is bent
+    np.testing.assert_array_equal(mask(segmentation, ids[0], node), labels.array == 1)
+
+
+def test_a_warp_between_the_source_and_a_chosen_segmentation_is_refused(scene):
     node, labels = add_case()
+    segmentation, _ = drawn_by_the_user(node, labels.array == 2)
     node.SetAndObserveTransformNodeID(warp().GetID())
     count = scene.GetNumberOfNodes()
     with pytest.raises(SpineError, match="warping"):
-        add(labels, node)
+        add(labels, node, existing=segmentation)
     assert scene.GetNumberOfNodes() == count
+    assert segmentation.GetSegmentation().GetNumberOfSegments() == 1
 
 
 def test_a_failure_half_way_leaves_the_scene_as_it_was(scene, monkeypatch):

@@ -142,6 +142,17 @@ def test_a_source_moved_meanwhile_takes_result_and_measures_along(case):
     assert float(imported.table.GetCellText(0, 4)) == pytest.approx(centre[0], abs=0.01)
 
 
+def test_a_source_put_under_a_warp_meanwhile_keeps_the_result_and_says_that_the_table_is_older(case):
+    t1, _, inputs, folder = case
+    result, labels = answer(folder)
+    t1.SetAndObserveTransformNodeID(warp().GetID())
+    imported = import_result(folder, result, inputs)
+    mask = slicer.util.arrayFromSegmentBinaryLabelmap(imported.segmentation, imported.segment_ids[0], t1)
+    np.testing.assert_array_equal(mask, labels == 1)
+    assert float(imported.table.GetCellText(0, 1)) == pytest.approx(result["lesions"][0]["volume_ml"], rel=1e-4)
+    assert "as they were found" in imported.notes[-1]
+
+
 def test_a_chosen_segmentation_edited_meanwhile_keeps_the_edits(case):
     t1, _, inputs, folder = case
     own = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "mine")
