@@ -1,4 +1,4 @@
-"""SpineMetSeg: segments spinal metastases on T1- and T2-weighted MR. Life cycle as in Slicer's scripted-module template."""
+"""SpineMetSeg: segments spinal metastases on T1- and T2-weighted MR; life cycle as in Slicer's module template."""
 
 import enum
 import importlib.util
@@ -7,7 +7,6 @@ import os
 import sys
 from typing import Annotated
 
-import qt
 import slicer
 import vtk
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
@@ -35,10 +34,10 @@ class SpineMetSeg(ScriptedLoadableModule):
         parent.dependencies = ["Segmentations", "SegmentEditor"]
         parent.contributors = ["SpineOncology contributors"]
         parent.helpText = (
-            "<p>Segments metastases of the spine on sagittal T1- and (or) T2-weighted MR with a U-Net (Hille et al. 2020); "
-            "every lesion becomes a segment that can be edited, measured and compared.</p>"
-            "<p><b>Research use only, not a medical device.</b> The models that come with the extension were trained on "
-            "simulated images.</p>"
+            "<p>Segments metastases of the spine on sagittal T1- and (or) T2-weighted MR with a U-Net (Hille et al. "
+            "2020); every lesion becomes a segment that can be edited, measured and compared.</p>"
+            "<p><b>Research use only, not a medical device.</b> The models that come with the extension were trained "
+            "on simulated images.</p>"
         )
         parent.acknowledgementText = "Method: G. Hille et al., Spinal metastases segmentation in MR imaging (2020)."
         slicer.app.connect("startupCompleted()", registerSampleData)
@@ -78,8 +77,12 @@ class Device(enum.Enum):
     MPS = "mps"
 
     def label(self):
-        return {"auto": "Automatic", "cpu": "Processor (CPU)", "cuda": "NVIDIA graphics card (CUDA)",
-                "mps": "Apple graphics (MPS)"}[self.value]
+        return {
+            "auto": "Automatic",
+            "cpu": "Processor (CPU)",
+            "cuda": "NVIDIA graphics card (CUDA)",
+            "mps": "Apple graphics (MPS)",
+        }[self.value]
 
 
 @parameterNodeWrapper
@@ -184,8 +187,8 @@ class SpineMetSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 class SpineMetSegLogic(ScriptedLoadableModuleLogic):
     """What the module can do without its panel, from the Python console or a script::
 
-        logic = slicer.modules.spinemetseg.widgetRepresentation().self().logic
-        segmentation = logic.segment(t1=getNode("T1"), t2=getNode("T2"), model="mets-t1t2-2d")
+    logic = slicer.modules.spinemetseg.widgetRepresentation().self().logic
+    segmentation = logic.segment(t1=getNode("T1"), t2=getNode("T2"), model="mets-t1t2-2d")
     """
 
     def getParameterNode(self):
@@ -198,8 +201,17 @@ class SpineMetSegLogic(ScriptedLoadableModuleLogic):
 
         return preselect(SEQUENCES)
 
-    def segment(self, t1=None, t2=None, model=None, threshold=None, smallestLesionMl=None, device="auto", output=None,
-                progress=None):
+    def segment(
+        self,
+        t1=None,
+        t2=None,
+        model=None,
+        threshold=None,
+        smallestLesionMl=None,
+        device="auto",
+        output=None,
+        progress=None,
+    ):
         """Segment metastases and wait for the result.
 
         Args:
@@ -226,13 +238,14 @@ class SpineMetSegLogic(ScriptedLoadableModuleLogic):
             if chosen and not models:
                 raise SpineError(f"No installed model takes {' + '.join(sorted(chosen))}: import one (spine models).")
             model = models[0].id if models else ""
-        run = SegmentationRun(inputs, model, threshold=threshold, smallestLesionMl=smallestLesionMl, device=device,
-                              output=output)
+        run = SegmentationRun(
+            inputs, model, threshold=threshold, smallestLesionMl=smallestLesionMl, device=device, output=output
+        )
         return runAndWait(run, progress).segmentation
 
 
 class SpineMetSegTest(ScriptedLoadableModuleTest):
-    """The whole way on a small simulated case with a tiny model; Slicer runs it from the developer's Reload and Test."""
+    """The whole way on a small phantom with a tiny model; Slicer runs it by the developer's Reload and Test."""
 
     def setUp(self):
         slicer.mrmlScene.Clear(0)

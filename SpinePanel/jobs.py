@@ -64,8 +64,8 @@ class JobRunner:
 
         Args:
             job: name in ``SpineLib.tasks.jobs``.
-            steps: (text, callable) pairs; each callable gets the private folder and runs in an event of its own, so that
-                the window is drawn between them.
+            steps: (text, callable) pairs; each callable gets the private folder and runs in an event of its own, so
+                that the window is drawn between them.
             parameters: callable that gets the private folder and returns the job's parameters, after all steps.
             meanwhile: callables without arguments, each run in an event of its own while the worker works.
 
@@ -77,11 +77,16 @@ class JobRunner:
         try:
             self._folder = PrivateFolder()
         except OSError as error:
-            raise SpineError("No temporary folder can be made: free space on the disk, or check its permissions.") from error
+            raise SpineError(
+                "No temporary folder can be made: free space on the disk, or check its permissions."
+            ) from error
         self._remaining = RemainingTime(time.monotonic())
         self._run += 1
-        self._steps = [*steps, ("Starting the worker", lambda folder: self._submit(job, parameters(folder))),
-                       *[("", lambda folder, call=call: call()) for call in meanwhile]]
+        self._steps = [
+            *steps,
+            ("Starting the worker", lambda folder: self._submit(job, parameters(folder))),
+            *[("", lambda folder, call=call: call()) for call in meanwhile],
+        ]
         self._report(0.0, self._steps[0][0])
         self._onStateChanged()
         self._idling.stop()
@@ -128,9 +133,15 @@ class JobRunner:
             self._later(self._nextStep)
 
     def _submit(self, job, parameters):
-        self._session.submit(job, parameters, self._folder, on_progress=self._progressed, on_result=self._succeeded,
-                             on_error=lambda message, details: self._end(self._onError, message, details),
-                             on_cancelled=lambda: self._end(self._onCancelled))
+        self._session.submit(
+            job,
+            parameters,
+            self._folder,
+            on_progress=self._progressed,
+            on_result=self._succeeded,
+            on_error=lambda message, details: self._end(self._onError, message, details),
+            on_cancelled=lambda: self._end(self._onCancelled),
+        )
 
     def _later(self, function):
         """Run in the next round of the event loop, unless the job has ended by then."""

@@ -1,4 +1,4 @@
-"""Which Python packages are missing, and their installation on request: torch by the extension PyTorch, the rest by pip."""
+"""Which Python packages are missing, and their installation: torch by the extension PyTorch, the rest by pip."""
 
 from __future__ import annotations
 
@@ -48,8 +48,9 @@ def _installTorch():
     try:
         import PyTorchUtils
     except ImportError as error:
-        raise SpineError("Install the extension PyTorch in the Extensions Manager, restart Slicer, then press Install "
-                         "again.") from error
+        raise SpineError(
+            "Install the extension PyTorch in the Extensions Manager, restart Slicer, then press Install again."
+        ) from error
     try:
         torch = PyTorchUtils.PyTorchUtilsLogic().installTorch(askConfirmation=True)
     except Exception as error:
@@ -63,7 +64,9 @@ def _installByPip(missing, requester):
     try:
         if hasattr(slicer, "packaging"):
             slicer.packaging.pip_ensure(missing, skip_packages=_KEEP, requester=requester)
-        elif slicer.util.confirmOkCancelDisplay(f"{requester} needs these Python packages:\n{_lines(missing)}\n\nInstall?"):
+        elif slicer.util.confirmOkCancelDisplay(
+            f"{requester} needs these Python packages:\n{_lines(missing)}\n\nInstall?"
+        ):
             slicer.util.pip_install(" ".join(map(str, missing)))  # Slicer 5.10
     except RuntimeError as error:
         raise SpineError("The packages were not installed: press Install again to do so.") from error

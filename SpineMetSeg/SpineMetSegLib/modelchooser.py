@@ -39,8 +39,10 @@ class ModelChooser:
         if not inputs:
             return "Choose a T1 volume, a T2 volume, or both."
         other = "3D" if network.value == 2 else "2D"
-        return (f"No {network.value}D model for {' + '.join(sorted(inputs))} is installed: choose {other}, other inputs, "
-                "or import a model (spine models import).")
+        return (
+            f"No {network.value}D model for {' + '.join(sorted(inputs))} is installed: choose {other}, other inputs, "
+            "or import a model (spine models import)."
+        )
 
     def _fill(self):
         blocked = self._combo.blockSignals(True)

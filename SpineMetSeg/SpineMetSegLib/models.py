@@ -16,8 +16,11 @@ def fittingModels(sequences, dimensions: int):
     """
     from SpineLib.models import list_bundles
 
-    return [card for _, card in list_bundles() if card.task == TASK and set(card.inputs) == set(sequences)
-            and card.network.get("dimensions") == dimensions]
+    return [
+        card
+        for _, card in list_bundles()
+        if card.task == TASK and set(card.inputs) == set(sequences) and card.network.get("dimensions") == dimensions
+    ]
 
 
 def isSimulated(card) -> bool:
@@ -27,19 +30,27 @@ def isSimulated(card) -> bool:
 
 def cardHtml(card) -> str:
     """The model card as rich text for a tooltip."""
-    rows = [("Model", f"{card.title} (version {card.version})"), ("Inputs", " + ".join(card.inputs)),
-            ("Training data", str(card.training_data.get("description", ""))), ("Licence", card.licence)]
+    rows = [
+        ("Model", f"{card.title} (version {card.version})"),
+        ("Inputs", " + ".join(card.inputs)),
+        ("Training data", str(card.training_data.get("description", ""))),
+        ("Licence", card.licence),
+    ]
     rows += [(name.replace("_", " "), _figure(value)) for name, value in card.figures.items() if _figure(value)]
-    table = "".join(f"<tr><td><b>{html.escape(name)}</b>&nbsp;</td><td>{html.escape(text)}</td></tr>"
-                    for name, text in rows if text)
+    table = "".join(
+        f"<tr><td><b>{html.escape(name)}</b>&nbsp;</td><td>{html.escape(text)}</td></tr>" for name, text in rows if text
+    )
     return f"<table>{table}</table><p>{html.escape(card.notice)}</p>"
 
 
 def _figure(value) -> str:
     """A measured figure as text; nested ones in one line, longer tables are left to the card's own file."""
     if isinstance(value, dict):
-        text = ", ".join(f"{name.replace('_', ' ')} {_figure(one)}" for name, one in value.items()
-                         if not isinstance(one, (dict, list)))
+        text = ", ".join(
+            f"{name.replace('_', ' ')} {_figure(one)}"
+            for name, one in value.items()
+            if not isinstance(one, (dict, list))
+        )
     elif isinstance(value, float):
         text = f"{value:.3g}"
     else:

@@ -67,7 +67,9 @@ class Panel:
         self.results.update()
         reason = self._reasonNotToApply()
         ui.applyButton.enabled = not reason
-        ui.applyButton.toolTip = reason or "Segment the metastases; the scene gets a segmentation with one segment a lesion"
+        ui.applyButton.toolTip = (
+            reason or "Segment the metastases; the scene gets a segmentation with one segment a lesion"
+        )
         ui.cancelButton.enabled = self.jobs.busy and not self.jobs.cancelling
         ui.progressBar.visible = ui.stageLabel.visible = self.jobs.busy
         for section in (ui.inputsSection, ui.settingsSection, ui.outputSection):
@@ -80,8 +82,14 @@ class Panel:
         node = self._node
         self.showNote("")
         try:
-            run = SegmentationRun({"T1": node.t1, "T2": node.t2}, node.model, threshold=node.threshold,
-                                  smallestLesionMl=node.smallestLesion, device=node.device.value, output=node.output)
+            run = SegmentationRun(
+                {"T1": node.t1, "T2": node.t2},
+                node.model,
+                threshold=node.threshold,
+                smallestLesionMl=node.smallestLesion,
+                device=node.device.value,
+                output=node.output,
+            )
             self.jobs.start(run.job, run.steps(), run.parameters, run.meanwhile())
             self._run = run
         except SpineError as error:
@@ -167,8 +175,9 @@ class Panel:
     def _onCancelled(self):
         self._forgetRun()
         closing, self._closing = self._closing, False
-        self.showNote("The scene was closed, so the run was cancelled." if closing else
-                      "Cancelled; the scene is as it was.")
+        self.showNote(
+            "The scene was closed, so the run was cancelled." if closing else "Cancelled; the scene is as it was."
+        )
 
     def _forgetRun(self):
         run, self._run = self._run, None

@@ -75,7 +75,9 @@ class Results:
         segmentation, measured, problem = self._segmentation, [], ""
         volume = self._volume()
         if segmentation is not None and volume is None:
-            problem = "The volume this segmentation was made from is not in the scene: choose it as T1 or T2 to measure."
+            problem = (
+                "The volume this segmentation was made from is not in the scene: choose it as T1 or T2 to measure."
+            )
         elif segmentation is not None:
             try:
                 measured = measure_segments(segmentation, volume)
@@ -87,8 +89,10 @@ class Results:
         self._table.show(measured, [inner.GetSegment(one.segment_id).GetColor() for one in measured])
         total = sum(one.lesion.volume_ml for one in measured if one.lesion is not None)
         self.ui.summaryLabel.text = problem or (
-            "No lesions to list yet." if segmentation is None
-            else "The segmentation holds no segment." if not measured
+            "No lesions to list yet."
+            if segmentation is None
+            else "The segmentation holds no segment."
+            if not measured
             else f"{len(measured)} segment{'s' if len(measured) > 1 else ''}, {total:.1f} ml in total; diameters in mm."
         )
 
@@ -108,14 +112,17 @@ class Results:
         from SpineLib.scene.compare import compare_segments
 
         try:
-            overlap = compare_segments((self._node.reference, _chosenSegment(self.ui.referenceSegmentCombo)),
-                                       (self._segmentation, _chosenSegment(self.ui.comparedSegmentCombo)),
-                                       self._volume())
+            overlap = compare_segments(
+                (self._node.reference, _chosenSegment(self.ui.referenceSegmentCombo)),
+                (self._segmentation, _chosenSegment(self.ui.comparedSegmentCombo)),
+                self._volume(),
+            )
         except SpineError as error:
             self._showError(str(error))
             return
-        self.ui.compareLabel.text = (f"Dice {_percent(overlap.dice)}, TPR {_percent(overlap.tpr)}, "
-                                     f"TNR {_percent(overlap.tnr, 2)}")
+        self.ui.compareLabel.text = (
+            f"Dice {_percent(overlap.dice)}, TPR {_percent(overlap.tpr)}, TNR {_percent(overlap.tnr, 2)}"
+        )
 
     def _volume(self):
         """The volume whose voxels are counted: the segmentation's own source, else what is chosen as input."""
@@ -154,8 +161,12 @@ def _fillSegments(combo, segmentation):
     combo.clear()
     for name, segmentId in entries:
         combo.addItem(name, segmentId)
-    combo.currentIndex = max(0, [segmentId for _, segmentId in entries].index(chosen)
-                             if chosen in [segmentId for _, segmentId in entries] else 0)
+    combo.currentIndex = max(
+        0,
+        [segmentId for _, segmentId in entries].index(chosen)
+        if chosen in [segmentId for _, segmentId in entries]
+        else 0,
+    )
     combo.enabled = len(entries) > 1
 
 

@@ -1,4 +1,4 @@
-"""One run of the segmentation: volumes out of the scene, a job for the worker, lesions back into the scene. No Qt here."""
+"""One run: volumes out of the scene, a job for the worker, lesions back into the scene. No Qt here."""
 
 from __future__ import annotations
 
@@ -64,8 +64,10 @@ class SegmentationRun:
         try:
             self._exported = export_inputs(self.inputs, folder)
         except OSError as error:
-            raise SpineError("The images cannot be written to the temporary folder: free space on the disk, or check its "
-                             "permissions.") from error
+            raise SpineError(
+                "The images cannot be written to the temporary folder: free space on the disk, or check its "
+                "permissions."
+            ) from error
 
 
 def _load(module):
@@ -94,9 +96,15 @@ def runAndWait(run: SegmentationRun, progress=None):
         try:
             for _, step in run.steps():
                 step(folder)
-            session.submit(run.job, run.parameters(folder), folder, on_progress=progress or silent,
-                           on_result=ended.append, on_error=lambda message, details: ended.append(SpineError(message)),
-                           on_cancelled=lambda: ended.append(Cancelled("The run was cancelled.")))
+            session.submit(
+                run.job,
+                run.parameters(folder),
+                folder,
+                on_progress=progress or silent,
+                on_result=ended.append,
+                on_error=lambda message, details: ended.append(SpineError(message)),
+                on_cancelled=lambda: ended.append(Cancelled("The run was cancelled.")),
+            )
             while not ended:
                 session.tick()
                 time.sleep(0.02)
@@ -124,5 +132,8 @@ def tablesOf(segmentation):
     import slicer
     from SpineLib.scene.tables import SEGMENTATION_ROLE
 
-    return [table for table in slicer.util.getNodesByClass("vtkMRMLTableNode")
-            if table.GetNodeReferenceID(SEGMENTATION_ROLE) == segmentation.GetID()]
+    return [
+        table
+        for table in slicer.util.getNodesByClass("vtkMRMLTableNode")
+        if table.GetNodeReferenceID(SEGMENTATION_ROLE) == segmentation.GetID()
+    ]

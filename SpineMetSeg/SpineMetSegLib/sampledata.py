@@ -1,4 +1,4 @@
-"""The simulated spine in Slicer's module Sample Data: drawn on this machine when it is asked for, nothing is downloaded."""
+"""The simulated spine in Slicer's Sample Data: drawn on this machine when asked for, nothing is downloaded."""
 
 import logging
 
@@ -63,9 +63,13 @@ def loadSimulatedCase(seed, settings=None):
 
     case = simulate(seed, settings or PhantomSettings(**_SETTINGS))
     t1, t2 = (volume_to_node(case.images[name], f"Simulated spine {name}") for name in ("T1", "T2"))
-    lesions = [measure_lesion(case.lesions.with_array(case.lesions.array == number), None, int(number))
-               for number in np.unique(case.lesions.array) if number]
-    truth, _ = add_segmentation(case.lesions, lesions, t1, name="Simulated spine true lesions",
-                                provenance={"simulated": True, "seed": seed})
+    lesions = [
+        measure_lesion(case.lesions.with_array(case.lesions.array == number), None, int(number))
+        for number in np.unique(case.lesions.array)
+        if number
+    ]
+    truth, _ = add_segmentation(
+        case.lesions, lesions, t1, name="Simulated spine true lesions", provenance={"simulated": True, "seed": seed}
+    )
     truth.SetDisplayVisibility(False)
     return [t1, t2, truth]

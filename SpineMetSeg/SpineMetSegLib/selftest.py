@@ -21,8 +21,13 @@ def wholeWay(test, logic):
     t1, t2, truth = phantomNodes()
     with tempfile.TemporaryDirectory() as folder:
         texts = []
-        segmentation = logic.segment(t1=t1, t2=t2, model=brightSpotBundle(Path(folder) / "model"), device="cpu",
-                                     progress=lambda fraction, text: texts.append(text))
+        segmentation = logic.segment(
+            t1=t1,
+            t2=t2,
+            model=brightSpotBundle(Path(folder) / "model"),
+            device="cpu",
+            progress=lambda fraction, text: texts.append(text),
+        )
     inner = segmentation.GetSegmentation()
     test.assertEqual(inner.GetNumberOfSegments(), len(_BOXES))
     test.assertTrue(texts, "no progress was reported")
@@ -46,8 +51,12 @@ def phantomNodes():
     for box in _BOXES:
         truth[box] = True
     ijkToRas = np.diag([*_SPACING, 1.0])
-    nodes = [slicer.util.addVolumeFromArray((100 + 10 * rng.standard_normal(_SHAPE) + height * truth).astype(np.float32),
-                                            ijkToRas, name) for name, height in (("Phantom T1", 20), ("Phantom T2", 400))]
+    nodes = [
+        slicer.util.addVolumeFromArray(
+            (100 + 10 * rng.standard_normal(_SHAPE) + height * truth).astype(np.float32), ijkToRas, name
+        )
+        for name, height in (("Phantom T1", 20), ("Phantom T2", 400))
+    ]
     return *nodes, truth
 
 
@@ -75,9 +84,15 @@ def brightSpotBundle(folder, dimensions=2, inputs=("T1", "T2"), identifier="brig
         network.last.weight[(0, 0, *[0] * dimensions)] = 8.0
         network.last.bias.fill_(-16.0)  # two standard deviations above the mean
     card = ModelCard(
-        id=identifier, title=f"Bright spots {dimensions}D (test)", task="metastasis-segmentation", licence="Apache-2.0",
+        id=identifier,
+        title=f"Bright spots {dimensions}D (test)",
+        task="metastasis-segmentation",
+        licence="Apache-2.0",
         network={"type": "unet", "dimensions": dimensions, "inputs": len(inputs), "widths": list(widths)},
-        inputs=inputs, preparation={}, patch=(64,) * 2 if dimensions == 2 else (16, 64, 64), smallest_lesion_ml=0.1,
+        inputs=inputs,
+        preparation={},
+        patch=(64,) * 2 if dimensions == 2 else (16, 64, 64),
+        smallest_lesion_ml=0.1,
         training_data={"simulated": True, "description": "Made by hand for tests, not trained"},
     )
     save_bundle(folder, network, card)

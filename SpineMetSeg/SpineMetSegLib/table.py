@@ -7,8 +7,13 @@ import math
 import qt
 
 COLUMNS = ("Lesion", "ml", "in plane", "3-D", "prob.")
-_TIPS = ("Segment", "Volume in ml", "Longest diameter within one slice, mm", "Longest diameter in space, mm",
-         "Mean probability by the model; empty for a segment drawn by hand")
+_TIPS = (
+    "Segment",
+    "Volume in ml",
+    "Longest diameter within one slice, mm",
+    "Longest diameter in space, mm",
+    "Mean probability by the model; empty for a segment drawn by hand",
+)
 
 
 class LesionTable:
@@ -43,11 +48,19 @@ class LesionTable:
         """
         self._measured = list(measured)
         self._widget.setRowCount(len(self._measured))
-        for row, (one, colour) in enumerate(zip(self._measured, colours)):
+        for row, (one, colour) in enumerate(zip(self._measured, colours, strict=True)):
             lesion = one.lesion
-            texts = [one.name, "", "", "", ""] if lesion is None else [
-                one.name, f"{lesion.volume_ml:.2f}", f"{lesion.diameter_in_plane_mm:.1f}", f"{lesion.diameter_3d_mm:.1f}",
-                "" if math.isnan(lesion.mean_probability) else f"{lesion.mean_probability:.2f}"]
+            texts = (
+                [one.name, "", "", "", ""]
+                if lesion is None
+                else [
+                    one.name,
+                    f"{lesion.volume_ml:.2f}",
+                    f"{lesion.diameter_in_plane_mm:.1f}",
+                    f"{lesion.diameter_3d_mm:.1f}",
+                    "" if math.isnan(lesion.mean_probability) else f"{lesion.mean_probability:.2f}",
+                ]
+            )
             for column, text in enumerate(texts):
                 item = qt.QTableWidgetItem(text)
                 if column:

@@ -1,7 +1,8 @@
 """How long the window waits after Apply: ``python Testing/panel/bench_first_progress.py``.
 
-T1 and T2 of 384 x 384 x 20 voxels, the real panel on the stand-in desktop, the real worker. Prints, for a cold and a warm
-worker, the milliseconds until the first progress is drawn, until the worker has the job, and of the longest single event.
+T1 and T2 of 384 x 384 x 20 voxels, the real panel on the stand-in desktop, the real worker. Prints, for a cold and a
+warm worker, the milliseconds until the first progress is drawn, until the worker has the job, and of the longest
+single event.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as models:
         os.environ["SPINE_MODELS"] = models
         # In a process of its own, as nothing that the panel may have to import should be there already.
-        command = (f"import sys; sys.path[:0] = {sys.path[:2]!r}; from SpineMetSegLib.selftest import brightSpotBundle; "
-                   f"brightSpotBundle({models + '/bright-spots-2d'!r})")
+        command = (
+            f"import sys; sys.path[:0] = {sys.path[:2]!r}; from SpineMetSegLib.selftest import brightSpotBundle; "
+            f"brightSpotBundle({models + '/bright-spots-2d'!r})"
+        )
         os.spawnl(os.P_WAIT, sys.executable, sys.executable, "-c", command)
         with desktop() as here:
             import slicer
@@ -58,8 +61,11 @@ def _apply(here, widget) -> dict[str, int]:
     submitted = time.perf_counter() - start
     widget.ui.cancelButton.click()
     here.wait(lambda: not widget.panel.jobs.busy, 5)
-    return {"first progress ms": round(1000 * drawn), "worker has the job ms": round(1000 * submitted),
-            "longest event ms": round(1000 * longest)}
+    return {
+        "first progress ms": round(1000 * drawn),
+        "worker has the job ms": round(1000 * submitted),
+        "longest event ms": round(1000 * longest),
+    }
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Pictures of the panel for the README: ``python Testing/panel/screenshots.py [folder]`` (default Resources/Screenshots).
+"""Pictures of the panel for the README: ``python Testing/panel/screenshots.py [folder]``.
 
-A simulated patient (never a real one) goes through the real ``.ui``, the real module and the shipped model, on the
-stand-in desktop; the slice beside the panel is drawn here, since Slicer's views need a screen.
+A simulated patient (never a real one) goes through the real ``.ui``, module, worker and shipped model on the stand-in
+desktop.
 """
 
 from __future__ import annotations

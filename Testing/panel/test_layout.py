@@ -17,7 +17,9 @@ def laid_out(phantom, desktop):
     widget = phantom.widget
     for section in ("settingsSection", "compareSection", "logSection"):
         getattr(widget.ui, section).collapsed = False
-    widget.panel.showError("The T1 volume was removed: choose another one, which may take a second line, and press Apply.")
+    widget.panel.showError(
+        "The T1 volume was removed: choose another one, which may take a second line, and press Apply."
+    )
     widget.parent.resize(WIDTH, 1300)
     widget.parent.show()
     desktop.wait(lambda: False, 0.1)
@@ -29,8 +31,11 @@ def test_no_text_is_cut_off(laid_out):
     for kind in ("QLabel", "QPushButton"):
         for widget in shown(laid_out, kind):
             wraps = kind == "QLabel" and widget.wordWrap()
-            enough = widget.height() >= widget.heightForWidth(widget.width()) if wraps else (
-                widget.width() >= widget.minimumSizeHint().width())
+            enough = (
+                widget.height() >= widget.heightForWidth(widget.width())
+                if wraps
+                else (widget.width() >= widget.minimumSizeHint().width())
+            )
             assert enough, widget.objectName()
             looked_at += 1
     assert looked_at > 15
@@ -42,8 +47,11 @@ def test_the_panel_needs_no_more_width_than_slicer_gives_it(laid_out):
 
 def test_labels_and_controls_of_a_section_are_aligned(laid_out):
     ui = laid_out.ui
-    for names in (("t1Selector", "t2Selector", "networkCombo", "modelCombo"), ("thresholdSlider", "smallestSlider", "deviceCombo"),
-                  ("referenceSelector", "referenceSegmentCombo", "comparedSegmentCombo")):
+    for names in (
+        ("t1Selector", "t2Selector", "networkCombo", "modelCombo"),
+        ("thresholdSlider", "smallestSlider", "deviceCombo"),
+        ("referenceSelector", "referenceSegmentCombo", "comparedSegmentCombo"),
+    ):
         places = {getattr(ui, name)._object.geometry().left() for name in names}
         ends = {getattr(ui, name)._object.geometry().right() for name in names}
         assert len(places) == 1 and len(ends) == 1, names
@@ -54,8 +62,13 @@ def test_every_control_has_a_tooltip(laid_out):
     from PySide6 import QtWidgets
 
     ui = vars(laid_out.ui)
-    silent = [name for name, widget in ui.items() if name.endswith(("Button", "Combo", "Selector", "Slider", "Table"))
-              and isinstance(widget._object, QtWidgets.QWidget) and not widget.toolTip]
+    silent = [
+        name
+        for name, widget in ui.items()
+        if name.endswith(("Button", "Combo", "Selector", "Slider", "Table"))
+        and isinstance(widget._object, QtWidgets.QWidget)
+        and not widget.toolTip
+    ]
     assert not silent
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-_spec = importlib.util.spec_from_file_location("remaining", Path(__file__).resolve().parents[2] / "SpinePanel" / "remaining.py")
+_spec = importlib.util.spec_from_file_location(
+    "remaining", Path(__file__).resolve().parents[2] / "SpinePanel" / "remaining.py"
+)
 remaining = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(remaining)
 
@@ -30,8 +32,14 @@ def test_time_goes_on_while_no_progress_is_made():
     assert time.update(0.5, 30.0) == 0.0
 
 
-@pytest.mark.parametrize(("seconds", "text"), [
-    (None, ""), (2.0, "a few seconds left"), (41.0, "about 40 s left"), (170.0, "about 3 min left"),
-])
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, ""),
+        (2.0, "a few seconds left"),
+        (41.0, "about 40 s left"),
+        (170.0, "about 3 min left"),
+    ],
+)
 def test_the_text_is_short_and_round(seconds, text):
     assert remaining.remainingText(seconds) == text

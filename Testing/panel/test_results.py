@@ -60,13 +60,13 @@ def test_the_table_follows_an_edit_by_itself(shown, desktop):
     mask[:] = 0
     mask[10, 10, 5:10] = 1
     slicer.util.updateSegmentBinaryLabelmapFromArray(mask, shown.node, shown.ids[0], shown.t1)
-    assert desktop.wait(lambda: cell(shown, 0, 1) == "0.02", 5)
+    assert desktop.wait(lambda: cell(shown, 0, 1) == "0.02", 20)
     assert shown.table.GetTable().GetValueByName(0, "Volume (ml)").ToDouble() == pytest.approx(0.02)
 
 
 def test_a_removed_segment_leaves_the_table(shown, desktop):
     shown.node.GetSegmentation().RemoveSegment(shown.ids[0])
-    assert desktop.wait(lambda: shown.ui.lesionTable.rowCount == 1, 5)
+    assert desktop.wait(lambda: shown.ui.lesionTable.rowCount == 1, 20)
     assert "1 segment," in shown.ui.summaryLabel.text
 
 

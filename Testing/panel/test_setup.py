@@ -120,13 +120,15 @@ def test_a_script_gets_the_same_mask_as_the_panel(phantom, desktop):
     import slicer
 
     phantom.widget.ui.applyButton.click()
-    assert desktop.wait(lambda: not phantom.widget.panel.jobs.busy, 60)
+    assert desktop.wait(lambda: not phantom.widget.panel.jobs.busy, 120)
     by_panel = phantom.widget._parameterNode.result
     by_script = phantom.widget.logic.segment(t1=phantom.t1, t2=phantom.t2)
     assert by_script is not by_panel
     for n in range(2):
-        masks = [slicer.util.arrayFromSegmentBinaryLabelmap(node, node.GetSegmentation().GetNthSegmentID(n), phantom.t1)
-                 for node in (by_panel, by_script)]
+        masks = [
+            slicer.util.arrayFromSegmentBinaryLabelmap(node, node.GetSegmentation().GetNthSegmentID(n), phantom.t1)
+            for node in (by_panel, by_script)
+        ]
         assert masks[0].any() and np.array_equal(*masks)
 
 
@@ -157,5 +159,5 @@ with desktop() as here:
     here.close_panel("SpineMetSeg")
 print("found")
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, timeout=180)
     assert done.stdout.strip().endswith("found"), done.stderr[-2000:]

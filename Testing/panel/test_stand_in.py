@@ -145,5 +145,5 @@ assert (set(vars(slicer)), set(vars(slicer.util)), slicer.app, set(vars(slicer.m
 assert "qt" not in sys.modules and "slicer.parameterNodeWrapper" not in sys.modules
 print("clean")
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=180)
     assert done.stdout.strip().endswith("clean"), done.stderr[-2000:]

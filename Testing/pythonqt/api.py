@@ -15,8 +15,9 @@ ALWAYS = frozenset({"className", "delete", "help", "inherits", "name"})
 
 def api_file() -> Path:
     """Where the list lies: ``SPINE_PYTHONQT_API``, or beside the real images in ``../shared``."""
-    return Path(os.environ.get("SPINE_PYTHONQT_API")
-                or _REPOSITORY.parent / "shared" / "design" / "pythonqt-api.json.gz")
+    return Path(
+        os.environ.get("SPINE_PYTHONQT_API") or _REPOSITORY.parent / "shared" / "design" / "pythonqt-api.json.gz"
+    )
 
 
 @functools.cache
@@ -37,8 +38,10 @@ def members(class_name: str) -> dict[str, frozenset[str]] | None:
         return None
     entry = listed["classes"][class_name]
     inherited = members(entry["inherits"]) if entry.get("inherits") else {}
-    return {kind: frozenset(entry.get(kind, ())) | inherited.get(kind, frozenset())
-            for kind in ("properties", "methods", "signals", "enums")}
+    return {
+        kind: frozenset(entry.get(kind, ())) | inherited.get(kind, frozenset())
+        for kind in ("properties", "methods", "signals", "enums")
+    }
 
 
 def has_class(class_name: str) -> bool:

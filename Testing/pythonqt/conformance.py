@@ -90,7 +90,11 @@ class _Reader(ast.NodeVisitor):
         """Listed name of the class an expression is an instance of."""
         if isinstance(node, ast.Call):
             cls = _dotted(node.func)
-            return cls if cls and cls.split(".")[0] in ("qt", "ctk") and api.has_class(cls) and cls.count(".") == 1 else None
+            return (
+                cls
+                if cls and cls.split(".")[0] in ("qt", "ctk") and api.has_class(cls) and cls.count(".") == 1
+                else None
+            )
         dotted = _dotted(node)
         if dotted is None:
             return None
@@ -103,7 +107,9 @@ class _Reader(ast.NodeVisitor):
         self.generic_visit(node)
         dotted, name = _dotted(node.value), node.attr
         kind = self._kind(node.value)
-        if kind is not None and not (name.startswith("__") or api.allows(kind, name) or name in ("connect", "disconnect")):
+        if kind is not None and not (
+            name.startswith("__") or api.allows(kind, name) or name in ("connect", "disconnect")
+        ):
             self._tell(node, f"{kind} has no attribute {name}")
         if dotted in ("qt", "ctk") and not api.has_class(f"{dotted}.{name}"):
             self._tell(node, f"there is no class {dotted}.{name}")
@@ -119,9 +125,12 @@ class _Reader(ast.NodeVisitor):
             self._tell(node, f"the .ui has no widget {name}")
 
     def visit_ImportFrom(self, node):
-        listed = {"slicer.util": "slicer.util", "slicer.packaging": "slicer.packaging",
-                  "slicer.parameterNodeWrapper": "slicer.parameterNodeWrapper",
-                  "slicer.ScriptedLoadableModule": "slicer.ScriptedLoadableModule"}.get(node.module or "")
+        listed = {
+            "slicer.util": "slicer.util",
+            "slicer.packaging": "slicer.packaging",
+            "slicer.parameterNodeWrapper": "slicer.parameterNodeWrapper",
+            "slicer.ScriptedLoadableModule": "slicer.ScriptedLoadableModule",
+        }.get(node.module or "")
         classes = {"VTKObservationMixin", "NodeModify", "MRMLNodeNotFoundException"}  # Listed are functions only.
         for alias in node.names if listed else ():
             if alias.name not in api.load()["python"][listed] and alias.name not in classes:

@@ -36,8 +36,11 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):
         self.contentsCollapsed.emit(collapsed)
 
     def event(self, event):
-        if event.type() == QtCore.QEvent.Type.ChildPolished and self._collapsed and isinstance(
-                event.child(), QtWidgets.QWidget):
+        if (
+            event.type() == QtCore.QEvent.Type.ChildPolished
+            and self._collapsed
+            and isinstance(event.child(), QtWidgets.QWidget)
+        ):
             event.child().hide()
         return super().event(event)
 
@@ -71,8 +74,9 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):
         down = QtWidgets.QStyle.PrimitiveElement.PE_IndicatorArrowDown
         right = QtWidgets.QStyle.PrimitiveElement.PE_IndicatorArrowRight
         self.style().drawPrimitive(right if self._collapsed else down, arrow, painter, self)
-        painter.drawText(QtCore.QRect(24, 0, self.width() - 24, _HEADER - 2),
-                         QtCore.Qt.AlignmentFlag.AlignVCenter, self.text())
+        painter.drawText(
+            QtCore.QRect(24, 0, self.width() - 24, _HEADER - 2), QtCore.Qt.AlignmentFlag.AlignVCenter, self.text()
+        )
 
     collapsed = Property(bool, lambda self: self._collapsed, _collapse)
 
@@ -119,8 +123,9 @@ class ctkSliderWidget(QtWidgets.QWidget):
     value = Property(float, lambda self: self._box.value(), setValue)
     minimum = Property(float, lambda self: self._box.minimum(), lambda self, v: self._put(self._box.setMinimum, v))
     maximum = Property(float, lambda self: self._box.maximum(), lambda self, v: self._put(self._box.setMaximum, v))
-    singleStep = Property(float, lambda self: self._box.singleStep(),
-                          lambda self, v: self._put(self._box.setSingleStep, v))
+    singleStep = Property(
+        float, lambda self: self._box.singleStep(), lambda self, v: self._put(self._box.setSingleStep, v)
+    )
     decimals = Property(int, lambda self: self._box.decimals(), lambda self, v: self._box.setDecimals(v))
     suffix = Property(str, lambda self: self._box.suffix(), lambda self, v: self._box.setSuffix(v))
 

@@ -18,10 +18,24 @@ from Testing import headless  # noqa: E402
 
 from . import api, ctkwidgets, mrmlwidgets, objects  # noqa: E402,F401  (the widgets register themselves)
 
-_OURS = ("qt", "ctk", "slicer.parameterNodeWrapper", "slicer.ScriptedLoadableModule", "slicer.packaging",
-         "slicer.i18n", "SampleData")
-_PATCHED = ("selectModule", "selectedModule", "modulePath", "confirmOkCancelDisplay", "settingsValue", "mainWindow",
-            "delayDisplay")
+_OURS = (
+    "qt",
+    "ctk",
+    "slicer.parameterNodeWrapper",
+    "slicer.ScriptedLoadableModule",
+    "slicer.packaging",
+    "slicer.i18n",
+    "SampleData",
+)
+_PATCHED = (
+    "selectModule",
+    "selectedModule",
+    "modulePath",
+    "confirmOkCancelDisplay",
+    "settingsValue",
+    "mainWindow",
+    "delayDisplay",
+)
 
 
 class _Emitter(QtCore.QObject):
@@ -85,9 +99,18 @@ class Desktop:
         spec = importlib.util.spec_from_file_location(name, path)
         module = sys.modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        parent = types.SimpleNamespace(path=str(path), name=name, title=name, categories=[], dependencies=[],
-                                       contributors=[], helpText="", acknowledgementText="", icon=None,
-                                       defaultDocumentationLink="")
+        parent = types.SimpleNamespace(
+            path=str(path),
+            name=name,
+            title=name,
+            categories=[],
+            dependencies=[],
+            contributors=[],
+            helpText="",
+            acknowledgementText="",
+            icon=None,
+            defaultDocumentationLink="",
+        )
         parent.module = getattr(module, name)(parent)
         parent.widgetRepresentation = lambda: self._widgets.get(name)
         setattr(self.slicer.modules, name.lower(), parent)
@@ -162,8 +185,10 @@ def desktop():
 
     headless.close_scene()
     before = {name: sys.modules.get(name) for name in _OURS}
-    attributes = {name: slicer.__dict__.get(name) for name in (
-        "app", "selfTests", "packaging", "parameterNodeWrapper", "ScriptedLoadableModule", "i18n")}
+    attributes = {
+        name: slicer.__dict__.get(name)
+        for name in ("app", "selfTests", "packaging", "parameterNodeWrapper", "ScriptedLoadableModule", "i18n")
+    }
     functions = {name: slicer.util.__dict__.get(name) for name in _PATCHED}
     modules_before, path_before = set(vars(slicer.modules)), list(sys.path)
     loaded_before = set(sys.modules)
@@ -211,8 +236,12 @@ def _install_modules(slicer, here: Desktop) -> None:
     i18n = types.ModuleType("slicer.i18n")
     i18n.tr = lambda text: text
     i18n.translate = lambda context, text: text
-    for name, module in (("parameterNodeWrapper", parameternode), ("ScriptedLoadableModule", scriptedmodule),
-                         ("packaging", packages.module()), ("i18n", i18n)):
+    for name, module in (
+        ("parameterNodeWrapper", parameternode),
+        ("ScriptedLoadableModule", scriptedmodule),
+        ("packaging", packages.module()),
+        ("i18n", i18n),
+    ):
         sys.modules[f"slicer.{name}"] = module
         setattr(slicer, name, module)
     sys.modules["SampleData"] = sampledata.module(slicer)
@@ -238,5 +267,6 @@ def _install_segment_editor(slicer, here: Desktop) -> None:
     editor.setMRMLSegmentEditorNode(node)
     script = types.SimpleNamespace(editor=editor)
     representation = types.SimpleNamespace(self=lambda: script)
-    slicer.modules.segmenteditor = types.SimpleNamespace(name="SegmentEditor",
-                                                         widgetRepresentation=lambda: representation)
+    slicer.modules.segmenteditor = types.SimpleNamespace(
+        name="SegmentEditor", widgetRepresentation=lambda: representation
+    )

@@ -25,8 +25,10 @@ class QUiLoader(proxy_class(QtUiTools.QUiLoader)):
             if declared.text not in CUSTOM:
                 raise RuntimeError(f"The stand-in has no widget {declared.text}")
         connections = tree.find("connections")
-        wanted = [tuple(c.findtext(key) for key in ("sender", "signal", "receiver", "slot"))
-                  for c in (connections if connections is not None else ())]
+        wanted = [
+            tuple(c.findtext(key) for key in ("sender", "signal", "receiver", "slot"))
+            for c in (connections if connections is not None else ())
+        ]
         if connections is not None:
             tree.remove(connections)
         buffer = QtCore.QBuffer()
@@ -36,8 +38,10 @@ class QUiLoader(proxy_class(QtUiTools.QUiLoader)):
         if widget is None:
             return None
         for sender, signal, receiver, slot in wanted:
-            source, target = (widget if widget.objectName() == name else widget.findChild(QtCore.QObject, name)
-                              for name in (sender, receiver))
+            source, target = (
+                widget if widget.objectName() == name else widget.findChild(QtCore.QObject, name)
+                for name in (sender, receiver)
+            )
             if source is None or target is None:
                 raise RuntimeError(f"The connection from {sender} to {receiver} names a widget that is not there")
             getattr(source, signal.split("(")[0]).connect(getattr(target, slot.split("(")[0]))

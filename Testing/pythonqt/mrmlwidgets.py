@@ -58,15 +58,20 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
     currentNodeChanged = Signal(object)
     currentNodeIDChanged = Signal(str)
     nodeAddedByUser = Signal(object)
-    SIGNATURES = ("currentNodeChanged(vtkMRMLNode*)", "currentNodeChanged(bool)", "currentNodeIDChanged(QString)",
-                  "nodeAddedByUser(vtkMRMLNode*)")
+    SIGNATURES = (
+        "currentNodeChanged(vtkMRMLNode*)",
+        "currentNodeChanged(bool)",
+        "currentNodeIDChanged(QString)",
+        "nodeAddedByUser(vtkMRMLNode*)",
+    )
 
     def __init__(self, parent=None):
         super().__init__(parent)
         self._scene = self._current = None
         self._tags, self._types, self._attributes, self._noneDisplay = [], [], [], "None"
-        self._flags = dict(none=False, add=True, remove=True, rename=False, edit=False, children=True, hidden=False,
-                           select=False)
+        self._flags = dict(
+            none=False, add=True, remove=True, rename=False, edit=False, children=True, hidden=False, select=False
+        )
         self._baseName = ""
         self._box = QtWidgets.QComboBox()
         self._box.setSizePolicy(QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Fixed)
@@ -84,8 +89,10 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
             self._scene.RemoveObserver(tag)
         self._scene, self._tags = scene, []
         if scene is not None:
-            self._tags = [scene.AddObserver(event, self._follow) for event in (
-                scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndCloseEvent, scene.EndImportEvent)]
+            self._tags = [
+                scene.AddObserver(event, self._follow)
+                for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndCloseEvent, scene.EndImportEvent)
+            ]
         self._follow()
 
     def currentNode(self):
@@ -108,8 +115,9 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         found = []
         for index in range(self._scene.GetNumberOfNodes() if self._scene else 0):
             node = self._scene.GetNthNode(index)
-            fits = any(node.IsA(kind) if self._flags["children"] else node.GetClassName() == kind
-                       for kind in self._types)
+            fits = any(
+                node.IsA(kind) if self._flags["children"] else node.GetClassName() == kind for kind in self._types
+            )
             wanted = all(node.GetAttribute(name) == value for kind, name, value in self._attributes if node.IsA(kind))
             if fits and wanted and (self._flags["hidden"] or not node.GetHideFromEditors()):
                 found.append(node)
@@ -133,8 +141,10 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
 
     def _choose(self, node_id):
         node = next((n for n in self._nodes() if n.GetID() == node_id), None) if node_id else None
-        index = max((i for i in range(self._box.count()) if self._box.itemData(i) == (node.GetID() if node else None)),
-                    default=-1)
+        index = max(
+            (i for i in range(self._box.count()) if self._box.itemData(i) == (node.GetID() if node else None)),
+            default=-1,
+        )
         self._box.setCurrentIndex(index)
         if node is not self._current:
             self._current = node

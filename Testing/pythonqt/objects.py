@@ -125,8 +125,9 @@ def proxy_class(cls: type) -> type:
         known = [base for base in cls.__bases__ if shiboken6.Object in base.__mro__ and base is not shiboken6.Object]
         bases = tuple(proxy_class(base) for base in known) or (PythonQtObject,)
         module = CUSTOM[cls.__name__][1] if cls.__name__ in CUSTOM else "qt"
-        _proxies[cls] = _ProxyType(cls.__name__, bases, {"__slots__": (), "_pyside": cls,
-                                                        "_listed": f"{module}.{cls.__name__}"})
+        _proxies[cls] = _ProxyType(
+            cls.__name__, bases, {"__slots__": (), "_pyside": cls, "_listed": f"{module}.{cls.__name__}"}
+        )
     return _proxies[cls]
 
 
@@ -252,8 +253,11 @@ def _is_property(target, name):
 
 def _signal_names(target):
     meta = target.metaObject()
-    return {bytes(meta.method(i).name()).decode() for i in range(meta.methodCount())
-            if meta.method(i).methodType() == QtCore.QMetaMethod.MethodType.Signal}
+    return {
+        bytes(meta.method(i).name()).decode()
+        for i in range(meta.methodCount())
+        if meta.method(i).methodType() == QtCore.QMetaMethod.MethodType.Signal
+    }
 
 
 def _signal_name(proxy, signature):
@@ -278,8 +282,11 @@ def _trimmed(slot):
         kinds = [p.kind for p in inspect.signature(slot).parameters.values()]
     except (TypeError, ValueError):
         kinds = [inspect.Parameter.VAR_POSITIONAL]
-    count = None if inspect.Parameter.VAR_POSITIONAL in kinds else sum(
-        kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD) for kind in kinds)
+    count = (
+        None
+        if inspect.Parameter.VAR_POSITIONAL in kinds
+        else sum(kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD) for kind in kinds)
+    )
 
     def call(*arguments):
         slot(*[wrap(argument) for argument in arguments[:count]])
@@ -296,8 +303,13 @@ def _arity(target, name):
 
 def _of_arity(call, count):
     """PySide6 looks at a slot's parameters to choose how many arguments it gets."""
-    return (lambda: call(), lambda a: call(a), lambda a, b: call(a, b), lambda a, b, c: call(a, b, c),
-            lambda a, b, c, d: call(a, b, c, d))[count]
+    return (
+        lambda: call(),
+        lambda a: call(a),
+        lambda a, b: call(a, b),
+        lambda a, b, c: call(a, b, c),
+        lambda a, b, c, d: call(a, b, c, d),
+    )[count]
 
 
 def _calling(function):

@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 
 
 def module():
-    """The module; ``installed`` lists what ``pip_ensure`` was asked to install, ``missing`` names what counts as absent."""
+    """The module; ``installed`` lists what ``pip_ensure`` was asked for, ``missing`` names what counts as absent."""
     packaging = types.ModuleType("slicer.packaging")
     packaging.installed, packaging.missing = [], set()
 
@@ -29,8 +29,16 @@ def module():
         except PackageNotFoundError:
             return False
 
-    def pip_ensure(requirements, constraints=None, skip_packages=None, prompt_install=True, prompt_restart=True,
-                   requester=None, skip_in_testing=True, show_progress=True):
+    def pip_ensure(
+        requirements,
+        constraints=None,
+        skip_packages=None,
+        prompt_install=True,
+        prompt_restart=True,
+        requester=None,
+        skip_in_testing=True,
+        show_progress=True,
+    ):
         lacking = [str(req) for req in requirements if not pip_check(req)]
         packaging.installed.append((lacking, skip_packages, requester))
         return []

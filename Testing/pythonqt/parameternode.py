@@ -107,14 +107,31 @@ _NONE = object()
 
 def parameterNodeWrapper(cls):
     """Class decorator, as in Slicer."""
-    fields = {name: _Field(name, hint, getattr(cls, name, _NONE))
-              for name, hint in typing.get_type_hints(cls, include_extras=True).items()}
+    fields = {
+        name: _Field(name, hint, getattr(cls, name, _NONE))
+        for name, hint in typing.get_type_hints(cls, include_extras=True).items()
+    }
     for name, field in fields.items():
-        setattr(cls, name, property(lambda self, f=field: f.read(self.parameterNode),
-                                    lambda self, value, f=field: f.write(self.parameterNode, value)))
+        setattr(
+            cls,
+            name,
+            property(
+                lambda self, f=field: f.read(self.parameterNode),
+                lambda self, value, f=field: f.write(self.parameterNode, value),
+            ),
+        )
     cls.allParameters = fields
-    for name in ("__init__", "connectGui", "disconnectGui", "AddObserver", "RemoveObserver", "StartModify", "EndModify",
-                 "Modified", "_toGui"):
+    for name in (
+        "__init__",
+        "connectGui",
+        "disconnectGui",
+        "AddObserver",
+        "RemoveObserver",
+        "StartModify",
+        "EndModify",
+        "Modified",
+        "_toGui",
+    ):
         setattr(cls, name, _Wrapper.__dict__[name])
     return cls
 
@@ -180,18 +197,35 @@ class _Wrapper:
 class _Connector:
     """One widget and one field; which pairs exist is Slicer's choice (guiConnectors.py)."""
 
-    _KINDS = {"qMRMLNodeComboBox": ("node", "currentNodeChanged"), "ctkSliderWidget": ("number", "valueChanged"),
-              "QDoubleSpinBox": ("number", "valueChanged"), "QSpinBox": ("number", "valueChanged"),
-              "QCheckBox": ("bool", "stateChanged"), "QLineEdit": ("text", "textChanged"),
-              "QComboBox": ("choice", "currentIndexChanged"), "ctkComboBox": ("choice", "currentIndexChanged")}
+    _KINDS = {
+        "qMRMLNodeComboBox": ("node", "currentNodeChanged"),
+        "ctkSliderWidget": ("number", "valueChanged"),
+        "QDoubleSpinBox": ("number", "valueChanged"),
+        "QSpinBox": ("number", "valueChanged"),
+        "QCheckBox": ("bool", "stateChanged"),
+        "QLineEdit": ("text", "textChanged"),
+        "QComboBox": ("choice", "currentIndexChanged"),
+        "ctkComboBox": ("choice", "currentIndexChanged"),
+    }
 
     def __init__(self, widget: PythonQtObject, field: _Field):
         self.widget, self.field = widget, field
         self.kind, self.signal = self._KINDS.get(type(widget).__name__, (None, None))
-        wanted = ("node" if field.isNode else "bool" if field.type is bool else
-                  "number" if field.type in (int, float) else "choice" if self.kind == "choice" else "text")
+        wanted = (
+            "node"
+            if field.isNode
+            else "bool"
+            if field.type is bool
+            else "number"
+            if field.type in (int, float)
+            else "choice"
+            if self.kind == "choice"
+            else "text"
+        )
         if self.kind != wanted:
-            raise RuntimeError(f"Unable to create GUI connector from datatype '{field.type}' to {type(widget).__name__}")
+            raise RuntimeError(
+                f"Unable to create GUI connector from datatype '{field.type}' to {type(widget).__name__}"
+            )
         if self.kind == "choice":
             if issubclass(field.type, enum.Enum):
                 self.choices = list(field.type)
@@ -227,8 +261,11 @@ class _Connector:
             return self.widget.currentNode()
         if self.kind == "choice":
             return self.choices[self.widget.currentIndex]
-        return {"number": lambda: self.field.type(self.widget.value), "bool": lambda: self.widget.checked,
-                "text": lambda: self.widget.text}[self.kind]()
+        return {
+            "number": lambda: self.field.type(self.widget.value),
+            "bool": lambda: self.widget.checked,
+            "text": lambda: self.widget.text,
+        }[self.kind]()
 
     def write(self, value):
         if self.kind == "node":

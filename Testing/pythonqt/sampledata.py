@@ -8,8 +8,9 @@ import types
 class SampleDataSource:
     """As the real one: all lists as long as ``uris``, a text counts as a list of one."""
 
-    def __init__(self, sampleName=None, uris=None, fileNames=None, nodeNames=None, customDownloader=None,
-                 thumbnailFileName=None):
+    def __init__(
+        self, sampleName=None, uris=None, fileNames=None, nodeNames=None, customDownloader=None, thumbnailFileName=None
+    ):
         if isinstance(uris, str):
             uris, fileNames, nodeNames = [uris], [fileNames], [nodeNames]
         nodeNames = [None] * len(uris) if nodeNames is None else nodeNames
@@ -25,10 +26,20 @@ def module(slicer):
 
     class SampleDataLogic:
         @staticmethod
-        def registerCustomSampleDataSource(category="Custom", sampleName=None, uris=None, fileNames=None,
-                                           nodeNames=None, customDownloader=None, thumbnailFileName=None,
-                                           loadFileTypes=None, loadFiles=None, loadFileProperties={}, checksums=None,
-                                           loadFileType=None):
+        def registerCustomSampleDataSource(
+            category="Custom",
+            sampleName=None,
+            uris=None,
+            fileNames=None,
+            nodeNames=None,
+            customDownloader=None,
+            thumbnailFileName=None,
+            loadFileTypes=None,
+            loadFiles=None,
+            loadFileProperties=None,
+            checksums=None,
+            loadFileType=None,
+        ):
             source = SampleDataSource(sampleName, uris, fileNames, nodeNames, customDownloader, thumbnailFileName)
             sources = slicer.modules.sampleDataSources.setdefault(category, [])
             if all(one.sampleName != sampleName for one in sources):
@@ -36,8 +47,9 @@ def module(slicer):
 
     def click(sampleName):
         """What the sample's button does."""
-        source = next(s for sources in slicer.modules.sampleDataSources.values() for s in sources
-                      if s.sampleName == sampleName)
+        source = next(
+            s for sources in slicer.modules.sampleDataSources.values() for s in sources if s.sampleName == sampleName
+        )
         return source.customDownloader(source)
 
     sampleData = types.ModuleType("SampleData")
