@@ -94,7 +94,8 @@ def test_lesion_volumes_in_the_truth_are_those_of_the_mask(case):
 
 
 def test_a_healthy_case_has_no_lesion_and_may_have_mimics():
-    cases = [simulate(seed, PhantomSettings(sequences=("T1",), matrix=96, slices=15, healthy=1.0, oversampling=1)) for seed in range(4)]
+    settings = PhantomSettings(sequences=("T1",), matrix=96, slices=15, healthy=1.0, oversampling=1)
+    cases = [simulate(seed, settings) for seed in range(4)]
     assert all(not c.lesions.array.any() and not c.readers[0].array.any() and not c.truth["lesions"] for c in cases)
     assert any(c.truth["mimics"] for c in cases)
 

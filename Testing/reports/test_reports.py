@@ -26,7 +26,7 @@ from SpineLib.reports import (
 from SpineLib.reports.pictures import grey, grey_window, outline_path, png
 from SpineLib.volume import Volume
 
-#: Axes k, j, i of a sagittal scan: right to left, superior to inferior, anterior to posterior (LPS columns are i, j, k).
+#: Array axes k, j, i run right to left, superior to inferior, anterior to posterior; columns are i, j, k in LPS.
 SAGITTAL = np.array([[0, 0, 1], [1, 0, 0], [0, -1, 0]], dtype=float)
 
 
