@@ -88,8 +88,7 @@ def model_section(card: ModelCard, provenance: Mapping[str, Any]) -> Section:
     """Model card, settings and versions: what is needed to make the same result again."""
     model = {
         "Model": f"{card.title} ({card.id}, version {card.version})",
-        "Training data": ("Simulated. " if card.training_data["simulated"] else "")
-        + str(card.training_data.get("description", "")),
+        "Training data": _training_data(card),
         "Licence": card.licence,
         "SHA-256 of the weights": card.sha256,
     }
@@ -104,6 +103,12 @@ def model_section(card: ModelCard, provenance: Mapping[str, Any]) -> Section:
     if card.text:
         html += f"<details><summary>Model card</summary><pre>{escape(card.text)}</pre></details>"
     return Section("Model and settings", html)
+
+
+def _training_data(card: ModelCard) -> str:
+    description = str(card.training_data.get("description", ""))
+    said = not card.training_data["simulated"] or "simulated" in description.lower()
+    return description if said else f"Simulated. {description}"
 
 
 def _readable(values: Mapping[str, Any], leave_out: Sequence[str] = ()) -> dict[str, Any]:
