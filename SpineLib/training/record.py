@@ -30,7 +30,7 @@ class Record:
     def draw(self) -> None:
         """Write ``curve.csv`` anew, and ``curve.png`` where matplotlib is installed."""
         lines = read_log(self.folder)
-        keys = sorted({key for line in lines for key in line.get("held_out", ())})
+        keys = list(dict.fromkeys(key for line in lines for key in line.get("held_out", ())))
         with open(self.folder / "curve.csv", "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow([*_TRAINING, *keys])

@@ -13,6 +13,10 @@ from SpineLib.metrics.overlap import lesion_matches, overlap
 from SpineLib.training.dataset import PreparedCase
 
 
+#: Looked at besides the threshold of the configuration.
+THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+
+
 def predict(network: torch.nn.Module, channels: np.ndarray, *, whitening: str, patch: tuple[int, ...],
             autocast: Callable[[], AbstractContextManager], device: torch.device, batch: int = 8) -> np.ndarray:
     """Probability (s, y, x) float32 of prepared channels (c, s, y, x).
@@ -49,18 +53,28 @@ def validate(network: torch.nn.Module, cases: list[PreparedCase], *, slice_step:
              **how) -> dict[str, float]:
     """Means over the cases: dice, sensitivity (voxels), found (share of lesions), false_positives (lesions a case).
 
-    The mean Dice counts a case without lesion and without prediction as 1, and with a prediction as 0.
+    Also ``best_threshold``, the one of :data:`THRESHOLDS` with the highest mean Dice, and that ``best_dice``; a model
+    may be exported with it. The mean Dice counts a case without lesion and without prediction as 1, and with a
+    prediction as 0.
     """
-    figures = []
+    figures, dices = [], []
     for case in cases:
         step = slice_step if network.dimensions == 2 else 1
         probability = predict(network, case.channels[:, ::step], **how)
         truth, mask = np.asarray(case.lesions[::step]), probability >= threshold
         result, matches = overlap(truth > 0, mask), lesion_matches(truth, mask)
-        figures.append((1.0 if np.isnan(result.dice) else result.dice, result.tpr, len(matches.found),
+        dices.append([_dice(overlap(truth, probability >= value).dice) for value in THRESHOLDS])
+        figures.append((_dice(result.dice), result.tpr, len(matches.found),
                         len(matches.found) + len(matches.missed), len(matches.false_positives)))
     if not figures:
         return {}
+    by_threshold = np.mean(dices, axis=0)
     dice, tpr, found, lesions, false = (np.array(column, dtype=float) for column in zip(*figures))
     return {"dice": float(dice.mean()), "sensitivity": float(np.nanmean(tpr)) if np.isfinite(tpr).any() else 0.0,
-            "found": float(found.sum() / max(lesions.sum(), 1)), "false_positives": float(false.mean())}
+            "found": float(found.sum() / max(lesions.sum(), 1)), "false_positives": float(false.mean()),
+            "best_threshold": THRESHOLDS[int(by_threshold.argmax())], "best_dice": float(by_threshold.max())}
+
+
+def _dice(value: float) -> float:
+    """1 where there is neither lesion nor prediction."""
+    return 1.0 if np.isnan(value) else value

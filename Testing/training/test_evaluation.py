@@ -8,7 +8,15 @@ import pytest
 
 from SpineLib.models import load_bundle
 from SpineLib.training.cohort import read_cohort
-from SpineLib.training.evaluation import READERS, Evaluation, evaluate, held_out_cases, markdown, summarise, write_evaluation
+from SpineLib.training.evaluation import (
+    READERS,
+    Evaluation,
+    evaluate,
+    held_out_cases,
+    markdown,
+    summarise,
+    write_evaluation,
+)
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from SpineLib.training.config import OptimisationSettings, config_from_dict
 from SpineLib.training.initialise import initial_network
 from SpineLib.training.record import read_log
 from SpineLib.training.sampling import SamplingSettings, Steps
+from SpineLib.training.validation import THRESHOLDS
 
 
 def _curve(folder):
@@ -37,6 +38,11 @@ def test_a_training_leaves_curves_and_a_bundle_that_calls_itself_simulated(train
     assert card.id == "balls-t1-t2" and card.inputs == ("T1", "T2") and card.training_data["simulated"] is True
     assert card.command == "spine train segmentation --tiny" and card.figures["held_out"]["dice"] > 0.6
     assert "Trained on **simulated data** only" in card.text and "not a medical device" in card.text
+
+
+def test_the_best_threshold_on_the_held_out_cases_is_told(trained):
+    figures = [line["held_out"] for line in read_log(trained) if "held_out" in line][-1]
+    assert figures["best_threshold"] in THRESHOLDS and figures["best_dice"] >= figures["dice"] - 1e-9
 
 
 def test_the_bundle_holds_the_averaged_weights_with_the_best_dice(trained):
