@@ -113,5 +113,8 @@ def test_contrast_medium_brightens_lesions_on_t1():
     lytic = [lesion["number"] for lesion in case.truth["lesions"] if lesion["kind"] == "lytic"]
     mask = np.isin(case.lesions.array, lytic)
     marrow = (case.tissue.array == Tissue.MARROW) & (case.lesions.array == 0)
-    ratio = lambda name: np.median(case.images[name].array[mask]) / np.median(case.images[name].array[marrow])  # noqa: E731
+
+    def ratio(name):
+        return np.median(case.images[name].array[mask]) / np.median(case.images[name].array[marrow])
+
     assert ratio("ceT1") > ratio("T1")
