@@ -61,18 +61,6 @@ def register(fixed: Volume, moving: Volume, progress: Progress = silent):
     identity = sitk.Euler3DTransform()
     centre = np.array(fixed.shape[::-1]) / 2 - 0.5
     identity.SetCenter((fixed.ijk_to_lps @ [*centre, 1.0])[:3].tolist())
-    method = sitk.ImageRegistrationMethod()
-    method.SetMetricAsMattesMutualInformation(32)
-    method.SetMetricSamplingStrategy(method.REGULAR)
-    method.SetMetricSamplingPercentage(0.5)
-    method.SetInterpolator(sitk.sitkLinear)
-    method.SetOptimizerAsRegularStepGradientDescent(
-        learningRate=2.0, minStep=0.01, numberOfIterations=60, relaxationFactor=0.6, gradientMagnitudeTolerance=1e-6
-    )
-    method.SetOptimizerScalesFromPhysicalShift()
-    method.SetShrinkFactorsPerLevel([2, 1])
-    method.SetSmoothingSigmasPerLevel([2.0, 0.0])
-    method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
     cancelled: list[BaseException] = []
 
     def tell():
@@ -82,8 +70,9 @@ def register(fixed: Volume, moving: Volume, progress: Progress = silent):
             cancelled.append(error)
             method.StopRegistration()
 
-    method.AddCommand(sitk.sitkIterationEvent, tell)
     with _one_thread(sitk):
+        method = _method(sitk)  # made in here: it takes the number of threads when it is made
+        method.AddCommand(sitk.sitkIterationEvent, tell)
         try:
             start = _metric(sitk, coarse_fixed, coarse_moving, identity)
             transform = sitk.Euler3DTransform(identity)
@@ -99,9 +88,28 @@ def register(fixed: Volume, moving: Volume, progress: Progress = silent):
     shift = float(np.linalg.norm(transform.GetTranslation()))
     turn = np.degrees(np.arccos(np.clip((np.trace(np.reshape(transform.GetMatrix(), (3, 3))) - 1) / 2, -1, 1)))
     found = f"shift {shift:.1f} mm, turn {turn:.1f} degrees"
-    if end >= start or shift > MOST_SHIFT_MM or turn > MOST_TURN_DEGREES:
+    if shift > MOST_SHIFT_MM or turn > MOST_TURN_DEGREES:
         return identity, f"co-registration went astray ({found}) and was discarded: their positions as given were used."
+    if end >= start:
+        return identity, "co-registration found no better position than the images' own, which was used."
     return transform, f"co-registered rigidly ({found})."
+
+
+def _method(sitk):
+    """Mutual information by gradient descent, two resolutions; the seed makes its sampling the same each time."""
+    method = sitk.ImageRegistrationMethod()
+    method.SetMetricAsMattesMutualInformation(32)
+    method.SetMetricSamplingStrategy(method.REGULAR)
+    method.SetMetricSamplingPercentage(0.5, seed=1)
+    method.SetInterpolator(sitk.sitkLinear)
+    method.SetOptimizerAsRegularStepGradientDescent(
+        learningRate=2.0, minStep=0.01, numberOfIterations=60, relaxationFactor=0.6, gradientMagnitudeTolerance=1e-6
+    )
+    method.SetOptimizerScalesFromPhysicalShift()
+    method.SetShrinkFactorsPerLevel([2, 1])
+    method.SetSmoothingSigmasPerLevel([2.0, 0.0])
+    method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
+    return method
 
 
 def _coarse(sitk, volume: Volume):

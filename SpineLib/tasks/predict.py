@@ -150,10 +150,10 @@ class _Run:
         s, y, x = self.channels.shape[1:]
         if self.flat:
             pixels = _PIXELS_GPU if device != "cpu" else _PIXELS_A_CORE * torch.get_num_threads()
-            batch = max(1, round(pixels / (y * x * divisor)))
+            batch = max(1, min(s, round(pixels / (y * x))) // divisor)
             return [(slice(a, min(a + batch, s)), slice(0, y), slice(0, x)) for a in range(0, s, batch)]
-        size = [y, x]
-        while s * size[0] * size[1] * divisor > _VOXELS_3D and max(size) > _SMALLEST_WINDOW:
+        size, most = [y, x], min(_VOXELS_3D, s * y * x) // divisor
+        while s * size[0] * size[1] > most and max(size) > _SMALLEST_WINDOW:
             longer = int(size[1] > size[0])
             # Whole sixteenths in steps, so that the window is as large as it may be.
             size[longer] = max(_SMALLEST_WINDOW, (size[longer] - 1) // 16 * 16)

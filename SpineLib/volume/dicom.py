@@ -12,7 +12,9 @@ from SpineLib.errors import SpineError
 from SpineLib.volume.volume import Volume
 
 _SERIES, _NUMBER, _DESCRIPTION, _MODALITY = "0020|000e", "0020|0011", "0008|103e", "0008|0060"
-_POSITION, _ORIENTATION, _SLICE_SPACING, _THICKNESS = "0020|0032", "0020|0037", "0018|0088", "0018|0050"
+_POSITION, _ORIENTATION = "0020|0032", "0020|0037"
+#: SOP classes of MR and CT slices as they stand in a file's head.
+_IMAGES = (b"1.2.840.10008.5.1.4.1.1.4\0", b"1.2.840.10008.5.1.4.1.1.2\0")
 
 
 @dataclass(frozen=True)
@@ -38,41 +40,45 @@ def list_dicom_series(folder: str | Path) -> list[DicomSeries]:
     Raises:
         SpineError: no permission, or no DICOM image there.
     """
+    return [series for series, _ in _scan(folder)]
+
+
+def _scan(folder: str | Path) -> list[tuple[DicomSeries, dict[str, dict[str, str]]]]:
+    """Each series with the tags of its files."""
     import SimpleITK as sitk
 
     try:
         files = sorted(file for file in Path(folder).iterdir() if file.is_file())
+        headers = {str(file): _header(sitk, file) for file in files}
     except OSError as error:
         raise SpineError("The folder of DICOM files cannot be read; check its path and your permissions.") from error
-    found = defaultdict(list)
-    tags = {}
-    for file in files:
-        header = _header(sitk, file)
-        if header is None:
-            continue
-        found[header[_SERIES]].append(str(file))
-        tags.setdefault(header[_SERIES], header)
+    found: dict[str, dict[str, dict[str, str]]] = defaultdict(dict)
+    for file, header in headers.items():
+        if header is not None:
+            found[header[_SERIES]][file] = header
     if not found:
         raise SpineError("The folder holds no DICOM images; choose the folder with the slices themselves.")
-    series = [
-        DicomSeries(uid, tags[uid][_NUMBER], tags[uid][_DESCRIPTION], tags[uid][_MODALITY], tuple(found[uid]))
-        for uid in found
-    ]
-    return sorted(series, key=lambda one: (int(one.number) if one.number.isdigit() else 10**9, one.uid))
+    series = []
+    for uid, slices in found.items():
+        first = next(iter(slices.values()))
+        series.append((DicomSeries(uid, first[_NUMBER], first[_DESCRIPTION], first[_MODALITY], tuple(slices)), slices))
+    return sorted(series, key=lambda one: (int(one[0].number) if one[0].number.isdigit() else 10**9, one[0].uid))
 
 
 def _header(sitk, file: Path) -> dict[str, str] | None:
     """The tags of an image slice; None for other files (reports, DICOMDIR, text)."""
     with open(file, "rb") as stream:
-        head = stream.read(132)
-    if head[128:] != b"DICM":
+        head = stream.read(1024)
+    if head[128:132] != b"DICM":
         return None
     reader = sitk.ImageFileReader()
     reader.SetImageIO("GDCMImageIO")
     reader.SetFileName(str(file))
     try:
         reader.ReadImageInformation()
-    except RuntimeError:
+    except RuntimeError as error:
+        if any(image in head for image in _IMAGES):
+            raise SpineError("A slice of the DICOM folder is damaged or incomplete; export it again.") from error
         return None
     if not reader.HasMetaDataKey(_POSITION) or not reader.HasMetaDataKey(_SERIES):
         return None
@@ -94,16 +100,15 @@ def read_dicom(folder: str | Path, series_uid: str | None = None, name: str = ""
     """
     import SimpleITK as sitk
 
-    series = list_dicom_series(folder)
+    series = _scan(folder)
     if series_uid is not None:
-        series = [one for one in series if one.uid == series_uid]
+        series = [one for one in series if one[0].uid == series_uid]
         if not series:
             raise SpineError("The folder does not hold the chosen DICOM series; choose one of those it holds.")
     if len(series) > 1:
-        listed = "; ".join(one.summary for one in series)
+        listed = "; ".join(one.summary for one, _ in series)
         raise SpineError(f"The folder holds {len(series)} DICOM series, choose one of them: {listed}.")
-    [chosen] = series
-    headers = {file: _header(sitk, Path(file)) for file in chosen.files}
+    [(chosen, headers)] = series
     files, step = _in_order(headers, name or "DICOM")
     from SpineLib.volume.files import from_sitk
 

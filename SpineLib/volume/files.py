@@ -137,8 +137,10 @@ def write_image(image, path: str | Path) -> None:
         try:
             sitk.WriteImage(image, str(temporary), useCompression=suffix != ".nii")
             # ITK's writers do not all notice a full disk; reading it all back does.
+            if suffix.startswith(".nii"):
+                check_nifti(temporary, "The output")
             written = sitk.ReadImage(str(temporary))
-        except RuntimeError as error:
+        except (RuntimeError, SpineError) as error:
             raise OSError("the file could not be written completely") from error
         if written.GetSize()[: image.GetDimension()] != image.GetSize():
             raise OSError("the file could not be written completely")

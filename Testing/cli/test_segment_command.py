@@ -1,0 +1,136 @@
+"""``spine segment`` from files to files."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from SpineLib.cli.main import main
+from SpineLib.volume import read_volume, write_volume
+from Testing.tasks.tiny import patient, save_tiny
+
+
+@pytest.fixture
+def case(tmp_path, monkeypatch):
+    """A patient's files, and tiny models as the only ones the user has imported."""
+    models = tmp_path / "models"
+    save_tiny(models)
+    save_tiny(models, 3)
+    save_tiny(models, inputs=("T1",))
+    monkeypatch.setenv("SPINE_MODELS", str(models))
+    for name, volume in patient().items():
+        write_volume(volume, tmp_path / f"{name}.nii.gz")
+    return tmp_path
+
+
+def arguments(case, *more):
+    return ["segment", "--t1", str(case / "T1.nii.gz"), "--t2", str(case / "T2.nii.gz"), *more]
+
+
+def test_one_patient_gets_segmentation_probability_table_and_report(case, capsys):
+    more = ["-o", case / "o.seg.nrrd", "--probability", case / "p.nrrd", "--json", case / "r.json", "--csv",
+            case / "t.csv", "--model", "tiny-2d-t1-t2"]
+    assert main(arguments(case, *map(str, more))) == 0
+    mask = read_volume(case / "o.seg.nrrd").array
+    np.testing.assert_array_equal(mask > 0, read_volume(case / "p.nrrd").array >= 0.5)
+    report = json.loads((case / "r.json").read_text())
+    assert len(report["lesions"]) == 1 and report["provenance"]["model"]["id"] == "tiny-2d-t1-t2"
+    [row] = csv.DictReader((case / "t.csv").open())
+    assert float(row["volume_ml"]) == pytest.approx(report["lesions"][0]["volume_ml"], abs=1e-3)
+    told = capsys.readouterr().out
+    assert "1 lesions" in told and "simulated data" in told and "Research use only" in told
+
+
+@pytest.mark.parametrize("name", ["o.nii.gz", "o.nrrd", "o.mha"])
+def test_other_endings_give_a_labelmap(case, name):
+    assert main(arguments(case, "-o", str(case / name), "--model", "tiny-2d-t1-t2")) == 0
+    assert read_volume(case / name).same_grid(read_volume(case / "T1.nii.gz"))
+
+
+def test_the_model_that_uses_most_inputs_is_the_default(case):
+    from SpineLib.cli.segment import best_model
+    from SpineLib.models import read_card
+
+    wanted = read_card(best_model(["T1", "T2"]))
+    assert wanted.inputs == ("T1", "T2") and wanted.network["dimensions"] == 2
+    assert read_card(best_model(["T1"])).inputs == ("T1",)
+
+
+def test_existing_files_are_kept_unless_overwriting_is_asked_for(case, capsys):
+    (case / "o.seg.nrrd").write_text("precious")
+    command = arguments(case, "-o", str(case / "o.seg.nrrd"), "--model", "tiny-2d-t1-t2")
+    assert main(command) == 1
+    assert (case / "o.seg.nrrd").read_text() == "precious"
+    assert "--overwrite" in capsys.readouterr().err
+    assert main([*command, "--overwrite"]) == 0
+    assert read_volume(case / "o.seg.nrrd").array.max() == 1
+
+
+@pytest.mark.parametrize("more, words", [
+    (["-o", "T1.nii.gz", "--overwrite"], "name of an input"),
+    (["-o", "no/o.nrrd"], "does not exist"),
+    (["-o", "o.png"], "cannot be written"),
+    (["-o", "o.nrrd", "--model", "nothing"], "no model 'nothing'"),
+    (["-o", "o.nrrd", "--threshold", "3"], "between 0 and 1"),
+    (["-o", "o.nrrd", "--device", "mps"], "no device"),
+])
+def test_mistakes_get_one_sentence_and_write_nothing(case, capsys, monkeypatch, more, words):
+    monkeypatch.chdir(case)
+    before = {file: file.read_bytes() for file in case.rglob("*") if file.is_file()}
+    model = [] if "--model" in more else ["--model", "tiny-2d-t1-t2"]
+    assert main(arguments(case, *more, *model)) == 1
+    told = capsys.readouterr().err
+    assert words in told.splitlines()[-1]
+    assert {file: file.read_bytes() for file in case.rglob("*") if file.is_file()} == before
+
+
+def test_control_c_leaves_nothing_and_ends_with_130(case, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("SpineLib.tasks.fastnet.FastNetwork.__call__", interrupted)
+    assert main(arguments(case, "-o", str(case / "o.nrrd"), "--model", "tiny-2d-t1-t2")) == 130
+    assert sorted(file.name for file in case.iterdir()) == ["T1.nii.gz", "T2.nii.gz", "models"]
+
+
+@pytest.fixture
+def cohort(case):
+    for number in (1, 2, 3):
+        anat = case / "bids" / f"sub-00{number}" / "anat"
+        anat.mkdir(parents=True)
+        for name, volume in patient(radius=6.0 + number).items():
+            write_volume(volume, anat / f"sub-00{number}_{name}w.nii.gz")
+    (case / "bids" / "sub-002" / "anat" / "sub-002_T1w.nii.gz").write_text("broken")
+    return case
+
+
+def test_a_folder_goes_on_after_a_bad_case_and_takes_up_where_it_ended(cohort, capsys):
+    command = ["segment", "--bids", str(cohort / "bids"), "-o", str(cohort / "out"), "--model", "tiny-2d-t1-t2"]
+    assert main(command) == 1
+    told = capsys.readouterr()
+    assert "sub-001: 1 lesions" in told.out and "sub-003: 1 lesions" in told.out
+    assert "sub-002: failed: The T1 file is no NIfTI image" in told.err
+    rows = list(csv.DictReader((cohort / "out" / "summary.csv").open()))
+    assert [row["status"] for row in rows] == ["done", "failed", "done"]
+    first = (cohort / "out" / "sub-001_lesions.seg.nrrd").stat().st_mtime_ns
+
+    anat = cohort / "bids" / "sub-002" / "anat"
+    write_volume(patient()["T1"], anat / "sub-002_T1w.nii.gz")
+    assert main(command) == 0
+    rows = list(csv.DictReader((cohort / "out" / "summary.csv").open()))
+    assert [row["status"] for row in rows] == ["kept", "done", "kept"]
+    assert (cohort / "out" / "sub-001_lesions.seg.nrrd").stat().st_mtime_ns == first
+
+
+def test_contrast_enhanced_t1_is_told_from_t1(tmp_path):
+    from SpineLib.cli.segment_folder import find_cases
+
+    anat = tmp_path / "sub-7" / "ses-1" / "anat"
+    anat.mkdir(parents=True)
+    for name in ("T1w.nii.gz", "ce-gd_T1w.nii.gz", "T2w.nii", "STIR.nrrd", "T2w.json", "ce-gd_T2w.nii"):
+        (anat / f"sub-7_ses-1_{name}").touch()
+    [(name, images)] = find_cases(tmp_path)
+    assert name == "sub-7_ses-1"
+    assert {key: [file.name[12:] for file in files] for key, files in images.items()} == {
+        "T1": ["T1w.nii.gz"], "ceT1": ["ce-gd_T1w.nii.gz"], "T2": ["T2w.nii"], "STIR": ["STIR.nrrd"]}
