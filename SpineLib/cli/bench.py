@@ -72,7 +72,7 @@ def _child(folder: Path, kind: str, way: str, model: str, device: str) -> dict:
 
 
 def measure(folder: Path, kind: str, way: str, model: str, device: str) -> dict:
-    """In the child: the inner work (preparation, network, mask, lesions) of one way; writes the mask beside the case."""
+    """In the child: the inner work (preparation, network, mask, lesions) of one way; writes the mask."""
     import numpy as np
 
     from SpineLib.tasks.segment import SegmentSettings, segment

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 
@@ -26,9 +27,10 @@ def align(
         float32 array of the fixed image's shape, and sentences on what was done.
 
     Raises:
-        SpineError: the two hardly overlap in space.
+        SpineError: the two hardly overlap in space, or one is flipped.
     """
     if fixed.same_grid(moving, tolerance_mm=0.01):
+        _refuse_flipped(fixed, moving, fixed_name, moving_name)
         return moving.array.astype(np.float32), [
             f"{moving_name} and {fixed_name} share one grid: {moving_name} was not co-registered."
         ]
@@ -38,6 +40,7 @@ def align(
             f"{moving_name} and {fixed_name} do not show the same place ({100 * overlap:.0f} % in common): "
             "choose two sequences of the same patient and examination."
         )
+    _refuse_flipped(fixed, moving, fixed_name, moving_name)
     progress(0.1, f"Co-registering {moving_name} to {fixed_name}")
     transform, sentence = register(fixed, moving, progress)
     progress(0.9, f"Resampling {moving_name}")
@@ -112,10 +115,34 @@ def _method(sitk):
     return method
 
 
-def _coarse(sitk, volume: Volume):
+def _refuse_flipped(fixed: Volume, moving: Volume, fixed_name: str, moving_name: str) -> None:
+    """Raise SpineError when the images share far more with one of them turned upside down or front to back.
+
+    Mutual information in one real pair was 0.95, and 0.25 and 0.17 when flipped; mirrored left and right it was 0.52,
+    for a body is nearly symmetric: that flip cannot be told and is not looked for.
+    """
+    import SimpleITK as sitk
+
+    with _one_thread(sitk):
+        coarse = _coarse(sitk, fixed, 5.0)
+        if coarse.GetNumberOfPixels() < 1000:
+            return
+        try:
+            values = [
+                -_metric(sitk, coarse, _coarse(sitk, replace(moving, array=array), 5.0), sitk.Euler3DTransform())
+                for array in (moving.array, moving.array[:, ::-1], moving.array[:, :, ::-1])
+            ]
+        except RuntimeError:  # too little in common to compute it
+            return
+    if max(values[1:]) > max(1.5 * values[0], values[0] + 0.15):
+        way = "upside down" if values[1] > values[2] else "front to back"
+        raise SpineError(f"{moving_name} seems to be flipped {way} against {fixed_name}; export both again.")
+
+
+def _coarse(sitk, volume: Volume, millimetres: float = 2.0):
     """About 2 mm in the plane: enough for a rigid transform, and fast."""
     image = sitk.Cast(to_sitk(volume), sitk.sitkFloat32)
-    factors = [max(1, int(2.0 / spacing)) for spacing in volume.spacing]
+    factors = [max(1, int(millimetres / spacing)) for spacing in volume.spacing]
     factors = [min(factor, max(1, size // 8)) for factor, size in zip(factors, image.GetSize())]
     return sitk.BinShrink(image, factors)
 

@@ -6,7 +6,7 @@ import SimpleITK as sitk
 
 from SpineLib.errors import Cancelled, SpineError
 from SpineLib.preprocess import Preparation, prepare
-from SpineLib.volume import Volume
+from SpineLib.volume import Volume, read_volume
 from SpineLib.volume.files import from_sitk, to_sitk
 
 SHAPE = (14, 70, 64)
@@ -68,6 +68,24 @@ def test_images_without_common_space_are_refused():
     images["T2"] = Volume(far.array, far.spacing, (-26, -60, 700), far.direction, "T2")
     with pytest.raises(SpineError, match="do not show the same place"):
         prepare(images)
+
+
+@pytest.mark.parametrize("column", [0, 1, 2])
+def test_an_image_whose_header_was_flipped_is_refused(column):
+    images = spine()
+    direction = images["T2"].direction.copy()
+    direction[:, column] *= -1  # it now runs the other way from the same corner
+    images["T2"] = Volume(images["T2"].array, (2, 2, 4), (-26, -60, 70), direction, "T2")
+    with pytest.raises(SpineError, match="do not show the same place"):
+        prepare(images)
+
+
+@pytest.mark.parametrize("axis, words", [(0, "upside down"), (1, "front to back")])
+def test_real_images_of_which_one_is_flipped_are_refused(shared_data, axis, words):
+    images = {name: read_volume(shared_data / "mr_lumbar" / f"DzZ_{name}.nii.gz", name) for name in ("T1", "T2")}
+    flipped = np.flip(images["T2"].array, axis)
+    with pytest.raises(SpineError, match=words):
+        prepare(images | {"T2": images["T2"].with_array(flipped)})
 
 
 def test_a_movement_no_patient_makes_is_discarded():
