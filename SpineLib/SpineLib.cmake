@@ -7,6 +7,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/__main__.py
   SpineLib/cli/__init__.py
   SpineLib/cli/bench.py
+  SpineLib/cli/bench_phantom.py
   SpineLib/cli/bench_plain.py
   SpineLib/cli/demo.py
   SpineLib/cli/demo_folder.py
@@ -129,6 +130,7 @@ set(SPINELIB_RESOURCES
   SpineLib/reports/page.js
   SpineLib/training/presets/paper-2d.toml
   SpineLib/training/presets/paper-3d.toml
+  SpineLib/training/presets/refine-2d.toml
   SpineLib/training/presets/small-2d.toml
   SpineLib/training/presets/small-3d.toml
   SpinePanel/requirements.txt

@@ -20,7 +20,9 @@ _SIZE, _SLICES, _SPACING = 384, 20, 1.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``spine bench``."""
-    parser.add_argument("task", choices=("segment",), help="what to measure")
+    parser.add_argument("task", choices=("segment", "phantom"), help="what to measure")
+    parser.add_argument("--cases", type=int, default=12, help="phantom: patients to simulate (default: 12)")
+    parser.add_argument("--processes", type=int, default=2, help="phantom: patients at a time (default: 2)")
     parser.add_argument("--model-2d", default=MODELS["2d"], help=f"model id or folder (default: {MODELS['2d']})")
     parser.add_argument("--model-3d", default=MODELS["3d"], help=f"model id or folder (default: {MODELS['3d']})")
     parser.add_argument("--only", choices=("2d", "3d"), help="measure one kind only")
@@ -30,7 +32,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure each kind in its own child process; returns 0."""
+    """Measure; returns 0."""
+    figures, text = _measure_phantom(args) if args.task == "phantom" else _measure_segment(args)
+    print(text)
+    if args.json is not None:
+        from SpineLib.tasks.output import write_text
+
+        write_text(args.json, json.dumps(figures, indent=2) + "\n")
+    return 0
+
+
+def _measure_phantom(args: argparse.Namespace) -> tuple[list[dict], str]:
+    from SpineLib.cli import bench_phantom
+
+    if min(args.cases, args.processes) < 1:
+        raise SpineError("--cases and --processes must be at least 1.")
+    figures = bench_phantom.measure(args.cases, args.processes)
+    return [figures], bench_phantom.sentence(figures)
+
+
+def _measure_segment(args: argparse.Namespace) -> tuple[list[dict], str]:
+    """Each kind and way in its own child process."""
     figures = []
     with tempfile.TemporaryDirectory(prefix="spine-bench-") as name:
         folder = Path(name)
@@ -40,12 +62,7 @@ def run(args: argparse.Namespace) -> int:
             results = {way: _child(folder, kind, way, model, args.device) for way in ("fast", "plain")}
             figures.append({"kind": kind, "dice": _dice(folder, kind), **results,
                             "times_faster": results["plain"]["seconds"] / results["fast"]["seconds"]})
-    print(_table(figures))
-    if args.json is not None:
-        from SpineLib.tasks.output import write_text
-
-        write_text(args.json, json.dumps(figures, indent=2) + "\n")
-    return 0
+    return figures, _table(figures)
 
 
 def _write_case(folder: Path, seed: int) -> None:

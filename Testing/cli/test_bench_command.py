@@ -1,0 +1,20 @@
+"""``spine bench`` measures what it says; how fast is no matter of a test."""
+
+import json
+
+from SpineLib.cli import bench_phantom
+from SpineLib.cli.main import main
+
+
+def test_the_simulation_is_measured_by_patients_a_minute(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(bench_phantom, "SIZE", 64)
+    monkeypatch.setattr(bench_phantom, "SLICES", 15)
+    assert main(["bench", "phantom", "--cases", "2", "--processes", "1", "--json", str(tmp_path / "f.json")]) == 0
+    figures = json.loads((tmp_path / "f.json").read_text())[0]
+    assert figures["cases"] == 2 and figures["cases_a_minute"] == 120 / figures["seconds"]
+    assert "2 simulated patients of 64x64x15" in capsys.readouterr().out
+
+
+def test_no_patients_cannot_be_measured(capsys):
+    assert main(["bench", "phantom", "--cases", "0"]) == 1
+    assert "at least 1" in capsys.readouterr().err
