@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.segment import SegmentSettings, segment
 from SpineLib.training.cohort import Case, Cohort, label_like
 from SpineLib.volume import Volume, read_volume
+from SpineLib.volume.files import write_text
 
 #: Sizes, ml, from which lesions are counted separately.
 SMALL_ML, LARGE_ML = 0.5, 1.0
@@ -29,8 +31,8 @@ class Evaluation:
 
     Attributes:
         cases: one row a model and case: dice, tpr, tnr, volumes (ml), lesions, found, false positives.
-        lesions: one row a model and reference lesion: volume, kind (where the truth says), share covered, found; for
-            the two readers the Dice of each lesion.
+        lesions: one row a model and reference lesion: volume, kind (where the truth says), Dice with what was found
+            touching it (without what lies in other lesions), share covered, found; for the two readers only the Dice.
         summary: one row a model, and one for the two readers where the cohort has them.
         simulated: whether the cohort is.
     """
@@ -101,12 +103,13 @@ def summarise(name: str, cases: list[dict], lesions: list[dict]) -> dict:
         values = np.array([row[key] for row in rows], dtype=float)
         for text, function in (("mean", np.mean), ("std", np.std), ("median", np.median)):
             summary[f"{key}_{text}"] = float(function(values)) if len(values) else float("nan")
-    if name == READERS:
-        values = np.array([row["dice"] for row in lesions], dtype=float)
-        summary["dice_by_lesion_mean"] = float(values.mean()) if len(values) else float("nan")
-        summary["dice_by_lesion_std"] = float(values.std()) if len(values) else float("nan")
-        return summary
     large = [row for row in lesions if row["volume_ml"] >= LARGE_ML]
+    for text, rows in (("dice_by_lesion", lesions), (f"dice_by_lesion_from_{LARGE_ML:g}_ml", large)):
+        values = np.array([row["dice"] for row in rows], dtype=float)
+        summary[f"{text}_mean"] = float(values.mean()) if len(values) else float("nan")
+        summary[f"{text}_std"] = float(values.std()) if len(values) else float("nan")
+    if name == READERS:
+        return summary
     summary |= {"lesions": len(lesions), "found": _share(lesions), f"lesions_from_{LARGE_ML:g}_ml": len(large),
                 f"found_from_{LARGE_ML:g}_ml": _share(large)}
     for key in ("false_positives", f"false_positives_from_{SMALL_ML:g}_ml", "false_positive_ml"):
@@ -124,14 +127,15 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> list[Path]:
     paths = [folder / f"{prefix}{name}" for name in ("cases.csv", "lesions.csv", "figures.json", "table.md")]
     for path, rows in zip(paths, (evaluation.cases, evaluation.lesions)):
         columns = list(dict.fromkeys(key for row in rows for key in row))
-        with open(path, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            writer.writerows(rows)
+        table = io.StringIO()
+        writer = csv.DictWriter(table, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(path, table.getvalue())
     figures = {"simulated": evaluation.simulated,
                "summary": [{key: _finite(value) for key, value in row.items()} for row in evaluation.summary]}
-    paths[2].write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    paths[3].write_text(markdown(evaluation), encoding="utf-8")
+    write_text(paths[2], json.dumps(figures, indent=1) + "\n")
+    write_text(paths[3], markdown(evaluation))
     return paths
 
 
@@ -139,18 +143,19 @@ def markdown(evaluation: Evaluation) -> str:
     """The summary as a Markdown table, the paper's figures below."""
     data = "simulated data" if evaluation.simulated else "this cohort"
     lines = [f"Measured on **{data}**; Dice and TPR over cases with a lesion, TNR over all cases and whole volumes; "
-             "mean ± standard deviation (median), %.", "",
-             "| | cases | Dice | TPR | TNR | lesions found | found, 1 ml or more "
-             "| false positives a case (0.5 ml or more) | their volume a case, ml |",
-             "|---|---|---|---|---|---|---|---|---|"]
+             "mean ± standard deviation (median), %. Dice by lesion compares each lesion with what was found touching "
+             "it, a missed one counts 0.", "",
+             "| | cases | Dice | TPR | TNR | Dice by lesion | Dice by lesion, 1 ml or more | lesions found "
+             "| found, 1 ml or more | false positives a case (0.5 ml or more) | their volume a case, ml |",
+             "|---|---|---|---|---|---|---|---|---|---|---|"]
     for row in evaluation.summary:
         cells = [row["model"] + (f" ({data})" if evaluation.simulated else ""),
                  f"{row['cases_with_lesion']}/{row['cases']}"]
         cells += [f"{_percent(row[f'{key}_mean'])} ± {_percent(row[f'{key}_std'])} ({_percent(row[f'{key}_median'])})"
                   for key in ("dice", "tpr", "tnr")]
+        for key in ("dice_by_lesion", f"dice_by_lesion_from_{LARGE_ML:g}_ml"):
+            cells.append(f"{_percent(row[f'{key}_mean'])} ± {_percent(row[f'{key}_std'])}")
         if row["model"] == READERS:
-            cells[2] += (f"; by lesion {_percent(row['dice_by_lesion_mean'])} ± "
-                         f"{_percent(row['dice_by_lesion_std'])}")
             cells += ["", "", "", ""]
         else:
             cells += [f"{_percent(row['found'])} % of {row['lesions']}",
@@ -161,7 +166,7 @@ def markdown(evaluation: Evaluation) -> str:
     for row in (*METASTASES.values(), METASTASES_READERS):
         cells = [f"{row.what} ({row.source}, {row.on})", ""]
         cells += [f"{mean} ± {deviation}" for mean, deviation in (row.dice, row.sensitivity, row.specificity)]
-        lines.append("| " + " | ".join(cells) + " | | | | |")
+        lines.append("| " + " | ".join(cells) + " | | | | | | |")
     return "\n".join(lines) + "\n"
 
 
@@ -179,8 +184,10 @@ def _compare(truth: np.ndarray, mask: Volume, kinds: dict[int, dict]) -> tuple[d
     rows = []
     for label in sorted(matches.found + matches.missed):
         inside = truth == label
+        touching = np.unique(matches.predicted[inside])
+        own = np.isin(matches.predicted, touching[touching > 0]) & (inside | (truth == 0))
         rows.append({"lesion": label, "volume_ml": float(np.count_nonzero(inside)) * ml,
-                     "covered": float(np.count_nonzero(np.asarray(mask.array)[inside])) / np.count_nonzero(inside),
+                     "dice": overlap(inside, own).dice, "covered": overlap(inside, mask.array).tpr,
                      "found": int(label in matches.found), **kinds.get(label, {})})
     return row, rows
 

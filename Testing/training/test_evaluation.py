@@ -11,12 +11,14 @@ from SpineLib.training.cohort import read_cohort
 from SpineLib.training.evaluation import (
     READERS,
     Evaluation,
+    _compare,
     evaluate,
     held_out_cases,
     markdown,
     summarise,
     write_evaluation,
 )
+from SpineLib.volume import Volume
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +41,17 @@ def test_the_two_readers_are_compared_with_each_other_by_case_and_by_lesion(eval
     assert summary["dice_by_lesion_mean"] == pytest.approx(summary["dice_mean"], abs=0.02)
 
 
+def test_the_dice_of_a_lesion_leaves_out_what_was_found_elsewhere():
+    truth = np.zeros((1, 8, 24), np.uint8)
+    truth[0, 2:6, 2:6], truth[0, 2:6, 6:10] = 1, 2
+    found = np.zeros(truth.shape, np.uint8)
+    found[0, 2:6, 2:10] = 1  # both lesions in one piece, and a false positive far away
+    found[0, 2:6, 16:20] = 1
+    row, lesions = _compare(truth, Volume(found), {})
+    assert [line["dice"] for line in lesions] == [1.0, 1.0]
+    assert row["dice"] == pytest.approx(2 * 32 / (32 + 48)) and row["false_positives"] == 1
+
+
 def test_tables_are_written_and_called_simulated(evaluation, tmp_path):
     paths = write_evaluation(evaluation, tmp_path)
     assert all(path.name.startswith("simulated_") for path in paths) and evaluation.simulated
@@ -56,8 +69,9 @@ def test_cases_without_lesion_count_for_false_positives_only():
     cases = [{**base, "dice": 0.8, "reference_ml": 2.0},
              {**base, "dice": 0.0, "tpr": float("nan"), "reference_ml": 0.0, "false_positives": 3,
               "false_positives_from_0.5_ml": 1, "false_positive_ml": 2.0}]
-    lesions = [{"volume_ml": 2.0, "found": 1}, {"volume_ml": 0.2, "found": 0}]
+    lesions = [{"volume_ml": 2.0, "found": 1, "dice": 0.7}, {"volume_ml": 0.2, "found": 0, "dice": 0.0}]
     summary = summarise("m", cases, lesions)
+    assert summary["dice_by_lesion_mean"] == 0.35 and summary["dice_by_lesion_from_1_ml_mean"] == 0.7
     assert summary["dice_mean"] == 0.8 and summary["tpr_mean"] == 0.5 and summary["cases_with_lesion"] == 1
     assert summary["found"] == 0.5 and summary["found_from_1_ml"] == 1 and summary["lesions_from_1_ml"] == 1
     assert summary["false_positives_a_case"] == 1.5 and summary["false_positive_ml_a_case"] == 1.0
