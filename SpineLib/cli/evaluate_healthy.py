@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     from SpineLib.errors import SpineError
     from SpineLib.models import find_bundle
     from SpineLib.phantom.healthy import evaluate_healthy
-    from SpineLib.tasks.output import write_text
+    from SpineLib.volume.files import write_text
     from SpineLib.volume import read_volume
 
     images = {name: read_volume(path, name) for name, path in (("T1", arguments.t1), ("T2", arguments.t2)) if path}

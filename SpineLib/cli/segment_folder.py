@@ -24,7 +24,8 @@ def segment_folder(args: argparse.Namespace) -> int:
     """
     from SpineLib.cli.progress_bar import ProgressBar
     from SpineLib.cli.segment import segment_files
-    from SpineLib.tasks.output import write_report, write_result, write_table, write_text
+    from SpineLib.tasks.output import write_report, write_result, write_table
+    from SpineLib.volume.files import write_text
 
     cases = find_cases(args.bids)
     try:

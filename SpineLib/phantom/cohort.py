@@ -12,6 +12,7 @@ from SpineLib.errors import SpineError
 from SpineLib.phantom.case import PhantomCase, PhantomSettings, simulate
 from SpineLib.progress import Progress, silent
 from SpineLib.volume import Volume, write_volume
+from SpineLib.volume.files import write_text
 
 _SUFFIX = {"T1": "T1w", "T2": "T2w", "STIR": "STIR", "ceT1": "ce-gd_T1w"}
 
@@ -54,7 +55,7 @@ def write_cohort(
     elif folder.exists() and any(folder.iterdir()):
         raise SpineError("The folder is not empty and holds no simulated cohort; choose an empty folder.")
     folder.mkdir(parents=True, exist_ok=True)
-    head.write_text(json.dumps(description, indent=2), encoding="utf-8")
+    write_text(head, json.dumps(description, indent=2))
     todo = [n for n in range(1, cases + 1) if not _truth_path(folder, _name(n)).exists()]
     done = cases - len(todo)
     if processes <= 1:
@@ -95,7 +96,7 @@ def write_case(folder: Path, name: str, case: PhantomCase, extension: str = ".ni
     }
     for suffix, volume in maps.items():
         write_volume(volume, labels / f"{name}_{suffix}{extension}")
-    _truth_path(folder, name).write_text(json.dumps(case.truth, indent=1), encoding="utf-8")
+    write_text(_truth_path(folder, name), json.dumps(case.truth, indent=1))
 
 
 def _name(n: int) -> str:
@@ -122,4 +123,4 @@ def _participants(folder: Path, cases: int) -> None:
         truth = json.loads(_truth_path(folder, _name(n)).read_text(encoding="utf-8"))
         kinds = ",".join(sorted({lesion["kind"] for lesion in truth["lesions"]})) or "n/a"
         rows.append(f"{_name(n)}\t{truth['region']}\t{truth['field_t']}\t{len(truth['lesions'])}\t{kinds}\ttrue")
-    (folder / "participants.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    write_text(folder / "participants.tsv", "\n".join(rows) + "\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -11,6 +10,7 @@ from string import Template
 from typing import Any
 
 from SpineLib.models.card import NOTICE
+from SpineLib.volume.files import write_text
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,9 @@ def write_page(
         path: the file; it appears whole or not at all.
         title, subtitle, footer: plain text.
         badges: short warnings beside the notice ("Simulated data").
+
+    Raises:
+        SpineError: it cannot be written.
     """
     here = Path(__file__).parent
     page = Template((here / "page.html").read_text(encoding="utf-8")).substitute(
@@ -77,10 +80,4 @@ def write_page(
         footer=escape(footer),
         notice=NOTICE,
     )
-    path = Path(path)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(page, encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_text(path, page)

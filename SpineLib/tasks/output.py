@@ -19,7 +19,7 @@ from SpineLib.tasks.naming import (
 )
 from SpineLib.tasks.segment import SegmentResult
 from SpineLib.volume import SegmentInfo, write_segmentation, write_volume
-from SpineLib.volume.files import whole_files
+from SpineLib.volume.files import write_text
 
 COLUMNS = ("lesion", "volume_ml", "diameter_in_plane_mm", "diameter_3d_mm", "centre_r_mm", "centre_a_mm", "centre_s_mm",
            "mean_probability")
@@ -68,9 +68,3 @@ def write_table(lesions: list[Lesion], path: str | Path) -> None:
                          f"{lesion.diameter_3d_mm:.2f}", *(f"{value:.2f}" for value in lesion.centre_ras_mm),
                          f"{lesion.mean_probability:.4f}"])
     write_text(path, stream.getvalue())
-
-
-def write_text(path: str | Path, text: str) -> None:
-    """Write a text file all or nothing."""
-    with whole_files(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")

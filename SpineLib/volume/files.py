@@ -146,6 +146,16 @@ def write_image(image, path: str | Path) -> None:
             raise OSError("the file could not be written completely")
 
 
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file as :func:`write_volume` writes volumes: UTF-8, line ends as they are, all or nothing.
+
+    Raises:
+        SpineError: no such folder, no permission, disk full.
+    """
+    with whole_files(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")
+
+
 @contextmanager
 def whole_files(path: str | Path):
     """Write files all or nothing: yields a path in a temporary folder beside ``path``; at the end all files in that

@@ -1,6 +1,7 @@
 """The cohort on disk."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -47,6 +48,23 @@ def test_an_interrupted_cohort_goes_on_where_it_stopped(tmp_path):
     write_cohort(tmp_path / "c", 3, 5, TINY)
     assert first.stat().st_mtime_ns == written
     assert len(list((tmp_path / "c").glob("sub-*"))) == 3
+
+
+def test_a_disk_that_gets_full_in_mid_case_leaves_no_half_case_that_counts_as_done(tmp_path, monkeypatch):
+    replace = os.replace
+
+    def full(source, target):
+        if str(target).endswith("truth.json"):
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("SpineLib.volume.files.os.replace", full)
+        with pytest.raises(SpineError, match="disk is full"):
+            write_cohort(tmp_path / "c", 1, 5, TINY)
+    assert not list(tmp_path.rglob("*truth*"))
+    write_cohort(tmp_path / "c", 1, 5, TINY)
+    assert contents(tmp_path / "c") == contents(write_cohort(tmp_path / "whole", 1, 5, TINY))
 
 
 def test_a_folder_with_something_else_is_left_alone(tmp_path):

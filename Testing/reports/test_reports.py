@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
+from SpineLib.errors import SpineError
 from SpineLib.reports import (
     Column,
     Interval,
@@ -212,7 +213,7 @@ def test_a_page_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch)
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("SpineLib.reports.page.os.replace", full)
-    with pytest.raises(OSError, match="No space"):
+    monkeypatch.setattr("SpineLib.volume.files.os.replace", full)
+    with pytest.raises(SpineError, match="disk is full"):
         write_page(path, "New", "", [])
     assert path.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["index.html"]
