@@ -41,13 +41,20 @@ class JobRunner:
         self._folder = None
         self._steps = []
         self._remaining = None
-        self._run = 0
-        self._ticking, self._idling = qt.QTimer(), qt.QTimer()
+        self._next = None
+        self._ticking, self._idling, self._soon = qt.QTimer(), qt.QTimer(), qt.QTimer()
         self._ticking.setInterval(_TICK_MS)
         self._idling.setInterval(_IDLE_MS)
+        self._soon.setInterval(0)
         self._idling.setSingleShot(True)
-        self._ticking.connect("timeout()", self._session.tick)
-        self._idling.connect("timeout()", self._session.close)
+        self._soon.setSingleShot(True)
+        self._connections = (
+            (self._ticking, "timeout()", self._session.tick),
+            (self._idling, "timeout()", self._session.close),
+            (self._soon, "timeout()", self._goOn),
+        )
+        for timer, signal, slot in self._connections:
+            timer.connect(signal, slot)
         sweep_stale_folders()
 
     @property
@@ -70,18 +77,12 @@ class JobRunner:
             meanwhile: callables without arguments, each run in an event of its own while the worker works.
 
         Raises:
-            SpineError: a job is running, or the worker cannot be started.
+            SpineError: a job is running, or no temporary folder can be made.
         """
         if self.busy:
             raise SpineError("A job is still running: wait until it has ended, or cancel it first.")
-        try:
-            self._folder = PrivateFolder()
-        except OSError as error:
-            raise SpineError(
-                "No temporary folder can be made: free space on the disk, or check its permissions."
-            ) from error
+        self._folder = PrivateFolder()
         self._remaining = RemainingTime(time.monotonic())
-        self._run += 1
         self._steps = [
             *steps,
             ("Starting the worker", lambda folder: self._submit(job, parameters(folder))),
@@ -105,11 +106,10 @@ class JobRunner:
 
     def close(self) -> None:
         """Drop the job and end the worker with all it started, at once; nothing is called any more."""
-        self._steps, self._remaining = [], None
-        self._run += 1
-        for timer, slot in ((self._ticking, self._session.tick), (self._idling, self._session.close)):
+        self._steps, self._remaining, self._next = [], None, None
+        for timer, signal, slot in self._connections:
             timer.stop()
-            timer.disconnect("timeout()", slot)
+            timer.disconnect(signal, slot)
         self._session.close()
         if self._transport is not None:
             self._transport.waitForEnd()
@@ -129,7 +129,7 @@ class JobRunner:
         if text:
             self._report(0.0, text)
         step(self._folder.path)
-        if self._steps:
+        if self._steps and self._next is None:
             self._later(self._nextStep)
 
     def _submit(self, job, parameters):
@@ -144,22 +144,25 @@ class JobRunner:
         )
 
     def _later(self, function):
-        """Run in the next round of the event loop, unless the job has ended by then."""
-        run = self._run
+        """Run in the next round of the event loop, unless the job has ended by then.
 
-        def call():
-            if run != self._run or not self.busy:
-                return
-            try:
-                function()
-            except SpineError as error:
-                self._end(self._onError, str(error), "")
-            except Exception:
-                details = traceback.format_exc()
-                logging.error("The job could not be prepared:\n%s", details)
-                self._end(self._onError, "The job could not be prepared: the log holds the details.", details)
+        By a timer of our own: Slicer's ``qt.QTimer.singleShot`` keeps each timer and its callable until it exits.
+        """
+        self._next = function
+        self._soon.start()
 
-        qt.QTimer.singleShot(0, call)
+    def _goOn(self):
+        function, self._next = self._next, None
+        if function is None:
+            return
+        try:
+            function()
+        except SpineError as error:
+            self._end(self._onError, str(error), "")
+        except Exception:
+            self._end(
+                self._onError, "The job could not be prepared: the log holds the details.", traceback.format_exc()
+            )
 
     def _progressed(self, fraction, text):
         self._report(_PREPARATION + (1.0 - _PREPARATION) * fraction, text)
@@ -173,8 +176,7 @@ class JobRunner:
 
     def _end(self, call, *arguments):
         """Idle first, so that the panel can enable its buttons; the folder goes last, so that it can read files."""
-        self._steps, self._remaining = [], None
-        self._run += 1
+        self._steps, self._remaining, self._next = [], None, None
         self._ticking.stop()
         self._idling.start()
         try:

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from SpineLib.client.process_tree import process_is_alive
+from SpineLib.errors import SpineError
 
 PREFIX = "spine-oncology-"
 _OWNER_FILE = "owner.json"
@@ -24,12 +25,24 @@ class PrivateFolder:
 
     It is also removed when Python exits. If this process is killed, the worker removes the folder of its job when its
     standard input closes, and :func:`sweep_stale_folders` removes what is left at the next start.
+
+    Raises:
+        SpineError: it cannot be made; nothing is left then.
     """
 
     def __init__(self, parent: Path | None = None):
-        self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-        owner = {"pid": os.getpid(), "host": platform.node()}
-        (self.path / _OWNER_FILE).write_text(json.dumps(owner), encoding="utf-8")
+        path = None
+        try:
+            path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+            owner = {"pid": os.getpid(), "host": platform.node()}
+            (path / _OWNER_FILE).write_text(json.dumps(owner), encoding="utf-8")
+        except OSError as error:
+            if path is not None:  # without its owner file the sweep would never take it
+                shutil.rmtree(path, ignore_errors=True)
+            raise SpineError(
+                "No temporary folder can be made: free space on the disk, or check its permissions."
+            ) from error
+        self.path = path
         atexit.register(self.remove)
 
     def remove(self) -> None:

@@ -17,7 +17,7 @@ from SpineLib.scene.nodes import volume_from_node, volume_to_node
 from SpineLib.scene.results import SOURCE_ROLE, add_segmentation, place_beside, scene_unchanged_on_failure
 from SpineLib.scene.tables import MeasuredSegment, add_table, measure_segments
 from SpineLib.tasks.naming import PROVENANCE, provenance_text
-from SpineLib.volume import Volume, check_image, read_volume
+from SpineLib.volume import Volume, check_image, read_volume, write_volume
 
 
 class RunInputs:
@@ -98,7 +98,7 @@ def export_inputs(nodes: Mapping[str, object], folder: str | Path) -> RunInputs:
     files = {}
     for role, volume in volumes.items():
         files[role] = str(Path(folder) / f"{role}.nrrd")
-        _write(volume, files[role])
+        write_volume(volume, files[role], compress=False)  # the window waits for this
     return RunInputs(nodes, files)
 
 
@@ -209,16 +209,3 @@ def result_name(source_name: str, provenance: Mapping) -> str:
         time = ""
     inside = ", ".join(part for part in (model, time) if part)
     return f"{source_name} metastases" + (f" ({inside})" if inside else "")
-
-
-def _write(volume: Volume, path: str) -> None:
-    """Uncompressed NRRD: the window waits for this."""
-    from SpineLib.volume.files import to_sitk, whole_files
-
-    import SimpleITK as sitk
-
-    with whole_files(path) as temporary:
-        try:
-            sitk.WriteImage(to_sitk(volume), str(temporary), useCompression=False)
-        except RuntimeError as error:
-            raise OSError("the file could not be written completely") from error

@@ -117,16 +117,21 @@ def to_sitk(volume: Volume):
     return image
 
 
-def write_volume(volume: Volume, path: str | Path) -> None:
-    """Write a volume, compressed where the format can, all or nothing: an older file stays until the new one is whole.
+def write_volume(volume: Volume, path: str | Path, compress: bool = True) -> None:
+    """Write a volume, all or nothing: an older file stays until the new one is whole.
+
+    Args:
+        volume: LPS.
+        path: its ending is one of :data:`SUFFIXES`.
+        compress: where the format can; without it writing is many times faster (".nii.gz" is always compressed).
 
     Raises:
         SpineError: unknown ending, no such folder, no permission, disk full.
     """
-    write_image(to_sitk(volume), path)
+    write_image(to_sitk(volume), path, compress)
 
 
-def write_image(image, path: str | Path) -> None:
+def write_image(image, path: str | Path, compress: bool = True) -> None:
     """:func:`write_volume` for a ``SimpleITK.Image`` that may carry metadata."""
     import SimpleITK as sitk
 
@@ -135,7 +140,7 @@ def write_image(image, path: str | Path) -> None:
         raise SpineError(f"A volume cannot be written as '{Path(path).suffix}'; use one of {', '.join(SUFFIXES)}.")
     with whole_files(path) as temporary:
         try:
-            sitk.WriteImage(image, str(temporary), useCompression=suffix != ".nii")
+            sitk.WriteImage(image, str(temporary), useCompression=compress and suffix != ".nii")
             # ITK's writers do not all notice a full disk; reading it all back does.
             if suffix.startswith(".nii"):
                 check_nifti(temporary, "The output")

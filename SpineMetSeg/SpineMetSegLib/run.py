@@ -58,16 +58,9 @@ class SegmentationRun:
             self._exported.release()
 
     def _export(self, folder):
-        from SpineLib.errors import SpineError
         from SpineLib.scene.runs import export_inputs
 
-        try:
-            self._exported = export_inputs(self.inputs, folder)
-        except OSError as error:
-            raise SpineError(
-                "The images cannot be written to the temporary folder: free space on the disk, or check its "
-                "permissions."
-            ) from error
+        self._exported = export_inputs(self.inputs, folder)
 
 
 def _load(module):

@@ -42,6 +42,27 @@ def test_a_private_folder_goes_with_all_in_it_after_an_error_too(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+FULL_DISK = """
+import resource, signal, sys
+from SpineLib.client import PrivateFolder
+from SpineLib.errors import SpineError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+try:
+    PrivateFolder(sys.argv[1])
+except SpineError as error:
+    sys.exit(str(error))
+"""
+
+
+@POSIX
+def test_a_full_disk_gives_one_sentence_and_leaves_no_folder(tmp_path):
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-c", FULL_DISK, tmp_path], capture_output=True, text=True, cwd=root)
+    assert done.stderr.startswith("No temporary folder can be made") and done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 @POSIX
 def test_read_only_files_and_folders_inside_do_not_stop_the_removal(tmp_path):
     folder = PrivateFolder(tmp_path)
