@@ -86,12 +86,12 @@ def _header(sitk, file: Path) -> dict[str, str] | None:
     return {key: reader.GetMetaData(key).strip(" \0") if reader.HasMetaDataKey(key) else "" for key in keys}
 
 
-def read_dicom(folder: str | Path, series_uid: str | None = None, name: str = "") -> Volume:
+def read_dicom(folder: str | Path, series: str | None = None, name: str = "") -> Volume:
     """Read one series of a folder.
 
     Args:
         folder: where the slices lie.
-        series_uid: which series; needed when the folder holds several.
+        series: UID or number of the series; needed when the folder holds several.
         name: label of the volume for messages.
 
     Raises:
@@ -100,15 +100,13 @@ def read_dicom(folder: str | Path, series_uid: str | None = None, name: str = ""
     """
     import SimpleITK as sitk
 
-    series = _scan(folder)
-    if series_uid is not None:
-        series = [one for one in series if one[0].uid == series_uid]
-        if not series:
-            raise SpineError("The folder does not hold the chosen DICOM series; choose one of those it holds.")
-    if len(series) > 1:
-        listed = "; ".join(one.summary for one, _ in series)
-        raise SpineError(f"The folder holds {len(series)} DICOM series, choose one of them: {listed}.")
-    [(chosen, headers)] = series
+    found = _scan(folder)
+    fitting = [one for one in found if series is None or series in (one[0].uid, one[0].number)]
+    if len(fitting) != 1:
+        listed = "; ".join(one.summary for one, _ in fitting or found)
+        count = len(fitting) or f"no series '{series[:64]}' but {len(found)}"
+        raise SpineError(f"The folder holds {count} DICOM series, choose one by its number (folder#3): {listed}.")
+    [(chosen, headers)] = fitting
     files, step = _in_order(headers, name or "DICOM")
     from SpineLib.volume.files import from_sitk
 

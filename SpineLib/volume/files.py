@@ -25,10 +25,10 @@ def suffix_of(path: str | Path) -> str:
 
 
 def read_volume(path: str | Path, name: str = "") -> Volume:
-    """Read one 3-D image: a file (:data:`SUFFIXES`, or a single DICOM file's folder) or a folder with one DICOM series.
+    """Read one 3-D image: a file (:data:`SUFFIXES`) or a DICOM series.
 
     Args:
-        path: the file or folder.
+        path: the file, or the folder with the series; of several series in it ``folder#3`` is the one of number 3.
         name: label of the volume for messages ("T1"); messages never hold the file's own name.
 
     Returns:
@@ -37,13 +37,13 @@ def read_volume(path: str | Path, name: str = "") -> Volume:
     Raises:
         SpineError: missing, unreadable, truncated, no image, colour, not 3-D, more than one series.
     """
-    path = Path(path)
+    path, series = _folder_and_series(Path(path))
     label = f"The {name} file" if name else "The image file"
     _check_readable(path, label)
     if path.is_dir():
         from SpineLib.volume.dicom import read_dicom
 
-        return read_dicom(path, name=name)
+        return read_dicom(path, series, name)
     if not suffix_of(path):
         raise SpineError(
             f"{label} has an unknown ending; use one of {', '.join(SUFFIXES)}, or a folder of DICOM files."
@@ -59,6 +59,14 @@ def read_volume(path: str | Path, name: str = "") -> Volume:
     except RuntimeError as error:
         raise SpineError(_why_unreadable(label, path, str(error))) from error
     return from_sitk(image, name=name, label=label)
+
+
+def _folder_and_series(path: Path) -> tuple[Path, str | None]:
+    """Folder and number of ``folder#3``; any other path as it is, and None."""
+    folder, _, number = path.name.rpartition("#")
+    if folder and number and not os.path.exists(path) and os.path.isdir(path.with_name(folder)):
+        return path.with_name(folder), number
+    return path, None
 
 
 def _check_readable(path: Path, label: str) -> None:

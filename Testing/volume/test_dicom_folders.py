@@ -63,8 +63,20 @@ def test_two_series_in_one_folder_are_listed_without_the_patient(tmp_path):
     assert "Doe" not in str(caught.value) and "4711" not in str(caught.value)
     first, second = list_dicom_series(tmp_path)
     assert read_dicom(tmp_path, second.uid).shape == (4, 10, 12)
-    with pytest.raises(SpineError, match="does not hold the chosen"):
+    with pytest.raises(SpineError, match=r"no series '1.2.3' but 2 DICOM series.*3: t1_tse_sag"):
         read_dicom(tmp_path, "1.2.3")
+
+
+def test_one_of_several_series_is_chosen_by_its_number(tmp_path):
+    folder = tmp_path / "Bilder #1 ü"
+    write_series(folder, 3, "t1_tse_sag", positions())
+    write_series(folder, 5, "t2_tse_sag", positions(4))
+    assert read_volume(f"{folder}#5", "T2").shape == (4, 10, 12)
+    assert read_volume(f"{folder}#3", "T1").shape == (6, 10, 12)
+    with pytest.raises(SpineError, match="no series '4'"):
+        read_volume(f"{folder}#4", "T1")
+    with pytest.raises(SpineError, match="does not exist"):
+        read_volume(f"{folder}2#3", "T1")
 
 
 @pytest.mark.parametrize("places, words", [
