@@ -40,6 +40,12 @@ def simulateSample(source=None):
     try:
         slicer.util.showStatusMessage("Simulating a spine with metastases ...", 3000)
         nodes = loadSimulatedCase(_SEED)
+    except ModuleNotFoundError as error:
+        slicer.util.errorDisplay(
+            f"The simulation needs the Python package {error.name}, which is missing: open the module Spine "
+            "Metastasis Segmentation and press Install in its section Set-up."
+        )
+        return []
     except (SpineError, ImportError) as error:
         logging.exception("the sample could not be simulated")
         slicer.util.errorDisplay(f"The sample could not be simulated: {error}")

@@ -31,6 +31,8 @@ macro(slicerMacroBuildScriptedModule)
   endforeach()
 endmacro()
 macro(slicer_add_python_unittest)
+  cmake_parse_arguments(MY "" "SCRIPT" "" ${ARGN})
+  file(APPEND ${CMAKE_BINARY_DIR}/tests.txt "${MY_SCRIPT}\n")
 endmacro()
 """
 FACTS = """
@@ -69,7 +71,7 @@ def built(tmp_path_factory) -> Path:
     (slicer / "Slicer_USE_FILE.cmake").write_text(USE_FILE)
     (slicer / "Slicer_EXTENSION_GENERATE_CONFIG.cmake").write_text("")
     (slicer / "Slicer_EXTENSION_CPACK.cmake").write_text(FACTS)
-    run("cmake", "-S", REPOSITORY, "-B", build, f"-DSlicer_DIR={slicer}", folder=build)
+    run("cmake", "-S", REPOSITORY, "-B", build, f"-DSlicer_DIR={slicer}", "-DBUILD_TESTING=ON", folder=build)
     return build
 
 
@@ -88,6 +90,11 @@ def test_the_library_of_the_built_extension_runs_and_lists_the_shipped_models(bu
     listed = run(sys.executable, "-m", "SpineLib", "models", "list", folder=there)
     for path in (REPOSITORY / "Resources" / "Models").glob("*/model.json"):
         assert path.parent.name in listed
+
+
+def test_slicers_ctest_runs_the_test_of_each_module(built):
+    modules = {path.parent.name for path in REPOSITORY.glob("*/CMakeLists.txt")} - {"Testing"}
+    assert {f"{module}.py" for module in modules} == set((built / "tests.txt").read_text().split())
 
 
 def test_the_extension_tells_slicer_what_it_is(built):

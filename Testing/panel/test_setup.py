@@ -100,6 +100,51 @@ def test_the_simulated_spine_is_in_sample_data_and_ready_to_segment(open_panel, 
     assert ui.t1Selector.currentNode() is t1 and ui.t2Selector.currentNode() is t2
 
 
+def module_object():
+    """What Slicer makes of the module's class: a new one, as at another start."""
+    import SpineMetSeg
+
+    return SpineMetSeg.SpineMetSeg(types.SimpleNamespace(path=SpineMetSeg.__file__))
+
+
+def test_sample_data_and_terminologies_come_when_the_application_has_started(open_panel, monkeypatch):
+    """Modules are made before the first of them is loaded: nothing to register with is there yet."""
+    import slicer
+
+    registered = slicer.modules.sampleDataSources
+    registered.clear()
+    with monkeypatch.context() as patch:
+        patch.delattr(slicer.modules, "terminologies")
+        module_object()
+    assert not registered
+    slicer.app.startupCompleted()
+    assert registered["Spine Oncology"]
+
+
+def test_a_module_that_is_loaded_late_registers_at_once(open_panel):
+    """A module that a script or the developer adds to a running application never hears of its start."""
+    import slicer
+
+    slicer.modules.sampleDataSources.clear()
+    module_object()
+    assert slicer.modules.sampleDataSources["Spine Oncology"]
+
+
+def test_a_sample_that_needs_what_is_missing_says_so_in_one_sentence(open_panel, monkeypatch):
+    import slicer
+    from SpineMetSegLib import sampledata
+
+    def lacks_torch(seed):
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    told = []
+    monkeypatch.setattr(slicer.util, "errorDisplay", told.append)
+    monkeypatch.setattr(sampledata, "loadSimulatedCase", lacks_torch)
+    assert sampledata.simulateSample() == []
+    (sentence,) = told
+    assert "needs the Python package torch" in sentence and "Set-up" in sentence
+
+
 def test_the_modules_own_test_passes(open_panel):
     import slicer
 
@@ -114,6 +159,18 @@ def test_the_modules_own_test_says_why_it_is_skipped(open_panel, monkeypatch, ca
     with caplog.at_level("INFO"):
         slicer.selfTests["SpineMetSeg"]()
     assert "skipped, not installed: torch" in caplog.text
+
+
+def test_ctest_counts_the_modules_own_test_as_skipped(open_panel, monkeypatch):
+    """Slicer's ctest runs the class by unittest, not by the module's runTest."""
+    import unittest
+
+    pretend_missing(monkeypatch, "torch")
+    result = unittest.TestResult()
+    unittest.defaultTestLoader.loadTestsFromName("SpineMetSeg.SpineMetSegTest").run(result)
+    assert result.wasSuccessful() and result.testsRun == 1
+    ((_, reason),) = result.skipped
+    assert "torch" in reason
 
 
 def test_a_script_gets_the_same_mask_as_the_panel(phantom, desktop):
@@ -161,3 +218,25 @@ print("found")
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, timeout=180)
     assert done.stdout.strip().endswith("found"), done.stderr[-2000:]
+
+
+def test_another_spinelib_in_slicers_python_does_not_get_in_the_way(tmp_path):
+    """The wheel, installed for the shell, holds SpineLib alone, maybe of another version."""
+    (tmp_path / "site" / "SpineLib").mkdir(parents=True)
+    (tmp_path / "site" / "SpineLib" / "__init__.py").write_text("raise ImportError('the wrong one')")
+    script = f"""
+import sys
+sys.path.insert(0, {str(REPOSITORY)!r})
+from pathlib import Path
+from Testing.pythonqt import desktop
+with desktop() as here:
+    sys.path[:] = [path for path in sys.path if Path(path or ".").resolve() != Path({str(REPOSITORY)!r})]
+    sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in repr(finder).lower()]
+    sys.path.append({str(tmp_path / "site")!r})
+    here.load_module(Path({str(REPOSITORY / "SpineMetSeg" / "SpineMetSeg.py")!r}))
+    import SpineLib, SpinePanel
+    from SpineLib.client import worker_command
+    print(Path(SpineLib.__file__).parents[1] == Path(SpinePanel.__file__).parents[1] == Path({str(REPOSITORY)!r}))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, timeout=180)
+    assert done.stdout.strip().endswith("True"), done.stderr[-2000:]

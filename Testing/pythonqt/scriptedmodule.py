@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import unittest
@@ -81,7 +82,8 @@ class ScriptedLoadableModuleTest(unittest.TestCase):
         self.messageDelay = 0
 
     def delayDisplay(self, message, requestedDelay=None, msec=None):
-        """Shows nothing; lets events pass, as the real one does."""
+        """Shows nothing; logs the message and lets events pass, as the real one does."""
+        logging.info(message)
         slicer.app.processEvents()
 
     def runTest(self):
