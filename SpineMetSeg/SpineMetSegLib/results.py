@@ -1,5 +1,6 @@
 """The lower half of the panel: table of lesions, Segment Editor, comparison with a reference."""
 
+import logging
 import math
 
 import qt
@@ -41,6 +42,7 @@ class Results:
     def close(self):
         self._pause.stop()
         self._observe(None)
+        self._table.close()
         for widget, signal, slot in self._connections:
             widget.disconnect(signal, slot)
 
@@ -99,7 +101,10 @@ class Results:
     def onEdit(self, checked=False):
         """Open the Segment Editor on the segmentation and the volume it was made from."""
         segmentation, volume, current = self._segmentation, self._volume(), self._table.current()
-        slicer.util.selectModule("SegmentEditor")
+        try:
+            slicer.util.selectModule("SegmentEditor")
+        except RuntimeError:  # There is no main window to show it in: the editor itself works all the same.
+            logging.info("The Segment Editor is set up but not shown: there is no main window.")
         editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
         editor.setSegmentationNode(segmentation)
         if volume is not None:

@@ -39,6 +39,10 @@ class LesionTable:
         header.setSectionResizeMode(0, qt.QHeaderView.Stretch)
         widget.connect("cellClicked(int,int)", self._clicked)
 
+    def close(self):
+        """Let go of the widget."""
+        self._widget.disconnect("cellClicked(int,int)", self._clicked)
+
     def show(self, measured, colours):
         """Replace the rows.
 

@@ -53,6 +53,19 @@ def test_edit_opens_the_segment_editor_on_segmentation_volume_and_lesion(shown, 
     assert editor.currentSegmentID() == shown.ids[1]
 
 
+def test_without_a_main_window_the_segment_editor_is_set_up_all_the_same(shown, desktop, monkeypatch):
+    import slicer
+
+    def no_main_window(module):
+        raise RuntimeError("Could not find main window")
+
+    monkeypatch.setattr(slicer.util, "selectModule", no_main_window)
+    shown.ui.editButton.click()
+    assert not desktop.errors
+    editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
+    assert editor.segmentationNode() is shown.node and editor.sourceVolumeNode() is shown.t1
+
+
 def test_the_table_follows_an_edit_by_itself(shown, desktop):
     import slicer
 
