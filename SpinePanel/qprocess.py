@@ -7,7 +7,9 @@ import qt
 from SpineLib.client import LastLines, kill_tree, worker_command
 
 #: Transports stay alive as long as their process: Qt must not destroy a QProcess that runs.
-_running: set = set()
+_alive: set = set()
+#: Those whose process has ended; PythonQt still looks at a connection after its slot has returned, so they let go later.
+_ended: set = set()
 
 
 class QProcessTransport:
@@ -36,7 +38,9 @@ class QProcessTransport:
 
     def start(self):
         """Starts the process; whether that worked is known later, by a signal."""
-        _running.add(self)
+        for transport in list(_ended):
+            transport._letGo()
+        _alive.add(self)
         self._process.start(self._command[0], self._command[1:])
 
     def write(self, data):
@@ -54,6 +58,8 @@ class QProcessTransport:
     def waitForEnd(self):
         """After :meth:`kill_tree`, when no event loop may follow: a killed process is gone in milliseconds."""
         self._process.waitForFinished(1000)
+        if int(self._process.state()) == int(qt.QProcess.NotRunning):
+            self._letGo()
 
     def _started(self):
         self._pid = int(self._process.processId())
@@ -77,12 +83,14 @@ class QProcessTransport:
             self._end(-1)
 
     def _end(self, code):
-        # PythonQt still looks at a connection after its slot has returned, so they go in the event loop's next round.
-        qt.QTimer.singleShot(0, self._disconnect)
-        self._onFinished(code, self._lastLines.lines())
+        try:
+            self._onFinished(code, self._lastLines.lines())
+        finally:
+            _ended.add(self)
 
-    def _disconnect(self):
+    def _letGo(self):
         """Connected callables keep their owner alive."""
         for signal, slot in self._connections:
             self._process.disconnect(signal, slot)
-        _running.discard(self)
+        _alive.discard(self)
+        _ended.discard(self)

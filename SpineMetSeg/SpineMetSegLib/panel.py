@@ -2,6 +2,7 @@
 
 import logging
 import time
+import traceback
 
 from SpineLib.errors import SpineError
 from SpineMetSegLib.modelchooser import ModelChooser
@@ -157,6 +158,11 @@ class Panel:
             imported = self._run.finish(result, folder)
         except SpineError as error:
             self._onError(str(error), "")
+            return
+        except Exception:  # nobody else would hear of it: this is called by a signal
+            self._onError(
+                "The result could not be brought into the scene: the log holds the details.", traceback.format_exc()
+            )
             return
         self._forgetRun()
         if imported is None:

@@ -130,6 +130,9 @@ def test_leaving_the_application_ends_the_worker_at_once(phantom, desktop):
     desktop.close_panel("SpineMetSeg")
     assert desktop.wait(lambda: not process_is_alive(pid), 10)
     assert not list(desktop.temporary.glob("spine-oncology-*"))
+    from SpinePanel import qprocess
+
+    assert not qprocess._alive, "no QProcess and no connection outlives the application"
 
 
 def test_reloading_the_module_ends_the_run_and_gives_a_working_panel(phantom, desktop):
@@ -143,6 +146,25 @@ def test_reloading_the_module_ends_the_run_and_gives_a_working_panel(phantom, de
     widget.ui.applyButton.click()
     finish(desktop, widget)
     assert widget.ui.lesionTable.rowCount == 2
+
+
+def test_a_result_that_breaks_unexpectedly_is_one_sentence_and_the_panel_goes_on(
+    phantom, desktop, monkeypatch, scene_names, caplog
+):
+    from SpineLib.scene import runs
+
+    def broken(*arguments, **settings):
+        raise KeyError("something nobody thought of")
+
+    before = scene_names()
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "import_result", broken)
+        phantom.widget.ui.applyButton.click()
+        finish(desktop, phantom.widget)
+    assert "the log holds the details" in phantom.widget.ui.statusLabel.text
+    assert "something nobody thought of" in caplog.text
+    assert phantom.widget.panel._run is None and phantom.widget.ui.applyButton.enabled
+    assert scene_names() == before and not desktop.errors
 
 
 @pytest.mark.parametrize(
