@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,32 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real images here: set SPINE_SHARED_DATA to the folder that holds mr_lumbar/ and the others")
     return folder
+
+
+@pytest.fixture
+def ordinary_user():
+    """A context manager in which permissions count: root, whom none stops, is nobody meanwhile."""
+
+    @contextmanager
+    def become():
+        if not hasattr(os, "setresuid") or os.getuid() != 0:
+            yield
+            return
+        os.setresuid(65534, 65534, 0)
+        try:
+            yield
+        finally:
+            os.setresuid(0, 0, 0)
+
+    return become
+
+
+@pytest.fixture
+def open_folder():
+    """A temporary folder that every user may enter; pytest's own are the user's alone."""
+    with tempfile.TemporaryDirectory(prefix="spine-test-") as name:
+        os.chmod(name, 0o755)
+        yield Path(name)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -108,6 +109,13 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], overwrite: bo
             raise SpineError("An output file exists already; choose another name or add --overwrite.")
         if not path.parent.is_dir():
             raise SpineError("The folder to write into does not exist; create it or choose another one.")
+        check_writable(path.parent)
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder without permission before minutes of work, not after."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SpineError("The output cannot be written: no permission for its folder; choose another one.")
 
 
 def _check_kinds(args: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ import argparse
 import csv
 import io
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -23,7 +24,7 @@ def segment_folder(args: argparse.Namespace) -> int:
     report is done, and is skipped when the command runs again. ``summary.csv`` holds a line for each case.
     """
     from SpineLib.cli.progress_bar import ProgressBar
-    from SpineLib.cli.segment import segment_files
+    from SpineLib.cli.segment import check_writable, segment_files
     from SpineLib.tasks.output import write_report, write_result, write_table
     from SpineLib.volume.files import write_text
 
@@ -32,6 +33,7 @@ def segment_folder(args: argparse.Namespace) -> int:
         args.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SpineError("The output folder cannot be created; check its path and your permissions.") from error
+    check_writable(args.output)
     rows: list[dict] = []
     for number, (case, images) in enumerate(cases, start=1):
         report_file = args.output / f"{case}_report.json"
@@ -67,22 +69,28 @@ def segment_folder(args: argparse.Namespace) -> int:
 
 
 def find_cases(folder: Path) -> list[tuple[str, dict[str, list[Path]]]]:
-    """Cases ("sub-001", or "sub-001_ses-1") and their images by sequence name.
+    """Cases ("sub-001", or "sub-001_ses-1") and their images by sequence name; none where they may not be read.
 
     Raises:
         SpineError: no such folder, or nothing in it.
     """
-    if not folder.is_dir():
-        raise SpineError("The folder of patients does not exist or cannot be read; check its path.")
+    if not folder.is_dir() or not os.access(folder, os.R_OK | os.X_OK):
+        raise SpineError("The folder of patients does not exist or may not be read; check its path and permissions.")
     cases = []
-    for anat in sorted([*folder.glob("sub-*/anat"), *folder.glob("sub-*/ses-*/anat")]):
-        case = "_".join(anat.relative_to(folder).parts[:-1])
-        images: dict[str, list[Path]] = {}
-        for file in sorted(anat.iterdir()):
-            if name := _sequence(file.name):
-                images.setdefault(name, []).append(file)
-        if images:
-            cases.append((case, images))
+    for subject in sorted(folder.glob("sub-*")):
+        for place in (subject, *sorted(subject.glob("ses-*"))):
+            images: dict[str, list[Path]] = {}
+            readable = True
+            try:
+                for file in sorted((place / "anat").iterdir()):
+                    if name := _sequence(file.name):
+                        images.setdefault(name, []).append(file)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError:
+                readable = False
+            if images or not readable:
+                cases.append(("_".join(place.relative_to(folder).parts), images))
     if not cases:
         raise SpineError("The folder holds no patients; it needs files like sub-001/anat/sub-001_T1w.nii.gz.")
     return cases
@@ -101,6 +109,8 @@ def _sequence(file_name: str) -> str | None:
 
 
 def _single(images: dict[str, list[Path]]) -> dict[str, Path]:
+    if not images:
+        raise SpineError("The folder of the case may not be read; ask for permission to read it, or copy it elsewhere.")
     for name, files in images.items():
         if len(files) > 1:
             raise SpineError(f"The case has {len(files)} {name} images; leave one of them in the folder.")

@@ -19,6 +19,8 @@ def sentence(error: BaseException, doing: str = "The job") -> str:
         return f"{doing} ran out of disk space: free some space, also in the folder for temporary files, and try again."
     if isinstance(error, PermissionError):
         return f"{doing} may not read or write one of its files: check the permissions of the folders, and try again."
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return f"{doing} was given a name that is too long for a file: choose a shorter one, and try again."
     if isinstance(error, ModuleNotFoundError):
         return f"{doing} needs the Python package {error.name}, which is missing: run the set-up, and try again."
     return f"{doing} failed unexpectedly ({type(error).__name__}): the log holds the details."

@@ -100,14 +100,23 @@ def test_a_4_d_file_of_one_volume_is_that_volume(tmp_path):
     assert read_volume(tmp_path / "4.nii").shape == (4, 5, 6)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may read everything")
-def test_a_folder_without_permission_is_refused(tmp_path):
-    folder = tmp_path / "closed"
+@pytest.mark.skipif(sys.platform == "win32", reason="modes of POSIX")
+def test_a_folder_or_file_without_permission_is_refused(open_folder, ordinary_user):
+    folder, file, full = open_folder / "closed", open_folder / "a.nrrd", open_folder / "read-only"
     folder.mkdir(mode=0)
-    with pytest.raises(SpineError, match="permission|cannot be reached"):
-        read_volume(folder / "a.nrrd", "T1")
-    with pytest.raises(SpineError, match="may not be read"):
-        read_volume(folder, "T1")
+    full.mkdir()
+    write_volume(oblique(), file)
+    write_volume(oblique(), full / "a.nrrd")
+    before = (full / "a.nrrd").read_bytes()
+    file.chmod(0)
+    full.chmod(0o555)
+    with ordinary_user():
+        for path in (folder / "a.nrrd", folder, file):
+            with pytest.raises(SpineError, match="The T1 file (may not be read|cannot be reached)"):
+                read_volume(path, "T1")
+        with pytest.raises(SpineError, match="no permission"):
+            write_volume(oblique(), full / "a.nrrd")
+    assert (full / "a.nrrd").read_bytes() == before and len(list(full.iterdir())) == 1
 
 
 def test_writing_into_a_missing_folder_or_of_an_unknown_kind_is_refused(tmp_path):
