@@ -172,6 +172,7 @@ def test_a_result_that_breaks_unexpectedly_is_one_sentence_and_the_panel_goes_on
     [
         (lambda array: array.fill(np.nan), "T1"),
         (lambda array: array.fill(3), "T1"),
+        (lambda array: np.copyto(array, 20 * (array - 110)), "is a CT"),
     ],
 )
 def test_an_image_without_content_is_refused_in_one_red_sentence(phantom, desktop, scene_names, spoil, sentence):
@@ -186,6 +187,16 @@ def test_an_image_without_content_is_refused_in_one_red_sentence(phantom, deskto
     assert sentence in text and text.count(". ") == 0 and "Traceback" not in text
     assert "d0342c" in phantom.widget.ui.statusLabel.styleSheet
     assert scene_names() == before and phantom.widget.ui.applyButton.enabled
+
+
+def test_images_of_two_places_are_refused_in_one_red_sentence(phantom, desktop, scene_names):
+    phantom.t2.SetOrigin(0, 500, 0)
+    before = scene_names()
+    phantom.widget.ui.applyButton.click()
+    finish(desktop, phantom.widget)
+    assert "do not show the same place" in phantom.widget.ui.statusLabel.text
+    assert "d0342c" in phantom.widget.ui.statusLabel.styleSheet
+    assert scene_names() == before and not list(desktop.temporary.glob("spine-oncology-*"))
 
 
 def test_a_temporary_folder_that_cannot_be_written_is_one_sentence(phantom, desktop, monkeypatch):

@@ -84,6 +84,57 @@ def test_a_segmentation_through_the_worker_is_the_one_made_without_it(model, tmp
     assert list(tmp_path.iterdir()) == []
 
 
+def test_bad_files_get_one_sentence_each_and_a_long_path_with_umlauts_works_afterwards(model, tmp_path):
+    import SimpleITK as sitk
+
+    from SpineLib.volume import write_volume
+    from SpineLib.volume.files import to_sitk
+
+    home = tmp_path / "Müller Erika 1950" / ("ä ö " * 20) / ("x" * 120)
+    home.mkdir(parents=True)
+    assert len(str(home)) > 200
+    write_volume(_volume(), home / "gut ü.nrrd")
+    write_volume(_volume(), home / "truncated.nii.gz")
+    whole = (home / "truncated.nii.gz").read_bytes()
+    (home / "truncated.nii.gz").write_bytes(whole[: len(whole) // 2])
+    write_volume(_volume().with_array(np.full(_volume().shape, np.nan, np.float32)), home / "nan.nrrd")
+    image = to_sitk(_volume())
+    sitk.WriteImage(sitk.Compose(image, image, image), str(home / "colour.mha"))
+    sitk.WriteImage(sitk.JoinSeries(image, image), str(home / "several.nii.gz"))
+    names = ["missing.nrrd", "truncated.nii.gz", "nan.nrrd", "colour.mha", "several.nii.gz", "gut ü.nrrd"]
+    words = ["does not exist", "truncated", "NaN", "colour", "4-D"]
+
+    ends, transports = [], []
+
+    def transport(*arguments):
+        transports.append(SubprocessTransport(*arguments))
+        return transports[-1]
+
+    session = WorkerSession(transport)
+    try:
+        for name in names:
+            session.submit(
+                "segment",
+                {"inputs": {"T2": str(home / name)}, "model": str(model), "settings": {"device": "cpu"}},
+                PrivateFolder(home),
+                on_progress=lambda fraction, text: None,
+                on_result=lambda job: ends.append("result"),
+                on_error=lambda message, details: ends.append((message, details)),
+                on_cancelled=lambda: ends.append("cancelled"),
+            )
+            end = time.monotonic() + 60
+            while session.state != "idle" and time.monotonic() < end:
+                session.tick()
+                time.sleep(0.01)
+    finally:
+        session.close()
+    assert ends[-1] == "result" and len(ends) == len(names) and len(transports) == 1
+    for word, (message, details) in zip(words, ends):
+        assert word in message and message.endswith(".") and "\n" not in message
+        assert "Müller" not in message + details and home.name not in message + details
+    assert sorted(file.name for file in home.iterdir()) == sorted(names[1:])
+
+
 def _settings():
     from SpineLib.tasks.segment import SegmentSettings
 
