@@ -14,7 +14,10 @@ def register(thumbnail):
     Args:
         thumbnail: path of a picture.
     """
-    import SampleData
+    try:
+        import SampleData
+    except ImportError:  # Slicer was started without that module, and ours must load all the same.
+        return
 
     SampleData.SampleDataLogic.registerCustomSampleDataSource(
         category=CATEGORY,

@@ -130,6 +130,15 @@ def test_a_module_that_is_loaded_late_registers_at_once(open_panel):
     assert slicer.modules.sampleDataSources["Spine Oncology"]
 
 
+def test_a_slicer_without_the_module_sample_data_still_loads_the_module(open_panel, monkeypatch):
+    import slicer
+
+    slicer.modules.sampleDataSources.clear()
+    monkeypatch.setitem(sys.modules, "SampleData", None)
+    assert module_object().parent.title
+    assert not slicer.modules.sampleDataSources
+
+
 def test_a_sample_that_needs_what_is_missing_says_so_in_one_sentence(open_panel, monkeypatch):
     import slicer
     from SpineMetSegLib import sampledata
