@@ -70,21 +70,29 @@ class UNet(nn.Module):
         return torch.sigmoid(self.forward(x))
 
 
-def _convolve_upsampled(convolution: nn.Module, low: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
-    """``convolution(cat([upsample(low), skip]))`` without making the upsampled or the concatenated array.
+def through_upsampling(weight: torch.Tensor) -> torch.Tensor:
+    """Weights (out, in, 3, ...) of a convolution behind nearest upsampling by 2, as those of a transposed convolution.
 
     Along one axis a voxel 2y of the upsampled array and its neighbours take ``w0 low[y-1] + (w1 + w2) low[y]``, a voxel
-    2y + 1 takes ``(w0 + w1) low[y] + w2 low[y+1]``: a transposed convolution of stride 2 with the kernel
+    2y + 1 takes ``(w0 + w1) low[y] + w2 low[y+1]``: a transposed convolution of stride 2 and padding 1 with the kernel
     (w2, w1 + w2, w0 + w1, w0).
+
+    Returns:
+        Shape (in, out, 4, ...), as ``conv_transpose2d`` and ``conv_transpose3d`` take them.
     """
-    weight = convolution.weight
-    through = weight[:, :low.shape[1]]
     for axis in range(2, weight.ndim):
-        first, second, third = through.unbind(axis)
-        through = torch.stack([third, second + third, first + second, first], axis)
+        first, second, third = weight.unbind(axis)
+        weight = torch.stack([third, second + third, first + second, first], axis)
+    return weight.transpose(0, 1)
+
+
+def _convolve_upsampled(convolution: nn.Module, low: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
+    """``convolution(cat([upsample(low), skip]))`` without making the upsampled or the concatenated array."""
+    weight = convolution.weight
+    through = through_upsampling(weight[:, :low.shape[1]])
     plain, transposed = ((functional.conv2d, functional.conv_transpose2d) if weight.ndim == 4
                          else (functional.conv3d, functional.conv_transpose3d))
-    return (transposed(low, through.transpose(0, 1), stride=2, padding=1)
+    return (transposed(low, through, stride=2, padding=1)
             + plain(skip, weight[:, low.shape[1]:], padding=1))
 
 

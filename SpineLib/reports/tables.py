@@ -1,4 +1,4 @@
-"""One table, three ways out: CSV for programs, Markdown for documents, HTML for the page."""
+"""One table, two ways out: CSV for programs, HTML for the page."""
 
 from __future__ import annotations
 
@@ -68,11 +68,6 @@ class Table:
         for row in self.rows:
             writer.writerow([_plain(row.get(column.key)) for column in self.columns])
         return stream.getvalue()
-
-    def to_markdown(self) -> str:
-        """A table in GitHub's Markdown."""
-        lines = [[column.heading for column in self.columns], ["---"] * len(self.columns), *self._shown()]
-        return "".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |\n" for line in lines)
 
     def to_html(self, slices: Iterable[int | None] = ()) -> str:
         """An HTML table; a row with a number in ``slices`` makes the page's viewer jump to that slice when clicked."""

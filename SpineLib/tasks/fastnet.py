@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from SpineLib.networks.unet import through_upsampling
+
 
 class FastNetwork:
     """A trained U-Net for inference on one device in one precision.
@@ -38,7 +40,7 @@ class FastNetwork:
         below = network.widths[-1]
         for level in network.up:
             first, bias = self._folded(level, 0)
-            low = _through_upsampling(first[:, :below].float())
+            low = through_upsampling(first[:, :below].float())
             self._up.append((self._ready(low), self._ready(first[:, below:]), bias, self._folded(level, 3)))
             below = first.shape[0]
         self._last = (self._ready(network.last.weight.detach()), self._ready(network.last.bias.detach()))
@@ -98,15 +100,3 @@ class FastNetwork:
                 x = done(x.relu_())
                 x = done(self._convolve(x, weight, second_bias, padding=1).relu_())
             return torch.sigmoid(self._convolve(x, *self._last).float())[:, 0].cpu()
-
-
-def _through_upsampling(weight: torch.Tensor) -> torch.Tensor:
-    """Weights (out, in, 3, ...) of a convolution behind nearest upsampling by 2, as those of a transposed convolution.
-
-    Along one axis the output y takes ``w[t] low[(y + t - 1) // 2]``; collected by low-level voxel that is a transposed
-    convolution of stride 2 and padding 1 with the kernel (w2, w1 + w2, w0 + w1, w0).
-    """
-    for axis in range(2, weight.dim()):
-        w0, w1, w2 = weight.unbind(axis)
-        weight = torch.stack([w2, w1 + w2, w0 + w1, w0], axis)
-    return weight.transpose(0, 1)

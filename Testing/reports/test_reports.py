@@ -57,10 +57,10 @@ def test_csv_keeps_every_digit_and_reads_back(table):
 
 
 def test_people_read_rounded_values_units_and_a_dash_for_what_is_missing(table):
-    lines = table.to_markdown().splitlines()
-    assert lines[0] == "| Lesion | Volume [ml] | Dice [%] | Centre [mm] | Found |"
-    assert lines[2] == "| 1 | 3.14 | 81.2 | 1, -2, 3 | yes |"
-    assert lines[3] == r"| <b>\|2 | – | – | – | no |"
+    lines = [[cell.text for cell in row] for row in ElementTree.fromstring(table.to_html()).iter("tr")]
+    assert lines[0] == ["Lesion", "Volume [ml]", "Dice [%]", "Centre [mm]", "Found"]
+    assert lines[1] == ["1", "3.14", "81.2", "1, -2, 3", "yes"]
+    assert lines[2] == ["<b>|2", "–", "–", "–", "no"]
 
 
 def test_html_is_escaped_and_rows_know_their_slice(table):
