@@ -80,6 +80,17 @@ def test_an_image_whose_header_was_flipped_is_refused(column):
         prepare(images)
 
 
+@pytest.mark.parametrize("axis, words", [(1, "upside down"), (2, "front to back")])
+def test_simulated_images_of_which_one_is_flipped_are_refused(axis, words):
+    from SpineLib.phantom import PhantomSettings, simulate
+
+    settings = PhantomSettings(matrix=192, slices=15, oversampling=1, region="lumbar", spacing=1.25, healthy=0.0)
+    images = simulate(5, settings).images
+    assert images["T1"].shape == (15, 192, 192), "sagittal slices of rows to inferior and columns to posterior"
+    with pytest.raises(SpineError, match=f"T2 seems to be flipped {words} against T1"):
+        prepare(images | {"T2": images["T2"].with_array(np.flip(images["T2"].array, axis))})
+
+
 @pytest.mark.parametrize("axis, words", [(0, "upside down"), (1, "front to back")])
 def test_real_images_of_which_one_is_flipped_are_refused(shared_data, axis, words):
     images = {name: read_volume(shared_data / "mr_lumbar" / f"DzZ_{name}.nii.gz", name) for name in ("T1", "T2")}
