@@ -32,7 +32,11 @@ class Panel:
         self.models = ModelChooser(ui)
         self.results = Results(ui, self.showError)
         self.jobs = JobRunner(self._onProgress, self._onResult, self._onError, self._onCancelled, self.update)
+        self._selectors = (
+            ui.t1Selector, ui.t2Selector, ui.outputSelector, ui.resultSelector, ui.referenceSelector
+        )  # fmt: skip
         self._connections = (
+            *((selector, "nodeAboutToBeRemoved(vtkMRMLNode*)", self._onNodeRemoved) for selector in self._selectors),
             (ui.applyButton, "clicked(bool)", self.onApply),
             (ui.cancelButton, "clicked(bool)", self.onCancel),
             (ui.installButton, "clicked(bool)", self.onInstall),
@@ -148,6 +152,12 @@ class Panel:
         if not node.model:
             return self.models.reason()
         return ""
+
+    def _onNodeRemoved(self, node):
+        """Slicer's selector chooses the neighbour of a deleted node; nothing must go where nobody wanted it."""
+        for selector in self._selectors:
+            if selector.currentNode() is node:
+                selector.setCurrentNode(None)
 
     def _onProgress(self, fraction, text, remaining):
         self.ui.progressBar.value = round(100 * fraction)

@@ -79,6 +79,23 @@ def test_a_deleted_input_is_no_longer_chosen(phantom):
     slicer.mrmlScene.RemoveNode(phantom.t1)
     assert phantom.widget.ui.t1Selector.currentNode() is None
     assert phantom.widget._parameterNode.t1 is None
+    assert phantom.widget._parameterNode.t2 is phantom.t2
+
+
+def test_after_the_output_was_deleted_no_other_segmentation_gets_the_lesions(phantom):
+    """Slicer's selector chooses the neighbour of a node that is deleted; that may be what a reader has drawn."""
+    import slicer
+
+    readers = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "reader")
+    output = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "output")
+    later = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "reader 2")
+    ui = phantom.widget.ui
+    ui.outputSelector.setCurrentNode(output)
+    ui.referenceSelector.setCurrentNode(readers)
+    slicer.mrmlScene.RemoveNode(output)
+    assert ui.outputSelector.currentNode() is None and phantom.widget._parameterNode.output is None
+    slicer.mrmlScene.RemoveNode(later)
+    assert phantom.widget._parameterNode.reference is readers
 
 
 def test_choices_are_saved_with_the_scene(phantom):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import vtk
 from PySide6 import QtWidgets
 from PySide6.QtCore import Property, Signal
 
@@ -53,16 +54,21 @@ class qSlicerScriptedLoadableModuleWidget(qMRMLWidget):
 
 @custom("slicer")
 class qMRMLNodeComboBox(QtWidgets.QWidget):
-    """A combo box of the scene's nodes of some classes; follows the scene."""
+    """A combo box of the scene's nodes of some classes; follows the scene.
+
+    When the chosen node is deleted the neighbour is chosen, as the real one does with QComboBox's rows.
+    """
 
     currentNodeChanged = Signal(object)
     currentNodeIDChanged = Signal(str)
     nodeAddedByUser = Signal(object)
+    nodeAboutToBeRemoved = Signal(object)
     SIGNATURES = (
         "currentNodeChanged(vtkMRMLNode*)",
         "currentNodeChanged(bool)",
         "currentNodeIDChanged(QString)",
         "nodeAddedByUser(vtkMRMLNode*)",
+        "nodeAboutToBeRemoved(vtkMRMLNode*)",
     )
 
     def __init__(self, parent=None):
@@ -93,6 +99,7 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
                 scene.AddObserver(event, self._follow)
                 for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndCloseEvent, scene.EndImportEvent)
             ]
+            self._tags.append(scene.AddObserver(scene.NodeAboutToBeRemovedEvent, self._lose))
         self._follow()
 
     def currentNode(self):
@@ -122,6 +129,18 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
             if fits and wanted and (self._flags["hidden"] or not node.GetHideFromEditors()):
                 found.append(node)
         return found
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def _lose(self, caller, event, node):
+        rows = [None] * self._flags["none"] + self._nodes()
+        row = next((row for row, one in enumerate(rows) if one is node), None)
+        if row is None or self._scene.IsClosing():
+            return
+        self.nodeAboutToBeRemoved.emit(node)
+        if self._current is node:
+            del rows[row]
+            neighbour = rows[min(row, len(rows) - 1)] if rows else None
+            self._choose(neighbour.GetID() if neighbour is not None else None)
 
     def _follow(self, caller=None, event=None):
         nodes = self._nodes()
