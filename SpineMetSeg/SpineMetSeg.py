@@ -18,7 +18,7 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
-# Installed, SpineLib and SpinePanel lie beside this file; for a developer who added only this folder to Slicer one above.
+# Installed, SpineLib and SpinePanel lie beside this file; for a developer who added only this folder, one above.
 # First on the path: a SpineLib that pip put into Slicer's Python may be of another version, and lacks SpinePanel.
 _here = os.path.dirname(os.path.abspath(__file__))
 _home = _here if os.path.isdir(os.path.join(_here, "SpinePanel")) else os.path.dirname(_here)

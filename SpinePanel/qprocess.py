@@ -8,7 +8,7 @@ from SpineLib.client import LastLines, kill_tree, worker_command
 
 #: Transports stay alive as long as their process: Qt must not destroy a QProcess that runs.
 _alive: set = set()
-#: Those whose process has ended; PythonQt still looks at a connection after its slot has returned, so they let go later.
+#: Those whose process has ended; PythonQt looks at a connection after its slot has returned, so they let go later.
 _ended: set = set()
 
 

@@ -16,7 +16,8 @@ SEQUENCES = {"t1": "T1", "t2": "T2", "stir": "STIR", "cet1": "ceT1"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``spine segment``."""
-    inputs = parser.add_argument_group("one patient: image files, or folders of DICOM files (FOLDER#3: series 3 of several)")
+    inputs = parser.add_argument_group("one patient: image files, or folders of DICOM files "
+                                       "(FOLDER#3: series 3 of several)")
     for option, name in SEQUENCES.items():
         inputs.add_argument(f"--{option}", type=Path, metavar="IMAGE", help=f"the {name} volume")
     batch = parser.add_argument_group("many patients")

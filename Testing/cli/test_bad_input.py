@@ -103,8 +103,8 @@ def test_a_path_of_200_characters_with_spaces_and_umlauts_leads_to_the_same_mask
         images = [str(place / f"{name}.nrrd") for name in names]
         outputs = ["-o", place / "ö.seg.nrrd", "--json", place / "ä.json", "--csv", place / "ü.csv"]
         assert main(["segment", "--t1", images[0], "--t2", images[1], *map(str, outputs)]) == 0
-    assert sorted(file.name for file in folder.iterdir()) == ["Bild ü T1.nrrd", "Bild ü T2.nrrd", "ä.json", "ö.seg.nrrd",
-                                                              "ü.csv"]
+    names = ["Bild ü T1.nrrd", "Bild ü T2.nrrd", "ä.json", "ö.seg.nrrd", "ü.csv"]
+    assert sorted(file.name for file in folder.iterdir()) == names
     np.testing.assert_array_equal(read_volume(folder / "ö.seg.nrrd").array, read_volume(case / "ö.seg.nrrd").array)
 
 
