@@ -115,6 +115,12 @@ def test_slanted_axes_of_the_node_itself_are_refused(scene):
         volume_from_node(add_volume(slanted), "T1")
 
 
+def test_a_voxel_size_of_zero_is_refused_with_what_to_do(scene):
+    node = add_volume(np.diag([1.0, 0.0, 4.0, 1.0]))
+    with pytest.raises(SpineError, match="The T1 has a voxel size of zero: correct its spacing"):
+        volume_from_node(node, "T1")
+
+
 def test_a_warping_transform_is_refused_even_when_it_is_only_a_grandparent(scene):
     node = add_volume()
     inner = add_transform(np.eye(4), warp())
