@@ -123,6 +123,12 @@ set(SPINELIB_SCRIPTS
 
 set(SPINELIB_RESOURCES
   Resources/Icons/SpineOncology.png
+  Resources/Models/mets-t1-2d/card.md
+  Resources/Models/mets-t1-2d/model.json
+  Resources/Models/mets-t1-2d/weights.safetensors
+  Resources/Models/mets-t1t2-2d/card.md
+  Resources/Models/mets-t1t2-2d/model.json
+  Resources/Models/mets-t1t2-2d/weights.safetensors
   Resources/Terminology/SpineOncology.term.json
   Resources/Terminology/SpineOncologyAnatomy.term.json
   SpineLib/reports/page.css
