@@ -74,9 +74,23 @@ def test_the_module_registers_the_lists_once_slicer_has_started(scene, repositor
     from Testing.pythonqt import desktop
 
     fresh = slicer.vtkSlicerTerminologiesModuleLogic()  # other tests have filled the application's own
+    terminologies = slicer.modules.terminologies
+    monkeypatch.setattr(terminologies, "_logic", fresh)
+    with desktop() as application:
+        monkeypatch.delattr(slicer.modules, "terminologies")  # while Slicer starts, modules come one after the other
+        application.load_module(repository / "SpineMetSeg" / "SpineMetSeg.py")
+        monkeypatch.setattr(slicer.modules, "terminologies", terminologies, raising=False)
+        assert not fresh.IsTerminologyContextLoaded("Segmentation category and type - SpineOncology")
+        slicer.app.startupCompleted()
+        assert fresh.IsTerminologyContextLoaded("Segmentation category and type - SpineOncology")
+
+
+def test_a_module_that_is_loaded_late_registers_the_lists_at_once(scene, repository, monkeypatch):
+    pytest.importorskip("PySide6", reason="PySide6-Essentials is not installed (pip install SpineLib[test])")
+    from Testing.pythonqt import desktop
+
+    fresh = slicer.vtkSlicerTerminologiesModuleLogic()
     monkeypatch.setattr(slicer.modules.terminologies, "_logic", fresh)
     with desktop() as application:
         application.load_module(repository / "SpineMetSeg" / "SpineMetSeg.py")
-        assert not fresh.IsTerminologyContextLoaded("Segmentation category and type - SpineOncology")
-        slicer.app.startupCompleted()
         assert fresh.IsTerminologyContextLoaded("Segmentation category and type - SpineOncology")
