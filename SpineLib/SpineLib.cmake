@@ -129,6 +129,12 @@ set(SPINELIB_RESOURCES
   Resources/Models/mets-t1t2-2d/card.md
   Resources/Models/mets-t1t2-2d/model.json
   Resources/Models/mets-t1t2-2d/weights.safetensors
+  Resources/Models/mets-t1t2-3d/card.md
+  Resources/Models/mets-t1t2-3d/model.json
+  Resources/Models/mets-t1t2-3d/weights.safetensors
+  Resources/Models/mets-t2-2d/card.md
+  Resources/Models/mets-t2-2d/model.json
+  Resources/Models/mets-t2-2d/weights.safetensors
   Resources/Terminology/SpineOncology.term.json
   Resources/Terminology/SpineOncologyAnatomy.term.json
   SpineLib/reports/page.css
