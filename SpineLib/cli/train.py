@@ -19,7 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train = actions.add_parser("segmentation", help="train on a cohort; goes on after an interruption",
                                description="Train a U-Net to segment metastases. The same command again goes on where "
                                "an interrupted training was. Ctrl-C saves and stops.")
-    train.add_argument("--config", required=True, help="TOML file, or paper-2d, paper-3d, small-2d, small-3d")
+    train.add_argument("--config", required=True,
+                       help="TOML file, or paper-2d, paper-3d, small-2d, small-3d, refine-2d")
     train.add_argument("--cohort", required=True, type=Path, help="folder of cases, as 'spine phantom' writes it")
     train.add_argument("--out", required=True, type=Path, help="folder of the training")
     train.add_argument("--inputs", help="sequences, e.g. T1,T2 (default: the configuration's)")

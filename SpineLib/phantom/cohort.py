@@ -11,10 +11,9 @@ import SpineLib
 from SpineLib.errors import SpineError
 from SpineLib.phantom.case import PhantomCase, PhantomSettings, simulate
 from SpineLib.progress import Progress, silent
+from SpineLib.training.cohort import SUFFIXES
 from SpineLib.volume import Volume, write_volume
 from SpineLib.volume.files import write_text
-
-_SUFFIX = {"T1": "T1w", "T2": "T2w", "STIR": "STIR", "ceT1": "ce-gd_T1w"}
 
 
 def write_cohort(
@@ -86,7 +85,7 @@ def write_case(folder: Path, name: str, case: PhantomCase, extension: str = ".ni
     for place in (images, labels):
         place.mkdir(parents=True, exist_ok=True)
     for sequence, volume in case.images.items():
-        write_volume(volume, images / f"{name}_{_SUFFIX[sequence]}{extension}")
+        write_volume(volume, images / f"{name}_{SUFFIXES[sequence]}{extension}")
     maps: dict[str, Volume] = {
         "label-lesion_mask": case.lesions,
         "desc-reader1_mask": case.readers[0],

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from SpineLib.errors import SpineError
+from SpineLib.errors import SpineError, is_out_of_memory
 from SpineLib.progress import Progress, silent
 from SpineLib.tasks.fastnet import FastNetwork
 
@@ -132,7 +132,7 @@ class _Run:
                     probability = self.over_windows(FastNetwork(self.network, device, getattr(torch, precision)), boxes)
                 return Prediction(probability, device, precision, notes)
             except (MemoryError, RuntimeError) as error:
-                if not _is_out_of_memory(error) and (device != "mps" or isinstance(error, MemoryError)):
+                if not is_out_of_memory(error) and (device != "mps" or isinstance(error, MemoryError)):
                     raise
             # Outside of the handler: the traceback would keep the arrays alive.
             if device == "cuda":
@@ -214,7 +214,7 @@ class _Run:
             masks = [self.one(FastNetwork(self.network, result.device, dtype), box, tick) >= threshold
                      for dtype in (getattr(torch, result.precision), torch.float32)]
         except (MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             return 1.0  # nothing better can be had where float32 does not fit
         voxels = masks[0].sum() + masks[1].sum()
@@ -233,9 +233,3 @@ def _bell(size: int) -> np.ndarray:
     """Gaussian weights of a window, its standard deviation an eighth of the window as is usual."""
     where = (np.arange(size) - (size - 1) / 2) / (size / 8)
     return np.exp(-0.5 * where**2).astype(np.float32)
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    return any(text in str(error).lower() for text in ("out of memory", "not enough memory", "can't allocate memory"))

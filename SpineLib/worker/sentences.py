@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from SpineLib.errors import SpineError
+from SpineLib.errors import SpineError, is_out_of_memory
 
 _DISK_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
@@ -13,7 +13,7 @@ def sentence(error: BaseException, doing: str = "The job") -> str:
     """What to tell the user about ``error``: what is wrong and what to do; holds no path and no patient data."""
     if isinstance(error, SpineError):
         return str(error)
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         return f"{doing} ran out of memory: close other applications or choose a smaller model, and try again."
     if isinstance(error, OSError) and error.errno in _DISK_FULL:
         return f"{doing} ran out of disk space: free some space, also in the folder for temporary files, and try again."
@@ -24,14 +24,3 @@ def sentence(error: BaseException, doing: str = "The job") -> str:
     if isinstance(error, ModuleNotFoundError):
         return f"{doing} needs the Python package {error.name}, which is missing: run the set-up, and try again."
     return f"{doing} failed unexpectedly ({type(error).__name__}): the log holds the details."
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    """MemoryError, and what torch raises: its own OutOfMemoryError on GPUs, a RuntimeError on the CPU."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
-        return True
-    return isinstance(error, RuntimeError) and any(
-        words in str(error) for words in ("can't allocate memory", "not enough memory", "out of memory")
-    )
