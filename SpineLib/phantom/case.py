@@ -12,7 +12,7 @@ from SpineLib.phantom.grid import Grid
 from SpineLib.phantom.lesions import METASTASES, MIMICS, Inclusion, draw_metastasis, draw_mimic
 from SpineLib.phantom.physics import Sequence, draw_sequence
 from SpineLib.phantom.readers import read_lesion
-from SpineLib.phantom.spine import LEVELS, Vertebra, draw_spine
+from SpineLib.phantom.spine import Vertebra, draw_spine
 from SpineLib.phantom.tissues import draw_tissues
 from SpineLib.volume import Volume
 
