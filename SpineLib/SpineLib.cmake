@@ -105,8 +105,11 @@ set(SPINELIB_SCRIPTS
   SpineLib/volume/__init__.py
   SpineLib/volume/checks.py
   SpineLib/volume/dicom.py
+  SpineLib/volume/dicom_facts.py
+  SpineLib/volume/dicom_seg.py
   SpineLib/volume/files.py
   SpineLib/volume/nifti.py
+  SpineLib/volume/resampling.py
   SpineLib/volume/segmentation.py
   SpineLib/volume/volume.py
   SpineLib/worker/__init__.py

@@ -86,6 +86,22 @@ def _header(sitk, file: Path) -> dict[str, str] | None:
     return {key: reader.GetMetaData(key).strip(" \0") if reader.HasMetaDataKey(key) else "" for key in keys}
 
 
+def ordered_series(folder: str | Path, series: str | None = None, name: str = "") -> tuple[DicomSeries, np.ndarray]:
+    """One series with its files along the slices' normal, and the vector from slice to slice (LPS, mm).
+
+    Arguments and errors are those of :func:`read_dicom`; the voxels are not looked at.
+    """
+    found = _scan(folder)
+    fitting = [one for one in found if series is None or series in (one[0].uid, one[0].number)]
+    if len(fitting) != 1:
+        listed = "; ".join(one.summary for one, _ in fitting or found)
+        count = len(fitting) or f"no series '{series[:64]}' but {len(found)}"
+        raise SpineError(f"The folder holds {count} DICOM series, choose one by its number (folder#3): {listed}.")
+    [(chosen, headers)] = fitting
+    files, step = _in_order(headers, name or "DICOM")
+    return replace(chosen, files=tuple(files)), step
+
+
 def read_dicom(folder: str | Path, series: str | None = None, name: str = "") -> Volume:
     """Read one series of a folder.
 
@@ -100,14 +116,8 @@ def read_dicom(folder: str | Path, series: str | None = None, name: str = "") ->
     """
     import SimpleITK as sitk
 
-    found = _scan(folder)
-    fitting = [one for one in found if series is None or series in (one[0].uid, one[0].number)]
-    if len(fitting) != 1:
-        listed = "; ".join(one.summary for one, _ in fitting or found)
-        count = len(fitting) or f"no series '{series[:64]}' but {len(found)}"
-        raise SpineError(f"The folder holds {count} DICOM series, choose one by its number (folder#3): {listed}.")
-    [(chosen, headers)] = fitting
-    files, step = _in_order(headers, name or "DICOM")
+    chosen, step = ordered_series(folder, series, name)
+    files = list(chosen.files)
     from SpineLib.volume.files import from_sitk
 
     label = f"The {name} series" if name else "The DICOM series"

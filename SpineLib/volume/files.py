@@ -37,7 +37,7 @@ def read_volume(path: str | Path, name: str = "") -> Volume:
     Raises:
         SpineError: missing, unreadable, truncated, no image, colour, not 3-D, more than one series.
     """
-    path, series = _folder_and_series(Path(path))
+    path, series = folder_and_series(Path(path))
     label = f"The {name} file" if name else "The image file"
     _check_readable(path, label)
     if path.is_dir():
@@ -61,7 +61,7 @@ def read_volume(path: str | Path, name: str = "") -> Volume:
     return from_sitk(image, name=name, label=label)
 
 
-def _folder_and_series(path: Path) -> tuple[Path, str | None]:
+def folder_and_series(path: Path) -> tuple[Path, str | None]:
     """Folder and number of ``folder#3``; any other path as it is, and None."""
     folder, _, number = path.name.rpartition("#")
     if folder and number and not os.path.exists(path) and os.path.isdir(path.with_name(folder)):
