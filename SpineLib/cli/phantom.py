@@ -28,6 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--healthy", type=float, default=0.1, metavar="SHARE", help="share without metastasis (default 0.1)"
     )
+    parser.add_argument("--metastases", metavar="LEAST,MOST", help="metastases of the other cases (default 1,4)")
+    parser.add_argument(
+        "--lesion-area",
+        metavar="LEAST,MOST",
+        help="cm2 of a metastasis in its largest sagittal slice, e.g. 1.65,9.54 as in Wang 2017 (default: all sizes)",
+    )
     parser.add_argument("--matrix", type=int, help="rows and columns of a slice (default: drawn)")
     parser.add_argument("--slices", type=int, help="sagittal slices (default: 15 to 28, drawn)")
     parser.add_argument(
@@ -54,6 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
         slices=arguments.slices,
         randomised=arguments.randomised,
         healthy=arguments.healthy,
+        metastases=_range(arguments.metastases, "--metastases", int) or (1, 4),
+        lesion_area_cm2=_range(arguments.lesion_area, "--lesion-area", float),
         region=arguments.region,
     )
     with ProgressBar() as bar:
@@ -68,3 +76,18 @@ def run(arguments: argparse.Namespace) -> int:
         )
     print(f"{arguments.output}: {arguments.cases} simulated cases (not images of patients)")
     return 0
+
+
+def _range(text: str | None, option: str, kind: type) -> tuple | None:
+    """Two numbers, the second not smaller than the first; None without the option."""
+    from SpineLib.errors import SpineError
+
+    if text is None:
+        return None
+    try:
+        low, high = (kind(part) for part in text.split(","))
+    except ValueError:
+        low, high = 1, 0
+    if not 0 < low <= high:
+        raise SpineError(f"{option} is '{text}'; give the least and the most, e.g. {option} 1,2.")
+    return low, high

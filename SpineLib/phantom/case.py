@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from SpineLib.errors import SpineError
 from SpineLib.phantom.acquisition import Motion, acquire
 from SpineLib.phantom.anatomy import Anatomy, draw_anatomy
 from SpineLib.phantom.grid import Grid
-from SpineLib.phantom.lesions import METASTASES, MIMICS, Inclusion, draw_metastasis, draw_mimic
+from SpineLib.phantom.lesions import METASTASES, MIMICS, Inclusion, draw_metastasis, draw_mimic, slice_areas_cm2
 from SpineLib.phantom.physics import Sequence, draw_sequence
 from SpineLib.phantom.readers import read_lesion
 from SpineLib.phantom.spine import Vertebra, draw_spine
@@ -32,6 +33,8 @@ class PhantomSettings:
         randomised: share of cases in the domain-randomised mode (tissue contrasts and scanner drawn widely).
         healthy: share of cases without a metastasis.
         metastases: least and most metastases of the others.
+        lesion_area_cm2: least and most area of a metastasis in the sagittal slice that shows most of it, in cm2
+            (1.65 to 9.54 in Wang et al. 2017, section 3.1); None takes all sizes.
         region: "lumbar", "thoracolumbar", "thoracic", "cervicothoracic"; None draws one.
         motion: whether the patient moves a little between the sequences.
         oversampling: sub-slices drawn for each slice.
@@ -44,6 +47,7 @@ class PhantomSettings:
     randomised: float = 0.0
     healthy: float = 0.1
     metastases: tuple[int, int] = (1, 4)
+    lesion_area_cm2: tuple[float, float] | None = None
     region: str | None = None
     motion: bool = True
     oversampling: int = 3
@@ -70,6 +74,9 @@ class PhantomCase:
     truth: dict = field(default_factory=dict)
 
 
+#: Draws of a metastasis for each one wanted; most of those drawn have an area outside a narrow range.
+_TRIES, _TRIES_FOR_AREA = 4, 80
+
 _REGIONS = {
     "lumbar": (("L1", "L2", "L3"), (5, 8)),
     "thoracolumbar": (("T10", "T11", "T12"), (6, 9)),
@@ -89,7 +96,7 @@ def simulate(seed: int, settings: PhantomSettings = PhantomSettings()) -> Phanto
     region = settings.region or str(rng.choice(list(_REGIONS), p=[0.5, 0.2, 0.2, 0.1]))
     grid, spine, acquired, margin = _draw_geometry(rng, region, settings)
     anatomy = draw_anatomy(rng, grid, spine)
-    inclusions = _draw_inclusions(rng, anatomy, settings, field_t, wide)
+    inclusions = _draw_inclusions(rng, anatomy, settings, field_t, wide, margin)
     tissues = draw_tissues(rng, field_t, 0.32 if wide else 0.07)
     direction, origin = _placement(rng, grid, acquired["spacing"], margin)
     images, sequences = {}, {}
@@ -194,7 +201,9 @@ def _placement(rng, grid: Grid, spacing, margin: int):
     return direction, tuple(float(v) for v in origin)
 
 
-def _draw_inclusions(rng, anatomy: Anatomy, settings: PhantomSettings, field_t: float, wide: bool) -> list[Inclusion]:
+def _draw_inclusions(
+    rng, anatomy: Anatomy, settings: PhantomSettings, field_t: float, wide: bool, margin: int
+) -> list[Inclusion]:
     seen = [v for v in anatomy.spine if anatomy.grid.zs[-1] + 12 < v.centre[2] < anatomy.grid.zs[0] - 12]
     seen = [v for v in seen if not v.is_sacral or v.level in ("S1", "S2")]
     if not seen:
@@ -204,16 +213,22 @@ def _draw_inclusions(rng, anatomy: Anatomy, settings: PhantomSettings, field_t: 
     if rng.random() >= settings.healthy:
         wanted = int(rng.integers(settings.metastases[0], settings.metastases[1] + 1))
         main = str(rng.choice(METASTASES, p=[0.5, 0.25, 0.25]))
-        for _ in range(wanted * 4):
+        for _ in range(wanted * (_TRIES if settings.lesion_area_cm2 is None else _TRIES_FOR_AREA)):
             if sum(i.inside is not None for i in items) >= wanted:
                 break
             host = seen[int(rng.integers(len(seen)))]
             kind = main if rng.random() < 0.7 else str(rng.choice(METASTASES))
             if host.level not in sick:
                 item = draw_metastasis(rng, anatomy, host, kind, field_t, wide)
-                if item is not None:
+                if item is not None and _has_wanted_area(item, items, settings, anatomy.grid, margin):
                     items.append(item)
                     sick.add(host.level)
+        if not items and settings.lesion_area_cm2 is not None:
+            raise SpineError(
+                "No metastasis came out with an area of {:g} to {:g} cm2; choose a wider range.".format(
+                    *settings.lesion_area_cm2
+                )
+            )
     mimics = []
     for host in seen:
         if host.level in sick or host.is_sacral or rng.random() > 0.3:
@@ -222,6 +237,21 @@ def _draw_inclusions(rng, anatomy: Anatomy, settings: PhantomSettings, field_t: 
         if item is not None:
             mimics.append(item)
     return mimics + items
+
+
+def _has_wanted_area(
+    item: Inclusion, others: list[Inclusion], settings: PhantomSettings, grid: Grid, margin: int
+) -> bool:
+    """Whether the largest slice of a lesion has a wanted area and no other lesion takes any of its voxels."""
+    if settings.lesion_area_cm2 is None:
+        return True
+    low, high = settings.lesion_area_cm2
+    area = slice_areas_cm2(item, grid, slice(margin, grid.shape[1] - margin)).max(initial=0.0)
+    if not low <= area <= high:
+        return False
+    mask = np.zeros(grid.shape, bool)
+    mask[item.box] = item.inside
+    return not any((mask[other.box] & other.inside).any() for other in others)
 
 
 def _lesion_map(anatomy: Anatomy, inclusions: list[Inclusion]) -> tuple[np.ndarray, list[dict]]:

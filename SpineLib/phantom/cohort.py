@@ -47,7 +47,9 @@ def write_cohort(
     head = folder / "dataset_description.json"
     if head.exists():
         known = json.loads(head.read_text(encoding="utf-8"))
-        if (known.get("Seed"), known.get("Settings")) != (description["Seed"], description["Settings"]):
+        # A setting that did not exist yet when the folder was begun had what is the default now.
+        settled = json.loads(json.dumps(asdict(PhantomSettings()))) | known.get("Settings", {})
+        if (known.get("Seed"), settled) != (description["Seed"], description["Settings"]):
             raise SpineError(
                 "The folder already holds a cohort with another seed or other settings; choose an empty folder."
             )

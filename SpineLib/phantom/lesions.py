@@ -9,6 +9,7 @@ import numpy as np
 from SpineLib.phantom import bone
 from SpineLib.phantom.anatomy import Anatomy, level_number
 from SpineLib.phantom.fields import smooth_field
+from SpineLib.phantom.grid import Grid
 from SpineLib.phantom.spine import Vertebra
 from SpineLib.phantom.tissues import Tissue
 
@@ -176,6 +177,23 @@ def draw_metastasis(
         blend.astype(np.float32),
         {"place": str(place), "breach": bool(breach)},
     )
+
+
+def slice_areas_cm2(item: Inclusion, grid: Grid, rows: slice) -> np.ndarray:
+    """Area of a metastasis in each sagittal slice of the image, cm2, as its truth will show it.
+
+    Args:
+        item: a metastasis.
+        grid: the drawing's; a voxel of the image belongs to the lesion when half of its sub-slices do.
+        rows: the grid's rows that the image shows.
+    """
+    q = grid.oversampling
+    fine = np.zeros((grid.shape[0],) + item.inside.shape[1:], bool)
+    fine[item.box[0]] = item.inside
+    seen = np.arange(grid.shape[1])[item.box[1]]
+    fine = fine[:, (seen >= rows.start) & (seen < rows.stop)]
+    slices = fine.reshape((-1, q) + fine.shape[1:]).sum(axis=1, dtype=np.uint8) * 2 > q
+    return slices.sum(axis=(1, 2)) * (grid.step[1] * grid.step[2] / 100)
 
 
 def draw_mimic(
