@@ -17,13 +17,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the subcommands and their options."""
     actions = parser.add_subparsers(dest="action", required=True)
     train = actions.add_parser("segmentation", help="train on a cohort; goes on after an interruption",
-                               description="Train a U-Net to segment metastases. The same command again goes on where "
-                               "an interrupted training was. Ctrl-C saves and stops.")
+                               description="Train a U-Net to segment metastases or, with a necrosis configuration, the "
+                               "necrosis after ablation. The same command again goes on where an interrupted training "
+                               "was. Ctrl-C saves and stops.")
     train.add_argument("--config", required=True,
-                       help="TOML file, or paper-2d, paper-3d, small-2d, small-3d, refine-2d")
+                       help="TOML file, or paper-2d, paper-3d, small-2d, small-3d, refine-2d; for necrosis necrosis-2d, "
+                            "necrosis-3d, paper-necrosis-2d, paper-necrosis-3d")
     train.add_argument("--cohort", required=True, type=Path, help="folder of cases, as 'spine phantom' writes it")
     train.add_argument("--out", required=True, type=Path, help="folder of the training")
     train.add_argument("--inputs", help="sequences, e.g. T1,T2 (default: the configuration's)")
+    train.add_argument("--session", choices=("before", "after"),
+                       help="of a cohort with sessions (default: the configuration's)")
+    train.add_argument("--label", choices=("lesion", "necrosis"), help="what is learned (default: the configuration's)")
     train.add_argument("--minutes", type=float, help="time budget")
     train.add_argument("--steps", type=int, help="batches to train on")
     train.add_argument("--seed", type=int, help="of everything random")
@@ -79,6 +84,7 @@ def _train(arguments: argparse.Namespace) -> int:
     changes: dict = {"optimisation": optimisation}
     if arguments.inputs:
         changes["inputs"] = tuple(name.strip() for name in arguments.inputs.split(","))
+    changes |= {key: getattr(arguments, key) for key in ("session", "label") if getattr(arguments, key)}
     if arguments.seed is not None:
         changes["sampling"] = {"seed": arguments.seed}
     if arguments.init_from:

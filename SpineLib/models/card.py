@@ -11,7 +11,7 @@ from typing import Any
 from SpineLib.errors import SpineError
 
 FORMAT = 1
-TASKS = ("metastasis-segmentation",)
+TASKS = ("metastasis-segmentation", "necrosis-segmentation", "metastasis-detection")
 NOTICE = "Research use only, not a medical device"
 SEQUENCES = ("T1", "T2", "STIR", "ceT1")
 CARD_FILE, WEIGHTS_FILE, TEXT_FILE = "model.json", "weights.safetensors", "card.md"
@@ -61,6 +61,11 @@ class ModelCard:
         object.__setattr__(self, "inputs", tuple(self.inputs))
         object.__setattr__(self, "patch", tuple(self.patch))
         _check(self)
+
+    @property
+    def target(self) -> str:
+        """What the model looks for: "metastasis" or "necrosis"."""
+        return self.task.partition("-")[0]
 
     def to_dict(self) -> dict[str, Any]:
         """What stands in ``model.json``."""

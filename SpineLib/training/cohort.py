@@ -1,4 +1,4 @@
-"""A BIDS-like folder of patients with their lesion masks."""
+"""A BIDS-like folder of patients with their masks: one scan each, or a session before and one after ablation."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ from SpineLib.errors import SpineError
 from SpineLib.volume import Volume
 
 SUFFIXES = {"T1": "T1w", "T2": "T2w", "STIR": "STIR", "ceT1": "ce-gd_T1w"}
+LABELS = {"lesion": "label-lesion_mask", "necrosis": "label-necrosis_mask", "reader1": "desc-reader1_mask",
+          "reader2": "desc-reader2_mask", "vertebrae": "label-vertebrae_dseg", "tissue": "label-tissue_dseg"}
+LABELS = {"lesion": "label-lesion_mask", "necrosis": "label-necrosis_mask", "reader1": "desc-reader1_mask",
+          "reader2": "desc-reader2_mask", "vertebrae": "label-vertebrae_dseg", "tissue": "label-tissue_dseg"}
+SESSIONS = ("before", "after")
 _ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
 
 
@@ -22,12 +27,30 @@ class Case:
     Attributes:
         name: "sub-001".
         sequences: files by sequence name ("T1", "T2", "STIR", "ceT1"), those there are.
-        labels: files by label: "lesion" (lesion ids), "reader1", "reader2", "vertebrae", "tissue"; those there are.
+        labels: files by label: "lesion" (ids of metastases), "necrosis" (ids of necrosis zones), "reader1", "reader2",
+            "vertebrae", "tissue"; those there are.
     """
 
     name: str
     sequences: dict[str, Path]
     labels: dict[str, Path]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One patient before and after the ablation.
+
+    Attributes:
+        name: "sub-001".
+        before, after: the files of the sessions.
+        truth: ``sub-001_truth.json`` where it is there (simulated patients): "treated", "after_to_before_lps" (4 x 4 by
+            vertebra, LPS mm) and more; else empty.
+    """
+
+    name: str
+    before: Case
+    after: Case
+    truth: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -38,11 +61,13 @@ class Cohort:
         folder: where it lies.
         cases: in the order of their names.
         description: ``dataset_description.json``.
+        session: "before" or "after", of which the cases' files are; None where the folder has no sessions.
     """
 
     folder: Path
     cases: tuple[Case, ...]
     description: dict = field(default_factory=dict)
+    session: str | None = None
 
     @property
     def simulated(self) -> bool:
@@ -51,31 +76,66 @@ class Cohort:
         return bool(flag) if flag is not None else "simulated" in json.dumps(self.description).lower()
 
 
-def read_cohort(folder: str | Path, inputs: tuple[str, ...] = (), *, labels: tuple[str, ...] = ()) -> Cohort:
+def read_cohort(
+    folder: str | Path, inputs: tuple[str, ...] = (), *, labels: tuple[str, ...] = (), session: str | None = None
+) -> Cohort:
     """Find the cases of ``folder`` that have all ``inputs`` and all ``labels``.
+
+    Args:
+        folder: of the cohort.
+        inputs: sequence names.
+        labels: names of labels.
+        session: "before" or "after" in a cohort with sessions ("sub-001/ses-after/anat"); None where there are none.
 
     Raises:
         SpineError: the folder does not exist or holds no such case.
     """
     folder = Path(folder)
-    cases = []
-    for path in sorted(folder.glob("sub-*")):
-        name, derived = path.name, folder / "derivatives" / "labels" / path.name / "anat"
-        sequences = {key: _file(path / "anat", f"{name}_{suffix}") for key, suffix in SUFFIXES.items()}
-        masks = {"lesion": "label-lesion_mask", "reader1": "desc-reader1_mask", "reader2": "desc-reader2_mask",
-                 "vertebrae": "label-vertebrae_dseg", "tissue": "label-tissue_dseg"}
-        case = Case(name, {key: file for key, file in sequences.items() if file},
-                    {key: file for key, text in masks.items() if (file := _file(derived, f"{name}_{text}"))})
-        if case.sequences and set(inputs) <= case.sequences.keys() and set(labels) <= case.labels.keys():
-            cases.append(case)
+    cases = [_case(folder, path.name, session) for path in sorted(folder.glob("sub-*"))]
+    cases = [c for c in cases if c.sequences and set(inputs) <= c.sequences.keys() and set(labels) <= c.labels.keys()]
     if not cases:
-        raise SpineError(f"'{folder}' holds no case 'sub-*/anat' with {', '.join([*inputs, *labels]) or 'a sequence'}; "
-                         "choose a folder as 'spine phantom' writes it.")
+        place = f"sub-*/ses-{session}/anat" if session else "sub-*/anat"
+        command = "spine phantom --follow-up" if session else "spine phantom"
+        raise SpineError(f"'{folder}' holds no case '{place}' with {', '.join([*inputs, *labels]) or 'a sequence'}; "
+                         f"choose a folder as '{command}' writes it.")
+    description = _json(folder / "dataset_description.json")
+    return Cohort(folder, tuple(cases), description)
+
+
+def read_pairs(folder: str | Path) -> tuple[Pair, ...]:
+    """The patients of ``folder`` who have a session before and one after the ablation, in the order of their names.
+
+    Raises:
+        SpineError: the folder does not exist or holds no such patient.
+    """
+    folder = Path(folder)
+    pairs = []
+    for path in sorted(folder.glob("sub-*")):
+        before, after = (_case(folder, path.name, session) for session in SESSIONS)
+        if before.sequences and after.sequences:
+            truth = _json(folder / "derivatives" / "labels" / path.name / f"{path.name}_truth.json")
+            pairs.append(Pair(path.name, before, after, truth))
+    if not pairs:
+        raise SpineError(f"'{folder}' holds no patient with images in both 'ses-before/anat' and 'ses-after/anat'; "
+                         "choose a folder as 'spine phantom --follow-up' writes it.")
+    return tuple(pairs)
+
+
+def _case(folder: Path, name: str, session: str | None) -> Case:
+    inner, stem = (f"{name}/ses-{session}", f"{name}_ses-{session}") if session else (name, name)
+    images, derived = folder / inner / "anat", folder / "derivatives" / "labels" / inner / "anat"
+    found = ({key: _file(place, f"{stem}_{suffix}") for key, suffix in names.items()}
+             for place, names in ((images, SUFFIXES), (derived, LABELS)))
+    return Case(name, *({key: file for key, file in files.items() if file} for files in found))
+
+
+def _json(path: Path) -> dict:
+    """A JSON object; empty where there is none."""
     try:
-        description = json.loads((folder / "dataset_description.json").read_text(encoding="utf-8"))
+        known = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        description = {}
-    return Cohort(folder, tuple(cases), description if isinstance(description, dict) else {})
+        return {}
+    return known if isinstance(known, dict) else {}
 
 
 def label_like(label: Volume, reference: Volume) -> np.ndarray:

@@ -18,6 +18,9 @@ except ModuleNotFoundError:  # Python 3.10
     import tomli as tomllib
 
 PRESETS = Path(__file__).parent / "presets"
+#: Task of the model by the label that is learned.
+TASK_OF_LABEL = {"lesion": "metastasis-segmentation", "necrosis": "necrosis-segmentation"}
+SESSIONS = ("", "before", "after")
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,8 @@ class TrainingConfig:
     Attributes:
         name: of the preset.
         inputs: sequences in the order of the channels.
+        label: what is learned, a key of :data:`TASK_OF_LABEL`.
+        session: "before" or "after" of a cohort with sessions; empty for one without.
         init_from: id or folder of the bundle whose weights are taken at the start; empty is random weights.
         workers: background processes that draw the samples; 0 draws them in the training's own process.
         smallest_lesion_ml, threshold: of the exported bundle.
@@ -103,6 +108,8 @@ class TrainingConfig:
 
     name: str = ""
     inputs: tuple[str, ...] = ("T1", "T2")
+    label: str = "lesion"
+    session: str = ""
     init_from: str = ""
     workers: int = 1
     threshold: float = 0.5
@@ -115,6 +122,10 @@ class TrainingConfig:
     validation: ValidationSettings = field(default_factory=ValidationSettings)
 
     def __post_init__(self):
+        if self.label not in TASK_OF_LABEL:
+            raise ValueError(f"label is {self.label!r}; it must be 'lesion' or 'necrosis'")
+        if self.session not in SESSIONS:
+            raise ValueError(f"session is {self.session!r}; it must be empty, 'before' or 'after'")
         if len(self.sampling.patch) != self.network.dimensions:
             raise ValueError(f"patch has {len(self.sampling.patch)} sizes for {self.network.dimensions} dimensions")
         multiple = 2 ** (len(self.network.widths) - 1)

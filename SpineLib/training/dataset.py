@@ -31,11 +31,12 @@ class PreparedCase:
         name: "sub-001".
         folder: where it lies in the cache.
         channels: (c, s, y, x) float16, prepared by ``SpineLib.preprocess.prepare``.
-        lesions: (s, y, x) uint8 lesion ids, 0 outside.
+        lesions: (s, y, x) uint8 ids of what is learned, metastases or necrosis zones; 0 outside.
         spacing: along (s, y, x), mm.
         centres: centre of each lesion, shape (n, 3), index (s, y, x).
         boxes: first and last index of each lesion, shape (n, 2, 3).
         body: random places inside the body, shape (m, 3); vertebrae: likewise inside vertebrae, may be empty.
+        alike: likewise inside metastases that are not to be marked, where necrosis is learned; else empty.
     """
 
     name: str
@@ -47,6 +48,7 @@ class PreparedCase:
     boxes: np.ndarray
     body: np.ndarray
     vertebrae: np.ndarray
+    alike: np.ndarray
 
     def __reduce__(self):
         """Another process maps the files itself; pickling a memory map would copy its gigabytes."""
@@ -54,15 +56,17 @@ class PreparedCase:
 
 
 def cache_folder(cohort: Cohort, inputs: tuple[str, ...], preparation: dict[str, Any],
-                 root: Path | None = None) -> Path:
+                 root: Path | None = None, *, label: str = "lesion") -> Path:
     """The folder of the cases prepared in this way, beside the cohort unless ``root`` is given."""
-    key = json.dumps([_VERSION, str(cohort.folder.resolve()), inputs, preparation], sort_keys=True)
+    what = [cohort.session, label] if cohort.session or label != "lesion" else []
+    key = json.dumps([_VERSION, str(cohort.folder.resolve()), inputs, preparation, *what], sort_keys=True)
     root = root or cohort.folder.resolve().with_name(cohort.folder.resolve().name + "-prepared")
-    return root / ("-".join(inputs) + "-" + hashlib.sha256(key.encode()).hexdigest()[:12])
+    name = "-".join([*inputs, *([label] if label != "lesion" else [])])
+    return root / (name + "-" + hashlib.sha256(key.encode()).hexdigest()[:12])
 
 
 def prepare_cases(cohort: Cohort, inputs: tuple[str, ...], preparation: dict[str, Any], folder: Path, *,
-                  processes: int = 2, progress: Progress = silent) -> list[PreparedCase]:
+                  label: str = "lesion", processes: int = 2, progress: Progress = silent) -> list[PreparedCase]:
     """Prepare all cases of the cohort that ``folder`` does not hold yet, and open them.
 
     A case is written beside its place and then renamed, so an interrupted preparation goes on where it was.
@@ -71,16 +75,16 @@ def prepare_cases(cohort: Cohort, inputs: tuple[str, ...], preparation: dict[str
         SpineError: a case cannot be read or prepared.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    todo = [case for case in cohort.cases if not _is_current(case, inputs, folder / case.name)]
+    todo = [case for case in cohort.cases if not _is_current(case, inputs, label, folder / case.name)]
     if todo and (processes == 1 or len(todo) == 1):
         for done, case in enumerate(todo):
             progress(done / len(todo), f"Preparing case {done + 1} of {len(todo)}")
-            prepare_case(case, inputs, preparation, folder)
+            prepare_case(case, inputs, preparation, folder, label)
     elif todo:
         # Spawned, not forked: a fork of a process with running threads may hang.
         with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"),
                                  initializer=_start_process) as pool:
-            jobs = [pool.submit(prepare_case, case, inputs, preparation, folder) for case in todo]
+            jobs = [pool.submit(prepare_case, case, inputs, preparation, folder, label) for case in todo]
             try:
                 for done, job in enumerate(as_completed(jobs), start=1):
                     job.result()
@@ -91,8 +95,9 @@ def prepare_cases(cohort: Cohort, inputs: tuple[str, ...], preparation: dict[str
     return [open_case(folder / case.name) for case in cohort.cases]
 
 
-def prepare_case(case: Case, inputs: tuple[str, ...], preparation: dict[str, Any], folder: Path) -> None:
-    """Prepare one case and write it to ``folder / case.name``."""
+def prepare_case(case: Case, inputs: tuple[str, ...], preparation: dict[str, Any], folder: Path,
+                 label: str = "lesion") -> None:
+    """Prepare one case, with ``label`` as what is learned, and write it to ``folder / case.name``."""
     from SpineLib.preprocess import Preparation, prepare
     from SpineLib.volume import read_volume
 
@@ -101,7 +106,7 @@ def prepare_case(case: Case, inputs: tuple[str, ...], preparation: dict[str, Any
                            Preparation.from_dict(preparation))
     except SpineError as error:
         raise SpineError(f"Case {case.name}: {error}") from error
-    lesions = label_on_grid(read_volume(case.labels["lesion"]), prepared)
+    lesions = label_on_grid(read_volume(case.labels[label]), prepared)
     centres, boxes = _measure(lesions)
     rng = np.random.default_rng(int(hashlib.sha256(case.name.encode()).hexdigest()[:8], 16))
     first = prepared.channels[0]
@@ -110,8 +115,12 @@ def prepare_case(case: Case, inputs: tuple[str, ...], preparation: dict[str, Any
     vertebrae = np.zeros((0, 3), np.int16)
     if "vertebrae" in case.labels:
         vertebrae = _random_points(label_on_grid(read_volume(case.labels["vertebrae"]), prepared, binary=True) > 0, rng)
+    alike = np.zeros((0, 3), np.int16)
+    if label == "necrosis" and "lesion" in case.labels:
+        metastases = label_on_grid(read_volume(case.labels["lesion"]), prepared, binary=True)
+        alike = _random_points((metastases > 0) & (lesions == 0), rng)
     facts = {"name": case.name, "spacing": [float(v) for v in prepared.spacing], "centres": centres, "boxes": boxes,
-             "notes": list(prepared.notes), "files": _fingerprint(case, inputs)}
+             "notes": list(prepared.notes), "files": _fingerprint(case, inputs, label)}
     # Each process has its own temporary folder: two trainings may prepare the same cohort at once.
     with tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as name:
         part = Path(name) / case.name
@@ -120,9 +129,10 @@ def prepare_case(case: Case, inputs: tuple[str, ...], preparation: dict[str, Any
         np.save(part / "lesions.npy", lesions)
         np.save(part / "body.npy", body)
         np.save(part / "vertebrae.npy", vertebrae)
+        np.save(part / "alike.npy", alike)
         (part / "case.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
         if (folder / case.name).exists():
-            if _is_current(case, inputs, folder / case.name):
+            if _is_current(case, inputs, label, folder / case.name):
                 return  # Another training was faster.
             os.replace(folder / case.name, Path(name) / "old")
         os.replace(part, folder / case.name)
@@ -136,7 +146,8 @@ def open_case(folder: Path) -> PreparedCase:
         lesions=np.load(folder / "lesions.npy", mmap_mode="c"), spacing=tuple(facts["spacing"]),
         centres=np.array(facts["centres"], dtype=float).reshape(-1, 3),
         boxes=np.array(facts["boxes"], dtype=int).reshape(-1, 2, 3),
-        body=np.load(folder / "body.npy"), vertebrae=np.load(folder / "vertebrae.npy"))
+        body=np.load(folder / "body.npy"), vertebrae=np.load(folder / "vertebrae.npy"),
+        alike=np.load(alike) if (alike := folder / "alike.npy").is_file() else np.zeros((0, 3), np.int16))
 
 
 def label_on_grid(label, prepared, *, binary: bool = False) -> np.ndarray:
@@ -179,14 +190,15 @@ def _random_points(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.stack(np.unravel_index(chosen, mask.shape), axis=1).astype(np.int16)
 
 
-def _fingerprint(case: Case, inputs: tuple[str, ...]) -> list:
-    files = [case.sequences[name] for name in inputs] + [case.labels["lesion"]]
+def _fingerprint(case: Case, inputs: tuple[str, ...], label: str) -> list:
+    files = [case.sequences[name] for name in inputs] + [case.labels[label]]
     return [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]
 
 
-def _is_current(case: Case, inputs: tuple[str, ...], folder: Path) -> bool:
+def _is_current(case: Case, inputs: tuple[str, ...], label: str, folder: Path) -> bool:
     try:
-        return json.loads((folder / "case.json").read_text(encoding="utf-8"))["files"] == _fingerprint(case, inputs)
+        kept = json.loads((folder / "case.json").read_text(encoding="utf-8"))["files"]
+        return kept == _fingerprint(case, inputs, label)
     except (OSError, ValueError, KeyError):
         return False
 

@@ -9,7 +9,14 @@ from SpineLib.errors import SpineError
 from SpineLib.models import NOTICE, ModelBundle, ModelCard, save_bundle
 from SpineLib.networks.unet import UNet
 from SpineLib.training.checkpoint import BEST, LAST, load_checkpoint
-from SpineLib.training.config import TrainingConfig, config_from_dict
+from SpineLib.training.config import TASK_OF_LABEL, TrainingConfig, config_from_dict
+
+_FINDINGS = {"lesion": "Spinal metastases", "necrosis": "Necrosis after ablation of spinal metastases"}
+_PAPERS = {
+    "lesion": """Hille et al., Spinal Metastases Segmentation in MR Imaging using Deep Convolutional Neural Networks
+  (2020)""",
+    "necrosis": """Steffen et al., Automatic Segmentation of Necrosis Zones After Radiofrequency Ablation of Spinal
+  Metastases (2020)"""}
 
 
 def export(run: Path, target: Path, *, model_id: str = "", title: str = "", version: str = "1",
@@ -41,10 +48,10 @@ def export(run: Path, target: Path, *, model_id: str = "", title: str = "", vers
     held_out = {key: round(value, 4) for key, value in state["figures"].items()}
     model_id = model_id or target.name
     inputs = " and ".join(config.inputs)
-    title = title or f"Spinal metastases on {inputs}, {config.network.dimensions}D"
+    title = title or f"{_FINDINGS[config.label]} on {inputs}, {config.network.dimensions}D"
     simulated = bool(facts["data"]["simulated"])
     card = ModelCard(
-        id=model_id, title=title, version=version, task="metastasis-segmentation", licence=licence,
+        id=model_id, title=title, version=version, task=TASK_OF_LABEL[config.label], licence=licence,
         network={"type": "unet", "dimensions": config.network.dimensions, "inputs": len(config.inputs),
                  "widths": list(config.network.widths)},
         inputs=config.inputs, preparation=config.preparation.to_dict(), patch=config.sampling.patch,
@@ -68,8 +75,7 @@ def _text(title: str, inputs: str, config: TrainingConfig, facts: dict, held_out
 {NOTICE}. {origin}Not for clinical use.
 
 - Input: {inputs}; co-registered and prepared as `model.json` says.
-- Network: U-Net of Hille et al., Spinal Metastases Segmentation in MR Imaging using Deep Convolutional Neural Networks
-  (2020), {config.network.dimensions}D.
+- Network: U-Net of {_PAPERS[config.label]}, {config.network.dimensions}D.
 - Training data: {data["description"]} {data["training_cases"]} cases trained on, {data["held_out_cases"]} held out.
 - Training: `{facts["command"]}`; {steps} steps of {config.sampling.batch} patches.
 

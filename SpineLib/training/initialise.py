@@ -10,13 +10,16 @@ from SpineLib.networks.unet import UNet
 from SpineLib.training.config import TrainingConfig
 
 _FIRST = "down.0.0.weight"
+#: Sequences that look most alike, for a bundle that does not know the wanted one.
+_ALIKE = {"ceT1": "T1", "T1": "ceT1", "STIR": "T2", "T2": "STIR"}
 
 
 def initial_network(config: TrainingConfig) -> UNet:
     """A U-Net with random weights, or those of the bundle ``config.init_from``.
 
-    Where the bundle reads other sequences, its first convolution is taken channel by channel according to the names;
-    a sequence it does not know keeps random weights. A 3D training may start from a 2D model: each kernel becomes the
+    Where the bundle reads other sequences, its first convolution is taken channel by channel according to the names; a
+    sequence it does not know takes the kernels of the one that looks most alike (contrast-enhanced T1 those of T1), or
+    keeps random weights when the bundle does not know that either. A 3D training may start from a 2D model: each kernel becomes the
     middle sagittal plane of a 3D kernel, the other planes start at zero (inflation with zeros; Carreira and Zisserman,
     CVPR 2017, section 2.4, repeat the kernel instead).
 
@@ -36,8 +39,9 @@ def initial_network(config: TrainingConfig) -> UNet:
     first = network.state_dict()[_FIRST].clone()
     with torch.no_grad():
         for channel, name in enumerate(config.inputs):
-            if name in card.inputs:
-                first[:, channel] = state[_FIRST][:, card.inputs.index(name)]
+            source = name if name in card.inputs else _ALIKE.get(name)
+            if source in card.inputs:
+                first[:, channel] = state[_FIRST][:, card.inputs.index(source)]
         network.load_state_dict({**state, _FIRST: first})
     return network
 

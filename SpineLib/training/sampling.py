@@ -29,12 +29,15 @@ class SamplingSettings:
         batch: samples a step; the paper has 32 in 2D and 2 in 3D.
         background_fraction: share of patches centred anywhere in the body, half of them in vertebrae where the cohort
             labels those, so that the network learns what is no lesion; 0 in the paper, whose patches all hold lesion.
+        alike_fraction: share of the background patches that are centred in a metastasis instead, or in what is left of
+            one, where necrosis is learned and the cohort labels metastases, too.
         seed: of everything random.
     """
 
     patch: tuple[int, ...] = (128, 128)
     batch: int = 32
     background_fraction: float = 0.0
+    alike_fraction: float = 0.0
     seed: int = 0
 
 
@@ -71,7 +74,10 @@ class Steps(Dataset):
         cases = self.cases if background else self.with_lesion
         case = cases[rng.integers(len(cases))]
         if background:
-            places = case.vertebrae if len(case.vertebrae) and rng.random() < 0.5 else case.body
+            if self.sampling.alike_fraction and len(case.alike) and rng.random() < self.sampling.alike_fraction:
+                places = case.alike
+            else:
+                places = case.vertebrae if len(case.vertebrae) and rng.random() < 0.5 else case.body
             middle = np.array(case.lesions.shape) / 2
             centre = places[rng.integers(len(places))].astype(float) if len(places) else middle
         else:

@@ -29,13 +29,13 @@ def run_training(config: TrainingConfig, cohort_folder: Path, out: Path, *, cach
     unknown = [name for name in config.inputs if name not in SEQUENCES]
     if unknown or not config.inputs:
         raise SpineError(f"'{', '.join(unknown)}' is no sequence; inputs are out of {', '.join(SEQUENCES)}.")
-    cohort = read_cohort(cohort_folder, config.inputs, labels=("lesion",))
+    cohort = read_cohort(cohort_folder, config.inputs, labels=(config.label,), session=config.session or None)
     if first_cases:
         cohort = replace(cohort, cases=cohort.cases[:first_cases])
     preparation = config.preparation.to_dict()
     cases = prepare_cases(cohort, config.inputs, preparation,
-                          cache_folder(cohort, config.inputs, preparation, cache), processes=processes,
-                          progress=lambda fraction, text: report(text))
+                          cache_folder(cohort, config.inputs, preparation, cache, label=config.label),
+                          label=config.label, processes=processes, progress=lambda fraction, text: report(text))
     training, held_out = split(cases, config.validation, config.sampling.seed)
     out.mkdir(parents=True, exist_ok=True)
     name = cohort.description.get("Name", "a cohort")
