@@ -30,6 +30,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/client/session.py
   SpineLib/errors.py
   SpineLib/metrics/__init__.py
+  SpineLib/metrics/froc.py
   SpineLib/metrics/literature.py
   SpineLib/metrics/overlap.py
   SpineLib/models/__init__.py
@@ -47,6 +48,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/phantom/case.py
   SpineLib/phantom/cohort.py
   SpineLib/phantom/fields.py
+  SpineLib/phantom/geometry.py
   SpineLib/phantom/grid.py
   SpineLib/phantom/healthy.py
   SpineLib/phantom/lesions.py
@@ -63,9 +65,11 @@ set(SPINELIB_SCRIPTS
   SpineLib/progress.py
   SpineLib/reports/__init__.py
   SpineLib/reports/charts.py
+  SpineLib/reports/margin.py
   SpineLib/reports/page.py
   SpineLib/reports/pictures.py
   SpineLib/reports/segmentation.py
+  SpineLib/reports/surface.py
   SpineLib/reports/tables.py
   SpineLib/reports/viewer.py
   SpineLib/scene/__init__.py
@@ -143,8 +147,12 @@ set(SPINELIB_RESOURCES
   SpineLib/reports/page.css
   SpineLib/reports/page.html
   SpineLib/reports/page.js
+  SpineLib/training/presets/necrosis-2d.toml
+  SpineLib/training/presets/necrosis-3d.toml
   SpineLib/training/presets/paper-2d.toml
   SpineLib/training/presets/paper-3d.toml
+  SpineLib/training/presets/paper-necrosis-2d.toml
+  SpineLib/training/presets/paper-necrosis-3d.toml
   SpineLib/training/presets/refine-2d.toml
   SpineLib/training/presets/small-2d.toml
   SpineLib/training/presets/small-3d.toml
