@@ -1,6 +1,6 @@
 "use strict";
 for (const viewer of document.querySelectorAll(".viewer")) {
-  const slider = viewer.querySelector("input[type=range]");
+  const slider = viewer.querySelector("input.slice");
   const show = () => {
     for (const frame of viewer.querySelectorAll(".frame")) {
       frame.classList.toggle("on", frame.dataset.slice === slider.value);
@@ -21,6 +21,20 @@ for (const viewer of document.querySelectorAll(".viewer")) {
         path.style.display = box.checked ? "" : "none";
       }
     });
+  }
+  const fade = viewer.querySelector("input.fade");
+  const checkerboard = viewer.querySelector("input.checkerboard");
+  if (fade) {
+    const blend = () => {
+      fade.disabled = checkerboard.checked;
+      for (const top of viewer.querySelectorAll("g.top")) {
+        top.style.opacity = checkerboard.checked ? 1 : fade.value / 100;
+        top.style.mask = checkerboard.checked ? `url(#${top.dataset.mask})` : "";
+      }
+    };
+    fade.addEventListener("input", blend);
+    checkerboard.addEventListener("change", blend);
+    blend();
   }
   for (const row of document.querySelectorAll("tr[data-slice]")) {
     const jump = () => {

@@ -38,13 +38,20 @@ def sagittal_index(reference: Volume, point_ras_mm: Sequence[float]) -> int:
     return int(np.clip(round(slice_), 0, turned.shape[0] - 1))
 
 
-def slice_viewer(images: Mapping[str, Volume], layers: Sequence[Layer], start: int | None = None) -> str:
+def slice_viewer(
+    images: Mapping[str, Volume], layers: Sequence[Layer], start: int | None = None, *, blend: bool = False,
+    around: int | None = None, key: str = "",
+) -> str:
     """HTML of the viewer.
 
     Args:
         images: title to image; all on one grid, any axis order; shown as sagittal slices, anterior at the left.
         layers: outlines drawn on every image.
         start: the slice shown first; without it the one with most of the layers' voxels.
+        blend: whether the first two images are also shown in one another, to fade between them or as a checkerboard:
+            this shows how well they are registered.
+        around: how many slices beyond those of the layers are shown; without it all.
+        key: tells this viewer from others of the page (letters, digits).
 
     Raises:
         ValueError: an image or mask lies on another grid than the first image.
@@ -57,44 +64,89 @@ def slice_viewer(images: Mapping[str, Volume], layers: Sequence[Layer], start: i
     masks = [canonical(layer.mask)[0].array != 0 for layer in layers]
     shown = next(iter(turned.values()))
     count = shown.shape[0]
+    amount = sum((mask.sum(axis=(1, 2)) for mask in masks), np.zeros(count))
     if start is None:
-        amount = sum((mask.sum(axis=(1, 2)) for mask in masks), np.zeros(count))
         start = int(np.argmax(amount)) if amount.any() else count // 2
+    first, last = 0, count - 1
+    if around is not None:
+        with_layers = [start, *np.flatnonzero(amount).tolist()]
+        first, last = max(min(with_layers) - around, 0), min(max(with_layers) + around, count - 1)
     windows = {title: grey_window(volume.array) for title, volume in turned.items()}
 
     frames = []
-    for n in range(count):
+    for n in range(first, last + 1):
         paths = "".join(_path(layer, mask[n], k) for k, (layer, mask) in enumerate(zip(layers, masks)))
         views = "".join(
             f"<figure>{_picture(title, volume, n, windows[title], paths)}"
             f"<figcaption>{escape(title)}</figcaption></figure>"
             for title, volume in turned.items()
         )
+        if blend:
+            views += f"<figure>{_blended(turned, n, windows, paths, key)}<figcaption>One in the other</figcaption></figure>"
         frames.append(f'<div class="frame{" on" if n == start else ""}" data-slice="{n}">{views}</div>')
     switches = "".join(
         f'<label style="--line:{escape(layer.colour)}"><input type="checkbox" checked="" data-layer="{k}"/>'
         f'<span class="line{" dashed" if layer.dashed else ""}"></span>{escape(layer.name)}</label>'
         for k, layer in enumerate(layers)
     )
+    if blend:
+        one, other = list(images)[:2]
+        switches += (
+            f'<label class="slider">{escape(one)}<input type="range" min="0" max="100" value="50" class="fade" '
+            f'aria-label="Fade"/>{escape(other)}</label>'
+            '<label><input type="checkbox" class="checkerboard"/>Checkerboard</label>'
+        )
     return (
         f'<div class="viewer"><div class="frames">{"".join(frames)}</div>'
         f'<div class="controls"><label class="slider">Slice <output>{start + 1}</output> of {count}'
-        f'<input type="range" min="0" max="{count - 1}" value="{start}" aria-label="Sagittal slice, right to left"/>'
+        f'<input type="range" class="slice" min="{first}" max="{last}" value="{start}" '
+        'aria-label="Sagittal slice, right to left"/>'
         "</label>"
         f"{switches}</div></div>"
     )
 
 
 def _picture(title: str, volume: Volume, n: int, window: tuple[float, float], paths: str) -> str:
-    """One slice as SVG; the view box is in pixels, its shape in millimetres, so that no voxel is interpolated here."""
+    return _svg(volume, f"{title}, slice {n + 1}", _image(volume, n, window) + paths)
+
+
+def _blended(
+    turned: Mapping[str, Volume], n: int, windows: Mapping[str, tuple[float, float]], paths: str, key: str
+) -> str:
+    """The first two images, the second half transparent; the page's script changes its opacity or cuts out squares."""
+    (one, below), (other, above) = list(turned.items())[:2]
+    _, rows, columns = above.shape
+    x_mm, y_mm, _ = above.spacing
+    side = max(columns * x_mm, rows * y_mm) / 12  # of a square, mm
+    wide, tall = side / x_mm, side / y_mm
+    pattern = (
+        f'<defs><pattern id="squares{key}-{n}" width="{2 * wide:.2f}" height="{2 * tall:.2f}" '
+        f'patternUnits="userSpaceOnUse"><path d="M0 0h{wide:.2f}v{tall:.2f}h-{wide:.2f}zM{wide:.2f} '
+        f'{tall:.2f}h{wide:.2f}v{tall:.2f}h-{wide:.2f}z" style="fill:#fff;stroke:none"/></pattern>'
+        f'<mask id="checker{key}-{n}" maskUnits="userSpaceOnUse" x="0" y="0" width="{columns}" height="{rows}">'
+        f'<rect width="{columns}" height="{rows}" fill="url(#squares{key}-{n})"/></mask></defs>'
+    )
+    pictures = (
+        _image(below, n, windows[one])
+        + f'<g class="top" data-mask="checker{key}-{n}" style="opacity:0.5">{_image(above, n, windows[other])}</g>'
+    )
+    return _svg(above, f"{one} and {other}, slice {n + 1}", pattern + pictures + paths)
+
+
+def _image(volume: Volume, n: int, window: tuple[float, float]) -> str:
+    _, rows, columns = volume.shape
+    address = data_uri(png(grey(volume.array[n], window)))
+    return f'<image href="{address}" width="{columns}" height="{rows}" preserveAspectRatio="none"/>'
+
+
+def _svg(volume: Volume, label: str, content: str) -> str:
+    """A slice's frame: the view box is in pixels, its shape in millimetres, so that no voxel is interpolated here."""
     _, rows, columns = volume.shape
     x_mm, y_mm, _ = volume.spacing
     ratio = (columns * x_mm) / (rows * y_mm)
-    address = data_uri(png(grey(volume.array[n], window)))
     return (
         f'<svg viewBox="0 0 {columns} {rows}" preserveAspectRatio="none" style="aspect-ratio:{ratio:.4f}" role="img" '
-        f'aria-label="{escape(title)}, slice {n + 1}"><image href="{address}" width="{columns}" height="{rows}" '
-        f'preserveAspectRatio="none"/>{paths}</svg>'
+        f'aria-label="{escape(label)}">{content}</svg>'
     )
 
 

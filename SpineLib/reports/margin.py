@@ -1,0 +1,116 @@
+"""The margin of an ablation as colours, a legend and a histogram: red where tumour sticks out of the necrosis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+
+from SpineLib.reports.pictures import data_uri, png
+from SpineLib.reports.surface import VIEWS, paint_surface, surface_radius_mm
+
+#: Margin in mm and the colour there; between them it runs evenly, at 0 it jumps: the sign must be seen at a glance.
+NEGATIVE = ((-5.0, (0.47, 0.05, 0.12)), (0.0, (0.91, 0.33, 0.27)))
+POSITIVE = ((0.0, (0.98, 0.86, 0.42)), (5.0, (0.32, 0.72, 0.53)), (10.0, (0.16, 0.43, 0.60)))
+_LOWEST, _HIGHEST = NEGATIVE[0][0], POSITIVE[-1][0]
+
+
+def margin_colours(margin_mm: np.ndarray) -> np.ndarray:
+    """Red, green, blue (n, 3), 0 to 1, of margins (n,) in mm; beyond -5 and 10 mm the colour stays."""
+    margin_mm = np.asarray(margin_mm, float)
+
+    def run(stops):
+        places, colours = zip(*stops)
+        return np.stack([np.interp(margin_mm, places, channel) for channel in zip(*colours)], axis=-1)
+
+    return np.where((margin_mm < 0)[..., None], run(NEGATIVE), run(POSITIVE))
+
+
+def margin_views(points: np.ndarray, triangles: np.ndarray, margin_mm: np.ndarray, views=VIEWS, size: int = 320) -> str:
+    """HTML of the surface (points (n, 3) LPS mm, margin (n,) mm) seen from all sides, at one scale, with a legend."""
+    radius = surface_radius_mm(points)
+    figures = []
+    for view in views:
+        picture = paint_surface(points, triangles, margin_mm, margin_colours, view, size, radius)
+        name = escape(view.name)
+        figures.append(f'<figure class="light"><img src="{data_uri(png(picture))}" width="{size}" height="{size}" '
+                       f'alt="Surface of the metastasis {name}"/><figcaption>{name}</figcaption></figure>')
+    return f'<div class="views">{"".join(figures)}</div>{legend()}'
+
+
+def legend() -> str:
+    """The scale of colours as SVG."""
+    left, width, top, height = 20, 400, 6, 16
+    count = 150
+    where = _LOWEST + (np.arange(count) + 0.5) * (_HIGHEST - _LOWEST) / count
+    step = width / count
+    parts = [f'<rect x="{left + n * step:.2f}" y="{top}" width="{step + 0.3:.2f}" height="{height}" fill="{colour}"/>'
+             for n, colour in enumerate(map(_css, margin_colours(where)))]
+    for value in (-5, 0, 5, 10):
+        x = left + width * (value - _LOWEST) / (_HIGHEST - _LOWEST)
+        parts.append(f'<text class="tick" x="{x:.1f}" y="{top + height + 15}" text-anchor="middle">{value} mm</text>')
+    parts.append(f'<text class="note" x="{left}" y="{top + height + 31}">tumour outside the necrosis</text>'
+                 f'<text class="note" x="{left + width}" y="{top + height + 31}" text-anchor="end">'
+                 "necrosis beyond the tumour</text>")
+    return f'<svg class="chart legend" viewBox="0 0 440 58" role="img" aria-label="Colours of the margin">' \
+           f'{"".join(parts)}</svg>'
+
+
+def margin_histogram(margin_mm: np.ndarray, area_mm2: np.ndarray, uncertainty_mm: float | None = None,
+                     marks: Sequence[float] = (0.0, 5.0)) -> str:
+    """SVG: share of the metastasis's surface at each margin, in bars of 1 mm (wider for a wide range).
+
+    Args:
+        margin_mm, area_mm2: at each point of the surface, (n,).
+        uncertainty_mm: registration error; a band of that half width around 0 is drawn, where the sign is not certain.
+        marks: margins with a line.
+    """
+    low, high = np.floor(min(margin_mm.min(), -1)), np.ceil(max(margin_mm.max() + 1e-6, max(marks) + 1))
+    step = max(1.0, float(np.ceil((high - low) / 40)))
+    edges = np.arange(low, high + step, step)
+    shares = 100 * np.histogram(margin_mm, edges, weights=area_mm2)[0] / max(area_mm2.sum(), 1e-12)
+    left, width, top, height = 44, 480, 12, 170
+    most = max(float(shares.max()), 1.0) * 1.08
+
+    def x(value: float) -> float:
+        return left + width * (value - edges[0]) / (edges[-1] - edges[0])
+
+    parts = []
+    for tick in _ticks(most):
+        y = top + height * (1 - tick / most)
+        parts.append(f'<line class="grid" x1="{left}" x2="{left + width}" y1="{y:.1f}" y2="{y:.1f}"/>'
+                     f'<text class="tick" x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{tick:g}%</text>')
+    if uncertainty_mm:
+        band = x(max(-uncertainty_mm, edges[0])), x(min(uncertainty_mm, edges[-1]))
+        parts.append(f'<rect class="band" x="{band[0]:.1f}" y="{top}" width="{band[1] - band[0]:.1f}" '
+                     f'height="{height}"/>')
+    for share, start, end in zip(shares, edges[:-1], edges[1:]):
+        tall = height * share / most
+        colour = _css(margin_colours(np.array([(start + end) / 2]))[0])
+        parts.append(f'<rect x="{x(start) + 1:.1f}" y="{top + height - tall:.1f}" width="{x(end) - x(start) - 2:.1f}" '
+                     f'height="{tall:.1f}" fill="{colour}"><title>{start:g} to {end:g} mm: {share:.1f} % of the '
+                     "surface</title></rect>")
+    for value in marks:
+        parts.append(f'<line class="mark" x1="{x(value):.1f}" x2="{x(value):.1f}" y1="{top}" y2="{top + height}"/>')
+    every = max(1, round(len(edges) / 14))
+    zero = int(np.argmin(np.abs(edges)))
+    for n in range(zero % every, len(edges), every):
+        parts.append(f'<text class="tick" x="{x(edges[n]):.1f}" y="{top + height + 16}" text-anchor="middle">'
+                     f"{edges[n]:g}</text>")
+    parts.append(f'<text class="note" x="{left + width / 2}" y="{top + height + 34}" text-anchor="middle">'
+                 "signed margin, mm (share of the metastasis's surface)</text>")
+    return f'<svg class="chart" viewBox="0 0 550 {top + height + 42}" role="img" ' \
+           f'aria-label="Histogram of the margin">{"".join(parts)}</svg>'
+
+
+def _ticks(most: float) -> np.ndarray:
+    """Round values from 0 to ``most``, about four of them."""
+    rough = most / 4
+    unit = 10.0 ** np.floor(np.log10(rough))
+    step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= rough)
+    return np.arange(0, most + 1e-9, step)
+
+
+def _css(colour) -> str:
+    return "#" + "".join(f"{round(255 * float(value)):02x}" for value in colour)

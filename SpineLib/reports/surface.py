@@ -1,0 +1,124 @@
+"""A surface painted with a value at each point, drawn without any graphics card or screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class View:
+    """Where the eye is.
+
+    Attributes:
+        name: "from anterior".
+        right, up: directions in LPS that run right and up in the picture; unit length, orthogonal.
+    """
+
+    name: str
+    right: tuple[float, float, float]
+    up: tuple[float, float, float]
+
+    @property
+    def toward_eye(self) -> np.ndarray:
+        """Unit vector from the surface to the eye, LPS."""
+        return np.cross(self.right, self.up)
+
+
+#: Towards left (L), posterior (P) and superior (S) are x, y, z of LPS.
+VIEWS = (
+    View("from anterior", (1, 0, 0), (0, 0, 1)),
+    View("from the left", (0, 1, 0), (0, 0, 1)),
+    View("from posterior", (-1, 0, 0), (0, 0, 1)),
+    View("from the right", (0, -1, 0), (0, 0, 1)),
+)
+#: Rays of light come from above the eye's left shoulder; what they miss is not quite dark.
+_LIGHT, _AMBIENT = np.array([-0.35, 0.45, 0.82]), 0.5
+_FINER = 2  # pixels are averaged from 2 x 2
+_BACKGROUND = 255
+_DENSITY = 1.3  # samples a pixel along a triangle's longest side: no pixel inside stays empty
+
+
+def paint_surface(points: np.ndarray, triangles: np.ndarray, values: np.ndarray, colours, view: View,
+                  size: int = 320, radius_mm: float | None = None) -> np.ndarray:
+    """The surface as a picture, seen in parallel projection, lit, on white.
+
+    Args:
+        points: (n, 3), LPS mm.
+        triangles: (m, 3), indices of points.
+        values: (n,), one a point; interpolated in between.
+        colours: function from values (k,) to red, green, blue (k, 3), 0 to 1.
+        view: where it is seen from.
+        size: of the picture, pixels.
+        radius_mm: half of what the picture shows; None: the whole surface and a small border.
+
+    Returns:
+        (size, size, 3) uint8; all white where there is nothing.
+    """
+    fine = size * _FINER
+    picture = np.full((fine * fine, 3), _BACKGROUND, np.float32)
+    if len(triangles):
+        points, triangles = np.asarray(points, np.float64), np.asarray(triangles)
+        depth, front = np.full(fine * fine, -np.inf, np.float32), np.zeros((fine * fine, 2), np.float32)
+        axes = np.array([view.right, view.up, view.toward_eye], float)
+        seen = (points - (points.min(axis=0) + points.max(axis=0)) / 2) @ axes.T
+        scale = (fine / 2 - _FINER) / (radius_mm or surface_radius_mm(points))
+        xy = np.stack([fine / 2 + scale * seen[:, 0], fine / 2 - scale * seen[:, 1]], axis=1)
+        light = _AMBIENT + (1 - _AMBIENT) * np.clip(_normals(points, triangles) @ axes.T @ _unit(_LIGHT), 0, 1)
+        corners = np.column_stack([xy, seen[:, 2], values, light]).astype(np.float32)
+        for samples in _samples(corners, triangles):
+            column, row = samples[:, 0].astype(np.int32), samples[:, 1].astype(np.int32)
+            pixel = np.clip(row, 0, fine - 1) * fine + np.clip(column, 0, fine - 1)
+            nearer = samples[:, 2] > depth[pixel]
+            samples, pixel = samples[nearer], pixel[nearer]
+            order = np.argsort(samples[:, 2])  # of several at one pixel the last written stays: the nearest
+            depth[pixel[order]] = samples[order, 2]
+            front[pixel[order]] = samples[order, 3:]
+        hit = np.isfinite(depth)
+        picture[hit] = 255 * np.asarray(colours(front[hit, 0])) * front[hit, 1:]
+    picture = picture.reshape(size, _FINER, size, _FINER, 3).mean(axis=(1, 3))
+    return np.clip(picture + 0.5, 0, 255).astype(np.uint8)
+
+
+def surface_radius_mm(points: np.ndarray) -> float:
+    """Half of the longest side of the surface's box and a small border: one scale for all views."""
+    return 0.54 * float(np.ptp(points, axis=0).max()) + 0.5 if len(points) else 1.0
+
+
+def vertex_areas(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """The surface's area that belongs to each point (n,), mm²: a third of every triangle it is a corner of."""
+    crossed = np.cross(points[triangles[:, 1]] - points[triangles[:, 0]], points[triangles[:, 2]] - points[triangles[:, 0]])
+    third = np.linalg.norm(crossed, axis=1) / 6
+    return np.bincount(triangles.ravel(), np.repeat(third, 3), minlength=len(points))
+
+
+def _samples(corners: np.ndarray, triangles: np.ndarray):
+    """Yields rows (x, y, depth, value, light) that cover all triangles at less than a pixel's distance, in portions."""
+    pixels = corners[:, :2]
+    longest = np.max([np.linalg.norm(pixels[triangles[:, a]] - pixels[triangles[:, b]], axis=1)
+                      for a, b in ((0, 1), (1, 2), (2, 0))], axis=0)
+    steps = np.ceil(_DENSITY * longest).astype(int).clip(1)
+    for count in np.unique(steps):
+        i, j = np.meshgrid(np.arange(count + 1), np.arange(count + 1), indexing="ij")
+        keep = i + j <= count
+        weights = (np.stack([i[keep], j[keep], count - i[keep] - j[keep]], axis=1) / count).astype(np.float32)
+        chosen = triangles[steps == count]
+        portion = max(1, 500_000 // len(weights))
+        for start in range(0, len(chosen), portion):
+            yield np.matmul(weights, corners[chosen[start:start + portion]]).reshape(-1, corners.shape[1])
+
+
+def _normals(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """Outward unit normals at the points, of the triangles around them weighted by area."""
+    a, b, c = (points[triangles[:, n]] for n in range(3))
+    crossed = np.cross(b - a, c - a)
+    if np.einsum("ij,ij->", a - points.mean(axis=0), crossed) < 0:  # corners run clockwise seen from outside
+        crossed = -crossed
+    normals = np.stack([np.bincount(triangles.ravel(), np.repeat(crossed[:, n], 3), minlength=len(points))
+                        for n in range(3)], axis=1)
+    return _unit(normals)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)

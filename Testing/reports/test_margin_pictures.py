@@ -1,0 +1,111 @@
+"""The margin on the metastasis's surface: colours, views from all sides, histogram; two scans in one another."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+
+from SpineLib.reports import Layer, slice_viewer
+from SpineLib.reports.margin import legend, margin_colours, margin_histogram, margin_views
+from SpineLib.reports.surface import VIEWS, paint_surface, vertex_areas
+from SpineLib.volume import Volume
+
+ANTERIOR, LEFT, POSTERIOR, RIGHT = VIEWS
+
+
+@pytest.fixture(scope="module")
+def ball():
+    """A ball of 10 mm radius as points (n, 3) LPS mm and triangles (m, 3)."""
+    from skimage.measure import marching_cubes
+
+    grid = np.stack(np.meshgrid(*3 * [np.arange(-12, 13)], indexing="ij"))
+    points, triangles, _, _ = marching_cubes(10 - np.linalg.norm(grid, axis=0), 0.0)
+    return points - 12, triangles
+
+
+def grey(values):
+    return 0.9 * np.repeat(np.asarray(values)[:, None], 3, axis=1)  # never the white of the background
+
+
+def test_the_areas_of_the_points_add_up_to_the_balls_surface(ball):
+    assert vertex_areas(*ball).sum() == pytest.approx(4 * np.pi * 100, rel=0.02)  # flat triangles: a little less
+
+
+@pytest.mark.parametrize("view, side, wanted", [
+    (ANTERIOR, 0, [(1, -1)]), (POSTERIOR, 0, [(-1, 1)]), (LEFT, 1, [(1, -1)]), (RIGHT, 1, [(-1, 1)]),
+])
+def test_a_painted_side_is_seen_from_where_the_radiologist_expects_it(ball, view, side, wanted):
+    """Values are bright towards +x (left) or +y (posterior); which half of the picture is brighter?"""
+    points, triangles = ball
+    picture = paint_surface(points, triangles, (points[:, side] > 0).astype(float), grey, view, 60).mean(axis=2)
+    inside = picture < 255
+    ahead = picture[:, 30:][inside[:, 30:]].mean() - picture[:, :30][inside[:, :30]].mean()
+    assert np.sign(ahead) == wanted[0][0]
+
+
+def test_what_lies_behind_is_hidden_and_a_ball_is_round_without_holes(ball):
+    points, triangles = ball
+    for view, bright in ((ANTERIOR, False), (POSTERIOR, True)):
+        picture = paint_surface(points, triangles, (points[:, 1] > 0).astype(float), grey, view, 80, radius_mm=12.0)
+        assert (picture[40, 40].mean() > 60) == bright
+        shown = (picture < 255).any(axis=2)
+        assert shown.sum() == pytest.approx(np.pi * (80 / 2 * 10 / 12) ** 2, rel=0.05)  # antialiased border
+        rows, columns = np.nonzero(shown)
+        inside = np.hypot(rows - 39.5, columns - 39.5) < 30
+        assert inside.sum() == (np.hypot(*np.mgrid[-39.5:40, -39.5:40]) < 30).sum(), "no hole"
+
+
+def test_the_winding_of_the_triangles_does_not_matter(ball):
+    points, triangles = ball
+    values = np.ones(len(points))
+    first = paint_surface(points, triangles, values, grey, LEFT, 40)
+    assert np.array_equal(first, paint_surface(points, triangles[:, ::-1], values, grey, LEFT, 40))
+
+
+def test_no_surface_is_an_empty_picture():
+    nothing = np.zeros((0, 3)), np.zeros((0, 3), int), np.zeros(0)
+    assert (paint_surface(*nothing, grey, LEFT, 20) == 255).all()
+
+
+def test_negative_margins_are_red_and_the_sign_is_seen_at_a_glance():
+    below, above, wide = margin_colours(np.array([-0.01, 0.01, 9.0]))
+    assert below[0] > 0.8 and below[1] < 0.4
+    assert above[1] > 0.8 and wide[2] > wide[0]
+    assert np.array_equal(margin_colours(np.array([-50.0])), margin_colours(np.array([-5.0])))
+
+
+def test_views_and_legend_stand_alone(ball):
+    points, triangles = ball
+    html = margin_views(points, triangles, points[:, 2], size=40)
+    root = ElementTree.fromstring(f"<div>{html}</div>")
+    assert [one.text for one in root.iter("figcaption")] == [view.name for view in VIEWS]
+    assert all(one.get("src").startswith("data:image/png;base64,") for one in root.iter("img"))
+    assert "tumour outside the necrosis" in legend()
+
+
+def test_the_histogram_weighs_by_area_and_shows_the_uncertain_band():
+    html = margin_histogram(np.array([-1.5, 2.5, 2.6, 7.5]), np.array([1.0, 2.0, 3.0, 4.0]), uncertainty_mm=0.8)
+    titles = [title.text for title in ElementTree.fromstring(html).iter("title")]
+    shares = {re.match(r"(\S+) to", text)[1]: float(re.search(r": ([\d.]+) %", text)[1]) for text in titles}
+    assert {start: share for start, share in shares.items() if share} == {"-2": 10.0, "2": 50.0, "7": 40.0}
+    assert 'class="band"' in html and 'class="band"' not in margin_histogram(np.ones(3), np.ones(3))
+
+
+def test_a_viewer_blends_two_scans_and_shows_the_slices_around_the_lesion():
+    direction = np.array([[0, 0, 1], [1, 0, 0], [0, -1, 0]], float)
+    before = Volume(np.random.default_rng(0).random((12, 20, 24)), (1.5, 1.5, 4.0), direction=direction)
+    mask = np.zeros(before.shape, np.uint8)
+    mask[5:7, 8:12, 8:12] = 1
+    html = slice_viewer({"Before": before, "After": before}, [Layer("Metastasis", before.with_array(mask), "#f00")],
+                        blend=True, around=2, key="a")
+    root = ElementTree.fromstring(html)
+    frames = [one for one in root.iter("div") if one.get("data-slice")]
+    assert [one.get("data-slice") for one in frames] == ["3", "4", "5", "6", "7", "8"]
+    assert all(len(list(frame.iter("image"))) == 4 for frame in frames)  # before, after, and one in the other
+    ids = [one.get("id") for one in root.iter() if one.get("id")]
+    assert len(ids) == len(set(ids)) == 12
+    sliders = {one.get("class"): one for one in root.iter("input") if one.get("type") == "range"}
+    assert (sliders["slice"].get("min"), sliders["slice"].get("max")) == ("3", "8") and "fade" in sliders
