@@ -88,7 +88,8 @@ def surface_radius_mm(points: np.ndarray) -> float:
 
 def vertex_areas(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """The surface's area that belongs to each point (n,), mm²: a third of every triangle it is a corner of."""
-    crossed = np.cross(points[triangles[:, 1]] - points[triangles[:, 0]], points[triangles[:, 2]] - points[triangles[:, 0]])
+    a, b, c = (points[triangles[:, n]] for n in range(3))
+    crossed = np.cross(b - a, c - a)
     third = np.linalg.norm(crossed, axis=1) / 6
     return np.bincount(triangles.ravel(), np.repeat(third, 3), minlength=len(points))
 

@@ -82,7 +82,8 @@ def slice_viewer(
             for title, volume in turned.items()
         )
         if blend:
-            views += f"<figure>{_blended(turned, n, windows, paths, key)}<figcaption>One in the other</figcaption></figure>"
+            both = _blended(turned, n, windows, paths, key)
+            views += f"<figure>{both}<figcaption>One in the other</figcaption></figure>"
         frames.append(f'<div class="frame{" on" if n == start else ""}" data-slice="{n}">{views}</div>')
     switches = "".join(
         f'<label style="--line:{escape(layer.colour)}"><input type="checkbox" checked="" data-layer="{k}"/>'
