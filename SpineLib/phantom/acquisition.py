@@ -10,8 +10,10 @@ from scipy import ndimage
 
 from SpineLib.phantom.anatomy import Anatomy
 from SpineLib.phantom.fields import smooth_field
+from SpineLib.phantom.grid import Grid
 from SpineLib.phantom.lesions import Inclusion
 from SpineLib.phantom.physics import Sequence, signal
+from SpineLib.phantom.spine import Vertebra
 from SpineLib.phantom.tissues import Tissue, TissueMaps
 
 
@@ -82,7 +84,26 @@ def acquire(
     wide: bool,
     margin: int = 0,
 ) -> np.ndarray:
-    """One sequence of the drawn patient.
+    """One sequence of the drawn patient: :func:`tissue_signal`, then :func:`scan`.
+
+    Returns:
+        int16 array (slices, rows, columns).
+    """
+    water, fat = tissue_signal(rng, anatomy, inclusions, tissues, sequence, wide)
+    return scan(rng, water, fat, anatomy.grid, anatomy.spine, motion, wide, margin)
+
+
+def scan(
+    rng: np.random.Generator,
+    water: np.ndarray,
+    fat: np.ndarray,
+    grid: Grid,
+    spine: list[Vertebra],
+    motion: Motion,
+    wide: bool,
+    margin: int = 0,
+) -> np.ndarray:
+    """What the scanner makes of the signal of water and fat on a fine grid.
 
     Slice profile, chemical shift along the frequency direction, the patient's small motion, resolution lower than the
     grid's, receive coil and bias field, fold-over of ``margin`` rows, Rician noise, an arbitrary intensity scale.
@@ -90,9 +111,7 @@ def acquire(
     Returns:
         int16 array (slices, rows, columns).
     """
-    grid = anatomy.grid
     q = grid.oversampling
-    water, fat = tissue_signal(rng, anatomy, inclusions, tissues, sequence, wide)
     move = int(round(motion.shift[0] / grid.step[0]))
     if move:
         water, fat = (
@@ -108,7 +127,7 @@ def acquire(
     image = _move_in_plane(image, motion, grid.step)
     blur = (0, rng.uniform(0.25, 0.75), rng.uniform(0.25, 0.75))
     image = ndimage.gaussian_filter(image, blur, truncate=3)
-    image *= _coil(rng, anatomy, image.shape, wide)
+    image *= _coil(rng, grid, spine, image.shape, wide)
     if margin:
         folded = image[:, margin:-margin].copy()
         ghost = rng.uniform(0.1, 0.7)
@@ -154,12 +173,11 @@ def _move_in_plane(image: np.ndarray, motion: Motion, step) -> np.ndarray:
     return moved[:, 0].numpy()
 
 
-def _coil(rng, anatomy: Anatomy, shape, wide: bool) -> np.ndarray:
+def _coil(rng, grid: Grid, spine: list[Vertebra], shape, wide: bool) -> np.ndarray:
     """Sensitivity: coils behind the back, a smooth bias, sometimes a saturation band over the belly."""
-    grid = anatomy.grid
     spread = rng.uniform(0.05, 0.25) if not wide else rng.uniform(0.05, 0.35)
     bias = np.exp(np.float32(spread) * smooth_field(rng, shape, (shape[0], 110 / grid.step[1], 110 / grid.step[2])))
-    body = np.mean([v.centre[1] for v in anatomy.spine])
+    body = np.mean([v.centre[1] for v in spine])
     behind = (grid.ys - body).astype(np.float32)[None, None, :]
     if rng.random() < 0.75:
         bias = bias * np.exp(np.clip(behind, -150, 110) / np.float32(rng.uniform(70, 260)))

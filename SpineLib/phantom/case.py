@@ -9,11 +9,12 @@ import numpy as np
 from SpineLib.errors import SpineError
 from SpineLib.phantom.acquisition import Motion, acquire
 from SpineLib.phantom.anatomy import Anatomy, draw_anatomy
+from SpineLib.phantom.geometry import draw_geometry, draw_region, place_image, vertebra_facts
 from SpineLib.phantom.grid import Grid
 from SpineLib.phantom.lesions import METASTASES, MIMICS, Inclusion, draw_metastasis, draw_mimic, slice_areas_cm2
 from SpineLib.phantom.physics import Sequence, draw_sequence
 from SpineLib.phantom.readers import read_lesion
-from SpineLib.phantom.spine import Vertebra, draw_spine
+from SpineLib.phantom.spine import Vertebra
 from SpineLib.phantom.tissues import draw_tissues
 from SpineLib.volume import Volume
 
@@ -77,14 +78,6 @@ class PhantomCase:
 #: Draws of a metastasis for each one wanted; most of those drawn have an area outside a narrow range.
 _TRIES, _TRIES_FOR_AREA = 4, 80
 
-_REGIONS = {
-    "lumbar": (("L1", "L2", "L3"), (5, 8)),
-    "thoracolumbar": (("T10", "T11", "T12"), (6, 9)),
-    "thoracic": (("T5", "T6", "T7", "T8"), (7, 9)),
-    "cervicothoracic": (("C7", "T1", "T2", "T3"), (7, 9)),
-}
-
-
 def simulate(seed: int, settings: PhantomSettings = PhantomSettings()) -> PhantomCase:
     """Simulate one patient. The same seed and settings give the same bytes.
 
@@ -93,12 +86,12 @@ def simulate(seed: int, settings: PhantomSettings = PhantomSettings()) -> Phanto
     rng = np.random.default_rng(seed)
     wide = bool(rng.random() < settings.randomised)
     field_t = float(rng.choice([1.5, 3.0]))
-    region = settings.region or str(rng.choice(list(_REGIONS), p=[0.5, 0.2, 0.2, 0.1]))
-    grid, spine, acquired, margin = _draw_geometry(rng, region, settings)
+    region = settings.region or draw_region(rng)
+    grid, spine, acquired, margin = draw_geometry(rng, region, settings)
     anatomy = draw_anatomy(rng, grid, spine)
-    inclusions = _draw_inclusions(rng, anatomy, settings, field_t, wide, margin)
+    inclusions = draw_inclusions(rng, anatomy, vertebrae_seen(spine, grid), settings, field_t, wide, margin)
     tissues = draw_tissues(rng, field_t, 0.32 if wide else 0.07)
-    direction, origin = _placement(rng, grid, acquired["spacing"], margin)
+    direction, origin = place_image(rng, grid, acquired["spacing"], margin)
     images, sequences = {}, {}
     for name in settings.sequences:
         sequence = draw_sequence(rng, name, field_t, wide)
@@ -110,10 +103,10 @@ def simulate(seed: int, settings: PhantomSettings = PhantomSettings()) -> Phanto
         )
         array = acquire(rng, anatomy, inclusions, tissues, sequence, motion, wide, margin)
         images[name] = Volume(array[::-1], acquired["spacing"], origin, direction, name)
-        sequences[name] = {**_sequence_facts(sequence), "motion_mm": list(motion.shift), "motion_deg": motion.turn}
+        sequences[name] = {**sequence_facts(sequence), "motion_mm": list(motion.shift), "motion_deg": motion.turn}
     crop = (slice(None, None, -1), slice(margin, grid.shape[1] - margin), slice(None))
     first = images[settings.sequences[0]]
-    lesions, facts = _lesion_map(anatomy, inclusions)
+    lesions, facts = lesion_map(anatomy, inclusions)
     readers = tuple(_read_all(rng, lesions, grid) for _ in range(2))
     middle = slice(grid.oversampling // 2, None, grid.oversampling)
     truth = {
@@ -126,7 +119,7 @@ def simulate(seed: int, settings: PhantomSettings = PhantomSettings()) -> Phanto
         "lesions": facts,
         "direction": direction.tolist(),
         "mimics": [{"kind": i.kind, "level": i.level} for i in inclusions if i.inside is None],
-        "vertebrae": [_vertebra_facts(v, direction, origin, grid, margin) for v in spine],
+        "vertebrae": [vertebra_facts(v, direction, origin, grid, margin) for v in spine],
     }
     def put(array: np.ndarray, name: str) -> Volume:
         return Volume(np.ascontiguousarray(array[crop]), first.spacing, origin, direction, name)
@@ -141,75 +134,32 @@ def simulate(seed: int, settings: PhantomSettings = PhantomSettings()) -> Phanto
     )
 
 
-def _sequence_facts(sequence: Sequence) -> dict:
+def sequence_facts(sequence: Sequence) -> dict:
+    """A sequence's settings for the truth."""
     return {"tr_ms": sequence.tr, "te_ms": sequence.te, "ti_ms": sequence.ti, "gadolinium": sequence.gadolinium}
 
 
-def _vertebra_facts(vertebra: Vertebra, direction, origin, grid: Grid, margin: int) -> dict:
-    """Centre of a body in the image's own LPS space (the drawing's axes turned with the slices)."""
-    local = np.array(
-        [vertebra.centre[1] - grid.ys[0], grid.zs[margin] - vertebra.centre[2], _first_x(grid) - vertebra.centre[0]]
-    )
-    return {"level": vertebra.level, "centre_lps_mm": [round(float(x), 3) for x in origin + direction @ local]}
+def vertebrae_seen(spine: list[Vertebra], grid: Grid) -> list[Vertebra]:
+    """The vertebrae whose bodies lie well within the grid's rows, down to S2."""
+    seen = [v for v in spine if grid.zs[-1] + 12 < v.centre[2] < grid.zs[0] - 12]
+    return [v for v in seen if not v.is_sacral or v.level in ("S1", "S2")]
 
 
-def _first_x(grid: Grid) -> float:
-    """Place (mm to the left) of the image's first slice, the leftmost."""
-    return float(grid.xs[-1] - (grid.oversampling - 1) / 2 * grid.step[0])
-
-
-def _draw_geometry(rng, region: str, settings: PhantomSettings):
-    """Grid, column, spacing and fold-over margin of a case."""
-    centres, counts = _REGIONS[region]
-    slices = settings.slices or int(rng.integers(15, 29))
-    thickness = float(rng.uniform(3.3, 4.8))
-    matrix = settings.matrix or int(rng.choice([256, 320, 384, 448], p=[0.2, 0.3, 0.35, 0.15]))
-    spine = draw_spine(rng, str(rng.choice(centres)), 330.0)
-    if settings.spacing:
-        spacing = settings.spacing
-    else:
-        pitch = np.mean([2 * v.half[2] + v.disc_below for v in spine if not v.is_sacral and abs(v.centre[2]) < 160])
-        extra = rng.uniform(40, 110) if region == "lumbar" else rng.uniform(0, 30)
-        spacing = (rng.integers(counts[0], counts[1] + 1) * pitch + extra) / matrix
-    spacing = float(np.clip(spacing, 0.45, 1.25))
-    margin = int(rng.integers(8, 30)) if rng.random() < 0.12 else 0
-    q = settings.oversampling
-    side = rng.normal(0, 3) + np.mean([v.centre[0] for v in spine if abs(v.centre[2]) < 120])
-    xs = (np.arange(slices * q) - (slices * q - 1) / 2) * thickness / q + side
-    zs = -(np.arange(matrix + 2 * margin) - (matrix + 2 * margin - 1) / 2) * spacing
-    zs = zs - (rng.uniform(10, 60) if region == "lumbar" else rng.normal(0, 15))
-    place = rng.uniform(0.40, 0.68)  # where the column lies between the front and the back edge
-    near = [v.centre[1] for v in spine if abs(v.centre[2] - zs.mean()) < 0.4 * matrix * spacing]
-    ys = (np.arange(matrix) - place * matrix) * spacing + np.mean(near)
-    return Grid(xs, zs, ys, q), spine, {"spacing": (spacing, spacing, thickness)}, margin
-
-
-def _placement(rng, grid: Grid, spacing, margin: int):
-    """Direction and origin of the image in LPS: sagittal slices from left to right, a little oblique."""
-    base = np.array([[0.0, 0, -1], [1, 0, 0], [0, -1, 0]])  # columns: i backwards, j downwards, k to the right
-    angles = np.deg2rad(rng.normal(0, (2.0, 3.0, 3.0)))
-    turn = np.eye(3)
-    for axis, angle in enumerate(angles):
-        c, s = np.cos(angle), np.sin(angle)
-        one = np.eye(3)
-        a, b = (axis + 1) % 3, (axis + 2) % 3
-        one[a, a], one[a, b], one[b, a], one[b, b] = c, -s, s, c
-        turn = one @ turn
-    direction = turn @ base
-    first = np.array([_first_x(grid), grid.ys[0], grid.zs[margin]])
-    origin = turn @ first + rng.normal(0, 20, 3)
-    return direction, tuple(float(v) for v in origin)
-
-
-def _draw_inclusions(
-    rng, anatomy: Anatomy, settings: PhantomSettings, field_t: float, wide: bool, margin: int
+def draw_inclusions(
+    rng,
+    anatomy: Anatomy,
+    seen: list[Vertebra],
+    settings: PhantomSettings,
+    field_t: float,
+    wide: bool,
+    margin: int = 0,
+    spared: tuple[str, ...] = (),
 ) -> list[Inclusion]:
-    seen = [v for v in anatomy.spine if anatomy.grid.zs[-1] + 12 < v.centre[2] < anatomy.grid.zs[0] - 12]
-    seen = [v for v in seen if not v.is_sacral or v.level in ("S1", "S2")]
+    """Mimics, then metastases, of the vertebrae ``seen``; the levels ``spared`` get neither."""
     if not seen:
         return []
     items: list[Inclusion] = []
-    sick = set()
+    sick = set(spared)
     if rng.random() >= settings.healthy:
         wanted = int(rng.integers(settings.metastases[0], settings.metastases[1] + 1))
         main = str(rng.choice(METASTASES, p=[0.5, 0.25, 0.25]))
@@ -254,7 +204,7 @@ def _has_wanted_area(
     return not any((mask[other.box] & other.inside).any() for other in others)
 
 
-def _lesion_map(anatomy: Anatomy, inclusions: list[Inclusion]) -> tuple[np.ndarray, list[dict]]:
+def lesion_map(anatomy: Anatomy, inclusions: list[Inclusion]) -> tuple[np.ndarray, list[dict]]:
     """Lesion numbers on the slices (a voxel belongs to a lesion that fills half of it) and their facts."""
     grid = anatomy.grid
     q = grid.oversampling
