@@ -38,6 +38,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/models/card.py
   SpineLib/models/catalogue.py
   SpineLib/networks/__init__.py
+  SpineLib/networks/siamese.py
   SpineLib/networks/unet.py
   SpineLib/phantom/__init__.py
   SpineLib/phantom/acquisition.py
@@ -54,9 +55,11 @@ set(SPINELIB_SCRIPTS
   SpineLib/phantom/lesions.py
   SpineLib/phantom/paint.py
   SpineLib/phantom/physics.py
+  SpineLib/phantom/posture.py
   SpineLib/phantom/readers.py
   SpineLib/phantom/spine.py
   SpineLib/phantom/tissues.py
+  SpineLib/phantom/warp.py
   SpineLib/preprocess/__init__.py
   SpineLib/preprocess/orientation.py
   SpineLib/preprocess/preparation.py
@@ -84,6 +87,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/scene/views.py
   SpineLib/tasks/__init__.py
   SpineLib/tasks/fastnet.py
+  SpineLib/tasks/followup_checks.py
   SpineLib/tasks/jobs.py
   SpineLib/tasks/lesions.py
   SpineLib/tasks/naming.py
