@@ -1,4 +1,4 @@
-"""``spine segment``: metastases of one patient, or of a BIDS-like folder of patients."""
+"""``spine segment``: metastases, or necrosis after ablation, of one patient or of a BIDS-like folder of patients."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 from SpineLib.errors import SpineError
 from SpineLib.progress import Progress, part
 
-HELP = "segment metastases on T1 and/or T2 volumes, one patient or a folder of them"
+HELP = "segment metastases, or necrosis after ablation, of one patient or a folder of them"
+TASKS = {"metastasis": "metastasis-segmentation", "necrosis": "necrosis-segmentation"}
 SEQUENCES = {"t1": "T1", "t2": "T2", "stir": "STIR", "cet1": "ceT1"}
 
 
@@ -22,8 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         inputs.add_argument(f"--{option}", type=Path, metavar="IMAGE", help=f"the {name} volume")
     batch = parser.add_argument_group("many patients")
     batch.add_argument("--bids", type=Path, metavar="FOLDER",
-                       help="a folder of sub-*/anat/*_T1w, *_T2w ...; results go into the folder OUTPUT, and those "
-                            "that are there already are kept")
+                       help="a folder of sub-*/anat/*_T1w, *_T2w ... (or sub-*/ses-*/anat); results go into the folder "
+                            "OUTPUT, and those that are there already are kept")
+    batch.add_argument("--session", metavar="NAME",
+                       help="only this session of each patient, e.g. after (default: all; for necrosis 'after', where "
+                            "a patient has one)")
     output = parser.add_argument_group("output")
     output.add_argument("-o", "--output", type=Path, required=True,
                         help="a .seg.nrrd (a Slicer segmentation) or a labelmap (.nii.gz, .nrrd, .mha); "
@@ -33,10 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     output.add_argument("--csv", type=Path, metavar="FILE", help="also write the table of lesions")
     output.add_argument("--overwrite", action="store_true", help="replace files that exist")
     choices = parser.add_argument_group("how")
+    choices.add_argument("--task", choices=TASKS, help="what to segment (default: metastasis, or what --model is for)")
     choices.add_argument("--model", help="model id or folder (default: the one that uses most of the inputs, 2D first)")
-    choices.add_argument("--threshold", type=float, help="probability that makes a voxel lesion (default: the model's)")
+    choices.add_argument("--threshold", type=float, help="probability that marks a voxel (default: the model's)")
     choices.add_argument("--smallest-lesion", type=float, metavar="ML", help="drop smaller ones (default: the model's)")
-    choices.add_argument("--reference", choices=SEQUENCES.values(), help="whose grid the result has (default: T1's)")
+    choices.add_argument("--reference", choices=SEQUENCES.values(),
+                         help="whose grid the result has (default: T1's, else that of the model's first input)")
     choices.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"), help="default: auto")
     choices.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"), help="default: auto")
 
@@ -51,8 +57,10 @@ def run(args: argparse.Namespace) -> int:
         from SpineLib.cli.segment_folder import segment_folder
 
         return segment_folder(args)
+    if args.session:
+        raise SpineError("--session chooses among the patients of a folder; use it with --bids.")
     if not given:
-        raise SpineError("No image was given; use --t1 and/or --t2, or --bids for a folder of patients.")
+        raise SpineError("No image was given; use --t1, --t2 or --cet1, or --bids for a folder of patients.")
     outputs = [path for path in (args.output, args.probability, args.json, args.csv) if path is not None]
     check_outputs(outputs, given.values(), args.overwrite)
     _check_kinds(args)
@@ -76,23 +84,42 @@ def segment_files(paths: dict[str, Path], args: argparse.Namespace, progress: Pr
 
     settings = SegmentSettings(threshold=args.threshold, smallest_lesion_ml=args.smallest_lesion, device=args.device,
                                precision=args.precision, reference=args.reference)
-    bundle = find_bundle(args.model if args.model else best_model(paths))
+    target = chosen_target(args)  # also refuses a model of another task
+    bundle = find_bundle(args.model or best_model(paths, TASKS[target]))
     progress(0.0, "Reading")
     sequences = {name: read_volume(path, name) for name, path in paths.items()}
     return segment(sequences, bundle, settings, part(progress, 0.03, 1.0))
 
 
-def best_model(given: Iterable[str]) -> Path:
-    """Folder of the installed model that uses most of the given sequences; of equals a 2D one, then the first.
+def chosen_target(args: argparse.Namespace) -> str:
+    """What is segmented, "metastasis" or "necrosis": by --task, else by the chosen model.
+
+    Raises:
+        SpineError: the two contradict each other, or there is no such model.
+    """
+    if not args.model:
+        return args.task or "metastasis"
+    from SpineLib.models import find_bundle
+
+    card = find_bundle(args.model).card
+    if card.task not in TASKS.values() or (args.task and card.task != TASKS[args.task]):
+        raise SpineError(f"The model '{card.id}' is for {card.task}; choose another one with --model, or another "
+                         "--task.")
+    return card.target
+
+
+def best_model(given: Iterable[str], task: str = TASKS["metastasis"]) -> Path:
+    """Folder of the task's installed model that uses most of the given sequences; of equals a 2D one, then the first.
 
     Raises:
         SpineError: none fits.
     """
     from SpineLib.models import list_bundles
 
-    fitting = [(folder, card) for folder, card in list_bundles() if set(card.inputs) <= set(given)]
+    fitting = [(folder, card) for folder, card in list_bundles()
+               if card.task == task and set(card.inputs) <= set(given)]
     if not fitting:
-        raise SpineError(f"No installed model works on {' and '.join(given)} alone; "
+        raise SpineError(f"No installed model for {task} works on {' and '.join(given)} alone; "
                          "'spine models list' shows what there is, --model chooses one.")
     return max(fitting, key=lambda one: (len(one[1].inputs), -one[1].network["dimensions"]))[0]
 
@@ -128,13 +155,14 @@ def _check_kinds(args: argparse.Namespace) -> None:
 
 
 def _write(result, args: argparse.Namespace) -> None:
+    from SpineLib.tasks.naming import target_of
     from SpineLib.tasks.output import write_report, write_result, write_table
     from SpineLib.volume import write_volume
 
     if args.probability is not None:
         write_volume(result.probability, args.probability)
     if args.csv is not None:
-        write_table(result.lesions, args.csv)
+        write_table(result.lesions, args.csv, target_of(result.provenance))
     if args.json is not None:
         write_report(result, args.json)
     write_result(result, args.output)  # last: who finds it finds the others too
@@ -142,15 +170,18 @@ def _write(result, args: argparse.Namespace) -> None:
 
 def summary(result) -> list[str]:
     """What was found, in lines for a terminal."""
+    from SpineLib.tasks.naming import target_of
+
+    target = target_of(result.provenance)
     total = sum(lesion.volume_ml for lesion in result.lesions)
     model = result.provenance["model"]
     badge = ", trained on simulated data" if model["simulated_training_data"] else ""
-    lines = [f"{len(result.lesions)} lesions, {total:.2f} ml in all (model {model['id']}{badge}; "
+    lines = [f"{len(result.lesions)} {target.many}, {total:.2f} ml in all (model {model['id']}{badge}; "
              f"{result.provenance['device']}, {result.provenance['precision']}, {result.provenance['seconds']:.1f} s)"]
     if result.lesions:
-        lines.append("lesion  volume ml  in plane mm  3-D mm   centre RAS mm            probability")
+        lines.append(f"{target.one.lower()}  volume ml  in plane mm  3-D mm   centre RAS mm            probability")
     for lesion in result.lesions:
         centre = " ".join(f"{value:7.1f}" for value in lesion.centre_ras_mm)
-        lines.append(f"{lesion.id:6d} {lesion.volume_ml:10.2f} {lesion.diameter_in_plane_mm:12.1f} "
+        lines.append(f"{lesion.id:{len(target.one)}d} {lesion.volume_ml:10.2f} {lesion.diameter_in_plane_mm:12.1f} "
                      f"{lesion.diameter_3d_mm:7.1f}   {centre}  {lesion.mean_probability:11.2f}")
     return lines + [f"Note: {note}" for note in result.notes] + [f"{result.provenance['notice']}."]

@@ -14,6 +14,8 @@ from pathlib import Path
 from SpineLib.errors import Cancelled, SpineError
 
 COLUMNS = ("case", "status", "lesions", "total_volume_ml", "largest_ml", "model", "message")
+#: Whose scans of a follow-up show necrosis.
+_TREATED_SESSION = "after"
 _SUFFIXES = {"T1": "T1w", "T2": "T2w", "STIR": "STIR"}
 
 
@@ -21,14 +23,18 @@ def segment_folder(args: argparse.Namespace) -> int:
     """Segment all cases of ``args.bids`` into ``args.output``; returns 1 when one failed, else 0.
 
     Each case leaves ``<case>_lesions.seg.nrrd``, ``_lesions.csv`` and, last, ``_report.json``: a case that has its
-    report is done, and is skipped when the command runs again. ``summary.csv`` holds a line for each case.
+    report is done, and is skipped when the command runs again. ``summary.csv`` holds a line for each case. The files of
+    necroses are called ``_necroses.seg.nrrd``, ``_necroses.csv``, ``_necroses_report.json``, ``summary_necroses.csv``.
     """
     from SpineLib.cli.progress_bar import ProgressBar
-    from SpineLib.cli.segment import check_writable, segment_files
+    from SpineLib.cli.segment import check_writable, chosen_target, segment_files
+    from SpineLib.tasks.naming import TARGETS
     from SpineLib.tasks.output import write_report, write_result, write_table
     from SpineLib.volume.files import write_text
 
-    cases = find_cases(args.bids)
+    task = chosen_target(args)
+    target, kind = TARGETS[task], "" if task == "metastasis" else f"_{TARGETS[task].many}"
+    cases = choose_session(find_cases(args.bids), args.session, necrosis=task == "necrosis")
     try:
         args.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -36,7 +42,7 @@ def segment_folder(args: argparse.Namespace) -> int:
     check_writable(args.output)
     rows: list[dict] = []
     for number, (case, images) in enumerate(cases, start=1):
-        report_file = args.output / f"{case}_report.json"
+        report_file = args.output / f"{case}{kind}_report.json"
         row = {"case": case, "status": "failed"}
         try:
             if report_file.exists() and not args.overwrite:
@@ -46,8 +52,8 @@ def segment_folder(args: argparse.Namespace) -> int:
                 with ProgressBar(case) as progress:
                     result = segment_files(paths, args, progress)
                 report_file.unlink(missing_ok=True)
-                write_result(result, args.output / f"{case}_lesions.seg.nrrd")
-                write_table(result.lesions, args.output / f"{case}_lesions.csv")
+                write_result(result, args.output / f"{case}_{target.many}.seg.nrrd")
+                write_table(result.lesions, args.output / f"{case}_{target.many}.csv", target)
                 write_report(result, report_file)
                 row |= _facts(json.loads(report_file.read_text(encoding="utf-8"))) | {"status": "done"}
         except (KeyboardInterrupt, Cancelled):
@@ -61,10 +67,11 @@ def segment_folder(args: argparse.Namespace) -> int:
 
                 traceback.print_exception(error)
         rows.append(row)
-        print(_line(row, number, len(cases)), file=sys.stderr if row["status"] == "failed" else sys.stdout, flush=True)
-        write_text(args.output / "summary.csv", _table(rows))
+        print(_line(row, number, len(cases), target.many), flush=True,
+              file=sys.stderr if row["status"] == "failed" else sys.stdout)
+        write_text(args.output / f"summary{kind}.csv", _table(rows, target.many))
     failed = sum(row["status"] == "failed" for row in rows)
-    print(f"{len(rows) - failed} of {len(rows)} cases segmented; see summary.csv. Research use only.")
+    print(f"{len(rows) - failed} of {len(rows)} cases segmented; see summary{kind}.csv. Research use only.")
     return 1 if failed else 0
 
 
@@ -96,6 +103,23 @@ def find_cases(folder: Path) -> list[tuple[str, dict[str, list[Path]]]]:
     return cases
 
 
+def choose_session(cases: list[tuple[str, dict]], session: str | None, *, necrosis: bool = False) -> list:
+    """Those of ``session``; without one all, but for necrosis only the scans after ablation where a patient has them.
+
+    Raises:
+        SpineError: no case has that session.
+    """
+    if session:
+        ending = f"_ses-{session.removeprefix('ses-')}"
+        chosen = [case for case in cases if case[0].endswith(ending)]
+        if not chosen:
+            raise SpineError(f"No patient has the session '{session}'; look at the names of the folders 'ses-*'.")
+        return chosen
+    treated = {name.partition("_")[0] for name, _ in cases if name.endswith(f"_ses-{_TREATED_SESSION}")}
+    return [case for case in cases if not necrosis or case[0].partition("_")[0] not in treated
+            or case[0].endswith(f"_ses-{_TREATED_SESSION}")]
+
+
 def _sequence(file_name: str) -> str | None:
     from SpineLib.volume import suffix_of
 
@@ -124,17 +148,17 @@ def _facts(report: dict) -> dict:
             "message": " ".join(report["notes"])}
 
 
-def _line(row: dict, number: int, count: int) -> str:
+def _line(row: dict, number: int, count: int, many: str) -> str:
     start = f"[{number}/{count}] {row['case']}: "
     if row["status"] == "failed":
         return f"{start}failed: {row['message']}"
     kept = " (kept)" if row["status"] == "kept" else ""
-    return f"{start}{row['lesions']} lesions, {row['total_volume_ml']} ml{kept}"
+    return f"{start}{row['lesions']} {many}, {row['total_volume_ml']} ml{kept}"
 
 
-def _table(rows: list[dict]) -> str:
+def _table(rows: list[dict], many: str) -> str:
     stream = io.StringIO()
     writer = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
-    writer.writeheader()
+    writer.writerow({column: many if column == "lesions" else column for column in COLUMNS})
     writer.writerows(rows)
     return stream.getvalue()

@@ -16,7 +16,7 @@ from SpineLib.errors import SpineError
 from SpineLib.scene.nodes import volume_from_node, volume_to_node
 from SpineLib.scene.results import SOURCE_ROLE, add_segmentation, place_beside, scene_unchanged_on_failure
 from SpineLib.scene.tables import MeasuredSegment, add_table, measure_segments
-from SpineLib.tasks.naming import PROVENANCE, provenance_text
+from SpineLib.tasks.naming import PROVENANCE, provenance_text, target_of
 from SpineLib.volume import Volume, check_image, read_volume, write_volume
 
 
@@ -159,7 +159,7 @@ def import_result(
                     measured = measure_segments(segmentation, grid, shown, ids)
                 except SpineError as error:  # e.g. put under a warp meanwhile: the run is not lost for that
                     measured = [
-                        MeasuredSegment(segment_id, f"Lesion {lesion.id}", lesion)
+                        MeasuredSegment(segment_id, f"{target_of(provenance).one} {lesion.id}", lesion)
                         for segment_id, lesion in zip(ids, lesions, strict=True)
                     ]
                     notes.append(f"The table shows the lesions as they were found. {error}")
@@ -208,4 +208,4 @@ def result_name(source_name: str, provenance: Mapping) -> str:
     except (KeyError, ValueError):
         time = ""
     inside = ", ".join(part for part in (model, time) if part)
-    return f"{source_name} metastases" + (f" ({inside})" if inside else "")
+    return f"{source_name} {target_of(provenance).disease}" + (f" ({inside})" if inside else "")

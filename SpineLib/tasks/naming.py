@@ -1,4 +1,4 @@
-"""What lesions are called, how they are coloured and coded, alike in files and in Slicer's scene."""
+"""What lesions and necroses are called, how they are coloured and coded, alike in files and in Slicer's scene."""
 
 from __future__ import annotations
 
@@ -46,12 +46,41 @@ def terminology_entry(category: Code, kind: Code, region: Code | None = None) ->
 
 #: A metastasis in a vertebra of unknown level.
 METASTASIS = terminology_entry(ALTERED_STRUCTURE, SECONDARY_NEOPLASM, VERTEBRA)
+#: A zone of dead tissue after ablation, likewise.
+NECROSIS_ZONE = terminology_entry(ALTERED_STRUCTURE, NECROSIS, VERTEBRA)
 
 
-def lesion_name(lesion: Lesion) -> str:
+@dataclass(frozen=True)
+class Target:
+    """How what a model marks is called.
+
+    Attributes:
+        one: of a segment, "Lesion" in "Lesion 1 (3.2 ml)".
+        many: in sentences and file names.
+        disease: of a whole segmentation.
+        terminology: of a segment.
+    """
+
+    one: str
+    many: str
+    disease: str
+    terminology: str
+
+
+#: By :attr:`SpineLib.models.ModelCard.target`.
+TARGETS = {"metastasis": Target("Lesion", "lesions", "metastases", METASTASIS),
+           "necrosis": Target("Necrosis", "necroses", "necrosis", NECROSIS_ZONE)}
+
+
+def target_of(provenance: Mapping) -> Target:
+    """What a segmentation with this provenance shows; metastases where it does not say."""
+    return TARGETS.get(provenance.get("target"), TARGETS["metastasis"])
+
+
+def lesion_name(lesion: Lesion, target: Target = TARGETS["metastasis"]) -> str:
     """ "Lesion 1 (3.2 ml)"; small ones in two decimals."""
     decimals = 1 if lesion.volume_ml >= 0.95 else 2
-    return f"Lesion {lesion.id} ({lesion.volume_ml:.{decimals}f} ml)"
+    return f"{target.one} {lesion.id} ({lesion.volume_ml:.{decimals}f} ml)"
 
 
 def lesion_colour(number: int) -> tuple[float, float, float]:

@@ -10,12 +10,14 @@ from pathlib import Path
 from SpineLib.tasks.lesions import Lesion
 from SpineLib.tasks.naming import (
     LESION_ID,
-    METASTASIS,
     PROBABILITY,
     PROVENANCE,
+    TARGETS,
+    Target,
     lesion_colour,
     lesion_name,
     provenance_text,
+    target_of,
 )
 from SpineLib.tasks.segment import SegmentResult
 from SpineLib.volume import SegmentInfo, write_segmentation, write_volume
@@ -34,9 +36,9 @@ def write_result(result: SegmentResult, path: str | Path) -> None:
     if not Path(path).name.lower().endswith(".seg.nrrd"):
         write_volume(result.labels, path)
         return
-    text = provenance_text(result.provenance)
+    text, target = provenance_text(result.provenance), target_of(result.provenance)
     segments = [
-        SegmentInfo(lesion.id, lesion_name(lesion), lesion_colour(lesion.id), METASTASIS,
+        SegmentInfo(lesion.id, lesion_name(lesion, target), lesion_colour(lesion.id), target.terminology,
                     {LESION_ID: str(lesion.id), PROBABILITY: f"{lesion.mean_probability:.4f}", PROVENANCE: text})
         for lesion in result.lesions
     ]
@@ -58,11 +60,11 @@ def write_report(result: SegmentResult, path: str | Path) -> None:
     write_text(path, json.dumps(report(result), indent=2, ensure_ascii=False) + "\n")
 
 
-def write_table(lesions: list[Lesion], path: str | Path) -> None:
-    """The lesions' measures as CSV, one line each under :data:`COLUMNS`."""
+def write_table(lesions: list[Lesion], path: str | Path, target: Target = TARGETS["metastasis"]) -> None:
+    """The lesions' measures as CSV, one line each under :data:`COLUMNS`, the first of which is the target's name."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow([target.one.lower(), *COLUMNS[1:]])
     for lesion in lesions:
         writer.writerow([lesion.id, f"{lesion.volume_ml:.4f}", f"{lesion.diameter_in_plane_mm:.2f}",
                          f"{lesion.diameter_3d_mm:.2f}", *(f"{value:.2f}" for value in lesion.centre_ras_mm),

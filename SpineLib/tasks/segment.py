@@ -1,4 +1,4 @@
-"""The main task: metastases in one patient's T1 and T2 volumes (Hille 2020)."""
+"""The main task: metastases in T1 and T2 volumes (Hille 2020), or necrosis after their ablation (Steffen 2020)."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def segment(
     settings: SegmentSettings = SegmentSettings(),
     progress: Progress = silent,
 ) -> SegmentResult:
-    """Find the metastases.
+    """Find the metastases, or the necroses: what the model is made for.
 
     Args:
         sequences: name ("T1", "T2", "STIR", "ceT1") to volume; those the model does not use are left out, with a note.
@@ -96,6 +96,8 @@ def segment(
 
     started = perf_counter()
     card = bundle.card
+    if not card.task.endswith("-segmentation"):
+        raise SpineError(f"The model '{card.id}' is for {card.task}; choose one that segments.")
     missing = [name for name in card.inputs if name not in sequences]
     if missing:
         raise SpineError(
@@ -122,6 +124,7 @@ def segment(
         "program": "SpineOncology",
         "version": SpineLib.__version__,
         "task": "segment",
+        "target": card.target,
         "model": {"id": card.id, "version": card.version, "title": card.title, "sha256": card.sha256,
                   "simulated_training_data": card.training_data["simulated"]},
         "inputs": list(card.inputs),

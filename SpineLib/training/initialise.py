@@ -17,11 +17,11 @@ _ALIKE = {"ceT1": "T1", "T1": "ceT1", "STIR": "T2", "T2": "STIR"}
 def initial_network(config: TrainingConfig) -> UNet:
     """A U-Net with random weights, or those of the bundle ``config.init_from``.
 
-    Where the bundle reads other sequences, its first convolution is taken channel by channel according to the names; a
-    sequence it does not know takes the kernels of the one that looks most alike (contrast-enhanced T1 those of T1), or
-    keeps random weights when the bundle does not know that either. A 3D training may start from a 2D model: each kernel becomes the
-    middle sagittal plane of a 3D kernel, the other planes start at zero (inflation with zeros; Carreira and Zisserman,
-    CVPR 2017, section 2.4, repeat the kernel instead).
+    Where the bundle reads other sequences, its first convolution is taken channel by channel according to the names;
+    one it does not know takes the kernels of the sequence that looks most alike (contrast-enhanced T1 those of T1), or
+    keeps random weights when the bundle does not know that either. A 3D training may start from a 2D model: each kernel
+    becomes the middle sagittal plane of a 3D kernel, the other planes start at zero (inflation with zeros; Carreira and
+    Zisserman, CVPR 2017, section 2.4, repeat the kernel instead).
 
     Raises:
         SpineError: there is no such bundle, or its network has another shape.
