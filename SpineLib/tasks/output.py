@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from SpineLib.tasks.lesions import Lesion
 from SpineLib.tasks.naming import (
@@ -36,13 +38,22 @@ def write_result(result: SegmentResult, path: str | Path) -> None:
     if not Path(path).name.lower().endswith(".seg.nrrd"):
         write_volume(result.labels, path)
         return
-    text, target = provenance_text(result.provenance), target_of(result.provenance)
-    segments = [
-        SegmentInfo(lesion.id, lesion_name(lesion, target), lesion_colour(lesion.id), target.terminology,
-                    {LESION_ID: str(lesion.id), PROBABILITY: f"{lesion.mean_probability:.4f}", PROVENANCE: text})
-        for lesion in result.lesions
-    ]
+    segments = lesion_segments(result.lesions, target_of(result.provenance), result.provenance)
     write_segmentation(path, result.labels, segments)
+
+
+def lesion_segments(
+    lesions: Iterable[Lesion], target: Target, provenance: Mapping[str, Any] | None = None
+) -> list[SegmentInfo]:
+    """A segment for each lesion; drawn ones (no provenance) have no probability."""
+    segments = []
+    for lesion in lesions:
+        tags = {LESION_ID: str(lesion.id)}
+        if provenance is not None:
+            tags |= {PROBABILITY: f"{lesion.mean_probability:.4f}", PROVENANCE: provenance_text(provenance)}
+        segments.append(SegmentInfo(lesion.id, lesion_name(lesion, target), lesion_colour(lesion.id),
+                                    target.terminology, tags))
+    return segments
 
 
 def report(result: SegmentResult) -> dict:
