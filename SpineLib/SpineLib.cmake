@@ -13,6 +13,8 @@ set(SPINELIB_SCRIPTS
   SpineLib/cli/demo_folder.py
   SpineLib/cli/evaluate.py
   SpineLib/cli/evaluate_healthy.py
+  SpineLib/cli/followup.py
+  SpineLib/cli/followup_case.py
   SpineLib/cli/main.py
   SpineLib/cli/models.py
   SpineLib/cli/phantom.py
@@ -33,6 +35,8 @@ set(SPINELIB_SCRIPTS
   SpineLib/metrics/froc.py
   SpineLib/metrics/literature.py
   SpineLib/metrics/overlap.py
+  SpineLib/metrics/shape.py
+  SpineLib/metrics/surface.py
   SpineLib/models/__init__.py
   SpineLib/models/bundle.py
   SpineLib/models/card.py
@@ -41,6 +45,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/networks/siamese.py
   SpineLib/networks/unet.py
   SpineLib/phantom/__init__.py
+  SpineLib/phantom/ablation.py
   SpineLib/phantom/acquisition.py
   SpineLib/phantom/anatomy.py
   SpineLib/phantom/background.py
@@ -49,6 +54,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/phantom/case.py
   SpineLib/phantom/cohort.py
   SpineLib/phantom/fields.py
+  SpineLib/phantom/followup.py
   SpineLib/phantom/geometry.py
   SpineLib/phantom/grid.py
   SpineLib/phantom/healthy.py
@@ -56,6 +62,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/phantom/paint.py
   SpineLib/phantom/physics.py
   SpineLib/phantom/posture.py
+  SpineLib/phantom/reaction.py
   SpineLib/phantom/readers.py
   SpineLib/phantom/spine.py
   SpineLib/phantom/tissues.py
@@ -77,6 +84,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/reports/viewer.py
   SpineLib/scene/__init__.py
   SpineLib/scene/compare.py
+  SpineLib/scene/detection.py
   SpineLib/scene/masks.py
   SpineLib/scene/nodes.py
   SpineLib/scene/results.py
@@ -87,13 +95,16 @@ set(SPINELIB_SCRIPTS
   SpineLib/scene/views.py
   SpineLib/tasks/__init__.py
   SpineLib/tasks/fastnet.py
+  SpineLib/tasks/followup.py
   SpineLib/tasks/followup_checks.py
   SpineLib/tasks/jobs.py
   SpineLib/tasks/lesions.py
   SpineLib/tasks/naming.py
   SpineLib/tasks/output.py
   SpineLib/tasks/predict.py
+  SpineLib/tasks/refine.py
   SpineLib/tasks/segment.py
+  SpineLib/tasks/verdict.py
   SpineLib/training/__init__.py
   SpineLib/training/augmentation.py
   SpineLib/training/checkpoint.py
@@ -101,8 +112,11 @@ set(SPINELIB_SCRIPTS
   SpineLib/training/config.py
   SpineLib/training/crossvalidation.py
   SpineLib/training/dataset.py
+  SpineLib/training/detection_marks.py
   SpineLib/training/evaluation.py
+  SpineLib/training/evaluation_files.py
   SpineLib/training/export.py
+  SpineLib/training/falsemarks.py
   SpineLib/training/initialise.py
   SpineLib/training/loop.py
   SpineLib/training/losses.py

@@ -43,7 +43,33 @@ def segment_job(parameters: Mapping, folder: Path, progress: Progress = silent) 
     }
 
 
-_JOBS: dict[str, Callable[[Mapping, Path, Progress], dict]] = {"segment": segment_job}
+def refine_job(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
+    """Job "refine".
+
+    Args:
+        parameters: ``{"inputs": {"image": path, "region": path}, "settings": {...}}``, both on one grid; "settings" are
+            those of :class:`SpineLib.tasks.refine.RefineSettings`.
+        folder: gets ``mask.nrrd``.
+
+    Returns:
+        ``{"mask": name, "provenance": {...}, "notes": [...]}``.
+    """
+    from SpineLib.tasks.refine import RefineSettings, refine
+    from SpineLib.volume import read_volume, write_volume
+
+    settings = RefineSettings.from_dict(parameters.get("settings") or {})
+    progress(0.0, "Reading the image")
+    image, region = (read_volume(parameters["inputs"][name], name) for name in ("image", "region"))
+    result = refine(image, region, settings, part(progress, 0.1, 0.95))
+    write_volume(result.mask, folder / "mask.nrrd")
+    return {"mask": "mask.nrrd", "provenance": result.provenance, "notes": result.notes}
+
+
+#: What each job runs, and the parameters without which it cannot.
+_JOBS: dict[str, tuple[Callable[[Mapping, Path, Progress], dict], tuple[str, ...]]] = {
+    "segment": (segment_job, ("inputs", "model")),
+    "refine": (refine_job, ("inputs",)),
+}
 
 
 def run_job(name: str, parameters: Mapping, folder: str | Path, progress: Progress = silent) -> dict:
@@ -55,7 +81,8 @@ def run_job(name: str, parameters: Mapping, folder: str | Path, progress: Progre
     """
     if name not in _JOBS:
         raise SpineError(f"There is no job '{name}'; there are {', '.join(_JOBS)}.")
-    missing = [key for key in ("inputs", "model") if key not in parameters]
+    job, needed = _JOBS[name]
+    missing = [key for key in needed if key not in parameters]
     if missing:
         raise SpineError(f"The job '{name}' lacks {' and '.join(missing)}; this is a mistake of the calling program.")
-    return _JOBS[name](parameters, Path(folder), progress)
+    return job(parameters, Path(folder), progress)
