@@ -48,7 +48,7 @@ def segment_folder(args: argparse.Namespace) -> int:
             if report_file.exists() and not args.overwrite:
                 row |= _facts(json.loads(report_file.read_text(encoding="utf-8"))) | {"status": "kept"}
             else:
-                paths = _single(images)
+                paths = single_images(images)
                 with ProgressBar(case) as progress:
                     result = segment_files(paths, args, progress)
                 report_file.unlink(missing_ok=True)
@@ -132,7 +132,12 @@ def _sequence(file_name: str) -> str | None:
     return None
 
 
-def _single(images: dict[str, list[Path]]) -> dict[str, Path]:
+def single_images(images: dict[str, list[Path]]) -> dict[str, Path]:
+    """One file a sequence.
+
+    Raises:
+        SpineError: none could be read, or there are several of one sequence.
+    """
     if not images:
         raise SpineError("The folder of the case may not be read; ask for permission to read it, or copy it elsewhere.")
     for name, files in images.items():

@@ -150,7 +150,7 @@ def test_an_output_folder_without_permission_is_refused_before_any_work(case, ca
 
 @POSIX
 def test_patients_that_may_not_be_read_are_told_and_do_not_stop_the_others(open_folder, ordinary_user):
-    from SpineLib.cli.segment_folder import _single, find_cases
+    from SpineLib.cli.segment_folder import find_cases, single_images
     from SpineLib.errors import SpineError
 
     for number in (1, 2, 3):
@@ -162,7 +162,7 @@ def test_patients_that_may_not_be_read_are_told_and_do_not_stop_the_others(open_
         cases = dict(find_cases(open_folder))
     assert {case: list(images) for case, images in cases.items()} == {"sub-1": [], "sub-2": [], "sub-3": ["T1"]}
     with pytest.raises(SpineError, match="may not be read"):
-        _single(cases["sub-2"])
+        single_images(cases["sub-2"])
     open_folder.chmod(0o311)
     with ordinary_user(), pytest.raises(SpineError, match="may not be read"):
         find_cases(open_folder)
