@@ -15,6 +15,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/cli/evaluate_healthy.py
   SpineLib/cli/followup.py
   SpineLib/cli/followup_case.py
+  SpineLib/cli/followup_folder.py
   SpineLib/cli/main.py
   SpineLib/cli/models.py
   SpineLib/cli/phantom.py
@@ -75,6 +76,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/progress.py
   SpineLib/reports/__init__.py
   SpineLib/reports/charts.py
+  SpineLib/reports/froc_chart.py
   SpineLib/reports/margin.py
   SpineLib/reports/page.py
   SpineLib/reports/pictures.py
@@ -94,14 +96,18 @@ set(SPINELIB_SCRIPTS
   SpineLib/scene/terminology.py
   SpineLib/scene/views.py
   SpineLib/tasks/__init__.py
+  SpineLib/tasks/compare.py
+  SpineLib/tasks/coverage.py
   SpineLib/tasks/fastnet.py
   SpineLib/tasks/followup.py
   SpineLib/tasks/followup_checks.py
   SpineLib/tasks/jobs.py
   SpineLib/tasks/lesions.py
+  SpineLib/tasks/margin.py
   SpineLib/tasks/naming.py
   SpineLib/tasks/output.py
   SpineLib/tasks/predict.py
+  SpineLib/tasks/provenance.py
   SpineLib/tasks/refine.py
   SpineLib/tasks/segment.py
   SpineLib/tasks/verdict.py
