@@ -8,6 +8,7 @@ from pathlib import Path
 
 from SpineLib.cli import evaluate_healthy
 from SpineLib.cli.progress_bar import ProgressBar
+from SpineLib.errors import SpineError
 
 HELP = "compare a model's masks with the truth of a cohort"
 
@@ -19,7 +20,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     evaluate_healthy.add_arguments(healthy)
     segmentation = actions.add_parser("segmentation", help="Dice, TPR, TNR and lesions found, beside the paper's")
     segmentation.add_argument("--cohort", required=True, type=Path, help="folder of cases with lesion masks")
-    segmentation.add_argument("--model", required=True, action="append", help="id or folder; several are possible")
+    models = segmentation.add_mutually_exclusive_group(required=True)
+    models.add_argument("--model", action="append", help="id or folder; several are possible")
+    models.add_argument("--cross-validation", type=Path, metavar="RUN",
+                        help="folder of 'spine train segmentation --fold all': each case by the model of the fold that "
+                             "held it out")
+    segmentation.add_argument("--label", choices=("lesion", "necrosis"),
+                              help="the mask to compare with (default: what the models segment)")
+    segmentation.add_argument("--session", choices=("before", "after"),
+                              help="of a cohort with sessions (default for necrosis: after)")
     segmentation.add_argument("-o", "--output", required=True, type=Path, help="folder for the tables")
     segmentation.add_argument("--cases", type=int, help="only the first so many cases")
     segmentation.add_argument("--held-out-of", type=Path, metavar="RUN",
@@ -34,14 +43,18 @@ def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
     if arguments.action == "healthy":
         return evaluate_healthy.run(arguments)
-    from SpineLib.models import find_bundle
     from SpineLib.tasks.segment import SegmentSettings
     from SpineLib.training.cohort import read_cohort
-    from SpineLib.training.evaluation import evaluate, held_out_cases, markdown, write_evaluation
+    from SpineLib.training.evaluation import evaluate, evaluate_folds, held_out_cases
+    from SpineLib.training.evaluation_files import markdown, write_evaluation
 
-    bundles = [find_bundle(model) for model in arguments.model]
+    bundles = _bundles(arguments)
     inputs = tuple(dict.fromkeys(name for bundle in bundles for name in bundle.card.inputs))
-    cohort = read_cohort(arguments.cohort, inputs, labels=("lesion",))
+    label = arguments.label or _label(bundles)
+    session = arguments.session
+    if session is None and label == "necrosis" and any(arguments.cohort.glob("sub-*/ses-after")):
+        session = "after"
+    cohort = read_cohort(arguments.cohort, inputs, labels=(label,), session=session)
     if arguments.held_out_of:
         names = held_out_cases(arguments.held_out_of)
         cohort = replace(cohort, cases=tuple(case for case in cohort.cases if case.name in names))
@@ -50,8 +63,30 @@ def run(arguments: argparse.Namespace) -> int:
     settings = SegmentSettings(threshold=arguments.threshold, smallest_lesion_ml=arguments.smallest_lesion_ml,
                                device=arguments.device, precision=arguments.precision)
     with ProgressBar() as bar:
-        evaluation = evaluate(cohort, bundles, settings, progress=bar)
+        if arguments.cross_validation:
+            evaluation = evaluate_folds(cohort, arguments.cross_validation, settings, label=label, progress=bar)
+        else:
+            evaluation = evaluate(cohort, bundles, settings, label=label, progress=bar)
     paths = write_evaluation(evaluation, arguments.output)
     print(markdown(evaluation))
     print("Written:", ", ".join(str(path) for path in paths))
     return 0
+
+
+def _bundles(arguments: argparse.Namespace) -> list:
+    from SpineLib.models import find_bundle
+
+    if arguments.cross_validation is None:
+        return [find_bundle(model) for model in arguments.model]
+    first = arguments.cross_validation / "fold-0" / "model"
+    if not first.is_dir():
+        raise SpineError(f"'{arguments.cross_validation}' holds no finished 'fold-0'; give the folder of 'spine train "
+                         "segmentation --fold all'.")
+    return [find_bundle(first)]  # The folds differ in their weights only.
+
+
+def _label(bundles: list) -> str:
+    targets = sorted({bundle.card.target for bundle in bundles})
+    if len(targets) > 1:
+        raise SpineError(f"The models segment different things, {' and '.join(targets)}; evaluate them one by one.")
+    return "necrosis" if targets == ["necrosis"] else "lesion"

@@ -29,7 +29,7 @@ class Published:
     medians: tuple[float, float, float] | None = None
 
     def spread(self, key: str) -> str:
-        """ "77.2 ± 15.6 (82.3)" of "dice", "sensitivity" or "specificity", the median in brackets where there is one."""
+        """ "77.2 ± 15.6 (82.3)" of "dice", "sensitivity" or "specificity"; the median in brackets if there is one."""
         mean, deviation = getattr(self, key)
         text = f"{'-' if isnan(mean) else mean} ± {deviation}"
         return text if self.medians is None else f"{text} ({self.medians[_KEYS.index(key)]})"

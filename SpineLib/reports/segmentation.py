@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from SpineLib.metrics.literature import METASTASES, METASTASES_READERS, Published
+from SpineLib.metrics.literature import METASTASES, METASTASES_READERS, NECROSIS, Published
 from SpineLib.models.card import ModelCard
 from SpineLib.reports.charts import Interval, interval_chart
 from SpineLib.reports.page import Section, facts
@@ -70,8 +70,9 @@ def agreement_section(
         key: [Interval(row["what"], row[key], own=row is rows[0], note=row["data"]) for row in rows]
         for key in ("dice", "sensitivity")
     }
-    paper = METASTASES.get((tuple(card.inputs), card.network["dimensions"]))
-    for published in filter(None, (paper, METASTASES_READERS)):
+    necrosis = card.target == "necrosis"
+    paper = (NECROSIS if necrosis else METASTASES).get((tuple(card.inputs), card.network["dimensions"]))
+    for published in filter(None, (paper, None if necrosis else METASTASES_READERS)):
         rows.append(_published_row(published))
         for key, lines in intervals.items():
             lines.append(Interval(published.what, *getattr(published, key), note=published.on))
@@ -126,5 +127,5 @@ def _row(what: str, overlap: Overlap, data: str) -> dict[str, Any]:
 
 
 def _published_row(published: Published) -> dict[str, Any]:
-    spreads = {key: "{} ± {}".format(*getattr(published, key)) for key in ("dice", "sensitivity", "specificity")}
+    spreads = {key: published.spread(key) for key in ("dice", "sensitivity", "specificity")}
     return {"what": published.what, "data": f"{published.source}, {published.on}", **spreads}

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from SpineLib.errors import SpineError
-from SpineLib.metrics.literature import METASTASES, METASTASES_READERS
 from SpineLib.metrics.overlap import Overlap, lesion_matches, overlap
-from SpineLib.models import ModelBundle
+from SpineLib.models import ModelBundle, load_bundle
 from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.segment import SegmentSettings, segment
 from SpineLib.training.cohort import Case, Cohort, label_like
+from SpineLib.training.falsemarks import false_marks, summarise_false_marks
 from SpineLib.volume import Volume, read_volume
-from SpineLib.volume.files import write_text
 
 #: Sizes, ml, from which lesions are counted separately.
 SMALL_ML, LARGE_ML = 0.5, 1.0
@@ -30,22 +27,25 @@ class Evaluation:
     """Rows of figures.
 
     Attributes:
-        cases: one row a model and case: dice, tpr, tnr, volumes (ml), lesions, found, false positives.
+        cases: one row a model and case: dice, tpr, tnr, volumes (ml), lesions, found, false positives; for necrosis
+            also the outcome of the ablation and what :mod:`SpineLib.training.falsemarks` counts.
         lesions: one row a model and reference lesion: volume, kind (where the truth says), Dice with what was found
             touching it (without what lies in other lesions), share covered, found; for the two readers only the Dice.
         summary: one row a model, and one for the two readers where the cohort has them.
         simulated: whether the cohort is.
+        label: what was segmented, "lesion" or "necrosis".
     """
 
     cases: list[dict]
     lesions: list[dict]
     summary: list[dict]
     simulated: bool
+    label: str = "lesion"
 
 
 def evaluate(cohort: Cohort, bundles: list[ModelBundle], settings: SegmentSettings = SegmentSettings(), *,
-             progress: Progress = silent) -> Evaluation:
-    """Segment every case with every model and compare with the lesion mask, and the two readers with each other.
+             label: str = "lesion", progress: Progress = silent) -> Evaluation:
+    """Segment every case with every model and compare with the mask ``label``, and the two readers with each other.
 
     Everything is measured on the grid of the sequence the result lies on, over the whole volume. A reference lesion
     counts as found as in :func:`SpineLib.metrics.overlap.lesion_matches`.
@@ -55,29 +55,61 @@ def evaluate(cohort: Cohort, bundles: list[ModelBundle], settings: SegmentSettin
         Cancelled: by ``progress``.
     """
     cases, lesions = [], []
+    necrosis = label == "necrosis"
     for number, case in enumerate(cohort.cases):
         share = part(progress, number / len(cohort.cases), (number + 1) / len(cohort.cases))
-        truth = read_volume(case.labels["lesion"], "lesion")
-        kinds = _kinds(cohort, case)
+        truth = read_volume(case.labels[label], label)
+        facts = _facts(cohort, case)
+        kinds = {} if necrosis else _kinds(facts)
         for order, bundle in enumerate(bundles):
             inner = part(share, order / len(bundles), (order + 1) / len(bundles))
             inputs = {name: read_volume(case.sequences[name], name) for name in bundle.card.inputs}
             result = segment(inputs, bundle, settings, _named(inner, case.name))
-            row, rows = _compare(label_like(truth, result.mask), result.mask, kinds)
+            reference = label_like(truth, result.mask)
+            row, rows = _compare(reference, result.mask, kinds)
+            if necrosis:
+                row["outcome"] = str((facts.get("treated") or {}).get("outcome", ""))
+                if "lesion" in case.labels:
+                    metastases = label_like(read_volume(case.labels["lesion"], "lesion"), result.mask)
+                    row |= false_marks(reference, metastases, result.mask)
             head = {"model": bundle.card.id, "case": case.name}
             cases.append({**head, **row, "seconds": result.provenance.get("seconds")})
             lesions += [{**head, **line} for line in rows]
-        if {"reader1", "reader2"} <= case.labels.keys():
+        if not necrosis and {"reader1", "reader2"} <= case.labels.keys():
             first, second = (read_volume(case.labels[name], name) for name in ("reader1", "reader2"))
             second = first.with_array(label_like(second, first))
             row, _ = _compare(np.asarray(first.array), second, {})
             head = {"model": READERS, "case": case.name}
             cases.append({**head, **row})
             lesions += [{**head, **line} for line in _reader_lesions(first, second)]
-    names = list(dict.fromkeys(row["model"] for row in cases))
-    summary = [summarise(name, [row for row in cases if row["model"] == name],
-                         [row for row in lesions if row["model"] == name]) for name in names]
-    return Evaluation(cases, lesions, summary, cohort.simulated)
+    return _summarised(cases, lesions, cohort.simulated, label)
+
+
+def evaluate_folds(cohort: Cohort, run: Path, settings: SegmentSettings = SegmentSettings(), *, label: str = "lesion",
+                   progress: Progress = silent) -> Evaluation:
+    """A whole cross-validation as one: each case by the model of the fold that held it out.
+
+    Steffen et al. (2020), section 2.4, state their results in this way.
+
+    Args:
+        cohort: the cases that were trained on.
+        run: folder of ``spine train segmentation --fold all``, with "fold-0", "fold-1", ...
+
+    Raises:
+        SpineError: a fold is not finished, or a case cannot be segmented.
+        Cancelled: by ``progress``.
+    """
+    folds = sorted(run.glob("fold-*"), key=lambda path: (len(path.name), path.name))
+    cases, lesions = [], []
+    for number, fold in enumerate(folds):
+        names, bundle = held_out_cases(fold), load_bundle(fold / "model")
+        held_out = replace(cohort, cases=tuple(case for case in cohort.cases if case.name in names))
+        done = evaluate(held_out, [bundle], settings, label=label,
+                        progress=part(progress, number / len(folds), (number + 1) / len(folds)))
+        for rows, more in ((cases, done.cases), (lesions, done.lesions)):
+            rows += [{**row, "model": f"{run.resolve().name}, {len(folds)} folds", "fold": number}
+                     for row in more if row["model"] != READERS]
+    return _summarised(cases, lesions, cohort.simulated, label)
 
 
 def held_out_cases(run: Path) -> list[str]:
@@ -97,12 +129,7 @@ def summarise(name: str, cases: list[dict], lesions: list[dict]) -> dict:
 
     Dice and TPR say nothing about a case without lesion, so there only false positives count.
     """
-    diseased = [row for row in cases if row["reference_ml"] > 0]
-    summary: dict = {"model": name, "cases": len(cases), "cases_with_lesion": len(diseased)}
-    for key, rows in (("dice", diseased), ("tpr", diseased), ("tnr", cases)):
-        values = np.array([row[key] for row in rows], dtype=float)
-        for text, function in (("mean", np.mean), ("std", np.std), ("median", np.median)):
-            summary[f"{key}_{text}"] = float(function(values)) if len(values) else float("nan")
+    summary: dict = {"model": name, **_spreads(cases)}
     large = [row for row in lesions if row["volume_ml"] >= LARGE_ML]
     for text, rows in (("dice_by_lesion", lesions), (f"dice_by_lesion_from_{LARGE_ML:g}_ml", large)):
         values = np.array([row["dice"] for row in rows], dtype=float)
@@ -114,60 +141,30 @@ def summarise(name: str, cases: list[dict], lesions: list[dict]) -> dict:
                 f"found_from_{LARGE_ML:g}_ml": _share(large)}
     for key in ("false_positives", f"false_positives_from_{SMALL_ML:g}_ml", "false_positive_ml"):
         summary[f"{key}_a_case"] = float(np.mean([row[key] for row in cases])) if cases else float("nan")
+    if any("outcome" in row for row in cases):
+        summary |= summarise_false_marks(cases)
+        outcomes = sorted({row["outcome"] for row in cases if row["outcome"]})
+        summary["by_outcome"] = {outcome: _spreads([row for row in cases if row["outcome"] == outcome])
+                                 | summarise_false_marks([row for row in cases if row["outcome"] == outcome])
+                                 for outcome in outcomes}
     return summary
 
 
-def write_evaluation(evaluation: Evaluation, folder: Path) -> list[Path]:
-    """Write tables of cases and lesions (CSV), all figures (JSON) and the table for people (Markdown).
-
-    File names begin with ``simulated_`` when the cohort is simulated.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    prefix = "simulated_" if evaluation.simulated else ""
-    paths = [folder / f"{prefix}{name}" for name in ("cases.csv", "lesions.csv", "figures.json", "table.md")]
-    for path, rows in zip(paths, (evaluation.cases, evaluation.lesions)):
-        columns = list(dict.fromkeys(key for row in rows for key in row))
-        table = io.StringIO()
-        writer = csv.DictWriter(table, columns)
-        writer.writeheader()
-        writer.writerows(rows)
-        write_text(path, table.getvalue())
-    figures = {"simulated": evaluation.simulated,
-               "summary": [{key: _finite(value) for key, value in row.items()} for row in evaluation.summary]}
-    write_text(paths[2], json.dumps(figures, indent=1) + "\n")
-    write_text(paths[3], markdown(evaluation))
-    return paths
+def _summarised(cases: list[dict], lesions: list[dict], simulated: bool, label: str) -> Evaluation:
+    names = list(dict.fromkeys(row["model"] for row in cases))
+    summary = [summarise(name, [row for row in cases if row["model"] == name],
+                         [row for row in lesions if row["model"] == name]) for name in names]
+    return Evaluation(cases, lesions, summary, simulated, label)
 
 
-def markdown(evaluation: Evaluation) -> str:
-    """The summary as a Markdown table, the paper's figures below."""
-    data = "simulated data" if evaluation.simulated else "this cohort"
-    lines = [f"Measured on **{data}**; Dice and TPR over cases with a lesion, TNR over all cases and whole volumes; "
-             "mean ± standard deviation (median), %. Dice by lesion compares each lesion with what was found touching "
-             "it, a missed one counts 0.", "",
-             "| | cases | Dice | TPR | TNR | Dice by lesion | Dice by lesion, 1 ml or more | lesions found "
-             "| found, 1 ml or more | false positives a case (0.5 ml or more) | their volume a case, ml |",
-             "|---|---|---|---|---|---|---|---|---|---|---|"]
-    for row in evaluation.summary:
-        cells = [row["model"] + (f" ({data})" if evaluation.simulated else ""),
-                 f"{row['cases_with_lesion']}/{row['cases']}"]
-        cells += [f"{_percent(row[f'{key}_mean'])} ± {_percent(row[f'{key}_std'])} ({_percent(row[f'{key}_median'])})"
-                  for key in ("dice", "tpr", "tnr")]
-        for key in ("dice_by_lesion", f"dice_by_lesion_from_{LARGE_ML:g}_ml"):
-            cells.append(f"{_percent(row[f'{key}_mean'])} ± {_percent(row[f'{key}_std'])}")
-        if row["model"] == READERS:
-            cells += ["", "", "", ""]
-        else:
-            cells += [f"{_percent(row['found'])} % of {row['lesions']}",
-                      f"{_percent(row['found_from_1_ml'])} % of {row['lesions_from_1_ml']}",
-                      f"{row['false_positives_a_case']:.2f} ({row['false_positives_from_0.5_ml_a_case']:.2f})",
-                      f"{row['false_positive_ml_a_case']:.2f}"]
-        lines.append("| " + " | ".join(cells) + " |")
-    for row in (*METASTASES.values(), METASTASES_READERS):
-        cells = [f"{row.what} ({row.source}, {row.on})", ""]
-        cells += [f"{mean} ± {deviation}" for mean, deviation in (row.dice, row.sensitivity, row.specificity)]
-        lines.append("| " + " | ".join(cells) + " | | | | | | |")
-    return "\n".join(lines) + "\n"
+def _spreads(cases: list[dict]) -> dict:
+    diseased = [row for row in cases if row["reference_ml"] > 0]
+    spreads: dict = {"cases": len(cases), "cases_with_lesion": len(diseased)}
+    for key, rows in (("dice", diseased), ("tpr", diseased), ("tnr", cases)):
+        values = np.array([row[key] for row in rows], dtype=float)
+        for text, function in (("mean", np.mean), ("std", np.std), ("median", np.median)):
+            spreads[f"{key}_{text}"] = float(function(values)) if len(values) else float("nan")
+    return spreads
 
 
 def _compare(truth: np.ndarray, mask: Volume, kinds: dict[int, dict]) -> tuple[dict, list[dict]]:
@@ -206,23 +203,24 @@ def _named(progress: Progress, name: str) -> Progress:
     return lambda fraction, text: progress(fraction, f"{name}, {text}")
 
 
-def _kinds(cohort: Cohort, case: Case) -> dict[int, dict]:
-    """What the truth file, if any, says about each lesion."""
+def _facts(cohort: Cohort, case: Case) -> dict:
+    """The truth file, if any."""
     path = cohort.folder / "derivatives" / "labels" / case.name / f"{case.name}_truth.json"
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))["lesions"]
-        return {int(fact["number"]): {key: fact[key] for key in ("kind", "place") if key in fact} for fact in facts}
-    except (OSError, ValueError, KeyError, TypeError):
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def _kinds(facts: dict) -> dict[int, dict]:
+    """What the truth says about each lesion."""
+    try:
+        return {int(fact["number"]): {key: fact[key] for key in ("kind", "place") if key in fact}
+                for fact in facts["lesions"]}
+    except (ValueError, KeyError, TypeError):
         return {}
 
 
 def _share(rows: list[dict]) -> float:
     return float(np.mean([row["found"] for row in rows])) if rows else float("nan")
-
-
-def _percent(value: float) -> str:
-    return "-" if np.isnan(value) else f"{100 * value:.1f}"
-
-
-def _finite(value):
-    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -13,11 +13,11 @@ from SpineLib.training.evaluation import (
     Evaluation,
     _compare,
     evaluate,
+    evaluate_folds,
     held_out_cases,
-    markdown,
     summarise,
-    write_evaluation,
 )
+from SpineLib.training.evaluation_files import markdown, write_evaluation
 from SpineLib.volume import Volume
 
 
