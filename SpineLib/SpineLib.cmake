@@ -76,6 +76,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/progress.py
   SpineLib/reports/__init__.py
   SpineLib/reports/charts.py
+  SpineLib/reports/followup.py
   SpineLib/reports/froc_chart.py
   SpineLib/reports/margin.py
   SpineLib/reports/page.py
@@ -97,6 +98,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/scene/views.py
   SpineLib/tasks/__init__.py
   SpineLib/tasks/compare.py
+  SpineLib/tasks/comparison_output.py
   SpineLib/tasks/coverage.py
   SpineLib/tasks/fastnet.py
   SpineLib/tasks/followup.py

@@ -65,10 +65,37 @@ def refine_job(parameters: Mapping, folder: Path, progress: Progress = silent) -
     return {"mask": "mask.nrrd", "provenance": result.provenance, "notes": result.notes}
 
 
+def compare_job(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
+    """Job "compare".
+
+    Args:
+        parameters: ``{"inputs": {"metastasis": path, "necrosis": path}, "after_to_before_lps": 4 x 4 or null,
+            "error_mm": number or null, "trusted": bool, "settings": {...}}``; the masks are not 0 inside; "settings"
+            are those of :class:`SpineLib.tasks.compare.CompareSettings`; only "inputs" is needed.
+        folder: gets ``margin.vtp``, the metastasis's surface with its margin.
+
+    Returns:
+        ``{"comparison": {...}, "surface": name, "provenance": {...}, "notes": [...]}``.
+    """
+    from SpineLib.tasks.compare import CompareSettings, compare
+    from SpineLib.tasks.comparison_output import write_surface
+    from SpineLib.volume import read_volume
+
+    settings = CompareSettings.from_dict(parameters.get("settings") or {})
+    progress(0.0, "Reading the masks")
+    masks = [read_volume(parameters["inputs"][name], name) for name in ("metastasis", "necrosis")]
+    result = compare(*masks, parameters.get("after_to_before_lps"), settings, part(progress, 0.1, 0.95),
+                     parameters.get("error_mm"), parameters.get("trusted", True))
+    write_surface(result.surface, folder / "margin.vtp")
+    return {"comparison": result.to_dict(), "surface": "margin.vtp", "provenance": result.provenance,
+            "notes": result.notes}
+
+
 #: What each job runs, and the parameters without which it cannot.
 _JOBS: dict[str, tuple[Callable[[Mapping, Path, Progress], dict], tuple[str, ...]]] = {
     "segment": (segment_job, ("inputs", "model")),
     "refine": (refine_job, ("inputs",)),
+    "compare": (compare_job, ("inputs",)),
 }
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from importlib import metadata
 from time import perf_counter
 
 import SpineLib
@@ -15,6 +13,7 @@ from SpineLib.models.bundle import ModelBundle
 from SpineLib.preprocess import Preparation, prepare
 from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.lesions import Lesion, find_lesions
+from SpineLib.tasks.provenance import library_versions
 from SpineLib.volume.volume import Volume
 
 _LIBRARIES = ("numpy", "scipy", "SimpleITK", "torch")
@@ -133,17 +132,10 @@ def segment(
                                           "preparation": preparation.to_dict()},
         "device": predicted.device,
         "precision": predicted.precision,
-        "libraries": {"python": platform.python_version()} | {name: _version(name) for name in _LIBRARIES},
+        "libraries": library_versions(_LIBRARIES),
         "time": datetime.now().astimezone().isoformat(timespec="seconds"),
         "seconds": round(perf_counter() - started, 2),
         "notice": card.notice,
     }
     progress(1.0, "Done")
     return SegmentResult(probability, mask, labels, lesions, provenance, notes + prepared.notes + predicted.notes)
-
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:  # Slicer's own SimpleITK has no package metadata
-        return str(getattr(__import__(name), "__version__", "unknown"))
