@@ -57,19 +57,20 @@ def legend() -> str:
            f'{"".join(parts)}</svg>'
 
 
-def margin_histogram(margin_mm: np.ndarray, area_mm2: np.ndarray, uncertainty_mm: float | None = None,
-                     marks: Sequence[float] = (0.0, 5.0)) -> str:
-    """SVG: share of the metastasis's surface at each margin, in bars of 1 mm (wider for a wide range).
+def histogram_chart(edges: np.ndarray, shares: np.ndarray, uncertainty_mm: float | None = None,
+                    marks: Sequence[float] = (0.0, 5.0)) -> str:
+    """SVG of the share of the metastasis's surface at each margin.
 
     Args:
-        margin_mm, area_mm2: at each point of the surface, (n,).
-        uncertainty_mm: registration error; a band of that half width around 0 is drawn, where the sign is not certain.
+        edges, shares: (n + 1,) mm and (n,) 0 to 1, as :func:`SpineLib.tasks.margin.margin_histogram` gives them.
+        uncertainty_mm: registration error; a band of that half width around the first mark is drawn, where it decides.
         marks: margins with a line.
     """
-    low, high = np.floor(min(margin_mm.min(), -1)), np.ceil(max(margin_mm.max() + 1e-6, max(marks) + 1))
-    step = max(1.0, float(np.ceil((high - low) / 40)))
-    edges = np.arange(low, high + step, step)
-    shares = 100 * np.histogram(margin_mm, edges, weights=area_mm2)[0] / max(area_mm2.sum(), 1e-12)
+    step = edges[1] - edges[0]
+    below = int(np.ceil((edges[0] - (min(marks) - step)) / step).clip(0))  # the marks lie within the chart
+    above = int(np.ceil((max(marks) + step - edges[-1]) / step).clip(0))
+    edges = edges[0] + step * np.arange(-below, len(edges) + above)
+    shares = 100 * np.pad(shares, (below, above))
     left, width, top, height = 44, 480, 12, 170
     most = max(float(shares.max()), 1.0) * 1.08
 
@@ -82,7 +83,7 @@ def margin_histogram(margin_mm: np.ndarray, area_mm2: np.ndarray, uncertainty_mm
         parts.append(f'<line class="grid" x1="{left}" x2="{left + width}" y1="{y:.1f}" y2="{y:.1f}"/>'
                      f'<text class="tick" x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{tick:g}%</text>')
     if uncertainty_mm:
-        band = x(max(-uncertainty_mm, edges[0])), x(min(uncertainty_mm, edges[-1]))
+        band = x(max(marks[0] - uncertainty_mm, edges[0])), x(min(marks[0] + uncertainty_mm, edges[-1]))
         parts.append(f'<rect class="band" x="{band[0]:.1f}" y="{top}" width="{band[1] - band[0]:.1f}" '
                      f'height="{height}"/>')
     for share, start, end in zip(shares, edges[:-1], edges[1:]):

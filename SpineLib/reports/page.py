@@ -44,6 +44,15 @@ def facts(values: Mapping[str, Any]) -> str:
     return f"<dl>{''.join(lines)}</dl>"
 
 
+def readable(values: Mapping[str, Any], leave_out: Sequence[str] = ()) -> dict[str, Any]:
+    """Settings for :func:`facts`: names without underscores; what is not set is left out."""
+    return {
+        name.replace("_", " ").capitalize(): readable(value) if isinstance(value, Mapping) else value
+        for name, value in values.items()
+        if name not in leave_out and value is not None
+    }
+
+
 def write_page(
     path: str | Path,
     title: str,

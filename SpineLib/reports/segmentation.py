@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from SpineLib.metrics.literature import METASTASES, METASTASES_READERS, NECROSIS, Published
 from SpineLib.models.card import ModelCard
 from SpineLib.reports.charts import Interval, interval_chart
-from SpineLib.reports.page import Section, facts
+from SpineLib.reports.page import Section, facts, readable
 from SpineLib.reports.tables import Column, Table
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def model_section(card: ModelCard, provenance: Mapping[str, Any]) -> Section:
     }
     settings = {
         "Device": f"{provenance['device']}, {provenance['precision']}",
-        **_readable(provenance["parameters"], leave_out=("device", "precision")),
+        **readable(provenance["parameters"], leave_out=("device", "precision")),
         "Time": f"{provenance['time']}, {provenance['seconds']} s",
         "SpineOncology": provenance["version"],
         "Libraries": ", ".join(f"{name} {version}" for name, version in provenance["libraries"].items()),
@@ -110,15 +110,6 @@ def _training_data(card: ModelCard) -> str:
     description = str(card.training_data.get("description", ""))
     said = not card.training_data["simulated"] or "simulated" in description.lower()
     return description if said else f"Simulated. {description}"
-
-
-def _readable(values: Mapping[str, Any], leave_out: Sequence[str] = ()) -> dict[str, Any]:
-    """Names without underscores; what is not set is left out."""
-    return {
-        name.replace("_", " ").capitalize(): _readable(value) if isinstance(value, Mapping) else value
-        for name, value in values.items()
-        if name not in leave_out and value is not None
-    }
 
 
 def _row(what: str, overlap: Overlap, data: str) -> dict[str, Any]:

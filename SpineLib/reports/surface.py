@@ -86,14 +86,6 @@ def surface_radius_mm(points: np.ndarray) -> float:
     return 0.54 * float(np.ptp(points, axis=0).max()) + 0.5 if len(points) else 1.0
 
 
-def vertex_areas(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """The surface's area that belongs to each point (n,), mm²: a third of every triangle it is a corner of."""
-    a, b, c = (points[triangles[:, n]] for n in range(3))
-    crossed = np.cross(b - a, c - a)
-    third = np.linalg.norm(crossed, axis=1) / 6
-    return np.bincount(triangles.ravel(), np.repeat(third, 3), minlength=len(points))
-
-
 def _samples(corners: np.ndarray, triangles: np.ndarray):
     """Yields rows (x, y, depth, value, light) that cover all triangles at less than a pixel's distance, in portions."""
     pixels = corners[:, :2]
