@@ -14,8 +14,6 @@ from SpineLib.volume import Volume
 SUFFIXES = {"T1": "T1w", "T2": "T2w", "STIR": "STIR", "ceT1": "ce-gd_T1w"}
 LABELS = {"lesion": "label-lesion_mask", "necrosis": "label-necrosis_mask", "reader1": "desc-reader1_mask",
           "reader2": "desc-reader2_mask", "vertebrae": "label-vertebrae_dseg", "tissue": "label-tissue_dseg"}
-LABELS = {"lesion": "label-lesion_mask", "necrosis": "label-necrosis_mask", "reader1": "desc-reader1_mask",
-          "reader2": "desc-reader2_mask", "vertebrae": "label-vertebrae_dseg", "tissue": "label-tissue_dseg"}
 SESSIONS = ("before", "after")
 _ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
 
@@ -94,12 +92,15 @@ def read_cohort(
     cases = [_case(folder, path.name, session) for path in sorted(folder.glob("sub-*"))]
     cases = [c for c in cases if c.sequences and set(inputs) <= c.sequences.keys() and set(labels) <= c.labels.keys()]
     if not cases:
+        there = sorted({path.name[4:] for path in folder.glob("sub-*/ses-*")})
+        if there and session not in there:
+            raise SpineError(f"'{folder}' has the sessions {' and '.join(there)}; choose one of them.")
         place = f"sub-*/ses-{session}/anat" if session else "sub-*/anat"
         command = "spine phantom --follow-up" if session else "spine phantom"
         raise SpineError(f"'{folder}' holds no case '{place}' with {', '.join([*inputs, *labels]) or 'a sequence'}; "
                          f"choose a folder as '{command}' writes it.")
     description = _json(folder / "dataset_description.json")
-    return Cohort(folder, tuple(cases), description)
+    return Cohort(folder, tuple(cases), description, session)
 
 
 def read_pairs(folder: str | Path) -> tuple[Pair, ...]:
