@@ -9,12 +9,14 @@ set(SPINELIB_SCRIPTS
   SpineLib/cli/bench.py
   SpineLib/cli/bench_phantom.py
   SpineLib/cli/bench_plain.py
+  SpineLib/cli/compare.py
   SpineLib/cli/demo.py
   SpineLib/cli/demo_folder.py
   SpineLib/cli/evaluate.py
   SpineLib/cli/evaluate_healthy.py
   SpineLib/cli/followup.py
   SpineLib/cli/followup_case.py
+  SpineLib/cli/followup_files.py
   SpineLib/cli/followup_folder.py
   SpineLib/cli/main.py
   SpineLib/cli/models.py
@@ -56,6 +58,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/phantom/cohort.py
   SpineLib/phantom/fields.py
   SpineLib/phantom/followup.py
+  SpineLib/phantom/followup_cohort.py
   SpineLib/phantom/geometry.py
   SpineLib/phantom/grid.py
   SpineLib/phantom/healthy.py
@@ -71,12 +74,15 @@ set(SPINELIB_SCRIPTS
   SpineLib/preprocess/__init__.py
   SpineLib/preprocess/orientation.py
   SpineLib/preprocess/preparation.py
+  SpineLib/preprocess/pyramid.py
   SpineLib/preprocess/registration.py
   SpineLib/preprocess/resample.py
   SpineLib/progress.py
   SpineLib/reports/__init__.py
   SpineLib/reports/charts.py
   SpineLib/reports/followup.py
+  SpineLib/reports/followup_cohort.py
+  SpineLib/reports/followup_tables.py
   SpineLib/reports/froc_chart.py
   SpineLib/reports/margin.py
   SpineLib/reports/page.py
@@ -98,6 +104,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/scene/views.py
   SpineLib/tasks/__init__.py
   SpineLib/tasks/compare.py
+  SpineLib/tasks/compare_all.py
   SpineLib/tasks/comparison_output.py
   SpineLib/tasks/coverage.py
   SpineLib/tasks/fastnet.py
@@ -105,6 +112,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/tasks/followup_checks.py
   SpineLib/tasks/jobs.py
   SpineLib/tasks/lesions.py
+  SpineLib/tasks/likelihood.py
   SpineLib/tasks/margin.py
   SpineLib/tasks/naming.py
   SpineLib/tasks/output.py
@@ -134,6 +142,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/training/validation.py
   SpineLib/volume/__init__.py
   SpineLib/volume/checks.py
+  SpineLib/volume/crop.py
   SpineLib/volume/dicom.py
   SpineLib/volume/dicom_facts.py
   SpineLib/volume/dicom_seg.py
@@ -141,6 +150,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/volume/nifti.py
   SpineLib/volume/resampling.py
   SpineLib/volume/segmentation.py
+  SpineLib/volume/segments.py
   SpineLib/volume/volume.py
   SpineLib/worker/__init__.py
   SpineLib/worker/__main__.py

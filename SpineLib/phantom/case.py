@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -92,18 +93,11 @@ def simulate(seed: int, settings: PhantomSettings = PhantomSettings()) -> Phanto
     inclusions = draw_inclusions(rng, anatomy, vertebrae_seen(spine, grid), settings, field_t, wide, margin)
     tissues = draw_tissues(rng, field_t, 0.32 if wide else 0.07)
     direction, origin = place_image(rng, grid, acquired["spacing"], margin)
-    images, sequences = {}, {}
-    for name in settings.sequences:
-        sequence = draw_sequence(rng, name, field_t, wide)
-        moves = settings.motion and name != settings.sequences[0]
-        motion = (
-            Motion(tuple(float(v) for v in rng.normal(0, (0.4, 0.6, 0.6))), float(rng.normal(0, 0.5)))
-            if moves
-            else Motion()
-        )
-        array = acquire(rng, anatomy, inclusions, tissues, sequence, motion, wide, margin)
-        images[name] = Volume(array[::-1], acquired["spacing"], origin, direction, name)
-        sequences[name] = {**sequence_facts(sequence), "motion_mm": list(motion.shift), "motion_deg": motion.turn}
+    arrays, sequences = acquire_all(
+        rng, settings.sequences, field_t, wide, settings.motion,
+        lambda sequence, motion: acquire(rng, anatomy, inclusions, tissues, sequence, motion, wide, margin),
+    )
+    images = {name: Volume(a[::-1], acquired["spacing"], origin, direction, name) for name, a in arrays.items()}
     crop = (slice(None, None, -1), slice(margin, grid.shape[1] - margin), slice(None))
     first = images[settings.sequences[0]]
     lesions, facts = lesion_map(anatomy, inclusions)
@@ -134,9 +128,37 @@ def simulate(seed: int, settings: PhantomSettings = PhantomSettings()) -> Phanto
     )
 
 
-def sequence_facts(sequence: Sequence) -> dict:
-    """A sequence's settings for the truth."""
-    return {"tr_ms": sequence.tr, "te_ms": sequence.te, "ti_ms": sequence.ti, "gadolinium": sequence.gadolinium}
+def acquire_all(
+    rng,
+    names: tuple[str, ...],
+    field_t: float,
+    wide: bool,
+    moving: bool,
+    take: Callable[[Sequence, Motion], np.ndarray],
+) -> tuple[dict[str, np.ndarray], dict[str, dict]]:
+    """Draw each sequence's settings and the patient's motion since the first, and ``take`` it.
+
+    Returns:
+        Arrays, and settings and motion for the truth, by sequence name.
+    """
+    arrays, facts = {}, {}
+    for name in names:
+        sequence = draw_sequence(rng, name, field_t, wide)
+        motion = (
+            Motion(tuple(float(v) for v in rng.normal(0, (0.4, 0.6, 0.6))), float(rng.normal(0, 0.5)))
+            if moving and name != names[0]
+            else Motion()
+        )
+        arrays[name] = take(sequence, motion)
+        facts[name] = {
+            "tr_ms": sequence.tr,
+            "te_ms": sequence.te,
+            "ti_ms": sequence.ti,
+            "gadolinium": sequence.gadolinium,
+            "motion_mm": list(motion.shift),
+            "motion_deg": motion.turn,
+        }
+    return arrays, facts
 
 
 def vertebrae_seen(spine: list[Vertebra], grid: Grid) -> list[Vertebra]:

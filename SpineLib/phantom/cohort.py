@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import SpineLib
@@ -33,9 +35,46 @@ def write_cohort(
     Raises:
         SpineError: the folder holds something else, or a cohort of other settings.
     """
+    return fill_folder(
+        folder,
+        cases,
+        seed,
+        settings,
+        "Simulated spine MR with metastases",
+        partial(_one, extension=extension),
+        ("participant_id\tregion\tfield_t\tmetastases\tkinds\tsimulated", _row),
+        processes,
+        progress,
+    )
+
+
+def fill_folder(
+    folder,
+    cases: int,
+    seed: int,
+    settings,
+    title: str,
+    write_one: Callable,
+    table: tuple[str, Callable[[str, dict], str]],
+    processes: int = 1,
+    progress: Progress = silent,
+) -> Path:
+    """Write simulated patients into a BIDS-like folder; those there already are kept.
+
+    Args:
+        folder, cases, seed, processes, progress: as in :func:`write_cohort`.
+        settings: a dataclass whose fields all have defaults; kept in ``dataset_description.json``.
+        title: the data set's name.
+        write_one: called, perhaps in another process, with the folder, the patient's name, the patient's seed and the
+            settings; writes :func:`truth_path` last.
+        table: head of ``participants.tsv``, and what makes a line of a patient's name and truth.
+
+    Raises:
+        SpineError: the folder holds something else, or a cohort of other settings.
+    """
     folder = Path(folder)
     description = {
-        "Name": "Simulated spine MR with metastases",
+        "Name": title,
         "BIDSVersion": "1.9.0",
         "DatasetType": "raw",
         "GeneratedBy": [{"Name": "SpineLib.phantom", "Version": SpineLib.__version__}],
@@ -44,29 +83,30 @@ def write_cohort(
         "Seed": seed,
         "Settings": json.loads(json.dumps(asdict(settings))),
     }
-    head = folder / "dataset_description.json"
-    if head.exists():
-        known = json.loads(head.read_text(encoding="utf-8"))
+    about = folder / "dataset_description.json"
+    if about.exists():
+        known = json.loads(about.read_text(encoding="utf-8"))
         # A setting that did not exist yet when the folder was begun had what is the default now.
-        settled = json.loads(json.dumps(asdict(PhantomSettings()))) | known.get("Settings", {})
-        if (known.get("Seed"), settled) != (description["Seed"], description["Settings"]):
+        settled = json.loads(json.dumps(asdict(type(settings)()))) | known.get("Settings", {})
+        wanted = (title, seed, description["Settings"])
+        if (known.get("Name"), known.get("Seed"), settled) != wanted:
             raise SpineError(
                 "The folder already holds a cohort with another seed or other settings; choose an empty folder."
             )
     elif folder.exists() and any(folder.iterdir()):
         raise SpineError("The folder is not empty and holds no simulated cohort; choose an empty folder.")
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(head, json.dumps(description, indent=2))
-    todo = [n for n in range(1, cases + 1) if not _truth_path(folder, _name(n)).exists()]
+    write_text(about, json.dumps(description, indent=2))
+    todo = [n for n in range(1, cases + 1) if not truth_path(folder, _name(n)).exists()]
     done = cases - len(todo)
     if processes <= 1:
         for n in todo:
             progress(done / cases, f"Simulating case {n} of {cases}")
-            _one(folder, n, seed, settings, extension)
+            write_one(folder, _name(n), _seed(seed, n), settings)
             done += 1
     else:
         with ProcessPoolExecutor(processes, initializer=_one_thread) as pool:
-            futures = [pool.submit(_one, folder, n, seed, settings, extension) for n in todo]
+            futures = [pool.submit(write_one, folder, _name(n), _seed(seed, n), settings) for n in todo]
             try:
                 for future in as_completed(futures):
                     future.result()
@@ -75,7 +115,10 @@ def write_cohort(
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-    _participants(folder, cases)
+    head, row = table
+    names = [_name(n) for n in range(1, cases + 1)]
+    rows = [row(name, json.loads(truth_path(folder, name).read_text(encoding="utf-8"))) for name in names]
+    write_text(folder / "participants.tsv", "\n".join([head, *rows]) + "\n")
     progress(1.0, f"{cases} simulated cases")
     return folder
 
@@ -97,19 +140,24 @@ def write_case(folder: Path, name: str, case: PhantomCase, extension: str = ".ni
     }
     for suffix, volume in maps.items():
         write_volume(volume, labels / f"{name}_{suffix}{extension}")
-    write_text(_truth_path(folder, name), json.dumps(case.truth, indent=1))
+    write_text(truth_path(folder, name), json.dumps(case.truth, indent=1))
+
+
+def truth_path(folder: Path, name: str) -> Path:
+    """The file of a patient's truth; the last that is written of a patient."""
+    return folder / "derivatives" / "labels" / name / f"{name}_truth.json"
 
 
 def _name(n: int) -> str:
     return f"sub-{n:03d}"
 
 
-def _truth_path(folder: Path, name: str) -> Path:
-    return folder / "derivatives" / "labels" / name / f"{name}_truth.json"
+def _seed(seed: int, n: int) -> int:
+    return seed * 100_003 + n
 
 
-def _one(folder: Path, n: int, seed: int, settings: PhantomSettings, extension: str) -> None:
-    write_case(folder, _name(n), simulate(seed * 100_003 + n, settings), extension)
+def _one(folder: Path, name: str, seed: int, settings: PhantomSettings, extension: str) -> None:
+    write_case(folder, name, simulate(seed, settings), extension)
 
 
 def _one_thread() -> None:
@@ -118,10 +166,6 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _participants(folder: Path, cases: int) -> None:
-    rows = ["participant_id\tregion\tfield_t\tmetastases\tkinds\tsimulated"]
-    for n in range(1, cases + 1):
-        truth = json.loads(_truth_path(folder, _name(n)).read_text(encoding="utf-8"))
-        kinds = ",".join(sorted({lesion["kind"] for lesion in truth["lesions"]})) or "n/a"
-        rows.append(f"{_name(n)}\t{truth['region']}\t{truth['field_t']}\t{len(truth['lesions'])}\t{kinds}\ttrue")
-    write_text(folder / "participants.tsv", "\n".join(rows) + "\n")
+def _row(name: str, truth: dict) -> str:
+    kinds = ",".join(sorted({lesion["kind"] for lesion in truth["lesions"]})) or "n/a"
+    return f"{name}\t{truth['region']}\t{truth['field_t']}\t{len(truth['lesions'])}\t{kinds}\ttrue"

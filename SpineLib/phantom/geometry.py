@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from SpineLib.phantom.grid import Grid
+from SpineLib.phantom.posture import Frame
 from SpineLib.phantom.spine import Vertebra, draw_spine
 
 #: Levels that may lie in the middle, and least and most vertebrae seen, by region.
@@ -14,6 +15,10 @@ REGIONS = {
     "thoracic": (("T5", "T6", "T7", "T8"), (7, 9)),
     "cervicothoracic": (("C7", "T1", "T2", "T3"), (7, 9)),
 }
+
+
+#: Directions of a sagittal image's axes in the drawing: i backwards, j downwards, k to the right.
+_AXES = np.array([[0.0, 0, -1], [1, 0, 0], [0, -1, 0]])
 
 
 def draw_region(rng: np.random.Generator) -> str:
@@ -62,7 +67,6 @@ def draw_geometry(rng, region: str, settings):
 
 def place_image(rng, grid: Grid, spacing, margin: int):
     """Direction and origin of the image in LPS: sagittal slices from left to right, a little oblique."""
-    base = np.array([[0.0, 0, -1], [1, 0, 0], [0, -1, 0]])  # columns: i backwards, j downwards, k to the right
     angles = np.deg2rad(rng.normal(0, (2.0, 3.0, 3.0)))
     turn = np.eye(3)
     for axis, angle in enumerate(angles):
@@ -71,7 +75,22 @@ def place_image(rng, grid: Grid, spacing, margin: int):
         a, b = (axis + 1) % 3, (axis + 2) % 3
         one[a, a], one[a, b], one[b, a], one[b, b] = c, -s, s, c
         turn = one @ turn
-    direction = turn @ base
-    first = np.array([_first_x(grid), grid.ys[0], grid.zs[margin]])
-    origin = turn @ first + rng.normal(0, 20, 3)
+    direction = turn @ _AXES
+    origin = turn @ _first(grid, margin) + rng.normal(0, 20, 3)
     return direction, tuple(float(v) for v in origin)
+
+
+def frame_of(direction: np.ndarray, origin, grid: Grid, margin: int) -> Frame:
+    """Where the drawing's axes lie in LPS when its image lies at ``direction`` and ``origin``."""
+    turn = direction @ _AXES.T
+    return Frame(turn, np.asarray(origin) - turn @ _first(grid, margin))
+
+
+def image_of(frame: Frame, grid: Grid, margin: int) -> tuple[np.ndarray, tuple[float, float, float]]:
+    """Direction and origin of the image of a drawing whose axes lie at ``frame``."""
+    return frame.turn @ _AXES, tuple(float(v) for v in frame.turn @ _first(grid, margin) + frame.offset)
+
+
+def _first(grid: Grid, margin: int) -> np.ndarray:
+    """Place (x, y, z) in the drawing of the image's first voxel."""
+    return np.array([_first_x(grid), grid.ys[0], grid.zs[margin]])

@@ -32,6 +32,12 @@ class Grid:
         """Distance between voxels along s, row, column (mm)."""
         return (float(self.xs[1] - self.xs[0]), float(self.zs[0] - self.zs[1]), float(self.ys[1] - self.ys[0]))
 
+    def extended(self, more: tuple[int, int, int]) -> Grid:
+        """The grid with so many more voxels at both ends along (s, row, column)."""
+        wide = [np.concatenate([axis[0] - d * np.arange(n, 0, -1), axis, axis[-1] + d * np.arange(1, n + 1)])
+                for axis, d, n in zip((self.xs, self.zs, self.ys), (self.step[0], -self.step[1], self.step[2]), more)]
+        return Grid(wide[0], wide[1], wide[2], self.oversampling)
+
     def box(self, low, high) -> tuple[slice, slice, slice] | None:
         """Index box that holds LPS positions ``low`` to ``high`` (x, y, z); None when it misses the grid."""
         s = slice(*np.searchsorted(self.xs, (low[0], high[0])))

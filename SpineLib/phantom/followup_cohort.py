@@ -1,0 +1,68 @@
+"""Simulated patients before and after ablation as a BIDS-like folder with sessions."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+
+from SpineLib.phantom.cohort import fill_folder, truth_path
+from SpineLib.phantom.followup import FollowUp, FollowUpSettings, simulate_followup
+from SpineLib.progress import Progress, silent
+from SpineLib.training.cohort import LABELS, SESSIONS, SUFFIXES
+from SpineLib.volume import write_volume
+from SpineLib.volume.files import write_text
+
+
+def write_followup_cohort(
+    folder,
+    cases: int,
+    seed: int,
+    settings: FollowUpSettings = FollowUpSettings(),
+    processes: int = 1,
+    progress: Progress = silent,
+    extension: str = ".nii.gz",
+) -> Path:
+    """Simulate ``cases`` patients into ``folder``: ``sub-001/ses-before/anat``, ``sub-001/ses-after/anat``.
+
+    Labels and truths lie under ``derivatives/labels``. Same seed, same bytes, whatever the number of cases or
+    processes; an interrupted run goes on where it stopped.
+
+    Raises:
+        SpineError: the folder holds something else, or a cohort of other settings.
+    """
+    return fill_folder(
+        folder,
+        cases,
+        seed,
+        settings,
+        "Simulated spine MR before and after ablation of a metastasis",
+        partial(_one, extension=extension),
+        ("participant_id\tregion\tlevel\toutcome\tcovered_share\tnecrosis_ml\tsimulated", _row),
+        processes,
+        progress,
+    )
+
+
+def write_followup(folder: Path, name: str, case: FollowUp, extension: str = ".nii.gz") -> None:
+    """Write one patient into a cohort folder; the truth comes last and marks the patient as complete."""
+    for session, scan in zip(SESSIONS, (case.before, case.after)):
+        if scan is None:
+            continue
+        stem = f"{name}_ses-{session}"
+        images = folder / name / f"ses-{session}" / "anat"
+        labels = folder / "derivatives" / "labels" / name / f"ses-{session}" / "anat"
+        for place, volumes, suffixes in ((images, scan.images, SUFFIXES), (labels, scan.labels, LABELS)):
+            place.mkdir(parents=True, exist_ok=True)
+            for key, volume in volumes.items():
+                write_volume(volume, place / f"{stem}_{suffixes[key]}{extension}")
+    write_text(truth_path(folder, name), json.dumps(case.truth, indent=1))
+
+
+def _one(folder: Path, name: str, seed: int, settings: FollowUpSettings, extension: str) -> None:
+    write_followup(folder, name, simulate_followup(seed, settings), extension)
+
+
+def _row(name: str, truth: dict) -> str:
+    treated = [str(truth["treated"][key]) for key in ("level", "outcome", "covered_share", "necrosis_ml")]
+    return "\t".join([name, truth["region"], *treated, "true"])
