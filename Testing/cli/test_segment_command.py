@@ -67,6 +67,62 @@ def test_existing_files_are_kept_unless_overwriting_is_asked_for(case, capsys):
     assert read_volume(case / "o.seg.nrrd").array.max() == 1
 
 
+@pytest.fixture
+def follow_up(case):
+    """A patient before and after an ablation, and tiny models of both tasks that have T2 in common."""
+    save_tiny(case / "models", inputs=("T2",))
+    save_tiny(case / "models", inputs=("ceT1",), target="necrosis")
+    save_tiny(case / "models", 3, inputs=("ceT1",), target="necrosis")
+    images = patient()
+    for session, name in (("before", "T1w"), ("after", "ce-gd_T1w")):
+        anat = case / "bids" / "sub-001" / f"ses-{session}" / "anat"
+        anat.mkdir(parents=True)
+        write_volume(images["T1"], anat / f"sub-001_ses-{session}_{name}.nii.gz")
+        write_volume(images["T2"], anat / f"sub-001_ses-{session}_T2w.nii.gz")
+    return case
+
+
+def test_each_task_chooses_among_its_own_models(follow_up, monkeypatch):
+    from SpineLib.cli.segment import TASKS, best_model
+    from SpineLib.errors import SpineError
+    from SpineLib.models import catalogue, read_card
+
+    monkeypatch.setattr(catalogue, "bundled_folders", lambda: [])
+    necrosis = read_card(best_model(["ceT1", "T2", "T1"], TASKS["necrosis"]))
+    assert necrosis.task == "necrosis-segmentation" and necrosis.network["dimensions"] == 2
+    assert read_card(best_model(["ceT1", "T2"])).id == "tiny-2d-t2"
+    with pytest.raises(SpineError, match="for necrosis-segmentation works on T2 alone"):
+        best_model(["T2"], TASKS["necrosis"])
+
+
+def test_necrosis_is_segmented_and_told_as_such(follow_up, capsys):
+    image = follow_up / "bids" / "sub-001" / "ses-after" / "anat" / "sub-001_ses-after_ce-gd_T1w.nii.gz"
+    command = ["segment", "--cet1", str(image), "-o", str(follow_up / "o.seg.nrrd"), "--model", "necrosis-2d-cet1"]
+    assert main([*command, "--json", str(follow_up / "r.json"), "--task", "necrosis"]) == 0
+    assert "1 necroses" in capsys.readouterr().out
+    assert json.loads((follow_up / "r.json").read_text())["provenance"]["target"] == "necrosis"
+    assert main([*command, "--overwrite", "--task", "metastasis"]) == 1
+    assert "is for necrosis-segmentation" in capsys.readouterr().err
+    assert main([*command, "--overwrite", "--session", "after"]) == 1
+    assert "use it with --bids" in capsys.readouterr().err
+
+
+def test_of_a_follow_up_the_scans_after_ablation_are_segmented_for_necrosis(follow_up, capsys):
+    command = ["segment", "--bids", str(follow_up / "bids"), "-o", str(follow_up / "out")]
+    assert main([*command, "--model", "necrosis-2d-cet1"]) == 0
+    assert {file.name for file in (follow_up / "out").iterdir()} == {
+        "sub-001_ses-after_necroses.seg.nrrd", "sub-001_ses-after_necroses.csv",
+        "sub-001_ses-after_necroses_report.json", "summary_necroses.csv"}
+    # Metastases in the same folder: neither is taken for the other's work, nor overwritten.
+    assert main([*command, "--model", "tiny-2d-t1-t2", "--session", "before"]) == 0
+    [row] = csv.DictReader((follow_up / "out" / "summary.csv").open())
+    assert (row["case"], row["status"], row["lesions"]) == ("sub-001_ses-before", "done", "1")
+    [row] = csv.DictReader((follow_up / "out" / "summary_necroses.csv").open())
+    assert (row["case"], row["status"], row["necroses"]) == ("sub-001_ses-after", "done", "1")
+    assert main([*command, "--task", "necrosis", "--session", "later"]) == 1
+    assert "No patient has the session 'later'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("more, words", [
     (["-o", "T1.nii.gz", "--overwrite"], "name of an input"),
     (["-o", "no/o.nrrd"], "does not exist"),

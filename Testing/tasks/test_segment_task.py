@@ -9,6 +9,7 @@ import pytest
 
 from SpineLib.errors import Cancelled, SpineError
 from SpineLib.tasks.jobs import run_job
+from SpineLib.tasks.naming import TARGETS, target_of
 from SpineLib.tasks.segment import SegmentSettings, segment
 from SpineLib.volume import Volume, read_volume, write_volume
 from Testing.tasks.tiny import patient, reordered, save_tiny, undo
@@ -92,6 +93,24 @@ def test_provenance_is_enough_to_do_it_again(tiny):
     assert told["parameters"]["threshold"] == 0.5 and told["parameters"]["preparation"]["slices"] == 16
     assert told["device"] and told["precision"] and told["version"]
     assert datetime.fromisoformat(told["time"]).tzinfo, "the time says its zone"
+
+
+def test_a_necrosis_is_called_one_in_provenance_segments_and_terminology(tmp_path):
+    from SpineLib.tasks.output import write_result, write_table
+
+    images = patient()
+    result = segment({"ceT1": images["T1"]}, save_tiny(tmp_path, inputs=("ceT1",), target="necrosis"))
+    assert result.provenance["target"] == "necrosis" and result.provenance["reference"] == "ceT1"
+    write_result(result, tmp_path / "o.seg.nrrd")
+    header = (tmp_path / "o.seg.nrrd").read_bytes().split(b"\n\n")[0].decode()
+    assert "Segment0_Name:=Necrosis 1 (" in header and "SCT^6574001^Necrosis" in header and "Neoplasm" not in header
+    write_table(result.lesions, tmp_path / "o.csv", target_of(result.provenance))
+    assert (tmp_path / "o.csv").read_text().startswith("necrosis,volume_ml")
+
+
+def test_a_result_of_before_targets_were_told_shows_metastases(tiny):
+    assert segment(patient(), tiny).provenance["target"] == "metastasis"
+    assert target_of({"task": "segment"}) is TARGETS["metastasis"]
 
 
 @pytest.fixture

@@ -43,11 +43,12 @@ def random_network(dimensions=2, inputs=2) -> UNet:
     return network
 
 
-def save_tiny(folder, dimensions=2, inputs=("T1", "T2"), network=None, **preparation):
+def save_tiny(folder, dimensions=2, inputs=("T1", "T2"), network=None, target="metastasis", **preparation):
     """A bundle of :func:`bright_network`, or of another network."""
     network = network or bright_network(dimensions, len(inputs))
     card = ModelCard(
-        id=f"tiny-{dimensions}d-{'-'.join(inputs).lower()}", title="Tiny", task="metastasis-segmentation",
+        id="-".join(["tiny" if target == "metastasis" else target, f"{dimensions}d", *inputs]).lower(), title="Tiny",
+        task=f"{target}-segmentation",
         network={"type": "unet", "dimensions": dimensions, "inputs": len(inputs), "widths": list(network.widths)},
         inputs=inputs, preparation={"slices": 16, **preparation}, patch=(32,) * dimensions, licence="Apache-2.0",
         training_data={"simulated": True, "description": "none"},

@@ -79,3 +79,25 @@ def trained(ball_cohort, tmp_path_factory):
     folder = tmp_path_factory.mktemp("training") / "Balls T1+T2"
     run_training(config_from_dict(TINY), ball_cohort, folder, processes=1, command="spine train segmentation --tiny")
     return folder
+
+
+@pytest.fixture(scope="session")
+def followup_cohort(tmp_path_factory):
+    """Six cases before and after an ablation."""
+    from Testing.training.followup_balls import write_followup_cohort
+
+    return write_followup_cohort(tmp_path_factory.mktemp("followup") / "cohort", 6)
+
+
+NECROSIS = {**TINY, "inputs": ["ceT1", "T2"], "label": "necrosis", "session": "after"}
+
+
+@pytest.fixture(scope="session")
+def necrosis_run(followup_cohort, tmp_path_factory):
+    """A finished little training on the necroses."""
+    from SpineLib.training.config import config_from_dict
+    from SpineLib.training.session import run_training
+
+    folder = tmp_path_factory.mktemp("training") / "necrosis-balls"
+    run_training(config_from_dict(NECROSIS), followup_cohort, folder, processes=1, command="spine train segmentation")
+    return folder

@@ -46,6 +46,20 @@ def test_a_model_of_one_sequence_takes_that_sequences_kernels(flat_bundle):
     assert torch.equal(one.state_dict()[first][:, 0], flat_bundle.network().state_dict()[first][:, 1])
 
 
+@pytest.mark.parametrize("inputs", [("ceT1", "T2"), ("T2", "ceT1"), ("ceT1",)])
+def test_contrast_enhanced_t1_takes_the_kernels_of_t1(flat_bundle, inputs):
+    made, old = (network.state_dict()["down.0.0.weight"]
+                 for network in (initial_network(config(flat_bundle, 2, inputs)), flat_bundle.network()))
+    for channel, name in enumerate(inputs):
+        assert torch.equal(made[:, channel], old[:, {"ceT1": 0, "T2": 1}[name]])
+
+
+def test_a_3d_network_of_contrast_enhanced_t1_takes_the_inflated_kernels_of_t1(flat_bundle):
+    solid = initial_network(config(flat_bundle, 3, ("ceT1",))).state_dict()["down.0.0.weight"]
+    assert torch.equal(solid[:, 0, 1], flat_bundle.network().state_dict()["down.0.0.weight"][:, 0])
+    assert not solid[:, 0, [0, 2]].any()
+
+
 def test_a_2d_network_does_not_start_from_a_3d_model(flat_bundle, tmp_path):
     solid = UNet(3, 2, WIDTHS)
     card = ModelCard(**{**flat_bundle.card.__dict__, "id": "solid", "patch": (8, 16, 16),
