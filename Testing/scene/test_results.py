@@ -82,6 +82,17 @@ def test_a_terminology_string_is_read_by_slicer_as_it_was_meant(scene):
     ]
 
 
+def test_a_necrosis_is_named_and_coded_as_one(scene):
+    node, labels = add_case()
+    segmentation, ids = add_segmentation(labels, LESIONS, node, name="n", provenance=PROVENANCE | {"target": "necrosis"})
+    segment = segmentation.GetSegmentation().GetSegment(ids[0])
+    assert segment.GetName() == "Necrosis 1 (3.2 ml)" and segment.GetTerminology() == naming.NECROSIS_ZONE
+    entry = slicer.vtkSlicerTerminologyEntry()
+    logic = slicer.modules.terminologies.logic()
+    assert logic.DeserializeTerminologyEntry(segment.GetTerminology(), entry)
+    assert entry.GetTypeObject().GetCodeMeaning() == "Necrosis"
+
+
 def test_the_segmentation_knows_its_source_and_its_provenance(scene):
     node, labels = add_case()
     segmentation, _ = add(labels, node)

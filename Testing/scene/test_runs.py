@@ -247,3 +247,4 @@ def test_a_released_run_watches_the_scene_no_longer(case, scene):
 def test_a_result_is_named_by_what_is_known():
     assert result_name("T1", {}) == "T1 metastases"
     assert result_name("T1", {"model": {"id": "m"}, "time": "never"}) == "T1 metastases (m)"
+    assert result_name("ceT1", {"target": "necrosis"}) == "ceT1 necrosis"
