@@ -47,9 +47,9 @@ def _list(bundles, as_json: bool, user_folder: Path) -> None:
     if not bundles:
         print("No models are installed; 'spine models import FILE' brings one.")
         return
-    rows = [("id", "inputs", "", "data", "", "title")]
+    rows = [("id", "task", "inputs", "", "data", "", "title")]
     for folder, card in bundles:
-        rows.append((card.id, "+".join(card.inputs), f"{card.network['dimensions']}D",
+        rows.append((card.id, card.task, "+".join(card.inputs), f"{card.network['dimensions']}D",
                      "simulated" if card.training_data["simulated"] else "real",
                      "imported" if folder.parent == user_folder else "", card.title))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

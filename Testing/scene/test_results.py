@@ -84,7 +84,8 @@ def test_a_terminology_string_is_read_by_slicer_as_it_was_meant(scene):
 
 def test_a_necrosis_is_named_and_coded_as_one(scene):
     node, labels = add_case()
-    segmentation, ids = add_segmentation(labels, LESIONS, node, name="n", provenance=PROVENANCE | {"target": "necrosis"})
+    provenance = PROVENANCE | {"target": "necrosis"}
+    segmentation, ids = add_segmentation(labels, LESIONS, node, name="n", provenance=provenance)
     segment = segmentation.GetSegmentation().GetSegment(ids[0])
     assert segment.GetName() == "Necrosis 1 (3.2 ml)" and segment.GetTerminology() == naming.NECROSIS_ZONE
     entry = slicer.vtkSlicerTerminologyEntry()
