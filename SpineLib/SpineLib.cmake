@@ -96,6 +96,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/scene/detection.py
   SpineLib/scene/masks.py
   SpineLib/scene/nodes.py
+  SpineLib/scene/regions.py
   SpineLib/scene/results.py
   SpineLib/scene/runs.py
   SpineLib/scene/select.py
@@ -103,6 +104,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/scene/terminology.py
   SpineLib/scene/views.py
   SpineLib/tasks/__init__.py
+  SpineLib/tasks/candidates.py
   SpineLib/tasks/compare.py
   SpineLib/tasks/compare_all.py
   SpineLib/tasks/comparison_output.py
@@ -128,6 +130,11 @@ set(SPINELIB_SCRIPTS
   SpineLib/training/config.py
   SpineLib/training/crossvalidation.py
   SpineLib/training/dataset.py
+  SpineLib/training/detection/__init__.py
+  SpineLib/training/detection/cases.py
+  SpineLib/training/detection/config.py
+  SpineLib/training/detection/sampling.py
+  SpineLib/training/detection/validation.py
   SpineLib/training/detection_marks.py
   SpineLib/training/evaluation.py
   SpineLib/training/evaluation_files.py

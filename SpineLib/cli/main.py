@@ -15,6 +15,7 @@ from SpineLib.errors import Cancelled, SpineError
 #: What each subcommand does; ``SpineLib.cli.<name>`` is imported only when it is the one to run: help is instant.
 COMMANDS = {
     "segment": "segment metastases, or necrosis after ablation, of one patient or a folder of them",
+    "followup": "segment, register and compare the scans before and after an ablation, and write a report",
     "models": "list, show, import and remove models",
     "train": "train a segmentation network, or export a training as a model",
     "evaluate": "compare a model's masks with the truth of a cohort",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 import numpy as np
@@ -105,6 +105,35 @@ def slice_viewer(
         "</label>"
         f"{switches}</div></div>"
     )
+
+
+def close_ups(pictures: Sequence[tuple[str, Volume, Sequence[Layer]]], around: Volume, border_mm: float = 18.0) -> str:
+    """HTML of pictures side by side, cut out around a mask, in the sagittal slice that shows most of it.
+
+    Args:
+        pictures: title, image, and the outlines drawn on it; all on one grid.
+        around: mask, not 0 inside, on that grid.
+        border_mm: shown on all sides of the mask; "" when the mask is empty.
+    """
+    mask = canonical(around)[0]
+    if not mask.array.any():
+        return ""
+    n = int(np.argmax(np.count_nonzero(mask.array, axis=(1, 2))))
+    box = []
+    for axis, spacing in ((1, mask.spacing[1]), (2, mask.spacing[0])):
+        where = np.flatnonzero(mask.array.any(axis=(0, 3 - axis)))
+        border = round(border_mm / spacing)
+        box.append(slice(max(int(where[0]) - border, 0), int(where[-1]) + border + 1))
+    figures = []
+    for title, image, layers in pictures:
+        turned = canonical(image)[0]
+        window = grey_window(turned.array)
+        cut = replace(turned, array=turned.array[:, box[0], box[1]])
+        paths = "".join(_path(layer, canonical(layer.mask)[0].array[n][box[0], box[1]] != 0, k)
+                        for k, layer in enumerate(layers))
+        caption = f"<figcaption>{escape(title)}</figcaption>"
+        figures.append(f"<figure>{_picture(title, cut, n, window, paths)}{caption}</figure>")
+    return f'<div class="closeups">{"".join(figures)}</div>'
 
 
 def _picture(title: str, volume: Volume, n: int, window: tuple[float, float], paths: str) -> str:

@@ -78,7 +78,10 @@ def contrast_note(contrast_enhanced: Volume, necrosis: Volume, facts: DicomFacts
 
 
 def rim_enhancement(image: Volume, necrosis: Volume) -> float | None:
-    """Median intensity within 4 mm outside the mask over that inside; None without a mask or an intensity."""
+    """Upper quartile of the intensity within 4 mm outside the mask over the median inside; None without a mask.
+
+    The quartile: where tumour is left the rim is missing, on the other side it is there.
+    """
     from scipy import ndimage
 
     mask = resample_like(necrosis.with_array((necrosis.array != 0).astype(np.uint8)), image, nearest=True).array > 0
@@ -89,4 +92,4 @@ def rim_enhancement(image: Volume, necrosis: Volume) -> float | None:
     distance = ndimage.distance_transform_edt(~mask, sampling=image.spacing[::-1])
     rim = (distance > 0) & (distance <= max(_RIM_MM, min(image.spacing)))
     core = float(np.median(values[mask]))
-    return float(np.median(values[rim])) / core if rim.any() and core > 0 else None
+    return float(np.percentile(values[rim], 75)) / core if rim.any() and core > 0 else None

@@ -1,0 +1,187 @@
+"""One follow-up at the edge: read the scans, check them, run, and write every file of the result."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from SpineLib.errors import SpineError
+from SpineLib.progress import Progress, part
+
+#: Written last: a folder that holds it is complete.
+RECORD = "comparison.json"
+_SWAPPED = ("The scan given as 'before' seems to be the later one{how}; swap the two, or add --swap-check off when you "
+            "are sure.")
+
+
+@dataclass(frozen=True)
+class Scans:
+    """Files of one patient; images by sequence name, "T1" or "ceT1"; masks and transform where there are any."""
+
+    before: Mapping[str, Path]
+    after: Mapping[str, Path]
+    metastasis: Path | None = None
+    necrosis: Path | None = None
+    transform: Path | None = None
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """What a case came to.
+
+    Attributes:
+        row: a line of the cohort's table.
+        lines: for the terminal.
+    """
+
+    row: dict
+    lines: list[str]
+
+
+def check_order(scans: Scans, args: argparse.Namespace, ask: Callable[[str], bool] | None = None) -> list[str]:
+    """Whether before comes before after: by DICOM dates, else by the names of the files, else by asking.
+
+    Returns:
+        Sentences for the report.
+
+    Raises:
+        SpineError: the order is wrong, or the user says so.
+    """
+    from SpineLib.tasks.followup_checks import RIGHT, SWAPPED, order_of_dates, order_of_names
+
+    if args.swap_check == "off":
+        return []
+    dates = order_of_dates(*(_first_facts(paths) for paths in (scans.before, scans.after)))
+    if dates == SWAPPED:
+        raise SpineError(_SWAPPED.format(how=" by its date in DICOM"))
+    if dates == RIGHT:
+        return []
+    # Folders and file: the last three parts of the path, as "ses-before" is two folders above the file.
+    names = [" ".join(next(iter(paths.values())).parts[-3:]) for paths in (scans.before, scans.after)]
+    by_name = order_of_names(*names)
+    if by_name == SWAPPED:
+        raise SpineError(_SWAPPED.format(how=" by its name"))
+    if by_name == RIGHT:
+        return []
+    if ask is None:
+        return ["Neither dates nor names tell which scan came first; make sure that 'before' is before the ablation."]
+    if not ask("Nothing tells which scan came first. Was the one given as 'before' taken before the ablation?"):
+        raise SpineError("The follow-up was not begun: give the scan from before the ablation as 'before'.")
+    return []
+
+
+@contextmanager
+def output_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
+    """Yields an empty folder; when all went well its files move to ``folder``, else that stays as it was.
+
+    Raises:
+        SpineError: ``folder`` is a file, holds results and ``overwrite`` is not set, holds a file of the same name
+            that no follow-up wrote, or cannot be written.
+    """
+    from SpineLib.cli.segment import check_writable
+
+    if folder.exists() and not folder.is_dir():
+        raise SpineError("The output is a file; give the name of a folder.")
+    old = _written_earlier(folder)
+    if old and not overwrite:
+        raise SpineError("The output folder holds a follow-up already; choose another one or add --overwrite.")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        check_writable(folder if folder.exists() else folder.parent)
+        temporary = Path(tempfile.mkdtemp(prefix=".spine-followup-", dir=folder.parent))
+    except OSError as error:
+        raise SpineError("The output folder cannot be created; check its path and your permissions.") from error
+    try:
+        yield temporary
+        new = sorted((path.name for path in temporary.iterdir()), key=lambda name: (name == RECORD, name))
+        foreign = [name for name in new if name not in old and (folder / name).exists()]
+        if foreign:
+            raise SpineError(f"The output folder holds a '{foreign[0]}' that no follow-up wrote; choose another one.")
+        folder.mkdir(exist_ok=True)
+        (folder / RECORD).unlink(missing_ok=True)
+        for name in old - set(new):
+            (folder / name).unlink(missing_ok=True)
+        for name in new:
+            os.replace(temporary / name, folder / name)
+    except OSError as error:
+        raise SpineError("The output cannot be written: the disk is full or the folder may not be written; free some "
+                         "space or choose another folder.") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _written_earlier(folder: Path) -> set[str]:
+    try:
+        names = json.loads((folder / RECORD).read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    return {str(name) for name in names if Path(str(name)).name == name} | {RECORD}
+
+
+def run_case(scans: Scans, args: argparse.Namespace, folder: Path, progress: Progress,
+             notes: list[str] | None = None) -> CaseResult:
+    """Read, follow up, and write everything into ``folder``."""
+    from SpineLib.cli.followup_files import patient_facts, write_follow_up
+    from SpineLib.models import find_bundle
+    from SpineLib.tasks.followup import FollowUpSettings, follow_up
+    from SpineLib.tasks.followup_checks import check_patients
+    from SpineLib.tasks.segment import SegmentSettings
+    from SpineLib.volume import read_volume
+    from SpineLib.volume.dicom_facts import read_dicom_facts
+
+    notes = list(notes or [])
+    if args.dicom_seg and not all(_is_dicom(path) for path in (*scans.before.values(), *scans.after.values())):
+        raise SpineError("--dicom-seg needs scans that are folders of DICOM files; leave it out for other images.")
+    before_facts, after_facts = _first_facts(scans.before), _first_facts(scans.after)
+    notes += check_patients(before_facts, after_facts, args.allow_different_patients)
+    models = {"metastasis_model": (scans.metastasis, args.metastasis_model, "metastasis-segmentation", scans.before),
+              "necrosis_model": (scans.necrosis, args.necrosis_model, "necrosis-segmentation", scans.after)}
+    bundles = {key: find_bundle(chosen or _model_for(task, images)) for key, (mask, chosen, task, images)
+               in models.items() if mask is None}
+    progress(0.0, "Reading")
+    images = {when: {name: read_volume(path, name) for name, path in paths.items()}
+              for when, paths in (("before", scans.before), ("after", scans.after))}
+    masks = {key: read_volume(path, what) for key, path, what in (
+        ("metastases", scans.metastasis, "metastasis"), ("necroses", scans.necrosis, "necrosis")) if path is not None}
+    transform = None
+    if scans.transform is not None:
+        from SpineLib.volume.transform import read_transform
+
+        transform = read_transform(scans.transform)
+    each = SegmentSettings(device=args.device)
+    result = follow_up(
+        images["before"], images["after"], **masks, **bundles, after_to_before=transform,
+        after_facts=read_dicom_facts(scans.after["ceT1"]) if "ceT1" in scans.after else None,
+        settings=FollowUpSettings(metastasis=each, necrosis=each), progress=part(progress, 0.02, 0.88))
+    progress(0.88, "Writing the report")
+    row, lines = write_follow_up(
+        folder, result, notes, [one.card for one in bundles.values()], simulated=args.simulated,
+        patient=patient_facts(before_facts, after_facts) if args.include_patient else None,
+        series=(scans.before, scans.after) if args.dicom_seg else None, progress=part(progress, 0.88, 1.0))
+    return CaseResult(row, lines)
+
+
+def _model_for(task: str, images: Mapping[str, Path]) -> Path:
+    from SpineLib.cli.segment import best_model
+
+    return best_model(images, task)
+
+
+def _is_dicom(path: Path) -> bool:
+    from SpineLib.volume.files import folder_and_series
+
+    return folder_and_series(path)[0].is_dir()
+
+
+def _first_facts(paths: Mapping[str, Path]):
+    """Facts of the first DICOM series among the scans; None where there is none."""
+    from SpineLib.volume.dicom_facts import read_dicom_facts
+
+    return next((facts for path in paths.values() if (facts := read_dicom_facts(path))), None)

@@ -1,0 +1,170 @@
+"""All files of a follow-up: segmentations, transforms, painted surfaces, figures, report, DICOM SEG."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from SpineLib.models.card import ModelCard
+from SpineLib.progress import Progress
+from SpineLib.reports.followup import FollowUpReport, LesionPart, case_json, followup_page
+from SpineLib.reports.followup_cohort import patient_row
+from SpineLib.reports.followup_tables import NOT_TREATED, plain_table
+from SpineLib.tasks.comparison_output import comparison_row, write_surface
+from SpineLib.tasks.followup import FollowUp, Marked, TreatedLesion
+from SpineLib.tasks.naming import TARGETS, Target
+from SpineLib.tasks.output import lesion_segments, write_result
+from SpineLib.volume import write_segmentation
+from SpineLib.volume.dicom_facts import DicomFacts
+from SpineLib.volume.files import write_text
+
+RECORD = "comparison.json"
+
+
+def write_follow_up(
+    folder: Path,
+    result: FollowUp,
+    notes: Sequence[str],
+    cards: Sequence[ModelCard],
+    *,
+    simulated: bool,
+    patient: Mapping[str, Any] | None,
+    series: tuple[Mapping[str, Path], Mapping[str, Path]] | None,
+    progress: Progress,
+) -> tuple[dict, list[str]]:
+    """Write everything into an empty folder.
+
+    Args:
+        folder: where to.
+        result: of the task.
+        notes: further ones that stand first.
+        cards: of the models that segmented.
+        simulated: whether the scans are.
+        patient: for the report; None: nothing of the patient.
+        series: the DICOM folders before and after by sequence name, for DICOM SEG; None: none is written.
+        progress: may raise ``Cancelled``.
+
+    Returns:
+        The patient's line of a cohort's table, and lines for a terminal.
+    """
+    notes = [*notes, *result.notes]
+    progress(0.0, "Writing segmentations")
+    _write_marked(folder / "metastases.seg.nrrd", result.metastases, TARGETS["metastasis"])
+    _write_marked(folder / "necroses.seg.nrrd", result.necroses, TARGETS["necrosis"])
+    if series is not None:
+        notes += _write_dicom(folder, result, series, cards)
+    for number, part in enumerate(part for part in result.treated if part.comparison is not None):
+        ending = f"_{part.lesion.id}" if number else ""  # the largest treated one has the plain names
+        _write_transform(part, folder / f"after_to_before{ending}.tfm")
+        write_surface(part.comparison.surface, folder / f"margin{ending}.vtp")
+    progress(0.3, "Drawing the report")
+    report = report_of(result, notes, cards, simulated=simulated, patient=patient)
+    followup_page(folder / "report.html", report)
+    progress(0.9, "Writing the figures")
+    rows = [_row(part) | {"simulated_data": simulated} for part in result.treated]
+    write_text(folder / "comparison.csv", plain_table(rows).to_csv())
+    record = case_json(report) | {"rows": rows,
+                                  "files": sorted([*(path.name for path in folder.iterdir()), RECORD])}
+    write_text(folder / RECORD, json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    progress(1.0, "Done")
+    return patient_row(rows, notes), _lines(result, notes, cards)
+
+
+def row_of(folder: Path) -> dict | None:
+    """A patient's line of the cohort's table from a folder written earlier; None where there is none."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        return patient_row(record["rows"], record["notes"])
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return None
+
+
+def report_of(result: FollowUp, notes: Sequence[str], cards: Sequence[ModelCard], *, simulated: bool,
+              patient: Mapping[str, Any] | None = None) -> FollowUpReport:
+    """What the page shows of a result."""
+    before, after = result.pair
+    after = "ceT1" if "ceT1" in result.after else after  # the rim is seen best there
+    parts = [LesionPart(one.lesion, one.comparison.to_dict() if one.comparison else None,
+                        one.comparison.surface if one.comparison else None, one.after_to_before,
+                        one.registration.to_dict() if one.registration else None) for one in result.treated]
+    return FollowUpReport(
+        result.before[before], result.after[after], (f"{before} before", f"{after} after"), result.metastases.labels,
+        result.necroses.labels, parts, cards, result.provenance, notes, simulated, patient)
+
+
+def patient_facts(before: DicomFacts | None, after: DicomFacts | None) -> dict[str, str]:
+    """For a report whose reader wants to know whose it is."""
+    known = before or after
+    if known is None:
+        return {"Patient": "the scans are no DICOM series and name no patient"}
+    shown = {"Name": known.patient_name.replace("^", " ").strip(), "ID": known.patient_id,
+             "Born": _date(known.birth_date), "Sex": known.sex}
+    for name, facts in (("Scan before", before), ("Scan after", after)):
+        shown[name] = _date(facts.when[:8]) if facts else ""
+    return {name: value or "–" for name, value in shown.items()}
+
+
+def _date(text: str) -> str:
+    return f"{text[:4]}-{text[4:6]}-{text[6:]}" if len(text) == 8 and text.isdigit() else text
+
+
+def _write_marked(path: Path, marked: Marked, target: Target) -> None:
+    if marked.result is not None:
+        write_result(marked.result, path)
+    else:
+        write_segmentation(path, marked.labels, lesion_segments(marked.lesions, target))
+
+
+def _write_transform(part: TreatedLesion, path: Path) -> None:
+    from SpineLib.volume.transform import write_transform
+
+    write_transform(part.after_to_before, path)
+
+
+def _write_dicom(folder: Path, result: FollowUp, series, cards: Sequence[ModelCard]) -> list[str]:
+    """Each segmentation on the series that it was made on: the reference of the model, else the scan that is shown."""
+    from SpineLib.volume.dicom_seg import SegAlgorithm, write_dicom_seg
+
+    notes = []
+    for name, marked, target, paths, shown in (
+            ("metastases", result.metastases, TARGETS["metastasis"], series[0], result.pair[0]),
+            ("necroses", result.necroses, TARGETS["necrosis"], series[1], result.pair[1])):
+        if not marked.lesions:
+            notes.append(f"There are no {target.many}, so no DICOM SEG of them was written.")
+            continue
+        provenance = marked.result.provenance if marked.result else None
+        algorithm = None
+        if provenance is not None:
+            shown = provenance["reference"]
+            algorithm = SegAlgorithm(provenance["model"]["id"], provenance["model"]["version"])
+        notes += write_dicom_seg(folder / f"{name}.dcm", marked.labels, lesion_segments(marked.lesions, target),
+                                 paths[shown], description=target.disease.capitalize(), algorithm=algorithm)
+    return notes
+
+
+def _row(part: TreatedLesion) -> dict[str, Any]:
+    row: dict[str, Any] = {"metastasis": part.lesion.id, "metastasis_ml": part.lesion.volume_ml,
+                           "outcome": NOT_TREATED}
+    if part.comparison is not None:
+        row |= comparison_row(part.comparison)
+    row["registration_trusted"] = part.registration.quality.trusted if part.registration else None
+    return row
+
+
+def _lines(result: FollowUp, notes: Sequence[str], cards: Sequence[ModelCard]) -> list[str]:
+    lines = []
+    for part in result.treated:
+        start = f"Metastasis {part.lesion.id} ({part.lesion.volume_ml:.1f} ml): "
+        if part.comparison is None:
+            lines.append(f"{start}{NOT_TREATED}.")
+            continue
+        overlap, distance = part.comparison.overlap, part.comparison.distance
+        error = f" +- {distance.error_mm:.1f}" if distance.error_mm is not None else ""
+        lines.append(f"{start}{part.comparison.verdict.outcome}; {100 * overlap.covered_share:.1f} % covered, "
+                     f"smallest margin {distance.minimum_mm:.1f}{error} mm.")
+        lines += [f"  {reason}" for reason in part.comparison.verdict.reasons]
+    if any(card.training_data["simulated"] for card in cards):
+        lines.append("Models trained on simulated data: " + ", ".join(card.id for card in cards) + ".")
+    return [*lines, *(f"Note: {note}" for note in notes)]

@@ -1,0 +1,127 @@
+"""``spine followup --bids``: one patient after the other, each in an own folder; a bad one does not stop the others."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from SpineLib.errors import Cancelled, SpineError
+
+_SESSIONS = ("before", "after")
+
+
+def follow_up_folder(args: argparse.Namespace) -> int:
+    """Follow up all patients of ``args.bids``; returns 1 when one failed, else 0.
+
+    Each patient gets a folder in ``args.output``, written whole or not at all: one that is there is done, and is kept
+    when the command runs again. ``cohort.csv`` has a line for each patient, ``cohort.html`` the table.
+    """
+    from SpineLib.cli.followup_case import Scans, check_order, output_folder, run_case
+    from SpineLib.cli.followup_files import row_of
+    from SpineLib.cli.progress_bar import ProgressBar
+    from SpineLib.cli.segment import check_writable
+    from SpineLib.reports.followup_cohort import cohort_page
+    from SpineLib.reports.followup_tables import plain_table
+    from SpineLib.training.cohort import Cohort
+    from SpineLib.volume.files import write_text
+
+    patients = find_patients(args.bids)
+    args.simulated = Cohort(args.bids, (), _description(args.bids)).simulated
+    try:
+        args.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SpineError("The output folder cannot be created; check its path and your permissions.") from error
+    check_writable(args.output)
+    rows: list[dict] = []
+    for number, (name, sessions) in enumerate(patients, start=1):
+        row = {"case": name, "status": "failed"}
+        try:
+            folder = args.output / name
+            done = row_of(folder)
+            if done is not None and not args.overwrite:
+                row |= done | {"status": "kept"}
+            else:
+                scans = Scans(*(_images(sessions, session) for session in _SESSIONS),
+                              **(_masks(args.bids, name) if args.labels else {}))
+                check_order(scans, args)
+                with output_folder(folder, args.overwrite) as part, ProgressBar(name) as progress:
+                    row |= run_case(scans, args, part, progress).row | {"status": "done"}
+        except (KeyboardInterrupt, Cancelled):
+            raise
+        except Exception as error:
+            from SpineLib.worker import sentence
+
+            row["message"] = sentence(error, "The case")
+            if getattr(args, "debug", False):
+                import traceback
+
+                traceback.print_exception(error)
+        rows.append(row)
+        print(_line(row, number, len(patients)), flush=True,
+              file=sys.stderr if row["status"] == "failed" else sys.stdout)
+        write_text(args.output / "cohort.csv", plain_table(rows).to_csv())
+        cohort_page(args.output / "cohort.html", rows, simulated=args.simulated)
+    failed = sum(row["status"] == "failed" for row in rows)
+    print(f"{len(rows) - failed} of {len(rows)} patients followed up; see cohort.csv and cohort.html. "
+          "Research use only.")
+    return 1 if failed else 0
+
+
+def find_patients(folder: Path) -> list[tuple[str, dict[str, dict[str, list[Path]]]]]:
+    """Patients ("sub-001") and, by session, their images by sequence name; a session may be missing.
+
+    Raises:
+        SpineError: no such folder, or no patient with sessions in it.
+    """
+    from SpineLib.cli.segment_folder import find_cases
+
+    patients: dict[str, dict] = {}
+    for case, images in find_cases(folder):
+        name, _, session = case.partition("_ses-")
+        if session in _SESSIONS:
+            patients.setdefault(name, {})[session] = images
+    if not patients:
+        raise SpineError("The folder holds no patients with sessions; it needs files like "
+                         "sub-001/ses-before/anat/sub-001_ses-before_T1w.nii.gz and sub-001/ses-after/anat/...")
+    return sorted(patients.items())
+
+
+def _images(sessions: dict, session: str) -> dict[str, Path]:
+    from SpineLib.cli.segment_folder import single_images
+
+    if session not in sessions:
+        raise SpineError(f"The patient has no images from {session} the ablation (ses-{session}/anat).")
+    return single_images(sessions[session])
+
+
+def _masks(folder: Path, name: str) -> dict[str, Path]:
+    """The masks of ``derivatives/labels``: of the metastases before and the necroses after.
+
+    Raises:
+        SpineError: one of them is missing.
+    """
+    from SpineLib.training.cohort import read_pairs
+
+    pair = next((pair for pair in read_pairs(folder) if pair.name == name), None)
+    masks = {} if pair is None else {"metastasis": pair.before.labels.get("lesion"),
+                                     "necrosis": pair.after.labels.get("necrosis")}
+    if not masks or None in masks.values():
+        raise SpineError("The patient lacks a mask in derivatives/labels; add it, or leave out --labels.")
+    return masks
+
+
+def _description(folder: Path) -> dict:
+    try:
+        known = json.loads((folder / "dataset_description.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _line(row: dict, number: int, count: int) -> str:
+    start = f"[{number}/{count}] {row['case']}: "
+    if row["status"] == "failed":
+        return f"{start}failed: {row['message']}"
+    return f"{start}{row['outcome']}{' (kept)' if row['status'] == 'kept' else ''}"

@@ -1,0 +1,258 @@
+"""The report of a follow-up: one page, a CSV line, a JSON object for each treated patient."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from SpineLib.models.card import ModelCard
+from SpineLib.reports.followup_tables import (
+    NOT_TREATED,
+    bins_table,
+    distance_facts,
+    overlap_facts,
+    pieces_table,
+    registration_facts,
+)
+from SpineLib.reports.margin import histogram_chart, margin_views
+from SpineLib.reports.page import Section, Tile, facts, readable, write_page
+from SpineLib.reports.viewer import Layer, close_ups, slice_viewer
+from SpineLib.tasks.lesions import Lesion
+from SpineLib.tasks.margin import MarginSurface, margin_histogram
+from SpineLib.tasks.naming import lesion_name
+from SpineLib.volume import Volume
+from SpineLib.volume.resampling import resample_like
+
+METASTASIS_COLOUR, NECROSIS_COLOUR = "#ff5a5f", "#38bdf8"
+_CLASSES = {"complete": "complete", "incomplete": "incomplete"}
+_TITLES = {"complete": "Complete ablation", "incomplete": "Incomplete ablation", "not to be told": "Not to be told",
+           NOT_TREATED: "Not treated"}
+_UNTREATED_RULE = "No necrosis lies at this metastasis: it counts as not treated."
+
+
+@dataclass(frozen=True, eq=False)
+class LesionPart:
+    """What the page says about one metastasis.
+
+    Attributes:
+        lesion: its measures before.
+        comparison: :meth:`SpineLib.tasks.compare.Comparison.to_dict`; None when it was not treated.
+        surface: painted with the margin; None when it was not treated.
+        after_to_before: 4 x 4, LPS mm; None when it was not treated or both scans are in one space.
+        registration: :meth:`SpineLib.tasks.register.Registration.to_dict`; None when the transform was given.
+    """
+
+    lesion: Lesion
+    comparison: Mapping[str, Any] | None = None
+    surface: MarginSurface | None = None
+    after_to_before: np.ndarray | None = None
+    registration: Mapping[str, Any] | None = None
+
+    @property
+    def outcome(self) -> str:
+        """ "complete", "incomplete", "not to be told", or "not treated"."""
+        return self.comparison["verdict"]["outcome"] if self.comparison else NOT_TREATED
+
+
+@dataclass(frozen=True, eq=False)
+class FollowUpReport:
+    """All that a page shows.
+
+    Attributes:
+        before, after: the two scans that are shown; any grids.
+        names: what they are called, "T1 before" or "ceT1 after".
+        metastases, necroses: masks, not 0 inside, in the space of the scan before and of the one after.
+        parts: the metastases, the treated ones first.
+        models: cards of the models that segmented.
+        provenance: of the whole follow-up, JSON-able.
+        notes: sentences the user should read.
+        simulated: whether the scans are.
+        patient: what to show of the patient, e.g. {"Name": ..., "Before": ...}; None: nothing.
+    """
+
+    before: Volume
+    after: Volume
+    names: tuple[str, str]
+    metastases: Volume
+    necroses: Volume
+    parts: Sequence[LesionPart]
+    models: Sequence[ModelCard] = ()
+    provenance: Mapping[str, Any] | None = None
+    notes: Sequence[str] = ()
+    simulated: bool = False
+    patient: Mapping[str, Any] | None = None
+
+
+def followup_page(path: str | Path, report: FollowUpReport) -> None:
+    """Write the page; it stands alone and holds nothing of the patient but what ``report.patient`` says.
+
+    Raises:
+        SpineError: it cannot be written.
+    """
+    sections = []
+    if report.patient:
+        sections.append(Section("Patient", facts(report.patient)))
+    for part in report.parts:
+        sections.append(_verdict_section(part))
+    if report.notes:
+        items = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
+        sections.append(Section("Please read", f'<ul class="notes">{items}</ul>'))
+    for part in report.parts:
+        if part.comparison is not None:
+            sections += _part_sections(report, part)
+    if all(part.comparison is None for part in report.parts):
+        sections.append(Section("Scans", _scans_apart(report)))
+    sections.append(_settings_section(report))
+    badges = ["Simulated data, not a patient"] if report.simulated else []
+    if any(card.training_data["simulated"] for card in report.models):
+        badges.append("Simulated training data")
+    first = report.parts[0]
+    write_page(path, "Follow-up after ablation", " and ".join(report.names), sections, tiles=_tiles(first),
+               badges=badges, footer="Made by SpineOncology. Read together with the images, never alone.")
+
+
+def case_json(report: FollowUpReport) -> dict[str, Any]:
+    """All figures of the follow-up, JSON-able; nothing of the patient."""
+    return {
+        "metastases": [
+            {"lesion": _without_nan(part.lesion.to_dict()), "outcome": part.outcome, "comparison": part.comparison,
+             "registration": part.registration,
+             "after_to_before_lps": None if part.after_to_before is None else np.asarray(part.after_to_before).tolist()}
+            for part in report.parts
+        ],
+        "models": [card.id for card in report.models],
+        "simulated_data": report.simulated,
+        "simulated_training_data": any(card.training_data["simulated"] for card in report.models),
+        "notes": list(report.notes),
+        "provenance": report.provenance,
+    }
+
+
+def _verdict_section(part: LesionPart) -> Section:
+    name = lesion_name(part.lesion).replace("Lesion", "Metastasis")
+    if part.comparison is None:
+        html = f'<div class="verdict open"><b>{_TITLES[NOT_TREATED]}</b>{escape(_UNTREATED_RULE)}</div>'
+        return Section(name, html)
+    verdict = part.comparison["verdict"]
+    outcome = verdict["outcome"]
+    reasons = "".join(f"<li>{escape(reason)}</li>" for reason in verdict["reasons"])
+    return Section(name, f'<div class="verdict {_CLASSES.get(outcome, "open")}"><b>{escape(_TITLES[outcome])}</b>'
+                         f'<ul class="notes">{reasons}</ul></div>'
+                         f'<p class="small">{escape(verdict["rule"])}</p>')
+
+
+def _part_sections(report: FollowUpReport, part: LesionPart) -> list[Section]:
+    comparison = part.comparison
+    title = f"metastasis {part.lesion.id}"
+    bins = [one["low_mm"] for one in comparison["distance"]["bins"] if one["low_mm"] is not None] or [0.0]
+    sections = [Section(f"Scans in one space, {title}", _scans(report, part))]
+    if part.surface is not None and np.isfinite(part.surface.margin_mm).all():
+        edges, shares = margin_histogram(part.surface)
+        views = margin_views(part.surface.points, part.surface.triangles, part.surface.margin_mm)
+        chart = histogram_chart(edges, shares, comparison["distance"]["error_mm"], bins)
+        band = "The grey band is the registration's error. " if comparison["distance"]["error_mm"] else ""
+        sections.append(Section(
+            f"Margin, {title}", f'{views}<div class="columns"><div><h3>Histogram</h3>{chart}<p class="small">{band}'
+            f"Weighed by area.</p></div><div><h3>Shares of the surface</h3>{bins_table(comparison).to_html()}</div>"
+            "</div>"))
+    pieces = pieces_table(comparison)
+    left = pieces.to_html() if pieces.rows else "<p>None that matters.</p>"
+    sections.append(Section(
+        f"Measures, {title}", f'<div class="columns"><div><h3>Overlap</h3>{facts(overlap_facts(comparison))}</div>'
+        f"<div><h3>Distance</h3>{facts(distance_facts(comparison))}</div></div><h3>Untreated pieces</h3>{left}"))
+    if part.registration is not None:
+        sections.append(Section(f"Registration, {title}", facts(registration_facts(part.registration))))
+    return sections
+
+
+def _scans(report: FollowUpReport, part: LesionPart) -> str:
+    """Before, after in the space of before, and one in the other, with both outlines."""
+    matrix = np.eye(4) if part.after_to_before is None else np.asarray(part.after_to_before, float)
+    to_after = np.linalg.inv(matrix)
+    before = report.before
+    after = resample_like(report.after, before, to_after)
+    masks = [resample_like(report.metastases, before, nearest=True),
+             resample_like(report.necroses, before, to_after, nearest=True)]
+    own = resample_like(report.metastases.with_array((report.metastases.array == part.lesion.id).astype(np.uint8)),
+                        before, nearest=True)
+    own = own if own.array.any() else masks[0]
+    layers = [Layer("Metastasis before", masks[0], METASTASIS_COLOUR),
+              Layer("Necrosis after", masks[1], NECROSIS_COLOUR, dashed=True)]
+    names = report.names[0], f"{report.names[1]}, registered"
+    near = close_ups([(names[0], before, layers[:1]), (names[1], after, layers[1:]),
+                      ("Both outlines", after, layers)], own)
+    viewer = slice_viewer(dict(zip(names, (before, after))), layers, _slice_with_most(own), blend=True, around=2,
+                          key=f"m{part.lesion.id}")
+    return (f'{near}{viewer}<p class="small">Sagittal, anterior at the left; the scan after was resampled into the '
+            "space of the scan before. Fade, or switch to the checkerboard, to see how well they lie on each other.</p>")
+
+
+def _scans_apart(report: FollowUpReport) -> str:
+    """Both scans as they are, where nothing brought them into one space."""
+    pages = []
+    for name, image, mask, layer, colour, key in (
+            (report.names[0], report.before, report.metastases, "Metastasis before", METASTASIS_COLOUR, "b"),
+            (report.names[1], report.after, report.necroses, "Necrosis after", NECROSIS_COLOUR, "a")):
+        on_image = resample_like(mask, image, nearest=True)
+        pages.append(f"<div>{slice_viewer({name: image}, [Layer(layer, on_image, colour)], around=2, key=key)}</div>")
+    return f'<div class="columns">{"".join(pages)}</div>'
+
+
+def _slice_with_most(mask: Volume) -> int | None:
+    from SpineLib.preprocess.orientation import canonical
+
+    amount = np.count_nonzero(canonical(mask)[0].array, axis=(1, 2))
+    return int(np.argmax(amount)) if amount.any() else None
+
+
+def _tiles(part: LesionPart) -> list[Tile]:
+    if part.comparison is None:
+        return [Tile(_TITLES[NOT_TREATED], "largest metastasis", f"{part.lesion.volume_ml:.1f} ml")]
+    overlap, distance = part.comparison["overlap"], part.comparison["distance"]
+    tiles = [Tile(_TITLES[part.outcome], "verdict", f"metastasis {part.lesion.id}"),
+             Tile(f"{100 * overlap['covered_share']:.1f} %", "covered", f"of {overlap['metastasis_ml']:.1f} ml"),
+             Tile(f"{overlap['untreated_ml']:.2f} ml", "untreated",
+                  f"{len(overlap['pieces'])} piece{'s' if len(overlap['pieces']) != 1 else ''} that matter")]
+    if distance["minimum_mm"] is not None:
+        error = f" ± {distance['error_mm']:.1f}" if distance["error_mm"] else ""
+        tiles.append(Tile(f"{distance['minimum_mm']:.1f}{error} mm", "smallest margin", distance["thinnest_where"]))
+    return tiles
+
+
+def _settings_section(report: FollowUpReport) -> Section:
+    provenance = report.provenance or {}
+    models = {card.title: f"{card.id}, version {card.version}, SHA-256 {card.sha256}" for card in report.models}
+    for card in report.models:
+        if card.training_data["simulated"]:
+            models[card.title] += " (simulated training data)"
+    first = next((part.comparison for part in report.parts if part.comparison), None)
+    settings = dict(first["provenance"]["parameters"]) if first else {}
+    settings.pop("after_to_before_lps", None)
+    settings = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in settings.items()}
+    made = {"SpineOncology": provenance.get("version", "–"), "Time": provenance.get("time", "–"),
+            "Took": f"{provenance['seconds']} s" if "seconds" in provenance else "–",
+            "Libraries": ", ".join(f"{name} {version}" for name, version in _libraries(report).items())}
+    html = (f'<div class="columns"><div><h3>Models</h3>{facts(models or {"Segmentation": "given, no model"})}</div>'
+            f"<div><h3>Settings</h3>{facts(readable(settings))}</div></div><h3>Made</h3>{facts(made)}")
+    return Section("Models, settings, versions", html)
+
+
+def _libraries(report: FollowUpReport) -> dict[str, str]:
+    found: dict[str, str] = {}
+    provenance = report.provenance or {}
+    sources = [provenance, provenance.get("metastases"), provenance.get("necroses")]
+    for part in report.parts:
+        sources += [each.get("provenance") for each in (part.comparison, part.registration) if each]
+    for source in sources:
+        if isinstance(source, Mapping):
+            found |= source.get("libraries", {})
+    return found
+
+
+def _without_nan(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: None if isinstance(value, float) and np.isnan(value) else value for key, value in values.items()}
