@@ -12,6 +12,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/cli/compare.py
   SpineLib/cli/demo.py
   SpineLib/cli/demo_folder.py
+  SpineLib/cli/demo_followup.py
   SpineLib/cli/evaluate.py
   SpineLib/cli/evaluate_healthy.py
   SpineLib/cli/followup.py
@@ -25,6 +26,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/cli/segment.py
   SpineLib/cli/segment_folder.py
   SpineLib/cli/train.py
+  SpineLib/cli/train_detection.py
   SpineLib/client/__init__.py
   SpineLib/client/command.py
   SpineLib/client/folders.py
@@ -105,10 +107,12 @@ set(SPINELIB_SCRIPTS
   SpineLib/scene/views.py
   SpineLib/tasks/__init__.py
   SpineLib/tasks/candidates.py
+  SpineLib/tasks/column.py
   SpineLib/tasks/compare.py
   SpineLib/tasks/compare_all.py
   SpineLib/tasks/comparison_output.py
   SpineLib/tasks/coverage.py
+  SpineLib/tasks/detect.py
   SpineLib/tasks/fastnet.py
   SpineLib/tasks/followup.py
   SpineLib/tasks/followup_checks.py
@@ -121,6 +125,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/tasks/predict.py
   SpineLib/tasks/provenance.py
   SpineLib/tasks/refine.py
+  SpineLib/tasks/registration_search.py
   SpineLib/tasks/segment.py
   SpineLib/tasks/verdict.py
   SpineLib/training/__init__.py
@@ -133,6 +138,8 @@ set(SPINELIB_SCRIPTS
   SpineLib/training/detection/__init__.py
   SpineLib/training/detection/cases.py
   SpineLib/training/detection/config.py
+  SpineLib/training/detection/export.py
+  SpineLib/training/detection/loop.py
   SpineLib/training/detection/sampling.py
   SpineLib/training/detection/validation.py
   SpineLib/training/detection_marks.py
@@ -158,6 +165,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/volume/resampling.py
   SpineLib/volume/segmentation.py
   SpineLib/volume/segments.py
+  SpineLib/volume/transform.py
   SpineLib/volume/volume.py
   SpineLib/worker/__init__.py
   SpineLib/worker/__main__.py
@@ -197,6 +205,8 @@ set(SPINELIB_RESOURCES
   SpineLib/training/presets/paper-necrosis-2d.toml
   SpineLib/training/presets/paper-necrosis-3d.toml
   SpineLib/training/presets/refine-2d.toml
+  SpineLib/training/presets/siamese-dense.toml
+  SpineLib/training/presets/siamese-paper.toml
   SpineLib/training/presets/small-2d.toml
   SpineLib/training/presets/small-3d.toml
   SpinePanel/requirements.txt

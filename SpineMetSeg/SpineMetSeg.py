@@ -8,7 +8,7 @@ from typing import Annotated
 
 import slicer
 import vtk
-from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
+from slicer import vtkMRMLMarkupsFiducialNode, vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
@@ -33,11 +33,12 @@ class SpineMetSeg(ScriptedLoadableModule):
         super().__init__(parent)
         parent.title = "Spine Metastasis Segmentation"
         parent.categories = ["Spine Oncology"]
-        parent.dependencies = ["Segmentations", "SegmentEditor"]
+        parent.dependencies = ["Segmentations", "SegmentEditor", "Markups"]
         parent.contributors = ["SpineOncology contributors"]
         parent.helpText = (
             "<p>Segments metastases of the spine on sagittal T1- and (or) T2-weighted MR with a U-Net (Hille et al. "
-            "2020); every lesion becomes a segment that can be edited, measured and compared.</p>"
+            "2020); every lesion becomes a segment that can be edited, measured and compared. Its section Detect lists "
+            "suspicious places of the whole spine (Wang et al. 2017).</p>"
             "<p><b>Research use only, not a medical device.</b> The models that come with the extension were trained "
             "on simulated images.</p>"
         )
@@ -100,6 +101,10 @@ class SpineMetSegParameterNode:
     output - segmentation that gets the lesions as further segments; none: a new one.
     result - segmentation whose lesions the table lists.
     reference - segmentation to compare with.
+    detectImage, detectModel - what is searched for suspicious places, and the id of the detector's bundle.
+    candidateThreshold, smallestArea (cm2) - from which a place is listed.
+    likelihood, candidates - of the search whose places are listed.
+    showLikelihood - whether the likelihood lies over the image.
     """
 
     t1: vtkMRMLScalarVolumeNode
@@ -112,6 +117,13 @@ class SpineMetSegParameterNode:
     output: vtkMRMLSegmentationNode
     result: vtkMRMLSegmentationNode
     reference: vtkMRMLSegmentationNode
+    detectImage: vtkMRMLScalarVolumeNode
+    detectModel: str = ""
+    candidateThreshold: Annotated[float, WithinRange(0.05, 0.99)] = 0.5
+    smallestArea: Annotated[float, WithinRange(0, 10)] = 1.0
+    likelihood: vtkMRMLScalarVolumeNode
+    candidates: vtkMRMLMarkupsFiducialNode
+    showLikelihood: bool = True
 
 
 class SpineMetSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -169,6 +181,8 @@ class SpineMetSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if not self._parameterNode.t1 and not self._parameterNode.t2:
             for name, node in self.logic.findInputs().items():
                 setattr(self._parameterNode, name.lower(), node)
+        if not self._parameterNode.detectImage:
+            self._parameterNode.detectImage = self.logic.findImageToSearch()
 
     def setParameterNode(self, inputParameterNode):
         """Observe another parameter node, or none."""
@@ -205,6 +219,12 @@ class SpineMetSegLogic(ScriptedLoadableModuleLogic):
         from SpineMetSegLib.run import SEQUENCES
 
         return preselect(SEQUENCES)
+
+    def findImageToSearch(self):
+        """The scene's volume that looks most like STIR, else like T2; None without one."""
+        from SpineLib.scene.select import preselect
+
+        return next((node for role in ("STIR", "T2") if (node := preselect((role,)).get(role))), None)
 
     def segment(
         self,

@@ -44,6 +44,26 @@ def installMissing(requester: str) -> None:
         raise SpineError(f"Still missing: {', '.join(still)}. Restart Slicer, then press Install again.")
 
 
+def installOptional(line: str, module: str, requester: str) -> None:
+    """Install a package that only one function needs, when it is first used; does nothing where it is there.
+
+    Args:
+        line: as in a requirements file, "scikit-image>=0.22".
+        module: what it is imported as.
+        requester: the module's title, for the question.
+
+    Raises:
+        SpineError: the user declined, or the installation failed.
+    """
+    importlib.invalidate_caches()
+    if importlib.util.find_spec(module):
+        return
+    _installByPip([_requirement(line)], requester)
+    importlib.invalidate_caches()
+    if not importlib.util.find_spec(module):
+        raise SpineError(f"{line} was not installed: try again to do so.")
+
+
 def _installTorch():
     try:
         import PyTorchUtils
@@ -76,13 +96,17 @@ def _installByPip(missing, requester):
 
 
 def _requirements():
+    lines = REQUIREMENTS.read_text(encoding="utf-8").splitlines()
+    return [_requirement(line) for line in lines if line.strip() and not line.startswith("#")]
+
+
+def _requirement(line):
     try:
         from packaging.requirements import Requirement
     except ImportError:
         from pip._vendor.packaging.requirements import Requirement
 
-    lines = REQUIREMENTS.read_text(encoding="utf-8").splitlines()
-    return [Requirement(line) for line in lines if line.strip() and not line.startswith("#")]
+    return Requirement(line)
 
 
 def _isInstalled(requirement):

@@ -1,15 +1,24 @@
-"""A likelihood of metastasis over its image, and the candidates as a list of markups; nothing else in the views moves."""
+"""A likelihood of metastasis over its image, and the candidates as markups; nothing else in the views moves."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import slicer
 
-from SpineLib.scene.nodes import transform_to_world, volume_to_node
+from SpineLib.scene.nodes import transform_to_world, volume_from_node, volume_to_node
 from SpineLib.scene.results import SOURCE_ROLE, place_beside, scene_unchanged_on_failure
+from SpineLib.scene.runs import RunInputs, result_name
 from SpineLib.tasks.naming import PROVENANCE, provenance_text
-from SpineLib.volume import Volume
+from SpineLib.volume import Volume, read_volume
+from SpineLib.volume.resampling import resample_like
+
+if TYPE_CHECKING:
+    from SpineLib.tasks.candidates import Candidate
 
 #: Node reference from the list of candidates to the likelihood it was made from.
 LIKELIHOOD_ROLE = "SpineOncology.Likelihood"
@@ -18,6 +27,77 @@ COLOURS = "vtkMRMLColorTableNodeIron"
 #: Likelihoods below this are not painted, so that the image stays as it is there.
 FAINTEST = 0.1
 _OPACITY = 0.5
+
+
+@dataclass(frozen=True)
+class ImportedDetection:
+    """Nodes that a search brought into the scene, and sentences for the user."""
+
+    likelihood: object
+    candidates: object
+    notes: list[str]
+
+
+def import_detection(
+    folder: str | Path, result: Mapping, inputs: RunInputs, threshold: float, smallest_cm2: float
+) -> ImportedDetection | None:
+    """Bring the result of job "detect" into the scene, all of it or nothing.
+
+    Args:
+        folder: where the job wrote its files.
+        result: what the job answered.
+        inputs: of ``SpineLib.scene.runs.export_inputs``; it is released.
+        threshold, smallest_cm2: of the list, see :func:`list_candidates`.
+
+    Returns:
+        The new nodes; None when the scene was closed meanwhile, and then nothing is added.
+
+    Raises:
+        SpineError: the file cannot be read. The scene is then as it was.
+    """
+    try:
+        if inputs.scene_closed:
+            return None
+        provenance, role = result["provenance"], next(iter(inputs.files))
+        likelihood = read_volume(Path(folder) / result["likelihood"], "likelihood")
+        name = result_name(inputs.name(role), provenance).replace(" metastases", " likelihood", 1)
+        with scene_unchanged_on_failure():
+            node = add_likelihood(likelihood, inputs.node(role), name, provenance)
+            found = list_candidates(node, threshold, smallest_cm2)
+            points = add_candidates(found, node, name.replace(" likelihood", " candidates", 1))
+    finally:
+        inputs.release()
+    return ImportedDetection(node, points, list(result.get("notes", ())))
+
+
+def list_candidates(likelihood_node, threshold: float, smallest_cm2: float = 0.0) -> list[Candidate]:
+    """The candidates of a likelihood as it lies in the world now, numbered from the top of the spine downwards."""
+    from SpineLib.tasks.candidates import find_candidates
+
+    found = find_candidates(volume_from_node(likelihood_node, "likelihood"), threshold, smallest_cm2)
+    found.sort(key=lambda one: -one.centre_lps_mm[2])
+    return [replace(one, id=number) for number, one in enumerate(found, start=1)]
+
+
+def candidate_mask(likelihood_node, image_node, threshold: float, candidate: Candidate) -> Volume:
+    """The voxels of a candidate, uint8 on the grid of an image (which may be another than the likelihood's).
+
+    Args:
+        threshold: the candidate was listed with.
+    """
+    from scipy import ndimage
+
+    likelihood = volume_from_node(likelihood_node, "likelihood")
+    bodies, _ = ndimage.label(likelihood.array >= threshold, np.ones((3, 3, 3)))
+    corners = np.array(np.meshgrid(*zip(*candidate.bounds_lps_mm, strict=True))).reshape(3, -1)
+    ijk = (np.linalg.inv(likelihood.ijk_to_lps) @ np.vstack([corners, np.ones(8)]))[:3]
+    first = np.clip(np.round(ijk.min(axis=1)).astype(int)[::-1], 0, None)
+    last = np.round(ijk.max(axis=1)).astype(int)[::-1] + 1
+    inside = bodies[tuple(slice(a, b) for a, b in zip(first, last, strict=True))]
+    counts = np.bincount(inside[inside > 0], minlength=1)
+    chosen = likelihood.with_array((bodies == counts.argmax()).astype(np.uint8) * bool(counts.any()), "candidate")
+    image = volume_from_node(image_node, "image")
+    return image.with_array(resample_like(chosen, image, nearest=True).array, "candidate")
 
 
 def add_likelihood(likelihood: Volume, source_node, name: str, provenance: Mapping):
@@ -65,7 +145,7 @@ class LikelihoodOverlay:
     """
 
     def __init__(self, node, opacity: float = _OPACITY):
-        self._node, self._opacity = node, opacity
+        self.node, self._opacity = node, opacity
         self._before: dict[str, tuple[str | None, float]] = {}
 
     @property
@@ -74,11 +154,11 @@ class LikelihoodOverlay:
 
     def show(self) -> None:
         """Put the likelihood over the image in each slice view; a second call changes nothing."""
-        if self.shown or self._node.GetScene() is not slicer.mrmlScene:
+        if self.shown or self.node.GetScene() is not slicer.mrmlScene:
             return
         for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
             self._before[composite.GetID()] = (composite.GetForegroundVolumeID(), composite.GetForegroundOpacity())
-            _set_foreground(composite, self._node.GetID(), self._opacity)
+            _set_foreground(composite, self.node.GetID(), self._opacity)
         self._show_legend(True)
 
     def hide(self) -> None:
@@ -86,20 +166,20 @@ class LikelihoodOverlay:
         before, self._before = self._before, {}
         for composite_id, (volume_id, opacity) in before.items():
             composite = slicer.mrmlScene.GetNodeByID(composite_id)
-            if composite is None or composite.GetForegroundVolumeID() not in (self._node.GetID(), None):
+            if composite is None or composite.GetForegroundVolumeID() not in (self.node.GetID(), None):
                 continue
             there = volume_id is not None and slicer.mrmlScene.GetNodeByID(volume_id) is not None
             _set_foreground(composite, volume_id if there else None, opacity)
-        if self._node.GetScene() is slicer.mrmlScene:
+        if self.node.GetScene() is slicer.mrmlScene:
             self._show_legend(False)
 
     def _show_legend(self, shown: bool) -> None:
-        legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(self._node)
+        legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(self.node)
         if legend is not None:
             legend.SetVisibility(shown)
 
 
-def add_candidates(candidates: Sequence, likelihood_node, name: str):
+def add_candidates(candidates: Sequence[Candidate], likelihood_node, name: str):
     """Add candidates as one list of points, under the likelihood's transform; see :func:`update_candidates`."""
     with scene_unchanged_on_failure():
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", name)
@@ -112,13 +192,13 @@ def add_candidates(candidates: Sequence, likelihood_node, name: str):
     return node
 
 
-def update_candidates(node, candidates: Sequence) -> None:
+def update_candidates(node, candidates: Sequence[Candidate]) -> None:
     """Let a list of points hold these candidates, in place: its display and its transform stay as the user set them.
 
     Args:
         node: of :func:`add_candidates`.
-        candidates: :class:`SpineLib.tasks.candidates.Candidate`, the most superior first. A point's label is the
-            candidate's number, its description the probability; points are locked, they are results.
+        candidates: of :func:`list_candidates`. A point's label is the candidate's number, its description the
+            probability; points are locked, they are results.
 
     Raises:
         SpineError: a warping transform lies over the list.
@@ -134,7 +214,7 @@ def update_candidates(node, candidates: Sequence) -> None:
                 node.SetNthControlPointPositionWorld(index, place)
             else:
                 node.AddControlPointWorld(place)
-            node.SetNthControlPointLabel(index, str(candidate.number))
+            node.SetNthControlPointLabel(index, str(candidate.id))
             node.SetNthControlPointDescription(index, f"probability {candidate.probability:.2f}")
             node.SetNthControlPointLocked(index, True)
     finally:

@@ -5,6 +5,7 @@ import time
 import traceback
 
 from SpineLib.errors import SpineError
+from SpineMetSegLib.detect import Detect
 from SpineMetSegLib.modelchooser import ModelChooser
 from SpineMetSegLib.results import Results
 from SpineMetSegLib.run import SegmentationRun
@@ -32,6 +33,15 @@ class Panel:
         self.models = ModelChooser(ui)
         self.results = Results(ui, self.showError)
         self.jobs = JobRunner(self._onProgress, self._onResult, self._onError, self._onCancelled, self.update)
+        self.detect = Detect(
+            ui,
+            logic.getParameterNode,
+            self.showNote,
+            self.showError,
+            self.results.measure,
+            self._reasonNotToStart,
+            self.update,
+        )
         self._selectors = (
             ui.t1Selector, ui.t2Selector, ui.outputSelector, ui.resultSelector, ui.referenceSelector
         )  # fmt: skip
@@ -52,6 +62,7 @@ class Panel:
         """End the worker and let go of the widgets."""
         self.jobs.close()
         self._forgetRun()
+        self.detect.close()
         self.results.close()
         for widget, signal, slot in self._connections:
             widget.disconnect(signal, slot)
@@ -61,6 +72,7 @@ class Panel:
         self._node = parameterNode
         self.models.setParameterNode(parameterNode)
         self.results.setParameterNode(parameterNode)
+        self.detect.setParameterNode(parameterNode)
         self.update()
 
     def update(self):
@@ -70,6 +82,7 @@ class Panel:
         ui.setupLabel.text = f"Needed once: {', '.join(self._missing)}." if self._missing else ""
         self.models.update()
         self.results.update()
+        self.detect.update()
         reason = self._reasonNotToApply()
         ui.applyButton.enabled = not reason
         ui.applyButton.toolTip = (
@@ -119,6 +132,7 @@ class Panel:
         self._closing = self.jobs.busy
         self.showNote("")
         self.jobs.cancel()
+        self.detect.clear()
         self.results.clear()
 
     def showError(self, sentence, details=""):
@@ -136,15 +150,23 @@ class Panel:
         if sentence:
             self._log(sentence)
 
-    def _reasonNotToApply(self):
-        """Why Apply cannot be pressed now, as a sentence; "" when it can."""
-        node = self._node
+    def _reasonNotToStart(self):
+        """Why no job at all can be started by the panel's own buttons, as a sentence; "" when one can."""
         if self.jobs.busy:
             return "A run is going on: wait until it has ended, or cancel it."
-        if node is None:
+        if self._node is None:
             return "The scene is being closed, or the module is not shown."
         if self._missing:
             return "Press Install first: some Python packages are missing."
+        return ""
+
+    def _reasonNotToApply(self):
+        """Why Apply cannot be pressed now, as a sentence; "" when it can."""
+        node = self._node
+        if self.detect.jobs.busy:
+            return "A search or refinement is going on: wait until it has ended, or cancel it."
+        if reason := self._reasonNotToStart():
+            return reason
         if not node.t1 and not node.t2:
             return "Choose a T1 volume, a T2 volume, or both."
         if node.t1 and node.t1 is node.t2:

@@ -15,12 +15,12 @@ def shown(widget, kind):
 @pytest.fixture
 def laid_out(phantom, desktop):
     widget = phantom.widget
-    for section in ("settingsSection", "compareSection", "logSection"):
+    for section in ("settingsSection", "detectSection", "compareSection", "logSection"):
         getattr(widget.ui, section).collapsed = False
     widget.panel.showError(
         "The T1 volume was removed: choose another one, which may take a second line, and press Apply."
     )
-    widget.parent.resize(WIDTH, 1300)
+    widget.parent.resize(WIDTH, 1900)
     widget.parent.show()
     desktop.wait(lambda: False, 0.1)
     return widget
@@ -50,6 +50,7 @@ def test_labels_and_controls_of_a_section_are_aligned(laid_out):
     for names in (
         ("t1Selector", "t2Selector", "networkCombo", "modelCombo"),
         ("thresholdSlider", "smallestSlider", "deviceCombo"),
+        ("detectSelector", "detectModelCombo", "candidateSlider", "areaSlider"),
         ("referenceSelector", "referenceSegmentCombo", "comparedSegmentCombo"),
     ):
         places = {getattr(ui, name)._object.geometry().left() for name in names}

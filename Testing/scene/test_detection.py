@@ -25,7 +25,7 @@ PROVENANCE = {"task": "detect", "model": {"id": "detect-stir"}}
 
 
 def candidate(number, probability=0.8, centre=(1.0, 2.0, 3.0)):
-    return SimpleNamespace(number=number, probability=probability, centre_ras_mm=centre)
+    return SimpleNamespace(id=number, probability=probability, centre_ras_mm=centre)
 
 
 @pytest.fixture

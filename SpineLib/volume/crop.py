@@ -1,0 +1,33 @@
+"""A box of an image, in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from SpineLib.errors import SpineError
+from SpineLib.volume.volume import Volume
+
+
+def box_around(volume: Volume, centre_lps_mm: Sequence[float], size_mm: Sequence[float]) -> tuple[slice, slice, slice]:
+    """Index box (k, j, i) that holds all of a box of ``size_mm`` (along LPS) around a point, as far as the image goes.
+
+    Raises:
+        SpineError: none of it lies in the image.
+    """
+    signs = np.array(np.meshgrid(*[(-0.5, 0.5)] * 3)).reshape(3, -1)
+    corners = np.asarray(centre_lps_mm, float)[:, None] + signs * np.asarray(size_mm, float)[:, None]
+    ijk = (np.linalg.inv(volume.ijk_to_lps) @ np.vstack([corners, np.ones(8)]))[:3]
+    first = np.maximum(np.floor(ijk.min(axis=1)).astype(int), 0)[::-1]
+    last = np.minimum(np.ceil(ijk.max(axis=1)).astype(int) + 1, np.array(volume.shape)[::-1])[::-1]
+    if (last <= first).any():
+        raise SpineError(f"The place lies outside the {volume.name or 'image'}: choose an image that shows it.")
+    return tuple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
+
+
+def crop(volume: Volume, box: tuple[slice, slice, slice]) -> Volume:
+    """The voxels of an index box (k, j, i), where they lie in the patient."""
+    first = [part.start for part in reversed(box)]
+    return replace(volume, array=volume.array[box], origin=tuple((volume.ijk_to_lps @ [*first, 1])[:3]))

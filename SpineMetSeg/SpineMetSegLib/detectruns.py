@@ -1,0 +1,156 @@
+"""The runs of the section Detect: search an image, segment or refine one candidate. No Qt here."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+#: What a network needs to see around a candidate, mm (right-left, front-back, up-down): two vertebrae each way.
+_AROUND_SEGMENT = (80.0, 120.0, 140.0)
+#: What the contour needs: the largest lesions, and room to move.
+_AROUND_REFINE = (80.0, 90.0, 90.0)
+
+
+class DetectionRun:
+    """What the user asked for when pressing Detect; later changes of the panel do not touch it.
+
+    Args:
+        image: volume node.
+        card: of the detector.
+        threshold, smallestCm2: likelihood and area from which a place is listed.
+        device: as in ``SpineLib.tasks.detect.DetectSettings``.
+    """
+
+    job = "detect"
+
+    def __init__(self, image, card, *, threshold, smallestCm2, device="auto"):
+        self._image, self._card, self._device = image, card, device
+        self._threshold, self._smallest = threshold, smallestCm2
+        self._role, self._exported = card.inputs[0], None
+
+    def steps(self):
+        return [("Preparing the image", lambda folder: _load("SimpleITK")), ("Preparing the image", self._export)]
+
+    @staticmethod
+    def meanwhile():
+        return [lambda: _load("scipy.ndimage")]
+
+    def parameters(self, folder: Path) -> dict:
+        settings = {"threshold": self._threshold, "smallest_cm2": self._smallest, "device": self._device}
+        return {"inputs": self._exported.files, "model": self._card.id, "settings": settings}
+
+    def finish(self, result: dict, folder: Path):
+        """``SpineLib.scene.detection.ImportedDetection``, or None when the scene was closed meanwhile."""
+        from SpineLib.scene.detection import import_detection
+
+        return import_detection(folder, result, self._exported, self._threshold, self._smallest)
+
+    def release(self) -> None:
+        if self._exported is not None:
+            self._exported.release()
+
+    def _export(self, folder):
+        from SpineLib.scene.runs import export_inputs
+
+        self._exported = export_inputs({self._role: self._image}, folder)
+
+
+class SegmentCandidateRun:
+    """Segment what lies at a candidate, on T1 and (or) T2.
+
+    Args:
+        inputs: sequence name to volume node.
+        model: id of a model bundle for exactly these inputs.
+        candidate: ``SpineLib.tasks.candidates.Candidate``.
+        threshold, device: see ``SpineLib.tasks.segment.SegmentSettings``.
+        output: segmentation that gets the segment; None: a new one.
+    """
+
+    job = "segment"
+
+    def __init__(self, inputs, model, candidate, *, threshold=None, device="auto", output=None):
+        self._inputs = {name: node for name, node in inputs.items() if node is not None}
+        self._model, self._candidate, self._output = model, candidate, output
+        self._settings = {"threshold": threshold, "device": device}
+        self._region = None
+
+    def steps(self):
+        return [("Preparing the images", lambda folder: _load("SimpleITK")), ("Preparing the images", self._export)]
+
+    @staticmethod
+    def meanwhile():
+        return [lambda: _load("scipy.spatial.distance")]
+
+    def parameters(self, folder: Path) -> dict:
+        settings = {name: value for name, value in self._settings.items() if value is not None}
+        return {"inputs": self._region.inputs.files, "model": self._model, "settings": settings}
+
+    def finish(self, result: dict, folder: Path):
+        """``SpineLib.scene.regions.ImportedLesion``, or None when the scene was closed meanwhile."""
+        from SpineLib.scene.regions import import_lesion
+
+        role = result["provenance"]["reference"]
+        return import_lesion(folder, result, self._region, role, number=self._candidate.id, existing=self._output)
+
+    def release(self) -> None:
+        if self._region is not None:
+            self._region.inputs.release()
+
+    def _export(self, folder):
+        from SpineLib.scene.regions import export_region
+
+        self._region = export_region(self._inputs, self._candidate.centre_ras_mm, _AROUND_SEGMENT, folder)
+
+
+class RefineRun:
+    """Fit the boundary of a candidate's region to the image's edges.
+
+    Args:
+        image: volume node that was searched.
+        likelihood: its likelihood node.
+        threshold: from which a voxel belongs to the region.
+        candidate: ``SpineLib.tasks.candidates.Candidate``.
+        output: segmentation that gets the segment; None: a new one.
+    """
+
+    job = "refine"
+
+    def __init__(self, image, likelihood, threshold, candidate, *, output=None):
+        self._image, self._likelihood, self._threshold = image, likelihood, threshold
+        self._candidate, self._output, self._region = candidate, output, None
+
+    def steps(self):
+        return [("Preparing the image", lambda folder: _load("SimpleITK")), ("Preparing the image", self._export)]
+
+    @staticmethod
+    def meanwhile():
+        return [lambda: _load("scipy.spatial.distance")]
+
+    def parameters(self, folder: Path) -> dict:
+        return {"inputs": self._region.inputs.files}
+
+    def finish(self, result: dict, folder: Path):
+        """``SpineLib.scene.regions.ImportedLesion``, or None when the scene was closed meanwhile."""
+        from SpineLib.scene.regions import import_lesion
+
+        one = self._candidate
+        return import_lesion(
+            folder, result, self._region, "image", number=one.id, probability=one.probability, existing=self._output
+        )
+
+    def release(self) -> None:
+        if self._region is not None:
+            self._region.inputs.release()
+
+    def _export(self, folder):
+        from SpineLib.scene.detection import candidate_mask
+        from SpineLib.scene.regions import export_region
+
+        mask = candidate_mask(self._likelihood, self._image, self._threshold, self._candidate)
+        self._region = export_region(
+            {"image": self._image}, self._candidate.centre_ras_mm, _AROUND_REFINE, folder, {"region": ("image", mask)}
+        )
+
+
+def _load(module):
+    importlib.import_module(module)
