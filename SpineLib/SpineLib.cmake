@@ -142,6 +142,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/training/detection/loop.py
   SpineLib/training/detection/sampling.py
   SpineLib/training/detection/validation.py
+  SpineLib/training/detection_evaluation.py
   SpineLib/training/detection_marks.py
   SpineLib/training/evaluation.py
   SpineLib/training/evaluation_files.py
@@ -173,10 +174,13 @@ set(SPINELIB_SCRIPTS
   SpineLib/worker/sentences.py
   SpineLib/worker/surroundings.py
   SpinePanel/__init__.py
+  SpinePanel/cards.py
   SpinePanel/jobs.py
   SpinePanel/packages.py
   SpinePanel/qprocess.py
   SpinePanel/remaining.py
+  SpinePanel/runs.py
+  SpinePanel/segments.py
   )
 
 set(SPINELIB_RESOURCES

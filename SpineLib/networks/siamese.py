@@ -87,7 +87,7 @@ class Siamese(nn.Module):
         hidden = self.hidden.bias[:, None, None]
         for number, (scale, image) in enumerate(zip(self.scales, images)):
             hidden = hidden + self._branch(image, number, None if spacing is None else spacing / scale)
-        hidden = self.dropout(functional.relu(hidden))
+        hidden = self.dropout(functional.relu(hidden)).to(self.last.weight.dtype)
         return functional.conv2d(hidden, self.last.weight[:, :, None, None], self.last.bias)
 
     def probability(self, images: Sequence[torch.Tensor], spacing: float | None = None) -> torch.Tensor:
@@ -120,7 +120,7 @@ class Siamese(nn.Module):
                 x, step = functional.max_pool2d(x, 3, 2), step / 2
             elif layer in _POOLED:
                 x, splits = _pool_at_all_shifts(x), splits + 1
-        weight = self.hidden.weight.unflatten(1, (len(self.scales), *_FEATURES))[:, number]
+        weight = self.hidden.weight.unflatten(1, (len(self.scales), *_FEATURES))[:, number].to(x.dtype)
         if x.shape[2:] == weight.shape[2:]:
             x = (x.flatten(1) @ weight.flatten(1).T)[:, :, None, None]
         else:

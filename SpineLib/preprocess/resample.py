@@ -10,12 +10,16 @@ def positions(count: int, target: int, step: float) -> np.ndarray:
     return (count - 1) / 2 + (np.arange(target) - (target - 1) / 2) * step
 
 
-def cubic(count: int, where: np.ndarray) -> np.ndarray:
-    """Matrix (len(where), count) of cubic B-spline interpolation, with a low-pass where samples get fewer."""
+def cubic(count: int, where: np.ndarray, step: float | None = None) -> np.ndarray:
+    """Matrix (len(where), count) of cubic B-spline interpolation, with a low-pass where samples get fewer.
+
+    ``step`` is the resolution of the result in input voxels, the samples' own distance without it.
+    """
     from scipy import ndimage
 
     basis = np.eye(count)
-    step = (where[-1] - where[0]) / max(len(where) - 1, 1)
+    if step is None:
+        step = (where[-1] - where[0]) / max(len(where) - 1, 1)
     if step > 1:  # without it what is finer than the new samples would fold back as noise
         basis = ndimage.gaussian_filter1d(basis, 0.5 * np.sqrt(step**2 - 1), axis=0, mode="nearest")
     where = np.clip(where, 0, count - 1)

@@ -1,0 +1,108 @@
+"""Likelihoods of metastasis at the places of a slice: patch by patch as in the paper, or all places at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from SpineLib.preprocess.pyramid import PLACE
+
+if TYPE_CHECKING:
+    import torch
+
+    from SpineLib.networks.siamese import Siamese
+
+#: Patches the network gets at a time.
+_BATCH = 64
+
+
+def window(image: np.ndarray, network: Siamese, scale: float, first: tuple[int, int], places: tuple[int, int],
+           spacing: float) -> np.ndarray:
+    """What the network reads of one scale for a lattice of places; beyond the image its reflection (section 2.5.1).
+
+    Args:
+        image: (rows, columns) of ``SpineLib.preprocess.pyramid.Pyramid.images[scale]``.
+        network: says how far a patch reaches.
+        scale: mm a pixel.
+        first: row and column, in places, of the lattice's first.
+        places: rows and columns of the lattice.
+        spacing: mm between its places.
+    """
+    chosen = [_reflected(start + apart * np.arange(count), size) for start, apart, count, size in
+              zip(*_start(network, scale, first, min(spacing, scale)), network.extent(scale, spacing, places),
+                  image.shape)]
+    return image[np.ix_(*chosen)]
+
+
+def dense(images: Mapping[float, np.ndarray], network: Siamese, rows: slice, columns: slice,
+          prepare: Callable[[np.ndarray], torch.Tensor]) -> np.ndarray:
+    """The likelihood of each place in ``rows`` x ``columns`` of one slice, float32, from one run over the slice.
+
+    Args:
+        images: scale to (rows, columns), normalised.
+        network: of the context "margin", in eval mode.
+        rows, columns: of places, with start and stop.
+        prepare: makes the network's input (1, 1, rows, columns) of an array: device and precision.
+    """
+    multiple = network.multiple(PLACE)
+    wanted = rows.stop - rows.start, columns.stop - columns.start
+    places = tuple(-(-count // multiple) * multiple for count in wanted)
+    inputs = [prepare(window(images[scale], network, scale, (rows.start, columns.start), places, PLACE)[None, None])
+              for scale in network.scales]
+    return network.probability(inputs, PLACE)[0, :wanted[0], :wanted[1]].float().cpu().numpy()
+
+
+def patchwise(images: Mapping[float, np.ndarray], network: Siamese, places: np.ndarray,
+              prepare: Callable[[np.ndarray], torch.Tensor], *, whiten: bool,
+              tick: Callable[[float], None] = lambda done: None) -> np.ndarray:
+    """The likelihood of single places of one slice, each from its own patches.
+
+    Args:
+        images: scale to (rows, columns).
+        network: in eval mode.
+        places: (n, 2) rows and columns.
+        prepare: as in :func:`dense`.
+        whiten: normalise each patch by its own mean and deviation (the paper).
+        tick: told the share done.
+
+    Returns:
+        (n,) float32.
+    """
+    found = []
+    for start in range(0, len(places), _BATCH):
+        tick(start / len(places))
+        chosen = places[start:start + _BATCH]
+        inputs = [prepare(patches(images[scale], network, scale, chosen, whiten)[:, None]) for scale in network.scales]
+        found.append(network.probability(inputs)[:, 0, 0].float().cpu().numpy())
+    return np.concatenate(found) if found else np.zeros(0, np.float32)
+
+
+def patches(image: np.ndarray, network: Siamese, scale: float, places: np.ndarray, whiten: bool) -> np.ndarray:
+    """The patches (n, rows, columns) of one scale around places (n, 2) of one slice."""
+    starts, apart = _start(network, scale, places.T, scale)
+    chosen = [_reflected(np.asarray(start)[:, None] + step * np.arange(2 * half + 1), size)
+              for start, step, half, size in zip(starts, apart, network.border, image.shape)]
+    found = image[chosen[0][:, :, None], chosen[1][:, None, :]]
+    return whitened(found) if whiten else found
+
+
+def whitened(patches: np.ndarray) -> np.ndarray:
+    """Each of (n, rows, columns) with mean 0 and deviation 1 (section 2.4)."""
+    deviation = patches.std(axis=(1, 2), keepdims=True)
+    return (patches - patches.mean(axis=(1, 2), keepdims=True)) / np.where(deviation > 1e-6, deviation, 1)
+
+
+def _start(network: Siamese, scale: float, first: Sequence, apart_mm: float) -> tuple[list, list[int]]:
+    """First pixel of the patch around a place, along rows and columns, and how many pixels its samples are apart."""
+    pixel = min(scale, PLACE)
+    reach = round(scale / pixel)
+    starts = [np.asarray(place) * round(PLACE / pixel) - half * reach for place, half in zip(first, network.border)]
+    return starts, [round(apart_mm / pixel)] * 2
+
+
+def _reflected(index: np.ndarray, size: int) -> np.ndarray:
+    """Indices of an image continued by symmetric reflection (the border's pixel is repeated)."""
+    index = index % (2 * size)
+    return np.minimum(index, 2 * size - 1 - index)
