@@ -92,10 +92,11 @@ def read_cohort(
     cases = [_case(folder, path.name, session) for path in sorted(folder.glob("sub-*"))]
     cases = [c for c in cases if c.sequences and set(inputs) <= c.sequences.keys() and set(labels) <= c.labels.keys()]
     if not cases:
+        place = f"sub-*/ses-{session}/anat" if session else "sub-*/anat"
         there = sorted({path.name[4:] for path in folder.glob("sub-*/ses-*")})
         if there and session not in there:
-            raise SpineError(f"'{folder}' has the sessions {' and '.join(there)}; choose one of them.")
-        place = f"sub-*/ses-{session}/anat" if session else "sub-*/anat"
+            raise SpineError(f"'{folder}' holds no '{place}' but the sessions {' and '.join(there)}; choose one of "
+                             "them.")
         command = "spine phantom --follow-up" if session else "spine phantom"
         raise SpineError(f"'{folder}' holds no case '{place}' with {', '.join([*inputs, *labels]) or 'a sequence'}; "
                          f"choose a folder as '{command}' writes it.")
