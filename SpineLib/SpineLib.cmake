@@ -7,13 +7,16 @@ set(SPINELIB_SCRIPTS
   SpineLib/__main__.py
   SpineLib/cli/__init__.py
   SpineLib/cli/bench.py
+  SpineLib/cli/bench_compare.py
   SpineLib/cli/bench_phantom.py
   SpineLib/cli/bench_plain.py
   SpineLib/cli/compare.py
   SpineLib/cli/demo.py
   SpineLib/cli/demo_folder.py
   SpineLib/cli/demo_followup.py
+  SpineLib/cli/detect.py
   SpineLib/cli/evaluate.py
+  SpineLib/cli/evaluate_detection.py
   SpineLib/cli/evaluate_healthy.py
   SpineLib/cli/followup.py
   SpineLib/cli/followup_case.py
@@ -82,6 +85,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/progress.py
   SpineLib/reports/__init__.py
   SpineLib/reports/charts.py
+  SpineLib/reports/detection.py
   SpineLib/reports/followup.py
   SpineLib/reports/followup_cohort.py
   SpineLib/reports/followup_tables.py
@@ -94,13 +98,20 @@ set(SPINELIB_SCRIPTS
   SpineLib/reports/tables.py
   SpineLib/reports/viewer.py
   SpineLib/scene/__init__.py
+  SpineLib/scene/blend.py
   SpineLib/scene/compare.py
+  SpineLib/scene/comparison.py
+  SpineLib/scene/comparisonnodes.py
   SpineLib/scene/detection.py
+  SpineLib/scene/dicomfacts.py
   SpineLib/scene/masks.py
   SpineLib/scene/nodes.py
   SpineLib/scene/regions.py
+  SpineLib/scene/registration.py
   SpineLib/scene/results.py
   SpineLib/scene/runs.py
+  SpineLib/scene/scans.py
+  SpineLib/scene/segmentvolumes.py
   SpineLib/scene/select.py
   SpineLib/scene/tables.py
   SpineLib/scene/terminology.py
@@ -125,6 +136,9 @@ set(SPINELIB_SCRIPTS
   SpineLib/tasks/predict.py
   SpineLib/tasks/provenance.py
   SpineLib/tasks/refine.py
+  SpineLib/tasks/region.py
+  SpineLib/tasks/registration_points.py
+  SpineLib/tasks/registration_refine.py
   SpineLib/tasks/registration_search.py
   SpineLib/tasks/segment.py
   SpineLib/tasks/verdict.py

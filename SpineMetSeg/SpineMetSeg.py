@@ -254,7 +254,7 @@ class SpineMetSegLogic(ScriptedLoadableModuleLogic):
         """
         from SpineLib.errors import SpineError
         from SpineMetSegLib.models import fittingModels
-        from SpineMetSegLib.run import SegmentationRun, runAndWait
+        from SpinePanel.runs import SegmentationRun, runAndWait
 
         inputs = {"T1": t1, "T2": t2}
         if model is None:

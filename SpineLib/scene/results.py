@@ -122,6 +122,13 @@ def provenance_of(node) -> dict:
     return json.loads(node.GetAttribute(PROVENANCE) or "{}")
 
 
+def source_volume(segmentation_node):
+    """The volume node a segmentation was made from, or None: the run's own reference first, then Slicer's."""
+    return segmentation_node.GetNodeReference(SOURCE_ROLE) or segmentation_node.GetNodeReference(
+        segmentation_node.GetReferenceImageGeometryReferenceRole()
+    )
+
+
 def segment_tag(segment, tag: str) -> str:
     """A tag of a ``vtkSegment``; "" when it has none of that name."""
     value = vtk.reference("")

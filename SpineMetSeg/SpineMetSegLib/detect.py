@@ -6,10 +6,12 @@ from SpineLib.errors import SpineError
 from SpineMetSegLib.candidatetable import CandidateTable
 from SpineMetSegLib.detectors import detectors, noteOn, sequenceOf
 from SpineMetSegLib.detectruns import DetectionRun, RefineRun, SegmentCandidateRun
-from SpineMetSegLib.models import cardHtml, fittingModels
-from SpineMetSegLib.run import SEQUENCES, sourceVolume
+from SpineMetSegLib.models import fittingModels
+from SpineMetSegLib.run import SEQUENCES
+from SpinePanel.cards import cardHtml
 from SpinePanel.jobs import JobRunner
 from SpinePanel.packages import installOptional
+from SpinePanel.runs import sourceVolume
 
 #: What the active contour needs and Slicer does not bring.
 _CONTOUR = ("scikit-image>=0.22", "skimage")
@@ -167,13 +169,14 @@ class Detect:
         return next((card for card in self._cards if self._node and card.id == self._node.detectModel), None)
 
     def _take(self, card):
-        """One change of the node for model and threshold, so that observers see them together."""
+        """One change of the node for model, threshold and area, so that observers see them together."""
         node = self._node
         if node.detectModel == card.id:
             return
         modifying = node.StartModify()
         node.detectModel = card.id
         node.candidateThreshold = min(max(float(card.threshold), 0.05), 0.99)
+        node.smallestArea = min(max(float(card.preparation.get("smallest_area_cm2", node.smallestArea)), 0.0), 10.0)
         node.EndModify(modifying)
 
     def _onModelChosen(self, index):

@@ -1,6 +1,7 @@
 """The choice of a model in the panel: only those that fit, with badge and card."""
 
-from SpineMetSegLib.models import cardHtml, fittingModels, isSimulated
+from SpineMetSegLib.models import fittingModels
+from SpinePanel.cards import cardHtml, isSimulated
 
 
 class ModelChooser:

@@ -1,8 +1,8 @@
-"""Which model bundles fit the chosen inputs, and what the panel says about them. No Qt here."""
+"""Which model bundles fit the chosen inputs. No Qt here."""
 
 from __future__ import annotations
 
-import html
+from SpinePanel.cards import fittingCards
 
 TASK = "metastasis-segmentation"
 
@@ -14,45 +14,7 @@ def fittingModels(sequences, dimensions: int):
         sequences: names of the chosen inputs, e.g. {"T1", "T2"}.
         dimensions: 2 or 3.
     """
-    from SpineLib.models import list_bundles
-
-    return [
-        card
-        for _, card in list_bundles()
-        if card.task == TASK and set(card.inputs) == set(sequences) and card.network.get("dimensions") == dimensions
-    ]
-
-
-def isSimulated(card) -> bool:
-    """Whether the model learned from simulated images."""
-    return bool(card.training_data.get("simulated"))
-
-
-def cardHtml(card) -> str:
-    """The model card as rich text for a tooltip."""
-    rows = [
-        ("Model", f"{card.title} (version {card.version})"),
-        ("Inputs", " + ".join(card.inputs)),
-        ("Training data", str(card.training_data.get("description", ""))),
-        ("Licence", card.licence),
-    ]
-    rows += [(name.replace("_", " "), _figure(value)) for name, value in card.figures.items() if _figure(value)]
-    table = "".join(
-        f"<tr><td><b>{html.escape(name)}</b>&nbsp;</td><td>{html.escape(text)}</td></tr>" for name, text in rows if text
+    wanted = set(sequences)
+    return fittingCards(
+        TASK, lambda card: set(card.inputs) == wanted and card.network.get("dimensions") == dimensions
     )
-    return f"<table>{table}</table><p>{html.escape(card.notice)}</p>"
-
-
-def _figure(value) -> str:
-    """A measured figure as text; nested ones in one line, longer tables are left to the card's own file."""
-    if isinstance(value, dict):
-        text = ", ".join(
-            f"{name.replace('_', ' ')} {_figure(one)}"
-            for name, one in value.items()
-            if not isinstance(one, (dict, list))
-        )
-    elif isinstance(value, float):
-        text = f"{value:.3g}"
-    else:
-        text = "" if isinstance(value, list) else str(value)
-    return text if len(text) <= 200 else text[:199] + "…"

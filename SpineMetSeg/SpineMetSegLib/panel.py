@@ -8,9 +8,9 @@ from SpineLib.errors import SpineError
 from SpineMetSegLib.detect import Detect
 from SpineMetSegLib.modelchooser import ModelChooser
 from SpineMetSegLib.results import Results
-from SpineMetSegLib.run import SegmentationRun
 from SpinePanel.jobs import JobRunner
 from SpinePanel.packages import installMissing, missingPackages
+from SpinePanel.runs import SegmentationRun
 
 _TITLE = "Spine Metastasis Segmentation"
 _ERROR, _NOTE = "color: #d0342c;", ""

@@ -7,12 +7,14 @@ import qt
 import slicer
 
 from SpineLib.errors import SpineError
-from SpineMetSegLib.run import sourceVolume, tablesOf
+from SpineMetSegLib.run import tablesOf
 from SpineMetSegLib.table import LesionTable
+from SpinePanel.runs import sourceVolume
+from SpinePanel.segments import chosenSegment, fillSegments
 
 #: The table follows an edit after this pause, milliseconds: while the user paints, nothing is measured.
 _PAUSE_MS = 600
-_ALL = "All segments"
+_ALL = (("All segments", ""),)
 
 
 class Results:
@@ -62,8 +64,8 @@ class Results:
         if self._node.result is not self._segmentation:
             self._observe(self._node.result)
             self.measure()
-        _fillSegments(self.ui.referenceSegmentCombo, self._node.reference)
-        _fillSegments(self.ui.comparedSegmentCombo, self._node.result)
+        fillSegments(self.ui.referenceSegmentCombo, self._node.reference, _ALL)
+        fillSegments(self.ui.comparedSegmentCombo, self._node.result, _ALL)
         there = self._segmentation is not None
         self.ui.editButton.enabled = self.ui.updateButton.enabled = there
         possible = there and self._node.reference is not None and self._volume() is not None
@@ -118,8 +120,8 @@ class Results:
 
         try:
             overlap = compare_segments(
-                (self._node.reference, _chosenSegment(self.ui.referenceSegmentCombo)),
-                (self._segmentation, _chosenSegment(self.ui.comparedSegmentCombo)),
+                (self._node.reference, chosenSegment(self.ui.referenceSegmentCombo)),
+                (self._segmentation, chosenSegment(self.ui.comparedSegmentCombo)),
                 self._volume(),
             )
         except SpineError as error:
@@ -151,33 +153,6 @@ class Results:
 
         if measured.lesion is not None:
             jump_to(measured.lesion.centre_ras_mm)
-
-
-def _fillSegments(combo, segmentation):
-    """The segments of a segmentation, by id; keeps the choice where it can."""
-    entries = [(_ALL, "")]
-    if segmentation is not None:
-        inner = segmentation.GetSegmentation()
-        for number in range(inner.GetNumberOfSegments()):
-            entries.append((inner.GetNthSegment(number).GetName(), inner.GetNthSegmentID(number)))
-    if entries == [(combo.itemText(index), combo.itemData(index)) for index in range(combo.count)]:
-        return
-    chosen = _chosenSegment(combo)
-    combo.clear()
-    for name, segmentId in entries:
-        combo.addItem(name, segmentId)
-    combo.currentIndex = max(
-        0,
-        [segmentId for _, segmentId in entries].index(chosen)
-        if chosen in [segmentId for _, segmentId in entries]
-        else 0,
-    )
-    combo.enabled = len(entries) > 1
-
-
-def _chosenSegment(combo):
-    """Id of the chosen segment, or None for all of them together."""
-    return (combo.itemData(combo.currentIndex) or None) if combo.count else None
 
 
 def _percent(value, decimals=1):

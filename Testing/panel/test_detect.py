@@ -155,7 +155,7 @@ def test_refine_boundary_adds_a_segment_on_the_searched_image(searched, desktop)
     (mask,) = segment_masks(searched, node, searched.t2)
     lower = searched.truth.copy()
     lower[25:] = False
-    from SpineMetSegLib.run import sourceVolume
+    from SpinePanel.runs import sourceVolume
 
     assert sourceVolume(node) is searched.t2
     inner = mask[..., 5:9]  # the slices that show the box
