@@ -39,10 +39,23 @@ def segment_box(segmentation_node, segment_id: str, volume_node) -> tuple[tuple[
 
     Much faster for a small lesion in a large volume.
     """
-    image, label = _labelmap(segmentation_node, segment_id)
-    size = np.array(volume_node.GetImageData().GetDimensions() if volume_node.GetImageData() else (0, 0, 0))
-    if not size.all():
+    size = volume_node.GetImageData().GetDimensions() if volume_node.GetImageData() else (0, 0, 0)
+    if not all(size):
         raise SpineError("The reference volume has no voxels: choose another volume.")
+    return segment_on_grid(segmentation_node, segment_id, size, _own_to_index(segmentation_node, volume_node))
+
+
+def segment_on_grid(
+    segmentation_node, segment_id: str, size: tuple[int, int, int], to_index: np.ndarray
+) -> tuple[tuple[slice, slice, slice], np.ndarray]:
+    """:func:`segment_box` on any grid.
+
+    Args:
+        size: voxels along i, j, k.
+        to_index: 4 x 4, from the segmentation's own RAS mm to index (i, j, k).
+    """
+    image, label = _labelmap(segmentation_node, segment_id)
+    size = np.array(size)
     nowhere = (slice(0, 0),) * 3, np.zeros((0, 0, 0), bool)
     if image is None:
         return nowhere
@@ -52,7 +65,7 @@ def segment_box(segmentation_node, segment_id: str, volume_node) -> tuple[tuple[
         return nowhere
     voxels = voxels[filled]
     first = np.array(image.GetExtent()[::2]) + [part.start for part in filled[::-1]]  # i, j, k of the cut's first voxel
-    to_volume = _segment_to_volume(segmentation_node, image, volume_node)
+    to_volume = to_index @ _image_to_own(image)
 
     # Only the box of the volume that the segment can reach is looked at; corners are voxel edges, not centres.
     edges = np.array([first - 0.5, first + voxels.shape[::-1] - 0.5])
@@ -122,15 +135,19 @@ def _labelmap(segmentation_node, segment_id: str):
     return image, label
 
 
-def _segment_to_volume(segmentation_node, image, volume_node) -> np.ndarray:
-    """4 x 4 matrix from the labelmap's index (i, j, k) to the volume's index."""
+def _image_to_own(image) -> np.ndarray:
+    """4 x 4 matrix from a labelmap's index (i, j, k) to the segmentation's own RAS mm."""
     matrix = slicer.util.vtkMatrixFromArray(np.eye(4))
     image.GetImageToWorldMatrix(matrix)
-    to_ras = slicer.util.arrayFromVTKMatrix(matrix)
+    return slicer.util.arrayFromVTKMatrix(matrix)
+
+
+def _own_to_index(segmentation_node, volume_node) -> np.ndarray:
+    """4 x 4 matrix from the segmentation's own RAS mm to the volume's index."""
+    to_ras = np.eye(4)
     if segmentation_node.GetParentTransformNode() is not volume_node.GetParentTransformNode():
         to_ras = (
             np.linalg.inv(transform_to_world(volume_node.GetParentTransformNode(), "reference volume"))
             @ transform_to_world(segmentation_node.GetParentTransformNode(), "segmentation")
-            @ to_ras
         )
     return np.linalg.inv(ijk_to_ras(volume_node)) @ to_ras

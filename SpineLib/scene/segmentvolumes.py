@@ -1,0 +1,76 @@
+"""Segments as masks on a whole image's grid, in the world: what a comparison reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import slicer
+
+from SpineLib.errors import SpineError
+from SpineLib.scene.masks import segment_box, segment_ids, segment_on_grid
+from SpineLib.scene.nodes import RAS_LPS
+from SpineLib.scene.results import source_volume
+from SpineLib.scene.scans import to_world_unregistered, unregistered_volume
+from SpineLib.volume import Volume
+
+#: Voxels around segments of which neither image nor grid is known; what lies beyond counts as not seen.
+_BORDER = 20
+
+
+def segments_volume(segmentation, ids: Sequence[str] | None, name: str, registration=None) -> Volume:
+    """Segments as one mask (uint8), on the grid of the image they were drawn on.
+
+    Where that image is not in the scene any more, the grid is what the segmentation remembers of it, else that of the
+    segments' own labelmaps with a border.
+
+    Args:
+        segmentation: segmentation node; it is not modified.
+        ids: of its segments; None: all.
+        name: "metastasis", for messages.
+        registration: transform node that is left out of the mask's place (:mod:`SpineLib.scene.scans`).
+
+    Returns:
+        Mask, LPS, mm.
+
+    Raises:
+        SpineError: no segmentation, a segment that is gone, nothing in the segments, a warping transform.
+    """
+    if segmentation is None or segmentation.GetScene() is None:
+        raise SpineError(f"No segmentation of the {name} is chosen: choose one, or segment now.")
+    ids = segment_ids(segmentation) if ids is None else list(ids)
+    source = source_volume(segmentation)
+    if source is not None and source.GetImageData() is not None:
+        grid = unregistered_volume(source, registration, name)
+        boxes = [segment_box(segmentation, one, source) for one in ids]
+    else:
+        size, matrix = _remembered_grid(segmentation.GetSegmentation())
+        world = RAS_LPS @ to_world_unregistered(segmentation, registration, name) @ matrix
+        spacing = np.linalg.norm(world[:3, :3], axis=0)
+        grid = Volume(np.zeros(size[::-1], np.uint8), spacing, world[:3, 3], world[:3, :3] / spacing)
+        boxes = [segment_on_grid(segmentation, one, size, np.linalg.inv(matrix)) for one in ids]
+    array = np.zeros(grid.shape, np.uint8)
+    for box, part in boxes:
+        array[box] |= part
+    if not array.any():
+        raise SpineError(f"The segment of the {name} is empty: draw it in the Segment Editor, or choose another one.")
+    return grid.with_array(array, name)
+
+
+def _remembered_grid(segmentation) -> tuple[tuple[int, int, int], np.ndarray]:
+    """Size (i, j, k) of the grid a segmentation was drawn on, and 4 x 4 from its index to the segmentation's RAS."""
+    converter = slicer.vtkSegmentationConverter
+    text = segmentation.GetConversionParameter(converter.GetReferenceImageGeometryParameterName())
+    border = 0
+    if not text:
+        text = segmentation.DetermineCommonLabelmapGeometry(segmentation.EXTENT_UNION_OF_SEGMENTS, None)
+        border = _BORDER
+    image = slicer.vtkOrientedImageData()
+    if not text or not converter.DeserializeImageGeometry(text, image, False):
+        return (1, 1, 1), np.eye(4)
+    extent = np.array(image.GetExtent()).reshape(3, 2) + (-border, border)
+    matrix = slicer.util.vtkMatrixFromArray(np.eye(4))
+    image.GetImageToWorldMatrix(matrix)
+    matrix = slicer.util.arrayFromVTKMatrix(matrix)
+    matrix[:3, 3] += matrix[:3, :3] @ extent[:, 0]
+    return tuple(int(n) for n in np.maximum(extent[:, 1] - extent[:, 0] + 1, 1)), matrix
