@@ -8,6 +8,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/cli/__init__.py
   SpineLib/cli/bench.py
   SpineLib/cli/bench_compare.py
+  SpineLib/cli/bench_detect.py
   SpineLib/cli/bench_phantom.py
   SpineLib/cli/bench_plain.py
   SpineLib/cli/compare.py
@@ -137,7 +138,9 @@ set(SPINELIB_SCRIPTS
   SpineLib/tasks/provenance.py
   SpineLib/tasks/refine.py
   SpineLib/tasks/region.py
+  SpineLib/tasks/register.py
   SpineLib/tasks/registration_points.py
+  SpineLib/tasks/registration_quality.py
   SpineLib/tasks/registration_refine.py
   SpineLib/tasks/registration_search.py
   SpineLib/tasks/segment.py

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from SpineLib.cli import evaluate_healthy
+from SpineLib.cli import evaluate_detection, evaluate_healthy
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.errors import SpineError
 
@@ -18,6 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True)
     healthy = actions.add_parser("healthy", help="false positives and painted lesions on a real healthy scan")
     evaluate_healthy.add_arguments(healthy)
+    detection = actions.add_parser("detection", help="FROC of a detector, beside the paper's, and on healthy scans")
+    evaluate_detection.add_arguments(detection)
     segmentation = actions.add_parser("segmentation", help="Dice, TPR, TNR and lesions found, beside the paper's")
     segmentation.add_argument("--cohort", required=True, type=Path, help="folder of cases with lesion masks")
     models = segmentation.add_mutually_exclusive_group(required=True)
@@ -43,6 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
     if arguments.action == "healthy":
         return evaluate_healthy.run(arguments)
+    if arguments.action == "detection":
+        return evaluate_detection.run(arguments)
     from SpineLib.tasks.segment import SegmentSettings
     from SpineLib.training.cohort import read_cohort
     from SpineLib.training.evaluation import evaluate, evaluate_folds, held_out_cases

@@ -1,4 +1,4 @@
-"""The section Detect: the list follows the threshold, a click jumps, a candidate becomes a segment in the real worker."""
+"""The section Detect: the list follows the threshold, a click jumps, candidates become segments in the real worker."""
 
 import numpy as np
 import pytest

@@ -35,6 +35,14 @@ def test_regions_smaller_than_the_smallest_are_dropped(case):
     assert slices_tally(*case, thresholds=(0.4,), smallest_cm2=1.97).found[0] == 0
 
 
+def test_what_lies_beyond_the_vertebral_column_is_dropped(case):
+    likelihood, lesions = case
+    column = np.zeros(lesions.shape, np.uint8)
+    column[:, :40] = 1
+    tally = slices_tally(likelihood, lesions, (0.4,), 1.0, column)
+    assert tally.false_positives[0] == 0 and tally.found[0] == 1
+
+
 def test_the_axis_order_of_the_map_does_not_matter(case):
     likelihood, lesions = case
     turned = Volume(np.ascontiguousarray(likelihood.array.transpose(2, 0, 1)), (1.0, 1.0, 4.0),

@@ -1,0 +1,68 @@
+"""A detector made by hand, and a cohort it can be measured on: no training, and what it finds is known beforehand."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from SpineLib.models import ModelCard, save_bundle
+from SpineLib.networks.siamese import Siamese
+from SpineLib.training.cohort import SUFFIXES
+from SpineLib.volume import Volume, write_volume
+
+#: mm of a test image's pixel and slice.
+PIXEL, SLICE = 1.5, 4.0
+
+
+def bright_spot_detector(folder, identifier="bright-spots-stir", scales=(1.0,), inputs=("STIR",)):
+    """Save a bundle whose network marks what is much brighter than its surroundings; returns the folder."""
+    import torch
+
+    network = Siamese(scales, "margin").eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+        for norm in network.norms:
+            norm.weight.fill_(1.0)
+        for convolution in network.convolutions:
+            convolution.weight[0, 0, 1, 1] = 1.0
+        share = network.hidden.weight.unflatten(1, (len(scales), 32, 9, 6))
+        share[0, scales.index(1.0), 0, 4, 2:4] = 0.5  # the middle of the patch
+        network.last.weight[:, 0] = torch.tensor([-2.0, 2.0])
+        network.last.bias[:] = torch.tensor([3.0, -3.0])  # even odds at 1.5 deviations of the slice
+    card = ModelCard(
+        id=identifier, title="Bright spots (test)", task="metastasis-detection", licence="Apache-2.0",
+        network={"type": "siamese", "context": "margin", "scales": list(scales)}, inputs=inputs,
+        preparation={"normalisation": "slice", "smallest_area_cm2": 1.0}, patch=(79, 55),
+        training_data={"simulated": True, "description": "Made by hand for tests, not trained"})
+    save_bundle(folder, network, card)
+    return str(folder)
+
+
+def write_spots(folder, cases, sequence="STIR", shape=(64, 56, 5), seed=1):
+    """Write a cohort of images with a bright front, as of fat, and bright spots of 15 x 15 mm in slices 2 and 3.
+
+    Args:
+        cases: for each case (rows of lesions, rows of spots that are none), in pixels; all lie in the middle column.
+    """
+    rng = np.random.default_rng(seed)
+    folder.mkdir(parents=True)
+    (folder / "dataset_description.json").write_text(json.dumps({"Name": "spots", "Simulated": True}))
+    for number, (lesions, others) in enumerate(cases, start=1):
+        name = f"sub-{number:03d}"
+        truth = np.zeros(shape, np.uint8)
+        image = 100 + 5 * rng.standard_normal(shape)
+        image[:, :8] += 200  # so that a slice without a spot is more than noise
+        for order, row in enumerate([*lesions, *others], start=1):
+            box = (slice(row - 5, row + 5), slice(23, 33), slice(2, 4))
+            image[box] += 200
+            if order <= len(lesions):
+                truth[box] = order
+        direction = np.array([[-1.0, 0, 0], [0, 1, 0], [0, 0, -1]])  # k downwards, j backwards, i to the right
+        for array, place, suffix in ((image.astype(np.int16), folder / name, SUFFIXES[sequence]),
+                                     (truth, folder / "derivatives" / "labels" / name, "label-lesion_mask")):
+            (place / "anat").mkdir(parents=True)
+            volume = Volume(array, (SLICE, PIXEL, PIXEL), direction=direction)
+            write_volume(volume, place / "anat" / f"{name}_{suffix}.nii.gz")
+    return folder
