@@ -27,14 +27,14 @@ def margin_colours(margin_mm: np.ndarray) -> np.ndarray:
     return np.where((margin_mm < 0)[..., None], run(NEGATIVE), run(POSITIVE))
 
 
-def margin_views(points: np.ndarray, triangles: np.ndarray, margin_mm: np.ndarray, views=VIEWS, size: int = 320) -> str:
+def margin_views(points: np.ndarray, triangles: np.ndarray, margin_mm: np.ndarray, views=VIEWS, size: int = 280) -> str:
     """HTML of the surface (points (n, 3) LPS mm, margin (n,) mm) seen from all sides, at one scale, with a legend."""
     radius = surface_radius_mm(points)
     figures = []
     for view in views:
         picture = paint_surface(points, triangles, margin_mm, margin_colours, view, size, radius)
         name = escape(view.name)
-        figures.append(f'<figure class="light"><img src="{data_uri(png(picture))}" width="{size}" height="{size}" '
+        figures.append(f'<figure class="light"><img src="{data_uri(png(picture, optimize=False))}" width="{size}" height="{size}" '
                        f'alt="Surface of the metastasis {name}"/><figcaption>{name}</figcaption></figure>')
     return f'<div class="views">{"".join(figures)}</div>{legend()}'
 

@@ -27,11 +27,14 @@ def grey(picture: np.ndarray, window: tuple[float, float]) -> np.ndarray:
     return np.clip(scaled + 0.5, 0, 255).astype(np.uint8)
 
 
-def png(picture: np.ndarray) -> bytes:
-    """A PNG file of uint8 grey values (rows, columns) or colours (rows, columns, 3)."""
+def png(picture: np.ndarray, optimize: bool = True) -> bytes:
+    """A PNG file of uint8 grey values (rows, columns) or colours (rows, columns, 3).
+
+    ``optimize`` looks for the smallest file, which takes long for shaded colours.
+    """
     import imageio.v3  # Comes with scikit-image.
 
-    return imageio.v3.imwrite("<bytes>", picture, extension=".png", optimize=True)
+    return imageio.v3.imwrite("<bytes>", picture, extension=".png", optimize=optimize)
 
 
 def data_uri(content: bytes, kind: str = "image/png") -> str:

@@ -46,7 +46,7 @@ def paint_surface(points: np.ndarray, triangles: np.ndarray, values: np.ndarray,
 
     Args:
         points: (n, 3), LPS mm.
-        triangles: (m, 3), indices of points.
+        triangles: (m, 3), indices of points; a closed surface, wound either way.
         values: (n,), one a point; interpolated in between.
         colours: function from values (k,) to red, green, blue (k, 3), 0 to 1.
         view: where it is seen from.
@@ -65,9 +65,11 @@ def paint_surface(points: np.ndarray, triangles: np.ndarray, values: np.ndarray,
         seen = (points - (points.min(axis=0) + points.max(axis=0)) / 2) @ axes.T
         scale = (fine / 2 - _FINER) / (radius_mm or surface_radius_mm(points))
         xy = np.stack([fine / 2 + scale * seen[:, 0], fine / 2 - scale * seen[:, 1]], axis=1)
-        light = _AMBIENT + (1 - _AMBIENT) * np.clip(_normals(points, triangles) @ axes.T @ _unit(_LIGHT), 0, 1)
+        crossed = _outward(points, triangles)
+        light = _AMBIENT + (1 - _AMBIENT) * np.clip(
+            _normals(crossed, triangles, len(points)) @ axes.T @ _unit(_LIGHT), 0, 1)
         corners = np.column_stack([xy, seen[:, 2], values, light]).astype(np.float32)
-        for samples in _samples(corners, triangles):
+        for samples in _samples(corners, triangles[crossed @ axes[2] > 0]):  # of a closed surface half is hidden
             column, row = samples[:, 0].astype(np.int32), samples[:, 1].astype(np.int32)
             pixel = np.clip(row, 0, fine - 1) * fine + np.clip(column, 0, fine - 1)
             nearer = samples[:, 2] > depth[pixel]
@@ -102,15 +104,18 @@ def _samples(corners: np.ndarray, triangles: np.ndarray):
             yield np.matmul(weights, corners[chosen[start:start + portion]]).reshape(-1, corners.shape[1])
 
 
-def _normals(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Outward unit normals at the points, of the triangles around them weighted by area."""
+def _outward(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """Normals of the triangles (m, 3) that point out of the closed surface; their length is twice the area."""
     a, b, c = (points[triangles[:, n]] for n in range(3))
     crossed = np.cross(b - a, c - a)
-    if np.einsum("ij,ij->", a - points.mean(axis=0), crossed) < 0:  # corners run clockwise seen from outside
-        crossed = -crossed
-    normals = np.stack([np.bincount(triangles.ravel(), np.repeat(crossed[:, n], 3), minlength=len(points))
-                        for n in range(3)], axis=1)
-    return _unit(normals)
+    inwards = np.einsum("ij,ij->", a - points.mean(axis=0), crossed) < 0  # corners run clockwise seen from outside
+    return -crossed if inwards else crossed
+
+
+def _normals(crossed: np.ndarray, triangles: np.ndarray, count: int) -> np.ndarray:
+    """Unit normals at the points, of the triangles around them weighted by area."""
+    return _unit(np.stack([np.bincount(triangles.ravel(), np.repeat(crossed[:, n], 3), minlength=count)
+                           for n in range(3)], axis=1))
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
