@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from SpineLib.errors import SpineError
 from SpineLib.phantom.grid import Grid
 from SpineLib.phantom.posture import Frame
 from SpineLib.phantom.spine import Vertebra, draw_spine
@@ -61,6 +62,8 @@ def draw_geometry(rng, region: str, settings):
     zs = zs - (rng.uniform(10, 60) if region == "lumbar" else rng.normal(0, 15))
     place = rng.uniform(0.40, 0.68)  # where the column lies between the front and the back edge
     near = [v.centre[1] for v in spine if abs(v.centre[2] - zs.mean()) < 0.4 * matrix * spacing]
+    if not near:
+        raise SpineError(f"{matrix} rows of {spacing:g} mm show no vertebra; choose a larger matrix.")
     ys = (np.arange(matrix) - place * matrix) * spacing + np.mean(near)
     return Grid(xs, zs, ys, q), spine, {"spacing": (spacing, spacing, thickness)}, margin
 

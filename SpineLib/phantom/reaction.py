@@ -104,7 +104,7 @@ class _Scene:
         hard = np.isin(self.tissue, (Tissue.CORTEX, Tissue.LIGAMENT))
         allowed = np.where(self.open, 1.0, np.where(hard, 0.3, 0.0))
         allowed[self.ablation.tumour] *= draw(0.3, 0.9)
-        weight = shell * whole * allowed * (draw(0.15, 0.35) if faint else draw(0.5, 0.95))
+        weight = shell * whole * allowed * (draw(0.15, 0.35) if faint else draw(0.4, 0.9))
         poles = tuple(self.pole((0.85, 1.0), (1000, 1400), (80, 150), (0, 0.06), (0.4, 1.2)) for _ in range(2))
         return self.item("rim", weight, poles, 0.5 + 0.4 * self.field(5))
 
