@@ -16,6 +16,7 @@ from SpineLib.errors import Cancelled, SpineError
 COMMANDS = {
     "segment": "segment metastases, or necrosis after ablation, of one patient or a folder of them",
     "followup": "segment, register and compare the scans before and after an ablation, and write a report",
+    "register": "register the scan after an ablation to the one before, for the vertebra of a metastasis",
     "models": "list, show, import and remove models",
     "train": "train a segmentation network, or export a training as a model",
     "evaluate": "compare a model's masks with the truth of a cohort",

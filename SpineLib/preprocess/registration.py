@@ -73,7 +73,7 @@ def register(fixed: Volume, moving: Volume, progress: Progress = silent):
             cancelled.append(error)
             method.StopRegistration()
 
-    with _one_thread(sitk):
+    with one_thread(sitk):
         method = _method(sitk)  # made in here: it takes the number of threads when it is made
         method.AddCommand(sitk.sitkIterationEvent, tell)
         try:
@@ -123,7 +123,7 @@ def _refuse_flipped(fixed: Volume, moving: Volume, fixed_name: str, moving_name:
     """
     import SimpleITK as sitk
 
-    with _one_thread(sitk):
+    with one_thread(sitk):
         coarse = _coarse(sitk, fixed, 5.0)
         if coarse.GetNumberOfPixels() < 1000:
             return
@@ -173,7 +173,7 @@ def _on_grid(fixed: Volume, moving: Volume, transform) -> np.ndarray:
 
 
 @contextmanager
-def _one_thread(sitk):
+def one_thread(sitk):
     """Sums over threads depend on their number: one thread gives the same transform on every machine."""
     before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)

@@ -1,0 +1,119 @@
+"""``spine register``: the scan after an ablation to the one before, for the vertebra of one metastasis."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from SpineLib.cli.segment import check_outputs
+from SpineLib.errors import SpineError
+from SpineLib.progress import part
+
+HELP = "register the scan after an ablation to the one before, for the vertebra of a metastasis"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``spine register``."""
+    scans = parser.add_argument_group("scans: image files, or folders of DICOM files (FOLDER#3: series 3 of several)")
+    scans.add_argument("--before", type=Path, required=True, metavar="IMAGE", help="before the ablation, e.g. T1")
+    scans.add_argument("--after", type=Path, required=True, metavar="IMAGE",
+                       help="after it, best the same sequence, e.g. contrast-enhanced T1")
+    place = parser.add_argument_group("place: a mask or a box on the scan before")
+    place.add_argument("--region", type=Path, metavar="MASK", help="the metastasis, or a labelmap of several")
+    place.add_argument("--lesion", type=int, metavar="N", help="its number in the labelmap")
+    place.add_argument("--box", type=float, nargs=6, metavar=("L", "P", "S", "DL", "DP", "DS"),
+                       help="instead of a mask: centre (LPS, mm) and size (mm)")
+    place.add_argument("--points", type=Path, metavar="FILE",
+                       help="start from three or more pairs of points: a Slicer markups file (.mrk.json; \"1 before\", "
+                            "\"1 after\", ... or two lists), or a table (.csv) of l, p, s before and l, p, s after")
+    how = parser.add_argument_group("how")
+    how.add_argument("--margin", type=float, metavar="MM", help="bone around the metastasis that takes part in the fit")
+    output = parser.add_argument_group("output")
+    output.add_argument("-o", "--output", type=Path, required=True, metavar="FILE",
+                        help="the transform (.tfm; ITK and Slicer)")
+    output.add_argument("--json", type=Path, metavar="FILE", help="also write quality, notes and provenance")
+    output.add_argument("--resampled", type=Path, metavar="FILE",
+                        help="also write the scan after on the grid of the scan before")
+    output.add_argument("--overwrite", action="store_true", help="replace files that exist")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Register; returns 0, also when the result is not to be trusted (the text and the JSON say so)."""
+    inputs = [path for path in (args.before, args.after, args.region, args.points) if path is not None]
+    check_outputs([path for path in (args.output, args.json, args.resampled) if path is not None], inputs,
+                  args.overwrite)
+    _check(args)
+    from SpineLib.cli.progress_bar import ProgressBar
+    from SpineLib.tasks.register import RegisterSettings, register, resample_after
+    from SpineLib.tasks.registration_points import read_point_pairs, rigid_from_points
+    from SpineLib.volume import read_volume, write_volume
+    from SpineLib.volume.files import write_text
+    from SpineLib.volume.transform import write_transform
+
+    settings = RegisterSettings() if args.margin is None else RegisterSettings(args.margin)
+    with ProgressBar() as progress:
+        progress(0.0, "Reading")
+        start, left_mm = rigid_from_points(*read_point_pairs(args.points)) if args.points else (None, 0.0)
+        before, after = read_volume(args.before, "before"), read_volume(args.after, "after")
+        result = register(before, after, _region(args), settings, part(progress, 0.05, 0.95), start)
+        progress(0.95, "Writing")
+        if args.resampled is not None:
+            write_volume(resample_after(after, before, result.after_to_before), args.resampled)
+        if args.json is not None:
+            write_text(args.json, json.dumps(result.to_dict(), indent=2, ensure_ascii=False) + "\n")
+        write_transform(result.after_to_before, args.output)
+        progress(1.0, "Done")
+    if args.points:
+        print(f"The pairs of points fit each other to {left_mm:.1f} mm.")
+    print(*summary(result), sep="\n")
+    return 0
+
+
+def summary(result) -> list[str]:
+    """A ``Registration`` in lines for a terminal."""
+    quality = result.quality
+    return [
+        *result.notes,
+        f"Quality: {'to be trusted' if quality.trusted else 'NOT to be trusted'}; mutual information "
+        f"{quality.metric:.3f}, best other place {100 * quality.rival:.0f} % of it, {100 * quality.overlap:.0f} % of "
+        f"the region seen, starts {quality.spread_mm:.2f} mm apart ({result.provenance['seconds']:.1f} s)",
+        f"{result.provenance['notice']}.",
+    ]
+
+
+def _check(args: argparse.Namespace) -> None:
+    from SpineLib.volume import suffix_of
+    from SpineLib.volume.transform import TRANSFORM_SUFFIXES
+
+    if (args.region is None) == (args.box is None):
+        raise SpineError("Give either --region, the mask of the metastasis, or --box.")
+    if args.lesion is not None and args.region is None:
+        raise SpineError("--lesion chooses a number of the labelmap --region; give that too.")
+    if args.output.suffix.lower() not in TRANSFORM_SUFFIXES:
+        raise SpineError(f"A transform cannot be written as '{args.output.suffix}'; "
+                         f"use one of {', '.join(TRANSFORM_SUFFIXES)}.")
+    if args.resampled is not None and not suffix_of(args.resampled):
+        raise SpineError(f"An image cannot be written as '{args.resampled.suffix}'; use .nrrd, .nii.gz or .mha.")
+
+
+def _region(args: argparse.Namespace):
+    """The region of the arguments."""
+    import numpy as np
+
+    from SpineLib.tasks.region import Region
+    from SpineLib.volume import read_volume
+
+    if args.box is not None:
+        return Region.from_box(args.box[:3], args.box[3:])
+    mask = read_volume(args.region, "metastasis")
+    numbers = [int(number) for number in np.unique(mask.array) if number != 0]
+    if args.lesion is not None:
+        if args.lesion not in numbers:
+            listed = ", ".join(map(str, numbers[:20])) or "none"
+            raise SpineError(f"The labelmap holds no lesion {args.lesion}; there are: {listed}.")
+        mask = mask.with_array((mask.array == args.lesion).astype(np.uint8))
+    elif len(numbers) > 1:
+        listed = ", ".join(map(str, numbers[:20]))
+        raise SpineError(f"The labelmap holds several lesions ({listed}); choose the treated one with --lesion.")
+    return Region.from_mask(mask)

@@ -1,0 +1,228 @@
+"""The scan after an ablation registered to the one before: rigid, for the treated vertebra.
+
+Spines bend between two examinations, so no rigid transform fits all of them; within one vertebra it does. The spine
+around the metastasis is found first (``registration_search``), then the region alone is fitted
+(``registration_refine``); ``registration_quality`` says whether the result is to be trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from time import perf_counter
+
+import numpy as np
+
+import SpineLib
+from SpineLib.errors import SpineError
+from SpineLib.models.card import NOTICE
+from SpineLib.progress import Progress, part, silent
+from SpineLib.tasks.provenance import library_versions
+from SpineLib.tasks.region import Region
+from SpineLib.tasks.registration_quality import RegistrationQuality, judge
+from SpineLib.tasks.registration_refine import cut_patch, locally_normalised, refine, shrunken, smoothed
+from SpineLib.tasks.registration_search import Candidate, Fit, polished, rigid_matrix, rigid_parameters, search
+from SpineLib.volume.checks import check_image
+from SpineLib.volume.resampling import resample_like
+from SpineLib.volume.transform import check_linear, rotation_degrees
+from SpineLib.volume.volume import Volume
+
+_LIBRARIES = ("numpy", "scipy", "SimpleITK")
+#: The spine around the region that is searched for, mm, and spacings of its points in the search and in its polish.
+_SPINE_MM, _SEARCH_MM, _POLISH_MM = 60.0, 8.0, 5.0
+#: Starts of the last fit: the found place moved a little (rotation vector in radians, shift in mm).
+_STARTS = ((0, 0, 0, 0, 0, 0), (0.02, 0.02, -0.02, 1.5, 1, -1), (-0.02, 0.02, 0.02, -1.5, -1, 1))
+#: Candidates further apart than this at the region are rivals, nearer ones the same place.
+_RIVAL_MM = 8.0
+
+
+@dataclass(frozen=True)
+class RegisterSettings:
+    """What the user may choose.
+
+    Attributes:
+        margin_mm: how far around the metastasis bone and endplates take part in the fit.
+        exclude_lesion: leave the metastasis itself out of the fit, since the ablation changes it.
+    """
+
+    margin_mm: float = 15.0
+    exclude_lesion: bool = False
+
+    def __post_init__(self):
+        if not 3 <= self.margin_mm <= 60:
+            raise SpineError(f"The margin around the metastasis is {self.margin_mm} mm; choose one between 3 and 60.")
+
+    @classmethod
+    def from_dict(cls, values: Mapping) -> RegisterSettings:
+        """Of the JSON form; a key that does not exist is an error."""
+        unknown = sorted(set(values) - set(cls.__dataclass_fields__))
+        if unknown:
+            raise SpineError(f"There is no setting '{unknown[0]}'; there are {', '.join(cls.__dataclass_fields__)}.")
+        return cls(**values)
+
+
+@dataclass(frozen=True, eq=False)
+class Registration:
+    """A rigid transform and what is known about it.
+
+    Attributes:
+        after_to_before: (4, 4) float64, takes points of the scan after to the scan before (LPS mm).
+        quality: whether it is to be trusted.
+        provenance: JSON-able; what is needed to make the same result again.
+        notes: sentences the user should read.
+    """
+
+    after_to_before: np.ndarray
+    quality: RegistrationQuality
+    provenance: dict
+    notes: list[str]
+
+    def to_dict(self) -> dict:
+        """The JSON form."""
+        return {"after_to_before_lps": self.after_to_before.tolist(), "quality": self.quality.to_dict(),
+                "provenance": self.provenance, "notes": list(self.notes)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping) -> Registration:
+        """The inverse of :meth:`to_dict`; other keys are left alone."""
+        return cls(check_linear(values["after_to_before_lps"]), RegistrationQuality.from_dict(values["quality"]),
+                   dict(values["provenance"]), list(values["notes"]))
+
+
+def register(
+    before: Volume,
+    after: Volume,
+    region: Region,
+    settings: RegisterSettings = RegisterSettings(),
+    progress: Progress = silent,
+    start: np.ndarray | None = None,
+) -> Registration:
+    """Register the scan after to the scan before, rigidly, for the vertebra of the region.
+
+    The same input gives the same transform.
+
+    Args:
+        before, after: MR of one patient, e.g. T1 and contrast-enhanced T1, or T2 and T2; any grids.
+        region: the metastasis or a box around it, in the space of ``before``.
+        settings: the user's choices.
+        progress: told at least once a second; may raise ``Cancelled``.
+        start: ``after_to_before`` (4, 4) to begin at, e.g. of
+            :func:`SpineLib.tasks.registration_points.rigid_from_points`; then no other place is searched for.
+
+    Raises:
+        SpineError: an image cannot be used, the region lies outside the scan before, or nothing of it in the scan
+            after.
+        Cancelled: by ``progress``.
+    """
+    started = perf_counter()
+    _check(before, after, region)
+    progress(0.02, "Preparing the scans")
+    fits = _Fits.of(before, after, region)
+    progress(0.1, "Searching for the place")
+    if start is None:
+        candidates = search(fits.coarse, fits.fine, fits.centre, part(progress, 0.1, 0.45))
+    else:
+        begin = rigid_parameters(np.linalg.inv(check_linear(start)), fits.centre)
+        candidates = polished(fits.fine, [begin], fits.centre)
+    best = candidates[0]
+    if best.fit <= 0:
+        raise SpineError("The scan after does not show the region of the metastasis; choose scans of one place, "
+                         "or place pairs of points.")
+    patch = cut_patch(before, after, region, best.matrix, settings.margin_mm,
+                      settings.exclude_lesion and region.mask is not None)
+    found = rigid_parameters(best.matrix, fits.centre)
+    starts = [rigid_matrix(found + np.array(offset), fits.centre) for offset in _STARTS]
+    ends = refine(patch, starts, fits.centre, part(progress, 0.45, 0.95))
+    matrix, metric = max(ends, key=lambda one: one[1])
+    corners = region.corners()
+    quality = judge(
+        metric=metric,
+        rival=_rival(candidates, corners),
+        overlap=fits.local.share(rigid_parameters(matrix, fits.centre)),
+        spread_mm=float(np.mean([_distance(one, matrix, corners) for one, _ in ends]) * len(ends) / (len(ends) - 1)),
+        bend_mm=_distance(best.matrix, matrix, corners),
+    )
+    provenance = {
+        "program": "SpineOncology",
+        "version": SpineLib.__version__,
+        "task": "register",
+        "inputs": [before.name or "before", after.name or "after"],
+        "parameters": asdict(settings) | {"start": None if start is None else np.asarray(start).tolist(),
+                                          "region": "box" if region.mask is None else "mask"},
+        "libraries": library_versions(_LIBRARIES),
+        "time": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "seconds": round(perf_counter() - started, 2),
+        "notice": NOTICE,
+    }
+    shift = np.linalg.norm(matrix[:3, :3] @ fits.centre + matrix[:3, 3] - fits.centre)
+    notes = [f"Registered rigidly around the metastasis: shift {shift:.1f} mm, "
+             f"turn {rotation_degrees(matrix):.1f} degrees, estimated error {quality.error_mm:.1f} mm."]
+    if not quality.trusted:
+        notes.append("This registration is not to be trusted. " + " ".join(quality.reasons))
+    progress(1.0, "Done")
+    return Registration(np.linalg.inv(matrix), quality, provenance, notes)
+
+
+def resample_after(after: Volume, before: Volume, after_to_before: np.ndarray, *, nearest: bool = False) -> Volume:
+    """The scan after (or, with ``nearest``, labels of it) on the grid of the scan before; 0 where it does not reach.
+
+    Args:
+        after_to_before: (4, 4), LPS mm.
+
+    Raises:
+        SpineError: the transform cannot be used, see :func:`SpineLib.volume.transform.check_linear`.
+    """
+    return resample_like(after, before, np.linalg.inv(check_linear(after_to_before)), nearest=nearest)
+
+
+@dataclass(frozen=True)
+class _Fits:
+    """Fits of the spine around the region at two resolutions, of the region itself, and the centre of all turns."""
+
+    coarse: Fit
+    fine: Fit
+    local: Fit
+    centre: np.ndarray
+
+    @classmethod
+    def of(cls, before: Volume, after: Volume, region: Region) -> _Fits:
+        small = [locally_normalised(shrunken(volume, 3.0), 20.0) for volume in (before, after)]
+        rough, finer = ([smoothed(volume, sigma) for volume in small] for sigma in (3.0, 2.0))
+        centre = region.centre
+        return cls(
+            Fit(*rough, _points(small[0], region, _SPINE_MM, _SEARCH_MM), centre),
+            Fit(*finer, _points(small[0], region, _SPINE_MM, _POLISH_MM), centre),
+            Fit(*finer, _points(small[0], region, 15.0, 3.0), centre),
+            centre,
+        )
+
+
+def _points(volume: Volume, region: Region, margin_mm: float, step_mm: float) -> np.ndarray:
+    """Voxel centres (n, 3), LPS mm, about ``step_mm`` apart, within the margin around the region."""
+    steps = [max(1, round(step_mm / spacing)) for spacing in volume.spacing[::-1]]
+    index = np.stack(np.meshgrid(*[np.arange(step // 2, size, step) for step, size in zip(steps, volume.shape)],
+                                 indexing="ij"), -1).reshape(-1, 3)[:, ::-1]
+    points = index @ volume.ijk_to_lps[:3, :3].T + volume.origin
+    return points[np.isfinite(region.distance(points, margin_mm))]
+
+
+def _rival(candidates: list[Candidate], corners: np.ndarray) -> float:
+    best = candidates[0]
+    others = [one.fit for one in candidates[1:] if _distance(one.matrix, best.matrix, corners) > _RIVAL_MM]
+    return max(others, default=0.0) / best.fit
+
+
+def _distance(one: np.ndarray, other: np.ndarray, points: np.ndarray) -> float:
+    """Mean distance of points moved by two matrices, mm."""
+    difference = one - other
+    return float(np.linalg.norm(points @ difference[:3, :3].T + difference[:3, 3], axis=1).mean())
+
+
+def _check(before: Volume, after: Volume, region: Region) -> None:
+    for volume, when in ((before, "before"), (after, "after")):
+        check_image(volume if volume.name else replace(volume, name=when), volume.name or when)
+    inverse = np.linalg.inv(before.ijk_to_lps)
+    centre = inverse[:3, :3] @ region.centre + inverse[:3, 3]
+    if ((centre < -0.5) | (centre > np.array(before.shape[::-1]) - 0.5)).any():
+        raise SpineError("The region lies outside the scan before; draw the metastasis or the box on that scan.")

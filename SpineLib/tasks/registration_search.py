@@ -1,0 +1,163 @@
+"""Where the region of one scan lies in another: candidates by search through places and turns, coarse to fine.
+
+Neighbouring vertebrae look alike, so the best fit of a small region may be one level off. The search therefore looks
+at a long piece of the spine first, on a dense grid of places, and keeps all places that fit: the winner and its rivals.
+Mutual information of Mattes et al. (IEEE TMI 2003;22:120): joint histogram of sampled points.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from SpineLib.progress import Progress, part, silent
+from SpineLib.volume.volume import Volume
+
+#: Places that are tried: along left-right, front-back and the body's axis (mm), and turns in the sagittal plane.
+REACH_MM = (8.0, 24.0, 42.0)
+STEP_MM = (8.0, 8.0, 6.0)
+TURNS_DEGREES = (-8.0, 0.0, 8.0)
+#: Candidates are at least this far apart.
+APART_MM = 11.0
+#: Between equally good fits the smaller movement is likelier: the fit is worth nothing at these sizes of a movement.
+_FAR_MM, _FAR_RADIANS = 150.0, 0.9
+_BINS = 16
+
+
+def rigid_matrix(parameters: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """The 4 x 4 matrix of a rotation vector (radians) about ``centre`` (LPS mm) followed by a shift (mm)."""
+    from scipy.spatial.transform import Rotation
+
+    matrix = np.eye(4)
+    matrix[:3, :3] = Rotation.from_rotvec(parameters[:3]).as_matrix()
+    matrix[:3, 3] = np.asarray(parameters[3:]) + centre - matrix[:3, :3] @ centre
+    return matrix
+
+
+def rigid_parameters(matrix: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """The inverse of :func:`rigid_matrix`."""
+    from scipy.spatial.transform import Rotation
+
+    turn = Rotation.from_matrix(matrix[:3, :3])
+    return np.r_[turn.as_rotvec(), matrix[:3, :3] @ centre + matrix[:3, 3] - centre]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A place where the region may lie: before-to-after matrix (4, 4), LPS mm, and its fit (higher is better)."""
+
+    matrix: np.ndarray
+    fit: float
+
+
+class Fit:
+    """Mutual information of two scans over points of the first, as a function of a rigid movement.
+
+    Weighted by the share of points that lie within the second scan (a small overlap would otherwise win by chance) and
+    by the movement's size.
+
+    Args:
+        before, after: scans, prepared (smoothed, locally normalised).
+        points: (n, 3), LPS mm, in the scan before.
+        centre: of rotation, LPS mm.
+    """
+
+    def __init__(self, before: Volume, after: Volume, points: np.ndarray, centre: np.ndarray):
+        from scipy import ndimage
+
+        values = ndimage.map_coordinates(before.array, _indices(before, points), order=1, mode="nearest")
+        self._before = np.rint(_binned(values, values)).astype(np.int64) * _BINS
+        self._after = _binned(after.array, after.array)
+        self._to_index = np.linalg.inv(after.ijk_to_lps)
+        self._points = points - centre
+        self._centre = centre
+
+    def share(self, parameters: np.ndarray) -> float:
+        """Share of the points that lie within the scan after (0 to 1)."""
+        return float(self._inside(self._moved(parameters)).mean())
+
+    def __call__(self, parameters: np.ndarray) -> float:
+        from scipy import ndimage
+
+        index = self._moved(parameters)
+        inside = self._inside(index)
+        share = inside.mean()
+        if share < 0.5:
+            return 0.0
+        value = ndimage.map_coordinates(self._after, index[:, inside], order=1, mode="nearest")
+        lower = value.astype(np.int64)
+        upper_weight = value - lower
+        row = self._before[inside]
+        joint = np.bincount(row + lower, 1 - upper_weight, _BINS**2)
+        joint += np.bincount(row + np.minimum(lower + 1, _BINS - 1), upper_weight, _BINS**2)
+        shift, turn = np.linalg.norm(parameters[3:]), np.linalg.norm(parameters[:3])
+        likely = max(0.0, 1 - (shift / _FAR_MM) ** 2) * max(0.0, 1 - (turn / _FAR_RADIANS) ** 2)
+        return mutual_information(joint.reshape(_BINS, _BINS)) * share * likely
+
+    def _moved(self, parameters: np.ndarray) -> np.ndarray:
+        from scipy.spatial.transform import Rotation
+
+        moved = self._points @ Rotation.from_rotvec(parameters[:3]).as_matrix().T + (self._centre + parameters[3:])
+        return (moved @ self._to_index[:3, :3].T + self._to_index[:3, 3]).T[::-1]
+
+    def _inside(self, index: np.ndarray) -> np.ndarray:
+        return ((index > -0.5) & (index < np.array(self._after.shape)[:, None] - 0.5)).all(axis=0)
+
+
+def mutual_information(joint: np.ndarray) -> float:
+    """Of a joint histogram, in nats."""
+    joint = joint / joint.sum()
+    product = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
+    filled = joint > 0
+    return float((joint[filled] * np.log(joint[filled] / product[filled])).sum())
+
+
+def search(coarse: Fit, fine: Fit, centre: np.ndarray, progress: Progress = silent, count: int = 5) -> list[Candidate]:
+    """The best places of a grid of movements, each polished on its own; the best first."""
+    tried = []
+    ticks = [np.arange(-reach, reach + 0.1, step) for reach, step in zip(REACH_MM, STEP_MM)]
+    for number, turn in enumerate(np.radians(TURNS_DEGREES)):
+        progress(0.5 * number / len(TURNS_DEGREES), "Searching for the place")
+        for shift in np.stack(np.meshgrid(*ticks, indexing="ij"), -1).reshape(-1, 3):
+            parameters = np.array([turn, 0, 0, *shift])
+            tried.append((coarse(parameters), parameters))
+    tried.sort(key=lambda one: -one[0])
+    starts: list[np.ndarray] = []
+    for _, parameters in tried:
+        if all(_apart(parameters, other) > APART_MM for other in starts):
+            starts.append(parameters)
+        if len(starts) == count:
+            break
+    return polished(fine, starts, centre, part(progress, 0.5, 1.0))
+
+
+def polished(fit: Fit, starts: list[np.ndarray], centre: np.ndarray, progress: Progress = silent,
+             size_mm: float = 5.0) -> list[Candidate]:
+    """Each start moved to the best place near it by a downhill simplex; the best first."""
+    from scipy.optimize import minimize
+
+    found = []
+    for number, start in enumerate(starts):
+        progress(number / len(starts), "Fitting the places found")
+        simplex = np.vstack([start, start + np.diag([0.05, 0.05, 0.05, 1, 1, 1]) * size_mm])
+        best = minimize(lambda p: -fit(p), start, method="Nelder-Mead",
+                        options={"initial_simplex": simplex, "maxfev": 250, "xatol": 0.02, "fatol": 1e-4})
+        found.append(Candidate(rigid_matrix(best.x, centre), -float(best.fun)))
+    return sorted(found, key=lambda one: -one.fit)
+
+
+def _apart(one: np.ndarray, other: np.ndarray) -> float:
+    """Distance of two movements, mm: a turn by 8 degrees counts as much as 12 mm (a point 85 mm off the centre)."""
+    return float(np.hypot(np.linalg.norm(one[3:] - other[3:]), 85 * np.linalg.norm(one[:3] - other[:3])))
+
+
+def _indices(volume: Volume, points: np.ndarray) -> np.ndarray:
+    """Array indices (3, n) (k, j, i) of points (n, 3), LPS mm."""
+    to_index = np.linalg.inv(volume.ijk_to_lps)
+    return (points @ to_index[:3, :3].T + to_index[:3, 3]).T[::-1]
+
+
+def _binned(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    low, high = np.percentile(reference, [1, 99])
+    return np.clip((values - low) / max(high - low, 1e-6) * (_BINS - 1), 0, _BINS - 1).astype(np.float32)
