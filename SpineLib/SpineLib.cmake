@@ -27,6 +27,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/cli/models.py
   SpineLib/cli/phantom.py
   SpineLib/cli/progress_bar.py
+  SpineLib/cli/register.py
   SpineLib/cli/segment.py
   SpineLib/cli/segment_folder.py
   SpineLib/cli/train.py
