@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +18,8 @@ from SpineLib.progress import Progress, part
 
 #: Written last: a folder that holds it is complete.
 RECORD = "comparison.json"
+_NAMES = re.compile(r"(metastases|necroses)\.(seg\.nrrd|dcm)|after_to_before(_\d+)?\.tfm|margin(_\d+)?\.vtp|"
+                    r"comparison\.(csv|json)|report\.html")
 _SWAPPED = ("The scan given as 'before' seems to be the later one{how}; swap the two, or add --swap-check off when you "
             "are sure.")
 
@@ -93,6 +96,8 @@ def output_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
     if old and not overwrite:
         raise SpineError("The output folder holds a follow-up already; choose another one or add --overwrite.")
     try:
+        there = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+        _refuse_foreign([name for name in there if _NAMES.fullmatch(name) and name not in old])
         folder.parent.mkdir(parents=True, exist_ok=True)
         check_writable(folder if folder.exists() else folder.parent)
         temporary = Path(tempfile.mkdtemp(prefix=".spine-followup-", dir=folder.parent))
@@ -101,9 +106,7 @@ def output_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
     try:
         yield temporary
         new = sorted((path.name for path in temporary.iterdir()), key=lambda name: (name == RECORD, name))
-        foreign = [name for name in new if name not in old and (folder / name).exists()]
-        if foreign:
-            raise SpineError(f"The output folder holds a '{foreign[0]}' that no follow-up wrote; choose another one.")
+        _refuse_foreign([name for name in new if name not in old and (folder / name).exists()])
         folder.mkdir(exist_ok=True)
         (folder / RECORD).unlink(missing_ok=True)
         for name in old - set(new):
@@ -115,6 +118,11 @@ def output_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
                          "space or choose another folder.") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _refuse_foreign(names: list[str]) -> None:
+    if names:
+        raise SpineError(f"The output folder holds a '{names[0]}' that no follow-up wrote; choose another one.")
 
 
 def _written_earlier(folder: Path) -> set[str]:

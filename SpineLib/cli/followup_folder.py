@@ -43,8 +43,8 @@ def follow_up_folder(args: argparse.Namespace) -> int:
             if done is not None and not args.overwrite:
                 row |= done | {"status": "kept"}
             else:
-                scans = Scans(*(_images(sessions, session) for session in _SESSIONS),
-                              **(_masks(args.bids, name) if args.labels else {}))
+                images = [_images(sessions, session) for session in _SESSIONS]
+                scans = Scans(*images, **(_masks(args.bids, name) if args.labels else {}))
                 check_order(scans, args)
                 with output_folder(folder, args.overwrite) as part, ProgressBar(name) as progress:
                     row |= run_case(scans, args, part, progress).row | {"status": "done"}

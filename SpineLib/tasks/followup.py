@@ -15,12 +15,13 @@ from SpineLib.errors import SpineError
 from SpineLib.models.bundle import ModelBundle
 from SpineLib.models.card import NOTICE
 from SpineLib.progress import Progress, part, silent
-from SpineLib.tasks.compare import CompareSettings, Comparison, check_transform, compare
+from SpineLib.tasks.compare import CompareSettings, Comparison, compare
 from SpineLib.tasks.followup_checks import contrast_note
 from SpineLib.tasks.lesions import Lesion, find_lesions, measure_lesion
 from SpineLib.tasks.segment import SegmentResult, SegmentSettings, segment
 from SpineLib.volume import Volume, check_image
 from SpineLib.volume.dicom_facts import DicomFacts
+from SpineLib.volume.transform import check_linear
 
 if TYPE_CHECKING:
     from SpineLib.tasks.register import RegisterSettings, Registration
@@ -146,7 +147,7 @@ def follow_up(
     for role, volume in [*before.items(), *after.items()]:
         check_image(volume, role)
     if after_to_before is not None:
-        after_to_before = check_transform(after_to_before)
+        after_to_before = check_linear(after_to_before)
     metastases = _marked(before, metastases, metastasis_model, settings.metastasis, "metastases", "before",
                          part(progress, 0.0, 0.2))
     if not metastases.lesions:

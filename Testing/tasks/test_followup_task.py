@@ -100,7 +100,7 @@ def test_a_labelmap_keeps_its_lesions_apart_and_a_mask_falls_into_pieces():
 @pytest.mark.parametrize("change, words", [
     ({"metastases": ball()}, "No metastasis is marked"),
     ({"necroses": None}, "Neither a segmentation of the necrosis nor a model"),
-    ({"after_to_before": np.diag([1.0, 1, 0, 1])}, "singular"),
+    ({"after_to_before": np.diag([1.0, 1, 0, 1])}, "is singular"),
     ({"after_to_before": np.diag([-1.0, 1, 1, 1])}, "mirrors"),
     ({"metastases": ball(UPPER).with_array(ball(UPPER).array * 0.5)}, "no labels"),
 ])
