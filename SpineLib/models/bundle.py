@@ -42,6 +42,10 @@ class ModelBundle:
 
 def build_network(card: ModelCard) -> torch.nn.Module:
     """The card's network with random weights."""
+    if card.network["type"] == "siamese":
+        from SpineLib.networks.siamese import Siamese
+
+        return Siamese(card.network["scales"], card.network["context"])
     from SpineLib.networks.unet import UNet
 
     return UNet(card.network["dimensions"], card.network["inputs"], tuple(card.network["widths"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,11 @@ class ModelCard:
         id: short name in lower case, digits, dot, dash, underscore; the name of the bundle's folder.
         version, title, licence, command, notice: text for people; ``command`` is what trained the weights.
         task: one of :data:`TASKS`.
-        network: ``{"type": "unet", "dimensions": 2, "inputs": 2, "widths": [...]}``.
+        network: ``{"type": "unet", "dimensions": 2, "inputs": 2, "widths": [...]}``, or for detection
+            ``{"type": "siamese", "context": "margin", "scales": [0.5, 1.0, 2.0]}``.
         inputs: sequence names in the order of the input channels.
-        preparation: the arguments of ``SpineLib.preprocess.Preparation``.
+        preparation: the arguments of ``SpineLib.preprocess.Preparation``; for detection ``{"normalisation": "local",
+            "smallest_area_cm2": 5.0}``.
         patch: size in voxels the network was trained on, (y, x) or (s, y, x).
         threshold: probability from which a voxel is lesion.
         smallest_lesion_ml: lesions smaller than this are dropped unless the user says otherwise.
@@ -127,12 +130,7 @@ def _check(card: ModelCard) -> None:
     if (not card.inputs or any(name not in SEQUENCES for name in card.inputs)
             or len(set(card.inputs)) != len(card.inputs)):
         refuse("inputs", "different names out of " + ", ".join(SEQUENCES))
-    network = card.network
-    if (not isinstance(network, dict) or network.get("type") != "unet" or network.get("dimensions") not in (2, 3)
-            or network.get("inputs") != len(card.inputs) or not _are_sizes(network.get("widths"), 2, 8, 2048)):
-        refuse("network", "a unet of 2 or 3 dimensions with an input for each sequence and 2 to 8 widths")
-    if not _are_sizes(card.patch, network["dimensions"], network["dimensions"], 4096):
-        refuse("patch", f"{network['dimensions']} sizes")
+    _check_network(card, refuse)
     if not isinstance(card.threshold, (int, float)) or not 0 < card.threshold < 1:
         refuse("threshold", "between 0 and 1")
     if not isinstance(card.smallest_lesion_ml, (int, float)) or not 0 <= card.smallest_lesion_ml < 1e6:
@@ -144,6 +142,28 @@ def _check(card: ModelCard) -> None:
     for key in ("title", "licence", "version", "command", "sha256", "notice"):
         if not isinstance(getattr(card, key), str):
             refuse(key, "text")
+
+
+def _check_network(card: ModelCard, refuse: Callable[[str, str], None]) -> None:
+    """Network and patch: a U-Net to segment, a Siamese network to detect."""
+    network = card.network
+    if card.task == "metastasis-detection":
+        if (not isinstance(network, dict) or network.get("type") != "siamese" or len(card.inputs) != 1
+                or network.get("context") not in ("zeros", "margin") or not _are_scales(network.get("scales"))):
+            refuse("network", "a siamese of one sequence, with context 'zeros' or 'margin' and scales in powers of two")
+        if not _are_sizes(card.patch, 2, 2, 4096):
+            refuse("patch", "2 sizes")
+        return
+    if (not isinstance(network, dict) or network.get("type") != "unet" or network.get("dimensions") not in (2, 3)
+            or network.get("inputs") != len(card.inputs) or not _are_sizes(network.get("widths"), 2, 8, 2048)):
+        refuse("network", "a unet of 2 or 3 dimensions with an input for each sequence and 2 to 8 widths")
+    if not _are_sizes(card.patch, network["dimensions"], network["dimensions"], 4096):
+        refuse("patch", f"{network['dimensions']} sizes")
+
+
+def _are_scales(values: Any) -> bool:
+    return (isinstance(values, (list, tuple)) and 1 <= len(values) <= 6 and len(set(values)) == len(values)
+            and all(value in (0.125, 0.25, 0.5, 1, 2, 4, 8) for value in values))
 
 
 def _are_sizes(values: Any, least: int, most: int, largest: int) -> bool:

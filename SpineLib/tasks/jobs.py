@@ -91,6 +91,45 @@ def compare_job(parameters: Mapping, folder: Path, progress: Progress = silent) 
             "notes": result.notes}
 
 
+def detect_job(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
+    """Job "detect".
+
+    Args:
+        parameters: ``{"inputs": {"STIR": path}, "model": id or path, "settings": {...}, "labels": path or None}``; the
+            one input is the sequence that the model wants; "settings" are those of
+            :class:`SpineLib.tasks.detect.DetectSettings`; "labels" are vertebrae, which need not be given.
+        folder: gets ``likelihood.nrrd`` (on the image's grid) and ``slices.nrrd`` (sagittal slices of 1 mm).
+
+    Returns:
+        ``{"likelihood": name, "slices": name, "candidates": [...], "provenance": {...}, "notes": [...]}``.
+    """
+    from SpineLib.models.catalogue import find_bundle
+    from SpineLib.tasks.detect import DetectSettings, detect
+    from SpineLib.volume import read_volume, write_volume
+
+    settings = DetectSettings.from_dict(parameters.get("settings") or {})
+    progress(0.0, "Loading the model")
+    bundle = find_bundle(parameters["model"])
+    wanted = bundle.card.inputs[0]
+    if wanted not in parameters["inputs"]:
+        raise SpineError(f"The model '{bundle.card.id}' needs {wanted}, and it was not given; choose it or another "
+                         "model.")
+    progress(0.01, "Reading the image")
+    image = read_volume(parameters["inputs"][wanted], wanted)
+    labels = read_volume(parameters["labels"], "vertebrae") if parameters.get("labels") else None
+    found = detect(image, bundle, settings, part(progress, 0.02, 0.97), labels)
+    progress(0.97, "Writing the result")
+    write_volume(found.likelihood, folder / "likelihood.nrrd")
+    write_volume(found.slices, folder / "slices.nrrd")
+    return {
+        "likelihood": "likelihood.nrrd",
+        "slices": "slices.nrrd",
+        "candidates": [candidate.to_dict() for candidate in found.candidates],
+        "provenance": found.provenance,
+        "notes": found.notes,
+    }
+
+
 def register_job(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     """Job "register".
 
@@ -127,6 +166,7 @@ def register_job(parameters: Mapping, folder: Path, progress: Progress = silent)
 #: What each job runs, and the parameters without which it cannot.
 _JOBS: dict[str, tuple[Callable[[Mapping, Path, Progress], dict], tuple[str, ...]]] = {
     "segment": (segment_job, ("inputs", "model")),
+    "detect": (detect_job, ("inputs", "model")),
     "refine": (refine_job, ("inputs",)),
     "register": (register_job, ("inputs", "region")),
     "compare": (compare_job, ("inputs",)),

@@ -1,0 +1,234 @@
+"""Suspicious places over the whole spine (Wang et al. 2017)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from time import perf_counter
+
+import numpy as np
+
+import SpineLib
+from SpineLib.errors import SpineError
+from SpineLib.models.bundle import ModelBundle
+from SpineLib.preprocess.pyramid import Pyramid, make_pyramid
+from SpineLib.progress import Progress, part, silent
+from SpineLib.tasks.candidates import Candidate, aggregate, find_candidates
+from SpineLib.tasks.column import column_from_labels, find_column
+from SpineLib.tasks.provenance import library_versions
+from SpineLib.volume.volume import Volume
+
+_LIBRARIES = ("numpy", "scipy", "SimpleITK", "torch")
+#: The suspicious area of the checked slice in bfloat16 must agree with float32's to this Dice, else float32 is used.
+_SAME_DICE = 0.98
+#: Least area of a region in the paper (section 2.5.2).
+PAPER_AREA_CM2 = 5.0
+
+
+@dataclass(frozen=True)
+class DetectSettings:
+    """What the user may choose; None and "auto" leave it to the model and the machine.
+
+    Attributes:
+        threshold: likelihood from which a pixel is suspicious.
+        smallest_area_cm2: regions of a smaller area in their slice are dropped.
+        aggregate: average each slice with its neighbours (section 2.5.2).
+        share: of the slice along the antero-posterior axis, in its middle, that is looked at (section 3.1).
+        column: keep candidates to the vertebral column only.
+        step_mm: distance between the places of a model that runs patch by patch; what lies between is interpolated.
+        device: "auto", "cuda", "mps" or "cpu".
+        precision: "auto", "float32" or "bfloat16".
+    """
+
+    threshold: float | None = None
+    smallest_area_cm2: float | None = None
+    aggregate: bool = True
+    share: float = 0.5
+    column: bool = False
+    step_mm: int = 1
+    device: str = "auto"
+    precision: str = "auto"
+
+    def __post_init__(self):
+        if self.threshold is not None and not 0 < self.threshold < 1:
+            raise SpineError(f"The threshold is {self.threshold}; choose one between 0 and 1.")
+        if self.smallest_area_cm2 is not None and not 0 <= self.smallest_area_cm2 < 1e4:
+            raise SpineError(f"The smallest area is {self.smallest_area_cm2} cm2; choose 0 or more.")
+        if not 0 < self.share <= 1:
+            raise SpineError(f"The share of the slice is {self.share}; choose more than 0 and at most 1.")
+        if self.step_mm not in (1, 2, 4, 8):
+            raise SpineError(f"The step is {self.step_mm} mm; choose 1, 2, 4 or 8.")
+
+    @classmethod
+    def from_dict(cls, values: Mapping) -> DetectSettings:
+        """Of the JSON form; a key that does not exist is an error."""
+        unknown = sorted(set(values) - set(cls.__dataclass_fields__))
+        if unknown:
+            raise SpineError(f"There is no setting '{unknown[0]}'; there are {', '.join(cls.__dataclass_fields__)}.")
+        return cls(**values)
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """What was found.
+
+    Attributes:
+        likelihood: float32, 0 to 1, aggregated, on the image's own grid; 0 beyond the middle share.
+        slices: the same as it was computed: sagittal slices with pixels of 1 mm, on a grid of its own.
+        single: likewise, each slice by itself, not aggregated.
+        column: uint8 on the grid of ``slices``, 1 in the vertebral column; None where nothing was asked.
+        candidates: the most suspicious first, found in ``slices``.
+        provenance: JSON-able; what is needed to make the same result again.
+        notes: sentences the user should read.
+    """
+
+    likelihood: Volume
+    slices: Volume
+    single: Volume
+    column: Volume | None
+    candidates: list[Candidate]
+    provenance: dict
+    notes: list[str]
+
+
+def detect(image: Volume, bundle: ModelBundle, settings: DetectSettings = DetectSettings(),
+           progress: Progress = silent, labels: Volume | None = None) -> Detection:
+    """Find places suspicious of metastasis.
+
+    Args:
+        image: of the sequence that the model wants; best with sagittal slices, others are reformatted.
+        bundle: a model of the task "metastasis-detection".
+        settings: the user's choices.
+        progress: told after each slice; may raise ``Cancelled``.
+        labels: vertebrae (any value but 0), on any grid; with ``settings.column`` candidates lie in or near these.
+            Without it a simple search for the spinal canal says where the column is.
+
+    Raises:
+        SpineError: the image or the model cannot be used, no such device.
+        Cancelled: by ``progress``.
+    """
+    from SpineLib.networks.siamese import PATCH
+
+    started, card = perf_counter(), bundle.card
+    if card.task != "metastasis-detection":
+        raise SpineError(f"The model '{card.id}' does not detect metastases; choose one that does.")
+    threshold = card.threshold if settings.threshold is None else settings.threshold
+    smallest = card.preparation.get("smallest_area_cm2", PAPER_AREA_CM2) if settings.smallest_area_cm2 is None \
+        else settings.smallest_area_cm2
+    normalisation = card.preparation.get("normalisation", "patch")
+    pyramid = make_pyramid(image, card.inputs[0], card.network["scales"], PATCH, normalisation,
+                           part(progress, 0.0, 0.1))
+    progress(0.1, "Loading the model")
+    single, device, precision, notes = _likelihood(pyramid, bundle.network(), normalisation, threshold, settings,
+                                                   part(progress, 0.1, 0.95))
+    progress(0.95, "Listing candidates")
+    joined = aggregate(single) if settings.aggregate else single
+    slices = pyramid.volume(joined, "likelihood")
+    column = None
+    if settings.column:
+        column = column_from_labels(labels, slices) if labels is not None \
+            else slices.with_array(find_column(pyramid.prepared.channels[0], pyramid.prepared.spacing), "column")
+        if not column.array.any():
+            notes.append("No vertebral column was found: candidates were not limited to it.")
+            column = None
+    candidates = find_candidates(slices, threshold, smallest, None if column is None else column.array)
+    provenance = {
+        "program": "SpineOncology",
+        "version": SpineLib.__version__,
+        "task": "detect",
+        "model": {"id": card.id, "version": card.version, "title": card.title, "sha256": card.sha256,
+                  "simulated_training_data": card.training_data["simulated"]},
+        "inputs": list(card.inputs),
+        "parameters": asdict(settings) | {"threshold": threshold, "smallest_area_cm2": smallest},
+        "context": card.network["context"],
+        "device": device,
+        "precision": precision,
+        "libraries": library_versions(_LIBRARIES),
+        "time": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "seconds": round(perf_counter() - started, 2),
+        "notice": card.notice,
+    }
+    likelihood = pyramid.prepared.to_input(joined, "likelihood")
+    progress(1.0, "Done")
+    return Detection(likelihood, slices, pyramid.volume(single, "likelihood of single slices"), column, candidates,
+                     provenance, pyramid.notes + notes)
+
+
+def _likelihood(pyramid: Pyramid, network, normalisation: str, threshold: float, settings: DetectSettings,
+                progress: Progress) -> tuple[np.ndarray, str, str, list[str]]:
+    """Likelihoods (s, rows, columns) of each slice by itself, the device, the precision, and notes."""
+    from SpineLib.tasks.predict import choose_device, choose_precision
+
+    device = choose_device(settings.device)
+    precision = choose_precision(settings.precision, device)
+    run = _Run(pyramid, network.to(device), normalisation == "patch", settings, device)
+    found, notes = run.all(precision, progress), []
+    if settings.precision == "auto" and precision != "float32":
+        dice = run.agreement(found, threshold, precision)
+        if dice < _SAME_DICE:
+            notes.append(f"bfloat16 changed what is suspicious (Dice {dice:.3f}): float32 was used instead.")
+            precision = "float32"
+            found = run.all(precision, progress)
+    return found, device, precision, notes
+
+
+class _Run:
+    """One network over one pyramid."""
+
+    def __init__(self, pyramid: Pyramid, network, whiten: bool, settings: DetectSettings, device: str):
+        self.pyramid, self.network, self.whiten, self.settings, self.device = pyramid, network, whiten, settings, device
+        _, rows, columns = pyramid.shape
+        kept = min(columns, max(1, round(settings.share * columns)))
+        self.rows, self.columns = slice(0, rows), slice((columns - kept) // 2, (columns - kept) // 2 + kept)
+
+    def all(self, precision: str, progress: Progress) -> np.ndarray:
+        count = self.pyramid.shape[0]
+        found = np.zeros(self.pyramid.shape, np.float32)
+        for s in range(count):
+            share = part(progress, s / count, (s + 1) / count)
+            found[s] = self.one(s, precision, lambda done, share=share, s=s: share(done, f"Slice {s + 1} of {count}"))
+        return found
+
+    def one(self, s: int, precision: str, tick=lambda done: None) -> np.ndarray:
+        """Of one slice, (rows, columns); 0 beyond the middle share."""
+        import torch
+
+        from SpineLib.tasks.likelihood import dense, patchwise
+
+        def prepare(array: np.ndarray) -> torch.Tensor:
+            return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self.device, getattr(torch, precision))
+
+        images = {scale: image[s] for scale, image in self.pyramid.images.items()}
+        found = np.zeros(self.pyramid.shape[1:], np.float32)
+        tick(0.0)
+        with torch.inference_mode():
+            if self.network.context == "margin" and not self.whiten:
+                found[:, self.columns] = dense(images, self.network, self.rows, self.columns, prepare)
+                return found
+            rows, columns = (_steps(one, self.settings.step_mm) for one in (self.rows, self.columns))
+            places = np.stack(np.meshgrid(rows, columns, indexing="ij"), -1).reshape(-1, 2)
+            values = patchwise(images, self.network, places, prepare, whiten=self.whiten, tick=tick)
+        found[:, self.columns] = _between(values.reshape(len(rows), len(columns)), rows, columns, self.rows,
+                                          self.columns)
+        return found
+
+    def agreement(self, found: np.ndarray, threshold: float, precision: str) -> float:
+        """Dice of what is suspicious in this precision and in float32, in the slice with most of it."""
+        s = int((found >= threshold).sum(axis=(1, 2)).argmax())
+        first, second = found[s] >= threshold, self.one(s, "float32") >= threshold
+        total = first.sum() + second.sum()
+        return 2 * float((first & second).sum()) / float(total) if total else 1.0
+
+
+def _steps(places: slice, step: int) -> np.ndarray:
+    """Every ``step``-th place, and the last one."""
+    return np.unique(np.append(np.arange(places.start, places.stop, step), places.stop - 1))
+
+
+def _between(values: np.ndarray, rows: np.ndarray, columns: np.ndarray, all_rows: slice,
+             all_columns: slice) -> np.ndarray:
+    """Bilinear interpolation to all places."""
+    wanted_rows, wanted_columns = (np.arange(one.start, one.stop) for one in (all_rows, all_columns))
+    along = np.stack([np.interp(wanted_columns, columns, row) for row in values])
+    return np.stack([np.interp(wanted_rows, rows, column) for column in along.T], axis=1).astype(np.float32)
