@@ -40,29 +40,33 @@ def bright_spot_detector(folder, identifier="bright-spots-stir", scales=(1.0,), 
     return str(folder)
 
 
-def write_spots(folder, cases, sequence="STIR", shape=(64, 56, 5), seed=1):
-    """Write a cohort of images with a bright front, as of fat, and bright spots of 15 x 15 mm in slices 2 and 3.
+def spots(lesions, others=(), shape=(64, 56, 5), seed=1):
+    """An image with a bright front, as of fat, and bright spots of 15 x 15 mm in slices 2 and 3: (image, truth).
 
     Args:
-        cases: for each case (rows of lesions, rows of spots that are none), in pixels; all lie in the middle column.
+        lesions, others: rows, in pixels, of spots that are in the truth and that are not; all lie in the middle column.
     """
-    rng = np.random.default_rng(seed)
+    truth = np.zeros(shape, np.uint8)
+    image = 100 + 5 * np.random.default_rng(seed).standard_normal(shape)
+    image[:, :8] += 200  # so that a slice without a spot is more than noise
+    for order, row in enumerate([*lesions, *others], start=1):
+        box = (slice(row - 5, row + 5), slice(23, 33), slice(2, 4))
+        image[box] += 200
+        if order <= len(lesions):
+            truth[box] = order
+    direction = np.array([[-1.0, 0, 0], [0, 1, 0], [0, 0, -1]])  # k downwards, j backwards, i to the right
+    return tuple(Volume(array, (SLICE, PIXEL, PIXEL), direction=direction) for array in (image.astype(np.int16), truth))
+
+
+def write_spots(folder, cases, sequence="STIR"):
+    """Write a cohort of :func:`spots`, given the rows of lesions and of others for each case."""
     folder.mkdir(parents=True)
     (folder / "dataset_description.json").write_text(json.dumps({"Name": "spots", "Simulated": True}))
-    for number, (lesions, others) in enumerate(cases, start=1):
+    for number, rows in enumerate(cases, start=1):
         name = f"sub-{number:03d}"
-        truth = np.zeros(shape, np.uint8)
-        image = 100 + 5 * rng.standard_normal(shape)
-        image[:, :8] += 200  # so that a slice without a spot is more than noise
-        for order, row in enumerate([*lesions, *others], start=1):
-            box = (slice(row - 5, row + 5), slice(23, 33), slice(2, 4))
-            image[box] += 200
-            if order <= len(lesions):
-                truth[box] = order
-        direction = np.array([[-1.0, 0, 0], [0, 1, 0], [0, 0, -1]])  # k downwards, j backwards, i to the right
-        for array, place, suffix in ((image.astype(np.int16), folder / name, SUFFIXES[sequence]),
-                                     (truth, folder / "derivatives" / "labels" / name, "label-lesion_mask")):
+        image, truth = spots(*rows, seed=number)
+        for volume, place, suffix in ((image, folder / name, SUFFIXES[sequence]),
+                                      (truth, folder / "derivatives" / "labels" / name, "label-lesion_mask")):
             (place / "anat").mkdir(parents=True)
-            volume = Volume(array, (SLICE, PIXEL, PIXEL), direction=direction)
             write_volume(volume, place / "anat" / f"{name}_{suffix}.nii.gz")
     return folder

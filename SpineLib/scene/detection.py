@@ -59,7 +59,8 @@ def import_detection(
         if inputs.scene_closed:
             return None
         provenance, role = result["provenance"], next(iter(inputs.files))
-        likelihood = read_volume(Path(folder) / result["likelihood"], "likelihood")
+        # The slices that were searched, not the copy on the image's grid: so the list is that of the shell.
+        likelihood = read_volume(Path(folder) / result["slices"], "likelihood")
         name = result_name(inputs.name(role), provenance).replace(" metastases", " likelihood", 1)
         with scene_unchanged_on_failure():
             node = add_likelihood(likelihood, inputs.node(role), name, provenance)

@@ -24,6 +24,18 @@ def searched(phantom):
     return phantom
 
 
+@pytest.fixture
+def detector(model_folder):
+    """A detector of bright spots on T2, installed while the test runs."""
+    import shutil
+
+    from Testing.detectors import bright_spot_detector
+
+    bright_spot_detector(model_folder / "bright-spots-t2", "bright-spots-t2", inputs=("T2",))
+    yield
+    shutil.rmtree(model_folder / "bright-spots-t2")
+
+
 def numbers(searched, column):
     table = searched.ui.candidateTable
     return [table.item(row, column).text() for row in range(table.rowCount)]
@@ -64,6 +76,35 @@ def test_without_a_detector_the_button_says_so(phantom):
     ui = phantom.widget.ui
     assert ui.detectModelCombo.currentText == "No detector is installed"
     assert not ui.detectButton.enabled and "No detector is installed" in ui.detectButton.toolTip
+
+
+def test_detect_searches_in_the_worker_and_lists_both_spots(detector, open_panel, desktop, scene_names):
+    import slicer
+    from SpineLib.scene.nodes import volume_to_node
+
+    from Testing.detectors import spots
+
+    image, truth = spots((16, 46))
+    volume_to_node(image, "Spots T2")
+    widget = open_panel()
+    ui, parameters = widget.ui, widget._parameterNode
+    assert ui.detectModelCombo.currentText == "Bright spots (test)" and parameters.smallestArea == 1.0
+    assert "Without fat suppression" in ui.detectNoteLabel.text and "simulated images" in ui.detectNoteLabel.text
+    before = scene_names()
+    ui.detectButton.click()
+    assert not ui.detectButton.enabled and ui.detectStageLabel.text and not ui.applyButton.enabled
+    assert desktop.wait(lambda: not widget.panel.detect.jobs.busy, 200)
+    assert ui.statusLabel.text.startswith("The search is done."), ui.statusLabel.text
+    assert ui.candidateTable.rowCount == 2 and parameters.candidates.GetNumberOfControlPoints() == 2
+    for row, number in enumerate((1, 2)):  # of the spots, the upper one first
+        kji = np.argwhere(truth.array == number).mean(axis=0)
+        centre = (truth.ijk_to_lps @ [*kji[::-1], 1])[:3] * (-1, -1, 1)
+        place = parameters.candidates.GetNthControlPointPositionWorld(row)
+        assert np.abs(np.subtract(place, centre)).max() < 5, "within a slice and the reach of the network's pooling"
+    assert len(scene_names()) == len(before) + 1, "of volumes, segmentations and tables only the likelihood came"
+    assert {one[0] for one in foregrounds()} == {parameters.likelihood.GetID()}
+    assert parameters.likelihood.GetName().startswith("Spots T2 likelihood (bright-spots-t2, ")
+    assert slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(parameters.likelihood).GetVisibility()
 
 
 def test_the_list_runs_from_the_top_of_the_spine_downwards(searched):
