@@ -1,4 +1,4 @@
-"""``spine train segmentation`` and ``spine train export``."""
+"""``spine train segmentation``, ``spine train detection`` and ``spine train export``."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import shlex
 import sys
 from pathlib import Path
 
+from SpineLib.cli import train_detection
 from SpineLib.errors import SpineError
 
-HELP = "train a segmentation network, or export a training as a model"
+HELP = "train a segmentation or detection network, or export a training as a model"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train.add_argument("--processes", type=int, default=2, help="processes that prepare cases (default 2)")
     train.add_argument("--threads", type=int, help="threads that compute (default: all cores)")
     train.add_argument("--model-id", help="id of the bundle written at the end (default: the folder's name)")
+    train_detection.add_arguments(actions.add_parser(
+        "detection", help="train the detector; goes on after an interruption",
+        description="Train the multi-resolution Siamese detector. The same command again goes on where an interrupted "
+        "training was. Ctrl-C saves and stops."))
     export = actions.add_parser("export", help="write a training's best weights so far as a model")
     export.add_argument("--run", required=True, type=Path, help="folder of the training; it may still be running")
     export.add_argument("--to", required=True, type=Path, help="folder of the model; its name is the model's id")
@@ -47,6 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument("--version", default="1")
     export.add_argument("--threshold", type=float, help="probability from which a voxel is lesion")
     export.add_argument("--smallest-lesion-ml", type=float, help="lesions below this are dropped by default")
+    export.add_argument("--smallest-area", type=float, metavar="CM2",
+                        help="of a detector: regions below this in a slice are dropped by default")
     export.add_argument("--figures", type=Path, action="append", default=[],
                         help="JSON file of figures for the card, under the file's name; may be given several times")
     export.add_argument("--notes", type=Path, action="append", default=[],
@@ -55,20 +62,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
-    if arguments.action == "export":
-        from SpineLib.training.export import export
+    if arguments.action == "detection":
+        return train_detection.run(arguments)
+    return _export(arguments) if arguments.action == "export" else _train(arguments)
 
-        try:
-            figures = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in arguments.figures}
-            notes = "\n\n".join(path.read_text(encoding="utf-8").strip() for path in arguments.notes)
-        except (OSError, ValueError) as error:
-            raise SpineError(f"The figures or notes cannot be read: {error}.") from error
-        bundle = export(arguments.run, arguments.to, title=arguments.title, version=arguments.version,
-                        threshold=arguments.threshold, smallest_lesion_ml=arguments.smallest_lesion_ml,
-                        figures=figures, notes=notes)
-        print(f"{bundle.folder}: {bundle.card.title}, SHA-256 {bundle.card.sha256}")
-        return 0
-    return _train(arguments)
+
+def _export(arguments: argparse.Namespace) -> int:
+    from SpineLib.training.export import export, is_detector
+
+    try:
+        figures = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in arguments.figures}
+        notes = "\n\n".join(path.read_text(encoding="utf-8").strip() for path in arguments.notes)
+    except (OSError, ValueError) as error:
+        raise SpineError(f"The figures or notes cannot be read: {error}.") from error
+    texts = {"title": arguments.title, "version": arguments.version, "threshold": arguments.threshold,
+             "figures": figures, "notes": notes}
+    if is_detector(arguments.run):
+        from SpineLib.training.detection.export import export_detector
+
+        bundle = export_detector(arguments.run, arguments.to, smallest_area_cm2=arguments.smallest_area, **texts)
+    else:
+        bundle = export(arguments.run, arguments.to, smallest_lesion_ml=arguments.smallest_lesion_ml, **texts)
+    print(f"{bundle.folder}: {bundle.card.title}, SHA-256 {bundle.card.sha256}")
+    return 0
 
 
 def _train(arguments: argparse.Namespace) -> int:

@@ -149,18 +149,26 @@ def read_config(path_or_preset: str | Path) -> TrainingConfig:
     Raises:
         SpineError: there is no such file, it is no TOML, or it holds an unknown key or a wrong value.
     """
+    return config_from_dict(read_toml(path_or_preset))
+
+
+def read_toml(path_or_preset: str | Path) -> dict[str, Any]:
+    """The values of a TOML file, or of a preset by its name.
+
+    Raises:
+        SpineError: there is no such file, or it is no TOML.
+    """
     path = PRESETS / f"{path_or_preset}.toml"
     if not path.is_file():
         path = Path(path_or_preset)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         known = ", ".join(sorted(file.stem for file in PRESETS.glob("*.toml")))
         raise SpineError(f"There is no configuration '{path_or_preset}'; give a TOML file or one of: {known}.") \
             from error
     except ValueError as error:
         raise SpineError(f"'{path.name}' is not valid TOML: {error}.") from error
-    return config_from_dict(values)
 
 
 def config_from_dict(values: dict[str, Any]) -> TrainingConfig:
@@ -169,10 +177,15 @@ def config_from_dict(values: dict[str, Any]) -> TrainingConfig:
     Raises:
         SpineError: an unknown key or a wrong value.
     """
-    return _build(TrainingConfig, values, "the configuration")
+    return settings_from_dict(TrainingConfig, values, "the configuration")
 
 
-def _build(kind: type, values: dict[str, Any], where: str) -> Any:
+def settings_from_dict(kind: type, values: dict[str, Any], where: str) -> Any:
+    """A dataclass of settings, which may hold others, of its JSON or TOML form; every field has a default.
+
+    Raises:
+        SpineError: an unknown key or a wrong value; ``where`` says of what.
+    """
     known = {f.name: f for f in fields(kind)}
     unknown = sorted(set(values) - set(known))
     if unknown:
@@ -183,7 +196,7 @@ def _build(kind: type, values: dict[str, Any], where: str) -> Any:
         if is_dataclass(default):
             if not isinstance(value, dict):
                 raise SpineError(f"'{key}' in {where} must be a table.")
-            made[key] = _build(type(default), value, f"[{key}]")
+            made[key] = settings_from_dict(type(default), value, f"[{key}]")
         else:
             made[key] = _value(value, default, f"'{key}' in {where}")
     try:

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,23 +77,28 @@ def prepare_cases(cohort: Cohort, inputs: tuple[str, ...], preparation: dict[str
     """
     folder.mkdir(parents=True, exist_ok=True)
     todo = [case for case in cohort.cases if not _is_current(case, inputs, label, folder / case.name)]
-    if todo and (processes == 1 or len(todo) == 1):
-        for done, case in enumerate(todo):
-            progress(done / len(todo), f"Preparing case {done + 1} of {len(todo)}")
-            prepare_case(case, inputs, preparation, folder, label)
-    elif todo:
+    prepare_each(prepare_case, [(case, inputs, preparation, folder, label) for case in todo], processes, progress)
+    return [open_case(folder / case.name) for case in cohort.cases]
+
+
+def prepare_each(function: Callable[..., None], work: list[tuple], processes: int, progress: Progress = silent) -> None:
+    """Call ``function(*arguments)`` for each case's arguments in ``work``, several at a time in processes."""
+    if processes == 1 or len(work) == 1:
+        for done, arguments in enumerate(work):
+            progress(done / len(work), f"Preparing case {done + 1} of {len(work)}")
+            function(*arguments)
+    elif work:
         # Spawned, not forked: a fork of a process with running threads may hang.
         with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"),
                                  initializer=_start_process) as pool:
-            jobs = [pool.submit(prepare_case, case, inputs, preparation, folder, label) for case in todo]
+            jobs = [pool.submit(function, *arguments) for arguments in work]
             try:
                 for done, job in enumerate(as_completed(jobs), start=1):
                     job.result()
-                    progress(done / len(todo), f"Prepared case {done} of {len(todo)}")
+                    progress(done / len(work), f"Prepared case {done} of {len(work)}")
             except BaseException:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
-    return [open_case(folder / case.name) for case in cohort.cases]
 
 
 def prepare_case(case: Case, inputs: tuple[str, ...], preparation: dict[str, Any], folder: Path,

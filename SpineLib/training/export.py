@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from SpineLib.errors import SpineError
@@ -34,10 +35,7 @@ def export(run: Path, target: Path, *, model_id: str = "", title: str = "", vers
     Raises:
         SpineError: ``run`` is no training, or has not been validated yet.
     """
-    try:
-        facts = json.loads((run / "training.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SpineError(f"'{run}' is no folder of a training; give the folder of 'spine train … --out'.") from error
+    facts = read_facts(run)
     config: TrainingConfig = config_from_dict(facts["config"])
     if not (run / BEST).is_file():
         raise SpineError(f"The training in '{run}' has not looked at its held-out cases yet; wait and export again.")
@@ -63,6 +61,28 @@ def export(run: Path, target: Path, *, model_id: str = "", title: str = "", vers
         text=_text(title, inputs, config, facts, held_out, trained["step"], simulated)
         + (f"\n{notes.strip()}\n" if notes else ""))
     return save_bundle(target, network, card)
+
+
+def read_facts(run: Path) -> dict:
+    """What a training wrote down about itself when it began.
+
+    Raises:
+        SpineError: ``run`` is no folder of a training.
+    """
+    try:
+        return json.loads((run / "training.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SpineError(f"'{run}' is no folder of a training; give the folder of 'spine train'.") from error
+
+
+def is_detector(run: Path) -> bool:
+    """Whether the training in ``run`` is a detector's."""
+    return "scales" in read_facts(run)["config"]
+
+
+def model_name(folder: Path) -> str:
+    """A folder's name as a model's id."""
+    return re.sub(r"[^a-z0-9._-]+", "-", folder.resolve().name.lower()).strip("-._")[:64] or "model"
 
 
 def _text(title: str, inputs: str, config: TrainingConfig, facts: dict, held_out: dict, steps: int,

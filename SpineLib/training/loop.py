@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import signal
 import threading
 import time
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +17,6 @@ import torch
 from torch.utils.data import DataLoader
 
 from SpineLib.errors import Cancelled, SpineError
-from SpineLib.networks.unet import UNet
 from SpineLib.training.checkpoint import (
     BEST,
     LAST,
@@ -54,21 +55,36 @@ def train(config: TrainingConfig, training: list[PreparedCase], held_out: list[P
         SpineError: the loss is no number any more, or the folder holds a training of another network.
         Cancelled: Ctrl-C; the state is saved before.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    run = _Run(config, folder, device)
-    run.resume(report)
+    run = _SegmentationRun(config, held_out, folder, device)
     data = Steps(training, config.sampling, config.augmentation, config.preparation.whitening)
-    record = Record(folder, run.step)
+    return drive(run, lambda start: iter(_loader(data, start, config.optimisation.steps, config.workers)),
+                 config.validation.every if held_out else None, report)
+
+
+def drive(run: Run, batches: Callable[[int], Iterator], every: int | None, report: Callable[[str], None]) -> Path:
+    """Train ``run`` to its end, or go on with what its folder holds.
+
+    Args:
+        run: network and optimizer.
+        batches: given the step to start from, an iterator of what ``run.loss`` takes.
+        every: steps between looks at the cases held out; 0 is only at the end, None never.
+        report: is told lines for people.
+
+    Returns, raises:
+        As :func:`train`.
+    """
+    run.folder.mkdir(parents=True, exist_ok=True)
+    run.resume(report)
+    record = Record(run.folder, run.step)
     with _interruptible() as stopped:
-        loader = _loader(data, run.step, config.optimisation.steps, config.workers)
-        batches, saved, waited, counted = iter(loader), time.monotonic(), 0.0, run.step
+        source, saved, waited, counted = batches(run.step), time.monotonic(), 0.0, run.step
         losses: list[float] = []
         while not run.finished:
             asked = time.monotonic()
-            images, masks = next(batches)
+            batch = next(source)
             waited += time.monotonic() - asked
-            losses.append(run.train_step(images, masks))
+            losses.append(run.train_step(batch))
             if not math.isfinite(losses[-1]):
                 raise SpineError(f"The loss is no number any more at step {run.step}; lower the rate and start in "
                                  "another folder.")
@@ -78,9 +94,8 @@ def train(config: TrainingConfig, training: list[PreparedCase], held_out: list[P
                 record.training(run.step, run.seconds, sum(losses) / len(losses), run.rate)
                 report(run.line(sum(losses) / len(losses), run.step - counted, share))
                 losses = []
-            every = config.validation.every
-            if held_out and not stopped.is_set() and (run.finished or (every and run.step % every == 0)):
-                figures = run.validate(held_out)
+            if every is not None and not stopped.is_set() and (run.finished or (every and run.step % every == 0)):
+                figures = run.look()
                 record.validation(run.step, run.seconds, figures)
                 report("held-out cases: " + ", ".join(f"{key} {value:.3f}" for key, value in figures.items()))
                 saved = -math.inf
@@ -90,30 +105,40 @@ def train(config: TrainingConfig, training: list[PreparedCase], held_out: list[P
                 record.draw()
             if stopped.is_set():
                 raise Cancelled
-    if not (folder / BEST).is_file():
+    if not (run.folder / BEST).is_file():
         run.save_best()
-    return folder / BEST
+    return run.folder / BEST
 
 
-class _Run:
-    """Network, optimizer and clock of one training."""
+class Run(ABC):
+    """Network, optimizer, moving average and clock of one training; what is learned is a subclass's business.
 
-    def __init__(self, config: TrainingConfig, folder: Path, device: torch.device):
-        self.config, self.folder, self.device = config, folder, device
+    Args:
+        network: on the device, with its first weights.
+        optimizer: of its parameters.
+        settings: with steps, minutes, rate, schedule, warm_up, average, precision and clip.
+        folder: gets checkpoints.
+        device: to compute on.
+    """
+
+    #: The figure that the best weights have the highest of.
+    judged_by = "dice"
+
+    def __init__(self, network: torch.nn.Module, optimizer: torch.optim.Optimizer, settings, folder: Path,
+                 device: torch.device):
+        self.network, self.optimizer, self.settings = network, optimizer, settings
+        self.folder, self.device = folder, device
         self.step, self.best, self._seconds, self.resumed = 0, -1.0, 0.0, time.monotonic()
-        torch.manual_seed(config.sampling.seed)
-        self.network = initial_network(config).to(device)
-        self.average = None
-        if config.optimisation.average:
-            self.average = UNet(config.network.dimensions, len(config.inputs), config.network.widths).to(device)
-            self.average.load_state_dict(self.network.state_dict())
-        layout = torch.channels_last if config.network.dimensions == 2 else torch.channels_last_3d
-        self.network = self.network.to(memory_format=layout)
-        self.layout = layout
-        settings = config.optimisation
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=settings.rate)
-        self.loss = TverskyLoss(settings.alpha, settings.beta, settings.cross_entropy)
+        self.average = copy.deepcopy(network) if settings.average else None
         self.reduced = settings.precision == "bfloat16" or (settings.precision == "auto" and computes_bfloat16(device))
+
+    @abstractmethod
+    def loss(self, batch) -> torch.Tensor:
+        """Of one batch; multiply under :meth:`autocast`."""
+
+    @abstractmethod
+    def figures(self, network: torch.nn.Module) -> dict[str, float]:
+        """How well a network in eval mode does on the cases held out."""
 
     @property
     def seconds(self) -> float:
@@ -123,9 +148,8 @@ class _Run:
     @property
     def done(self) -> float:
         """Share of the training that is over, 0 to 1."""
-        settings = self.config.optimisation
-        share = self.step / settings.steps
-        return min(max(share, self.seconds / 60 / settings.minutes) if settings.minutes else share, 1.0)
+        share = self.step / self.settings.steps
+        return min(max(share, self.seconds / 60 / self.settings.minutes) if self.settings.minutes else share, 1.0)
 
     @property
     def finished(self) -> bool:
@@ -133,28 +157,24 @@ class _Run:
 
     @property
     def rate(self) -> float:
-        return learning_rate(self.config.optimisation, self.step, self.done)
+        return learning_rate(self.settings, self.step, self.done)
 
     def autocast(self):
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.reduced)
 
-    def train_step(self, images: torch.Tensor, masks: torch.Tensor) -> float:
-        settings = self.config.optimisation
+    def train_step(self, batch) -> float:
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate
         self.network.train()
-        images = images.to(self.device, memory_format=self.layout)
-        with self.autocast():
-            logits = self.network(images)
-        loss = self.loss(logits, masks.to(self.device))
+        loss = self.loss(batch)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        if settings.clip:
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip)
+        if self.settings.clip:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)
         self.optimizer.step()
         self.step += 1
         if self.average is not None:
-            self._follow(min(settings.average, self.step / (self.step + 10)))
+            self._follow(min(self.settings.average, self.step / (self.step + 10)))
         return float(loss.detach())
 
     def _follow(self, decay: float) -> None:
@@ -166,18 +186,16 @@ class _Run:
                     kept.copy_(new)
 
     @property
-    def judged(self) -> UNet:
+    def judged(self) -> torch.nn.Module:
         """The network that is validated and exported."""
         return self.network if self.average is None else self.average
 
-    def validate(self, cases: list[PreparedCase]) -> dict[str, float]:
+    def look(self) -> dict[str, float]:
+        """Figures on the cases held out; weights better than all before are kept."""
         self.judged.eval()
-        figures = validate(
-            self.judged, cases, slice_step=self.config.validation.slice_step, threshold=self.config.threshold,
-            whitening=self.config.preparation.whitening, patch=self.config.sampling.patch, autocast=self.autocast,
-            device=self.device)
-        if figures["dice"] >= self.best:
-            self.best = figures["dice"]
+        figures = self.figures(self.judged)
+        if figures[self.judged_by] >= self.best:
+            self.best = figures[self.judged_by]
             self.save_best(figures)
         return figures
 
@@ -209,12 +227,37 @@ class _Run:
     def line(self, loss: float, steps: int, waited: float) -> str:
         """One line of progress; ``steps`` made since the start or resumption."""
         passed = time.monotonic() - self.resumed
-        settings, pace = self.config.optimisation, passed / max(steps, 1)
-        left = (settings.steps - self.step) * pace
-        if settings.minutes:
-            left = min(left, settings.minutes * 60 - self.seconds)
+        pace = passed / max(steps, 1)
+        left = (self.settings.steps - self.step) * pace
+        if self.settings.minutes:
+            left = min(left, self.settings.minutes * 60 - self.seconds)
         return (f"step {self.step}  loss {loss:.4f}  rate {self.rate:.1e}  {pace * 1000:.0f} ms a step "
                 f"({waited:.0%} waiting for data)  {max(left, 0) / 60:.0f} min left")
+
+
+class _SegmentationRun(Run):
+    """A U-Net and the Tversky loss."""
+
+    def __init__(self, config: TrainingConfig, held_out: list[PreparedCase], folder: Path, device: torch.device):
+        torch.manual_seed(config.sampling.seed)
+        self.config, self.held_out, settings = config, held_out, config.optimisation
+        self.layout = torch.channels_last if config.network.dimensions == 2 else torch.channels_last_3d
+        network = initial_network(config).to(device, memory_format=self.layout)
+        super().__init__(network, torch.optim.Adam(network.parameters(), lr=settings.rate), settings, folder, device)
+        self.criterion = TverskyLoss(settings.alpha, settings.beta, settings.cross_entropy)
+
+    def loss(self, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        images, masks = batch
+        with self.autocast():
+            logits = self.network(images.to(self.device, memory_format=self.layout))
+        return self.criterion(logits, masks.to(self.device))
+
+    def figures(self, network: torch.nn.Module) -> dict[str, float]:
+        config = self.config
+        return validate(
+            network, self.held_out, slice_step=config.validation.slice_step, threshold=config.threshold,
+            whitening=config.preparation.whitening, patch=config.sampling.patch, autocast=self.autocast,
+            device=self.device)
 
 
 def learning_rate(settings: OptimisationSettings, step: int, done: float) -> float:

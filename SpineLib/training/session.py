@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from SpineLib.training.cohort import read_cohort
 from SpineLib.training.config import TrainingConfig
 from SpineLib.training.crossvalidation import split
 from SpineLib.training.dataset import cache_folder, prepare_cases
-from SpineLib.training.export import export
+from SpineLib.training.export import export, model_name
 from SpineLib.training.loop import train, write_json
 
 
@@ -46,8 +45,4 @@ def run_training(config: TrainingConfig, cohort_folder: Path, out: Path, *, cach
         "cases": {"training": [case.name for case in training], "held_out": [case.name for case in held_out]}})
     report(f"{len(training)} cases to train on, {len(held_out)} held out.")
     train(config, training, held_out, out, report=report)
-    return export(out, out / "model", model_id=model_id or _slug(out.resolve().name))
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-._")[:64] or "model"
+    return export(out, out / "model", model_id=model_id or model_name(out))

@@ -119,7 +119,7 @@ def test_a_damaged_state_is_refused_with_one_sentence(tiny, balls, tmp_path):
 
 
 def test_a_loss_that_is_no_number_stops_the_training(tiny, balls, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop._Run, "train_step", lambda self, images, masks: float("nan"))
+    monkeypatch.setattr(loop.Run, "train_step", lambda self, batch: float("nan"))
     with pytest.raises(SpineError, match="no number"):
         loop.train(tiny(), balls[2:], [], tmp_path)
 

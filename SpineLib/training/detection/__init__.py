@@ -1,0 +1,1 @@
+"""Training of the multi-resolution Siamese detector (Wang et al. 2017)."""
