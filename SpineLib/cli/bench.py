@@ -20,11 +20,12 @@ _SIZE, _SLICES, _SPACING = 384, 20, 1.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``spine bench``."""
-    parser.add_argument("task", choices=("segment", "phantom"), help="what to measure")
+    parser.add_argument("task", choices=("segment", "phantom", "detect"), help="what to measure")
     parser.add_argument("--cases", type=int, default=12, help="phantom: patients to simulate (default: 12)")
     parser.add_argument("--processes", type=int, default=2, help="phantom: patients at a time (default: 2)")
     parser.add_argument("--model-2d", default=MODELS["2d"], help=f"model id or folder (default: {MODELS['2d']})")
     parser.add_argument("--model-3d", default=MODELS["3d"], help=f"model id or folder (default: {MODELS['3d']})")
+    parser.add_argument("--model", help="detect: model id or folder (default: the first installed that can do it)")
     parser.add_argument("--only", choices=("2d", "3d"), help="measure one kind only")
     parser.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"), help="default: auto")
     parser.add_argument("--seed", type=int, default=1, help="which simulated patient (default: 1)")
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure; returns 0."""
-    figures, text = _measure_phantom(args) if args.task == "phantom" else _measure_segment(args)
+    figures, text = _WAYS[args.task](args)
     print(text)
     if args.json is not None:
         from SpineLib.tasks.output import write_text
@@ -63,6 +64,13 @@ def _measure_segment(args: argparse.Namespace) -> tuple[list[dict], str]:
             figures.append({"kind": kind, "dice": _dice(folder, kind), **results,
                             "times_faster": results["plain"]["seconds"] / results["fast"]["seconds"]})
     return figures, _table(figures)
+
+
+def _measure_detect(args: argparse.Namespace) -> tuple[list[dict], str]:
+    from SpineLib.cli import bench_detect
+
+    figures = bench_detect.measure(args.model, args.device, args.seed)
+    return [figures], bench_detect.sentence(figures)
 
 
 def _write_case(folder: Path, seed: int) -> None:
@@ -110,7 +118,7 @@ def measure(folder: Path, kind: str, way: str, model: str, device: str) -> dict:
     np.save(folder / f"{kind}-{way}.npy", mask)
     import torch
 
-    return {"seconds": seconds, "resident_gb": _peak_gb(), "precision": precision, "device": device,
+    return {"seconds": seconds, "resident_gb": peak_gb(), "precision": precision, "device": device,
             "model": bundle.card.id, "note": note, "threads": torch.get_num_threads()}
 
 
@@ -144,7 +152,7 @@ def _bundle(folder: Path, kind: str, model: str):
     return save_bundle(folder / card.id, network, card), f"{model} is not installed: random weights"
 
 
-def _peak_gb() -> float:
+def peak_gb() -> float:
     """Largest resident memory of this process, GB."""
     if sys.platform == "win32":
         import ctypes
@@ -180,6 +188,8 @@ def _table(figures: list[dict]) -> str:
         lines += [f"      {one['fast']['note'] or one['fast']['model']}"]
     return "\n".join(lines)
 
+
+_WAYS = {"segment": _measure_segment, "phantom": _measure_phantom, "detect": _measure_detect}
 
 if __name__ == "__main__":
     print(json.dumps(measure(Path(sys.argv[1]), *sys.argv[2:])))

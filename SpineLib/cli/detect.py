@@ -1,0 +1,98 @@
+"""``spine detect``: places suspicious of metastasis on one volume."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from SpineLib.errors import SpineError
+from SpineLib.progress import part
+
+HELP = "list places suspicious of metastasis on a fat-suppressed T2 volume"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``spine detect``."""
+    parser.add_argument("--image", type=Path, required=True, metavar="IMAGE",
+                        help="a volume of the model's sequence (STIR), or a folder of DICOM files (FOLDER#3: series 3)")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="JSON", help="candidates, notes, provenance")
+    parser.add_argument("--likelihood", type=Path, metavar="FILE", help="also write the likelihood, on the image's grid")
+    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    choices = parser.add_argument_group("how")
+    choices.add_argument("--model", help="model id or folder (default: the first that detects)")
+    choices.add_argument("--threshold", type=float, help="likelihood that makes a pixel suspicious (default: the model's)")
+    choices.add_argument("--smallest-area", type=float, metavar="CM2",
+                         help="drop regions smaller than this in their slice (default: the model's; the paper's is 5)")
+    choices.add_argument("--no-aggregation", action="store_true", help="do not average neighbouring slices")
+    choices.add_argument("--share", type=float, default=0.5,
+                         help="of the slice, antero-posteriorly, in its middle, that is looked at (default: 0.5)")
+    choices.add_argument("--column", action="store_true", help="keep candidates to the vertebral column")
+    choices.add_argument("--vertebrae", type=Path, metavar="LABELS",
+                         help="labelled vertebrae that say where the column is (with --column; default: searched for)")
+    choices.add_argument("--step", type=int, default=1, choices=(1, 2, 4, 8), metavar="MM",
+                         help="distance of places of models that run patch by patch: 1, 2, 4 or 8 (default: 1)")
+    choices.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"), help="default: auto")
+    choices.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"), help="default: auto")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Detect; returns 0."""
+    from SpineLib.cli.progress_bar import ProgressBar
+    from SpineLib.cli.segment import check_outputs
+    from SpineLib.models import find_bundle
+    from SpineLib.tasks.detect import DetectSettings, detect
+    from SpineLib.volume import read_volume, suffix_of, write_volume
+    from SpineLib.volume.files import write_text
+
+    if args.vertebrae is not None and not args.column:
+        raise SpineError("--vertebrae says where the column is; add --column to keep candidates to it.")
+    if args.likelihood is not None and not suffix_of(args.likelihood):
+        raise SpineError(f"An image cannot be written as '{args.likelihood.suffix}'; use .nrrd, .nii.gz or .mha.")
+    inputs = [path for path in (args.image, args.vertebrae) if path is not None]
+    check_outputs([path for path in (args.output, args.likelihood) if path is not None], inputs, args.overwrite)
+    settings = DetectSettings(
+        threshold=args.threshold, smallest_area_cm2=args.smallest_area, aggregate=not args.no_aggregation,
+        share=args.share, column=args.column, step_mm=args.step, device=args.device, precision=args.precision)
+    bundle = find_bundle(args.model or _first_detector())
+    with ProgressBar() as progress:
+        progress(0.0, "Reading")
+        image = read_volume(args.image, bundle.card.inputs[0])
+        labels = read_volume(args.vertebrae, "vertebrae") if args.vertebrae is not None else None
+        found = detect(image, bundle, settings, part(progress, 0.02, 0.97), labels)
+        progress(0.97, "Writing")
+        if args.likelihood is not None:
+            write_volume(found.likelihood, args.likelihood)
+        write_text(args.output, json.dumps({"candidates": [one.to_dict() for one in found.candidates],
+                                            "notes": found.notes, "provenance": found.provenance}, indent=2) + "\n")
+        progress(1.0, "Done")
+    print(*summary(found), sep="\n")
+    return 0
+
+
+def _first_detector() -> str:
+    from SpineLib.models import list_bundles
+
+    names = [card.id for _, card in list_bundles() if card.task == "metastasis-detection"]
+    if not names:
+        raise SpineError("No model that detects metastases is installed; import one with 'spine models import', or "
+                         "give its folder with --model.")
+    return names[0]
+
+
+def summary(found) -> list[str]:
+    """What was found, in lines for a terminal."""
+    said = found.provenance
+    badge = ", trained on simulated data" if said["model"]["simulated_training_data"] else ""
+    count = len(found.candidates)
+    how = f"{said['device']}, {said['precision']}, {said['seconds']:.1f} s"
+    lines = [f"{count} candidate{'' if count == 1 else 's'} from likelihood {said['parameters']['threshold']:g} on "
+             f"(model {said['model']['id']}{badge}; {how})"]
+    if count:
+        lines.append("candidate  likelihood  area cm2  volume ml  slices   centre RAS mm")
+    for one in found.candidates:
+        centre = " ".join(f"{value:7.1f}" for value in one.centre_ras_mm)
+        slices = len({region.slice for region in one.slices})
+        lines.append(f"{one.id:9d} {one.probability:11.2f} {one.area_cm2:9.2f} {one.volume_ml:10.2f} {slices:7d}   "
+                     f"{centre}")
+    return lines + [f"Note: {note}" for note in found.notes] + [f"{said['notice']}."]
