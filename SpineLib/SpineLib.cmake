@@ -9,6 +9,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/cli/bench.py
   SpineLib/cli/bench_compare.py
   SpineLib/cli/bench_detect.py
+  SpineLib/cli/bench_followup.py
   SpineLib/cli/bench_phantom.py
   SpineLib/cli/bench_plain.py
   SpineLib/cli/compare.py
@@ -19,6 +20,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/cli/evaluate.py
   SpineLib/cli/evaluate_detection.py
   SpineLib/cli/evaluate_healthy.py
+  SpineLib/cli/evaluate_registration.py
   SpineLib/cli/followup.py
   SpineLib/cli/followup_case.py
   SpineLib/cli/followup_files.py
@@ -170,6 +172,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/training/loop.py
   SpineLib/training/losses.py
   SpineLib/training/record.py
+  SpineLib/training/registration_evaluation.py
   SpineLib/training/sampling.py
   SpineLib/training/session.py
   SpineLib/training/validation.py

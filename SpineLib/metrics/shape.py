@@ -13,11 +13,13 @@ from SpineLib.volume.volume import Volume
 #: The level is kept for so many voxels around the mask.
 _BORDER = 3
 #: Width of the Gaussian that takes off the voxels' stairs, in samples: below it balls are rough, above it edges shrink.
-_SMOOTHING = 1.2
+_SMOOTHING = 1.0
 #: No voxel's centre changes sides: the level there is at least this (of 1) on its own side.
 _KEPT = 0.05
 #: Voxels longer than so many times their shortest side are subdivided.
 _LONGEST_SIDE = 2.0
+#: The level is moved by trying this step, and at most this far.
+_STEP, _FARTHEST = 0.05, 0.4
 _MOST_SAMPLES = 40_000_000
 
 
@@ -38,6 +40,10 @@ class Surface:
         a, b, c = (self.points[self.triangles[:, n]] for n in range(3))
         third = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 6
         return sum(np.bincount(self.triangles[:, n], third, minlength=len(self.points)) for n in range(3))
+
+    def volume_ml(self) -> float:
+        """What the surface encloses."""
+        return _enclosed(self.points, self.triangles) / 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,30 +100,12 @@ class Shape:
         return seen
 
     def surface(self) -> Surface:
-        """The triangles where the level is 0 (flying edges: Schroeder et al. 2015); closed, in LPS."""
-        import vtk
-        from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
-
-        image = vtk.vtkImageData()
-        image.SetDimensions(*self.level.shape[::-1])
-        level = np.ascontiguousarray(self.level)
-        image.GetPointData().SetScalars(numpy_to_vtk(level.ravel()))
-        edges = vtk.vtkFlyingEdges3D()
-        edges.SetInputData(image)
-        edges.SetValue(0, 0.0)
-        edges.ComputeNormalsOff()
-        edges.ComputeGradientsOff()
-        edges.ComputeScalarsOff()
-        edges.Update()
-        output = edges.GetOutput()
-        if output.GetNumberOfPolys() == 0:
-            return Surface(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32))
-        ijk = vtk_to_numpy(output.GetPoints().GetData()).astype(np.float64)
-        triangles = vtk_to_numpy(output.GetPolys().GetConnectivityArray()).reshape(-1, 3).astype(np.int32)
+        """The triangles where the level is 0; closed, in LPS."""
+        ijk, triangles = _triangles(self.level)
         if np.linalg.det(self.to_lps[:3, :3]) < 0:
-            triangles = triangles[:, ::-1]
+            triangles = np.ascontiguousarray(triangles[:, ::-1])
         points = ijk @ self.to_lps[:3, :3].T + self.to_lps[:3, 3]
-        return Surface(points.astype(np.float32), np.ascontiguousarray(triangles))
+        return Surface(points.astype(np.float32), triangles)
 
 
 def shape_of(mask: Volume) -> Shape | None:
@@ -125,8 +113,8 @@ def shape_of(mask: Volume) -> Shape | None:
 
     Long voxels (thick slices) are subdivided by linear interpolation of the signed distance to the mask's border
     (shape-based interpolation: Raya and Udupa 1990, IEEE TMI 9(1)). The stairs of the voxels are taken off by a
-    Gaussian of 1.2 samples; the level whose inside has the volume of the mask's voxels is 0, so that nothing shrinks,
-    and every voxel's centre stays on its own side, so that nothing thin is lost.
+    Gaussian of one sample; the level is moved until it encloses the volume of the mask's voxels, so that nothing
+    shrinks, and every voxel's centre stays on its own side, so that nothing thin is lost.
     """
     from scipy import ndimage
 
@@ -149,14 +137,55 @@ def shape_of(mask: Volume) -> Shape | None:
         step = float(min(spacing / factors))
         fine = np.clip(fine / step, -1.0, 1.0)
     fine = ndimage.gaussian_filter(fine, _SMOOTHING, mode="nearest", truncate=3.0)
-    whole = int(np.count_nonzero(binary)) * int(np.prod(factors))
-    first = fine.size - whole
-    fine -= np.partition(fine.ravel(), (first - 1, first))[first - 1:first + 1].mean()
-    centres = fine[tuple(slice(None, None, factor) for factor in factors)]
-    np.copyto(centres, np.where(binary, np.maximum(centres, _KEPT), np.minimum(centres, -_KEPT)))
+    fine = _with_volume(fine, binary, factors)
     to_lps = inside.ijk_to_lps @ np.diag([*(1 / factor for factor in factors[::-1]), 1.0])
     return Shape(fine, to_lps, float(np.count_nonzero(binary)) * mask.voxel_volume_ml,
                  tuple(sorted(inside.spacing)), corner, edges)
+
+
+def _with_volume(smooth: np.ndarray, binary: np.ndarray, factors: list[int]) -> np.ndarray:
+    """The level moved so that it encloses the voxels' volume, with every voxel's centre on its own side."""
+    centres = tuple(slice(None, None, factor) for factor in factors)
+
+    def moved(by: float) -> np.ndarray:
+        level = smooth + np.float32(by)
+        part = level[centres]
+        part[...] = np.where(binary, np.maximum(part, _KEPT), np.minimum(part, -_KEPT))
+        return level
+
+    wanted = float(np.count_nonzero(binary)) * float(np.prod(factors))
+    first, second = (_enclosed(*_triangles(moved(by))) for by in (0.0, _STEP))
+    slope = (second - first) / _STEP
+    return moved(float(np.clip((wanted - first) / slope, -_FARTHEST, _FARTHEST)) if slope > 0 else 0.0)
+
+
+def _triangles(level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points (n, 3) float64 in indices (i, j, k) and triangles (m, 3) int32 where the level is 0, turned outwards in a
+    right-handed space (flying edges: Schroeder et al. 2015)."""
+    import vtk
+    from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+
+    image = vtk.vtkImageData()
+    image.SetDimensions(*level.shape[::-1])
+    level = np.ascontiguousarray(level)  # vtk reads it where it is
+    image.GetPointData().SetScalars(numpy_to_vtk(level.ravel()))
+    edges = vtk.vtkFlyingEdges3D()
+    edges.SetInputData(image)
+    edges.SetValue(0, 0.0)
+    edges.ComputeNormalsOff()
+    edges.ComputeGradientsOff()
+    edges.ComputeScalarsOff()
+    edges.Update()
+    output = edges.GetOutput()
+    points = vtk_to_numpy(output.GetPoints().GetData()).astype(np.float64)
+    return points, vtk_to_numpy(output.GetPolys().GetConnectivityArray()).reshape(-1, 3).astype(np.int32)
+
+
+def _enclosed(points: np.ndarray, triangles: np.ndarray) -> float:
+    """Volume within closed triangles, by the divergence theorem."""
+    centred = (points - points.mean(axis=0)).astype(np.float64)
+    a, b, c = (centred[triangles[:, n]] for n in range(3))
+    return abs(float(np.einsum("ij,ij->", a, np.cross(b, c)))) / 6
 
 
 def _bounding_box(array: np.ndarray) -> tuple[slice, ...] | None:

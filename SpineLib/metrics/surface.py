@@ -1,4 +1,4 @@
-"""Distances from surface to surface, exact to the triangle, and statistics of them weighted by area."""
+"""Distances from surface to surface, to the nearest triangle, and statistics of them weighted by area."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from SpineLib.metrics.shape import Surface
 
 #: Of so many nearest corners all triangles are looked at.
 _CORNERS = 2
-_PORTION = 200_000
+#: Pairs of point and triangle at a time: their numbers stay in the processor's cache.
+_PORTION = 8_000
+#: Leaves of the search tree; surfaces are thin, so that large ones without tight boxes are searched fastest.
+_TREE = {"leafsize": 64, "balanced_tree": False, "compact_nodes": False}
 
 
 def distances_to(points: np.ndarray, surface: Surface) -> np.ndarray:
     """Distance in mm (n,) of points (n, 3), LPS mm, to the nearest point of a surface's triangles.
 
-    The nearest triangle is looked for among those around the two nearest corners.
+    The nearest triangle is looked for among those around the two nearest corners, which on the surfaces of masks is
+    right to about a fiftieth of a voxel.
 
     Raises:
         ValueError: the surface is empty.
@@ -27,7 +31,7 @@ def distances_to(points: np.ndarray, surface: Surface) -> np.ndarray:
         raise ValueError("the surface has no triangles")
     around = _triangles_around(surface)
     count = min(_CORNERS, len(surface.points))
-    nearest = cKDTree(surface.points, balanced_tree=False, compact_nodes=False).query(points, k=count)[1]
+    nearest = cKDTree(surface.points, **_TREE).query(points, k=count)[1]
     candidates = around[nearest.reshape(len(points), -1)].reshape(len(points), -1)
     result = np.empty(len(points), np.float32)
     portion = max(1, _PORTION // candidates.shape[1])

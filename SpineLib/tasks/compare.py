@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import pairwise
 from time import perf_counter
 
 import numpy as np
@@ -19,6 +20,7 @@ from SpineLib.tasks.coverage import VolumeOverlap, volume_overlap
 from SpineLib.tasks.margin import MarginDistances, MarginSurface, margin_distances, share_below, signed_margin
 from SpineLib.tasks.provenance import library_versions
 from SpineLib.tasks.verdict import Evidence, Verdict, judge
+from SpineLib.volume.transform import check_linear
 from SpineLib.volume.volume import Volume
 
 _LIBRARIES = ("numpy", "scipy", "vtk")
@@ -51,7 +53,7 @@ class CompareSettings:
         if self.smallest_untreated_ml is not None and not 0 <= self.smallest_untreated_ml < 1e6:
             raise SpineError(f"The smallest untreated piece is {self.smallest_untreated_ml} ml; choose 0 or more.")
         bins = self.margin_bins_mm
-        if not bins or not all(map(math.isfinite, bins)) or any(a >= b for a, b in zip(bins, bins[1:])):
+        if not bins or not all(map(math.isfinite, bins)) or any(a >= b for a, b in pairwise(bins)):
             raise SpineError("The limits of the margin's bins must be numbers that increase, e.g. 0 and 5 mm.")
 
     @classmethod
@@ -120,7 +122,7 @@ def compare(
         Cancelled: by ``progress``.
     """
     started = perf_counter()
-    matrix = check_transform(after_to_before)
+    matrix = np.eye(4) if after_to_before is None else check_linear(after_to_before)
     if error_mm is not None and not 0 <= error_mm < 1000:
         raise SpineError(f"The registration error is {error_mm} mm; it must be 0 or more.")
     progress(0.0, "Finding the surfaces")
@@ -165,28 +167,6 @@ def compare(
     notes = _notes(tumour, dead, overlap, matrix, after_to_before is not None and error_mm is None)
     progress(1.0, "Done")
     return Comparison(overlap, distance, verdict, surface, provenance, notes)
-
-
-def check_transform(matrix: Sequence | np.ndarray | None) -> np.ndarray:
-    """A transform of points, LPS mm, as a 4 x 4 array; the identity for None.
-
-    Raises:
-        SpineError: of another size, with values that are no numbers, perspective, singular, or mirroring.
-    """
-    if matrix is None:
-        return np.eye(4)
-    try:
-        matrix = np.asarray(matrix, float)
-    except (TypeError, ValueError):
-        matrix = np.empty(0)
-    if matrix.shape != (4, 4) or not np.isfinite(matrix).all() or not np.allclose(matrix[3], (0, 0, 0, 1)):
-        raise SpineError("The transform is no 4 x 4 matrix of an affine transform; choose another one.")
-    scales = np.linalg.svd(matrix[:3, :3], compute_uv=False)
-    if scales[-1] < 1e-3 * max(scales[0], 1.0):
-        raise SpineError("The transform is singular (it flattens space): reset it, or register again.")
-    if np.linalg.det(matrix[:3, :3]) < 0:
-        raise SpineError("The transform mirrors the patient: reset it, or register again.")
-    return matrix
 
 
 def _shape(mask: Volume, name: str) -> Shape | None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from SpineLib.metrics.shape import Shape, Surface
 from SpineLib.metrics.surface import distances_to, summarise, weighted_percentiles
+from SpineLib.tasks.coverage import direction_words
 
 PERCENTS = (5, 25, 50, 75, 95)
 
@@ -117,8 +118,6 @@ def margin_histogram(surface: MarginSurface, width_mm: float = 1.0) -> tuple[np.
 def margin_distances(surface: MarginSurface, necrosis_surface: Surface | None, limits: Sequence[float],
                      required_mm: float, error_mm: float | None) -> MarginDistances:
     """Statistics of the margin, and the symmetric distances of the two surfaces."""
-    from SpineLib.tasks.coverage import direction_words
-
     area = surface.area_mm2
     if necrosis_surface is None:
         return MarginDistances(None, None, None, None, None, (), None, None, None, float(area.sum(dtype=float)), 0.0,

@@ -34,7 +34,8 @@ class Evidence:
     Attributes:
         short_at_best: share that lacks the required margin even when the error is in favour (margin + u).
         short_at_worst: share that may lack it (margin - u).
-        pieces: (volume ml, depth mm) of each piece of the metastasis outside the necrosis, large enough to matter.
+        pieces: (volume ml, depth mm) of each piece of the metastasis outside the necrosis, large enough to matter and
+            within the image with the necrosis.
         unseen_ml: volume of the metastasis that the image with the necrosis does not show.
         error_mm: u.
     """
@@ -73,13 +74,13 @@ def judge(evidence: Evidence | None, required_mm: float, tolerated_share: float,
         short.append(f"{_percent(evidence.short_at_best)} of the metastasis's surface has less than {required_mm:g} mm "
                      f"of margin{favour}.")
     deep = [(volume, depth) for volume, depth in evidence.pieces if depth > error]
-    if deep and evidence.unseen_ml < smallest_ml:
+    if deep:
         volume, depth = max(deep)
         short.append(f"{'A piece' if len(deep) == 1 else f'The largest of {len(deep)} pieces'} of {volume:.2f} ml lies "
                      f"outside the necrosis, up to {depth:.1f} mm deep.")
-    if evidence.unseen_ml >= smallest_ml:
+    if evidence.unseen_ml >= smallest_ml and not deep:
         unseen = f"{evidence.unseen_ml:.2f} ml of the metastasis lie outside the image with the necrosis."
-        return Verdict(NOT_TO_BE_TOLD, text, (unseen, *short))
+        return Verdict(NOT_TO_BE_TOLD, text, (unseen,))
     if short:
         return Verdict(INCOMPLETE, text, tuple(short))
     doubts = []
@@ -92,10 +93,10 @@ def judge(evidence: Evidence | None, required_mm: float, tolerated_share: float,
                       f"registration error ({error:.1f} mm).")
     if doubts:
         return Verdict(NOT_TO_BE_TOLD, text, tuple(doubts))
-    return Verdict(COMPLETE, text, (
-        f"The margin is at least {required_mm:g} mm on {_percent(1 - evidence.short_at_worst)} of the metastasis's "
-        f"surface{f', even with an error of {error:.1f} mm against it' if error else ''}, and no piece that matters "
-        "lies outside the necrosis.",))
+    against = f", even with an error of {error:.1f} mm against it" if error else ""
+    reached = (f"The margin is at least {required_mm:g} mm on {_percent(1 - evidence.short_at_worst)} of the "
+               f"metastasis's surface{against}, and no piece that matters lies outside the necrosis.")
+    return Verdict(COMPLETE, text, (reached,))
 
 
 def rule(required_mm: float, tolerated_share: float, smallest_ml: float, error_mm: float) -> str:

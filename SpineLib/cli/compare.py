@@ -1,0 +1,157 @@
+"""``spine compare``: what an ablation did to a metastasis, in volumes, margin and a verdict."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from SpineLib.cli.segment import check_outputs
+from SpineLib.errors import SpineError
+from SpineLib.progress import part
+
+HELP = "compare a metastasis with the necrosis after its ablation: what is covered, and the margin"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``spine compare``."""
+    masks = parser.add_argument_group("masks: .seg.nrrd files (Slicer segmentations), labelmaps")
+    masks.add_argument("--before", type=Path, required=True, metavar="MASK", help="the metastasis, on the scan before")
+    masks.add_argument("--after", type=Path, required=True, metavar="MASK", help="the necrosis, on the scan after")
+    masks.add_argument("--segment-before", metavar="NAME", help="the segment (name or number) of several")
+    masks.add_argument("--segment-after", metavar="NAME", help="the segment (name or number) of several")
+    masks.add_argument("--all", action="store_true", help="compare every metastasis with the necroses at it")
+    space = parser.add_argument_group("space")
+    space.add_argument("--transform", type=Path, metavar="FILE",
+                       help="what 'spine register' wrote (.tfm, .h5); without it both masks are in one space")
+    space.add_argument("--error", type=float, metavar="MM", help="how far the registration may be off")
+    rule = parser.add_argument_group("the verdict")
+    rule.add_argument("--margin", type=float, default=0.0, metavar="MM", help="margin to be reached (default: 0)")
+    rule.add_argument("--tolerated-share", type=float, default=0.01, metavar="SHARE",
+                      help="share of the surface that may lack it (default: 0.01)")
+    rule.add_argument("--smallest-untreated", type=float, metavar="ML",
+                      help="smaller untreated pieces do not matter (default: a cube of the longest voxel side)")
+    rule.add_argument("--bins", type=float, nargs="+", default=(0.0, 5.0), metavar="MM",
+                      help="limits of the margins whose shares are given (default: 0 5)")
+    output = parser.add_argument_group("output")
+    output.add_argument("-o", "--output", type=Path, metavar="FILE", help="all figures and provenance as JSON")
+    output.add_argument("--csv", type=Path, metavar="FILE", help="the figures as a table, one line a metastasis")
+    output.add_argument("--surface", type=Path, metavar="FILE",
+                        help="the metastasis's surface with its margin (.vtp or .ply, LPS)")
+    output.add_argument("--overwrite", action="store_true", help="replace files that exist")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare; returns 0."""
+    _check(args)
+    from SpineLib.cli.progress_bar import ProgressBar
+    from SpineLib.tasks.compare import CompareSettings, compare
+    from SpineLib.tasks.compare_all import compare_all
+
+    settings = CompareSettings(args.margin, args.tolerated_share, args.smallest_untreated, tuple(args.bins))
+    with ProgressBar() as progress:
+        progress(0.0, "Reading")
+        before, after, empty = _segments(args)
+        matrix = None
+        if args.transform is not None:
+            from SpineLib.volume.transform import read_transform
+
+            matrix = read_transform(args.transform)
+        share, notes = part(progress, 0.1, 0.95), []
+        if args.all:
+            result = compare_all([one.mask for one in before], [one.mask for one in after], matrix, settings, share,
+                                 args.error)
+            rows = [(before[lesion.metastasis].info.name, lesion.comparison) for lesion in result.lesions]
+            notes = result.notes
+        else:
+            necrosis = after[0].mask if after else empty
+            rows = [(before[0].info.name, compare(before[0].mask, necrosis, matrix, settings, share, args.error))]
+        _write(rows, args)
+        progress(1.0, "Done")
+    for name, comparison in rows:
+        print(*summary(name, comparison), sep="\n")
+    for note in notes:
+        print(f"Note: {note}")
+    print(f"{rows[0][1].provenance['notice']}.")
+    return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    from SpineLib.tasks.comparison_output import SURFACE_SUFFIXES
+
+    if args.all and (args.segment_before or args.segment_after or args.surface):
+        raise SpineError("With --all, leave out --segment-before, --segment-after and --surface: all segments are "
+                         "compared, and a surface file holds one.")
+    if args.surface is not None and args.surface.suffix.lower() not in SURFACE_SUFFIXES:
+        raise SpineError(f"A surface cannot be written as '{args.surface.suffix}'; use "
+                         f"{' or '.join(SURFACE_SUFFIXES)}.")
+    inputs = [path for path in (args.before, args.after, args.transform) if path is not None]
+    check_outputs([path for path in (args.output, args.csv, args.surface) if path is not None], inputs, args.overwrite)
+
+
+def _segments(args: argparse.Namespace):
+    """The segments to compare, before and after, and an empty mask of the grid after."""
+    from SpineLib.tasks.naming import NECROSIS, SECONDARY_NEOPLASM
+    from SpineLib.volume.segments import choose_segment, read_segments
+
+    _, before = read_segments(args.before, "before")
+    empty, after = read_segments(args.after, "after")
+    if not args.all:
+        before = [one for one in [choose_segment(before, args.segment_before, "before", "--segment-before")] if one]
+        after = [one for one in [choose_segment(after, args.segment_after, "after", "--segment-after")] if one]
+    if not before:
+        raise SpineError("The before file marks nothing: segment the metastasis first, or choose another file.")
+    if (any(NECROSIS.value in one.info.terminology for one in before)
+            and any(SECONDARY_NEOPLASM.value in one.info.terminology for one in after)):
+        raise SpineError("The before file holds a necrosis and the after file a metastasis: swap --before and --after.")
+    return before, after, empty
+
+
+def _write(rows: Sequence[tuple], args: argparse.Namespace) -> None:
+    import json
+
+    from SpineLib.tasks.comparison_output import write_comparison, write_comparison_table, write_surface
+    from SpineLib.volume.files import write_text
+
+    if args.surface is not None:
+        write_surface(rows[0][1].surface, args.surface)
+    if args.csv is not None:
+        write_comparison_table(rows, args.csv)
+    if args.output is not None and not args.all:
+        write_comparison(rows[0][1], args.output)
+    elif args.output is not None:
+        figures = [{"name": name} | comparison.to_dict() for name, comparison in rows]
+        write_text(args.output, json.dumps(figures, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def summary(name: str, comparison) -> list[str]:
+    """The figures in lines for a terminal."""
+    overlap, distance, verdict = comparison.overlap, comparison.distance, comparison.verdict
+    lines = [
+        f"{name}: {verdict.outcome}",
+        *(f"  {reason}" for reason in verdict.reasons),
+        f"  metastasis {overlap.metastasis_ml:.2f} ml, necrosis {overlap.necrosis_ml:.2f} ml; covered "
+        f"{100 * overlap.covered_share:.1f} %, Dice {overlap.dice:.3f}, Jaccard {overlap.jaccard:.3f}",
+        f"  untreated {overlap.untreated_ml:.2f} ml, necrosis outside the metastasis {overlap.necrosis_outside_ml:.2f} ml",
+    ]
+    for piece in overlap.pieces:
+        r, a, s = piece.centre_ras_mm
+        lines.append(f"    {piece.volume_ml:.2f} ml {piece.where}, RAS {r:.1f} {a:.1f} {s:.1f}, up to "
+                     f"{piece.depth_mm:.1f} mm outside")
+    if distance.percentiles_mm is not None:
+        shares = ", ".join(f"{100 * one.share:.0f} % {_range(one.low_mm, one.high_mm)}" for one in distance.bins)
+        percentiles = " ".join(f"{value:.1f}" for value in distance.percentiles_mm.values())
+        lines += [
+            f"  margin: minimum {distance.minimum_mm:.1f} mm ({distance.thinnest_where}), percentiles 5 25 50 75 95: "
+            f"{percentiles} mm",
+            f"  of the surface {shares}; {100 * distance.uncertain_share:.0f} % within the registration error",
+            f"  Hausdorff {distance.hausdorff_mm:.1f} mm, 95 % {distance.hausdorff95_mm:.1f} mm, average symmetric "
+            f"{distance.average_symmetric_mm:.2f} mm",
+        ]
+    return [*lines, f"  Rule: {verdict.rule}", *(f"  Note: {note}" for note in comparison.notes)]
+
+
+def _range(low: float | None, high: float | None) -> str:
+    if low is None:
+        return f"below {high:g} mm"
+    return f"from {low:g} mm" if high is None else f"{low:g} to {high:g} mm"
