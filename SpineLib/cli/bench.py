@@ -20,7 +20,7 @@ _SIZE, _SLICES, _SPACING = 384, 20, 1.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``spine bench``."""
-    parser.add_argument("task", choices=("segment", "phantom", "detect"), help="what to measure")
+    parser.add_argument("task", choices=("segment", "phantom", "compare", "detect"), help="what to measure")
     parser.add_argument("--cases", type=int, default=12, help="phantom: patients to simulate (default: 12)")
     parser.add_argument("--processes", type=int, default=2, help="phantom: patients at a time (default: 2)")
     parser.add_argument("--model-2d", default=MODELS["2d"], help=f"model id or folder (default: {MODELS['2d']})")
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", help="detect: model id or folder (default: the first installed that can do it)")
     parser.add_argument("--only", choices=("2d", "3d"), help="measure one kind only")
     parser.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"), help="default: auto")
-    parser.add_argument("--seed", type=int, default=1, help="which simulated patient (default: 1)")
+    parser.add_argument("--seed", type=int, default=1, help="which simulated patient or pair of masks (default: 1)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures")
 
 
@@ -64,6 +64,13 @@ def _measure_segment(args: argparse.Namespace) -> tuple[list[dict], str]:
             figures.append({"kind": kind, "dice": _dice(folder, kind), **results,
                             "times_faster": results["plain"]["seconds"] / results["fast"]["seconds"]})
     return figures, _table(figures)
+
+
+def _measure_compare(args: argparse.Namespace) -> tuple[list[dict], str]:
+    from SpineLib.cli import bench_compare
+
+    figures = bench_compare.measure(args.seed)
+    return [figures], bench_compare.table(figures)
 
 
 def _measure_detect(args: argparse.Namespace) -> tuple[list[dict], str]:
@@ -189,7 +196,8 @@ def _table(figures: list[dict]) -> str:
     return "\n".join(lines)
 
 
-_WAYS = {"segment": _measure_segment, "phantom": _measure_phantom, "detect": _measure_detect}
+_WAYS = {"segment": _measure_segment, "phantom": _measure_phantom, "compare": _measure_compare,
+         "detect": _measure_detect}
 
 if __name__ == "__main__":
     print(json.dumps(measure(Path(sys.argv[1]), *sys.argv[2:])))
