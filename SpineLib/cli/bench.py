@@ -20,7 +20,7 @@ _SIZE, _SLICES, _SPACING = 384, 20, 1.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``spine bench``."""
-    parser.add_argument("task", choices=("segment", "phantom", "compare", "detect"), help="what to measure")
+    parser.add_argument("task", choices=("segment", "phantom", "compare", "detect", "followup"), help="what to measure")
     parser.add_argument("--cases", type=int, default=12, help="phantom: patients to simulate (default: 12)")
     parser.add_argument("--processes", type=int, default=2, help="phantom: patients at a time (default: 2)")
     parser.add_argument("--model-2d", default=MODELS["2d"], help=f"model id or folder (default: {MODELS['2d']})")
@@ -52,6 +52,13 @@ def _measure_phantom(args: argparse.Namespace) -> tuple[list[dict], str]:
     return [figures], bench_phantom.sentence(figures)
 
 
+def _measure_compare(args: argparse.Namespace) -> tuple[list[dict], str]:
+    from SpineLib.cli import bench_compare
+
+    figures = bench_compare.measure(args.seed)
+    return [figures], bench_compare.table(figures)
+
+
 def _measure_segment(args: argparse.Namespace) -> tuple[list[dict], str]:
     """Each kind and way in its own child process."""
     figures = []
@@ -66,18 +73,18 @@ def _measure_segment(args: argparse.Namespace) -> tuple[list[dict], str]:
     return figures, _table(figures)
 
 
-def _measure_compare(args: argparse.Namespace) -> tuple[list[dict], str]:
-    from SpineLib.cli import bench_compare
-
-    figures = bench_compare.measure(args.seed)
-    return [figures], bench_compare.table(figures)
-
-
 def _measure_detect(args: argparse.Namespace) -> tuple[list[dict], str]:
     from SpineLib.cli import bench_detect
 
     figures = bench_detect.measure(args.model, args.device, args.seed)
     return [figures], bench_detect.sentence(figures)
+
+
+def _measure_followup(args: argparse.Namespace) -> tuple[list[dict], str]:
+    from SpineLib.cli import bench_followup
+
+    figures = bench_followup.measure(args.seed, args.device)
+    return [figures], bench_followup.sentence(figures)
 
 
 def _write_case(folder: Path, seed: int) -> None:
@@ -197,7 +204,7 @@ def _table(figures: list[dict]) -> str:
 
 
 _WAYS = {"segment": _measure_segment, "phantom": _measure_phantom, "compare": _measure_compare,
-         "detect": _measure_detect}
+         "detect": _measure_detect, "followup": _measure_followup}
 
 if __name__ == "__main__":
     print(json.dumps(measure(Path(sys.argv[1]), *sys.argv[2:])))

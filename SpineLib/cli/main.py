@@ -17,13 +17,13 @@ COMMANDS = {
     "segment": "segment metastases, or necrosis after ablation, of one patient or a folder of them",
     "followup": "segment, register and compare the scans before and after an ablation, and write a report",
     "register": "register the scan after an ablation to the one before, for the vertebra of a metastasis",
-    "detect": "list places suspicious of metastasis on a fat-suppressed T2 volume",
     "compare": "compare a metastasis with the necrosis after its ablation: what is covered, and the margin",
+    "detect": "list places suspicious of metastasis on a fat-suppressed T2 volume",
     "models": "list, show, import and remove models",
     "train": "train a segmentation or detection network, or export a training as a model",
     "evaluate": "compare a model's masks with the truth of a cohort",
     "phantom": "simulate a cohort of spine MR with metastases (BIDS-like folder, with all truths)",
-    "demo": "simulate a patient, segment the metastases, and write a page that shows the result",
+    "demo": "simulate patients, segment metastases, follow up an ablation, and write pages that show the results",
     "bench": "measure time and memory beside the plain way of running the same weights",
 }
 

@@ -16,7 +16,20 @@ from SpineLib.metrics.overlap import overlap
 from SpineLib.volume import read_volume
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-FILES = {
+FOLLOWUP = {
+    "after_T2.nii.gz",
+    "after_ceT1.nii.gz",
+    "after_to_before.tfm",
+    "before_T1.nii.gz",
+    "before_T2.nii.gz",
+    "comparison.csv",
+    "comparison.json",
+    "margin.vtp",
+    "metastases.seg.nrrd",
+    "necroses.seg.nrrd",
+    "report.html",
+}
+FILES = {f"simulated_followup_{name}" for name in FOLLOWUP} | {
     "demo.json",
     "index.html",
     "simulated_T1.nii.gz",
