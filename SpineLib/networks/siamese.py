@@ -120,6 +120,7 @@ class Siamese(nn.Module):
                 x, step = functional.max_pool2d(x, 3, 2), step / 2
             elif layer in _POOLED:
                 x, splits = _pool_at_all_shifts(x), splits + 1
+            x = functional.relu(x, inplace=True)  # after pooling, which it may change places with: there is less to do
         weight = self.hidden.weight.unflatten(1, (len(self.scales), *_FEATURES))[:, number].to(x.dtype)
         if x.shape[2:] == weight.shape[2:]:
             x = (x.flatten(1) @ weight.flatten(1).T)[:, :, None, None]
@@ -130,11 +131,12 @@ class Siamese(nn.Module):
         return x
 
     def _layer(self, x: torch.Tensor, layer: int, number: int) -> torch.Tensor:
+        """Convolution and batch normalisation."""
         convolution, norm = self.convolutions[layer], self.norms[layer]
         if self.training:
-            return functional.relu(norm(convolution(x), number), inplace=True)
+            return norm(convolution(x), number)
         weight, bias = norm.folded(convolution, number)
-        return functional.conv2d(x, weight.to(x.dtype), bias.to(x.dtype), padding=convolution.padding).relu_()
+        return functional.conv2d(x, weight.to(x.dtype), bias.to(x.dtype), padding=convolution.padding)
 
 
 class _SharedNorm(nn.Module):
