@@ -94,6 +94,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/reports/followup_cohort.py
   SpineLib/reports/followup_tables.py
   SpineLib/reports/froc_chart.py
+  SpineLib/reports/jobs.py
   SpineLib/reports/margin.py
   SpineLib/reports/page.py
   SpineLib/reports/pictures.py
@@ -108,6 +109,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/scene/comparisonnodes.py
   SpineLib/scene/detection.py
   SpineLib/scene/dicomfacts.py
+  SpineLib/scene/followupreport.py
   SpineLib/scene/masks.py
   SpineLib/scene/nodes.py
   SpineLib/scene/regions.py
@@ -202,6 +204,7 @@ set(SPINELIB_SCRIPTS
   SpinePanel/remaining.py
   SpinePanel/runs.py
   SpinePanel/segments.py
+  SpinePanel/tinymodel.py
   )
 
 set(SPINELIB_RESOURCES

@@ -24,6 +24,7 @@ SIZE = 128
 
 NIGHT, SEA = QColor("#0e2a3b"), QColor("#1d5a72")
 BONE, BONE_EDGE, DISC = QColor("#f3ead7"), QColor("#b9a98a"), QColor("#7fb7c9")
+NECROSIS, NECROSIS_RIM = QColor("#4b5a67"), QColor("#37d6c2")
 LESION, LESION_CORE = QColor("#e5484d"), QColor("#ff9b6a")
 
 
@@ -129,11 +130,27 @@ def metseg_icon() -> QImage:
     return image
 
 
+def necrosis_icon() -> QImage:
+    """One vertebra, the metastasis in it, the necrosis around, and the applicator that made it."""
+    image, painter = canvas()
+    draw_bone(painter, process(QPointF(72, 66), 46, 46), 3)
+    draw_bone(painter, vertebra(QPointF(52, 64), 70, 62), 3)
+    painter.setPen(QPen(NECROSIS_RIM, 3.5))
+    painter.setBrush(NECROSIS)
+    painter.drawEllipse(QPointF(49, 63), 25, 22)
+    draw_lesion(painter, lesion(QPointF(46, 62), 13))
+    painter.setPen(QPen(QColor("#e8eef2"), 4.5, Qt.SolidLine, Qt.RoundCap))
+    painter.drawLine(QPointF(54, 61), QPointF(112, 30))
+    painter.end()
+    return image
+
+
 if __name__ == "__main__":
     application = QGuiApplication([])
     for name, draw in (
         ("Resources/Icons/SpineOncology.png", extension_icon),
         ("SpineMetSeg/Resources/Icons/SpineMetSeg.png", metseg_icon),
+        ("SpineNecrosis/Resources/Icons/SpineNecrosis.png", necrosis_icon),
     ):
         path = REPOSITORY / name
         path.parent.mkdir(parents=True, exist_ok=True)

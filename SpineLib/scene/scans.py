@@ -17,6 +17,8 @@ from SpineLib.volume import Volume
 
 #: Attribute of a transform node that a registration made; its value: the registration as JSON.
 REGISTRATION = "SpineOncology.Registration"
+#: Attribute of a volume node whose image is simulated.
+SIMULATED = "SpineOncology.Simulated"
 
 
 def is_registration(transform) -> bool:

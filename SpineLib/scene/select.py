@@ -118,6 +118,52 @@ def preselect(roles: Sequence[str] = ROLES) -> dict:
     return {role: nodes[index] for role, index in chosen.items()}
 
 
+def preselect_followup() -> dict:
+    """The scene's volume nodes that look like the scans before and after an ablation.
+
+    Scans are told apart by the dates of their studies (the first and the last one), else by their names ("before",
+    "baseline", "after", "follow-up"), else by contrast, which is given after an ablation.
+
+    Returns:
+        {"beforeT1", "beforeT2", "afterCeT1", "afterT2": volume node}; what is not there, or not clear, is missing.
+    """
+    import slicer
+
+    from SpineLib.scene.dicomfacts import facts_of
+
+    nodes = [
+        node
+        for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+        if not node.GetHideFromEditors() and node.GetClassName() == "vtkMRMLScalarVolumeNode"
+    ]
+    dates = [facts.when[:8] if (facts := facts_of(node)) else "" for node in nodes]
+    known = sorted(set(dates) - {""})
+    found: dict = {}
+    for node, date in zip(nodes, dates, strict=True):
+        candidate = candidate_of(node)
+        role, score = sequence_of(candidate.name, candidate.description)
+        side = _side(candidate, role, date, known)
+        key = {("before", "T1"): "beforeT1", ("before", "T2"): "beforeT2", ("after", "ceT1"): "afterCeT1",
+               ("after", "T2"): "afterT2"}.get((side, role))  # fmt: skip
+        if key is not None and score > found.get(key, (None, float("-inf")))[1]:
+            found[key] = (node, score)
+    return {key: node for key, (node, _) in found.items()}
+
+
+def _side(candidate: Candidate, role: str | None, date: str, known: Sequence[str]) -> str | None:
+    """ "before", "after", or None where nothing tells."""
+    from SpineLib.tasks.followup_checks import RIGHT, order_of_names
+
+    if len(known) > 1 and date:
+        return {known[0]: "before", known[-1]: "after"}.get(date)
+    text = f"{candidate.name} {candidate.description}"
+    if order_of_names(text, "after") == RIGHT:
+        return "before"
+    if order_of_names("before", text) == RIGHT:
+        return "after"
+    return {"T1": "before", "ceT1": "after"}.get(role)
+
+
 def candidate_of(node) -> Candidate:
     """A volume node's name, DICOM series description and study, from the node and its subject-hierarchy item."""
     import slicer

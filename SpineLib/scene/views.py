@@ -22,3 +22,19 @@ def jump_to(point: Sequence[float], node=None) -> None:
         point = (to_world @ np.append(np.asarray(point, dtype=float), 1.0))[:3]
     mode = slicer.vtkMRMLSliceNode.CenteredJumpSlice
     slicer.vtkMRMLSliceNode.JumpAllSlices(slicer.mrmlScene, *map(float, point), mode)
+
+
+def show_outlines(segmentations) -> None:
+    """Segments as outlines in the slice views, so that the image is seen under them; nothing of them in 3-D."""
+    for node in segmentations:
+        if node is None:
+            continue
+        if node.GetDisplayNode() is None:
+            node.CreateDefaultDisplayNodes()
+        display = node.GetDisplayNode()
+        modifying = display.StartModify()
+        display.SetVisibility(True)
+        display.SetVisibility2DFill(False)
+        display.SetVisibility2DOutline(True)
+        display.SetVisibility3D(False)
+        display.EndModify(modifying)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 
 def run_job(name, parameters, folder, progress):
-    """Runs a job of :mod:`SpineLib.tasks.jobs`, which brings torch: only now, after the job's first progress."""
-    from SpineLib.tasks import jobs
+    """Runs a job of :mod:`SpineLib.reports.jobs`, some of which bring torch: only now, after its first progress."""
+    from SpineLib.reports import jobs
 
     return jobs.run_job(name, parameters, folder, progress)
 

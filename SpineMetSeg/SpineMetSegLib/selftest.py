@@ -66,34 +66,6 @@ def brightSpotBundle(folder, dimensions=2, inputs=("T1", "T2"), identifier="brig
     Returns:
         The folder, as text.
     """
-    import torch
-    from SpineLib.models import ModelCard, save_bundle
-    from SpineLib.networks.unet import UNet
+    from SpinePanel.tinymodel import brightSpots
 
-    widths = (2, 2)
-    network = UNet(dimensions, len(inputs), widths).eval()
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.zero_()
-        middle = (1,) * dimensions
-        for level, channel in ((network.down[0], len(inputs) - 1), (network.up[-1], widths[1])):
-            for layer, source in ((level[0], channel), (level[3], 0)):
-                layer.weight[(0, source, *middle)] = 1.0
-            for normalisation in (level[1], level[4]):
-                normalisation.weight.fill_(1.0)
-        network.last.weight[(0, 0, *[0] * dimensions)] = 8.0
-        network.last.bias.fill_(-16.0)  # two standard deviations above the mean
-    card = ModelCard(
-        id=identifier,
-        title=f"Bright spots {dimensions}D (test)",
-        task="metastasis-segmentation",
-        licence="Apache-2.0",
-        network={"type": "unet", "dimensions": dimensions, "inputs": len(inputs), "widths": list(widths)},
-        inputs=inputs,
-        preparation={},
-        patch=(64,) * 2 if dimensions == 2 else (16, 64, 64),
-        smallest_lesion_ml=0.1,
-        training_data={"simulated": True, "description": "Made by hand for tests, not trained"},
-    )
-    save_bundle(folder, network, card)
-    return str(folder)
+    return brightSpots(folder, "metastasis-segmentation", inputs, dimensions, identifier)

@@ -77,6 +77,10 @@ class _Application:
     def processEvents(self):
         self._application.processEvents()
 
+    def openNodeModule(self, node):
+        """Select the module that shows nodes of this kind."""
+        self.opened = node
+
     def mrmlScene(self):
         return self._core.mrmlScene()
 
@@ -215,7 +219,7 @@ def desktop():
         for name in set(vars(slicer.modules)) - modules_before:
             delattr(slicer.modules, name)
         for name in set(sys.modules) - loaded_before:
-            if name.split(".")[0].startswith(("SpineMetSeg", "SpinePanel")):
+            if name.split(".")[0].startswith(("SpineMetSeg", "SpineNecrosis", "SpinePanel")):
                 del sys.modules[name]
         sys.path[:] = path_before
         objects.forget()

@@ -1,0 +1,104 @@
+"""Job "followup-report", seen from the scene: a comparison and the scans out to files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import slicer
+
+from SpineLib.errors import SpineError
+from SpineLib.scene.comparison import METASTASIS_ROLE, NECROSIS_ROLE, comparison_of, pair_of
+from SpineLib.scene.dicomfacts import copy_series, facts_of
+from SpineLib.scene.masks import segment_ids
+from SpineLib.scene.registration import registration_record
+from SpineLib.scene.results import provenance_of, segment_tag, source_volume
+from SpineLib.scene.runs import RunInputs
+from SpineLib.scene.scans import SIMULATED, unregistered_volume
+from SpineLib.scene.segmentvolumes import segments_volume
+from SpineLib.scene.select import candidate_of, sequence_of
+from SpineLib.tasks.naming import PROVENANCE
+from SpineLib.volume import write_volume
+
+
+def export_report(
+    head, before, after, folder: str | Path, *, with_patient: bool = False, with_dicom: bool = False
+) -> tuple[RunInputs, dict]:
+    """Write what the report shows.
+
+    Args:
+        head: of a comparison.
+        before, after: volume nodes to be shown.
+        folder: private folder of the job.
+        with_patient: whether the patient is named.
+        with_dicom: whether both segmentations are written as DICOM SEG, too.
+
+    Returns:
+        What watches the scene meanwhile, and the job's parameters.
+
+    Raises:
+        SpineError: there is no comparison, what was compared is gone or was changed, a scan cannot be used.
+    """
+    folder = Path(folder)
+    if not comparison_of(head):
+        raise SpineError("There is no comparison to report: compare first.")
+    pair = pair_of(head)
+    registration = pair.registration
+    parameters = pair.parameters(folder) | {"images": {}, "names": {}, "simulated": False}
+    for role, node in (("before", before), ("after", after)):
+        volume = unregistered_volume(node, registration, f"scan {role}")
+        path = folder / f"image-{role}.nrrd"
+        write_volume(volume, path, compress=False)
+        texts = candidate_of(node)
+        sequence = sequence_of(texts.name, texts.description)[0] or "Scan"
+        parameters["images"][role], parameters["names"][role] = str(path), f"{sequence} {role}"
+        parameters["simulated"] |= node.GetAttribute(SIMULATED) is not None
+    record = registration_record(registration)
+    parameters["registration"] = record if record.get("quality") else None
+    parameters["notes"] = list(comparison_of(head)["notes"])
+    if record.get("accepted"):
+        parameters["notes"].append("The registration did not trust itself; it was looked at and accepted by eye.")
+    parameters["models"] = _models(head)
+    if with_patient:
+        from SpineLib.cli.followup_files import patient_facts
+
+        parameters["patient"] = patient_facts(facts_of(before), facts_of(after))
+    if with_dicom:
+        parameters["dicom"] = {
+            "metastases": _dicom(head.GetNodeReference(METASTASIS_ROLE), before, folder, "metastases", registration),
+            "necroses": _dicom(head.GetNodeReference(NECROSIS_ROLE), after, folder, "necroses", registration),
+        }
+    return RunInputs({}, {}), parameters
+
+
+def _models(head) -> list[str]:
+    """Ids of the models that made what was compared."""
+    found = []
+    for role in (METASTASIS_ROLE, NECROSIS_ROLE):
+        node = head.GetNodeReference(role)
+        model = provenance_of(node).get("model") if node is not None and node.GetAttribute(PROVENANCE) else None
+        if isinstance(model, dict) and model.get("id"):
+            found.append(model["id"])
+    return list(dict.fromkeys(found))
+
+
+def _dicom(segmentation, shown, folder: Path, name: str, registration) -> dict:
+    """All segments of a segmentation as labels, and the series they belong to, as parameters of the job."""
+    source = source_volume(segmentation) or shown
+    inner, labels, segments = segmentation.GetSegmentation(), None, []
+    for number, segment_id in enumerate(segment_ids(segmentation), start=1):
+        try:
+            mask = segments_volume(segmentation, [segment_id], name, registration)
+        except SpineError:  # empty: there is nothing to export of it
+            continue
+        labels = mask if labels is None else labels
+        labels.array[mask.array > 0] = number
+        segment = inner.GetSegment(segment_id)
+        segments.append({"label": number, "name": segment.GetName(), "colour": list(segment.GetColor()),
+                         "terminology": segment_tag(segment, slicer.vtkSegment.GetTerminologyEntryTagName())})
+    if labels is None:
+        raise SpineError(f"Nothing is segmented as {name}, so there is no DICOM SEG to write.")
+    path = folder / f"labels-{name}.nrrd"
+    write_volume(labels, path, compress=False)
+    model = provenance_of(segmentation).get("model") or {}
+    return {"labels": str(path), "segments": segments, "series": str(copy_series(source, folder / f"series-{name}")),
+            "model": {"id": model["id"], "version": model.get("version", "")} if model.get("id") else None}

@@ -1,0 +1,340 @@
+"""SpineNecrosis: compares the necrosis after an ablation with the metastasis before; life cycle as in the template."""
+
+import os
+import sys
+import unittest
+from typing import Annotated
+
+import slicer
+import vtk
+from slicer import (
+    vtkMRMLLinearTransformNode,
+    vtkMRMLMarkupsFiducialNode,
+    vtkMRMLMarkupsROINode,
+    vtkMRMLScalarVolumeNode,
+    vtkMRMLSegmentationNode,
+    vtkMRMLTableNode,
+)
+from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleLogic,
+    ScriptedLoadableModuleTest,
+    ScriptedLoadableModuleWidget,
+)
+from slicer.util import VTKObservationMixin
+
+# Installed, SpineLib and SpinePanel lie beside this file; for a developer who added only this folder, one above.
+# First on the path: a SpineLib that pip put into Slicer's Python may be of another version, and lacks SpinePanel.
+_here = os.path.dirname(os.path.abspath(__file__))
+_home = _here if os.path.isdir(os.path.join(_here, "SpinePanel")) else os.path.dirname(_here)
+if _home not in sys.path[:1]:
+    sys.path.insert(0, _home)
+
+
+class SpineNecrosis(ScriptedLoadableModule):
+    """The module as Slicer lists it."""
+
+    def __init__(self, parent):
+        super().__init__(parent)
+        parent.title = "Spine Ablation Follow-up"
+        parent.categories = ["Spine Oncology"]
+        parent.dependencies = ["Segmentations", "SegmentEditor", "Transforms", "Plots"]
+        parent.contributors = ["SpineOncology contributors"]
+        parent.helpText = (
+            "<p>One to three days after the radiofrequency ablation of a spinal metastasis: registers the scans from "
+            "before and after, segments the necrosis with a U-Net (Steffen et al. 2020), and tells in numbers and "
+            "pictures whether the metastasis is covered and where the margin is thin.</p>"
+            "<p><b>Research use only, not a medical device.</b> The models that come with the extension were trained "
+            "on simulated images.</p>"
+        )
+        parent.acknowledgementText = "Method: J. Steffen et al. (2020), after G. Hille et al. (2020)."
+        slicer.app.connect("startupCompleted()", registerSampleData)
+        if hasattr(slicer.modules, "terminologies"):  # Others are loaded, so that signal may have gone: a late module.
+            registerSampleData()
+
+
+def registerSampleData():
+    """Put the simulated patient into the module Sample Data."""
+    from SpineNecrosisLib.sampledata import register
+
+    register(os.path.join(_here, "Resources", "Icons", "SpineNecrosis.png"))
+
+
+@parameterNodeWrapper
+class SpineNecrosisParameterNode:
+    """What the user chose; saved with the scene.
+
+    beforeT1, beforeT2 - scans from before the ablation; metastasisModel - id of the bundle for "Segment now".
+    metastasis, metastasisSegment - segmentation of the metastases, and the id of the treated one ("*": all together).
+    afterCeT1, afterT2 - scans from after the ablation.
+    pair - the sequences that are registered, "T2 T2"; roi - region that has to fit; none: around the metastasis.
+    beforePoints, afterPoints - landmarks in pairs, where the registration begins.
+    transform - moves the scan after onto the scan before; moveAfter - whether the scans after lie under it.
+    fade - share of the scan after in the slice views.
+    necrosisModel, threshold - of the segmentation of the necrosis.
+    necrosis, necrosisSegment - as for the metastasis.
+    requiredMargin (mm) - of the verdict; autoUpdate - whether a comparison is renewed by itself.
+    comparison - the table of overlap that leads to the comparison's other nodes.
+    folder, withPatient, withDicom - of the report.
+    """
+
+    beforeT1: vtkMRMLScalarVolumeNode
+    beforeT2: vtkMRMLScalarVolumeNode
+    metastasisModel: str = ""
+    metastasis: vtkMRMLSegmentationNode
+    metastasisSegment: str = ""
+    afterCeT1: vtkMRMLScalarVolumeNode
+    afterT2: vtkMRMLScalarVolumeNode
+    pair: str = ""
+    roi: vtkMRMLMarkupsROINode
+    beforePoints: vtkMRMLMarkupsFiducialNode
+    afterPoints: vtkMRMLMarkupsFiducialNode
+    transform: vtkMRMLLinearTransformNode
+    moveAfter: bool = True
+    fade: Annotated[float, WithinRange(0, 1)] = 0.5
+    necrosisModel: str = ""
+    threshold: Annotated[float, WithinRange(0.05, 0.95)] = 0.5
+    necrosis: vtkMRMLSegmentationNode
+    necrosisSegment: str = ""
+    requiredMargin: Annotated[float, WithinRange(0, 15)] = 0.0
+    autoUpdate: bool = False
+    comparison: vtkMRMLTableNode
+    folder: str = ""
+    withPatient: bool = False
+    withDicom: bool = False
+
+
+class SpineNecrosisWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+    """The panel: wires the parts of SpineNecrosisLib and SpinePanel to the widgets."""
+
+    def __init__(self, parent=None):
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+        VTKObservationMixin.__init__(self)
+        self.logic = None
+        self.panel = None
+        self._parameterNode = None
+        self._parameterNodeGuiTag = None
+
+    def setup(self):
+        ScriptedLoadableModuleWidget.setup(self)
+        uiWidget = slicer.util.loadUI(self.resourcePath("UI/SpineNecrosis.ui"))
+        self.layout.addWidget(uiWidget)
+        self.ui = slicer.util.childWidgetVariables(uiWidget)
+        uiWidget.setMRMLScene(slicer.mrmlScene)
+        self.logic = SpineNecrosisLogic()
+
+        from SpineNecrosisLib.panel import Panel
+
+        self.panel = Panel(self.ui, self.logic)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.initializeParameterNode()
+
+    def cleanup(self):
+        """The application ends or the module is reloaded: the worker ends with it, at once."""
+        self.setParameterNode(None)
+        self.removeObservers()
+        if self.panel:
+            self.panel.close()
+
+    def enter(self):
+        self.initializeParameterNode()
+
+    def exit(self):
+        """The user opens another module; a running job goes on."""
+        self.setParameterNode(None)
+
+    def onSceneStartClose(self, caller, event):
+        """A run whose images go away has no sense any more."""
+        self.panel.onSceneClosing()
+        self.setParameterNode(None)
+
+    def onSceneEndClose(self, caller, event):
+        if self.parent.isEntered:
+            self.initializeParameterNode()
+
+    def initializeParameterNode(self):
+        """Make sure that the parameter node exists and is observed; choose scans by date, name and description."""
+        self.setParameterNode(self.logic.getParameterNode())
+        node = self._parameterNode
+        if not any((node.beforeT1, node.beforeT2, node.afterCeT1, node.afterT2)):
+            for name, volume in self.logic.findInputs().items():
+                setattr(node, name, volume)
+
+    def setParameterNode(self, inputParameterNode):
+        """Observe another parameter node, or none."""
+        if self._parameterNode:
+            self._disconnectParameterNode()
+        self._parameterNode = inputParameterNode
+        if self._parameterNode:
+            self._parameterNodeGuiTag = self._parameterNode.connectGui(self.ui)
+            self.addObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._update)
+        if self.panel:
+            self.panel.setParameterNode(self._parameterNode)
+
+    def _disconnectParameterNode(self):
+        self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
+        self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._update)
+
+    def _update(self, caller=None, event=None):
+        self.panel.update()
+
+
+class SpineNecrosisLogic(ScriptedLoadableModuleLogic):
+    """What the module can do without its panel, from the Python console or a script::
+
+    logic = slicer.modules.spinenecrosis.widgetRepresentation().self().logic
+    metastasis = logic.segmentMetastasis(t1=getNode("T1"), t2=getNode("T2"))
+    transform = logic.register(getNode("T2"), getNode("T2 after"), metastasis)
+    necrosis = logic.segmentNecrosis(ceT1=getNode("ceT1 after"), t2=getNode("T2 after"))
+    result = logic.compare(metastasis, necrosis, transform)
+    print(result.comparison["verdict"]["outcome"])
+
+    Each call waits for its result, takes ``progress(fraction, text)``, and raises ``SpineLib.errors.SpineError`` with
+    one sentence: what is wrong and what to do.
+    """
+
+    def getParameterNode(self):
+        return SpineNecrosisParameterNode(super().getParameterNode())
+
+    def findInputs(self):
+        """The scene's volumes that look like the scans: {"beforeT1": node, "afterCeT1": node, ...}."""
+        from SpineLib.scene.select import preselect_followup
+
+        return preselect_followup()
+
+    def segmentMetastasis(self, t1=None, t2=None, model=None, threshold=None, device="auto", progress=None):
+        """Segment the metastases before the ablation; returns a segmentation node, one segment a metastasis.
+
+        Args:
+            t1, t2: volume nodes; one may be missing.
+            model: id or folder of a model bundle; default: the first that fits.
+            threshold, device: default: the model's own.
+        """
+        return self._segment({"T1": t1, "T2": t2}, "metastasis", model, threshold, device, progress)
+
+    def segmentNecrosis(self, ceT1=None, t2=None, model=None, threshold=None, device="auto", progress=None):
+        """Segment the necrosis after the ablation; as :meth:`segmentMetastasis`."""
+        return self._segment({"ceT1": ceT1, "T2": t2}, "necrosis", model, threshold, device, progress)
+
+    def register(
+        self,
+        before,
+        after,
+        metastasis=None,
+        segment=None,
+        roi=None,
+        beforePoints=None,
+        afterPoints=None,
+        move=(),
+        progress=None,
+    ):
+        """Find the transform that moves the scan after onto the scan before, around one vertebra.
+
+        Args:
+            before, after: volume nodes.
+            metastasis: segmentation whose surroundings have to fit; ``segment``: id of one of its segments.
+            roi: markups ROI in place of the metastasis.
+            beforePoints, afterPoints: markups lists of the same landmarks.
+            move: nodes of the scan after that are put under the transform.
+
+        Returns:
+            Linear transform node; ``SpineLib.scene.registration.registration_record`` tells its quality.
+        """
+        from SpineLib.scene.scans import put_under
+        from SpineNecrosisLib.runs import RegisterRun
+        from SpinePanel.runs import runAndWait
+
+        run = RegisterRun(before, after, (metastasis, segment and [segment]), roi, beforePoints, afterPoints)
+        transform = runAndWait(run, progress).transform
+        put_under(transform, move)
+        return transform
+
+    def compare(
+        self,
+        metastasis,
+        necrosis,
+        transform=None,
+        metastasisSegment=None,
+        necrosisSegment=None,
+        requiredMarginMm=0.0,
+        existing=None,
+        progress=None,
+    ):
+        """Compare the metastasis before with the necrosis after.
+
+        Args:
+            metastasis, necrosis: segmentation nodes; of several segments, name one by its id, else all count.
+            transform: of :meth:`register`, or any linear one; None: both lie in one space.
+            existing: the table of an earlier comparison whose nodes are filled anew.
+
+        Returns:
+            ``SpineLib.scene.comparison.ImportedComparison``: its table ``head`` leads to the other nodes.
+        """
+        from SpineNecrosisLib.runs import CompareRun
+        from SpinePanel.runs import runAndWait
+
+        run = CompareRun(
+            (metastasis, metastasisSegment and [metastasisSegment]),
+            (necrosis, necrosisSegment and [necrosisSegment]),
+            transform,
+            {"required_margin_mm": float(requiredMarginMm)},
+            existing=existing,
+        )
+        return runAndWait(run, progress)
+
+    def report(self, folder, comparison, before, after, withPatient=False, withDicom=False, progress=None):
+        """Write report.html, comparison.csv and comparison.json; returns the paths of the files.
+
+        Args:
+            folder: existing or new folder; files of an earlier report are replaced.
+            comparison: ``head`` of :meth:`compare`.
+            before, after: volume nodes to be shown.
+            withPatient: name the patient.
+            withDicom: write both segmentations as DICOM SEG, too.
+        """
+        from SpineNecrosisLib.runs import ReportRun
+        from SpinePanel.runs import runAndWait
+
+        return runAndWait(ReportRun(folder, comparison, before, after, withPatient, withDicom), progress)
+
+    def _segment(self, inputs, target, model, threshold, device, progress):
+        from SpineLib.errors import SpineError
+        from SpineNecrosisLib.modelcombo import fittingModels
+        from SpinePanel.runs import SegmentationRun, runAndWait
+
+        chosen = {name for name, node in inputs.items() if node is not None}
+        if model is None:
+            models = fittingModels(target, chosen)
+            if chosen and not models:
+                raise SpineError(f"No installed model takes {' + '.join(sorted(chosen))}: import one (spine models).")
+            model = models[0].id if models else ""
+        return runAndWait(SegmentationRun(inputs, model, threshold=threshold, device=device), progress).segmentation
+
+
+class SpineNecrosisTest(ScriptedLoadableModuleTest):
+    """The whole way on a small phantom with tiny models; run by ctest and by the developer's Reload and Test."""
+
+    def setUp(self):
+        slicer.mrmlScene.Clear(0)
+
+    def runTest(self):
+        """For Reload and Test; there a skipped test must not look like a failed one."""
+        self.setUp()
+        try:
+            self.test_fromScansToVerdict()
+        except unittest.SkipTest as reason:
+            self.delayDisplay(f"SpineNecrosisTest was skipped, {reason}")
+            return
+        self.delayDisplay("Test passed")
+
+    def test_fromScansToVerdict(self):
+        from SpinePanel.packages import missingPackages
+
+        missing = missingPackages()
+        if missing:
+            self.skipTest(f"not installed: {', '.join(missing)}")
+        from SpineNecrosisLib.selftest import wholeWay
+
+        wholeWay(self, SpineNecrosisLogic())

@@ -1,0 +1,254 @@
+"""Step 5: overlap, margin and verdict; and whether they are still true."""
+
+import qt
+import slicer
+
+from SpineLib.errors import SpineError
+from SpineNecrosisLib.measures import MeasureTables
+from SpineNecrosisLib.runs import CompareRun
+from SpineNecrosisLib.step import Step
+
+#: A change is looked at after this pause, milliseconds: while the user paints, nothing is compared.
+_PAUSE_MS = 800
+_COLOURS = {"complete": "#1f7a3d", "incomplete": "#d0342c", "not to be told": "#b26a00"}
+_TITLES = {"complete": "Complete ablation", "incomplete": "Incomplete ablation", "not to be told": "Not to be told"}
+
+
+class Compare:
+    """Everything of the step.
+
+    Args:
+        ui: widgets of the ``.ui`` by name.
+        panel: starts jobs, knows the parameter node and the other steps.
+    """
+
+    def __init__(self, ui, panel):
+        self.ui, self._panel = ui, panel
+        self._node = self._key = self._head = self._shown = None
+        self._stops, self.outdated = [], False
+        self.step = Step(ui, "compare", self.onApply, panel.onCancel)
+        self._tables = MeasureTables(ui.measuresTable, ui.piecesTable, self._jump)
+        self._pause = qt.QTimer()
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(_PAUSE_MS)
+        self._connections = (
+            (self._pause, "timeout()", self.look),
+            (ui.updateButton, "clicked(bool)", self.onUpdate),
+            (ui.showButton, "clicked(bool)", self.onShow),
+            (ui.chartButton, "clicked(bool)", self.onChart),
+        )
+        for widget, signal, slot in self._connections:
+            widget.connect(signal, slot)
+
+    def close(self):
+        self._pause.stop()
+        self._watch(None, None)
+        self._tables.close()
+        self.step.close()
+        for widget, signal, slot in self._connections:
+            widget.disconnect(signal, slot)
+
+    def setParameterNode(self, parameterNode):
+        self._node = parameterNode
+
+    def clear(self):
+        """The scene is being closed."""
+        self._pause.stop()
+        self._watch(None, None)
+        self._key = self._head = None
+        self._setOutdated(False)
+        self._show(None)
+
+    def update(self):
+        """Follow parameter node and job."""
+        node, ui = self._node, self.ui
+        self.step.update(
+            *self._panel.runState(self.step),
+            self.reason(),
+            "Compare the metastasis with the necrosis; the scene gets tables, the painted surface and a chart",
+        )
+        if node is None:
+            return
+        if (node.metastasis, node.necrosis) != tuple(one for one, _ in self._stops):
+            self._watch(node.metastasis, node.necrosis)
+        key = (node.metastasis, node.metastasisSegment, node.necrosis, node.necrosisSegment, node.transform)
+        key = (*key, node.requiredMargin, node.autoUpdate)
+        if node.comparison is not self._head:
+            self._head = node.comparison
+            self._show(self._head)
+            self._key = key
+            self.look()
+        elif key != self._key:
+            self._key = key
+            self.changed()
+        there = self._head is not None
+        ui.showButton.enabled = ui.chartButton.enabled = there
+        ui.updateButton.enabled = there and self.outdated and not self.reason()
+        self._showOutdated()
+
+    def reason(self):
+        """Why the job cannot be started, "" when it can."""
+        if reason := self._panel.reasonNotToStart():
+            return reason
+        for one in (self._panel.metastasis, self._panel.necrosis):
+            if missing := one.missing():
+                return missing
+        return ""
+
+    def summary(self):
+        """(whether the step is done, a few words)."""
+        from SpineLib.scene.comparison import comparison_of
+
+        comparison = comparison_of(self._head)
+        if not comparison:
+            return False, ""
+        if self.outdated:
+            return False, "out of date"
+        return True, comparison["verdict"]["outcome"]
+
+    def onApply(self, checked=False):
+        """Compare into new nodes; a second click while it runs does nothing."""
+        if not self.reason() and self._agreed():
+            self._start(None)
+
+    def onUpdate(self, checked=False):
+        """Compare again into the nodes that are there."""
+        if not self.reason():
+            self._start(self._head)
+
+    def onShow(self, checked=False):
+        """Both outlines in the slice views at the thinnest place, the painted metastasis in 3-D."""
+        from SpineLib.scene.comparison import comparison_of, part_of
+        from SpineLib.scene.views import jump_to, show_outlines
+
+        head, node = self._head, self._node
+        if head is None or node is None:
+            return
+        show_outlines((node.metastasis, node.necrosis))
+        surface = part_of(head, "Surface")
+        if surface is not None:
+            surface.SetDisplayVisibility(True)
+        volume = next((one for one in self._panel.scansBefore(node).values() if one), None)
+        if volume is not None and not self._panel.registering.blend.on:
+            slicer.util.setSliceViewerLayers(background=volume)
+        place = comparison_of(head).get("distance", {}).get("thinnest_ras_mm")
+        if place is not None:
+            jump_to(place)
+
+    def onChart(self, checked=False):
+        """Show the histogram in a layout with a chart."""
+        from SpineLib.scene.comparison import part_of
+
+        chart = part_of(self._head, "Chart")
+        if chart is not None:
+            slicer.modules.plots.logic().ShowChartInLayout(chart)
+
+    def changed(self):
+        """Something that a comparison is made of was changed; it is looked at after a pause."""
+        if self._head is not None:
+            self._pause.start()
+
+    def look(self):
+        """Whether the comparison still holds; renew it where the user wants that."""
+        from SpineLib.scene.comparison import collect_pair, is_current
+
+        self._pause.stop()
+        node = self._node
+        if node is None or self._head is None:
+            return
+        try:
+            outdated = bool(self._missing()) or not is_current(self._head, collect_pair(*self._asked(node)))
+        except SpineError:
+            outdated = True
+        self._setOutdated(outdated)
+        if outdated and node.autoUpdate:
+            if self._panel.jobs.busy:
+                self._pause.start()
+            else:
+                self.onUpdate()
+        self._panel.titles()
+
+    def _missing(self):
+        return self._panel.metastasis.missing() or self._panel.necrosis.missing()
+
+    def _agreed(self):
+        """Ask what is in doubt about the two scans; without scans there is nothing to ask."""
+        from SpinePanel.runs import sourceVolume
+
+        node = self._node
+        before, after = sourceVolume(node.metastasis), sourceVolume(node.necrosis)
+        return before is None or after is None or before is after or self._panel.agreed(before, after)
+
+    def _asked(self, node):
+        """What is compared now, as ``collect_pair`` and ``CompareRun`` take it."""
+        settings = {"required_margin_mm": float(node.requiredMargin)}
+        return self._panel.metastasis.chosen(), self._panel.necrosis.chosen(), node.transform, settings
+
+    def _start(self, existing):
+        asked, contrast = self._asked(self._node), self._node.afterCeT1
+        self._panel.start(self.step, lambda: CompareRun(*asked, existing, contrast), self._onResult)
+
+    def _onResult(self, imported):
+        renewed = imported.head is self._head
+        self._head = imported.head
+        self._panel.parameterNode().comparison = imported.head
+        self._show(imported.head)
+        self.step.say(" ".join(imported.notes))
+        if not renewed:
+            self.onShow()
+        # What was edited while the worker compared is not in the result.
+        self.look()
+
+    def _watch(self, metastasis, necrosis):
+        """Follow edits of two other segmentations."""
+        from SpineLib.scene.tables import watch_segments
+
+        for _, stop in self._stops:
+            stop()
+        self._stops = [
+            (node, watch_segments(node, self._edited) if node is not None else lambda: None)
+            for node in (metastasis, necrosis)
+        ]
+
+    def _edited(self):
+        """A segment was edited, added, removed or renamed."""
+        self.changed()
+        self._panel.later()
+
+    def _setOutdated(self, outdated):
+        self.outdated = outdated
+        self._showOutdated()
+        self.ui.updateButton.enabled = outdated and self._head is not None and not self.reason()
+
+    def refresh(self):
+        """After the section was opened, which shows all its widgets."""
+        self._showOutdated()
+        self.ui.verdictLabel.visible = bool(self.ui.verdictLabel.text) and not self.ui.compareSection.collapsed
+
+    def _showOutdated(self):
+        shown = self.outdated and self._head is not None and not self.ui.compareSection.collapsed
+        self.ui.outdatedLabel.visible = shown
+
+    def _show(self, head):
+        """Verdict and tables of a comparison; None empties them."""
+        from SpineLib.scene.comparison import comparison_of
+
+        comparison, label = comparison_of(head), self.ui.verdictLabel
+        self._tables.show(comparison)
+        label.visible = bool(comparison) and not self.ui.compareSection.collapsed
+        if not comparison:
+            label.text = ""
+            return
+        verdict, overlap = comparison["verdict"], comparison["overlap"]
+        colour = _COLOURS.get(verdict["outcome"], "black")
+        reasons = " ".join(verdict["reasons"])
+        label.text = (
+            f'<b style="color: {colour};">{_TITLES.get(verdict["outcome"], verdict["outcome"])}</b>: '
+            f"{100 * overlap['covered_share']:.1f} % covered, {overlap['untreated_ml']:.2f} ml untreated. {reasons}"
+        )
+        label.toolTip = verdict["rule"]
+
+    def _jump(self, place):
+        from SpineLib.scene.views import jump_to
+
+        jump_to(place)

@@ -1,0 +1,291 @@
+"""Step 3: lay the scan after on the scan before, look whether it fits, correct it by hand."""
+
+import logging
+
+import qt
+import slicer
+
+from SpineLib.errors import SpineError
+from SpineNecrosisLib.runs import RegisterRun
+from SpineNecrosisLib.step import Step
+
+#: Pairs of sequences that can be registered, the best first: like looks most like like.
+_PAIRS = (("T2", "T2"), ("T1", "ceT1"), ("T1", "T2"), ("T2", "ceT1"))
+_WARNING, _NOTE = "color: #d0342c;", ""
+#: The checkerboard follows a change after this pause, milliseconds.
+_PAUSE_MS = 500
+
+
+class Register:
+    """Everything of the step.
+
+    Args:
+        ui: widgets of the ``.ui`` by name.
+        panel: starts jobs, knows the parameter node and the other steps.
+    """
+
+    def __init__(self, ui, panel):
+        from SpineLib.scene.blend import SliceBlend
+
+        self.ui, self._panel = ui, panel
+        self._node = self._transform = self._tag = self._moved = None
+        self._pairs = []
+        self.blend = SliceBlend()
+        self.step = Step(ui, "register", self.onApply, panel.onCancel)
+        self._pause = qt.QTimer()
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(_PAUSE_MS)
+        self._connections = (
+            (self._pause, "timeout()", self._renewBoard),
+            (ui.pairCombo, "activated(int)", self._onPair),
+            (ui.acceptCheckBox, "clicked(bool)", self.onAccept),
+            (ui.handlesButton, "clicked(bool)", self.onHandles),
+            (ui.transformsButton, "clicked(bool)", self.onTransforms),
+            (ui.fadeCheckBox, "clicked(bool)", self.onFade),
+            (ui.checkerCheckBox, "clicked(bool)", self.onChecker),
+            (ui.fadeSlider, "valueChanged(double)", self._onOpacity),
+        )
+        for widget, signal, slot in self._connections:
+            widget.connect(signal, slot)
+
+    def close(self):
+        self._pause.stop()
+        self._follow(None)
+        self.blend.off()
+        self.step.close()
+        for widget, signal, slot in self._connections:
+            widget.disconnect(signal, slot)
+
+    def setParameterNode(self, parameterNode):
+        self._node = parameterNode
+
+    def clear(self):
+        """The scene is being closed."""
+        self._pause.stop()
+        self._follow(None)
+        self._moved = None
+        self.blend.forget()
+        self._showBlend()
+
+    def update(self):
+        """Follow parameter node and job."""
+        node, ui = self._node, self.ui
+        self.step.update(
+            *self._panel.runState(self.step),
+            self.reason(),
+            "Find the transform that moves the scan after onto the scan before around the treated metastasis",
+        )
+        if node is None:
+            return
+        self._updatePairs()
+        if node.transform is not self._transform:
+            self._follow(node.transform)
+        self._move()
+        self._tell()
+        there = self._transform is not None
+        ui.moveCheckBox.enabled = ui.handlesButton.enabled = ui.transformsButton.enabled = there
+        both = self._volumes() != (None, None) and None not in self._volumes()
+        ui.fadeCheckBox.enabled = ui.checkerCheckBox.enabled = both
+        if self.blend.on and not both:
+            self.blend.off()
+            self._showBlend()
+
+    def reason(self):
+        """Why the job cannot be started, "" when it can."""
+        if reason := self._panel.reasonNotToStart():
+            return reason
+        before, after = self._volumes()
+        if before is None or after is None:
+            return "Choose a scan from before and one from after the ablation, in steps 1 and 2."
+        if before is after:
+            return "Before and after are the same volume: choose two different scans."
+        if self._node.roi is None and (missing := self._panel.metastasis.missing()):
+            return f"{missing} Or choose a region of interest."
+        return ""
+
+    def summary(self):
+        """(whether the step is done, a few words)."""
+        from SpineLib.scene.registration import registration_record, trust
+
+        if self._transform is None:
+            return False, ""
+        if not registration_record(self._transform):
+            return True, "own transform"
+        error, trusted = trust(self._transform)
+        return trusted, f"error {error:.1f} mm" if trusted and error is not None else "check the fit"
+
+    def onApply(self, checked=False):
+        """Ask what is in doubt, then start a run; a second click while it runs does nothing."""
+        if self.reason():
+            return
+        node = self._node
+        before, after = self._volumes()
+        if not self._panel.agreed(before, after):
+            return
+        # Read now: by the time the scans are written the user may have chosen otherwise.
+        chosen = self._panel.metastasis.chosen()
+        points = node.beforePoints, node.afterPoints
+        self._panel.start(
+            self.step,
+            lambda: RegisterRun(before, after, chosen, node.roi, *points, registration=node.transform),
+            self._onResult,
+        )
+
+    def onAccept(self, checked=False):
+        """The user looked, and the scans fit: the comparison may rely on it."""
+        from SpineLib.scene.registration import accept
+
+        if self._transform is not None:
+            accept(self._transform, checked)
+            self._panel.update()
+            self._panel.compare.changed()
+
+    def onHandles(self, checked=False):
+        """Show or hide handles in the views that shift and turn the transform."""
+        transform = self._transform
+        if transform is None:
+            return
+        if transform.GetDisplayNode() is None:
+            transform.CreateDefaultDisplayNodes()
+        display = transform.GetDisplayNode()
+        display.SetEditorScalingEnabled(False)
+        display.SetEditorScalingSliceEnabled(False)
+        display.SetEditorVisibility(checked)
+        display.SetEditorVisibility3D(checked)
+        display.SetEditorSliceIntersectionVisibility(checked)
+        if checked:
+            display.UpdateEditorBounds()
+
+    def onTransforms(self, checked=False):
+        """Open the module Transforms with the transform chosen."""
+        try:
+            slicer.util.selectModule("Transforms")
+        except RuntimeError:
+            logging.info("The module Transforms is not shown: there is no main window.")
+            return
+        self._panel.chooseTransform(self._transform)
+
+    def onFade(self, checked=False):
+        """Fade both scans into each other, or give the views back."""
+        self._look(checked, lambda before, after: self.blend.fade(before, after, self._node.fade))
+
+    def onChecker(self, checked=False):
+        """A checkerboard of both, or the views as before."""
+        self._look(checked, self.blend.check)
+
+    def changed(self):
+        """The transform moved: what is drawn from it follows."""
+        if self.blend.checkerboard:
+            self._pause.start()
+        self._tell()
+        self._panel.titles()
+
+    def _look(self, wanted, show):
+        try:
+            if wanted and self._node is not None:
+                show(*self._volumes())
+            else:
+                self.blend.off()
+        except SpineError as error:
+            self._panel.error(self.step, str(error))
+        self._showBlend()
+
+    def _showBlend(self):
+        self.ui.fadeCheckBox.checked = self.blend.on and not self.blend.checkerboard
+        self.ui.checkerCheckBox.checked = self.blend.checkerboard
+
+    def _onOpacity(self, value):
+        if self.blend.on and not self.blend.checkerboard and None not in self._volumes():
+            self.blend.fade(*self._volumes(), value)
+
+    def _renewBoard(self):
+        if self.blend.checkerboard and self._node is not None and None not in self._volumes():
+            self._look(True, self.blend.check)
+
+    def _onResult(self, imported):
+        node = self._panel.parameterNode()
+        node.transform = imported.transform
+        self._follow(imported.transform)
+        self._move()
+        self._tell()
+        self.step.say(" ".join(["Registered.", *imported.notes]))
+
+    def _follow(self, transform):
+        """Watch another transform."""
+        if self._transform is not None and self._tag is not None:
+            self._transform.RemoveObserver(self._tag)
+        self._transform, self._tag = transform, None
+        if transform is not None:
+            event = slicer.vtkMRMLTransformableNode.TransformModifiedEvent
+            self._tag = transform.AddObserver(event, self._onTransformModified)
+        display = transform.GetDisplayNode() if transform is not None else None
+        self.ui.handlesButton.checked = bool(display and display.GetEditorVisibility())
+
+    def _onTransformModified(self, caller, event):
+        self.changed()
+        self._panel.compare.changed()
+
+    def _move(self):
+        """Put the scans after (and what belongs to them) under the transform, or take them off, as the tick says."""
+        from SpineLib.scene.scans import put_under, take_off
+
+        node, transform = self._node or self._panel.parameterNode(), self._transform
+        nodes = [one for one in (node.afterCeT1, node.afterT2, node.necrosis, node.afterPoints) if one is not None]
+        key = (transform, node.moveAfter, *nodes)
+        if key == self._moved:
+            return
+        earlier, self._moved = self._moved, key
+        if earlier is not None and earlier[0] is not None and earlier[0] is not transform:
+            take_off(earlier[0], nodes)
+        if transform is None:
+            return
+        if not node.moveAfter:
+            take_off(transform, nodes)
+        elif left := put_under(transform, nodes):
+            self.step.say(
+                f"{len(left)} of the nodes from after lie under another transform, and were not moved.", warning=True
+            )
+
+    def _tell(self):
+        """Quality in words, in red where it is a warning; the tick to accept only where it is needed."""
+        from SpineLib.scene.registration import quality_text, registration_record
+
+        label, box = self.ui.qualityLabel, self.ui.acceptCheckBox
+        label.text, warning = quality_text(self._transform)
+        label.styleSheet = _WARNING if warning else _NOTE
+        shown = not self.ui.registerSection.collapsed
+        label.visible = bool(label.text) and shown
+        record = registration_record(self._transform)
+        box.visible = bool(record) and not record["quality"]["trusted"] and shown
+        box.checked = bool(record.get("accepted"))
+
+    def _updatePairs(self):
+        """The pairs of sequences that can be registered."""
+        pairs = [pair for pair in _PAIRS if all(self._volumesOf(pair))]
+        combo, texts = self.ui.pairCombo, [f"{before} before with {after} after" for before, after in pairs]
+        if pairs != self._pairs or combo.count == 0:
+            self._pairs = pairs
+            blocked = combo.blockSignals(True)
+            combo.clear()
+            for text in texts or ["Choose scans in steps 1 and 2 first"]:
+                combo.addItem(text)
+            combo.enabled = bool(pairs)
+            combo.blockSignals(blocked)
+        names = [" ".join(pair) for pair in pairs]
+        if pairs and self._node.pair not in names:
+            self._node.pair = names[0]
+        if self._node.pair in names:
+            combo.currentIndex = names.index(self._node.pair)
+
+    def _onPair(self, index):
+        if self._node is not None and 0 <= index < len(self._pairs):
+            self._node.pair = " ".join(self._pairs[index])
+
+    def _volumes(self):
+        """The two scans that are registered and shown; (None, None) without a pair."""
+        pair = tuple(self._node.pair.split()) if self._node is not None else ()
+        return self._volumesOf(pair) if pair in self._pairs else (None, None)
+
+    def _volumesOf(self, pair):
+        before, after = self._panel.scansBefore(self._node), self._panel.scansAfter(self._node)
+        return before.get(pair[0]), after.get(pair[1])

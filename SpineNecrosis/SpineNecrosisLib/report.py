@@ -1,0 +1,127 @@
+"""Step 6: the report as files."""
+
+import logging
+import os
+
+import qt
+import slicer
+
+from SpineLib.errors import SpineError
+from SpineNecrosisLib.runs import ReportRun
+from SpineNecrosisLib.step import Step
+from SpinePanel.packages import installOptional
+
+#: What pictures in the page, and DICOM SEG, need and Slicer does not bring.
+_PICTURES = ("scikit-image>=0.22", "skimage")
+_DICOM = ("highdicom>=0.22", "highdicom")
+
+
+class Report:
+    """Everything of the step.
+
+    Args:
+        ui: widgets of the ``.ui`` by name.
+        panel: starts jobs, knows the parameter node and the other steps.
+        title: of the module, for the question before something is installed.
+    """
+
+    def __init__(self, ui, panel, title):
+        self.ui, self._panel, self._title = ui, panel, title
+        self._node, self._written = None, ""
+        self.step = Step(ui, "report", self.onApply, panel.onCancel)
+        self._connections = (
+            (ui.folderButton, "clicked(bool)", self.onFolder),
+            (ui.openButton, "clicked(bool)", self.onOpen),
+        )
+        for widget, signal, slot in self._connections:
+            widget.connect(signal, slot)
+
+    def close(self):
+        self.step.close()
+        for widget, signal, slot in self._connections:
+            widget.disconnect(signal, slot)
+
+    def setParameterNode(self, parameterNode):
+        self._node = parameterNode
+
+    def update(self):
+        """Follow parameter node and job."""
+        self.step.update(
+            *self._panel.runState(self.step),
+            self.reason(),
+            "Write report.html, which stands alone, comparison.csv and comparison.json",
+        )
+        self.ui.openButton.enabled = bool(self._written) and os.path.isfile(self._written)
+        if self._node is not None:
+            possible = self._dicomPossible()
+            self.ui.dicomCheckBox.enabled = possible
+            if not possible and self._node.withDicom:
+                self._node.withDicom = False
+
+    def reason(self):
+        """Why the job cannot be started, "" when it can."""
+        if reason := self._panel.reasonNotToStart():
+            return reason
+        if self._node.comparison is None:
+            return "Compare first, in step 5."
+        if self._panel.compare.outdated:
+            return "The comparison is out of date: press Update in step 5 first."
+        if None in self._volumes():
+            return "Choose a scan from before and one from after the ablation, in steps 1 and 2."
+        if not self._node.folder.strip():
+            return "Choose a folder for the report."
+        return ""
+
+    def summary(self):
+        """(whether the step is done, a few words)."""
+        return (True, "written") if self._written else (False, "")
+
+    def onFolder(self, checked=False):
+        """Let the user choose the folder."""
+        folder = qt.QFileDialog.getExistingDirectory(self.ui.folderButton, "Folder of the report", self._node.folder)
+        if folder and self._node is not None:
+            self._node.folder = folder
+
+    def onOpen(self, checked=False):
+        """Show the report in the web browser."""
+        qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(self._written))
+
+    def onApply(self, checked=False):
+        """Write the report; asks before files of an earlier one are replaced."""
+        if self.reason():
+            return
+        node, folder = self._node, self._node.folder.strip()
+        if os.path.exists(os.path.join(folder, "report.html")) and not slicer.util.confirmOkCancelDisplay(
+            "The folder holds a report already. Replace it?", "Report"
+        ):
+            return
+        try:
+            installOptional(*_PICTURES, self._title)
+            if node.withDicom:
+                installOptional(*_DICOM, self._title)
+        except SpineError as error:
+            self._panel.error(self.step, str(error))
+            return
+        before, after = self._volumes()
+        self._written = ""
+        self._panel.start(
+            self.step,
+            lambda: ReportRun(folder, node.comparison, before, after, node.withPatient, node.withDicom),
+            self._onResult,
+        )
+
+    def _onResult(self, paths):
+        self._written = paths[0]
+        logging.info("SpineNecrosis: a report of %d files was written", len(paths))
+        self.step.say(f"{len(paths)} files written: {', '.join(os.path.basename(path) for path in paths)}.")
+
+    def _volumes(self):
+        """The scans that are shown: T1 before and ceT1 after where they are there, since the rim is seen best there."""
+        before = self._panel.scansBefore(self._node)
+        after = self._panel.scansAfter(self._node)
+        return before["T1"] or before["T2"], after["ceT1"] or after["T2"]
+
+    def _dicomPossible(self):
+        from SpineLib.scene.dicomfacts import series_files
+
+        return all(volume is not None and series_files(volume) for volume in self._volumes())

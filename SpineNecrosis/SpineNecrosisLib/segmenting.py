@@ -1,0 +1,170 @@
+"""Steps 1 and 4: segment what the scans show, choose the segment that is meant, correct it by hand."""
+
+import logging
+
+import slicer
+
+from SpineNecrosisLib.modelcombo import ModelCombo
+from SpineNecrosisLib.step import Step
+from SpinePanel.runs import SegmentationRun, sourceVolume
+from SpinePanel.segments import fillSegments
+
+#: What the parameter holds where all segments are meant together.
+ALL = "*"
+
+
+class Segmenting:
+    """A step that makes or takes a segmentation, and one segment of it.
+
+    Args:
+        ui: widgets of the ``.ui`` by name.
+        panel: starts jobs, knows the parameter node.
+        target: "metastasis" or "necrosis": widgets and parameters are named by it.
+        step: name of the step: "before" or "necrosis".
+        scans: callable: sequence name to volume node (or None) of a parameter node.
+    """
+
+    def __init__(self, ui, panel, target, step, scans):
+        self.ui, self._panel, self._target, self._scans = ui, panel, target, scans
+        self._combo = getattr(ui, f"{target}SegmentCombo")
+        self._edit = getattr(ui, f"edit{target.capitalize()}Button")
+        self._node = None
+        self.step = Step(ui, step, self.onApply, panel.onCancel)
+        taken = self._takeThreshold if target == "necrosis" else None
+        self.models = ModelCombo(
+            getattr(ui, f"{target}ModelCombo"),
+            getattr(ui, f"{target}BadgeLabel"),
+            target,
+            f"{target}Model",
+            scans,
+            taken,
+        )
+        self._connections = (
+            (self._combo, "activated(int)", self._onSegment),
+            (self._edit, "clicked(bool)", self.onEdit),
+        )
+        for widget, signal, slot in self._connections:
+            widget.connect(signal, slot)
+
+    def close(self):
+        self.step.close()
+        self.models.close()
+        for widget, signal, slot in self._connections:
+            widget.disconnect(signal, slot)
+
+    def setParameterNode(self, parameterNode):
+        self._node = parameterNode
+        self.models.setParameterNode(parameterNode)
+
+    def update(self):
+        """Follow parameter node and job."""
+        node = self._node
+        self.models.update()
+        what = "metastases" if self._target == "metastasis" else "necrosis"
+        self.step.update(
+            *self._panel.runState(self.step),
+            self.reason(),
+            f"Segment the {what}; the scene gets a segmentation with one segment for each",
+        )
+        if node is None:
+            return
+        segmentation, chosen = getattr(node, self._target), getattr(node, f"{self._target}Segment")
+        ids = _ids(segmentation)
+        wanted = chosen if chosen in ids or (chosen == ALL and ids) else ids[0] if len(ids) == 1 else ""
+        if wanted != chosen:
+            setattr(node, f"{self._target}Segment", wanted)
+        first = ()
+        if len(ids) != 1:
+            first = ((f"Choose one of {len(ids)}" if ids else "No segment yet", ""),)
+        if len(ids) > 1:
+            first = (*first, ("All segments together", ALL))
+        fillSegments(self._combo, segmentation, first)
+        data = [self._combo.itemData(index) for index in range(self._combo.count)]
+        self._combo.currentIndex = data.index(wanted) if wanted in data else 0
+        self._edit.enabled = segmentation is not None
+
+    def reason(self):
+        """Why the job cannot be started, "" when it can."""
+        if reason := self._panel.reasonNotToStart():
+            return reason
+        volumes = [volume for volume in self._scans(self._node).values() if volume]
+        if len(volumes) == 2 and volumes[0] is volumes[1]:
+            return "Both scans are the same volume: choose two volumes, or clear one selector."
+        return self.models.reason()
+
+    def chosen(self):
+        """(segmentation node, list of one segment id or None for all of them)."""
+        segment = getattr(self._node, f"{self._target}Segment")
+        return getattr(self._node, self._target), None if segment == ALL else [segment]
+
+    def missing(self):
+        """Why there is nothing to compare yet, "" when there is."""
+        segmentation = getattr(self._node, self._target)
+        if segmentation is None:
+            return f"Choose the segmentation of the {self._target}, or segment it now."
+        count = len(_ids(segmentation))
+        if not count:
+            return f"The segmentation of the {self._target} holds no segment: draw one, or choose another."
+        if not getattr(self._node, f"{self._target}Segment"):
+            which = "treated metastasis" if self._target == "metastasis" else "necrosis at the treated metastasis"
+            return f"The segmentation holds {count} segments: choose the {which}."
+        return ""
+
+    def summary(self):
+        """(whether the step is done, a few words)."""
+        if self._node is None or self.missing():
+            return False, ""
+        segmentation, ids = self.chosen()
+        if ids is None:
+            return True, f"{len(_ids(segmentation))} segments"
+        return True, segmentation.GetSegmentation().GetSegment(ids[0]).GetName()
+
+    def onApply(self, checked=False):
+        """Start a run; a second click while it runs does nothing."""
+        if self.reason():
+            return
+        node, card = self._node, self.models.card()
+        inputs = {name: volume for name, volume in self._scans(node).items() if name in card.inputs}
+        threshold = node.threshold if self._target == "necrosis" else None
+        self._panel.start(self.step, lambda: SegmentationRun(inputs, card.id, threshold=threshold), self._onResult)
+
+    def onEdit(self, checked=False):
+        """Open the Segment Editor on the segmentation, its image and the chosen segment."""
+        segmentation, ids = self.chosen()
+        try:
+            slicer.util.selectModule("SegmentEditor")
+        except RuntimeError:  # There is no main window to show it in: the editor itself works all the same.
+            logging.info("The Segment Editor is set up but not shown: there is no main window.")
+        editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
+        editor.setSegmentationNode(segmentation)
+        volume = sourceVolume(segmentation)
+        if volume is not None:
+            editor.setSourceVolumeNode(volume)
+        if ids and ids[0]:
+            editor.setCurrentSegmentID(ids[0])
+
+    def _onResult(self, imported):
+        node = self._panel.parameterNode()
+        modifying = node.StartModify()
+        setattr(node, f"{self._target}Segment", "")
+        setattr(node, self._target, imported.segmentation)
+        node.EndModify(modifying)
+        count = len(imported.segment_ids)
+        one, many = ("metastasis", "metastases") if self._target == "metastasis" else ("necrosis", "necroses")
+        found = f"No {one} was found." if not count else f"{count} {one if count == 1 else many} found."
+        self.step.say(" ".join([found, *imported.notes]), warning=not count)
+
+    def _onSegment(self, index):
+        if self._node is not None:
+            setattr(self._node, f"{self._target}Segment", self._combo.itemData(index) or "")
+
+    @staticmethod
+    def _takeThreshold(node, card):
+        node.threshold = min(max(float(card.threshold), 0.05), 0.95)
+
+
+def _ids(segmentation):
+    if segmentation is None:
+        return []
+    inner = segmentation.GetSegmentation()
+    return [inner.GetNthSegmentID(number) for number in range(inner.GetNumberOfSegments())]
