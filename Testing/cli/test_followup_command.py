@@ -135,6 +135,17 @@ def test_mistakes_get_one_sentence_and_write_nothing(case, capsys, spoil, words)
     assert not (case / "out").exists() and not list(case.glob(".spine*"))
 
 
+def test_control_c_leaves_the_folder_as_it_was_and_ends_with_130(case, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    (case / "out").mkdir()
+    (case / "out" / "mine.txt").write_text("notes")
+    monkeypatch.setattr("SpineLib.tasks.followup.compare", interrupted)
+    assert main(command(case)) == 130
+    assert [path.name for path in (case / "out").iterdir()] == ["mine.txt"] and not list(case.glob(".spine*"))
+
+
 def dicom_case(case, after_tags):
     """The same scans as DICOM folders of one patient, two days apart; returns the command."""
     tags = {"StudyDate": "20240102", "PatientBirthDate": "19500102", "PatientID": "ID-4711-X"}
