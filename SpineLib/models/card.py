@@ -162,8 +162,10 @@ def _check_network(card: ModelCard, refuse: Callable[[str, str], None]) -> None:
 
 
 def _are_scales(values: Any) -> bool:
-    return (isinstance(values, (list, tuple)) and 1 <= len(values) <= 6 and len(set(values)) == len(values)
-            and all(value in (0.125, 0.25, 0.5, 1, 2, 4, 8) for value in values))
+    allowed = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+    return (isinstance(values, (list, tuple)) and len(values) >= 1
+            and all(isinstance(value, (int, float)) and not isinstance(value, bool) and value in allowed
+                    for value in values) and len(set(values)) == len(values))
 
 
 def _are_sizes(values: Any, least: int, most: int, largest: int) -> bool:
