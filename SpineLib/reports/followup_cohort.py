@@ -12,6 +12,7 @@ from SpineLib.reports.followup_tables import NOT_TREATED, ROW_COLUMNS
 from SpineLib.reports.page import Section, Tile, write_page
 from SpineLib.reports.tables import Table
 
+
 def patient_row(rows: Sequence[Mapping[str, Any]], notes: Sequence[str] = ()) -> dict[str, Any]:
     """A patient's line of the lines of the metastases: that of the largest treated one, which stands first."""
     treated = sum(row["outcome"] != NOT_TREATED for row in rows)
