@@ -29,7 +29,11 @@ _UNFIT = re.compile(
     r"|(?<![a-z])(mask|labels?|seg|dseg|segmentation|probability)(?![a-z])"
 )
 _STIR = re.compile(r"stir(?![a-z])|tirm(?![a-z])|(?<![a-z])t2?_?ir(?=[\s_-]|$)|short[\s_-]*tau")
-_T1 = _words(r"t1(?:w|wi|wt?d?|[\s_-]?weighted)?", r"t1(?:fse|tse|se|fs|vibe|mprage|tfe|flair|dixon)")
+_T1 = _words(
+    r"(?:ce)?t1(?:w|wi|wt?d?|[\s_-]?weighted)?",
+    r"t1(?:fse|tse|se|fs|vibe|mprage|tfe|flair|dixon)",
+    r"t1(?:ce|c|gd|km)",
+)
 _T2 = _words(r"t2(?:w|wi|wt?d?|[\s_-]?weighted)?", r"t2(?:fse|tse|se|fs|dixon|space|frfse)")
 _NO_CONTRAST = re.compile(
     r"(without|no|non|w/?o|ohne|pre)[\s_-]*(contrast|gd|gad\w*|km|ce|iv)(?![a-z])"
@@ -37,6 +41,7 @@ _NO_CONTRAST = re.compile(
 )
 _CONTRAST = re.compile(
     r"(?<![a-z])(gd|gad|gado\w*|ce|km|cm|post|contrast|kontrast\w*|enhanced)(?![a-z])"
+    r"|(?<![a-z])cet1|(?<![a-z])t1(ce|c|gd|km)(?![a-z])"
     r"|(?<![a-z])(dotarem|gadovist|prohance|clariscan)(?![a-z])"
     r"|(?<![a-z])(\+\s*c|c\s*\+|\+\s*gd|\+\s*km)(?![a-z])"
 )

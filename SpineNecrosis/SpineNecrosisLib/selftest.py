@@ -58,7 +58,7 @@ def phantomNodes():
         place = np.stack([i, j, k], axis=-1) * _SPACING - np.array(shift)
         body = sum(np.sin(place @ wave + phase) for wave, phase in waves)
         inside = (((place - centre) / radii) ** 2).sum(axis=-1) <= 1
-        voxels = 100 + 20 * body + rng.standard_normal(_SHAPE) + 900 * inside
+        voxels = 100 + 8 * body + rng.standard_normal(_SHAPE) + 900 * inside
         nodes.append(slicer.util.addVolumeFromArray(voxels.astype(np.float32), np.diag([*_SPACING, 1.0]), name))
     return nodes
 

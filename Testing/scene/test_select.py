@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-pytest.importorskip("slicer", reason="slicer-core is not installed (pip install SpineLib[slicer])")
+slicer = pytest.importorskip("slicer", reason="slicer-core is not installed (pip install SpineLib[slicer])")
 
-from SpineLib.scene.select import Candidate, choose, preselect, sequence_of  # noqa: E402
+from SpineLib.scene.select import Candidate, choose, preselect, preselect_followup, sequence_of  # noqa: E402
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,9 @@ from SpineLib.scene.select import Candidate, choose, preselect, sequence_of  # n
         ("SAG T1 FSE pre", "T1"),
         ("T1 sag ohne KM", "T1"),
         ("t1_tse_sag_native", "T1"),
+        ("ceT1 after", "ceT1"),
+        ("T1ce sag", "ceT1"),
+        ("sag_cet1w", "ceT1"),
         ("T1 non-contrast", "T1"),
         ("T1-weighted sagittal", "T1"),
         ("T2 TSE SAG", "T2"),
@@ -89,9 +93,6 @@ def test_only_the_wanted_roles_are_filled():
 
 
 def test_volumes_of_the_scene_are_preselected_by_name_and_by_series_description(scene):
-    import numpy as np
-    import slicer
-
     array = np.zeros((2, 2, 2), np.int16)
     t1 = slicer.util.addVolumeFromArray(array, name="5: t1_tse_sag")
     other = slicer.util.addVolumeFromArray(array, name="6: unnamed")
@@ -101,3 +102,27 @@ def test_volumes_of_the_scene_are_preselected_by_name_and_by_series_description(
     hidden = slicer.util.addVolumeFromArray(array, name="STIR")
     hidden.SetHideFromEditors(True)
     assert preselect() == {"T1": t1, "T2": other}
+
+
+@pytest.mark.parametrize(
+    ("names", "dates"),
+    [
+        (("before T1", "before T2", "after ceT1", "after T2"), None),
+        (("sub-1_ses-baseline_T1w", "baseline T2", "follow-up ce-gd_T1w", "follow-up T2"), None),
+        (("sag T1", "sag T2", "sag T1 Gd", "sag T2"), ("20240101", "20240101", "20240103", "20240103")),
+    ],
+)
+def test_scans_before_and_after_are_told_apart_by_date_or_name(scene, names, dates):
+    nodes = [slicer.util.addVolumeFromArray(np.zeros((2, 3, 4), np.float32), name=name) for name in names]
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+    for node, date in zip(nodes, dates or [], strict=bool(dates)):
+        study = hierarchy.CreateStudyItem(hierarchy.GetSceneItemID(), date)
+        hierarchy.SetItemAttribute(study, "DICOM.StudyDate", date)
+        hierarchy.SetItemParent(hierarchy.GetItemByDataNode(node), study)
+    assert preselect_followup() == dict(zip(("beforeT1", "beforeT2", "afterCeT1", "afterT2"), nodes, strict=True))
+
+
+def test_of_scans_that_nothing_tells_apart_only_contrast_says_when_they_were_taken(scene):
+    nodes = [slicer.util.addVolumeFromArray(np.zeros((2, 3, 4), np.float32), name=name) for name in
+             ("T1", "T2", "T1 Gd", "T2 again")]
+    assert preselect_followup() == {"beforeT1": nodes[0], "afterCeT1": nodes[2]}
