@@ -120,7 +120,7 @@ def test_few_places_of_a_kind_weigh_less_and_hard_ones_more(tmp_path):
     kinds[0, 0, :4] = LESION
     likelihood[0, 7, 7] = 0.9
     weights = run._weights(kinds, likelihood)
-    assert float(weights[kinds == LESION].sum()) == pytest.approx(0.5 * 4 / 32)
+    assert float(weights[kinds == LESION].sum()) == pytest.approx(0.5 * 4 / 16)
     assert float(weights[0, 7, 7] / weights[0, 7, 6]) == pytest.approx(0.91 / 0.11)
 
 

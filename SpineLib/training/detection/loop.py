@@ -31,7 +31,7 @@ from SpineLib.training.detection.validation import validate
 from SpineLib.training.loop import Run, drive, write_json
 
 #: A class's places of a batch weigh no more than if there were so many of them.
-_FEWEST = 32
+_FEWEST = 16
 
 
 class DetectorRun(Run):
