@@ -10,8 +10,8 @@ import numpy as np
 from SpineLib.metrics.shape import Shape, Surface
 from SpineLib.metrics.surface import distances_to
 
-#: Samples of the common grid, and the finest and coarsest step it may have.
-_SAMPLES, _FINEST_MM = 1_000_000, 0.1
+#: Most samples of the common grid, and its step, of the shortest side of a voxel, where that is enough.
+_SAMPLES, _STEP = 1_000_000, 0.25
 #: Points of an untreated piece whose depth is looked at, and pieces that are listed one by one.
 _PROBES, _MOST_PIECES = 2000, 20
 
@@ -77,12 +77,13 @@ def volume_overlap(metastasis: Shape, necrosis: Shape | None, metastasis_surface
                    necrosis_surface: Surface | None, smallest_ml: float) -> VolumeOverlap:
     """Volumes of two shapes of one space, counted in a fine grid around the metastasis, along the patient's axes.
 
-    The grid has a million samples, whatever the masks' own grids: none of them is favoured, and coarse slices do not
-    show as steps.
+    Neither mask's own grid is favoured, and coarse slices do not show as steps: the common grid's step is a quarter of
+    the shortest side of a voxel of either mask (more where that would be more than a million samples).
     """
     from scipy import ndimage
 
-    to_lps, shape, step = _common_grid(metastasis_surface)
+    finest = min(one.voxel_mm[0] for one in (metastasis, necrosis or metastasis))
+    to_lps, shape, step = _common_grid(metastasis_surface, _STEP * finest)
     tumour = metastasis.on_grid(to_lps, shape)
     covered = tumour & necrosis.on_grid(to_lps, shape) if necrosis is not None else np.zeros_like(tumour)
     seen = necrosis.seen_on_grid(to_lps, shape) if necrosis is not None else np.ones_like(tumour)
@@ -133,10 +134,10 @@ def direction_words(offset_lps: Sequence[float], size_mm: float) -> str:
     return " ".join(pair[int(value > 0)] for value, pair in zip(offset, names) if abs(value) >= 0.38 * length)
 
 
-def _common_grid(surface: Surface) -> tuple[np.ndarray, tuple[int, int, int], float]:
+def _common_grid(surface: Surface, finest: float) -> tuple[np.ndarray, tuple[int, int, int], float]:
     """Index to LPS, shape (k, j, i) and step of the grid around a surface."""
     low, high = surface.points.min(axis=0).astype(float), surface.points.max(axis=0).astype(float)
-    step = max(float(np.cbrt(np.prod(np.maximum(high - low, 1.0)) / _SAMPLES)), _FINEST_MM)
+    step = max(float(np.cbrt(np.prod(np.maximum(high - low, 1.0)) / _SAMPLES)), finest)
     counts = np.ceil((high - low) / step).astype(int) + 1
     matrix = np.diag([step, step, step, 1.0])
     matrix[:3, 3] = (low + high) / 2 - step * (counts - 1) / 2

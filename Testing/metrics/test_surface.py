@@ -38,7 +38,7 @@ def test_a_boxs_faces_lie_between_voxels_and_no_voxel_changes_sides():
     mask = box((-8, -6, -5), (8, 6, 5))
     shape = shape_of(mask)
     points = shape.surface().points
-    np.testing.assert_allclose(points.max(axis=0), (8, 6, 5), atol=0.15)  # what its edges lose, its faces gain
+    np.testing.assert_allclose(points.max(axis=0), (8, 6, 5), atol=0.2)  # what its edges lose, its faces gain
     inside, outside = np.argwhere(mask.array)[:, ::-1], np.argwhere(mask.array == 0)[:, ::-1]
     to_lps = mask.ijk_to_lps
     assert (shape.at(inside @ to_lps[:3, :3].T + to_lps[:3, 3]) > 0).all()

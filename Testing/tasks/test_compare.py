@@ -1,0 +1,286 @@
+"""The comparison of metastasis and necrosis: known bodies, every grid, and what cannot be compared."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from SpineLib.errors import Cancelled, SpineError
+from SpineLib.tasks.compare import CompareSettings, compare
+from SpineLib.tasks.compare_all import compare_all
+from SpineLib.tasks.comparison_output import comparison_row, write_comparison, write_surface
+from SpineLib.tasks.coverage import direction_words
+from SpineLib.tasks.jobs import run_job
+from SpineLib.tasks.margin import margin_histogram, share_below
+from SpineLib.volume import Volume, write_volume
+from SpineLib.volume.files import to_sitk
+from Testing.tasks.balls import SAGITTAL, ball, box, grid, moved_by, rotation, union
+from Testing.tasks.tiny import reordered
+
+FINE = grid((0.7, 0.7, 0.7))
+
+
+def figures(comparison):
+    overlap, distance = comparison.overlap, comparison.distance
+    return np.array([overlap.metastasis_ml, overlap.necrosis_ml, overlap.dice, overlap.covered_share,
+                     distance.minimum_mm, *distance.percentiles_mm.values(), distance.hausdorff_mm,
+                     distance.hausdorff95_mm, distance.average_symmetric_mm])
+
+
+def test_the_margin_of_concentric_balls_is_the_difference_of_their_radii():
+    result = compare(ball(9.0, (0.2, 0.1, -0.3), FINE), ball(14.0, (0.2, 0.1, -0.3), FINE))
+    distance = result.distance
+    assert distance.mean_mm == pytest.approx(5.0, abs=0.1)
+    for percent in ("25", "50", "75"):
+        assert distance.percentiles_mm[percent] == pytest.approx(5.0, abs=0.1)
+    assert distance.minimum_mm == pytest.approx(5.0, abs=0.35)  # half a voxel: the masks' own raggedness
+    assert distance.average_symmetric_mm == pytest.approx(5.0, abs=0.1)
+    assert result.overlap.covered_share == 1 and result.overlap.untreated_ml == 0 and result.overlap.pieces == ()
+    assert result.overlap.dice == pytest.approx(2 * 9**3 / (9**3 + 14**3), rel=0.01)
+    assert result.verdict.outcome == "complete"
+
+
+def test_balls_side_by_side_have_the_known_margin_on_each_side():
+    result = compare(ball(8.0, on=FINE), ball(8.0, (4, 0, 0), FINE))
+    distance, overlap = result.distance, result.overlap
+    assert distance.minimum_mm == pytest.approx(-4, abs=0.25) and distance.thinnest_where == "right"
+    assert distance.hausdorff_mm == pytest.approx(4, abs=0.25)
+    cap = np.pi * 6**2 * (3 * 8 - 6) / 3  # two caps of height 8 - 4 / 2
+    assert overlap.common_ml == pytest.approx(2 * cap / 1000, rel=0.02)
+    piece, = overlap.pieces
+    assert piece.volume_ml == pytest.approx(overlap.untreated_ml) and piece.where == "right"
+    assert piece.depth_mm == pytest.approx(4, abs=0.25) and piece.centre_ras_mm[0] > 3
+    assert [(one.low_mm, one.high_mm) for one in distance.bins] == [(None, 0.0), (0.0, 5.0), (5.0, None)]
+    # A point at cosine c to the shift lies outside where |8 n - shift| > 8: half of the ball and the cap's belt.
+    assert distance.bins[0].share == pytest.approx((1 + 4 / 16) / 2, abs=0.02)
+    assert sum(one.share for one in distance.bins) == pytest.approx(1)
+    assert result.verdict.outcome == "incomplete"
+
+
+@pytest.mark.parametrize("where", [grid((0.5, 0.5, 4.0), direction=SAGITTAL),
+                                   grid((1, 1, 1.5), direction=rotation((30, 20, -15)))], ids=["thick slices", "oblique"])
+def test_masks_of_unlike_grids_are_compared_as_the_bodies_they_sample(where):
+    expected = compare(ball(10.0, on=FINE), ball(11.0, (4, 2, 0), FINE))
+    found = compare(ball(10.0, on=FINE), ball(11.0, (4, 2, 0), where))
+    assert found.overlap.covered_share == pytest.approx(expected.overlap.covered_share, abs=0.02)
+    assert found.overlap.dice == pytest.approx(expected.overlap.dice, abs=0.02)
+    assert found.distance.average_symmetric_mm == pytest.approx(expected.distance.average_symmetric_mm, abs=0.2)
+    assert found.overlap.error_ml < 0.02 * found.overlap.metastasis_ml
+
+
+def test_overlap_agrees_with_simpleitk_on_one_grid():
+    first = union(ball(9.0, (1, 2, 0)), box((-6, -12, -5), (4, 2, 6)))
+    second = union(ball(10.0, (4, 0, 2)), ball(5.0, (-6, -8, 0)))
+    overlap = compare(first, second).overlap
+    itk = sitk.LabelOverlapMeasuresImageFilter()
+    itk.Execute(to_sitk(first), to_sitk(second))
+    assert overlap.dice == pytest.approx(itk.GetDiceCoefficient(), abs=0.01)  # smooth shapes of the voxels' volume
+    assert overlap.jaccard == pytest.approx(itk.GetJaccardCoefficient(), abs=0.015)
+    assert overlap.metastasis_ml == pytest.approx(np.count_nonzero(first.array) / 1000)
+    assert overlap.necrosis_ml == pytest.approx(np.count_nonzero(second.array) / 1000)
+    common = (first.array & second.array).sum() / 1000
+    assert overlap.common_ml == pytest.approx(common, rel=0.02)
+    assert overlap.untreated_ml + overlap.common_ml == pytest.approx(overlap.metastasis_ml)
+    assert overlap.necrosis_outside_ml + overlap.common_ml == pytest.approx(overlap.necrosis_ml)
+
+
+def test_the_48_axis_orders_of_both_masks_give_the_same_figures():
+    tumour, dead = (ball(radius, centre, grid((1.2, 1.0, 2.0), 11.0, rotation((8, -5, 12))))
+                    for radius, centre in ((5.0, (0, 0, 0)), (6.0, (2, 1, 0))))
+    expected = figures(compare(tumour, dead))
+    orders = list(itertools.product(itertools.permutations(range(3)), itertools.product((False, True), repeat=3)))
+    for first, second in zip(orders, orders[7:] + orders[:7]):
+        np.testing.assert_allclose(figures(compare(reordered(tumour, *first), reordered(dead, *second))), expected,
+                                   rtol=1e-3, atol=1e-3)
+
+
+def test_a_transform_does_what_a_moved_mask_does():
+    tumour, dead = ball(8.0), union(ball(9.0, (2, 0, 0)), ball(5.0, (8, 3, 0)))
+    before_to_after = moved_by(14, -6, 9, (12, -7, 20))
+    after = Volume(dead.array, dead.spacing, before_to_after[:3, :3] @ dead.origin + before_to_after[:3, 3],
+                   before_to_after[:3, :3] @ dead.direction)
+    expected, found = compare(tumour, dead), compare(tumour, after, np.linalg.inv(before_to_after), error_mm=0.0)
+    np.testing.assert_allclose(figures(found), figures(expected), rtol=2e-3, atol=2e-3)
+    assert compare(tumour, after).overlap.covered_share < 0.2
+
+
+def test_swapped_masks_have_the_same_symmetric_figures_and_the_others_swapped():
+    first, second = ball(8.0, on=FINE), ball(10.0, (3, 0, 0), FINE)
+    one, other = compare(first, second), compare(second, first)
+    assert one.overlap.dice == pytest.approx(other.overlap.dice, abs=0.005)
+    for name in ("hausdorff_mm", "hausdorff95_mm", "average_symmetric_mm"):
+        assert getattr(one.distance, name) == pytest.approx(getattr(other.distance, name), abs=1e-4)
+    assert one.overlap.necrosis_outside_ml == pytest.approx(other.overlap.untreated_ml, abs=0.05)
+    assert one.overlap.covered_share > other.overlap.covered_share
+
+
+def test_the_painted_surface_carries_the_figures():
+    result = compare(ball(8.0, on=FINE), ball(9.0, (3, 0, 0), FINE))
+    surface = result.surface
+    assert surface.points.dtype == surface.margin_mm.dtype == np.float32 and surface.triangles.dtype == np.int32
+    assert surface.margin_mm.min() == result.distance.minimum_mm
+    assert share_below(surface, 0.0) == pytest.approx(result.distance.bins[0].share)
+    assert surface.area_mm2.sum() == pytest.approx(result.distance.surface_mm2, rel=1e-5)
+    edges, shares = margin_histogram(surface, 0.5)
+    assert shares.sum() == pytest.approx(1) and edges[0] <= surface.margin_mm.min() < edges[1]
+    assert len(edges) == len(shares) + 1 and np.allclose(np.diff(edges), 0.5)
+    assert (margin_histogram(surface, 0.5)[1][edges[1:] <= 0]).sum() == pytest.approx(share_below(surface, 0.0))
+
+
+@pytest.mark.parametrize(("radius", "error", "outcome"), [(12.0, 1.0, "complete"), (10.6, 1.5, "not to be told"),
+                                                          (8.5, 0.4, "incomplete"), (8.5, 4.0, "not to be told")])
+def test_the_registration_error_is_carried_to_the_verdict(radius, error, outcome):
+    result = compare(ball(10.0, on=FINE), ball(radius, on=FINE), np.eye(4), error_mm=error)
+    assert result.verdict.outcome == outcome and result.verdict.reasons and result.verdict.rule
+    between = abs(radius - 10.0) <= error
+    assert result.distance.uncertain_share == pytest.approx(1.0 if between else 0.0, abs=0.05)
+
+
+def test_a_required_margin_and_the_tolerated_share_decide():
+    tumour, dead = ball(9.0, on=FINE), ball(12.0, on=FINE)
+    assert compare(tumour, dead).verdict.outcome == "complete"
+    strict = compare(tumour, dead, settings=CompareSettings(required_margin_mm=5.0))
+    assert strict.verdict.outcome == "incomplete" and "less than 5 mm" in strict.verdict.reasons[0]
+    lax = CompareSettings(tolerated_share=0.99, smallest_untreated_ml=100.0)
+    assert compare(ball(9.0, on=FINE), ball(9.0, (2, 0, 0), FINE), settings=lax).verdict.outcome == "complete"
+
+
+def test_living_tissue_inside_the_necrosis_makes_it_incomplete_though_the_surface_is_covered():
+    shell = ball(14.0, on=FINE)
+    shell.array[ball(4.0, (1, 0, 0), FINE).array != 0] = 0
+    result = compare(ball(10.0, on=FINE), shell)
+    assert result.distance.minimum_mm > 2
+    piece, = result.overlap.pieces
+    # Smoothing takes from a small hole what it gives to the surface around: an eighth of a millimetre here.
+    assert piece.volume_ml == pytest.approx(4 / 3 * np.pi * 4**3 / 1000, rel=0.12)
+    assert piece.where == "left" and piece.depth_mm == pytest.approx(4, abs=0.7)  # to the nearest voxel of all sides
+    assert result.verdict.outcome == "incomplete"
+
+
+def test_an_untrusted_registration_tells_nothing():
+    result = compare(ball(5.0), ball(9.0), np.eye(4), trusted=False)
+    assert result.verdict.outcome == "not to be told" and "not to be trusted" in result.verdict.reasons[0]
+    assert "error is not known" in " ".join(result.notes)
+
+
+def test_an_empty_necrosis_leaves_all_untreated_and_no_margin():
+    result = compare(ball(8.0), grid())
+    assert result.overlap.covered_share == 0 and result.overlap.untreated_ml == result.overlap.metastasis_ml
+    assert result.overlap.pieces[0].where == "central" and result.distance.minimum_mm is None
+    assert np.isnan(result.surface.margin_mm).all() and result.distance.bins == ()
+    assert result.verdict.outcome == "incomplete" and "no necrosis" in result.verdict.reasons[0]
+    assert json.loads(json.dumps(result.to_dict(), allow_nan=False))["overlap"]["pieces"][0]["depth_mm"] is None
+    assert margin_histogram(result.surface)[1].sum() == 0
+
+
+def test_masks_that_do_not_meet_are_compared_and_said_so():
+    result = compare(ball(4.0, (-12, 0, 0)), ball(4.0, (12, 0, 0)))
+    assert result.overlap.dice == 0 and result.distance.minimum_mm == pytest.approx(-24, abs=0.5)
+    assert any("do not overlap" in note for note in result.notes)
+
+
+def test_a_mask_at_the_edge_of_its_image_is_said_and_what_the_other_image_does_not_show_is_not_judged():
+    small = grid((1, 1, 1), 10.0, centre=(-6, 0, 0))
+    result = compare(ball(8.0), ball(12.0, on=small))
+    assert any("necrosis touches the edge of its image" in note and "left" in note for note in result.notes)
+    assert result.overlap.unseen_ml == pytest.approx(result.overlap.untreated_ml, rel=0.1)
+    assert result.verdict.outcome == "not to be told" and "outside the image" in result.verdict.reasons[0]
+
+
+@pytest.mark.parametrize(("kind", "words"), [
+    ("empty", "metastasis is empty"), ("4-D", "4-D"), ("spacing", "spacing of zero"), ("singular", "singular"),
+    ("mirror", "mirrors"), ("error", "registration error"), ("bins", "increase")])
+def test_what_cannot_be_compared_is_refused_in_a_sentence(kind, words):
+    tumour, dead, matrix, error, settings = ball(5.0), ball(6.0), np.eye(4), None, {}
+    if kind == "empty":
+        tumour = grid()
+    elif kind == "4-D":
+        tumour = Volume(tumour.array[None], tumour.spacing, tumour.origin)
+    elif kind == "spacing":
+        dead = Volume(dead.array, (0.0, 1.0, 1.0))
+    elif kind == "singular":
+        matrix = np.diag([1.0, 1.0, 0.0, 1.0])
+    elif kind == "mirror":
+        matrix = np.diag([-1.0, 1.0, 1.0, 1.0])
+    elif kind == "error":
+        error = float("nan")
+    else:
+        settings = {"margin_bins_mm": [5, 0]}
+    with pytest.raises(SpineError, match=words) as told:
+        compare(tumour, dead, matrix, CompareSettings.from_dict(settings), error_mm=error)
+    assert str(told.value).endswith(".")
+
+
+def test_a_cancelled_comparison_ends():
+    def progress(fraction, text):
+        if fraction > 0.2:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        compare(ball(5.0), ball(6.0), progress=progress)
+
+
+@pytest.mark.parametrize(("offset", "words"), [((5, 0, 0), "left"), ((-5, 5, 5), "right posterior upper"),
+                                               ((0, -5, -4), "anterior lower"), ((0.1, 0, 0), "central"),
+                                               ((1, 0, 10), "upper")])
+def test_places_are_named_by_the_patients_own_directions(offset, words):
+    assert direction_words(offset, 10.0) == words
+
+
+def test_each_metastasis_is_compared_with_the_necroses_at_it():
+    on = grid((1, 1, 1), 30.0)
+    tumours = [ball(5.0, (-20, 0, 0), on), ball(5.0, (0, 0, 0), on), ball(4.0, (20, 0, 20), on)]
+    dead = [ball(4.0, (-22, 0, 0), on), ball(4.0, (-17, 0, 0), on), ball(3.0, (0, 11, 0), on), ball(2.0, (0, 0, 28), on)]
+    result = compare_all(tumours, dead, farthest_mm=5.0)
+    assert [lesion.necroses for lesion in result.lesions] == [(0, 1), (2,), ()]
+    assert result.stray == (3,) and "left out" in result.notes[0]
+    together = compare(tumours[0], union(dead[0], dead[1]))
+    np.testing.assert_allclose(figures(result.lesions[0].comparison), figures(together))
+    assert result.lesions[2].comparison.verdict.outcome == "incomplete"
+    assert result.lesions[2].comparison.overlap.covered_share == 0
+    big = compare_all([ball(5.0, (-6, 0, 0), on), ball(5.0, (6, 0, 0), on)], [ball(13.0, on=on)])
+    assert [lesion.necroses for lesion in big.lesions] == [(0,), (0,)] and "several metastases" in big.notes[0]
+    with pytest.raises(SpineError, match="transform of a metastasis is missing"):
+        compare_all(tumours, dead, {0: np.eye(4)})
+    with pytest.raises(SpineError, match="no metastasis"):
+        compare_all([], dead)
+
+
+@pytest.mark.parametrize("suffix", [".vtp", ".ply"])
+def test_the_surface_is_written_with_its_margin(tmp_path, suffix):
+    import vtk
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    surface = compare(ball(5.0), ball(6.0, (1, 0, 0))).surface
+    write_surface(surface, tmp_path / f"m{suffix}")
+    reader = vtk.vtkXMLPolyDataReader() if suffix == ".vtp" else vtk.vtkPLYReader()
+    reader.SetFileName(str(tmp_path / f"m{suffix}"))
+    reader.Update()
+    np.testing.assert_array_equal(vtk_to_numpy(reader.GetOutput().GetPoints().GetData()), surface.points)
+    assert reader.GetOutput().GetNumberOfPolys() == len(surface.triangles)
+    if suffix == ".vtp":
+        margin = reader.GetOutput().GetPointData().GetArray("margin_mm")
+        np.testing.assert_array_equal(vtk_to_numpy(margin), surface.margin_mm)
+    else:
+        assert b"property float margin_mm" in (tmp_path / "m.ply").read_bytes()
+    with pytest.raises(SpineError, match="cannot be written as '.stl'"):
+        write_surface(surface, tmp_path / "m.stl")
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_the_job_gives_what_the_function_gives(tmp_path):
+    tumour, dead = ball(6.0), ball(6.0, (2, 0, 0))
+    for name, mask in (("t", tumour), ("n", dead)):
+        write_volume(mask, tmp_path / f"{name}.nrrd")
+    inputs = {"metastasis": str(tmp_path / "t.nrrd"), "necrosis": str(tmp_path / "n.nrrd")}
+    job = run_job("compare", {"inputs": inputs, "after_to_before_lps": moved_by(x=-1).tolist(), "error_mm": 0.5,
+                              "settings": {"margin_bins_mm": [0, 2, 4]}}, tmp_path)
+    expected = compare(tumour, dead, moved_by(x=-1), CompareSettings(margin_bins_mm=(0, 2, 4)), error_mm=0.5)
+    assert job["comparison"]["distance"]["bins"] == expected.to_dict()["distance"]["bins"]
+    assert (tmp_path / job["surface"]).is_file() and json.dumps(job, allow_nan=False)
+    write_comparison(expected, tmp_path / "c.json")
+    assert json.loads((tmp_path / "c.json").read_text())["verdict"]["outcome"] == expected.verdict.outcome
+    row = comparison_row(expected)
+    assert row["share_2_to_4_mm"] == expected.distance.bins[2].share and row["dice"] == expected.overlap.dice
