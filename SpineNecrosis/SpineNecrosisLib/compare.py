@@ -166,7 +166,7 @@ class Compare:
                 self._pause.start()
             else:
                 self.onUpdate()
-        self._panel.titles()
+        self._panel.update()
 
     def _missing(self):
         return self._panel.metastasis.missing() or self._panel.necrosis.missing()

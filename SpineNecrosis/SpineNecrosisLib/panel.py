@@ -196,10 +196,10 @@ class Panel:
     def onSceneClosing(self):
         """The images of a running job go away, so the job goes, too."""
         self._closing = self.jobs.busy
-        self.jobs.cancel()
         self._agreed.clear()
         for step in self._steps:
             step.step.say("")
+        self.jobs.cancel()
         self.registering.clear()
         self.compare.clear()
 

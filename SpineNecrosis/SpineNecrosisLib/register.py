@@ -97,7 +97,9 @@ class Register:
         before, after = self._volumes()
         if before is None or after is None:
             return "Choose a scan from before and one from after the ablation, in steps 1 and 2."
-        if before is after:
+        sides = self._panel.scansBefore(self._node), self._panel.scansAfter(self._node)
+        scans = [{volume for volume in side.values() if volume} for side in sides]
+        if scans[0] & scans[1]:
             return "Before and after are the same volume: choose two different scans."
         if self._node.roi is None and (missing := self._panel.metastasis.missing()):
             return f"{missing} Or choose a region of interest."

@@ -10,7 +10,7 @@ _SETTINGS = {
     "others": (1, 1),
     "region": "lumbar",
     "matrix": 256,
-    "slices": 16,
+    "slices": 20,
     "spacing": 4.0,
 }
 
