@@ -132,7 +132,8 @@ def summary(name: str, comparison) -> list[str]:
         *(f"  {reason}" for reason in verdict.reasons),
         f"  metastasis {overlap.metastasis_ml:.2f} ml, necrosis {overlap.necrosis_ml:.2f} ml; covered "
         f"{100 * overlap.covered_share:.1f} %, Dice {overlap.dice:.3f}, Jaccard {overlap.jaccard:.3f}",
-        f"  untreated {overlap.untreated_ml:.2f} ml, necrosis outside the metastasis {overlap.necrosis_outside_ml:.2f} ml",
+        f"  untreated {overlap.untreated_ml:.2f} ml, necrosis outside the metastasis "
+        f"{overlap.necrosis_outside_ml:.2f} ml",
     ]
     for piece in overlap.pieces:
         r, a, s = piece.centre_ras_mm

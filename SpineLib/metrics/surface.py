@@ -110,6 +110,7 @@ def summarise(first: np.ndarray, first_areas: np.ndarray, second: np.ndarray,
     total = float(first_areas.sum() + second_areas.sum())
     return SurfaceDistances(
         hausdorff=float(max(first.max(), second.max())),
-        hausdorff95=float(max(weighted_percentiles(first, first_areas, 95), weighted_percentiles(second, second_areas, 95))),
+        hausdorff95=float(max(weighted_percentiles(first, first_areas, 95),
+                              weighted_percentiles(second, second_areas, 95))),
         average_symmetric=float((first @ first_areas + second @ second_areas) / max(total, 1e-30)),
     )

@@ -92,7 +92,8 @@ def compare_all(
     notes = []
     shared = sorted({n for n in range(len(necroses)) if sum(n in ids for ids in pairs) > 1})
     if shared:
-        notes.append(f"{len(shared)} of {len(necroses)} necroses overlap several metastases and count for each of them.")
+        notes.append(f"{len(shared)} of {len(necroses)} necroses overlap several metastases and count for each of "
+                     "them.")
     if stray:
         notes.append(f"{len(stray)} of {len(necroses)} necroses lie more than {farthest_mm:g} mm away from every "
                      "metastasis and were left out.")

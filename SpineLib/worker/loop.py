@@ -37,7 +37,7 @@ _LONGEST_PAUSE = 0.7
 _LAST_CHANCE = 1.0
 
 #: What sentences call a job.
-_NOUNS = {"segment": "The segmentation"}
+_NOUNS = {"segment": "The segmentation", "compare": "The comparison"}
 
 
 class _RunningJob:

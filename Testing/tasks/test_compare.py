@@ -60,7 +60,8 @@ def test_balls_side_by_side_have_the_known_margin_on_each_side():
 
 
 @pytest.mark.parametrize("where", [grid((0.5, 0.5, 4.0), direction=SAGITTAL),
-                                   grid((1, 1, 1.5), direction=rotation((30, 20, -15)))], ids=["thick slices", "oblique"])
+                                   grid((1, 1, 1.5), direction=rotation((30, 20, -15)))],
+                         ids=["thick slices", "oblique"])
 def test_masks_of_unlike_grids_are_compared_as_the_bodies_they_sample(where):
     expected = compare(ball(10.0, on=FINE), ball(11.0, (4, 2, 0), FINE))
     found = compare(ball(10.0, on=FINE), ball(11.0, (4, 2, 0), where))
@@ -232,7 +233,8 @@ def test_places_are_named_by_the_patients_own_directions(offset, words):
 def test_each_metastasis_is_compared_with_the_necroses_at_it():
     on = grid((1, 1, 1), 30.0)
     tumours = [ball(5.0, (-20, 0, 0), on), ball(5.0, (0, 0, 0), on), ball(4.0, (20, 0, 20), on)]
-    dead = [ball(4.0, (-22, 0, 0), on), ball(4.0, (-17, 0, 0), on), ball(3.0, (0, 11, 0), on), ball(2.0, (0, 0, 28), on)]
+    places = ((4.0, (-22, 0, 0)), (4.0, (-17, 0, 0)), (3.0, (0, 11, 0)), (2.0, (0, 0, 28)))
+    dead = [ball(radius, centre, on) for radius, centre in places]
     result = compare_all(tumours, dead, farthest_mm=5.0)
     assert [lesion.necroses for lesion in result.lesions] == [(0, 1), (2,), ()]
     assert result.stray == (3,) and "left out" in result.notes[0]
