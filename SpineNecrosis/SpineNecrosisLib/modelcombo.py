@@ -28,7 +28,7 @@ class ModelCombo:
     def __init__(self, combo, badge, target, parameter, scans, onTaken=None):
         self._combo, self._badge, self._target, self._parameter = combo, badge, target, parameter
         self._scans, self._onTaken = scans, onTaken
-        self._node = self._key = None
+        self._node = self._key = self._byUser = None
         self._cards = []
         combo.connect("activated(int)", self._chosen)
 
@@ -44,6 +44,7 @@ class ModelCombo:
         if node is None:
             return
         key = frozenset(name for name, volume in self._scans(node).items() if volume)
+        grown = self._key is not None and key != self._key
         if key != self._key:
             self._key, self._cards = key, fittingModels(self._target, key) if key else []
             blocked = self._combo.blockSignals(True)
@@ -56,7 +57,8 @@ class ModelCombo:
             self._combo.blockSignals(blocked)
         chosen = getattr(node, self._parameter)
         ids = [card.id for card in self._cards]
-        if chosen not in ids:
+        # A model that nobody chose gives way to one that uses a scan chosen since.
+        if chosen not in ids or (grown and chosen not in (ids[0], self._byUser)):
             if self._cards:
                 self._take(self._cards[0])
             elif chosen:
@@ -84,6 +86,7 @@ class ModelCombo:
 
     def _chosen(self, index):
         if self._node is not None and 0 <= index < len(self._cards):
+            self._byUser = self._cards[index].id
             self._take(self._cards[index])
 
     def _take(self, card):

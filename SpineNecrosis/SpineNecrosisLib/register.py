@@ -210,7 +210,7 @@ class Register:
         self._follow(imported.transform)
         self._move()
         self._tell()
-        self.step.say(" ".join(["Registered.", *imported.notes]))
+        self.step.say(" ".join(imported.notes) or "Registered.")
 
     def _follow(self, transform):
         """Watch another transform."""

@@ -122,6 +122,22 @@ def test_scans_are_chosen_by_their_names_and_the_headers_tell_what_is_done(patie
     assert "✓" not in ui.registerSection.text and "✓" not in ui.compareSection.text
 
 
+def test_the_model_that_uses_most_of_the_scans_is_taken_unless_the_user_chose_another(patient):
+    ui, node = patient.ui, patient.widget._parameterNode
+    assert node.metastasisModel == ""
+    ui.beforeT1Selector.setCurrentNode(patient.after)
+    assert node.metastasisModel == "bright-spots-2d"
+    index = [ui.metastasisModelCombo.itemText(n) for n in range(ui.metastasisModelCombo.count)].index(
+        "Bright spots 3D (test)"
+    )
+    ui.metastasisModelCombo.activated(index)
+    assert node.metastasisModel == "bright-spots-3d"
+    ui.beforeT2Selector.setCurrentNode(None)
+    assert node.metastasisModel == "bright-spots-t1-2d"
+    ui.beforeT2Selector.setCurrentNode(patient.before)
+    assert node.metastasisModel == "bright-spots-2d" and not ui.metastasisBadgeLabel.isHidden()
+
+
 def test_every_step_says_what_it_waits_for(open_necrosis, asked):
     ui = open_necrosis().ui
     for button, words in (

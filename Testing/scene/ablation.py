@@ -45,7 +45,7 @@ def _matrix(volume):
 
 
 def make_case(order=ORDERS[0][0], signs=ORDERS[0][1]):
-    """((metastasis, segment), (necrosis, segment), transform, before, after): balls of 5 and 8 mm, the second scan moved."""
+    """((metastasis, segment), (necrosis, segment), transform, before, after): balls of 5 and 8 mm on moved scans."""
     matrix = axis_matrix(order, signs, SPACING, (0, 0, 0))
     matrix[:3, 3] = np.where(np.array([matrix[n, :3].sum() for n in range(3)]) < 0, 30, 0)
     before, after = scan("before", matrix), scan("after", rigid() @ matrix)
