@@ -28,6 +28,8 @@ from SpineLib.volume import Volume, check_image, write_volume
 
 #: Fewer pairs of points do not fix a rigid transform.
 LEAST_PAIRS = 3
+#: What a new region of interest leaves around the metastasis, mm.
+_AROUND_MM = 15.0
 #: A transform that differs more than this (mm, 10 cm around the origin) from what the run gave was edited.
 _EDITED_MM = 1e-3
 
@@ -83,6 +85,16 @@ def region_of_roi(roi) -> dict:
     if not (np.isfinite([low, high]).all() and (high > low).all()):
         raise SpineError("The region of interest has no size: place it around the treated vertebra.")
     return {"centre_lps_mm": ((low + high) / 2 * (-1, -1, 1)).tolist(), "size_mm": (high - low).tolist()}
+
+
+def fit_roi(roi, mask: Volume) -> None:
+    """Place a new region of interest around a mask, with room for the vertebra around it."""
+    kji = np.argwhere(mask.array)
+    corners = np.array([[a, b, c, 1] for a in (0, 1) for b in (0, 1) for c in (0, 1)])
+    low, high = kji.min(axis=0)[::-1] - 0.5, kji.max(axis=0)[::-1] + 0.5
+    places = (RAS_LPS @ mask.ijk_to_lps @ np.where(corners, [*high, 1], [*low, 1]).T)[:3]
+    roi.SetCenterWorld(*((places.max(axis=1) + places.min(axis=1)) / 2))
+    roi.SetSizeWorld(*(np.ptp(places, axis=1) + 2 * _AROUND_MM))
 
 
 def start_of_points(before_points, after_points, after, registration=None) -> dict | None:

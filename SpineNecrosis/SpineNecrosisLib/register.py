@@ -38,6 +38,9 @@ class Register:
         self._connections = (
             (self._pause, "timeout()", self._renewBoard),
             (ui.pairCombo, "activated(int)", self._onPair),
+            (ui.roiSelector, "nodeAddedByUser(vtkMRMLNode*)", self._onRoiAdded),
+            (ui.beforePointsSelector, "nodeAddedByUser(vtkMRMLNode*)", self._place),
+            (ui.afterPointsSelector, "nodeAddedByUser(vtkMRMLNode*)", self._place),
             (ui.acceptCheckBox, "clicked(bool)", self.onAccept),
             (ui.handlesButton, "clicked(bool)", self.onHandles),
             (ui.transformsButton, "clicked(bool)", self.onTransforms),
@@ -278,6 +281,27 @@ class Register:
             self._node.pair = names[0]
         if self._node.pair in names:
             combo.currentIndex = names.index(self._node.pair)
+
+    def _onRoiAdded(self, roi):
+        """Around the metastasis where there is one; otherwise the user places it."""
+        from SpineLib.scene.registration import fit_roi
+        from SpineLib.scene.segmentvolumes import segments_volume
+
+        roi.CreateDefaultDisplayNodes()
+        if self._node is None or self._panel.metastasis.missing():
+            self._place(roi, False)
+            return
+        try:
+            fit_roi(roi, segments_volume(*self._panel.metastasis.chosen(), "metastasis"))
+        except SpineError as error:
+            self._panel.error(self.step, str(error))
+
+    def _place(self, markups, persistent=True):
+        """Let the user place points at once, until the right mouse button ends it."""
+        markups.CreateDefaultDisplayNodes()
+        logic = slicer.modules.markups.logic()
+        logic.SetActiveList(markups)
+        logic.StartPlaceMode(persistent)
 
     def _onPair(self, index):
         if self._node is not None and 0 <= index < len(self._pairs):

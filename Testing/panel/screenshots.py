@@ -1,4 +1,4 @@
-"""Pictures of the panel for the README: ``python Testing/panel/screenshots.py [folder]``.
+"""Pictures of the panels for the README: ``python Testing/panel/screenshots.py [folder]``.
 
 A simulated patient (never a real one) goes through the real ``.ui``, module, worker and shipped model on the stand-in
 desktop. Slicer's own views need a screen, so the slices beside the panel are drawn here, from the same nodes.
@@ -24,6 +24,43 @@ _WIDTH, _HEIGHT = 420, 960
 
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
+    metastases(folder)
+    necrosis(folder)
+
+
+def necrosis(folder: Path) -> None:
+    """The follow-up: the true masks of a simulated patient, the real registration and comparison."""
+    with desktop() as here:
+        here.load_module(REPOSITORY / "SpineNecrosis" / "SpineNecrosis.py")
+        from SpineNecrosisLib.sampledata import simulateSample
+
+        *_, metastases, zone = simulateSample()
+        widget = here.open_panel("SpineNecrosis")
+        ui, parent = widget.ui, widget.parent
+
+        def picture(name, height):
+            parent.resize(_WIDTH, height)
+            parent.show()
+            here.wait(lambda: False, 0.3)
+            parent._object.grab().toImage().save(str(folder / f"SpineNecrosis-{name}.png"))
+
+        ui.metastasisSelector.setCurrentNode(metastases)
+        ui.necrosisSelector.setCurrentNode(zone)
+        treated = metastases.GetSegmentation()  # the treated one was drawn last
+        widget._parameterNode.metastasisSegment = treated.GetNthSegmentID(treated.GetNumberOfSegments() - 1)
+        ui.registerApplyButton.click()
+        here.wait(lambda: ui.registerProgressBar.value >= 30 or not widget.panel.jobs.busy, 200)
+        picture("running", 1500)
+        here.wait(lambda: not widget.panel.jobs.busy, 300)
+        ui.compareApplyButton.click()
+        here.wait(lambda: not widget.panel.jobs.busy, 300)
+        ui.reportSection.collapsed = False
+        picture("done", 1850)
+        print(ui.registerStatusLabel.text, "|", ui.verdictLabel.text)
+        here.close_panel("SpineNecrosis")
+
+
+def metastases(folder: Path) -> None:
     with desktop() as here:
         here.load_module(REPOSITORY / "SpineMetSeg" / "SpineMetSeg.py")
         from SpineMetSegLib.sampledata import simulateSample

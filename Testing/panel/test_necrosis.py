@@ -339,6 +339,22 @@ def test_handles_come_and_go_and_a_transform_by_hand_counts(patient):
     assert not display.GetEditorVisibility()
 
 
+def test_a_new_region_lies_around_the_metastasis_and_new_points_are_placed_at_once(patient):
+    import slicer
+    from SpineLib.scene.registration import region_of_roi
+    from SpineNecrosisLib.selftest import METASTASIS
+
+    roi = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode")
+    patient.ui.roiSelector.nodeAddedByUser(roi)
+    np.testing.assert_allclose(np.array(region_of_roi(roi)["centre_lps_mm"]) * (-1, -1, 1), METASTASIS[0], atol=1.5)
+    points = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode")
+    patient.ui.beforePointsSelector.nodeAddedByUser(points)
+    assert slicer.modules.markups.logic().GetActiveListID() == points.GetID()
+    interaction = slicer.app.applicationLogic().GetInteractionNode()
+    assert interaction.GetPlaceModePersistence()
+    interaction.SwitchToViewTransformMode()
+
+
 def test_the_simulated_patient_is_in_sample_data(open_necrosis):
     import slicer
 

@@ -10,6 +10,7 @@ from SpineLib.errors import SpineError
 from SpineLib.scene import registration as reg
 from SpineLib.scene.nodes import RAS_LPS, ijk_to_world, volume_from_node
 from SpineLib.scene.scans import after_to_before, put_under, take_off, unregistered_volume
+from SpineLib.scene.segmentvolumes import segments_volume
 from SpineLib.volume import read_volume
 from SpineLib.volume.transform import read_transform, write_transform
 from Testing.scene.grids import AXIS_ORDERS, add_transform, axis_matrix, rotation, warp
@@ -213,6 +214,17 @@ def test_too_few_or_unpaired_points_are_one_sentence_and_no_points_are_no_start(
         with pytest.raises(SpineError, match="differ in length"):
             reg.start_of_points(first, second, after)
     assert reg.start_of_points(None, points(), after) is None
+
+
+def test_a_new_region_of_interest_lies_around_the_metastasis(scene):
+    from Testing.scene.ablation import CENTRE, make_case
+
+    (metastasis, segment), *_ = make_case()
+    roi = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode")
+    reg.fit_roi(roi, segments_volume(metastasis, [segment], "metastasis"))
+    box = reg.region_of_roi(roi)
+    np.testing.assert_allclose(np.array(box["centre_lps_mm"]) * (-1, -1, 1), CENTRE, atol=0.8)
+    np.testing.assert_allclose(box["size_mm"], [2 * 5 + 2 * 15] * 3, atol=2)  # a voxel
 
 
 def test_a_region_of_interest_becomes_a_box_along_the_patients_axes(scene):
