@@ -1,4 +1,4 @@
-"""``spine evaluate``: a model's figures on a cohort with truth, and on real healthy scans."""
+"""``spine evaluate``: figures of models and of the registration on a cohort with truth, and on real healthy scans."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from SpineLib.cli import evaluate_detection, evaluate_healthy
+from SpineLib.cli import evaluate_detection, evaluate_healthy, evaluate_registration
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.errors import SpineError
 
@@ -20,6 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     evaluate_healthy.add_arguments(healthy)
     detection = actions.add_parser("detection", help="FROC of a detector, beside the paper's, and on healthy scans")
     evaluate_detection.add_arguments(detection)
+    registration = actions.add_parser("registration", help="errors at the treated vertebra, over simulated pairs")
+    evaluate_registration.add_arguments(registration)
     segmentation = actions.add_parser("segmentation", help="Dice, TPR, TNR and lesions found, beside the paper's")
     segmentation.add_argument("--cohort", required=True, type=Path, help="folder of cases with lesion masks")
     models = segmentation.add_mutually_exclusive_group(required=True)
@@ -47,6 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
         return evaluate_healthy.run(arguments)
     if arguments.action == "detection":
         return evaluate_detection.run(arguments)
+    if arguments.action == "registration":
+        return evaluate_registration.run(arguments)
     from SpineLib.tasks.segment import SegmentSettings
     from SpineLib.training.cohort import read_cohort
     from SpineLib.training.evaluation import evaluate, evaluate_folds, held_out_cases

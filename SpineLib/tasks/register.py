@@ -17,6 +17,7 @@ import numpy as np
 import SpineLib
 from SpineLib.errors import SpineError
 from SpineLib.models.card import NOTICE
+from SpineLib.preprocess.orientation import Orientation
 from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.provenance import library_versions
 from SpineLib.tasks.region import Region
@@ -136,13 +137,17 @@ def register(
     ends = refine(patch, starts, fits.centre, part(progress, 0.45, 0.95))
     matrix, metric = max(ends, key=lambda one: one[1])
     corners = region.corners()
-    quality = judge(
-        metric=metric,
-        rival=_rival(candidates, corners),
-        overlap=fits.local.share(rigid_parameters(matrix, fits.centre)),
-        spread_mm=float(np.mean([_distance(one, matrix, corners) for one, _ in ends]) * len(ends) / (len(ends) - 1)),
-        bend_mm=_distance(best.matrix, matrix, corners),
-    )
+    measured = {
+        "metric": metric,
+        "rival": _rival(candidates, corners),
+        "overlap": fits.local.share(rigid_parameters(matrix, fits.centre)),
+        "spread_mm": float(sum(_distance(one, matrix, corners) for one, _ in ends) / (len(ends) - 1)),
+        "bend_mm": _distance(best.matrix, matrix, corners),
+    }
+    quality = judge(**measured)
+    if not quality.trusted or quality.doubtful:
+        progress(0.95, "Looking for a flipped scan")
+        quality = judge(**measured, flipped=_flip(before, after, region, best.fit))
     provenance = {
         "program": "SpineOncology",
         "version": SpineLib.__version__,
@@ -205,6 +210,19 @@ def _points(volume: Volume, region: Region, margin_mm: float, step_mm: float) ->
                                  indexing="ij"), -1).reshape(-1, 3)[:, ::-1]
     points = index @ volume.ijk_to_lps[:3, :3].T + volume.origin
     return points[np.isfinite(region.distance(points, margin_mm))]
+
+
+def _flip(before: Volume, after: Volume, region: Region, fit: float) -> str | None:
+    """How the scan after has to be flipped to fit far better than ``fit``, or None.
+
+    Mirrored left and right it cannot be told: a body is nearly symmetric.
+    """
+    _, rows, columns = Orientation.of(after).axes
+    for axis, way in ((rows, "upside down"), (columns, "with front and back exchanged")):
+        fits = _Fits.of(before, after.with_array(np.flip(after.array, axis)), region)
+        if search(fits.coarse, fits.fine, fits.centre, count=2)[0].fit > max(1.5 * fit, fit + 0.1):
+            return way
+    return None
 
 
 def _rival(candidates: list[Candidate], corners: np.ndarray) -> float:

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 #: Limits beyond which a registration is not trusted.
-LEAST_OVERLAP = 0.9
+LEAST_OVERLAP = 0.6
 LEAST_METRIC = 0.10
 MOST_SPREAD_MM = 1.5
 MOST_RIVAL = 0.93
 MOST_BEND_MM = 9.0
 MOST_ERROR_MM = 2.0
+_DOUBTFUL_METRIC, _DOUBTFUL_RIVAL = 0.3, 0.8
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ class RegistrationQuality:
     error_mm: float
     trusted: bool
     reasons: tuple[str, ...] = ()
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the fit is poor enough to look for a reason, such as a flipped scan."""
+        return self.metric < _DOUBTFUL_METRIC or self.rival > _DOUBTFUL_RIVAL
 
     def to_dict(self) -> dict:
         """The JSON form."""

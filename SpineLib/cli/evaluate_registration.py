@@ -1,0 +1,43 @@
+"""``spine evaluate registration``: errors at the treated vertebra, over simulated pairs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from SpineLib.cli.progress_bar import ProgressBar
+from SpineLib.errors import SpineError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("--cohort", required=True, type=Path, help="folder as 'spine phantom --follow-up' writes it")
+    parser.add_argument("-o", "--output", required=True, type=Path, help="folder for the tables")
+    parser.add_argument("--cases", type=int, help="only the first so many pairs")
+    parser.add_argument("--before", default="T1", help="sequence of the scan before (default T1)")
+    parser.add_argument("--after", default="ceT1", help="sequence of the scan after (default ceT1)")
+    parser.add_argument("--margin", type=float, help="bone around the metastasis that takes part in the fit, mm")
+    parser.add_argument("--no-global", action="store_true", help="leave out the registration of the whole scans")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it; the exit status."""
+    from SpineLib.tasks.register import RegisterSettings
+    from SpineLib.training.cohort import read_pairs
+    from SpineLib.training.registration_evaluation import (
+        evaluate_registration,
+        markdown,
+        write_registration_evaluation,
+    )
+
+    if arguments.cases is not None and arguments.cases < 1:
+        raise SpineError("--cases must be at least 1.")
+    settings = RegisterSettings() if arguments.margin is None else RegisterSettings(arguments.margin)
+    pairs = read_pairs(arguments.cohort)[: arguments.cases]
+    with ProgressBar() as bar:
+        evaluation = evaluate_registration(pairs, (arguments.before, arguments.after), settings,
+                                           globally=not arguments.no_global, progress=bar)
+    paths = write_registration_evaluation(evaluation, arguments.output)
+    print(markdown(evaluation))
+    print("Written:", ", ".join(str(path) for path in paths))
+    return 0
