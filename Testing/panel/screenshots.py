@@ -42,7 +42,7 @@ def necrosis(folder: Path) -> None:
             parent.resize(_WIDTH, height)
             parent.show()
             here.wait(lambda: False, 0.3)
-            parent._object.grab().toImage().save(str(folder / f"SpineNecrosis-{name}.png"))
+            parent._object.grab().toImage().save(str(folder / f"SpineNecrosis{name}.png"))
 
         ui.metastasisSelector.setCurrentNode(metastases)
         ui.necrosisSelector.setCurrentNode(zone)
@@ -50,12 +50,12 @@ def necrosis(folder: Path) -> None:
         widget._parameterNode.metastasisSegment = treated.GetNthSegmentID(treated.GetNumberOfSegments() - 1)
         ui.registerApplyButton.click()
         here.wait(lambda: ui.registerProgressBar.value >= 30 or not widget.panel.jobs.busy, 200)
-        picture("running", 1500)
+        picture("-running", 1500)
         here.wait(lambda: not widget.panel.jobs.busy, 300)
         ui.compareApplyButton.click()
         here.wait(lambda: not widget.panel.jobs.busy, 300)
         ui.reportSection.collapsed = False
-        picture("done", 1850)
+        picture("", 1850)
         print(ui.registerStatusLabel.text, "|", ui.verdictLabel.text)
         here.close_panel("SpineNecrosis")
 
