@@ -71,19 +71,22 @@ class DetectorAugmentation:
 
 @dataclass(frozen=True)
 class DetectorOptimisation:
-    """Stochastic gradient descent on the cross entropy; the defaults are the paper's (sections 2.3 and 3.2).
+    """Descent on the cross entropy; the defaults are the paper's (sections 2.3 and 3.2).
 
     Attributes:
-        rate, momentum: of the descent.
-        decay: lambda of equation 3; the paper tried 0.001, 0.01 and 0.1.
+        optimizer: "sgd" (the paper), or "adam", which needs far fewer steps.
+        rate, momentum: of the descent; Adam's first beta is the momentum.
+        decay: lambda of equation 3; the paper tried 0.001, 0.01 and 0.1. With Adam its decoupled decay.
         schedule: "constant", or "cosine" down to a hundredth at the end of steps or minutes, whichever comes first.
         steps: batches to train on.
         minutes: time to train, validation included; 0 is no limit.
         average: decay of the moving average of the weights, which is what is validated and exported; 0 is none.
         precision: "auto" (bfloat16 where the processor or GPU computes in it), "bfloat16" or "float32".
+        warm_up: steps over which the rate rises linearly.
         clip: largest norm of the gradient; 0 is none.
     """
 
+    optimizer: str = "sgd"
     rate: float = 0.06
     momentum: float = 0.9
     decay: float = 0.01
@@ -98,6 +101,8 @@ class DetectorOptimisation:
     def __post_init__(self):
         if self.schedule not in ("constant", "cosine") or self.precision not in ("auto", "bfloat16", "float32"):
             raise ValueError("schedule is 'constant' or 'cosine', precision 'auto', 'bfloat16' or 'float32'")
+        if self.optimizer not in ("sgd", "adam"):
+            raise ValueError(f"optimizer is {self.optimizer!r}; it must be 'sgd' or 'adam'")
         if self.steps < 1 or self.rate <= 0 or self.decay < 0 or not 0 <= self.average < 1:
             raise ValueError("steps and rate must be above 0, decay from 0, average from 0 to below 1")
 

@@ -24,7 +24,7 @@ from SpineLib.training.detection.cases import (
     case_cache,
     prepare_detector_cases,
 )
-from SpineLib.training.detection.config import DetectorConfig, DetectorValidation
+from SpineLib.training.detection.config import DetectorConfig, DetectorOptimisation, DetectorValidation
 from SpineLib.training.detection.export import export_detector
 from SpineLib.training.detection.sampling import Batch, Sampler
 from SpineLib.training.detection.validation import validate
@@ -35,7 +35,7 @@ _FEWEST = 16
 
 
 class DetectorRun(Run):
-    """The Siamese network, stochastic gradient descent and the cross entropy (sections 2.3 and 3.2).
+    """The Siamese network, its optimizer and the cross entropy (sections 2.3 and 3.2).
 
     Args:
         config: all settings.
@@ -49,18 +49,8 @@ class DetectorRun(Run):
     def __init__(self, config: DetectorConfig, chosen_by: list[DetectorCase], folder: Path, device: torch.device):
         torch.manual_seed(config.sampling.seed)
         self.config, self.chosen_by, settings = config, chosen_by, config.optimisation
-        network = Siamese(config.scales, config.context)
-        for layer in network.modules():
-            if isinstance(layer, (nn.Conv2d, nn.Linear)):
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu" if layer is not network.last else "linear")
-                nn.init.zeros_(layer.bias)
-        network = network.to(device, memory_format=torch.channels_last)
-        # Equation 3 decays the weights, not biases or batch normalisation; its gradient is 2 lambda w.
-        weights = [values for values in network.parameters() if values.ndim > 1]
-        others = [values for values in network.parameters() if values.ndim <= 1]
-        optimizer = torch.optim.SGD([{"params": weights, "weight_decay": 2 * settings.decay}, {"params": others}],
-                                    lr=settings.rate, momentum=settings.momentum)
-        super().__init__(network, optimizer, settings, folder, device)
+        network = initial_detector(config).to(device, memory_format=torch.channels_last)
+        super().__init__(network, optimizer_of(network, settings), settings, folder, device)
 
     def loss(self, batch: Batch) -> torch.Tensor:
         sampling = self.config.sampling
@@ -93,6 +83,33 @@ class DetectorRun(Run):
         return validate(network, self.chosen_by, spacing=config.validation.spacing,
                         smallest_cm2=config.smallest_area_cm2, whiten=config.normalisation == "patch",
                         autocast=self.autocast, device=self.device)
+
+
+def initial_detector(config: DetectorConfig) -> Siamese:
+    """The network with random weights, drawn as He et al. (2015) for layers before a ReLU.
+
+    The last layer's are near zero, so that all likelihoods begin at one half: the 5184 features behind the first fully
+    connected layer are not normalised, and large first steps leave its ReLUs at 0 for good.
+    """
+    network = Siamese(config.scales, config.context)
+    for layer in (*network.convolutions, network.hidden):
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        nn.init.zeros_(layer.bias)
+    nn.init.normal_(network.last.weight, std=0.01)
+    nn.init.zeros_(network.last.bias)
+    return network
+
+
+def optimizer_of(network: Siamese, settings: DetectorOptimisation) -> torch.optim.Optimizer:
+    """Stochastic gradient descent with the decay of equation 3, or Adam with decoupled decay, of weights only."""
+    weights = [values for values in network.parameters() if values.ndim > 1]
+    others = [values for values in network.parameters() if values.ndim <= 1]
+    if settings.optimizer == "adam":
+        groups = [{"params": weights, "weight_decay": settings.decay}, {"params": others, "weight_decay": 0.0}]
+        return torch.optim.AdamW(groups, lr=settings.rate, betas=(settings.momentum, 0.999))
+    # The gradient of lambda w^2 is 2 lambda w.
+    groups = [{"params": weights, "weight_decay": 2 * settings.decay}, {"params": others}]
+    return torch.optim.SGD(groups, lr=settings.rate, momentum=settings.momentum)
 
 
 def run_detector_training(config: DetectorConfig, cohort_folder: Path, out: Path, *, cache: Path | None = None,
