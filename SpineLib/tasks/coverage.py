@@ -51,7 +51,8 @@ class VolumeOverlap:
         pieces: of M without N, the largest first; those below ``smallest_ml`` are left out, and all after the 20th.
         smallest_ml: smaller pieces do not matter.
         grid_mm: step of the grid in which the volumes in common were counted.
-        error_ml: by how much counting in that grid misses the known volume of M.
+        error_ml: by how much the counted shapes miss the known volumes of M and N, the larger of both; a mask of few
+            coarse voxels has no smooth shape of just its volume.
     """
 
     metastasis_ml: float
@@ -91,8 +92,10 @@ def volume_overlap(metastasis: Shape, necrosis: Shape | None, metastasis_surface
     inside = int(np.count_nonzero(tumour))
     volume = metastasis.volume_ml
     ml = volume / max(inside, 1)  # a sample's, so that the whole is the mask's own volume
-    common = int(np.count_nonzero(covered)) * ml
     necrosis_ml = necrosis.volume_ml if necrosis is not None else 0.0
+    common = min(int(np.count_nonzero(covered)) * ml, necrosis_ml)
+    error = max(abs(inside * sample_ml - volume),
+                abs(necrosis_surface.volume_ml() - necrosis_ml) if necrosis_surface is not None else 0.0)
 
     left = tumour & ~covered
     labels, _ = ndimage.label(left, np.ones((3, 3, 3)))
@@ -118,7 +121,7 @@ def volume_overlap(metastasis: Shape, necrosis: Shape | None, metastasis_surface
         dice=2 * common / (volume + necrosis_ml), jaccard=common / (volume + necrosis_ml - common),
         covered_share=common / volume, untreated_ml=volume - common, necrosis_outside_ml=max(necrosis_ml - common, 0.0),
         unseen_ml=int(np.count_nonzero(tumour & ~seen)) * ml, pieces=tuple(pieces), smallest_ml=smallest_ml,
-        grid_mm=step, error_ml=abs(inside * sample_ml - volume))
+        grid_mm=step, error_ml=error)
 
 
 def direction_words(offset_lps: Sequence[float], size_mm: float) -> str:

@@ -11,7 +11,7 @@ _SETTINGS = {
     "region": "lumbar",
     "matrix": 256,
     "slices": 20,
-    "spacing": 4.0,
+    "spacing": 1.1,
 }
 
 

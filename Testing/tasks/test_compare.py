@@ -71,6 +71,16 @@ def test_masks_of_unlike_grids_are_compared_as_the_bodies_they_sample(where):
     assert found.overlap.error_ml < 0.02 * found.overlap.metastasis_ml
 
 
+def test_coarse_voxels_with_holes_have_no_more_in_common_with_what_surrounds_them_than_they_are():
+    coarse = ball(10.0, on=grid((4.0, 4.0, 4.0)))
+    holes = coarse.array.copy()
+    holes[1::3, 1::3, 1::3] = 0  # a smooth shape cannot have them, so it is larger than the voxels
+    overlap = compare(ball(17.0), coarse.with_array(holes)).overlap
+    assert overlap.common_ml == pytest.approx(overlap.necrosis_ml)
+    assert overlap.necrosis_outside_ml == 0
+    assert overlap.error_ml > 0.02 * overlap.necrosis_ml  # and it says that their shape is not known better
+
+
 def test_overlap_agrees_with_simpleitk_on_one_grid():
     first = union(ball(9.0, (1, 2, 0)), box((-6, -12, -5), (4, 2, 6)))
     second = union(ball(10.0, (4, 0, 2)), ball(5.0, (-6, -8, 0)))
