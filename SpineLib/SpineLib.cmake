@@ -144,6 +144,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/tasks/refine.py
   SpineLib/tasks/region.py
   SpineLib/tasks/register.py
+  SpineLib/tasks/registration_layers.py
   SpineLib/tasks/registration_points.py
   SpineLib/tasks/registration_quality.py
   SpineLib/tasks/registration_refine.py
@@ -221,6 +222,15 @@ set(SPINELIB_RESOURCES
   Resources/Models/mets-t2-2d/card.md
   Resources/Models/mets-t2-2d/model.json
   Resources/Models/mets-t2-2d/weights.safetensors
+  Resources/Models/necrosis-cet1-2d/card.md
+  Resources/Models/necrosis-cet1-2d/model.json
+  Resources/Models/necrosis-cet1-2d/weights.safetensors
+  Resources/Models/necrosis-cet1t2-2d/card.md
+  Resources/Models/necrosis-cet1t2-2d/model.json
+  Resources/Models/necrosis-cet1t2-2d/weights.safetensors
+  Resources/Models/necrosis-cet1t2-3d/card.md
+  Resources/Models/necrosis-cet1t2-3d/model.json
+  Resources/Models/necrosis-cet1t2-3d/weights.safetensors
   Resources/Terminology/SpineOncology.term.json
   Resources/Terminology/SpineOncologyAnatomy.term.json
   SpineLib/reports/page.css

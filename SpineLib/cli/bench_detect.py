@@ -82,14 +82,14 @@ def measure_here(folder: Path, model: str, device: str, places: int) -> dict:
 def sentence(figures: dict) -> str:
     """The figures in lines."""
     s, rows, columns = figures["size"]
-    return (f"{s} slices of {rows} x {columns} mm at 1 mm, STIR (simulated patient), {figures['note'] or figures['model']}, "
-            f"{figures['threads']} threads\n"
+    return (f"{s} slices of {rows} x {columns} mm at 1 mm, STIR (simulated patient), "
+            f"{figures['note'] or figures['model']}, {figures['threads']} threads\n"
             f"all places at once: {figures['seconds']:.1f} s, {figures['resident_gb']:.2f} GB resident "
             f"({figures['precision']}, {figures['device']})\n"
             f"patch by patch: {figures['patchwise_seconds_extrapolated']:.0f} s, extrapolated from "
             f"{figures['places_sampled']} places in {figures['sample_seconds']:.1f} s (float32, cpu)\n"
-            f"{figures['times_faster']:.0f} times faster ({figures['times_less_processor_time']:.0f} times less processor "
-            f"time); likelihoods differ by at most {figures['largest_difference']:.1e}")
+            f"{figures['times_faster']:.0f} times faster ({figures['times_less_processor_time']:.0f} times less "
+            f"processor time); likelihoods differ by at most {figures['largest_difference']:.1e}")
 
 
 def _write_case(folder: Path, seed: int) -> None:

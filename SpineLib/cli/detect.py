@@ -16,12 +16,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``spine detect``."""
     parser.add_argument("--image", type=Path, required=True, metavar="IMAGE",
                         help="a volume of the model's sequence (STIR), or a folder of DICOM files (FOLDER#3: series 3)")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="JSON", help="candidates, notes, provenance")
-    parser.add_argument("--likelihood", type=Path, metavar="FILE", help="also write the likelihood, on the image's grid")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="JSON",
+                        help="candidates, notes, provenance")
+    parser.add_argument("--likelihood", type=Path, metavar="FILE",
+                        help="also write the likelihood, on the image's grid")
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     choices = parser.add_argument_group("how")
     choices.add_argument("--model", help="model id or folder (default: the first that detects)")
-    choices.add_argument("--threshold", type=float, help="likelihood that makes a pixel suspicious (default: the model's)")
+    choices.add_argument("--threshold", type=float,
+                         help="likelihood that makes a pixel suspicious (default: the model's)")
     choices.add_argument("--smallest-area", type=float, metavar="CM2",
                          help="drop regions smaller than this in their slice (default: the model's; the paper's is 5)")
     choices.add_argument("--no-aggregation", action="store_true", help="do not average neighbouring slices")

@@ -1,7 +1,9 @@
-"""The multi-resolution Siamese network of Wang et al., A multi-resolution approach for spinal metastasis detection (2017).
+"""The multi-resolution Siamese network of Wang et al. (2017), A multi-resolution approach for spinal metastasis
+detection.
 
-The paper's patches are 55 x 79 pixels for windows of 55 x 79 mm "in width" (section 2.1, figure 1): 55 columns along the
-antero-posterior axis, 79 rows from superior to inferior, so that a window holds more than one vertebra (section 2.4).
+The paper's patches are 55 x 79 pixels for windows of 55 x 79 mm "in width" (section 2.1, figure 1): 55 columns along
+the antero-posterior axis, 79 rows from superior to inferior, so that a window holds more than one vertebra (section
+2.4).
 """
 
 from __future__ import annotations

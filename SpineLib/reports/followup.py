@@ -189,7 +189,8 @@ def _scans(report: FollowUpReport, part: LesionPart) -> str:
     viewer = slice_viewer(dict(zip(names, (before, after))), layers, _slice_with_most(own), blend=True, around=2,
                           key=f"m{part.lesion.id}")
     return (f'{near}{viewer}<p class="small">Sagittal, anterior at the left; the scan after was resampled into the '
-            "space of the scan before. Fade, or switch to the checkerboard, to see how well they lie on each other.</p>")
+            "space of the scan before. Fade, or switch to the checkerboard, to see how well they lie on each other."
+            "</p>")
 
 
 def _scans_apart(report: FollowUpReport) -> str:

@@ -50,7 +50,8 @@ def froc_chart(title: str, curves: Sequence[Curve], points: Sequence[Point] = ()
     for number, curve in enumerate(curves):
         colour, y = _COLOURS[number % len(_COLOURS)], legend + 18 * number
         parts += [
-            f'<polyline class="curve" fill="none" stroke="{colour}" stroke-width="2.2" points="{_steps(curve, limit)}"/>',
+            f'<polyline class="curve" fill="none" stroke="{colour}" stroke-width="2.2" '
+            f'points="{_steps(curve, limit)}"/>',
             f'<line x1="{_LEFT}" x2="{_LEFT + 24}" y1="{y}" y2="{y}" stroke="{colour}" stroke-width="2.2"/>',
             f'<text x="{_LEFT + 32}" y="{y + 4}">{escape(curve.label)}</text>']
     for number, point in enumerate(points, start=len(curves)):

@@ -34,7 +34,8 @@ def margin_views(points: np.ndarray, triangles: np.ndarray, margin_mm: np.ndarra
     for view in views:
         picture = paint_surface(points, triangles, margin_mm, margin_colours, view, size, radius)
         name = escape(view.name)
-        figures.append(f'<figure class="light"><img src="{data_uri(png(picture, optimize=False))}" width="{size}" height="{size}" '
+        uri = data_uri(png(picture, optimize=False))
+        figures.append(f'<figure class="light"><img src="{uri}" width="{size}" height="{size}" '
                        f'alt="Surface of the metastasis {name}"/><figcaption>{name}</figcaption></figure>')
     return f'<div class="views">{"".join(figures)}</div>{legend()}'
 

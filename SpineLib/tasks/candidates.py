@@ -131,7 +131,7 @@ def find_candidates(likelihood: Volume, threshold: float, smallest_cm2: float = 
 
 
 def _cropped(likelihood: Volume, threshold: float) -> tuple[np.ndarray | None, Volume]:
-    """The part (s, y, x) that holds all suspicious voxels, on a grid of its own; s is counted from the whole's first."""
+    """The part (s, y, x) that holds all suspicious voxels, on a grid of its own; s counts from the whole's first."""
     base, _ = canonical(likelihood)
     suspicious = base.array >= threshold
     box = [slice(0, base.shape[0])]

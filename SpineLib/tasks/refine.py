@@ -1,7 +1,8 @@
 """A sharper boundary of a detected region: morphological geodesic active contours on each sagittal slice.
 
-Wang et al. (2017, section 5.2) name an active contour that starts from what the detector found as the step to take, since
-its regions are larger than the lesions. The contour is that of Marquez-Neila, Baumela and Alvarez (2014) in scikit-image.
+Wang et al. (2017, section 5.2) name an active contour that starts from what the detector found as the step to take,
+since its regions are larger than the lesions. The contour is that of Marquez-Neila, Baumela and Alvarez (2014) in
+scikit-image.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ class RefineSettings:
 
     def __post_init__(self):
         if not (0.2 <= self.spacing_mm <= 5 and 2 <= self.iterations <= 500 and self.iterations % 2 == 0
-                and 0 < self.core <= 1 and self.balloon in (-1, 0, 1) and 0 <= self.smoothing <= 10 and self.sigma_mm > 0 and self.alpha > 0
-                and 0 < self.stop < 1 and 0 <= self.reach_mm <= _AROUND_MM):
+                and 0 < self.core <= 1 and self.balloon in (-1, 0, 1) and 0 <= self.smoothing <= 10
+                and self.sigma_mm > 0 and self.alpha > 0 and 0 < self.stop < 1 and 0 <= self.reach_mm <= _AROUND_MM):
             raise SpineError("A setting of the boundary's refinement is out of its range; leave it at its default.")
 
     @classmethod

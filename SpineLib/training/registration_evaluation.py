@@ -117,8 +117,8 @@ def markdown(evaluation: RegistrationEvaluation) -> str:
     seconds = summary["seconds"]
     lines += [
         "",
-        (f"Failed (over 2 mm): {summary['failed']}, of these not flagged: {summary['failed_unflagged']}; flagged though "
-         f"within 2 mm: {summary['flagged_though_good']}. Error within the estimate: "
+        (f"Failed (over 2 mm): {summary['failed']}, of these not flagged: {summary['failed_unflagged']}; flagged "
+         f"though within 2 mm: {summary['flagged_though_good']}. Error within the estimate: "
          f"{100 * summary['within_estimate']:.0f} %. Time: median {seconds['median']:.1f} s, longest "
          f"{seconds['max']:.1f} s (processor {seconds['median_cpu']:.1f} s)."),
     ]
@@ -143,7 +143,8 @@ def write_registration_evaluation(evaluation: RegistrationEvaluation, folder: Pa
         writer.writerow({key: f"{value:.4f}" if isinstance(value, float) else value for key, value in row.items()})
     figures = {"simulated": evaluation.simulated, "sequences": list(evaluation.sequences),
                "summary": evaluation.summary, "cases": evaluation.cases}
-    texts = {"simulated_registration.csv": stream.getvalue(), "simulated_registration.json": json.dumps(figures, indent=2) + "\n",
+    texts = {"simulated_registration.csv": stream.getvalue(),
+             "simulated_registration.json": json.dumps(figures, indent=2) + "\n",
              "simulated_registration.md": markdown(evaluation)}
     for name, text in texts.items():
         write_text(folder / name, text)

@@ -103,8 +103,10 @@ def test_the_extension_tells_slicer_what_it_is(built):
         "SpineOncology", "Oncology", "PyTorch", "SpineOncology contributors"
     )
     assert "Research use only, not a medical device" in description
-    assert all(address.startswith("https://") for address in addresses) and len(addresses) == 3
-    for address in addresses[1:]:
+    homepage, icon, screenshots = addresses
+    images = [icon, *screenshots.split()]  # Slicer separates screenshots by spaces
+    assert all(address.startswith("https://") for address in (homepage, *images)) and len(images) == 3
+    for address in images:
         assert (REPOSITORY / address.partition("/main/")[2]).is_file(), address
 
 

@@ -120,7 +120,8 @@ def test_without_any_treated_metastasis_both_scans_are_shown_as_they_are(report,
 
 def test_the_cohorts_table_has_a_line_a_patient_and_links_to_the_reports(tmp_path):
     treated = {"metastasis": 2, "outcome": "complete", "metastasis_ml": 3.5, "covered_share": 1.0, "minimum_mm": 1.25}
-    rows = [{"case": "sub-001", "status": "done", **patient_row([treated, {"metastasis": 1, "outcome": "not treated"}])},
+    untreated = {"metastasis": 1, "outcome": "not treated"}
+    rows = [{"case": "sub-001", "status": "done", **patient_row([treated, untreated])},
             {"case": "sub-002", "status": "failed", "message": "The scan <is> missing."}]
     cohort_page(tmp_path / "cohort.html", rows, simulated=True)
     text = (tmp_path / "cohort.html").read_text(encoding="utf-8")

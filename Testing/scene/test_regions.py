@@ -1,4 +1,4 @@
-"""A job on a part of an image: what is cut lies in its place, and what is found there becomes one segment of the whole."""
+"""A job on a part of an image: what is cut lies in its place, what is found there becomes a segment of the whole."""
 
 from __future__ import annotations
 

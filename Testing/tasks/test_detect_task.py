@@ -142,5 +142,6 @@ def test_the_canal_shows_where_the_column_lies():
     mask = find_column(image, (4.0, 1.0, 1.0))
     for row in range(10, 190, 20):
         inside = np.flatnonzero(mask[4, row])
-        assert inside[0] == pytest.approx(canal[row] - 55, abs=4) and inside[-1] == pytest.approx(canal[row] + 35, abs=4)
+        assert inside[0] == pytest.approx(canal[row] - 55, abs=4)
+        assert inside[-1] == pytest.approx(canal[row] + 35, abs=4)
     assert mask[4].any() and Volume(mask).shape == image.shape

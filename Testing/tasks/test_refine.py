@@ -16,7 +16,7 @@ SPACING = (4.0, 0.8, 0.8)  # i, j, k: sagittal slices along i
 
 @pytest.fixture(scope="module")
 def ball():
-    """A bright ellipsoid of 20 x 14 mm in noise, and a region that is 4 mm too large all round: (image, truth, region)."""
+    """A bright ellipsoid of 20 x 14 mm in noise, and a region 4 mm too large all round: (image, truth, region)."""
     rng = np.random.default_rng(1)
     z, y, x = np.meshgrid(np.arange(70) * 0.8, np.arange(60) * 0.8, np.arange(9) * 4.0, indexing="ij")
     value = ((z - 28) / 10) ** 2 + ((y - 24) / 7) ** 2 + ((x - 16) / 9) ** 2

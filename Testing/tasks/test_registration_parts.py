@@ -105,7 +105,8 @@ def test_pairs_are_read_from_tables_and_slicer_markups(tmp_path):
 
 
 @pytest.mark.parametrize("name, text, words", [
-    ("p.csv", "1,2,3\n", "six numbers"), ("p.csv", "", "six numbers"), ("p.csv", "1,2,3,4,5,6\n1,2,x,4,5,6\n", "Line 2"),
+    ("p.csv", "1,2,3\n", "six numbers"), ("p.csv", "", "six numbers"),
+    ("p.csv", "1,2,3,4,5,6\n1,2,x,4,5,6\n", "Line 2"),
     ("p.mrk.json", "{}", "no Slicer markups"), ("p.mrk.json", "x", "no Slicer markups"),
     ("p.mrk.json", markups([("F-1", [1, 2, 3])]), "hold no pairs"),
 ])
