@@ -231,6 +231,9 @@ set(SPINELIB_RESOURCES
   Resources/Models/necrosis-cet1t2-3d/card.md
   Resources/Models/necrosis-cet1t2-3d/model.json
   Resources/Models/necrosis-cet1t2-3d/weights.safetensors
+  Resources/Models/necrosis-t2-2d/card.md
+  Resources/Models/necrosis-t2-2d/model.json
+  Resources/Models/necrosis-t2-2d/weights.safetensors
   Resources/Terminology/SpineOncology.term.json
   Resources/Terminology/SpineOncologyAnatomy.term.json
   SpineLib/reports/page.css
