@@ -89,7 +89,7 @@ def initial_detector(config: DetectorConfig) -> Siamese:
     """The network with random weights, drawn as He et al. (2015) for layers before a ReLU.
 
     The last layer's are near zero, so that all likelihoods begin at one half: the 5184 features behind the first fully
-    connected layer are not normalised, and large first steps leave its ReLUs at 0 for good.
+    connected layer are not normalised, and short trials that began elsewhere learned nothing at the paper's rate.
     """
     network = Siamese(config.scales, config.context)
     for layer in (*network.convolutions, network.hidden):
