@@ -6,10 +6,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from SpineLib.errors import SpineError
-from SpineLib.volume import Volume
 
 SUFFIXES = {"T1": "T1w", "T2": "T2w", "STIR": "STIR", "ceT1": "ce-gd_T1w"}
 LABELS = {"lesion": "label-lesion_mask", "necrosis": "label-necrosis_mask", "reader1": "desc-reader1_mask",
@@ -138,24 +135,6 @@ def _json(path: Path) -> dict:
     except (OSError, ValueError):
         return {}
     return known if isinstance(known, dict) else {}
-
-
-def label_like(label: Volume, reference: Volume) -> np.ndarray:
-    """A label's voxels (k, j, i) on the grid of ``reference``, by the nearest one; 0 where the label does not reach."""
-    if label.same_grid(reference):
-        return np.asarray(label.array)
-    import SimpleITK as sitk
-
-    def image(volume: Volume, array: np.ndarray) -> sitk.Image:
-        made = sitk.GetImageFromArray(array)
-        made.SetSpacing(volume.spacing)
-        made.SetOrigin(volume.origin)
-        made.SetDirection(volume.direction.ravel())
-        return made
-
-    return sitk.GetArrayFromImage(sitk.Resample(
-        image(label, np.asarray(label.array)), image(reference, np.zeros(reference.shape, np.uint8)), sitk.Transform(),
-        sitk.sitkNearestNeighbor, 0))
 
 
 def _file(folder: Path, stem: str) -> Path | None:

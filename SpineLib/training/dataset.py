@@ -18,7 +18,8 @@ import numpy as np
 
 from SpineLib.errors import SpineError
 from SpineLib.progress import Progress, silent
-from SpineLib.training.cohort import Case, Cohort, label_like
+from SpineLib.training.cohort import Case, Cohort
+from SpineLib.volume.resampling import resample_like
 
 _VERSION = 1
 _POINTS = 4096
@@ -166,7 +167,7 @@ def label_on_grid(label, prepared, *, binary: bool = False) -> np.ndarray:
         prepared: ``SpineLib.preprocess.Prepared``.
         binary: all labels become 1.
     """
-    array = label_like(label, prepared.reference)
+    array = resample_like(label, prepared.reference, nearest=True).array
     if binary:
         array = (array > 0).astype(np.uint8)
     out = np.zeros(prepared.channels.shape[1:], np.uint8)

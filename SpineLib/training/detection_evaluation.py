@@ -23,9 +23,10 @@ from SpineLib.models import ModelBundle, find_bundle
 from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.candidates import aggregate, find_candidates
 from SpineLib.tasks.detect import Detection, DetectSettings, detect
-from SpineLib.training.cohort import Cohort, label_like
+from SpineLib.training.cohort import Cohort
 from SpineLib.training.detection_marks import THRESHOLDS, case_tally, largest_areas_cm2, slices_tally
 from SpineLib.volume import Volume, read_volume
+from SpineLib.volume.resampling import resample_like
 
 
 @dataclass(frozen=True)
@@ -162,6 +163,6 @@ def _count(found: Detection, truth: Volume, method: Method, smallest: float, thr
     single = found.single
     likelihood = single.with_array(aggregate(single.array)) if method.aggregation else single
     column = found.column.array if method.column and found.column is not None else None
-    lesions = label_like(truth, likelihood)
+    lesions = resample_like(truth, likelihood, nearest=True).array
     candidates = [find_candidates(likelihood, threshold, smallest, column) for threshold in thresholds]
     return slices_tally(likelihood, lesions, thresholds, smallest, column), case_tally(candidates, truth)

@@ -13,9 +13,10 @@ from SpineLib.metrics.overlap import Overlap, lesion_matches, overlap
 from SpineLib.models import ModelBundle, load_bundle
 from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.segment import SegmentSettings, segment
-from SpineLib.training.cohort import Case, Cohort, label_like
+from SpineLib.training.cohort import Case, Cohort
 from SpineLib.training.falsemarks import false_marks, summarise_false_marks
 from SpineLib.volume import Volume, read_volume
+from SpineLib.volume.resampling import resample_like
 
 #: Sizes, ml, from which lesions are counted separately.
 SMALL_ML, LARGE_ML = 0.5, 1.0
@@ -65,19 +66,20 @@ def evaluate(cohort: Cohort, bundles: list[ModelBundle], settings: SegmentSettin
             inner = part(share, order / len(bundles), (order + 1) / len(bundles))
             inputs = {name: read_volume(case.sequences[name], name) for name in bundle.card.inputs}
             result = segment(inputs, bundle, settings, _named(inner, case.name))
-            reference = label_like(truth, result.mask)
+            reference = resample_like(truth, result.mask, nearest=True).array
             row, rows = _compare(reference, result.mask, kinds)
             if necrosis:
                 row["outcome"] = str((facts.get("treated") or {}).get("outcome", ""))
                 if "lesion" in case.labels:
-                    metastases = label_like(read_volume(case.labels["lesion"], "lesion"), result.mask)
+                    metastases = read_volume(case.labels["lesion"], "lesion")
+                    metastases = resample_like(metastases, result.mask, nearest=True).array
                     row |= false_marks(reference, metastases, result.mask)
             head = {"model": bundle.card.id, "case": case.name}
             cases.append({**head, **row, "seconds": result.provenance.get("seconds")})
             lesions += [{**head, **line} for line in rows]
         if not necrosis and {"reader1", "reader2"} <= case.labels.keys():
             first, second = (read_volume(case.labels[name], name) for name in ("reader1", "reader2"))
-            second = first.with_array(label_like(second, first))
+            second = resample_like(second, first, nearest=True)
             row, _ = _compare(np.asarray(first.array), second, {})
             head = {"model": READERS, "case": case.name}
             cases.append({**head, **row})

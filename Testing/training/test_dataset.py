@@ -12,7 +12,7 @@ import torch
 from SpineLib.errors import SpineError
 from SpineLib.preprocess import Preparation, prepare
 from SpineLib.training.augmentation import AugmentationSettings
-from SpineLib.training.cohort import label_like, read_cohort
+from SpineLib.training.cohort import read_cohort
 from SpineLib.training.crossvalidation import folds, split
 from SpineLib.training.config import ValidationSettings
 from SpineLib.training.dataset import label_on_grid, prepare_cases
@@ -67,13 +67,6 @@ def test_lesions_keep_their_ids_and_smooth_contours_between_slices(ball_cohort):
     areas = (lesions > 0).sum(axis=(1, 2))
     assert set(np.unique(lesions)) == {0, 1, 2}
     assert len(set(areas[areas > 0])) > len(np.unique(areas[areas > 0][::2]))  # Slices in between have their own area.
-
-
-def test_a_label_on_another_grid_is_brought_to_the_references(ball_cohort):
-    label = read_volume(read_cohort(ball_cohort).cases[0].labels["lesion"])
-    other = type(label)(np.zeros((8, 24, 24), np.uint8), (2, 2, 4), label.origin, label.direction)
-    moved = label_like(label, other)
-    assert moved.shape == (8, 24, 24) and (moved == label.array[:, ::2, ::2]).all()
 
 
 def test_cases_are_prepared_once_and_again_when_a_file_changes(ball_cohort, tmp_path):
