@@ -16,7 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cases", type=int, help="only the first so many pairs")
     parser.add_argument("--before", default="T1", help="sequence of the scan before (default T1)")
     parser.add_argument("--after", default="ceT1", help="sequence of the scan after (default ceT1)")
-    parser.add_argument("--margin", type=float, help="bone around the metastasis that takes part in the fit, mm")
+    parser.add_argument("--margin", type=float, help="how far around the metastasis the scans are compared, mm")
+    parser.add_argument("--one-layer", action="store_true", help="do not fit the displacement of fat")
     parser.add_argument("--no-global", action="store_true", help="leave out the registration of the whole scans")
 
 
@@ -32,7 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.cases is not None and arguments.cases < 1:
         raise SpineError("--cases must be at least 1.")
-    settings = RegisterSettings() if arguments.margin is None else RegisterSettings(arguments.margin)
+    settings = RegisterSettings(chemical_shift=not arguments.one_layer,
+                                **({} if arguments.margin is None else {"margin_mm": arguments.margin}))
     pairs = read_pairs(arguments.cohort)[: arguments.cases]
     with ProgressBar() as bar:
         evaluation = evaluate_registration(pairs, (arguments.before, arguments.after), settings,

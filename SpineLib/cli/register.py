@@ -28,7 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                        help="start from three or more pairs of points: a Slicer markups file (.mrk.json; \"1 before\", "
                             "\"1 after\", ... or two lists), or a table (.csv) of l, p, s before and l, p, s after")
     how = parser.add_argument_group("how")
-    how.add_argument("--margin", type=float, metavar="MM", help="bone around the metastasis that takes part in the fit")
+    how.add_argument("--margin", type=float, metavar="MM",
+                     help="how far around the metastasis the scans are compared (default 30)")
+    how.add_argument("--one-layer", action="store_true",
+                     help="do not fit the displacement of fat by the scanner: for other sequences than T1")
     output = parser.add_argument_group("output")
     output.add_argument("-o", "--output", type=Path, required=True, metavar="FILE",
                         help="the transform (.tfm; ITK and Slicer)")
@@ -51,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
     from SpineLib.volume.files import write_text
     from SpineLib.volume.transform import write_transform
 
-    settings = RegisterSettings() if args.margin is None else RegisterSettings(args.margin)
+    settings = RegisterSettings(chemical_shift=not args.one_layer,
+                                **({} if args.margin is None else {"margin_mm": args.margin}))
     with ProgressBar() as progress:
         progress(0.0, "Reading")
         start, left_mm = rigid_from_points(*read_point_pairs(args.points)) if args.points else (None, 0.0)

@@ -38,7 +38,7 @@ class Region:
         index = np.argwhere(mask.array)
         if not len(index):
             raise SpineError("The metastasis's segmentation is empty; draw the metastasis or choose another segment.")
-        points = _to_lps(index, mask)
+        points = to_lps(index, mask)
         half = np.abs(mask.direction * mask.spacing).sum(axis=1) / 2  # of a voxel, along the patient's axes
         return cls(points.min(axis=0) - half, points.max(axis=0) + half, mask)
 
@@ -98,10 +98,10 @@ class Region:
 
         inside = self.mask.array != 0
         edge = np.argwhere(inside & ~ndimage.binary_erosion(inside))
-        return KDTree(_to_lps(edge[:: max(1, len(edge) // _MOST_POINTS)], self.mask))
+        return KDTree(to_lps(edge[:: max(1, len(edge) // _MOST_POINTS)], self.mask))
 
 
-def _to_lps(index: np.ndarray, volume: Volume) -> np.ndarray:
+def to_lps(index: np.ndarray, volume: Volume) -> np.ndarray:
     """LPS mm of array indices (n, 3) (k, j, i)."""
     matrix = volume.ijk_to_lps
     return index[:, ::-1] @ matrix[:3, :3].T + matrix[:3, 3]

@@ -20,10 +20,18 @@ from SpineLib.models.card import NOTICE
 from SpineLib.preprocess.orientation import Orientation
 from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.provenance import library_versions
-from SpineLib.tasks.region import Region
+from SpineLib.tasks.region import Region, to_lps
+from SpineLib.tasks.registration_layers import fit_layers
 from SpineLib.tasks.registration_quality import RegistrationQuality, judge
-from SpineLib.tasks.registration_refine import cut_patch, locally_normalised, refine, shrunken, smoothed
-from SpineLib.tasks.registration_search import Candidate, Fit, polished, rigid_matrix, rigid_parameters, search
+from SpineLib.tasks.registration_refine import (
+    cut_patches,
+    locally_normalised,
+    near_region,
+    refine,
+    shrunken,
+    smoothed,
+)
+from SpineLib.tasks.registration_search import Candidate, Fit, middle, polished, rigid_matrix, rigid_parameters, search
 from SpineLib.volume.checks import check_image
 from SpineLib.volume.resampling import resample_like
 from SpineLib.volume.transform import check_linear, rotation_degrees
@@ -33,7 +41,9 @@ _LIBRARIES = ("numpy", "scipy", "SimpleITK")
 #: The spine around the region that is searched for, mm, and spacings of its points in the search and in its polish.
 _SPINE_MM, _SEARCH_MM, _POLISH_MM = 60.0, 8.0, 5.0
 #: Starts of the last fit: the found place moved a little (rotation vector in radians, shift in mm).
-_STARTS = ((0, 0, 0, 0, 0, 0), (0.02, 0.02, -0.02, 1.5, 1, -1), (-0.02, 0.02, 0.02, -1.5, -1, 1))
+_STARTS = ((0, 0, 0, 0, 0, 0), (0.03, 0.03, -0.03, 1.5, 1.5, -1.5))
+#: Of the region's fit: size of the surroundings against which signal is measured, and grid, mm.
+_LOCAL_MM, _GRID_MM = 12.0, 1.2
 #: Candidates further apart than this at the region are rivals, nearer ones the same place.
 _RIVAL_MM = 8.0
 
@@ -43,12 +53,12 @@ class RegisterSettings:
     """What the user may choose.
 
     Attributes:
-        margin_mm: how far around the metastasis bone and endplates take part in the fit.
-        exclude_lesion: leave the metastasis itself out of the fit, since the ablation changes it.
+        margin_mm: how far around the metastasis the scans are compared: bone, endplates and the next discs.
+        chemical_shift: fit the scanner's displacement of fat too (``registration_layers``): for T1 to T1.
     """
 
-    margin_mm: float = 15.0
-    exclude_lesion: bool = False
+    margin_mm: float = 30.0
+    chemical_shift: bool = True
 
     def __post_init__(self):
         if not 3 <= self.margin_mm <= 60:
@@ -122,7 +132,7 @@ def register(
     fits = _Fits.of(before, after, region)
     progress(0.1, "Searching for the place")
     if start is None:
-        candidates = search(fits.coarse, fits.fine, fits.centre, part(progress, 0.1, 0.45))
+        candidates = search(fits.coarse, fits.fine, fits.centre, part(progress, 0.1, 0.4))
     else:
         begin = rigid_parameters(np.linalg.inv(check_linear(start)), fits.centre)
         candidates = polished(fits.fine, [begin], fits.centre)
@@ -130,18 +140,25 @@ def register(
     if best.fit <= 0:
         raise SpineError("The scan after does not show the region of the metastasis; choose scans of one place, "
                          "or place pairs of points.")
-    patch = cut_patch(before, after, region, best.matrix, settings.margin_mm,
-                      settings.exclude_lesion and region.mask is not None)
+    patches = cut_patches(before, after, region, best.matrix, settings.margin_mm,
+                          lambda volume: locally_normalised(volume, _LOCAL_MM), _GRID_MM)
+    weight = near_region(patches[0], region, settings.margin_mm)
     found = rigid_parameters(best.matrix, fits.centre)
     starts = [rigid_matrix(found + np.array(offset), fits.centre) for offset in _STARTS]
-    ends = refine(patch, starts, fits.centre, part(progress, 0.45, 0.95))
+    ends = refine(*patches, weight, starts, fits.centre, part(progress, 0.4, 0.7))
     matrix, metric = max(ends, key=lambda one: one[1])
+    ends = [one for one, _ in ends]
     corners = region.corners()
+    spread = sum(_distance(one, matrix, corners) for one in ends) / (len(ends) - 1)
+    if settings.chemical_shift:
+        layers = fit_layers(before, after, region, matrix, settings.margin_mm, part(progress, 0.7, 0.95))
+        matrix = middle([one.matrix for one in layers], fits.centre)
+        spread = max(spread, *(2 * _distance(one.matrix, matrix, corners) for one in layers))
     measured = {
         "metric": metric,
         "rival": _rival(candidates, corners),
         "overlap": fits.local.share(rigid_parameters(matrix, fits.centre)),
-        "spread_mm": float(sum(_distance(one, matrix, corners) for one, _ in ends) / (len(ends) - 1)),
+        "spread_mm": float(spread),
         "bend_mm": _distance(best.matrix, matrix, corners),
     }
     quality = judge(**measured)
@@ -207,8 +224,8 @@ def _points(volume: Volume, region: Region, margin_mm: float, step_mm: float) ->
     """Voxel centres (n, 3), LPS mm, about ``step_mm`` apart, within the margin around the region."""
     steps = [max(1, round(step_mm / spacing)) for spacing in volume.spacing[::-1]]
     index = np.stack(np.meshgrid(*[np.arange(step // 2, size, step) for step, size in zip(steps, volume.shape)],
-                                 indexing="ij"), -1).reshape(-1, 3)[:, ::-1]
-    points = index @ volume.ijk_to_lps[:3, :3].T + volume.origin
+                                 indexing="ij"), -1).reshape(-1, 3)
+    points = to_lps(index, volume)
     return points[np.isfinite(region.distance(points, margin_mm))]
 
 

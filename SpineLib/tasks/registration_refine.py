@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from SpineLib.preprocess.registration import one_thread
 from SpineLib.progress import Progress, silent
-from SpineLib.tasks.region import Region
+from SpineLib.tasks.region import Region, to_lps
 from SpineLib.volume.crop import box_around, crop
 from SpineLib.volume.files import from_sitk, to_sitk
 from SpineLib.volume.volume import Volume
 
-#: Grid on which both scans are interpolated (cubic B-spline) before anything is sampled: thick slices, sampled only at
-#: their own places, hold the optimiser fast at whole slices.
-FINE_MM = 1.2
 #: Smoothing (mm), points sampled, and first step (mm) of each resolution.
-LEVELS = ((1.5, 9000, 1.0), (0.6, 18000, 0.3))
-#: Signal is measured against mean and deviation of its surroundings of this size (mm): coils shade an image, and their
-#: shade does not move with the patient.
-LOCAL_MM = 12.0
+LEVELS = ((1.5, 6000, 1.0), (0.6, 12000, 0.3))
+#: More of the scans is prepared than compared, so that what is compared knows its surroundings.
+_SURROUNDINGS_MM = 25.0
 
 
 def locally_normalised(volume: Volume, size_mm: float) -> Volume:
-    """Float32 image less its local mean, divided by its local deviation."""
+    """Float32 image less its local mean, divided by its local deviation: coils shade an image, and their shade does not
+    move with the patient."""
     from scipy import ndimage
 
     array = volume.array.astype(np.float32)
@@ -53,62 +49,52 @@ def smoothed(volume: Volume, sigma_mm: float) -> Volume:
     return volume.with_array(ndimage.gaussian_filter(volume.array, sigma, mode="nearest", truncate=3.0))
 
 
-@dataclass(frozen=True)
-class Patch:
-    """Both scans around the region, ready to be registered.
-
-    Attributes:
-        before, after: locally normalised float32 on grids of :data:`FINE_MM`.
-        weight: bool on the grid of ``before``: the voxels that are compared.
-        margin_mm: how far the region was grown.
-    """
-
-    before: Volume
-    after: Volume
-    weight: np.ndarray
-    margin_mm: float
-
-
-def cut_patch(before: Volume, after: Volume, region: Region, matrix: np.ndarray, margin_mm: float,
-              exclude: bool) -> Patch:
-    """Both scans around the region; ``matrix`` (4, 4, before to after, LPS mm) says where the region lies after.
+def cut_patches(before: Volume, after: Volume, region: Region, matrix: np.ndarray, margin_mm: float,
+                prepare: Callable[[Volume], Volume], grid_mm: float) -> tuple[Volume, Volume]:
+    """Both scans around the region, interpolated.
 
     Args:
-        exclude: leave out the region itself (the metastasis, which the ablation changes).
+        matrix: (4, 4), before to after, LPS mm: about where the region lies after.
+        margin_mm: how far around the region voxels will be compared.
+        prepare: makes the signal of a scan comparable, before it is interpolated.
+        grid_mm: both scans are interpolated (cubic B-spline) to about this spacing before anything is sampled: thick
+            slices, sampled only at their own places, would hold an optimiser fast at whole slices.
     """
     corners = region.corners()
-    fixed = _fine(locally_normalised(_around(before, corners, margin_mm + 2 * LOCAL_MM), LOCAL_MM))
-    fixed = _around(fixed, corners, margin_mm + 3)
-    moved = corners @ matrix[:3, :3].T + matrix[:3, 3]
-    moving = _fine(locally_normalised(_around(after, moved, margin_mm + 3 * LOCAL_MM), LOCAL_MM))
-    index = np.indices(fixed.shape).reshape(3, -1)[::-1]
-    points = (fixed.ijk_to_lps[:3, :3] @ index).T + fixed.origin
-    distance = region.distance(points, margin_mm)
-    weight = np.isfinite(distance)
-    if exclude:
-        weight &= distance > 0
-    return Patch(fixed, moving, weight.reshape(fixed.shape), margin_mm)
+    patches = []
+    for volume, points, more in ((before, corners, 2.0), (after, corners @ matrix[:3, :3].T + matrix[:3, 3], 8.0)):
+        wide = prepare(_around(volume, points, margin_mm + _SURROUNDINGS_MM))
+        patches.append(_fine(_around(wide, points, margin_mm + more), grid_mm))
+    return patches[0], patches[1]
 
 
-def refine(patch: Patch, starts: Sequence[np.ndarray], centre: np.ndarray, progress: Progress = silent,
-           levels: Sequence[tuple[float, int, float]] = LEVELS) -> list[tuple[np.ndarray, float]]:
+def near_region(volume: Volume, region: Region, margin_mm: float) -> np.ndarray:
+    """Which voxels (k, j, i) of a patch lie within the margin around the region."""
+    index = np.indices(volume.shape).reshape(3, -1).T
+    return np.isfinite(region.distance(to_lps(index, volume), margin_mm)).reshape(volume.shape)
+
+
+def refine(fixed: Volume, moving: Volume, weight: np.ndarray, starts: Sequence[np.ndarray], centre: np.ndarray,
+           progress: Progress = silent) -> list[tuple[np.ndarray, float]]:
     """Each start (4, 4, before to after, LPS mm) moved to the best place near it, and its mutual information.
 
     Args:
+        fixed, moving: patches of :func:`cut_patches`.
+        weight: bool, the voxels of ``fixed`` that are compared.
         progress: told at every step; what it raises ends the work.
     """
     import SimpleITK as sitk
 
     results = []
     with one_thread(sitk):
-        mask = sitk.Cast(to_sitk(patch.before.with_array(patch.weight)), sitk.sitkUInt8)
-        images = [tuple(to_sitk(smoothed(one, sigma)) for one in (patch.before, patch.after)) for sigma, _, _ in levels]
+        mask = to_sitk(fixed.with_array(weight))
+        images = [[to_sitk(smoothed(one, sigma)) for one in (fixed, moving)] for sigma, _, _ in LEVELS]
         for number, start in enumerate(starts):
             transform = _euler(sitk, start, centre)
-            for (_, points, step), (fixed, moving) in zip(levels, images):
-                share = min(1.0, points / max(int(patch.weight.sum()), 1))
-                value = _optimise(sitk, fixed, moving, mask, transform, share, step, number + 1,
-                                  lambda: progress(number / len(starts), "Fitting the vertebra"))
+            for (_, points, step), pair in zip(LEVELS, images):
+                share = min(1.0, points / max(int(weight.sum()), 1))
+                value = _optimise(sitk, *pair, mask, transform, share, step, number + 1,
+                                  lambda done=number / len(starts): progress(done, "Fitting the vertebra"))
             results.append((_matrix(transform), -value))
     return results
 
@@ -151,14 +137,14 @@ def _around(volume: Volume, points: np.ndarray, margin_mm: float) -> Volume:
     return crop(volume, box_around(volume, (low + high) / 2, high - low + 2 * margin_mm))
 
 
-def _fine(volume: Volume) -> Volume:
+def _fine(volume: Volume, millimetres: float) -> Volume:
     import SimpleITK as sitk
 
-    spacing = [min(FINE_MM, one) for one in volume.spacing]
+    spacing = [min(millimetres, one) for one in volume.spacing]
     size = [int((n - 1) * old / new) + 1 for n, old, new in zip(volume.shape[::-1], volume.spacing, spacing)]
     image = sitk.Resample(to_sitk(volume), size, sitk.Transform(), sitk.sitkBSpline, volume.origin, spacing,
                           volume.direction.ravel().tolist(), 0.0)
-    return shrunken(from_sitk(image, volume.name), FINE_MM)
+    return shrunken(from_sitk(image, volume.name), millimetres)
 
 
 def _euler(sitk, matrix: np.ndarray, centre: np.ndarray):

@@ -22,7 +22,6 @@ TURNS_DEGREES = (-8.0, 0.0, 8.0)
 APART_MM = 11.0
 #: Between equally good fits the smaller movement is likelier: the fit is worth nothing at these sizes of a movement.
 _FAR_MM, _FAR_RADIANS = 150.0, 0.9
-_BINS = 16
 
 
 def rigid_matrix(parameters: np.ndarray, centre: np.ndarray) -> np.ndarray:
@@ -43,6 +42,11 @@ def rigid_parameters(matrix: np.ndarray, centre: np.ndarray) -> np.ndarray:
     return np.r_[turn.as_rotvec(), matrix[:3, :3] @ centre + matrix[:3, 3] - centre]
 
 
+def middle(matrices: list[np.ndarray], centre: np.ndarray) -> np.ndarray:
+    """Mean of rigid matrices that are near each other."""
+    return rigid_matrix(np.mean([rigid_parameters(one, centre) for one in matrices], axis=0), centre)
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A place where the region may lie: before-to-after matrix (4, 4), LPS mm, and its fit (higher is better)."""
@@ -51,11 +55,41 @@ class Candidate:
     fit: float
 
 
-class Fit:
-    """Mutual information of two scans over points of the first, as a function of a rigid movement.
+class JointHistogram:
+    """Mutual information (Mattes') of fixed values and of a moving image at places that change.
 
-    Weighted by the share of points that lie within the second scan (a small overlap would otherwise win by chance) and
-    by the movement's size.
+    Args:
+        values: (n,), of the fixed image at the points.
+        moving: the moving image's array (k, j, i).
+        bins: a side of the histogram.
+    """
+
+    def __init__(self, values: np.ndarray, moving: np.ndarray, bins: int = 16):
+        self._rows = np.rint(_binned(values, bins)).astype(np.int64) * bins
+        self._moving = _binned(moving, bins)
+        self._bins = bins
+
+    def inside(self, index: np.ndarray) -> np.ndarray:
+        """Which places (3, n) (k, j, i) lie within the moving image."""
+        return ((index > -0.5) & (index < np.array(self._moving.shape)[:, None] - 0.5)).all(axis=0)
+
+    def information(self, index: np.ndarray, chosen: np.ndarray | slice = slice(None)) -> float:
+        """In nats; ``index`` (3, n): the place of each point, of which ``chosen`` take part."""
+        from scipy import ndimage
+
+        value = ndimage.map_coordinates(self._moving, index[:, chosen], order=1, mode="nearest")
+        lower = value.astype(np.int64)
+        upper_weight = value - lower
+        row = self._rows[chosen]
+        joint = np.bincount(row + lower, 1 - upper_weight, self._bins**2)
+        joint += np.bincount(row + np.minimum(lower + 1, self._bins - 1), upper_weight, self._bins**2)
+        return mutual_information(joint.reshape(self._bins, self._bins))
+
+
+class Fit:
+    """How well two scans agree over points of the first, as a function of a rigid movement: mutual information,
+    weighted by the share of points within the second scan (a small overlap would otherwise win by chance) and by the
+    movement's size.
 
     Args:
         before, after: scans, prepared (smoothed, locally normalised).
@@ -66,43 +100,27 @@ class Fit:
     def __init__(self, before: Volume, after: Volume, points: np.ndarray, centre: np.ndarray):
         from scipy import ndimage
 
-        values = ndimage.map_coordinates(before.array, _indices(before, points), order=1, mode="nearest")
-        self._before = np.rint(_binned(values, values)).astype(np.int64) * _BINS
-        self._after = _binned(after.array, after.array)
-        self._to_index = np.linalg.inv(after.ijk_to_lps)
-        self._points = points - centre
-        self._centre = centre
+        values = ndimage.map_coordinates(before.array, indices(before, points), order=1, mode="nearest")
+        self._histogram = JointHistogram(values, after.array)
+        self._after, self._points, self._centre = after, points, centre
 
     def share(self, parameters: np.ndarray) -> float:
         """Share of the points that lie within the scan after (0 to 1)."""
-        return float(self._inside(self._moved(parameters)).mean())
+        return float(self._histogram.inside(self._moved(parameters)).mean())
 
     def __call__(self, parameters: np.ndarray) -> float:
-        from scipy import ndimage
-
         index = self._moved(parameters)
-        inside = self._inside(index)
+        inside = self._histogram.inside(index)
         share = inside.mean()
         if share < 0.5:
             return 0.0
-        value = ndimage.map_coordinates(self._after, index[:, inside], order=1, mode="nearest")
-        lower = value.astype(np.int64)
-        upper_weight = value - lower
-        row = self._before[inside]
-        joint = np.bincount(row + lower, 1 - upper_weight, _BINS**2)
-        joint += np.bincount(row + np.minimum(lower + 1, _BINS - 1), upper_weight, _BINS**2)
         shift, turn = np.linalg.norm(parameters[3:]), np.linalg.norm(parameters[:3])
         likely = max(0.0, 1 - (shift / _FAR_MM) ** 2) * max(0.0, 1 - (turn / _FAR_RADIANS) ** 2)
-        return mutual_information(joint.reshape(_BINS, _BINS)) * share * likely
+        return self._histogram.information(index, inside) * share * likely
 
     def _moved(self, parameters: np.ndarray) -> np.ndarray:
-        from scipy.spatial.transform import Rotation
-
-        moved = self._points @ Rotation.from_rotvec(parameters[:3]).as_matrix().T + (self._centre + parameters[3:])
-        return (moved @ self._to_index[:3, :3].T + self._to_index[:3, 3]).T[::-1]
-
-    def _inside(self, index: np.ndarray) -> np.ndarray:
-        return ((index > -0.5) & (index < np.array(self._after.shape)[:, None] - 0.5)).all(axis=0)
+        matrix = rigid_matrix(parameters, self._centre)
+        return indices(self._after, self._points @ matrix[:3, :3].T + matrix[:3, 3])
 
 
 def mutual_information(joint: np.ndarray) -> float:
@@ -152,12 +170,13 @@ def _apart(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.hypot(np.linalg.norm(one[3:] - other[3:]), 85 * np.linalg.norm(one[:3] - other[:3])))
 
 
-def _indices(volume: Volume, points: np.ndarray) -> np.ndarray:
+def indices(volume: Volume, points: np.ndarray) -> np.ndarray:
     """Array indices (3, n) (k, j, i) of points (n, 3), LPS mm."""
     to_index = np.linalg.inv(volume.ijk_to_lps)
     return (points @ to_index[:3, :3].T + to_index[:3, 3]).T[::-1]
 
 
-def _binned(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    low, high = np.percentile(reference, [1, 99])
-    return np.clip((values - low) / max(high - low, 1e-6) * (_BINS - 1), 0, _BINS - 1).astype(np.float32)
+def _binned(values: np.ndarray, bins: int) -> np.ndarray:
+    """Values as bins (0 to bins - 1), the lowest and highest hundredth in the outer ones."""
+    low, high = np.percentile(values, [1, 99])
+    return np.clip((values - low) / max(high - low, 1e-6) * (bins - 1), 0, bins - 1).astype(np.float32)

@@ -1,0 +1,105 @@
+"""``spine register`` and ``spine evaluate registration`` from start to end."""
+
+import json
+
+import numpy as np
+import pytest
+
+from SpineLib.cli.main import main
+from SpineLib.volume import read_volume, write_volume
+from SpineLib.volume.transform import read_transform
+from Testing.tasks.moving import error_mm, host_points, lesion, moved, movement, patient
+
+MOVEMENT = movement()
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory):
+    """Before, after, a labelmap of two lesions, and pairs of points."""
+    folder = tmp_path_factory.mktemp("scans")
+    before, mask = patient().images["T1"], lesion()
+    write_volume(before, folder / "before.nrrd")
+    write_volume(moved(before, MOVEMENT), folder / "after.nrrd")
+    labels = mask.array * 3
+    labels[1, :5, :5] = 1
+    write_volume(mask.with_array(labels.astype(np.uint8)), folder / "labels.nrrd")
+    points = host_points()[:: len(host_points()) // 5]
+    after = points @ MOVEMENT[:3, :3].T + MOVEMENT[:3, 3]
+    np.savetxt(folder / "points.csv", np.c_[points, after], delimiter=",", header="l,p,s,l,p,s")
+    return folder
+
+
+def command(scans, *more, region=("--region", "labels.nrrd", "--lesion", "3")):
+    place = [str(scans / word) if word.endswith(".nrrd") else word for word in region]
+    return ["register", "--before", str(scans / "before.nrrd"), "--after", str(scans / "after.nrrd"), *place, *more]
+
+
+def test_a_registration_is_written_and_told(scans, tmp_path, capsys):
+    more = ["--points", str(scans / "points.csv"), "--margin", "12", "--one-layer", "-o", str(tmp_path / "t.tfm"),
+            "--json", str(tmp_path / "q.json"), "--resampled", str(tmp_path / "r.nrrd")]
+    assert main(command(scans, *more)) == 0
+    told = capsys.readouterr().out
+    assert "points fit each other to 0.0 mm" in told and "to be trusted" in told and "estimated error" in told
+    matrix = read_transform(tmp_path / "t.tfm")
+    assert error_mm(matrix, MOVEMENT, host_points()) < 0.4
+    written = json.loads((tmp_path / "q.json").read_text())
+    np.testing.assert_allclose(written["after_to_before_lps"], matrix, atol=1e-8)
+    assert written["quality"]["trusted"] is True and written["provenance"]["task"] == "register"
+    resampled, before = read_volume(tmp_path / "r.nrrd"), read_volume(scans / "before.nrrd")
+    assert resampled.same_grid(before)
+
+    old = (tmp_path / "t.tfm").read_bytes()
+    assert main(command(scans, *more)) == 1
+    assert "--overwrite" in capsys.readouterr().err and (tmp_path / "t.tfm").read_bytes() == old
+
+
+@pytest.mark.parametrize("region, more, words", [
+    (("--region", "labels.nrrd"), [], "several lesions (1, 3)"),
+    (("--region", "labels.nrrd", "--lesion", "7"), [], "no lesion 7"),
+    ((), [], "either --region"),
+    (("--region", "labels.nrrd", "--box", "0", "0", "0", "9", "9", "9"), [], "either --region"),
+    (("--lesion", "1", "--box", "0", "0", "0", "9", "9", "9"), [], "give that too"),
+    (("--box", "9999", "0", "0", "9", "9", "9"), [], "outside the scan before"),
+    (("--region", "labels.nrrd", "--lesion", "3"), ["--margin", "900"], "between 3 and 60"),
+    (("--region", "labels.nrrd", "--lesion", "3"), ["--points", "none.csv"], "cannot be read"),
+])
+def test_mistakes_get_one_sentence_and_write_nothing(scans, tmp_path, capsys, region, more, words):
+    assert main(command(scans, *more, "-o", str(tmp_path / "t.tfm"), region=region)) == 1
+    assert words in capsys.readouterr().err.splitlines()[-1]
+    assert not list(tmp_path.iterdir())
+
+
+def test_outputs_of_no_known_kind_are_refused(scans, tmp_path, capsys):
+    assert main(command(scans, "-o", str(tmp_path / "t.png"))) == 1
+    assert "cannot be written as '.png'" in capsys.readouterr().err
+    assert main(command(scans, "-o", str(tmp_path / "t.tfm"), "--resampled", str(tmp_path / "r.png"))) == 1
+    assert "cannot be written as '.png'" in capsys.readouterr().err
+
+
+def test_a_cohort_of_pairs_is_evaluated(scans, tmp_path, capsys):
+    cohort, name = tmp_path / "cohort", "sub-001"
+    derived = cohort / "derivatives" / "labels" / name
+    for session, image, file in (("before", "T1w", "before"), ("after", "ce-gd_T1w", "after")):
+        folder = cohort / name / f"ses-{session}" / "anat"
+        folder.mkdir(parents=True)
+        write_volume(read_volume(scans / f"{file}.nrrd"), folder / f"{name}_ses-{session}_{image}.nii.gz")
+    labels = derived / "ses-before" / "anat"
+    labels.mkdir(parents=True)
+    write_volume(read_volume(scans / "labels.nrrd"), labels / f"{name}_ses-before_label-lesion_mask.nii.gz")
+    write_volume(patient().vertebrae, labels / f"{name}_ses-before_label-vertebrae_dseg.nii.gz")
+    truth = {"treated": {"level": "L5", "lesion": 3}, "after_to_before_lps": {"L5": np.linalg.inv(MOVEMENT).tolist()}}
+    (derived / f"{name}_truth.json").write_text(json.dumps(truth))
+
+    arguments = ["evaluate", "registration", "--cohort", str(cohort), "--margin", "12", "--one-layer",
+                 "-o", str(tmp_path / "out")]
+    assert main(arguments) == 0
+    assert "simulated pairs" in capsys.readouterr().out
+    figures = json.loads((tmp_path / "out" / "simulated_registration.json").read_text())
+    [row] = figures["cases"]
+    assert row["tre_mm"] < 0.3 < row["start_mm"] and row["global_mm"] > 0
+    assert figures["summary"]["failed"] == 0 and figures["simulated"] is True
+    assert (tmp_path / "out" / "simulated_registration.csv").read_text().startswith("case,level,start_mm")
+
+    (derived / f"{name}_truth.json").unlink()
+    assert main(arguments) == 1
+    assert "its truth" in capsys.readouterr().err
