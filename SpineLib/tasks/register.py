@@ -119,7 +119,8 @@ def register(
         settings: the user's choices.
         progress: told at least once a second; may raise ``Cancelled``.
         start: ``after_to_before`` (4, 4) to begin at, e.g. of
-            :func:`SpineLib.tasks.registration_points.rigid_from_points`; then no other place is searched for.
+            :func:`SpineLib.tasks.registration_points.rigid_from_points`: the place next to it is taken, and others
+            that fit as well are only told of.
 
     Raises:
         SpineError: an image cannot be used, the region lies outside the scan before, or nothing of it in the scan
@@ -128,15 +129,15 @@ def register(
     """
     started = perf_counter()
     _check(before, after, region)
+    scan, begin = after, np.eye(4)
+    if start is not None:
+        begin = _rigid(check_linear(start))
+        after = _placed(after, begin)
     progress(0.02, "Preparing the scans")
     fits = _Fits.of(before, after, region)
     progress(0.1, "Searching for the place")
-    if start is None:
-        candidates = search(fits.coarse, fits.fine, fits.centre, part(progress, 0.1, 0.4))
-    else:
-        begin = rigid_parameters(np.linalg.inv(check_linear(start)), fits.centre)
-        candidates = polished(fits.fine, [begin], fits.centre)
-    best = candidates[0]
+    candidates = search(fits.coarse, fits.fine, fits.centre, part(progress, 0.1, 0.4))
+    best = candidates[0] if start is None else polished(fits.fine, [np.zeros(6)], fits.centre)[0]
     if best.fit <= 0:
         raise SpineError("The scan after does not show the region of the metastasis; choose scans of one place, "
                          "or place pairs of points.")
@@ -156,10 +157,12 @@ def register(
         spread = max(spread, *(2 * _distance(one.matrix, matrix, corners) for one in layers))
     measured = {
         "metric": metric,
-        "rival": _rival(candidates, corners),
+        "rival": _rival(best, candidates, corners),
         "overlap": fits.local.share(rigid_parameters(matrix, fits.centre)),
         "spread_mm": float(spread),
         "bend_mm": _distance(best.matrix, matrix, corners),
+        "voxel_mm": (_in_plane(before) + _in_plane(after)) / 2,
+        "two_layers": settings.chemical_shift,
     }
     quality = judge(**measured)
     if not quality.trusted or quality.doubtful:
@@ -169,7 +172,7 @@ def register(
         "program": "SpineOncology",
         "version": SpineLib.__version__,
         "task": "register",
-        "inputs": [before.name or "before", after.name or "after"],
+        "inputs": [before.name or "before", scan.name or "after"],
         "parameters": asdict(settings) | {"start": None if start is None else np.asarray(start).tolist(),
                                           "region": "box" if region.mask is None else "mask"},
         "libraries": library_versions(_LIBRARIES),
@@ -177,13 +180,15 @@ def register(
         "seconds": round(perf_counter() - started, 2),
         "notice": NOTICE,
     }
+    after_to_before = np.linalg.inv(matrix) @ begin
+    matrix = np.linalg.inv(after_to_before)
     shift = np.linalg.norm(matrix[:3, :3] @ fits.centre + matrix[:3, 3] - fits.centre)
     notes = [f"Registered rigidly around the metastasis: shift {shift:.1f} mm, "
              f"turn {rotation_degrees(matrix):.1f} degrees, estimated error {quality.error_mm:.1f} mm."]
     if not quality.trusted:
         notes.append("This registration is not to be trusted. " + " ".join(quality.reasons))
     progress(1.0, "Done")
-    return Registration(np.linalg.inv(matrix), quality, provenance, notes)
+    return Registration(after_to_before, quality, provenance, notes)
 
 
 def resample_after(after: Volume, before: Volume, after_to_before: np.ndarray, *, nearest: bool = False) -> Volume:
@@ -242,10 +247,28 @@ def _flip(before: Volume, after: Volume, region: Region, fit: float) -> str | No
     return None
 
 
-def _rival(candidates: list[Candidate], corners: np.ndarray) -> float:
-    best = candidates[0]
-    others = [one.fit for one in candidates[1:] if _distance(one.matrix, best.matrix, corners) > _RIVAL_MM]
+def _rival(best: Candidate, candidates: list[Candidate], corners: np.ndarray) -> float:
+    others = [one.fit for one in candidates if _distance(one.matrix, best.matrix, corners) > _RIVAL_MM]
     return max(others, default=0.0) / best.fit
+
+
+def _placed(volume: Volume, matrix: np.ndarray) -> Volume:
+    """The scan moved rigidly: its grid moves, no voxel is interpolated."""
+    origin = matrix[:3, :3] @ volume.origin + matrix[:3, 3]
+    return replace(volume, origin=tuple(origin), direction=matrix[:3, :3] @ volume.direction)
+
+
+def _rigid(matrix: np.ndarray) -> np.ndarray:
+    """The rotation nearest to a linear transform, and its shift."""
+    left, _, right = np.linalg.svd(matrix[:3, :3])
+    result = np.array(matrix)
+    result[:3, :3] = left @ right
+    return result
+
+
+def _in_plane(volume: Volume) -> float:
+    """Mean of the two smaller spacings, mm."""
+    return sum(sorted(volume.spacing)[:2]) / 2
 
 
 def _distance(one: np.ndarray, other: np.ndarray, points: np.ndarray) -> float:

@@ -61,7 +61,7 @@ def fit_layers(before: Volume, after: Volume, region: Region, matrix: np.ndarray
 
 
 def _drawn(volume: Volume, region: Region, margin_mm: float, count: int) -> np.ndarray:
-    """At most ``count`` voxels (n, 3) (k, j, i) within the margin around the region, drawn at random, always the same."""
+    """At most ``count`` voxels (n, 3) (k, j, i) within the margin around the region, drawn at random, always alike."""
     chosen = np.random.default_rng(0).permutation(volume.array.size)[: 4 * count]
     index = np.stack(np.unravel_index(chosen, volume.shape), -1)
     return index[np.isfinite(region.distance(to_lps(index, volume), margin_mm))][:count]

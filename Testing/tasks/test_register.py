@@ -96,6 +96,15 @@ def test_a_start_is_kept_to_and_fitted_around_a_box(before, after):
     assert result.provenance["parameters"]["region"] == "box"
 
 
+def test_a_start_a_vertebra_off_is_kept_to_but_not_trusted(before, after):
+    off = np.eye(4)
+    off[2, 3] = 30.0
+    result = register(before, after, Region.from_mask(lesion()), QUICK, start=off @ np.linalg.inv(MOVEMENT))
+    assert error_mm(result.after_to_before, MOVEMENT, host_points()) > 15
+    assert not result.quality.trusted and result.quality.rival > 1
+    assert any("check the level" in reason for reason in result.quality.reasons)
+
+
 def test_after_on_the_grid_of_before_shows_what_before_shows(before, after, found):
     resampled = resample_after(after, before, found.after_to_before)
     assert resampled.same_grid(before)

@@ -13,7 +13,8 @@ from SpineLib.tasks.registration_search import mutual_information, rigid_matrix,
 from SpineLib.volume import Volume
 
 CORNERS = np.array([[0, 0, 0], [40, 0, 0], [0, 30, 0], [0, 0, 25.0]])
-GOOD = {"metric": 0.5, "rival": 0.5, "overlap": 1.0, "spread_mm": 0.1, "bend_mm": 1.0}
+GOOD = {"metric": 0.5, "rival": 0.5, "overlap": 1.0, "spread_mm": 0.1, "bend_mm": 1.0, "voxel_mm": 0.8,
+        "two_layers": True}
 
 
 def ball(radius=10.0):
@@ -121,6 +122,12 @@ def test_files_without_pairs_are_refused(tmp_path, name, text, words):
 def test_a_good_registration_is_trusted():
     quality = judge(**GOOD)
     assert quality.trusted and quality.reasons == () and 0 < quality.error_mm < 2
+
+
+def test_the_error_grows_with_voxels_spread_and_without_the_layer_of_fat():
+    error = judge(**GOOD).error_mm
+    for change in ({"voxel_mm": 1.2}, {"spread_mm": 1.0}, {"two_layers": False}):
+        assert judge(**(GOOD | change)).error_mm > error
 
 
 @pytest.mark.parametrize("change, words", [
