@@ -70,7 +70,8 @@ def test_masks_and_transform_give_segmentations_figures_surface_and_report(case,
 
 
 def test_models_segment_what_no_mask_was_given_for(case):
-    assert main(command(case, "--metastasis-model", "tiny-2d-t1-t2", masks=False)) == 0
+    assert main(command(case, "--metastasis-model", "tiny-2d-t1-t2", "--necrosis-model", "necrosis-2d-cet1-t2",
+                        masks=False)) == 0
     record = json.loads((case / "out" / "comparison.json").read_text())
     assert record["metastases"][0]["outcome"] == "complete"
     assert set(record["models"]) == {"tiny-2d-t1-t2", "necrosis-2d-cet1-t2"} and record["simulated_training_data"]
@@ -104,7 +105,7 @@ def test_a_foreign_file_of_the_same_name_stays(case, capsys):
     ("no after", "one from after"),
     ("singular", "transform"),
     ("dicom seg of files", "folders of DICOM"),
-    ("no model", "No installed model for necrosis-segmentation"),
+    ("no model", "No installed model for metastasis-segmentation"),
 ])
 def test_mistakes_get_one_sentence_and_write_nothing(case, capsys, spoil, words):
     line = command(case)
@@ -127,8 +128,8 @@ def test_mistakes_get_one_sentence_and_write_nothing(case, capsys, spoil, words)
     elif spoil == "dicom seg of files":
         line.append("--dicom-seg")
     elif spoil == "no model":
-        line = ["followup", "--before-t1", str(case / "before_T1.nii.gz"), "--after-cet1",
-                str(case / "after_ceT1.nii.gz"), "--metastasis", str(case / "metastasis.nrrd"), "-o", str(case / "out")]
+        line = ["followup", "--before-stir", str(case / "before_T1.nii.gz"), "--after-cet1",
+                str(case / "after_ceT1.nii.gz"), "-o", str(case / "out")]
     assert main(line) == 1
     told = capsys.readouterr().err.splitlines()[-1]
     assert words in told and "unexpectedly" not in told
