@@ -12,7 +12,7 @@ LEAST_METRIC = 0.12
 MOST_SPREAD_MM = 1.5
 MOST_RIVAL = 0.92
 MOST_BEND_MM = 9.0
-MOST_ERROR_MM = 2.5
+MOST_ERROR_MM = 3.0
 _DOUBTFUL_METRIC, _DOUBTFUL_RIVAL = 0.3, 0.8
 #: What chemical shift leaves, in voxels (root mean square), and the factor from there to nine of ten.
 _SHIFT_TWO_LAYERS, _SHIFT_ONE_LAYER, _NINE_OF_TEN = 0.8, 1.4, 1.75

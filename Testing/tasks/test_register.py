@@ -136,7 +136,8 @@ def test_the_job_writes_the_transform_it_returns(tmp_path, before, after):
     points = {"before_lps_mm": corners.tolist(),
               "after_lps_mm": (corners @ MOVEMENT[:3, :3].T + MOVEMENT[:3, 3]).tolist()}
     parameters = {"inputs": {"before": str(tmp_path / "before.nrrd"), "after": str(tmp_path / "after.nrrd")},
-                  "region": {"mask": str(tmp_path / "lesion.nrrd")}, "start": points, "settings": {"margin_mm": 12, "chemical_shift": False}}
+                  "region": {"mask": str(tmp_path / "lesion.nrrd")}, "start": points,
+                  "settings": {"margin_mm": 12, "chemical_shift": False}}
     seen = []
     answer = run_job("register", parameters, folder, lambda fraction, text: seen.append(fraction))
     assert set(answer) == {"transform", "after_to_before_lps", "quality", "provenance", "notes"}

@@ -23,7 +23,8 @@ def test_the_papers_presets_hold_the_papers_values(preset, patch, batch):
     assert (settings.elastic, settings.translation_voxels, len(settings.mirror)) == (0.3, 20, 3)
 
 
-@pytest.mark.parametrize("path", sorted(set(PRESETS.glob("*.toml")) - set(PRESETS.glob("siamese-*"))), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(set(PRESETS.glob("*.toml")) - set(PRESETS.glob("siamese-*"))),
+                         ids=lambda path: path.stem)
 def test_every_preset_is_read_and_comes_back_from_its_dictionary(path):
     config = read_config(path.stem)
     assert config.name == path.stem
