@@ -32,7 +32,7 @@ from SpineLib.tasks.registration_refine import (
     smoothed,
 )
 from SpineLib.tasks.registration_search import Candidate, Fit, middle, polished, rigid_matrix, rigid_parameters, search
-from SpineLib.volume.checks import check_image
+from SpineLib.volume.checks import check_image, looks_like_ct
 from SpineLib.volume.resampling import resample_like
 from SpineLib.volume.transform import check_linear, rotation_degrees
 from SpineLib.volume.volume import Volume
@@ -279,7 +279,9 @@ def _distance(one: np.ndarray, other: np.ndarray, points: np.ndarray) -> float:
 
 def _check(before: Volume, after: Volume, region: Region) -> None:
     for volume, when in ((before, "before"), (after, "after")):
-        check_image(volume if volume.name else replace(volume, name=when), volume.name or when)
+        check_image(volume, volume.name or when)
+        if looks_like_ct(volume):
+            raise SpineError(f"The scan {when} is a CT, not an MR image; choose an MR sequence.")
     inverse = np.linalg.inv(before.ijk_to_lps)
     centre = inverse[:3, :3] @ region.centre + inverse[:3, 3]
     if ((centre < -0.5) | (centre > np.array(before.shape[::-1]) - 0.5)).any():

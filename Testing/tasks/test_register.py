@@ -167,6 +167,13 @@ def test_images_that_show_nothing_are_refused(before, array, words):
         register(before, Volume(array), Region.from_mask(lesion()))
 
 
+def test_a_ct_is_refused(before):
+    air = np.full(before.shape, -1000, np.int16)
+    air[:, 40:120, 40:120] = 300
+    with pytest.raises(SpineError, match="scan after is a CT"):
+        register(before, before.with_array(air, "after"), Region.from_mask(lesion()))
+
+
 def test_bad_settings_and_starts_are_refused(before, after):
     with pytest.raises(SpineError, match="between 3 and 60"):
         RegisterSettings(margin_mm=0)
