@@ -53,6 +53,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/models/bundle.py
   SpineLib/models/card.py
   SpineLib/models/catalogue.py
+  SpineLib/models/networks.py
   SpineLib/networks/__init__.py
   SpineLib/networks/siamese.py
   SpineLib/networks/unet.py

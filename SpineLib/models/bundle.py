@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from SpineLib.errors import SpineError
 from SpineLib.models.card import CARD_FILE, TEXT_FILE, WEIGHTS_FILE, ModelCard, read_card
+from SpineLib.models.networks import KINDS
 
 if TYPE_CHECKING:
     import torch
@@ -42,13 +43,7 @@ class ModelBundle:
 
 def build_network(card: ModelCard) -> torch.nn.Module:
     """The card's network with random weights."""
-    if card.network["type"] == "siamese":
-        from SpineLib.networks.siamese import Siamese
-
-        return Siamese(card.network["scales"], card.network["context"])
-    from SpineLib.networks.unet import UNet
-
-    return UNet(card.network["dimensions"], card.network["inputs"], tuple(card.network["widths"]))
+    return KINDS[card.network["type"]].build(card.network)
 
 
 def load_bundle(folder: str | Path) -> ModelBundle:

@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from SpineLib.errors import SpineError
+from SpineLib.models.networks import KINDS, ONE_CHANNEL_EACH, TASK_NETWORKS, are_sizes
 
 FORMAT = 1
-TASKS = ("metastasis-segmentation", "necrosis-segmentation", "metastasis-detection")
+TASKS = tuple(TASK_NETWORKS)
 NOTICE = "Research use only, not a medical device"
 SEQUENCES = ("T1", "T2", "STIR", "ceT1")
+#: What a network that does not look at MR is shown: a CT in HU, or masks of vertebrae.
+TASK_INPUTS = {"vertebra-segmentation": ("CT",), "ct-lesion-detection": ("CT",), "vertebra-inpainting": ("mask",),
+               "vertebra-completion": ("mask",)}
 CARD_FILE, WEIGHTS_FILE, TEXT_FILE = "model.json", "weights.safetensors", "card.md"
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 _LARGEST_CARD_BYTES = 1_000_000
@@ -28,9 +32,9 @@ class ModelCard:
         id: short name in lower case, digits, dot, dash, underscore; the name of the bundle's folder.
         version, title, licence, command, notice: text for people; ``command`` is what trained the weights.
         task: one of :data:`TASKS`.
-        network: ``{"type": "unet", "dimensions": 2, "inputs": 2, "widths": [...]}``, or for detection
-            ``{"type": "siamese", "context": "margin", "scales": [0.5, 1.0, 2.0]}``.
-        inputs: sequence names in the order of the input channels.
+        network: ``{"type": "unet", "dimensions": 2, "inputs": 2, "widths": [...]}``, or another of
+            :data:`SpineLib.models.networks.KINDS` that does the task.
+        inputs: sequence names in the order of the input channels, or what :data:`TASK_INPUTS` says.
         preparation: the arguments of ``SpineLib.preprocess.Preparation``; for detection ``{"normalisation": "local",
             "smallest_area_cm2": 5.0}``.
         patch: size in voxels the network was trained on, (y, x) or (s, y, x).
@@ -67,8 +71,8 @@ class ModelCard:
 
     @property
     def target(self) -> str:
-        """What the model looks for: "metastasis" or "necrosis"."""
-        return self.task.partition("-")[0]
+        """What the model looks at: "metastasis", "necrosis", "vertebra" or "ct-lesion"."""
+        return self.task.rpartition("-")[0]
 
     def to_dict(self) -> dict[str, Any]:
         """What stands in ``model.json``."""
@@ -127,9 +131,10 @@ def _check(card: ModelCard) -> None:
         refuse("id", "lower-case letters, digits, '.', '-' or '_'")
     if card.task not in TASKS:
         refuse("task", "one of " + ", ".join(TASKS))
-    if (not card.inputs or any(name not in SEQUENCES for name in card.inputs)
+    names = TASK_INPUTS.get(card.task, SEQUENCES)
+    if (not card.inputs or any(name not in names for name in card.inputs)
             or len(set(card.inputs)) != len(card.inputs)):
-        refuse("inputs", "different names out of " + ", ".join(SEQUENCES))
+        refuse("inputs", "different names out of " + ", ".join(names))
     _check_network(card, refuse)
     if not isinstance(card.threshold, (int, float)) or not 0 < card.threshold < 1:
         refuse("threshold", "between 0 and 1")
@@ -145,29 +150,14 @@ def _check(card: ModelCard) -> None:
 
 
 def _check_network(card: ModelCard, refuse: Callable[[str, str], None]) -> None:
-    """Network and patch: a U-Net to segment, a Siamese network to detect."""
-    network = card.network
-    if card.task == "metastasis-detection":
-        if (not isinstance(network, dict) or network.get("type") != "siamese" or len(card.inputs) != 1
-                or network.get("context") not in ("zeros", "margin") or not _are_scales(network.get("scales"))):
-            refuse("network", "a siamese of one sequence, with context 'zeros' or 'margin' and scales in powers of two")
-        if not _are_sizes(card.patch, 2, 2, 4096):
-            refuse("patch", "2 sizes")
-        return
-    if (not isinstance(network, dict) or network.get("type") != "unet" or network.get("dimensions") not in (2, 3)
-            or network.get("inputs") != len(card.inputs) or not _are_sizes(network.get("widths"), 2, 8, 2048)):
-        refuse("network", "a unet of 2 or 3 dimensions with an input for each sequence and 2 to 8 widths")
-    if not _are_sizes(card.patch, network["dimensions"], network["dimensions"], 4096):
-        refuse("patch", f"{network['dimensions']} sizes")
-
-
-def _are_scales(values: Any) -> bool:
-    allowed = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
-    return (isinstance(values, (list, tuple)) and len(values) >= 1
-            and all(isinstance(value, (int, float)) and not isinstance(value, bool) and value in allowed
-                    for value in values) and len(set(values)) == len(values))
-
-
-def _are_sizes(values: Any, least: int, most: int, largest: int) -> bool:
-    return (isinstance(values, (list, tuple)) and least <= len(values) <= most
-            and all(isinstance(v, int) and not isinstance(v, bool) and 1 <= v <= largest for v in values))
+    """Network and patch: of a type that does the task, with settings that make one."""
+    network, possible = card.network, TASK_NETWORKS[card.task]
+    if not isinstance(network, dict) or network.get("type") not in possible:
+        refuse("network", " or ".join(KINDS[name].wish for name in possible))
+    kind = KINDS[network["type"]]
+    each = card.task in ONE_CHANNEL_EACH
+    if not kind.fits(network) or (each and network["inputs"] != len(card.inputs)) or (not each and len(card.inputs) > 1):
+        refuse("network", kind.wish)
+    dimensions = kind.dimensions(network)
+    if not are_sizes(card.patch, dimensions, dimensions, 4096):
+        refuse("patch", f"{dimensions} sizes")

@@ -23,13 +23,14 @@ class UNet(nn.Module):
         dimensions: 2 or 3.
         inputs: number of input channels, one a sequence.
         widths: channels at each level, finest first.
+        outputs: number of output channels; the paper has one.
     """
 
-    def __init__(self, dimensions: int = 2, inputs: int = 1, widths: Sequence[int] = WIDTHS):
+    def __init__(self, dimensions: int = 2, inputs: int = 1, widths: Sequence[int] = WIDTHS, outputs: int = 1):
         super().__init__()
         if dimensions not in (2, 3):
             raise ValueError(f"dimensions is {dimensions}, not 2 or 3")
-        if inputs < 1 or len(widths) < 2 or min(widths) < 1:
+        if min(inputs, outputs) < 1 or len(widths) < 2 or min(widths) < 1:
             raise ValueError(f"inputs={inputs} and widths={tuple(widths)} make no U-Net")
         self.dimensions, self.inputs, self.widths = dimensions, inputs, tuple(widths)
         down = [_level(dimensions, inputs, widths[0], 1)]
@@ -37,7 +38,7 @@ class UNet(nn.Module):
         up = [_level(dimensions, a + b, b, 1) for a, b in zip(reversed(widths), list(reversed(widths))[1:])]
         self.down, self.up = nn.ModuleList(down), nn.ModuleList(up)
         self.upsample = nn.Upsample(scale_factor=2, mode="nearest")
-        self.last = (nn.Conv2d if dimensions == 2 else nn.Conv3d)(widths[0], 1, 1)
+        self.last = (nn.Conv2d if dimensions == 2 else nn.Conv3d)(widths[0], outputs, 1)
 
     @property
     def multiple(self) -> int:
@@ -51,7 +52,7 @@ class UNet(nn.Module):
             x: shape (n, inputs, y, x) in 2D, (n, inputs, s, y, x) in 3D, each spatial size a multiple of ``multiple``.
 
         Returns:
-            Shape (n, 1, ...), the logit of each pixel to be lesion.
+            Shape (n, outputs, ...), the logit of each pixel to be what the output stands for.
         """
         skips = []
         for level in self.down:

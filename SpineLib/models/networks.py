@@ -1,0 +1,83 @@
+"""Which networks a card may name: what each task takes, what their settings must be, how they are built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+#: The networks that do each task.
+TASK_NETWORKS: dict[str, tuple[str, ...]] = {
+    "metastasis-segmentation": ("unet",),
+    "necrosis-segmentation": ("unet",),
+    "metastasis-detection": ("siamese",),
+    "vertebra-segmentation": ("unet", "vnet"),
+    "ct-lesion-detection": ("faster-rcnn",),
+    "vertebra-inpainting": ("wgan-gp", "dcgan"),
+    "vertebra-completion": ("unet",),
+}
+#: Tasks whose network has one input channel for each of the card's inputs.
+ONE_CHANNEL_EACH = ("metastasis-segmentation", "necrosis-segmentation")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One type of network.
+
+    Attributes:
+        wish: what its settings must be, for the message that refuses others.
+        fits: whether the settings (the card's ``network`` without ``type``) are such.
+        build: makes the network of fitting settings, with random weights.
+        dimensions: of its patch, by its settings.
+    """
+
+    wish: str
+    fits: Callable[[Mapping[str, Any]], bool]
+    build: Callable[[Mapping[str, Any]], torch.nn.Module]
+    dimensions: Callable[[Mapping[str, Any]], int] = lambda settings: 2
+
+
+def are_sizes(values: Any, least: int, most: int, largest: int) -> bool:
+    """Whether ``values`` is a list of ``least`` to ``most`` whole numbers from 1 to ``largest``."""
+    return (isinstance(values, (list, tuple)) and least <= len(values) <= most
+            and all(isinstance(v, int) and not isinstance(v, bool) and 1 <= v <= largest for v in values))
+
+
+def _are_scales(values: Any) -> bool:
+    allowed = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+    return (isinstance(values, (list, tuple)) and len(values) >= 1
+            and all(isinstance(value, (int, float)) and not isinstance(value, bool) and value in allowed
+                    for value in values) and len(set(values)) == len(values))
+
+
+def _fits_unet(settings: Mapping[str, Any]) -> bool:
+    return (settings.get("dimensions") in (2, 3) and are_sizes([settings.get("inputs")], 1, 1, 64)
+            and are_sizes([settings.get("outputs", 1)], 1, 1, 64) and are_sizes(settings.get("widths"), 2, 8, 2048))
+
+
+def _unet(settings: Mapping[str, Any]) -> torch.nn.Module:
+    from SpineLib.networks.unet import UNet
+
+    return UNet(settings["dimensions"], settings["inputs"], tuple(settings["widths"]), settings.get("outputs", 1))
+
+
+def _fits_siamese(settings: Mapping[str, Any]) -> bool:
+    return settings.get("context") in ("zeros", "margin") and _are_scales(settings.get("scales"))
+
+
+def _siamese(settings: Mapping[str, Any]) -> torch.nn.Module:
+    from SpineLib.networks.siamese import Siamese
+
+    return Siamese(settings["scales"], settings["context"])
+
+
+#: By the card's ``network["type"]``.
+KINDS: dict[str, Kind] = {
+    "unet": Kind("a unet of 2 or 3 dimensions with an input for each sequence and 2 to 8 widths", _fits_unet, _unet,
+                 lambda settings: settings["dimensions"]),
+    "siamese": Kind("a siamese of one sequence, with context 'zeros' or 'margin' and scales in powers of two",
+                    _fits_siamese, _siamese),
+}
