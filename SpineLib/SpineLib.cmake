@@ -43,6 +43,9 @@ set(SPINELIB_SCRIPTS
   SpineLib/client/redaction.py
   SpineLib/client/session.py
   SpineLib/errors.py
+  SpineLib/mesh/__init__.py
+  SpineLib/mesh/polydata.py
+  SpineLib/mesh/topology.py
   SpineLib/metrics/__init__.py
   SpineLib/metrics/froc.py
   SpineLib/metrics/literature.py
@@ -55,8 +58,12 @@ set(SPINELIB_SCRIPTS
   SpineLib/models/catalogue.py
   SpineLib/models/networks.py
   SpineLib/networks/__init__.py
+  SpineLib/networks/boxes.py
+  SpineLib/networks/faster_rcnn.py
   SpineLib/networks/siamese.py
   SpineLib/networks/unet.py
+  SpineLib/networks/vgg.py
+  SpineLib/networks/vnet.py
   SpineLib/phantom/__init__.py
   SpineLib/phantom/ablation.py
   SpineLib/phantom/acquisition.py
@@ -82,6 +89,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/phantom/tissues.py
   SpineLib/phantom/warp.py
   SpineLib/preprocess/__init__.py
+  SpineLib/preprocess/ct.py
   SpineLib/preprocess/orientation.py
   SpineLib/preprocess/preparation.py
   SpineLib/preprocess/pyramid.py
@@ -130,6 +138,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/tasks/compare_all.py
   SpineLib/tasks/comparison_output.py
   SpineLib/tasks/coverage.py
+  SpineLib/tasks/ct_checks.py
   SpineLib/tasks/detect.py
   SpineLib/tasks/fastnet.py
   SpineLib/tasks/followup.py

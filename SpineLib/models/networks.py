@@ -64,6 +64,16 @@ def _unet(settings: Mapping[str, Any]) -> torch.nn.Module:
     return UNet(settings["dimensions"], settings["inputs"], tuple(settings["widths"]), settings.get("outputs", 1))
 
 
+def _fits_vnet(settings: Mapping[str, Any]) -> bool:
+    return are_sizes([settings.get("inputs")], 1, 1, 64) and are_sizes(settings.get("widths"), 2, 5, 2048)
+
+
+def _vnet(settings: Mapping[str, Any]) -> torch.nn.Module:
+    from SpineLib.networks.vnet import VNet
+
+    return VNet(settings["inputs"], tuple(settings["widths"]))
+
+
 def _fits_siamese(settings: Mapping[str, Any]) -> bool:
     return settings.get("context") in ("zeros", "margin") and _are_scales(settings.get("scales"))
 
@@ -78,6 +88,7 @@ def _siamese(settings: Mapping[str, Any]) -> torch.nn.Module:
 KINDS: dict[str, Kind] = {
     "unet": Kind("a unet of 2 or 3 dimensions with an input for each sequence and 2 to 8 widths", _fits_unet, _unet,
                  lambda settings: settings["dimensions"]),
+    "vnet": Kind("a vnet of 2 to 5 widths", _fits_vnet, _vnet),
     "siamese": Kind("a siamese of one sequence, with context 'zeros' or 'margin' and scales in powers of two",
                     _fits_siamese, _siamese),
 }

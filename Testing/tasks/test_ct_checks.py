@@ -1,0 +1,85 @@
+"""What is refused as a CT, and what is told of one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from SpineLib.errors import SpineError
+from SpineLib.tasks.ct_checks import check_ct
+from SpineLib.volume import Volume, read_volume
+
+
+def body(spacing=(1.0, 1.0, 1.0)) -> Volume:
+    """Air, fat, muscle and a cube of bone, with noise."""
+    rng = np.random.default_rng(1)
+    array = np.full((20, 40, 40), -1000.0)
+    array[:, 4:36, 4:36] = -100
+    array[:, 8:32, 8:32] = 50
+    array[5:15, 15:25, 15:25] = 400
+    return Volume((array + rng.normal(0, 10, array.shape)).astype(np.int16), spacing)
+
+
+def test_a_plain_ct_passes_without_a_word():
+    assert check_ct(body()) == []
+
+
+def test_every_real_ct_passes(shared_data):
+    files = [*sorted((shared_data / "ct_bone_metastases").glob("*.nii.gz")),
+             shared_data / "ct_spine" / "sub-verse012_ct.nii.gz", shared_data / "mr_other" / "sub-ct_label-22_ct.nii.gz"]
+    for file in files:
+        assert check_ct(read_volume(file)) == []
+
+
+@pytest.mark.parametrize("array", [
+    np.random.default_rng(2).integers(0, 900, (8, 20, 20)).astype(np.int16),  # magnitude MR
+    np.random.default_rng(2).normal(0, 1, (8, 20, 20)).astype(np.float32),  # normalised MR
+    (np.random.default_rng(2).random((8, 20, 20)) > 0.5).astype(np.uint8),  # a mask
+])
+def test_what_is_no_hounsfield_unit_is_refused(array):
+    with pytest.raises(SpineError, match="Hounsfield"):
+        check_ct(Volume(array))
+
+
+def test_real_mr_is_refused(shared_data):
+    with pytest.raises(SpineError, match="Hounsfield"):
+        check_ct(read_volume(shared_data / "mr_lumbar" / "DzZ_T1.nii.gz"))
+
+
+def test_a_file_that_says_mr_is_refused_whatever_its_values():
+    with pytest.raises(SpineError, match="modality MR"):
+        check_ct(replace(body(), modality="MR"))
+
+
+def test_a_ct_of_soft_tissue_alone_is_refused():
+    with pytest.raises(SpineError, match="bone"):
+        check_ct(body().with_array(np.minimum(body().array, 100)))
+
+
+def test_a_sheared_grid_is_refused():
+    direction = np.eye(3)
+    direction[:, 2] = [0, np.sin(np.radians(12)), np.cos(np.radians(12))]
+    with pytest.raises(SpineError, match="sheared by 12 degrees"):
+        check_ct(replace(body(), direction=direction))
+
+
+def test_an_oblique_grid_is_no_shear_but_is_told_of_when_far_from_the_axes():
+    def turned(degrees):
+        c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+        return replace(body(), direction=np.array([[1, 0, 0], [0, c, -s], [0, s, c]]))
+
+    assert check_ct(turned(15)) == []
+    assert "25 degrees" in check_ct(turned(25))[0]
+
+
+def test_metal_is_told_of():
+    array = body().array.copy()
+    array[8:12, 18:22, 18:22] = 3071
+    assert "metal" in check_ct(body().with_array(array))[0]
+
+
+def test_thick_slices_are_told_of():
+    assert check_ct(body((1, 1, 3))) == []
+    assert "5.0 mm" in check_ct(body((1, 1, 5)))[0]
