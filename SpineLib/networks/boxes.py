@@ -1,0 +1,148 @@
+"""Boxes in images: overlap, coding, anchors, non-maximum suppression, and max pooling of what lies in them.
+
+A box is (x0, y0, x1, y1), edges in pixels: pixel n reaches from n to n + 1, so that a box's width is x1 - x0. Ren 2017 is
+Ren et al., Faster R-CNN: Towards Real-Time Object Detection with Region Proposal Networks (2017).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+
+#: A box grows or shrinks at most by this factor's logarithm in one decoding, so that exp does not overflow.
+_LARGEST_LOG = math.log(1000 / 16)
+
+
+def areas(boxes: torch.Tensor) -> torch.Tensor:
+    """(...,) of (..., 4); 0 for a box whose sides are turned round."""
+    return (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).prod(-1)
+
+
+def overlaps(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    """Intersection over union of each of the (n, 4) with each of the (m, 4): (n, m), 0 where both are empty."""
+    corner = torch.maximum(first[:, None, :2], second[None, :, :2])
+    opposite = torch.minimum(first[:, None, 2:], second[None, :, 2:])
+    shared = (opposite - corner).clamp(min=0).prod(-1)
+    joined = areas(first)[:, None] + areas(second)[None] - shared
+    return torch.where(joined > 0, shared / joined.clamp(min=1e-12), torch.zeros_like(joined))
+
+
+def encode(boxes: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
+    """How boxes differ from references, (n, 4) each: shifts by the reference's size, logarithms of sizes (Ren 2017, 2).
+
+    Returns:
+        (n, 4) of (tx, ty, tw, th).
+    """
+    centre, size = _centres(boxes)
+    own_centre, own_size = _centres(references)
+    return torch.cat([(centre - own_centre) / own_size, torch.log(size / own_size)], dim=-1)
+
+
+def decode(deltas: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
+    """The inverse of :func:`encode`; shapes (..., 4)."""
+    own_centre, own_size = _centres(references)
+    centre = own_centre + deltas[..., :2] * own_size
+    half = own_size * torch.exp(deltas[..., 2:].clamp(max=_LARGEST_LOG)) / 2
+    return torch.cat([centre - half, centre + half], dim=-1)
+
+
+def clip(boxes: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Boxes cut at the border of an image of ``size`` (rows, columns)."""
+    rows, columns = size
+    limits = torch.tensor([columns, rows, columns, rows], dtype=boxes.dtype, device=boxes.device)
+    return torch.minimum(boxes.clamp(min=0), limits)
+
+
+def anchors(size: tuple[int, int], stride: int, scales: Sequence[float], ratios: Sequence[float],
+            device: torch.device | str = "cpu") -> torch.Tensor:
+    """Reference boxes centred on each place of a feature map (Ren 2017, section 3.1.1).
+
+    Args:
+        size: rows and columns of the feature map.
+        stride: pixels of the image between its places.
+        scales: square roots of the anchors' areas, pixels.
+        ratios: height divided by width.
+
+    Returns:
+        (rows x columns x len(scales) x len(ratios), 4), the last named running fastest.
+    """
+    roots = [math.sqrt(ratio) for ratio in ratios]
+    halves = torch.tensor([[scale / root / 2, scale * root / 2] for scale in scales for root in roots], device=device)
+    y, x = (stride * (torch.arange(count, device=device) + 0.5) for count in size)
+    centres = torch.stack([x[None, :].expand(size), y[:, None].expand(size)], dim=-1)[:, :, None]
+    return torch.cat([centres - halves, centres + halves], dim=-1).reshape(-1, 4)
+
+
+def keep_best(boxes: torch.Tensor, scores: torch.Tensor, overlap: float, most: int | None = None) -> torch.Tensor:
+    """Non-maximum suppression: a box goes where a better one overlaps it by more than ``overlap``.
+
+    Args:
+        boxes: (n, 4).
+        scores: (n,).
+        overlap: intersection over union.
+        most: keep at most so many.
+
+    Returns:
+        Indices of the boxes kept, the best first; of equal ones the earlier.
+    """
+    order = torch.argsort(scores, descending=True, stable=True)
+    close = (overlaps(boxes[order], boxes[order]) > overlap).cpu().numpy()
+    alive, kept = [True] * len(order), []
+    for number in range(len(order)):
+        if not alive[number]:
+            continue
+        kept.append(number)
+        if most is not None and len(kept) == most:
+            break
+        for other in close[number].nonzero()[0]:
+            alive[other] = False
+    return order[torch.tensor(kept, dtype=torch.long, device=order.device)]
+
+
+def pool_boxes(features: torch.Tensor, boxes: torch.Tensor, images: torch.Tensor, stride: int,
+               bins: int = 7) -> torch.Tensor:
+    """RoI max pooling (Girshick, Fast R-CNN, 2015, section 2.1): each box cut into ``bins`` x ``bins``, their maxima.
+
+    A box is rounded to whole places of the feature map, at least one; bins narrower than a place share it.
+
+    Args:
+        features: (n, c, rows, columns).
+        boxes: (m, 4), pixels of the image.
+        images: (m,) which of the n each box is of.
+        stride: pixels between places of the feature map.
+
+    Returns:
+        (m, c, bins, bins).
+    """
+    rows, columns = features.shape[2:]
+    (y_first, y_last), (x_first, x_last) = (
+        _bins(boxes[:, axis] / stride, boxes[:, axis + 2] / stride, bins, count)
+        for axis, count in ((1, rows), (0, columns)))
+    # Every bin looks at as many places as the longest one; those of shorter ones come again, which no maximum minds.
+    tall, wide = (int((last - first).max()) + 1 if len(boxes) else 1
+                  for first, last in ((y_first, y_last), (x_first, x_last)))
+    by_place, best = features.permute(0, 2, 3, 1), None
+    for down in range(tall):
+        y = torch.minimum(y_first + down, y_last)[:, :, None]
+        for along in range(wide):
+            x = torch.minimum(x_first + along, x_last)[:, None, :]
+            values = by_place[images[:, None, None], y, x]
+            best = values if best is None else torch.maximum(best, values)
+    return best.permute(0, 3, 1, 2)
+
+
+def _bins(low: torch.Tensor, high: torch.Tensor, bins: int, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """First and last place of each bin along one axis, (m, bins)."""
+    start = torch.round(low).clamp(0, count - 1)
+    length = (torch.round(high).clamp(max=count) - start).clamp(min=1)
+    steps = torch.arange(bins, device=low.device)
+    first = start[:, None] + torch.floor(steps * length[:, None] / bins)
+    last = start[:, None] + torch.ceil((steps + 1) * length[:, None] / bins) - 1
+    return first.long(), last.long()
+
+
+def _centres(boxes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    size = (boxes[..., 2:] - boxes[..., :2]).clamp(min=1e-3)
+    return (boxes[..., :2] + boxes[..., 2:]) / 2, size
