@@ -84,6 +84,21 @@ def _siamese(settings: Mapping[str, Any]) -> torch.nn.Module:
     return Siamese(settings["scales"], settings["context"])
 
 
+def _fits_faster_rcnn(settings: Mapping[str, Any]) -> bool:
+    return (are_sizes([settings.get("inputs")], 1, 1, 64) and are_sizes(settings.get("widths"), 5, 5, 2048)
+            and are_sizes([settings.get("hidden")], 1, 1, 8192) and isinstance(settings.get("batch_norm"), bool)
+            and all(isinstance(settings.get(key), (list, tuple)) and 1 <= len(settings[key]) <= 9
+                    and all(isinstance(value, (int, float)) and 0.01 <= value <= 4096 for value in settings[key])
+                    for key in ("scales", "ratios")))
+
+
+def _faster_rcnn(settings: Mapping[str, Any]) -> torch.nn.Module:
+    from SpineLib.networks.faster_rcnn import FasterRCNN
+
+    return FasterRCNN(settings["inputs"], tuple(settings["widths"]), settings["hidden"], tuple(settings["scales"]),
+                      tuple(settings["ratios"]), settings["batch_norm"])
+
+
 #: By the card's ``network["type"]``.
 KINDS: dict[str, Kind] = {
     "unet": Kind("a unet of 2 or 3 dimensions with an input for each sequence and 2 to 8 widths", _fits_unet, _unet,
@@ -91,4 +106,6 @@ KINDS: dict[str, Kind] = {
     "vnet": Kind("a vnet of 2 to 5 widths", _fits_vnet, _vnet),
     "siamese": Kind("a siamese of one sequence, with context 'zeros' or 'margin' and scales in powers of two",
                     _fits_siamese, _siamese),
+    "faster-rcnn": Kind("a faster-rcnn with inputs, 5 widths, hidden, anchors of some scales and ratios, and batch_norm "
+                        "true or false", _fits_faster_rcnn, _faster_rcnn),
 }
