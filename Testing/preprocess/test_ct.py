@@ -74,7 +74,7 @@ def test_the_window_is_8_bit():
 def test_a_sagittal_scan_becomes_axial_slices(shared_data):
     volume = read_volume(shared_data / "mr_other" / "sub-ct_label-22_ct.nii.gz")
     prepared = prepare_ct(volume)
-    assert prepared.channels.shape == (1, 73, 73, 47)
+    assert prepared.channels.shape == (1, 47, 73, 73)  # 70 mm from head to feet
     assert prepared.to_input(prepared.channels[0]).same_grid(volume)
 
 
