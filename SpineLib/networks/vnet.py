@@ -37,9 +37,9 @@ class VNet(nn.Module):
         self.inputs, self.widths = inputs, tuple(widths)
         self.down = nn.ModuleList(_Group(inputs if level == 0 else width, width, depth)
                                   for level, (width, depth) in enumerate(zip(widths, DEPTHS)))
-        self.halve = nn.ModuleList(_Step(nn.Conv2d(a, b, 2, stride=2, bias=False))
+        self.shrink = nn.ModuleList(_Step(nn.Conv2d(a, b, 2, stride=2, bias=False))
                                    for a, b in zip(widths, widths[1:]))
-        self.double = nn.ModuleList(_Step(nn.ConvTranspose2d(b, a, 2, stride=2, bias=False))
+        self.grow = nn.ModuleList(_Step(nn.ConvTranspose2d(b, a, 2, stride=2, bias=False))
                                     for a, b in zip(widths, widths[1:]))
         self.up = nn.ModuleList(_Group(2 * width, width, depth) for width, depth in zip(widths[:-1], DEPTHS))
         self.last = nn.Conv2d(widths[0], 1, 1)
@@ -61,11 +61,11 @@ class VNet(nn.Module):
         skips = []
         for level, group in enumerate(self.down):
             x = group(x, x if level else x.mean(dim=1, keepdim=True))
-            if level < len(self.halve):
+            if level < len(self.shrink):
                 skips.append(x)
-                x = self.halve[level](x)
+                x = self.shrink[level](x)
         for level in reversed(range(len(self.up))):
-            x = self.double[level](x)
+            x = self.grow[level](x)
             x = self.up[level](torch.cat([x, skips.pop()], dim=1), x)
         return self.last(x)
 

@@ -42,7 +42,7 @@ def test_kernels_are_3x3_within_groups_2x2_between_them_and_1x1_at_the_end():
               if isinstance(module, torch.nn.Conv2d)]
     assert {module.kernel_size for module in within} == {(3, 3)}
     assert {module.padding for module in within} == {(1, 1)}
-    between = [step[0] for step in (*network.halve, *network.double)]
+    between = [step[0] for step in (*network.shrink, *network.grow)]
     assert {(step.kernel_size, step.stride) for step in between} == {((2, 2), (2, 2))}
     assert network.last.kernel_size == (1, 1) and network.last.out_channels == 1
 
@@ -61,7 +61,7 @@ def test_the_maps_of_the_way_down_reach_the_output():
     x = torch.rand(1, 1, 8, 8)
     with torch.no_grad():
         before = network(x)
-        network.double[0][0].weight.zero_()
+        network.grow[0][0].weight.zero_()
         changed = network(x)
         assert not torch.allclose(before, changed)
         assert not torch.allclose(network(torch.rand(1, 1, 8, 8)), changed)
