@@ -44,7 +44,14 @@ set(SPINELIB_SCRIPTS
   SpineLib/client/session.py
   SpineLib/errors.py
   SpineLib/mesh/__init__.py
+  SpineLib/mesh/files.py
+  SpineLib/mesh/gate.py
+  SpineLib/mesh/model.py
   SpineLib/mesh/polydata.py
+  SpineLib/mesh/repair.py
+  SpineLib/mesh/simplify.py
+  SpineLib/mesh/solid.py
+  SpineLib/mesh/surface.py
   SpineLib/mesh/topology.py
   SpineLib/metrics/__init__.py
   SpineLib/metrics/froc.py
@@ -60,6 +67,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/networks/__init__.py
   SpineLib/networks/boxes.py
   SpineLib/networks/faster_rcnn.py
+  SpineLib/networks/gan.py
   SpineLib/networks/siamese.py
   SpineLib/networks/unet.py
   SpineLib/networks/vgg.py
@@ -90,11 +98,14 @@ set(SPINELIB_SCRIPTS
   SpineLib/phantom/warp.py
   SpineLib/preprocess/__init__.py
   SpineLib/preprocess/ct.py
+  SpineLib/preprocess/ct_slices.py
   SpineLib/preprocess/orientation.py
   SpineLib/preprocess/preparation.py
   SpineLib/preprocess/pyramid.py
   SpineLib/preprocess/registration.py
   SpineLib/preprocess/resample.py
+  SpineLib/preprocess/signed_distance.py
+  SpineLib/preprocess/vertebra_frame.py
   SpineLib/progress.py
   SpineLib/reports/__init__.py
   SpineLib/reports/charts.py
@@ -143,6 +154,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/tasks/fastnet.py
   SpineLib/tasks/followup.py
   SpineLib/tasks/followup_checks.py
+  SpineLib/tasks/gan_inpaint.py
   SpineLib/tasks/jobs.py
   SpineLib/tasks/lesions.py
   SpineLib/tasks/likelihood.py
@@ -215,6 +227,8 @@ set(SPINELIB_SCRIPTS
   SpinePanel/remaining.py
   SpinePanel/runs.py
   SpinePanel/segments.py
+  SpinePanel/step.py
+  SpinePanel/steppanel.py
   SpinePanel/tinymodel.py
   )
 

@@ -1,0 +1,158 @@
+"""From a mask to a model that prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from SpineLib.errors import SpineError
+from SpineLib.mesh.files import read_stl, write_stl
+from SpineLib.mesh.gate import GateReport, PrintLimits, check_model
+from SpineLib.mesh.simplify import simplified
+from SpineLib.mesh.surface import repaired, surface_of
+from SpineLib.mesh.topology import merged, volume_mm3
+from SpineLib.progress import Progress, silent
+from SpineLib.volume.files import whole_files
+from SpineLib.volume.volume import Volume
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """What the user may choose.
+
+    Attributes:
+        smoothing: 0 (none) to 1, as Slicer's smoothing factor of closed surfaces.
+        decimation_mm: how far the surface may move when triangles are saved; 0: none are.
+        scale: of the printed model; 1 is life size.
+        bodies: how many separate bodies are kept, the largest first, and asked for; None: any number.
+        smallest_island_ml: smaller pieces of the mask are left out.
+        largest_cavity_ml: enclosed cavities up to this volume are filled.
+        smallest_wall_mm: the printer's; 0: any.
+        thin_area_mm2: so much surface may lie on thinner walls.
+        build_volume_mm: the printer's.
+    """
+
+    smoothing: float = 0.5
+    decimation_mm: float = 0.1
+    scale: float = 1.0
+    bodies: int | None = 1
+    smallest_island_ml: float = 0.01
+    largest_cavity_ml: float = 1.0
+    smallest_wall_mm: float = 0.8
+    thin_area_mm2: float = 2.0
+    build_volume_mm: tuple[float, float, float] = (250.0, 210.0, 210.0)
+
+    def __post_init__(self):
+        object.__setattr__(self, "build_volume_mm", tuple(float(side) for side in self.build_volume_mm))
+        for name, low, high in (("smoothing", 0, 1), ("decimation_mm", 0, 5), ("scale", 0.01, 100),
+                                ("smallest_island_ml", 0, 1e6), ("largest_cavity_ml", 0, 1e6),
+                                ("smallest_wall_mm", 0, 50), ("thin_area_mm2", 0, 1e6)):
+            if not low <= getattr(self, name) <= high:
+                raise SpineError(f"The setting '{name}' is {getattr(self, name)}; choose {low:g} to {high:g}.")
+        if len(self.build_volume_mm) != 3 or not all(0 < side < 1e5 for side in self.build_volume_mm):
+            raise SpineError("The build volume must be three lengths in mm, e.g. 250 210 210.")
+        if self.bodies is not None and not (isinstance(self.bodies, int) and 1 <= self.bodies <= 1000):
+            raise SpineError(f"The number of bodies is {self.bodies}; choose 1 or more, or none for any number.")
+
+    @classmethod
+    def from_dict(cls, values: Mapping) -> ModelSettings:
+        """Of the JSON form; a key that does not exist is an error."""
+        unknown = sorted(set(values) - set(cls.__dataclass_fields__))
+        if unknown:
+            raise SpineError(f"There is no setting '{unknown[0]}'; there are {', '.join(cls.__dataclass_fields__)}.")
+        return cls(**values)
+
+    @property
+    def limits(self) -> PrintLimits:
+        """The printer's part of it."""
+        return PrintLimits(self.bodies, self.smallest_wall_mm, self.thin_area_mm2, self.build_volume_mm)
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A surface, and what the print gate says of it.
+
+    Attributes:
+        points: (n, 3) float64, LPS mm; no finer than float32, which files hold.
+        triangles: (m, 3) int32, corners counterclockwise seen from outside.
+        report: of the gate.
+        settings: it was made with.
+        measures: figures: "mask_ml", "volume_ml", "volume_error" (share of the mask's), "decimation_mm" (how far the
+            surface really moved at most), "triangles".
+        notes: sentences the user should read.
+    """
+
+    points: np.ndarray
+    triangles: np.ndarray
+    report: GateReport
+    settings: ModelSettings = ModelSettings()
+    measures: dict = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def build_model(mask: Volume, settings: ModelSettings = ModelSettings(), progress: Progress = silent) -> Model:
+    """The printable surface of a mask.
+
+    Args:
+        mask: not 0 inside; any spacing and direction.
+        settings: the user's choices.
+        progress: may raise ``Cancelled``.
+
+    Returns:
+        The model, also when the gate refuses it: ``report`` says why, and which triangles are to blame.
+
+    Raises:
+        SpineError: the mask is empty.
+    """
+    progress(0.0, "Repairing the mask")
+    clean, repairs = repaired(mask, settings.bodies, settings.smallest_island_ml, settings.largest_cavity_ml)
+    progress(0.1, "Finding the surface")
+    points, triangles = surface_of(clean, settings.smoothing)
+    mask_ml = float(np.count_nonzero(clean.array)) * clean.voxel_volume_ml
+    progress(0.3, "Saving triangles")
+    points, triangles, moved_mm = simplified(points, triangles, settings.decimation_mm)
+    surface_ml = volume_mm3(points, triangles) / 1000
+    points, triangles = as_in_files(points * settings.scale, triangles)
+    progress(0.5, "Checking the model")
+    report = check_model(points, triangles, settings.limits)
+    progress(1.0, "Done")
+    measures = {"mask_ml": mask_ml, "volume_ml": volume_mm3(points, triangles) / 1000,
+                "volume_error": surface_ml / mask_ml - 1, "decimation_mm": moved_mm, "triangles": len(triangles)}
+    return Model(points, triangles, report, settings, measures, repairs.sentences())
+
+
+def as_in_files(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points rounded to what files hold (float32), those in the same place as one: what is checked is what is read."""
+    return merged(points.astype(np.float32).astype(np.float64), triangles)
+
+
+def write_model(model: Model, path: str | Path, overwrite: bool = False) -> GateReport:
+    """Write a model that the gate has passed; read it back, check it again, and only then let the file be.
+
+    Args:
+        model: of :func:`build_model`.
+        path: ends in ".stl".
+        overwrite: replace a file that exists.
+
+    Returns:
+        What the gate says of the file read back.
+
+    Raises:
+        SpineError: the gate refuses the model or the file, the file exists, no permission, disk full.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".stl":
+        raise SpineError(f"A model cannot be written as '{path.suffix}'; use .stl.")
+    if not model.report.passed:
+        raise SpineError(f"The model was not written, it cannot be printed: {' '.join(model.report.reasons)}")
+    if path.exists() and not overwrite:
+        raise SpineError("The model's file exists already; choose another name or allow to overwrite it.")
+    with whole_files(path) as temporary:
+        write_stl(model.points, model.triangles, temporary)
+        report = check_model(*read_stl(temporary), model.settings.limits)
+        if not report.passed:
+            raise SpineError(f"The model was not written, its file cannot be printed: {' '.join(report.reasons)}")
+    return report
