@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 #: Called with the fraction done (0 to 1) and a short text for the user; may raise :class:`SpineLib.errors.Cancelled`.
-Progress = Callable[[float, str], None]
+#: That of a job also takes ``file``: name of a file in the job's folder that may be looked at while the job runs.
+Progress = Callable[..., None]
 
 
-def silent(fraction: float, text: str) -> None:
+def silent(fraction: float, text: str, file: str = "") -> None:
     """Progress nobody looks at."""
 
 

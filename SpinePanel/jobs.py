@@ -31,10 +31,13 @@ class JobRunner:
         onCancelled: no arguments.
         onStateChanged: no arguments; called whenever :attr:`busy` changed.
         transport: factory of transports, for tests.
+        onPreview: gets the path of a file that a job offers to be looked at while it runs.
     """
 
-    def __init__(self, onProgress, onResult, onError, onCancelled, onStateChanged, transport=QProcessTransport):
-        self._onProgress, self._onResult, self._onError = onProgress, onResult, onError
+    def __init__(
+        self, onProgress, onResult, onError, onCancelled, onStateChanged, transport=QProcessTransport, onPreview=None
+    ):
+        self._onProgress, self._onResult, self._onError, self._onPreview = onProgress, onResult, onError, onPreview
         self._onCancelled, self._onStateChanged = onCancelled, onStateChanged
         self._newTransport, self._transport = transport, None
         self._session = WorkerSession(self._makeTransport, on_log=lambda line: logging.info("worker: %s", line))
@@ -141,6 +144,7 @@ class JobRunner:
             on_result=self._succeeded,
             on_error=lambda message, details: self._end(self._onError, message, details),
             on_cancelled=lambda: self._end(self._onCancelled),
+            on_preview=self._onPreview,
         )
 
     def _later(self, function):

@@ -8,9 +8,12 @@ From the worker::
 
     {"event": "ready", "version": "0.1.0", "pid": 4711}
     {"id": 1, "event": "progress", "fraction": 0.4, "text": "Segmenting"}
+    {"id": 1, "event": "progress", "fraction": 0.5, "text": "Repairing", "file": "preview-03.nrrd"}
     {"id": 1, "event": "result", "result": {...}}
     {"id": 1, "event": "error", "message": "One sentence.", "details": "last lines of the traceback"}
     {"id": 1, "event": "cancelled"}
+
+The "file" of a progress lies in the job's folder and may be looked at until the job ends.
 """
 
 from __future__ import annotations
@@ -93,7 +96,7 @@ class Event:
     """A message from the worker.
 
     ``kind`` is "ready", "progress", "result", "error", "cancelled", or "noise" for a line that is no message (it is
-    in ``text``); ``job`` is 0 where none is meant.
+    in ``text``); ``job`` is 0 where none is meant. ``file`` is a bare name, "" where there is none.
     """
 
     kind: str
@@ -104,6 +107,7 @@ class Event:
     result: dict[str, Any] = field(default_factory=dict)
     version: str = ""
     pid: int | None = None
+    file: str = ""
 
 
 class EventReader:
@@ -129,7 +133,8 @@ def parse_event(line: bytes) -> Event:
     if not _is_number(job, int):
         return noise
     if kind == "progress" and _is_number(message.get("fraction"), (int, float)):
-        return Event("progress", job, fraction=_clamp(message["fraction"]), text=str(message.get("text", "")))
+        return Event("progress", job, fraction=_clamp(message["fraction"]), text=str(message.get("text", "")),
+                     file=_bare_name(message.get("file")))
     if kind == "result" and isinstance(message.get("result"), dict):
         return Event("result", job, result=message["result"])
     if kind == "error" and isinstance(message.get("message"), str):
@@ -146,6 +151,11 @@ def parse_object(line: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):  # ValueError: no JSON, no UTF-8, or a number of too many digits
         return None
     return message if isinstance(message, dict) else None
+
+
+def _bare_name(value: Any) -> str:
+    """A file's name without any folder; "" for anything else, so that no message leads out of the job's folder."""
+    return value if isinstance(value, str) and not set(value) & set("/\\:\0") and value.strip(". ") else ""
 
 
 def _is_number(value: Any, kind) -> bool:

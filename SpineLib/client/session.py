@@ -64,6 +64,7 @@ class _Job:
     on_result: Callable[[dict], None]
     on_error: Callable[[str, str], None]
     on_cancelled: Callable[[], None]
+    on_preview: Callable[[Path], None] | None = None
     cancelled_at: float | None = None
     answered: bool = False
     retried: bool = False
@@ -127,6 +128,7 @@ class WorkerSession:
         on_result: Callable[[dict], None],
         on_error: Callable[[str, str], None],
         on_cancelled: Callable[[], None],
+        on_preview: Callable[[Path], None] | None = None,
     ) -> None:
         """Gives the worker a job and returns at once; exactly one of the last three callables is called in the end.
 
@@ -140,6 +142,7 @@ class WorkerSession:
             on_error: one sentence for the user, and details (last lines of the worker) for the log or a "More" button;
                 the details hold no path from ``parameters``.
             on_cancelled: after :meth:`cancel`.
+            on_preview: a file that the job offers to be looked at; it is there until the job ends.
 
         Raises:
             SpineError: a job is running, or the worker cannot be started.
@@ -152,7 +155,8 @@ class WorkerSession:
         request = {"id": self._last_number, "job": job, "parameters": parameters, "folder": path}
         encode(request)  # a parameter that is no JSON fails here, before anything has begun
         self.warm_up()
-        self._job = _Job(self._last_number, request, private, on_progress, on_result, on_error, on_cancelled)
+        self._job = _Job(self._last_number, request, private, on_progress, on_result, on_error, on_cancelled,
+                         on_preview)
         if self._ready:
             self._transport.write(encode(request))
 
@@ -257,6 +261,8 @@ class WorkerSession:
             elif job.cancelled_at is None:
                 try:
                     job.on_progress(event.fraction, event.text)
+                    if event.file and job.on_preview is not None:
+                        job.on_preview(Path(job.request["folder"]) / event.file)
                 except Cancelled:
                     self.cancel()
 

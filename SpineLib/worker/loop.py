@@ -37,7 +37,10 @@ _LONGEST_PAUSE = 0.7
 _LAST_CHANCE = 1.0
 
 #: What sentences call a job.
-_NOUNS = {"segment": "The segmentation", "compare": "The comparison"}
+_NOUNS = {
+    "segment": "The segmentation", "compare": "The comparison", "vertebrae": "The segmentation of the vertebrae",
+    "ct-lesions": "The search for lesions", "inpaint": "The repair", "model": "The model",
+}  # fmt: skip
 
 
 class _RunningJob:
@@ -54,15 +57,21 @@ class _RunningJob:
         self._lock = threading.Lock()
         self._start = self._sent_at = self._reported_at = time.monotonic()
         self._last = (0.0, "Starting")
+        self._file = ""
         self._pending = True
 
-    def progress(self, fraction: float, text: str) -> None:
-        """For the job: takes its progress and raises Cancelled when that was asked for."""
+    def progress(self, fraction: float, text: str, file: str = "") -> None:
+        """For the job: takes its progress and raises Cancelled when that was asked for.
+
+        ``file``: name of a file in the job's folder that is whole and may be looked at; of several that come in a
+        short time only the last is told of.
+        """
         if self.cancelled.is_set():
             raise Cancelled
         with self._lock:
             now = time.monotonic()
             self._last, self._reported_at, self._pending = (float(fraction), str(text)), now, True
+            self._file = file or self._file
             if now - self._sent_at >= _SHORTEST_PAUSE:
                 self._send_progress(str(text), now)
 
@@ -89,7 +98,10 @@ class _RunningJob:
     def _send_progress(self, text: str, now: float) -> None:
         if not self.ended.is_set():
             self._sent_at, self._pending = now, False
-            self._send({"id": self.number, "event": "progress", "fraction": self._last[0], "text": text})
+            event = {"id": self.number, "event": "progress", "fraction": self._last[0], "text": text}
+            if self._file:
+                event["file"], self._file = self._file, ""
+            self._send(event)
 
 
 class Worker:

@@ -6,7 +6,7 @@ import slicer
 from SpineLib.errors import SpineError
 from SpineNecrosisLib.measures import MeasureTables
 from SpineNecrosisLib.runs import CompareRun
-from SpineNecrosisLib.step import Step
+from SpinePanel.step import Step
 
 #: A change is looked at after this pause, milliseconds: while the user paints, nothing is compared.
 _PAUSE_MS = 800

@@ -7,7 +7,7 @@ import slicer
 
 from SpineLib.errors import SpineError
 from SpineNecrosisLib.runs import RegisterRun
-from SpineNecrosisLib.step import Step
+from SpinePanel.step import Step
 
 #: Pairs of sequences that can be registered, the best first: like looks most like like.
 _PAIRS = (("T2", "T2"), ("T1", "ceT1"), ("T1", "T2"), ("T2", "ceT1"))

@@ -8,7 +8,7 @@ import slicer
 
 from SpineLib.errors import SpineError
 from SpineNecrosisLib.runs import ReportRun
-from SpineNecrosisLib.step import Step
+from SpinePanel.step import Step
 from SpinePanel.packages import installOptional
 
 #: What pictures in the page, and DICOM SEG, need and Slicer does not bring.

@@ -5,7 +5,7 @@ import logging
 import slicer
 
 from SpineNecrosisLib.modelcombo import ModelCombo
-from SpineNecrosisLib.step import Step
+from SpinePanel.step import Step
 from SpinePanel.runs import SegmentationRun, sourceVolume
 from SpinePanel.segments import fillSegments
 

@@ -14,6 +14,7 @@ MESSAGES = [
     {"id": 1, "event": "error", "message": "Nein.", "details": "Zeile 1\nZeile 2"},
     {"id": 2, "event": "result", "result": {"labels": "labels.nrrd"}},
     {"id": 3, "event": "cancelled"},
+    {"id": 1, "event": "progress", "fraction": 0.5, "text": "Repairing", "file": "preview-03.nrrd"},
 ]
 EVENTS = [
     Event("ready", version="0.1.0", pid=4711),
@@ -21,6 +22,7 @@ EVENTS = [
     Event("error", 1, text="Nein.", details="Zeile 1\nZeile 2"),
     Event("result", 2, result={"labels": "labels.nrrd"}),
     Event("cancelled", 3),
+    Event("progress", 1, fraction=0.5, text="Repairing", file="preview-03.nrrd"),
 ]
 
 
@@ -73,6 +75,14 @@ def test_what_is_no_message_becomes_noise(line):
 )
 def test_a_fraction_outside_0_to_1_is_brought_inside(sent, shown):
     assert parse_event(b'{"id": 1, "event": "progress", "fraction": %s, "text": ""}' % sent.encode()).fraction == shown
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret.nrrd", "a/b.nrrd", "/etc/passwd", r"..\secret", "C:secret", "..", ".", "", "a\0b", 5, None, ["a"]]
+)
+def test_a_file_that_is_no_bare_name_leads_nowhere_and_the_progress_still_counts(name):
+    message = {"id": 1, "event": "progress", "fraction": 0.5, "text": "Repairing", "file": name}
+    assert parse_event(encode(message)) == Event("progress", 1, fraction=0.5, text="Repairing")
 
 
 def test_random_bytes_never_raise_and_never_hide_the_message_after_them():

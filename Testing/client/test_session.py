@@ -64,7 +64,7 @@ class Bench:
     def child(self):
         return self.transports[-1]
 
-    def submit(self, folder=Path("folder"), on_progress=None, on_result=None, **parameters):
+    def submit(self, folder=Path("folder"), on_progress=None, on_result=None, on_preview=None, **parameters):
         self.session.submit(
             "segment",
             parameters,
@@ -73,6 +73,7 @@ class Bench:
             on_result=on_result or (lambda result: self.ends.append(("result", result))),
             on_error=lambda message, details: self.ends.append(("error", message, details)),
             on_cancelled=lambda: self.ends.append(("cancelled",)),
+            on_preview=on_preview,
         )
 
     def pass_time(self, seconds):
@@ -209,6 +210,25 @@ def test_a_panel_that_raises_cancelled_in_its_progress_cancels_the_job(bench):
     bench.child.ready()
     bench.child.say(id=1, event="progress", fraction=0.1, text="Loading")
     assert bench.session.state == "cancelling" and bench.child.sent[-1] == {"cancel": 1}
+
+
+def test_a_file_to_look_at_comes_with_its_path_in_the_jobs_folder_and_none_after_the_wish_to_cancel(bench):
+    shown = []
+    bench.submit(on_preview=shown.append)
+    bench.child.ready()
+    bench.child.say(id=1, event="progress", fraction=0.1, text="Repairing", file="preview-01.nrrd")
+    bench.child.say(id=1, event="progress", fraction=0.2, text="Repairing")
+    assert shown == [Path("folder", "preview-01.nrrd")] and len(bench.progress) == 2
+    bench.session.cancel()
+    bench.child.say(id=1, event="progress", fraction=0.3, text="Repairing", file="preview-02.nrrd")
+    assert len(shown) == 1
+
+
+def test_a_panel_that_looks_at_no_files_hears_of_the_progress_all_the_same(bench):
+    bench.submit()
+    bench.child.ready()
+    bench.child.say(id=1, event="progress", fraction=0.1, text="Repairing", file="preview-01.nrrd")
+    assert bench.progress == [(0.1, "Repairing")]
 
 
 def test_a_panel_that_fails_in_its_progress_does_not_lose_the_result_that_came_with_it(bench):

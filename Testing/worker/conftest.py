@@ -21,6 +21,7 @@ class Driver:
         self.transports: list[SubprocessTransport] = []
         self.session = WorkerSession(self._transport, on_log=self.log.append)
         self.progress: list[tuple[float, float, str]] = []
+        self.previews: list[tuple[str, str]] = []
         self.ends: list[tuple] = []
 
     def _transport(self, on_output, on_finished):
@@ -30,7 +31,7 @@ class Driver:
 
     def submit(self, job, folder=None, **parameters):
         """Starts a job; its folder is private unless given."""
-        self.progress, self.ends = [], []
+        self.progress, self.previews, self.ends = [], [], []
         self.session.submit(
             job,
             parameters,
@@ -39,6 +40,7 @@ class Driver:
             on_result=lambda result: self.ends.append(("result", result)),
             on_error=lambda message, details: self.ends.append(("error", message, details)),
             on_cancelled=lambda: self.ends.append(("cancelled",)),
+            on_preview=lambda path: self.previews.append((path.name, path.read_text(encoding="utf-8"))),
         )
 
     def wait(self, condition, seconds=20.0):

@@ -36,6 +36,13 @@ def test_a_job_that_reports_too_often_does_not_flood_the_panel(driver):
     assert len(driver.progress) < 10 + 25 * (time.monotonic() - start)
 
 
+def test_files_to_look_at_are_told_of_once_each_and_the_last_one_always(driver):
+    assert driver.run("show", files=30) == ("result", {})
+    names = [name for name, _ in driver.previews]
+    assert names == sorted(set(names)) and names[-1] == "preview-29.txt"
+    assert all(name == f"preview-{int(content):02d}.txt" for name, content in driver.previews)
+
+
 def test_one_worker_serves_job_after_job(driver):
     for number in range(3):
         assert driver.run("echo", text=f"{number}")[1]["text"] == f"{number}"

@@ -23,6 +23,16 @@ def echo(parameters, folder, progress):
     return {"file": "result.txt", "text": parameters["text"]}
 
 
+def show(parameters, folder, progress):
+    """Offers files to be looked at, faster than progress may be sent, then waits until the last was told of."""
+    for number in range(parameters["files"]):
+        (folder / f"preview-{number:02d}.txt").write_text(f"{number}", encoding="utf-8")
+        progress(number / parameters["files"], "Repairing", file=f"preview-{number:02d}.txt")
+    progress(0.9, "Writing")
+    time.sleep(0.4)
+    return {}
+
+
 def silent(parameters, folder, progress):
     progress(0.25, "Thinking")
     time.sleep(parameters["seconds"])
@@ -91,7 +101,7 @@ def no_json(parameters, folder, progress):
     return {"value": object()}
 
 
-ALL = (count, echo, silent, chatter, stuck, frozen, noisy, die, fail, no_json)
+ALL = (count, echo, show, silent, chatter, stuck, frozen, noisy, die, fail, no_json)
 JOBS = {function.__name__: function for function in ALL}
 
 if __name__ == "__main__":
