@@ -44,14 +44,17 @@ set(SPINELIB_SCRIPTS
   SpineLib/client/session.py
   SpineLib/errors.py
   SpineLib/mesh/__init__.py
+  SpineLib/mesh/boxes.py
   SpineLib/mesh/files.py
   SpineLib/mesh/gate.py
+  SpineLib/mesh/intersections.py
   SpineLib/mesh/model.py
   SpineLib/mesh/polydata.py
   SpineLib/mesh/repair.py
   SpineLib/mesh/simplify.py
   SpineLib/mesh/solid.py
   SpineLib/mesh/surface.py
+  SpineLib/mesh/thickness.py
   SpineLib/mesh/topology.py
   SpineLib/metrics/__init__.py
   SpineLib/metrics/froc.py
@@ -150,6 +153,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/tasks/comparison_output.py
   SpineLib/tasks/coverage.py
   SpineLib/tasks/ct_checks.py
+  SpineLib/tasks/ct_lesion_boxes.py
   SpineLib/tasks/detect.py
   SpineLib/tasks/fastnet.py
   SpineLib/tasks/followup.py
@@ -163,6 +167,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/tasks/output.py
   SpineLib/tasks/predict.py
   SpineLib/tasks/provenance.py
+  SpineLib/tasks/recist.py
   SpineLib/tasks/refine.py
   SpineLib/tasks/region.py
   SpineLib/tasks/register.py

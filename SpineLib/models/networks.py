@@ -99,6 +99,18 @@ def _faster_rcnn(settings: Mapping[str, Any]) -> torch.nn.Module:
                       tuple(settings["ratios"]), settings["batch_norm"])
 
 
+def _gan(kind: str) -> Kind:
+    def fits(settings: Mapping[str, Any]) -> bool:
+        return are_sizes([settings.get("latent")], 1, 1, 4096) and are_sizes(settings.get("widths"), 4, 4, 2048)
+
+    def build(settings: Mapping[str, Any]) -> torch.nn.Module:
+        from SpineLib.networks.gan import Gan
+
+        return Gan(kind, settings["latent"], tuple(settings["widths"]))
+
+    return Kind(f"a {kind} with the length of its noise as 'latent' and 4 widths", fits, build)
+
+
 #: By the card's ``network["type"]``.
 KINDS: dict[str, Kind] = {
     "unet": Kind("a unet of 2 or 3 dimensions with an input for each sequence and 2 to 8 widths", _fits_unet, _unet,
@@ -108,4 +120,6 @@ KINDS: dict[str, Kind] = {
                     _fits_siamese, _siamese),
     "faster-rcnn": Kind("a faster-rcnn with inputs, 5 widths, hidden, anchors of some scales and ratios, and batch_norm "
                         "true or false", _fits_faster_rcnn, _faster_rcnn),
+    "wgan-gp": _gan("wgan-gp"),
+    "dcgan": _gan("dcgan"),
 }

@@ -1,0 +1,195 @@
+"""Slices of a vertebra repaired by a GAN: the noise whose image fits what is known is found by gradient descent.
+
+Miao et al., Spinal neoplasm image inpainting with deep convolutional neural networks, section II.D; Yeh et al.,
+Semantic image inpainting with deep generative models (2017).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from SpineLib.progress import Progress, silent
+
+#: Gets the fraction done and the repaired slices so far, (n, 64, 64), 0..1.
+Preview = Callable[[float, np.ndarray], None]
+
+_REPORTS, _PREVIEWS = 50, 12
+#: Pixels a side of the window in which a known pixel looks for unknown ones (Yeh et al., section 3.2).
+_WINDOW = 7
+
+
+@dataclass(frozen=True)
+class GanSettings:
+    """How the noise is found; the paper gives no values.
+
+    Attributes:
+        steps: of Adam.
+        rate: of Adam at the start; it falls to a tenth along a half cosine.
+        weight: lambda of equation 5, beside a contextual loss that is summed over pixels.
+        tie: how much the noise of neighbouring slices is held together; 0 is the paper, each slice for itself.
+        slice_mm: distance of neighbouring slices, for ``tie``.
+        probability: the perceptual loss is log(1 - D(G(z))) of a discriminator that gives probabilities (DCGAN);
+            otherwise -D(G(z)) of a Wasserstein critic.
+        candidates: the descent begins at the best of so many draws of noise; 1 begins anywhere.
+        restarts: so many descents for each slice; the one that fits its known pixels best is kept. Only without
+            ``tie``: tied slices are one problem.
+        near: known pixels count by how much unknown there is around them (Yeh et al., equation 3) instead of all alike.
+        seed: of the draws.
+    """
+
+    steps: int = 200
+    rate: float = 0.05
+    weight: float = 0.1
+    tie: float = 0.0
+    slice_mm: float = 1.0
+    probability: bool = False
+    candidates: int = 256
+    restarts: int = 1
+    near: bool = False
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.steps < 1 or self.candidates < 1 or self.restarts < 1:
+            raise ValueError("steps, candidates and restarts must be at least 1")
+        if self.rate <= 0 or self.slice_mm <= 0 or self.weight < 0 or self.tie < 0:
+            raise ValueError("rate and slice_mm must be above 0, weight and tie from 0")
+        if self.tie and self.restarts > 1:
+            raise ValueError("tied slices have one descent: with tie, restarts must be 1")
+
+
+def inpaint_slices(images: np.ndarray, known: np.ndarray, generator: nn.Module, critic: nn.Module,
+                   settings: GanSettings | None = None, progress: Progress = silent,
+                   preview: Preview | None = None) -> np.ndarray:
+    """Fill what is not known of the slices: F' = M F + (1 - M) G(z) (equation 2), all slices in one batch.
+
+    z minimises ``|M G(z) - M F|_1 + lambda L_perceptual`` (equations 3 and 5). The paper's perceptual loss,
+    log(1 - D(G(z))) (equation 4), needs a D that is a probability, which the discriminator of DCGAN gives and the
+    critic of WGAN-GP, that the paper uses it with, does not: its values have no bounds and no logarithm. What the
+    critic's own generator minimised in training is -D(G(z)), and so that stands in its place.
+
+    With ``tie`` the sum over neighbouring slices of ``tie |z(n+1) - z(n)|^2 / slice_mm`` is minimised too: the integral
+    of the squared change of z along the vertebra, which asks the same of thick and of thin slices. Without it, slices
+    do not know of each other: all in one batch give what each alone gives.
+
+    Args:
+        images: (n, 64, 64), 0..1 as the GAN's training images; neighbouring slices in order. What lies in the unknown
+            region is not looked at.
+        known: (n, 64, 64), True where the image is to stay (the paper's M).
+        generator: noise (n, latent) to images (n, 1, 64, 64), 0..1; has ``latent``; in eval mode.
+        critic: images to values (n,): a critic's value, or a discriminator's logit.
+        progress: may raise :class:`SpineLib.errors.Cancelled`.
+        preview: gets the result as it is a dozen times.
+
+    Returns:
+        float32 (n, 64, 64), 0..1, equal to ``images`` where known; the same for the same input, settings and machine.
+
+    Raises:
+        ValueError: shapes that do not fit.
+    """
+    settings = settings or GanSettings()
+    if images.ndim != 3 or images.shape != known.shape:
+        raise ValueError(f"images of shape {images.shape} and known of shape {known.shape}; both must be (n, 64, 64)")
+    if not len(images):
+        return images.astype(np.float32)
+    device = next(generator.parameters()).device
+    target = torch.from_numpy(np.ascontiguousarray(images, np.float32))[:, None].to(device)
+    kept = torch.from_numpy(np.ascontiguousarray(known, bool))[:, None].to(device)
+    weights = _importance(kept) if settings.near else kept.float()
+    count = len(target)
+
+    z = _first_noise(generator, target, weights, settings)
+    repeated = settings.restarts
+    target_all, weights_all = target.repeat(repeated, 1, 1, 1), weights.repeat(repeated, 1, 1, 1)
+    z.requires_grad_(True)
+    optimizer = torch.optim.Adam([z], lr=settings.rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.steps, settings.rate / 10)
+    report_every = max(settings.steps // _REPORTS, 1)
+    preview_every = max(settings.steps // _PREVIEWS, 1)
+    with _frozen(generator, critic):
+        for step in range(settings.steps):
+            made = generator(z)
+            contextual = (weights_all * (made - target_all)).abs().sum(dim=(1, 2, 3))
+            loss = contextual.sum() + settings.weight * _perceptual(critic, made, settings).sum()
+            if settings.tie:
+                loss = loss + settings.tie / settings.slice_mm * (z[1:] - z[:-1]).square().sum()
+            (z.grad,) = torch.autograd.grad(loss, z)
+            optimizer.step()
+            schedule.step()
+            if step % report_every == 0:
+                progress(step / settings.steps, "Repairing slices")
+            if preview is not None and step % preview_every == 0:
+                preview(step / settings.steps, _composed(target, kept, made[:count]))
+    with torch.no_grad():
+        made = generator(z)
+        contextual = (weights_all * (made - target_all)).abs().sum(dim=(1, 2, 3)).view(repeated, count)
+        best = contextual.argmin(dim=0)
+        made = made.view(repeated, count, *made.shape[1:])[best, torch.arange(count, device=device)]
+        result = _composed(target, kept, made)
+    progress(1.0, "Repairing slices")
+    if preview is not None:
+        preview(1.0, result)
+    return result
+
+
+def _perceptual(critic: nn.Module, made: torch.Tensor, settings: GanSettings) -> torch.Tensor:
+    """log(1 - D) of a discriminator's logit, or -D of a critic, (n,)."""
+    if not settings.weight:
+        return made.new_zeros(len(made))
+    value = critic(made)
+    return -functional.softplus(value) if settings.probability else -value
+
+
+def _first_noise(generator: nn.Module, target: torch.Tensor, weights: torch.Tensor,
+                 settings: GanSettings) -> torch.Tensor:
+    """Noise to begin at, (restarts * n, latent): of the candidates, those whose images fit best.
+
+    Drawn on the CPU and alike for all slices, so that the device, and how many slices there are, make no difference.
+    """
+    draws = torch.Generator().manual_seed(settings.seed)
+    noise = torch.randn(max(settings.candidates, settings.restarts), generator.latent, generator=draws)
+    noise = noise.to(target.device)
+    if len(noise) == settings.restarts:
+        return noise.repeat_interleave(len(target), dim=0)
+    with torch.no_grad():
+        images = generator(noise)[:, 0].flatten(1)
+        wanted, weight = target.flatten(1), weights.flatten(1)
+        misfit = torch.stack([(weight_n * (images - wanted_n)).abs().sum(1)
+                              for wanted_n, weight_n in zip(wanted, weight)])
+    if settings.tie:  # one noise for all slices: they are to stay together
+        misfit = misfit.sum(dim=0, keepdim=True).expand_as(misfit)
+    order = misfit.argsort(dim=1, stable=True)[:, :settings.restarts]
+    return noise[order.T.reshape(-1)].clone()
+
+
+def _importance(kept: torch.Tensor) -> torch.Tensor:
+    """Share of unknown pixels in the window around each known one; all 1 in a slice where everything is known."""
+    unknown = functional.avg_pool2d((~kept).float(), _WINDOW, stride=1, padding=_WINDOW // 2)
+    share = unknown * kept
+    whole = kept.flatten(1).all(dim=1).view(-1, 1, 1, 1)
+    return torch.where(whole, kept.float(), share)
+
+
+def _composed(target: torch.Tensor, kept: torch.Tensor, made: torch.Tensor) -> np.ndarray:
+    """Equation 2."""
+    return torch.where(kept, target, made.detach().to(target.dtype))[:, 0].cpu().numpy()
+
+
+class _frozen:
+    """The networks' weights take no gradient meanwhile."""
+
+    def __init__(self, *networks: nn.Module):
+        self.parameters = [p for network in networks for p in network.parameters() if p.requires_grad]
+
+    def __enter__(self) -> None:
+        for parameter in self.parameters:
+            parameter.requires_grad_(False)
+
+    def __exit__(self, *error) -> None:
+        for parameter in self.parameters:
+            parameter.requires_grad_(True)
