@@ -17,6 +17,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/cli/demo_folder.py
   SpineLib/cli/demo_followup.py
   SpineLib/cli/detect.py
+  SpineLib/cli/detect_ct.py
   SpineLib/cli/evaluate.py
   SpineLib/cli/evaluate_detection.py
   SpineLib/cli/evaluate_healthy.py
@@ -153,7 +154,9 @@ set(SPINELIB_SCRIPTS
   SpineLib/tasks/comparison_output.py
   SpineLib/tasks/coverage.py
   SpineLib/tasks/ct_checks.py
+  SpineLib/tasks/ct_jobs.py
   SpineLib/tasks/ct_lesion_boxes.py
+  SpineLib/tasks/ct_lesions.py
   SpineLib/tasks/detect.py
   SpineLib/tasks/fastnet.py
   SpineLib/tasks/followup.py
@@ -178,6 +181,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/tasks/registration_search.py
   SpineLib/tasks/segment.py
   SpineLib/tasks/verdict.py
+  SpineLib/tasks/vertebra_naming.py
   SpineLib/training/__init__.py
   SpineLib/training/augmentation.py
   SpineLib/training/checkpoint.py

@@ -1,4 +1,4 @@
-"""``spine detect``: places suspicious of metastasis on one volume."""
+"""``spine detect``: places suspicious of metastasis on one MR volume, or lesions on a CT."""
 
 from __future__ import annotations
 
@@ -6,16 +6,23 @@ import argparse
 import json
 from pathlib import Path
 
+from SpineLib.cli import detect_ct
 from SpineLib.errors import SpineError
 from SpineLib.progress import part
 
-HELP = "list places suspicious of metastasis on a fat-suppressed T2 volume"
+HELP = "list places suspicious of metastasis on a fat-suppressed T2 volume, or lesions on a CT"
+#: Options of MR alone: what the argument parser calls them, and its own value of each.
+_MR_ONLY = {"likelihood": None, "smallest_area": None, "no_aggregation": False, "share": 0.5, "column": False, "step": 1}
+_CT_ONLY = {"mask": None, "table": None, "anywhere": False}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``spine detect``."""
+    parser.add_argument("--task", choices=("metastasis", "ct-lesion"), default="metastasis",
+                        help="metastases on MR, or lesions of the spine on CT (default: metastasis)")
     parser.add_argument("--image", type=Path, required=True, metavar="IMAGE",
-                        help="a volume of the model's sequence (STIR), or a folder of DICOM files (FOLDER#3: series 3)")
+                        help="a volume of the model's sequence (STIR, CT), or a folder of DICOM files (FOLDER#3: "
+                             "series 3)")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="JSON",
                         help="candidates, notes, provenance")
     parser.add_argument("--likelihood", type=Path, metavar="FILE",
@@ -32,15 +39,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                          help="of the slice, antero-posteriorly, in its middle, that is looked at (default: 0.5)")
     choices.add_argument("--column", action="store_true", help="keep candidates to the vertebral column")
     choices.add_argument("--vertebrae", type=Path, metavar="LABELS",
-                         help="labelled vertebrae that say where the column is (with --column; default: searched for)")
+                         help="labelled vertebrae that say where the column is (on MR with --column; default: searched "
+                              "for)")
     choices.add_argument("--step", type=int, default=1, choices=(1, 2, 4, 8), metavar="MM",
                          help="distance of places of models that run patch by patch: 1, 2, 4 or 8 (default: 1)")
     choices.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"), help="default: auto")
     choices.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"), help="default: auto")
+    detect_ct.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Detect; returns 0."""
+    other = _MR_ONLY if args.task == "ct-lesion" else _CT_ONLY
+    wrong = [name for name, value in other.items() if getattr(args, name) != value]
+    if wrong:
+        raise SpineError(f"--{wrong[0].replace('_', '-')} means nothing with --task {args.task}; leave it out.")
+    if args.task == "ct-lesion":
+        return detect_ct.run(args)
     from SpineLib.cli.progress_bar import ProgressBar
     from SpineLib.cli.segment import check_outputs
     from SpineLib.models import find_bundle

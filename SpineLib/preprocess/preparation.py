@@ -79,6 +79,11 @@ class Prepared:
     _where: tuple[np.ndarray, np.ndarray, np.ndarray]  # of each prepared sample, in canonical input voxels
 
     @property
+    def orientation(self) -> Orientation:
+        """How the reference's array (k, j, i) becomes canonical."""
+        return self._orientation
+
+    @property
     def positions(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Where each prepared slice, row and column lies, in voxels of the reference in canonical order."""
         return self._where

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from SpineLib.errors import SpineError
 from SpineLib.progress import Progress, part, silent
+from SpineLib.tasks.ct_jobs import ct_lesions_job
 
 
 def segment_job(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
@@ -170,6 +171,7 @@ _JOBS: dict[str, tuple[Callable[[Mapping, Path, Progress], dict], tuple[str, ...
     "refine": (refine_job, ("inputs",)),
     "register": (register_job, ("inputs", "region")),
     "compare": (compare_job, ("inputs",)),
+    "ct-lesions": (ct_lesions_job, ("inputs", "model")),
 }
 
 

@@ -1,0 +1,120 @@
+"""``spine detect --task ct-lesion``: lesions of the spine on a CT."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+from pathlib import Path
+
+from SpineLib.errors import SpineError
+from SpineLib.progress import part
+
+#: Columns of the table.
+COLUMNS = ("lesion", "probability", "long_mm", "short_mm", "measured", "size_1_mm", "size_2_mm", "size_3_mm",
+           "centre_r_mm", "centre_a_mm", "centre_s_mm", "first_slice", "last_slice")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options that only CT has."""
+    group = parser.add_argument_group("with --task ct-lesion")
+    group.add_argument("--mask", type=Path, metavar="FILE",
+                       help="also write the boxes as labels on the CT's grid, the lesion's number inside")
+    group.add_argument("--table", type=Path, metavar="CSV", help="also write the lesions as a table")
+    group.add_argument("--anywhere", action="store_true",
+                       help="with --vertebrae: keep also lesions that touch no vertebra")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Detect; returns 0."""
+    from SpineLib.cli.progress_bar import ProgressBar
+    from SpineLib.cli.segment import check_outputs
+    from SpineLib.models import find_bundle
+    from SpineLib.tasks.ct_lesions import CtLesionSettings, detect_ct_lesions
+    from SpineLib.volume import read_volume, suffix_of, write_volume
+    from SpineLib.volume.files import write_text
+
+    if args.anywhere and args.vertebrae is None:
+        raise SpineError("--anywhere says what to do beside the vertebrae; give them with --vertebrae.")
+    if args.mask is not None and not suffix_of(args.mask):
+        raise SpineError(f"An image cannot be written as '{args.mask.suffix}'; use .nrrd, .nii.gz or .mha.")
+    inputs = [path for path in (args.image, args.vertebrae) if path is not None]
+    check_outputs([path for path in (args.output, args.mask, args.table) if path is not None], inputs, args.overwrite)
+    settings = CtLesionSettings(threshold=args.threshold, in_vertebrae=not args.anywhere, device=args.device,
+                                precision=args.precision)
+    bundle = find_bundle(args.model or first_detector())
+    with ProgressBar() as progress:
+        progress(0.0, "Reading")
+        ct = read_volume(args.image, "CT")
+        labels = read_volume(args.vertebrae, "vertebrae") if args.vertebrae is not None else None
+        found = detect_ct_lesions(ct, bundle, settings, part(progress, 0.05, 0.97), labels)
+        progress(0.97, "Writing")
+        if args.mask is not None:
+            write_volume(label_boxes(ct, found.lesions), args.mask)
+        if args.table is not None:
+            write_text(args.table, table(found.lesions))
+        write_text(args.output, json.dumps({"lesions": [one.to_dict() for one in found.lesions], "notes": found.notes,
+                                            "provenance": found.provenance}, indent=2) + "\n")
+        progress(1.0, "Done")
+    print(*summary(found), sep="\n")
+    return 0
+
+
+def first_detector() -> str:
+    """The first installed model that finds lesions on CT.
+
+    Raises:
+        SpineError: there is none.
+    """
+    from SpineLib.models import list_bundles
+    from SpineLib.tasks.ct_lesions import TASK
+
+    names = [card.id for _, card in list_bundles() if card.task == TASK]
+    if not names:
+        raise SpineError("No model that finds lesions on CT is installed; import one with 'spine models import', or "
+                         "give its folder with --model.")
+    return names[0]
+
+
+def label_boxes(ct, lesions):
+    """The boxes as labels on the CT's grid; where two meet, the more likely lesion's number."""
+    import numpy as np
+
+    from SpineLib.tasks.ct_lesion_boxes import box_mask
+
+    labels = np.zeros(ct.shape, np.uint16)
+    for one in reversed(lesions):
+        labels[box_mask(ct, one).array > 0] = one.id
+    return ct.with_array(labels, "lesions")
+
+
+def table(lesions) -> str:
+    """The lesions as CSV, one line each under :data:`COLUMNS`."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for one in lesions:
+        writer.writerow([one.id, f"{one.probability:.4f}", *(f"{value:.1f}" for value in one.recist_mm),
+                         one.recist_from, *(f"{value:.1f}" for value in one.size_mm),
+                         *(f"{value:.2f}" for value in one.centre_ras_mm), *one.slices])
+    return stream.getvalue()
+
+
+def summary(found) -> list[str]:
+    """What was found, in lines for a terminal."""
+    said = found.provenance
+    badge = ", trained on simulated data" if said["model"]["simulated_training_data"] else ""
+    count = len(found.lesions)
+    how = f"{said['device']}, {said['precision']}, {said['seconds']:.1f} s"
+    lines = [f"{count} lesion{'' if count == 1 else 's'} from probability {said['parameters']['threshold']:g} on "
+             f"(model {said['model']['id']}{badge}; {how})"]
+    if count:
+        lines.append("lesion  probability  RECIST mm    size mm             slices    centre RAS mm")
+    for one in found.lesions:
+        size = " x ".join(f"{value:.0f}" for value in one.size_mm)
+        centre = " ".join(f"{value:7.1f}" for value in one.centre_ras_mm)
+        recist = " x ".join(f"{value:.0f}" for value in one.recist_mm)
+        lines.append(f"{one.id:6d} {one.probability:12.2f}  {recist:11}  {size:18}  {one.slices[0]:3d}-{one.slices[1]:<3d}"
+                     f"  {centre}")
+    return lines + [f"Note: {note}" for note in found.notes] + [f"{said['notice']}."]

@@ -1,0 +1,54 @@
+"""``spine detect --task ct-lesion`` from the shell."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from SpineLib.cli.main import main
+from SpineLib.volume import read_volume, write_volume
+from Testing.tasks.tiny_ct_lesions import ct_with_blocks, save_bright_block_detector
+
+
+@pytest.fixture
+def patient(tmp_path):
+    """A CT and a model: the options that name them."""
+    bundle = save_bright_block_detector(tmp_path / "models" / "bright-blocks-ct")
+    write_volume(ct_with_blocks((4, 72, 72)), tmp_path / "ct.nrrd")
+    return ["detect", "--task", "ct-lesion", "--image", str(tmp_path / "ct.nrrd"), "--model", str(bundle.folder),
+            "--device", "cpu"]
+
+
+def test_it_writes_lesions_a_table_and_the_boxes_as_labels(patient, tmp_path, capsys):
+    files = [tmp_path / name for name in ("lesions.json", "lesions.csv", "boxes.nii.gz")]
+    assert main([*patient, "-o", str(files[0]), "--table", str(files[1]), "--mask", str(files[2])]) == 0
+    written = json.loads(files[0].read_text())
+    assert written["provenance"]["task"] == "detect-ct-lesions" and len(written["lesions"]) == 1
+    rows = list(csv.DictReader(files[1].open()))
+    assert rows[0]["lesion"] == "1" and (rows[0]["first_slice"], rows[0]["last_slice"]) == ("4", "6")
+    boxes, lesion = read_volume(files[2]), written["lesions"][0]
+    assert boxes.same_grid(read_volume(tmp_path / "ct.nrrd"))
+    assert boxes.array.sum() * boxes.voxel_volume_ml == pytest.approx(np.prod(lesion["size_mm"]) / 1000, rel=0.05)
+    out = capsys.readouterr().out
+    assert "1 lesion from probability 0.5 on" in out and "trained on simulated data" in out
+    assert "Research use only, not a medical device." in out
+
+
+@pytest.mark.parametrize(("more", "words"), [
+    (["-o", "{}/ct.nrrd"], "name of an input"), (["-o", "{}/c.json", "--column"], "means nothing with --task ct-lesion"),
+    (["-o", "{}/c.json", "--mask", "{}/map.txt"], "cannot be written as '.txt'"),
+    (["-o", "{}/c.json", "--anywhere"], "--vertebrae"), (["-o", "{}/c.json", "--threshold", "7"], "between 0 and 1")])
+def test_what_cannot_be_done_is_said_in_one_sentence_before_any_work(patient, tmp_path, capsys, more, words):
+    assert main([*patient, *(text.format(tmp_path) for text in more)]) == 1
+    said = capsys.readouterr().err.strip()
+    assert words in said and said.count("\n") == 0 and not (tmp_path / "c.json").exists()
+
+
+def test_a_model_of_mr_is_refused(patient, tmp_path, capsys):
+    from Testing.tasks.tiny_detector import save_detector
+
+    other = save_detector(tmp_path / "mr")
+    place = patient.index("--model") + 1
+    assert main([*patient[:place], str(other.folder), *patient[place + 1:], "-o", str(tmp_path / "c.json")]) == 1
+    assert "does not find lesions on CT" in capsys.readouterr().err
