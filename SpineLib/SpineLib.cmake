@@ -56,10 +56,12 @@ set(SPINELIB_SCRIPTS
   SpineLib/mesh/solid.py
   SpineLib/mesh/surface.py
   SpineLib/mesh/thickness.py
+  SpineLib/mesh/threemf.py
   SpineLib/mesh/topology.py
   SpineLib/metrics/__init__.py
   SpineLib/metrics/froc.py
   SpineLib/metrics/literature.py
+  SpineLib/metrics/mmd.py
   SpineLib/metrics/overlap.py
   SpineLib/metrics/shape.py
   SpineLib/metrics/surface.py
@@ -110,6 +112,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/preprocess/resample.py
   SpineLib/preprocess/signed_distance.py
   SpineLib/preprocess/vertebra_frame.py
+  SpineLib/preprocess/vertebra_slices.py
   SpineLib/progress.py
   SpineLib/reports/__init__.py
   SpineLib/reports/charts.py
@@ -180,14 +183,18 @@ set(SPINELIB_SCRIPTS
   SpineLib/tasks/registration_refine.py
   SpineLib/tasks/registration_search.py
   SpineLib/tasks/segment.py
+  SpineLib/tasks/shape_templates.py
   SpineLib/tasks/verdict.py
   SpineLib/tasks/vertebra_naming.py
   SpineLib/training/__init__.py
   SpineLib/training/augmentation.py
   SpineLib/training/checkpoint.py
   SpineLib/training/cohort.py
+  SpineLib/training/completion/__init__.py
+  SpineLib/training/completion/damage.py
   SpineLib/training/config.py
   SpineLib/training/crossvalidation.py
+  SpineLib/training/ct_cohort.py
   SpineLib/training/dataset.py
   SpineLib/training/detection/__init__.py
   SpineLib/training/detection/cases.py
@@ -217,6 +224,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/volume/dicom_facts.py
   SpineLib/volume/dicom_seg.py
   SpineLib/volume/files.py
+  SpineLib/volume/levels.py
   SpineLib/volume/nifti.py
   SpineLib/volume/resampling.py
   SpineLib/volume/segmentation.py

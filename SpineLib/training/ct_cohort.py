@@ -1,0 +1,75 @@
+"""A BIDS-like folder of CTs with their vertebrae, now and before the lesion, as ``spine phantom --ct`` writes it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from SpineLib.errors import SpineError
+
+#: Ends of the files' names, without the extension.
+CT_SUFFIX = "ct"
+CT_LABELS = {"vertebrae": "label-vertebrae_dseg", "intact": "label-intact_dseg", "lesion": "label-lesion_mask"}
+_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
+
+
+@dataclass(frozen=True)
+class CtCase:
+    """One patient's files; all on one grid.
+
+    Attributes:
+        name: "sub-001".
+        ct: the image, HU.
+        vertebrae: VerSe numbers of the bone as it is (what a lytic lesion took is missing).
+        intact: VerSe numbers of the vertebrae as they were before the lesion.
+        lesion: ids of the lesions, with their soft-tissue masses.
+        truth: what was drawn (``sub-001_truth.json``).
+    """
+
+    name: str
+    ct: Path
+    vertebrae: Path
+    intact: Path
+    lesion: Path
+    truth: dict = field(default_factory=dict)
+
+
+def read_ct_cohort(folder: str | Path) -> list[CtCase]:
+    """The patients of ``folder`` that have the CT, all three label maps and the truth, in the order of their names.
+
+    The truth is what the simulator writes last, so a patient without it is not finished and is left out.
+
+    Raises:
+        SpineError: the folder does not exist or holds no such patient, or a truth can't be read.
+    """
+    folder = Path(folder)
+    cases = []
+    for path in sorted(folder.glob("sub-*")):
+        name = path.name
+        labels = folder / "derivatives" / "labels" / name
+        ct = _file(path / "ct", f"{name}_{CT_SUFFIX}")
+        files = {key: _file(labels / "ct", f"{name}_{suffix}") for key, suffix in CT_LABELS.items()}
+        truth = labels / f"{name}_truth.json"
+        if ct and all(files.values()) and truth.is_file():
+            cases.append(CtCase(name, ct, **files, truth=_json(truth)))
+    if not cases:
+        raise SpineError(
+            f"'{folder}' holds no case 'sub-*/ct' with its labels and its truth; choose a folder as "
+            "'spine phantom --ct' writes it."
+        )
+    return cases
+
+
+def _json(path: Path) -> dict:
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = None
+    if not isinstance(known, dict):
+        raise SpineError(f"'{path}' is damaged; delete it and simulate this case again.")
+    return known
+
+
+def _file(folder: Path, stem: str) -> Path | None:
+    return next((folder / (stem + end) for end in _ENDINGS if (folder / (stem + end)).is_file()), None)
