@@ -134,6 +134,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/scene/compare.py
   SpineLib/scene/comparison.py
   SpineLib/scene/comparisonnodes.py
+  SpineLib/scene/ctlesions.py
   SpineLib/scene/detection.py
   SpineLib/scene/dicomfacts.py
   SpineLib/scene/followupreport.py
@@ -148,6 +149,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/scene/select.py
   SpineLib/scene/tables.py
   SpineLib/scene/terminology.py
+  SpineLib/scene/vertebrae.py
   SpineLib/scene/views.py
   SpineLib/tasks/__init__.py
   SpineLib/tasks/candidates.py

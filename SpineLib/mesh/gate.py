@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
+from SpineLib.mesh.intersections import self_intersections
+from SpineLib.mesh.thickness import smallest_wall_mm, thin_walls, wall_thickness
 from SpineLib.mesh.topology import areas, edges_of, forked_points, shells_of, volumes, winding_numbers
 
 
@@ -89,12 +91,20 @@ def check_model(points: np.ndarray, triangles: np.ndarray, limits: PrintLimits =
     if not len(triangles):
         return GateReport([Check("bodies", False, 0, _wanted(limits.bodies), "The model is empty.")],
                           np.full(len(points), np.nan), bad)
-    checks = [*_topology(points, triangles, limits, bad)]
+    checks = _topology(points, triangles, limits, bad)
+    crossing = np.unique(self_intersections(points, triangles))
+    bad[crossing] = True
+    checks.append(_none("self-intersection", len(crossing), "triangle that passes through others",
+                        "No triangle passes through another one.", "make the model anew with less smoothing",
+                        many="triangles that pass through others"))
+    thickness = wall_thickness(points, triangles)
+    checks.append(_wall(points, triangles, thickness, limits, bad))
     checks.append(_fits(points, limits.build_volume_mm))
-    return GateReport(checks, np.full(len(points), np.nan), bad)
+    return GateReport(checks, thickness.of_points, bad)
 
 
-def _topology(points, triangles, limits, bad) -> Sequence[Check]:
+def _topology(points, triangles, limits, bad) -> list[Check]:
+    """The checks of how the triangles hang together; marks what they complain about in ``bad``."""
     edges = edges_of(triangles, len(points))
 
     def mark(which_edges):
@@ -172,6 +182,21 @@ def _sorted_shells(points, triangles, shells, signed):
         elif volume <= 0:
             cavities.append(shell)
     return outer, cavities, lost
+
+
+def _wall(points, triangles, thickness, limits, bad) -> Check:
+    thin = thin_walls(points, triangles, thickness, limits.smallest_wall_mm)
+    area = float(areas(points, triangles)[thin].sum())
+    # Tips and edges that do not count as thin do not count here either.
+    counted = thin | (thickness.of_triangles >= limits.smallest_wall_mm)
+    wall = smallest_wall_mm(points, triangles, thickness, counted, limits.thin_area_mm2)
+    passed = area <= limits.thin_area_mm2
+    text = f"The smallest wall is {wall:.2f} mm."
+    if not passed:
+        bad |= thin
+        text = (f"{area:.0f} mm2 of the surface bound walls thinner than {limits.smallest_wall_mm:g} mm, down to "
+                f"{wall:.2f} mm: thicken them in the mask, enlarge the scale, or lower the printer's smallest wall.")
+    return Check("smallest wall", passed, wall, limits.smallest_wall_mm, text)
 
 
 def _fits(points: np.ndarray, build_volume_mm: Sequence[float]) -> Check:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from SpineLib.errors import SpineError
-from SpineLib.mesh.files import read_stl, write_stl
+from SpineLib.mesh.files import FORMATS, in_space, read_mesh, write_mesh
 from SpineLib.mesh.gate import GateReport, PrintLimits, check_model
 from SpineLib.mesh.simplify import simplified
 from SpineLib.mesh.surface import repaired, surface_of
@@ -129,13 +129,14 @@ def as_in_files(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, 
     return merged(points.astype(np.float32).astype(np.float64), triangles)
 
 
-def write_model(model: Model, path: str | Path, overwrite: bool = False) -> GateReport:
+def write_model(model: Model, path: str | Path, overwrite: bool = False, space: str = "LPS") -> GateReport:
     """Write a model that the gate has passed; read it back, check it again, and only then let the file be.
 
     Args:
         model: of :func:`build_model`.
-        path: ends in ".stl".
+        path: ends in ".stl" (binary), ".3mf", ".obj" or ".ply".
         overwrite: replace a file that exists.
+        space: "LPS", as Slicer writes models, or "RAS"; millimetres, which the file says.
 
     Returns:
         What the gate says of the file read back.
@@ -144,15 +145,19 @@ def write_model(model: Model, path: str | Path, overwrite: bool = False) -> Gate
         SpineError: the gate refuses the model or the file, the file exists, no permission, disk full.
     """
     path = Path(path)
-    if path.suffix.lower() != ".stl":
-        raise SpineError(f"A model cannot be written as '{path.suffix}'; use .stl.")
+    if path.suffix.lower() not in FORMATS:
+        raise SpineError(f"A model cannot be written as '{path.suffix}'; use {', '.join(FORMATS)}.")
+    in_space(model.points, space)
     if not model.report.passed:
         raise SpineError(f"The model was not written, it cannot be printed: {' '.join(model.report.reasons)}")
     if path.exists() and not overwrite:
         raise SpineError("The model's file exists already; choose another name or allow to overwrite it.")
     with whole_files(path) as temporary:
-        write_stl(model.points, model.triangles, temporary)
-        report = check_model(*read_stl(temporary), model.settings.limits)
+        write_mesh(model.points, model.triangles, temporary, space)
+        found = read_mesh(temporary)
+        if len(found.triangles) != len(model.triangles) or found.space not in (space, ""):
+            raise OSError("the file could not be written completely")
+        report = check_model(found.points, found.triangles, model.settings.limits)
         if not report.passed:
             raise SpineError(f"The model was not written, its file cannot be printed: {' '.join(report.reasons)}")
     return report
