@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 #: A box grows or shrinks at most by this factor's logarithm in one decoding, so that exp does not overflow.
@@ -88,16 +89,18 @@ def keep_best(boxes: torch.Tensor, scores: torch.Tensor, overlap: float, most: i
         Indices of the boxes kept, the best first; of equal ones the earlier.
     """
     order = torch.argsort(scores, descending=True, stable=True)
-    close = (overlaps(boxes[order], boxes[order]) > overlap).cpu().numpy()
-    alive, kept = [True] * len(order), []
-    for number in range(len(order)):
-        if not alive[number]:
-            continue
-        kept.append(number)
-        if most is not None and len(kept) == most:
-            break
-        for other in close[number].nonzero()[0]:
-            alive[other] = False
+    # Row by row in numpy: a matrix of all pairs would be far larger than what is looked at.
+    sides = boxes[order].detach().float().cpu().numpy()
+    x0, y0, x1, y1 = sides.T
+    own = np.maximum(x1 - x0, 0) * np.maximum(y1 - y0, 0)
+    left, kept = np.arange(len(sides)), []
+    while len(left) and (most is None or len(kept) < most):
+        best, left = left[0], left[1:]
+        kept.append(int(best))
+        width = np.minimum(x1[left], x1[best]) - np.maximum(x0[left], x0[best])
+        height = np.minimum(y1[left], y1[best]) - np.maximum(y0[left], y0[best])
+        shared = np.maximum(width, 0) * np.maximum(height, 0)
+        left = left[shared <= overlap * (own[left] + own[best] - shared)]
     return order[torch.tensor(kept, dtype=torch.long, device=order.device)]
 
 
