@@ -35,6 +35,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/cli/segment_folder.py
   SpineLib/cli/train.py
   SpineLib/cli/train_detection.py
+  SpineLib/cli/train_gan.py
   SpineLib/client/__init__.py
   SpineLib/client/command.py
   SpineLib/client/folders.py
@@ -46,6 +47,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/errors.py
   SpineLib/mesh/__init__.py
   SpineLib/mesh/boxes.py
+  SpineLib/mesh/cut.py
   SpineLib/mesh/files.py
   SpineLib/mesh/gate.py
   SpineLib/mesh/intersections.py
@@ -59,6 +61,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/mesh/threemf.py
   SpineLib/mesh/topology.py
   SpineLib/metrics/__init__.py
+  SpineLib/metrics/average_precision.py
   SpineLib/metrics/froc.py
   SpineLib/metrics/literature.py
   SpineLib/metrics/mmd.py
@@ -112,6 +115,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/preprocess/resample.py
   SpineLib/preprocess/signed_distance.py
   SpineLib/preprocess/vertebra_frame.py
+  SpineLib/preprocess/vertebra_landmarks.py
   SpineLib/preprocess/vertebra_slices.py
   SpineLib/progress.py
   SpineLib/reports/__init__.py
@@ -142,11 +146,13 @@ set(SPINELIB_SCRIPTS
   SpineLib/scene/nodes.py
   SpineLib/scene/regions.py
   SpineLib/scene/registration.py
+  SpineLib/scene/repair.py
   SpineLib/scene/results.py
   SpineLib/scene/runs.py
   SpineLib/scene/scans.py
   SpineLib/scene/segmentvolumes.py
   SpineLib/scene/select.py
+  SpineLib/scene/surfaces.py
   SpineLib/scene/tables.py
   SpineLib/scene/terminology.py
   SpineLib/scene/vertebrae.py
@@ -186,8 +192,10 @@ set(SPINELIB_SCRIPTS
   SpineLib/tasks/registration_search.py
   SpineLib/tasks/segment.py
   SpineLib/tasks/shape_templates.py
+  SpineLib/tasks/spine_axis.py
   SpineLib/tasks/verdict.py
   SpineLib/tasks/vertebra_naming.py
+  SpineLib/tasks/vertebra_split.py
   SpineLib/training/__init__.py
   SpineLib/training/augmentation.py
   SpineLib/training/checkpoint.py
@@ -211,6 +219,13 @@ set(SPINELIB_SCRIPTS
   SpineLib/training/evaluation_files.py
   SpineLib/training/export.py
   SpineLib/training/falsemarks.py
+  SpineLib/training/gan/__init__.py
+  SpineLib/training/gan/config.py
+  SpineLib/training/gan/export.py
+  SpineLib/training/gan/loop.py
+  SpineLib/training/gan/sampling.py
+  SpineLib/training/gan/stacks.py
+  SpineLib/training/gan/validation.py
   SpineLib/training/initialise.py
   SpineLib/training/loop.py
   SpineLib/training/losses.py
@@ -282,17 +297,21 @@ set(SPINELIB_RESOURCES
   SpineLib/reports/page.css
   SpineLib/reports/page.html
   SpineLib/reports/page.js
+  SpineLib/training/presets/dcgan.toml
   SpineLib/training/presets/necrosis-2d.toml
   SpineLib/training/presets/necrosis-3d.toml
   SpineLib/training/presets/paper-2d.toml
   SpineLib/training/presets/paper-3d.toml
+  SpineLib/training/presets/paper-dcgan.toml
   SpineLib/training/presets/paper-necrosis-2d.toml
   SpineLib/training/presets/paper-necrosis-3d.toml
+  SpineLib/training/presets/paper-wgan-gp.toml
   SpineLib/training/presets/refine-2d.toml
   SpineLib/training/presets/siamese-dense.toml
   SpineLib/training/presets/siamese-paper.toml
   SpineLib/training/presets/small-2d.toml
   SpineLib/training/presets/small-3d.toml
+  SpineLib/training/presets/wgan-gp.toml
   SpinePanel/requirements.txt
   )
 
