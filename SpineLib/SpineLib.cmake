@@ -90,6 +90,11 @@ set(SPINELIB_SCRIPTS
   SpineLib/phantom/canal.py
   SpineLib/phantom/case.py
   SpineLib/phantom/cohort.py
+  SpineLib/phantom/ct/__init__.py
+  SpineLib/phantom/ct/lattice.py
+  SpineLib/phantom/ct/shapes.py
+  SpineLib/phantom/ct/skeleton.py
+  SpineLib/phantom/ct/vertebra.py
   SpineLib/phantom/fields.py
   SpineLib/phantom/followup.py
   SpineLib/phantom/followup_cohort.py
@@ -144,6 +149,8 @@ set(SPINELIB_SCRIPTS
   SpineLib/scene/followupreport.py
   SpineLib/scene/masks.py
   SpineLib/scene/nodes.py
+  SpineLib/scene/printmodel.py
+  SpineLib/scene/printmodelnodes.py
   SpineLib/scene/regions.py
   SpineLib/scene/registration.py
   SpineLib/scene/repair.py
@@ -170,6 +177,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/tasks/ct_lesions.py
   SpineLib/tasks/detect.py
   SpineLib/tasks/fastnet.py
+  SpineLib/tasks/fastvnet.py
   SpineLib/tasks/followup.py
   SpineLib/tasks/followup_checks.py
   SpineLib/tasks/gan_inpaint.py
@@ -205,6 +213,14 @@ set(SPINELIB_SCRIPTS
   SpineLib/training/config.py
   SpineLib/training/crossvalidation.py
   SpineLib/training/ct_cohort.py
+  SpineLib/training/ctlesions/__init__.py
+  SpineLib/training/ctlesions/cases.py
+  SpineLib/training/ctlesions/config.py
+  SpineLib/training/ctlesions/export.py
+  SpineLib/training/ctlesions/loop.py
+  SpineLib/training/ctlesions/losses.py
+  SpineLib/training/ctlesions/sampling.py
+  SpineLib/training/ctlesions/validation.py
   SpineLib/training/dataset.py
   SpineLib/training/detection/__init__.py
   SpineLib/training/detection/cases.py

@@ -1,0 +1,1 @@
+"""Learning to complete vertebrae that pieces were cut from."""
