@@ -34,6 +34,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/cli/segment.py
   SpineLib/cli/segment_folder.py
   SpineLib/cli/train.py
+  SpineLib/cli/train_ct_lesions.py
   SpineLib/cli/train_detection.py
   SpineLib/cli/train_gan.py
   SpineLib/client/__init__.py
@@ -91,7 +92,10 @@ set(SPINELIB_SCRIPTS
   SpineLib/phantom/case.py
   SpineLib/phantom/cohort.py
   SpineLib/phantom/ct/__init__.py
+  SpineLib/phantom/ct/habitus.py
   SpineLib/phantom/ct/lattice.py
+  SpineLib/phantom/ct/lesions.py
+  SpineLib/phantom/ct/otherbones.py
   SpineLib/phantom/ct/shapes.py
   SpineLib/phantom/ct/skeleton.py
   SpineLib/phantom/ct/vertebra.py
@@ -170,6 +174,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/tasks/compare.py
   SpineLib/tasks/compare_all.py
   SpineLib/tasks/comparison_output.py
+  SpineLib/tasks/completion.py
   SpineLib/tasks/coverage.py
   SpineLib/tasks/ct_checks.py
   SpineLib/tasks/ct_jobs.py
@@ -181,6 +186,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/tasks/followup.py
   SpineLib/tasks/followup_checks.py
   SpineLib/tasks/gan_inpaint.py
+  SpineLib/tasks/inpaint_site.py
   SpineLib/tasks/jobs.py
   SpineLib/tasks/lesions.py
   SpineLib/tasks/likelihood.py
@@ -314,6 +320,8 @@ set(SPINELIB_RESOURCES
   SpineLib/reports/page.html
   SpineLib/reports/page.js
   SpineLib/training/presets/dcgan.toml
+  SpineLib/training/presets/faster-rcnn-vgg16.toml
+  SpineLib/training/presets/lesions-ct.toml
   SpineLib/training/presets/necrosis-2d.toml
   SpineLib/training/presets/necrosis-3d.toml
   SpineLib/training/presets/paper-2d.toml

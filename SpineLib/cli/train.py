@@ -1,4 +1,4 @@
-"""``spine train segmentation``, ``spine train detection`` and ``spine train export``."""
+"""``spine train segmentation``, ``detection``, ``gan`` and ``export``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from SpineLib.cli import train_detection
+from SpineLib.cli import train_detection, train_gan
 from SpineLib.errors import SpineError
 
 HELP = "train a segmentation or detection network, or export a training as a model"
@@ -45,6 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "detection", help="train the detector; goes on after an interruption",
         description="Train the multi-resolution Siamese detector. The same command again goes on where an interrupted "
         "training was. Ctrl-C saves and stops."))
+    train_gan.add_arguments(actions.add_parser(
+        "gan", help="train a GAN on slices of vertebrae; goes on after an interruption",
+        description="Train WGAN-GP or DCGAN to make slices of whole vertebrae, which 'spine inpaint' repairs others "
+        "with. The same command again goes on where an interrupted training was. Ctrl-C saves and stops."))
     export = actions.add_parser("export", help="write a training's best weights so far as a model")
     export.add_argument("--run", required=True, type=Path, help="folder of the training; it may still be running")
     export.add_argument("--to", required=True, type=Path, help="folder of the model; its name is the model's id")
@@ -64,11 +68,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
     if arguments.action == "detection":
         return train_detection.run(arguments)
+    if arguments.action == "gan":
+        return train_gan.run(arguments)
     return _export(arguments) if arguments.action == "export" else _train(arguments)
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from SpineLib.training.export import export, is_detector
+    from SpineLib.training.export import export, is_detector, is_gan
 
     try:
         figures = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in arguments.figures}
@@ -77,7 +83,12 @@ def _export(arguments: argparse.Namespace) -> int:
         raise SpineError(f"The figures or notes cannot be read: {error}.") from error
     texts = {"title": arguments.title, "version": arguments.version, "threshold": arguments.threshold,
              "figures": figures, "notes": notes}
-    if is_detector(arguments.run):
+    if is_gan(arguments.run):
+        from SpineLib.training.gan.export import export_gan
+
+        del texts["threshold"]
+        bundle = export_gan(arguments.run, arguments.to, **texts)
+    elif is_detector(arguments.run):
         from SpineLib.training.detection.export import export_detector
 
         bundle = export_detector(arguments.run, arguments.to, smallest_area_cm2=arguments.smallest_area, **texts)

@@ -80,6 +80,11 @@ def is_detector(run: Path) -> bool:
     return "scales" in read_facts(run)["config"]
 
 
+def is_gan(run: Path) -> bool:
+    """Whether the training in ``run`` is a GAN's."""
+    return "latent" in read_facts(run)["config"]
+
+
 def model_name(folder: Path) -> str:
     """A folder's name as a model's id."""
     return re.sub(r"[^a-z0-9._-]+", "-", folder.resolve().name.lower()).strip("-._")[:64] or "model"

@@ -1,0 +1,1 @@
+"""The training of WGAN-GP and DCGAN on slices of vertebrae."""
