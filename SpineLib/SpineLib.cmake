@@ -186,7 +186,9 @@ set(SPINELIB_SCRIPTS
   SpineLib/tasks/followup.py
   SpineLib/tasks/followup_checks.py
   SpineLib/tasks/gan_inpaint.py
+  SpineLib/tasks/inpaint.py
   SpineLib/tasks/inpaint_site.py
+  SpineLib/tasks/inpaint_slices.py
   SpineLib/tasks/jobs.py
   SpineLib/tasks/lesions.py
   SpineLib/tasks/likelihood.py

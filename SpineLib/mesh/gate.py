@@ -186,14 +186,13 @@ def _sorted_shells(points, triangles, shells, signed):
 
 def _wall(points, triangles, thickness, limits, bad) -> Check:
     thin = thin_walls(points, triangles, thickness, limits.smallest_wall_mm)
-    area = float(areas(points, triangles)[thin].sum())
+    area = float(thickness.area_mm2[thin].sum())
     # Tips and edges that do not count as thin do not count here either.
-    counted = thin | (thickness.of_triangles >= limits.smallest_wall_mm)
-    wall = smallest_wall_mm(points, triangles, thickness, counted, limits.thin_area_mm2)
+    wall = smallest_wall_mm(thickness, thin | (thickness.mm >= limits.smallest_wall_mm), limits.thin_area_mm2)
     passed = area <= limits.thin_area_mm2
     text = f"The smallest wall is {wall:.2f} mm."
     if not passed:
-        bad |= thin
+        bad[thickness.triangle[thin]] = True
         text = (f"{area:.0f} mm2 of the surface bound walls thinner than {limits.smallest_wall_mm:g} mm, down to "
                 f"{wall:.2f} mm: thicken them in the mask, enlarge the scale, or lower the printer's smallest wall.")
     return Check("smallest wall", passed, wall, limits.smallest_wall_mm, text)

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from SpineLib.errors import SpineError
+from SpineLib.mesh.cut import Plane, body_plane, cut
 from SpineLib.mesh.files import FORMATS, in_space, read_mesh, write_mesh
 from SpineLib.mesh.gate import GateReport, PrintLimits, check_model
 from SpineLib.mesh.simplify import simplified
-from SpineLib.mesh.surface import repaired, surface_of
+from SpineLib.mesh.solid import without_slivers
+from SpineLib.mesh.surface import largest_shells, repaired, surface_of
 from SpineLib.mesh.topology import merged, volume_mm3
-from SpineLib.progress import Progress, silent
+from SpineLib.progress import Progress, part, silent
+from SpineLib.volume.checks import check_mask
 from SpineLib.volume.files import whole_files
 from SpineLib.volume.volume import Volume
+
+
+CUTS = ("none", "body", "pedicles")
+#: Checks of the gate that less decimation and smoothing may pass.
+_OF_THE_SURFACE = {"watertight", "manifold", "winding", "degenerate", "volume", "self-intersection"}
+#: Shares of decimation and smoothing that are tried, one after another, until those checks are passed.
+_GENTLER = ((1.0, 1.0), (0.3, 1.0), (0.0, 1.0), (0.0, 0.6), (0.0, 0.0))
+
+#: Where the plane that parts body and arch leaves flakes too thin to print, it is moved along its normal, mm.
+_SHIFTS_MM = (0.0, 0.5, -0.5, 1.0, -1.0, 1.5, -1.5, 2.0, -2.0, 3.0, -3.0)
 
 
 @dataclass(frozen=True)
@@ -26,6 +39,8 @@ class ModelSettings:
     Attributes:
         smoothing: 0 (none) to 1, as Slicer's smoothing factor of closed surfaces.
         decimation_mm: how far the surface may move when triangles are saved; 0: none are.
+        cut: "none", "body" (what lies in front of the canal) or "pedicles" (cut through them).
+        planes: further planes, each (point, normal) in LPS mm; what lies where the normal points to is kept.
         scale: of the printed model; 1 is life size.
         bodies: how many separate bodies are kept, the largest first, and asked for; None: any number.
         smallest_island_ml: smaller pieces of the mask are left out.
@@ -37,6 +52,8 @@ class ModelSettings:
 
     smoothing: float = 0.5
     decimation_mm: float = 0.1
+    cut: str = "none"
+    planes: tuple = ()
     scale: float = 1.0
     bodies: int | None = 1
     smallest_island_ml: float = 0.01
@@ -52,6 +69,13 @@ class ModelSettings:
                                 ("smallest_wall_mm", 0, 50), ("thin_area_mm2", 0, 1e6)):
             if not low <= getattr(self, name) <= high:
                 raise SpineError(f"The setting '{name}' is {getattr(self, name)}; choose {low:g} to {high:g}.")
+        if self.cut not in CUTS:
+            raise SpineError(f"There is no cut '{self.cut}'; choose {', '.join(CUTS)}.")
+        object.__setattr__(self, "planes", tuple(tuple(map(tuple, plane)) for plane in self.planes))
+        for plane in self.planes:
+            if len(plane) != 2:
+                raise SpineError("A cut plane is a point and a normal: two times three numbers.")
+            Plane(*plane)
         if len(self.build_volume_mm) != 3 or not all(0 < side < 1e5 for side in self.build_volume_mm):
             raise SpineError("The build volume must be three lengths in mm, e.g. 250 210 210.")
         if self.bodies is not None and not (isinstance(self.bodies, int) and 1 <= self.bodies <= 1000):
@@ -80,8 +104,9 @@ class Model:
         triangles: (m, 3) int32, corners counterclockwise seen from outside.
         report: of the gate.
         settings: it was made with.
-        measures: figures: "mask_ml", "volume_ml", "volume_error" (share of the mask's), "decimation_mm" (how far the
-            surface really moved at most), "triangles".
+        measures: figures: "mask_ml" and "whole_ml" (mask and surface before cuts, life size), "volume_error" (share by
+            which they differ), "volume_ml" (of the model), "decimation_mm" (how far the surface really moved at most,
+            life size), "triangles".
         notes: sentences the user should read.
     """
 
@@ -96,6 +121,8 @@ class Model:
 def build_model(mask: Volume, settings: ModelSettings = ModelSettings(), progress: Progress = silent) -> Model:
     """The printable surface of a mask.
 
+    Where triangles intersect it is made again with less decimation, then with less smoothing, and the notes say so.
+
     Args:
         mask: not 0 inside; any spacing and direction.
         settings: the user's choices.
@@ -105,23 +132,92 @@ def build_model(mask: Volume, settings: ModelSettings = ModelSettings(), progres
         The model, also when the gate refuses it: ``report`` says why, and which triangles are to blame.
 
     Raises:
-        SpineError: the mask is empty.
+        SpineError: the mask is empty or has no place in space; nothing is left after the cut.
     """
     progress(0.0, "Repairing the mask")
+    clean, planes, notes = _prepared(mask, settings)
+    refused = tried = None
+    for decimation, smoothing in _GENTLER:
+        gentler = replace(settings, decimation_mm=decimation * settings.decimation_mm,
+                          smoothing=smoothing * settings.smoothing)
+        if gentler == tried:
+            continue
+        tried = gentler
+        whole = _whole(clean, gentler, part(progress, 0.1, 0.6))
+        for shift_mm in _SHIFTS_MM if settings.cut != "none" else (0.0,):
+            points, triangles, measures = _finished(whole, settings, _shifted(planes, settings, shift_mm))
+            progress(0.6, "Checking the model")
+            report = check_model(points, triangles, settings.limits)
+            model = Model(points, triangles, report, settings, measures, list(notes))
+            failed = {check.name for check in report.checks if not check.passed}
+            refused = refused or model
+            if failed != {"smallest wall"}:
+                break
+        if shift_mm and not failed:
+            model.notes.append(f"The plane of the cut was moved by {shift_mm:+g} mm towards the body, so that it "
+                               "leaves no thin flakes.")
+        if not failed & _OF_THE_SURFACE:
+            if gentler != settings:
+                model.notes.append(f"Decimation was lowered to {gentler.decimation_mm:.2g} mm and smoothing to "
+                                   f"{gentler.smoothing:.2g}, so that the surface closes without intersections.")
+            break
+    progress(1.0, "Done")
+    return model if not failed else refused
+
+
+def build_surface(mask: Volume, settings: ModelSettings = ModelSettings(),
+                  progress: Progress = silent) -> tuple[np.ndarray, np.ndarray, dict]:
+    """As :func:`build_model`, without the checks: points (n, 3) LPS mm, triangles (m, 3) and measures."""
+    clean, planes, _ = _prepared(mask, settings)
+    return _finished(_whole(clean, settings, progress), settings, planes)
+
+
+def _prepared(mask: Volume, settings: ModelSettings) -> tuple[Volume, tuple[Plane, ...], list[str]]:
+    """The repaired mask, the planes of all cuts, and notes."""
+    check_mask(mask, "vertebra")
     clean, repairs = repaired(mask, settings.bodies, settings.smallest_island_ml, settings.largest_cavity_ml)
-    progress(0.1, "Finding the surface")
+    planes = tuple(Plane(*plane) for plane in settings.planes)
+    if settings.cut != "none":
+        planes += (body_plane(clean, settings.cut),)
+    notes = repairs.sentences()
+    edge = [mask.array.take(index, axis).any() for axis in range(3) for index in (0, -1)]
+    if any(edge):
+        notes.append("The mask touches the edge of its image: there the model ends in a flat face where the vertebra "
+                     "may go on.")
+    return clean, planes, notes
+
+
+def _shifted(planes: tuple[Plane, ...], settings: ModelSettings, shift_mm: float) -> tuple[Plane, ...]:
+    """The planes; the last, which was found by the canal, moved along its normal."""
+    if settings.cut == "none":
+        return planes
+    found = planes[-1]
+    return (*planes[:-1], Plane(tuple(np.add(found.point, shift_mm * np.asarray(found.normal))), found.normal))
+
+
+def _whole(clean: Volume, settings: ModelSettings, progress: Progress) -> tuple[np.ndarray, np.ndarray, dict]:
+    """The surface before cuts, life size, and measures."""
+    progress(0.0, "Finding the surface")
     points, triangles = surface_of(clean, settings.smoothing)
     mask_ml = float(np.count_nonzero(clean.array)) * clean.voxel_volume_ml
-    progress(0.3, "Saving triangles")
+    progress(0.4, "Saving triangles")
     points, triangles, moved_mm = simplified(points, triangles, settings.decimation_mm)
-    surface_ml = volume_mm3(points, triangles) / 1000
+    whole_ml = volume_mm3(points, triangles) / 1000
+    return points, triangles, {"mask_ml": mask_ml, "whole_ml": whole_ml, "volume_error": whole_ml / mask_ml - 1,
+                               "decimation_mm": moved_mm}
+
+
+def _finished(whole: tuple[np.ndarray, np.ndarray, dict], settings: ModelSettings,
+              planes: tuple[Plane, ...]) -> tuple[np.ndarray, np.ndarray, dict]:
+    """The surface after cuts and scaling, as files hold it, and all measures."""
+    points, triangles, measures = whole
+    if planes:
+        points, triangles = largest_shells(*cut(points, triangles, planes), settings.bodies)
     points, triangles = as_in_files(points * settings.scale, triangles)
-    progress(0.5, "Checking the model")
-    report = check_model(points, triangles, settings.limits)
-    progress(1.0, "Done")
-    measures = {"mask_ml": mask_ml, "volume_ml": volume_mm3(points, triangles) / 1000,
-                "volume_error": surface_ml / mask_ml - 1, "decimation_mm": moved_mm, "triangles": len(triangles)}
-    return Model(points, triangles, report, settings, measures, repairs.sentences())
+    if planes:
+        points, triangles = without_slivers(points, triangles)
+    return points, triangles, measures | {"volume_ml": volume_mm3(points, triangles) / 1000,
+                                          "triangles": len(triangles)}
 
 
 def as_in_files(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -29,3 +29,15 @@ def from_solid(solid) -> tuple[np.ndarray, np.ndarray]:
     """Points (n, 3) float64 and triangles (m, 3) int32 of a ``manifold3d.Manifold``."""
     mesh = solid.to_mesh64()
     return np.array(mesh.vert_properties)[:, :3], np.array(mesh.tri_verts).astype(np.int32).reshape(-1, 3)
+
+
+def without_slivers(points: np.ndarray, triangles: np.ndarray, size_mm: float = 0.002) -> tuple[np.ndarray, np.ndarray]:
+    """The surface without the triangles narrower than ``size_mm`` that cuts leave; its points are some of the old ones.
+
+    A surface that is no manifold comes back as it is.
+    """
+    solid = to_solid(points, triangles)
+    if solid is None:
+        return points, triangles
+    fewer = from_solid(solid.simplify(size_mm))
+    return fewer if len(fewer[1]) else (points, triangles)

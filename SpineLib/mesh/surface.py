@@ -77,6 +77,17 @@ def without_specks(points: np.ndarray, triangles: np.ndarray, mm3: float) -> tup
     return without_loose_points(points, triangles[keep[shells]])
 
 
+def largest_shells(points: np.ndarray, triangles: np.ndarray, bodies: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """The ``bodies`` shells that enclose most, and all cavities (None: everything)."""
+    shells = shells_of(triangles, len(points))
+    size = volumes(points, triangles, shells)
+    outer = np.flatnonzero(size > 0)
+    if bodies is None or len(outer) <= bodies:
+        return points, triangles
+    lost = outer[np.argsort(-size[outer], kind="stable")[bodies:]]
+    return without_loose_points(points, triangles[~np.isin(shells, lost)])
+
+
 def with_volume(points: np.ndarray, triangles: np.ndarray, mm3: float) -> np.ndarray:
     """The points moved along their normals, all by the same small distance, until the surface encloses ``mm3``."""
     for _ in range(_MOVES):

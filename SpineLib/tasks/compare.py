@@ -20,6 +20,7 @@ from SpineLib.tasks.coverage import VolumeOverlap, volume_overlap
 from SpineLib.tasks.margin import MarginDistances, MarginSurface, margin_distances, share_below, signed_margin
 from SpineLib.tasks.provenance import library_versions
 from SpineLib.tasks.verdict import Evidence, Verdict, judge
+from SpineLib.volume.checks import check_mask
 from SpineLib.volume.transform import check_linear
 from SpineLib.volume.volume import Volume
 
@@ -170,12 +171,7 @@ def compare(
 
 
 def _shape(mask: Volume, name: str) -> Shape | None:
-    if mask.array.ndim != 3:
-        raise SpineError(f"The mask of the {name} is {mask.array.ndim}-D; a 3-D one is needed.")
-    if not (np.isfinite(mask.spacing).all() and min(mask.spacing) > 0):
-        raise SpineError(f"The mask of the {name} has a voxel spacing of zero; export it again with its true spacing.")
-    if not np.isfinite(mask.ijk_to_lps).all() or abs(np.linalg.det(mask.direction)) < 1e-3:
-        raise SpineError(f"The mask of the {name} has no valid position in space; export it again.")
+    check_mask(mask, name)
     return shape_of(mask)
 
 

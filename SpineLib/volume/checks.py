@@ -43,6 +43,24 @@ def check_image(volume: Volume, role: str) -> None:
         raise SpineError(f"The {role} image is a CT, not an MR image; choose the {role} sequence.")
 
 
+def check_mask(mask: Volume, name: str) -> None:
+    """Refuse a mask whose shape has no place in space.
+
+    Args:
+        mask: not 0 inside; may be empty.
+        name: of what it marks, for the message ("metastasis").
+
+    Raises:
+        SpineError: not 3-D, spacing of zero, no valid position or orientation.
+    """
+    if mask.array.ndim != 3:
+        raise SpineError(f"The mask of the {name} is {mask.array.ndim}-D; a 3-D one is needed.")
+    if not (np.isfinite(mask.spacing).all() and min(mask.spacing) > 0):
+        raise SpineError(f"The mask of the {name} has a voxel spacing of zero; export it again with its true spacing.")
+    if not np.isfinite(mask.ijk_to_lps).all() or abs(np.linalg.det(mask.direction)) < 1e-3:
+        raise SpineError(f"The mask of the {name} has no valid position in space; export it again.")
+
+
 def looks_like_ct(volume: Volume) -> bool:
     """Whether the file says CT, or, where it says nothing, the values are Hounsfield units.
 

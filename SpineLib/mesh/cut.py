@@ -1,0 +1,160 @@
+"""Cuts through a model: free planes, and the plane that leaves the vertebral body."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from SpineLib.errors import SpineError
+from SpineLib.mesh.solid import from_solid, to_solid
+from SpineLib.volume.volume import Volume
+
+#: Step of the grid on which the canal is looked for, mm.
+_STEP = 1.0
+#: A canal is at least so large on one slice, mm², and goes through so many mm.
+_SMALLEST_MM2, _SHORTEST_MM = 60.0, 4.0
+#: Arches with a gap, or cut by a tumour, are closed by so many mm before the canal is looked for.
+_CLOSINGS_MM = (0.0, 3.0, 6.0)
+#: The pedicles' plane lies where least is cut, in the anterior part of the canal: up to this share of its depth.
+_PEDICLES = 0.6
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A plane; what lies on the side that the normal points to is kept.
+
+    Attributes:
+        point: any point of it, LPS mm.
+        normal: of any length.
+    """
+
+    point: tuple[float, float, float]
+    normal: tuple[float, float, float]
+
+    def __post_init__(self):
+        for name in ("point", "normal"):
+            values = np.asarray(getattr(self, name), float)
+            if values.shape != (3,) or not np.isfinite(values).all():
+                raise SpineError(f"The {name} of a cut plane must be three numbers.")
+            object.__setattr__(self, name, tuple(map(float, values)))
+        if np.linalg.norm(self.normal) < 1e-9:
+            raise SpineError("The normal of a cut plane must not be 0.")
+
+
+def cut(points: np.ndarray, triangles: np.ndarray, planes: Sequence[Plane]) -> tuple[np.ndarray, np.ndarray]:
+    """The part of a closed surface on the kept sides of all planes, closed there by flat caps.
+
+    Raises:
+        SpineError: nothing is left, or the surface is no manifold.
+    """
+    middle = points.mean(axis=0)
+    solid = to_solid(points - middle, triangles)
+    if solid is None:
+        raise SpineError("The model cannot be cut: its surface is no closed manifold; smooth the mask first.")
+    for plane in planes:
+        normal = np.asarray(plane.normal) / np.linalg.norm(plane.normal)
+        solid = solid.trim_by_plane(tuple(normal), float(normal @ (np.asarray(plane.point) - middle)))
+    if solid.is_empty():
+        raise SpineError("The cut leaves nothing of the model: move the plane, or turn its normal round.")
+    points, triangles = from_solid(solid)
+    return points + middle, triangles
+
+
+def body_plane(mask: Volume, through: str = "body") -> Plane:
+    """The plane that parts the vertebral body from the arch, found by the vertebral canal.
+
+    The canal is the hole of the vertebra on cross-sections; its course gives the direction along the spine, and from it
+    towards the greater part of the bone lies the body. Arches that are open on every cross-section are closed by up to
+    6 mm for this.
+
+    Args:
+        mask: of one whole vertebra, not 0 inside.
+        through: "body": the plane touches the canal's anterior wall; "pedicles": it goes where the section is smallest,
+            in the anterior part of the canal.
+
+    Returns:
+        The plane; its normal points to the body.
+
+    Raises:
+        SpineError: no canal is found.
+    """
+    if through not in ("body", "pedicles"):
+        raise SpineError(f"There is no cut '{through}'; choose body or pedicles.")
+    bone, corner = _upright(mask)
+    canal = _canal(bone)
+    if canal is None:
+        raise SpineError("No canal was found in this vertebra, so its body cannot be told from the arch: give the "
+                         "plane of the cut instead.")
+    place = corner + _STEP * np.argwhere(canal)[:, ::-1]
+    levels = np.unique(place[:, 2])
+    course = np.array([place[place[:, 2] == level].mean(axis=0) for level in levels])
+    along = np.array([*(np.polyfit(levels, course[:, axis], 1)[0] for axis in (0, 1)), 1.0])
+    along /= np.linalg.norm(along)
+    tissue = corner + _STEP * np.argwhere(bone)[:, ::-1]
+    forward = tissue.mean(axis=0) - place.mean(axis=0)
+    forward -= (forward @ along) * along
+    if forward[1] > 0.3 * np.linalg.norm(forward):  # most of the bone behind the canal: trust the patient's position
+        forward = np.array([0.0, -1.0, 0.0]) - np.array([0.0, -1.0, 0.0]) @ along * along
+    forward /= np.linalg.norm(forward)
+    ahead = (place - place.mean(axis=0)) @ forward
+    back, front = np.percentile(ahead, [1, 99])
+    at = front + _STEP / 2
+    if through == "pedicles":
+        depth = (tissue - place.mean(axis=0)) @ forward
+        steps = np.arange(front - _PEDICLES * (front - back), front, _STEP / 2)
+        sections = [np.count_nonzero(np.abs(depth - step) < _STEP) for step in steps]
+        at = float(steps[int(np.argmin(sections))])
+    return Plane(tuple(place.mean(axis=0) + at * forward), tuple(forward))
+
+
+def _upright(mask: Volume) -> tuple[np.ndarray, np.ndarray]:
+    """The mask on a grid along LPS with outside all around: bool (k, j, i), and the place of its first sample."""
+    from scipy import ndimage
+
+    ijk = np.argwhere(mask.array)[:, ::-1]
+    if not len(ijk):
+        raise SpineError("The mask is empty: segment or choose the vertebra first.")
+    low, high = ijk.min(axis=0) - 0.5, ijk.max(axis=0) + 0.5
+    corners = np.array(np.meshgrid(*zip(low, high, strict=True))).reshape(3, -1)
+    places = (mask.ijk_to_lps @ np.vstack([corners, np.ones(8)]))[:3]
+    border = _CLOSINGS_MM[-1] + 2 * _STEP
+    first = places.min(axis=1) - border
+    shape = np.ceil((places.max(axis=1) + border - first) / _STEP).astype(int) + 1
+    to_lps = np.diag([_STEP, _STEP, _STEP, 1.0])
+    to_lps[:3, 3] = first
+    matrix = np.linalg.inv(mask.ijk_to_lps) @ to_lps
+    values = ndimage.affine_transform((mask.array != 0).astype(np.float32), matrix[:3, :3][::-1, ::-1],
+                                      matrix[:3, 3][::-1], tuple(shape[::-1]), order=1)
+    return values > 0.5, first
+
+
+def _canal(bone: np.ndarray) -> np.ndarray | None:
+    """The largest hole of the cross-sections; None where there is none."""
+    from scipy import ndimage
+
+    for radius_mm in _CLOSINGS_MM:
+        closed = bone
+        if radius_mm:
+            reach = round(radius_mm / _STEP)
+            j, i = np.ogrid[-reach:reach + 1, -reach:reach + 1]
+            closed = ndimage.binary_closing(bone, (j * j + i * i <= reach * reach)[None])
+        holes = np.stack([_holes(section) for section in closed])
+        label, count = ndimage.label(holes & ~bone)
+        if not count:
+            continue
+        largest = label == 1 + np.bincount(label.ravel())[1:].argmax()
+        if np.count_nonzero(largest.any(axis=(1, 2))) * _STEP >= _SHORTEST_MM:
+            return largest
+    return None
+
+
+def _holes(section: np.ndarray) -> np.ndarray:
+    """The holes of one cross-section that are as large as a canal."""
+    from scipy import ndimage
+
+    label, _ = ndimage.label(ndimage.binary_fill_holes(section) & ~section)
+    large = np.bincount(label.ravel()) * _STEP * _STEP >= _SMALLEST_MM2
+    large[0] = False
+    return large[label]
