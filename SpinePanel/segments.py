@@ -1,6 +1,12 @@
-"""A combo box of a segmentation's segments."""
+"""A segmentation's segments: in a combo box, and in the Segment Editor."""
 
 from __future__ import annotations
+
+import logging
+
+import slicer
+
+from SpinePanel.runs import sourceVolume
 
 
 def fillSegments(combo, segmentation, first=()):
@@ -33,3 +39,26 @@ def fillSegments(combo, segmentation, first=()):
 def chosenSegment(combo):
     """Data of the chosen entry; None for an empty one."""
     return (combo.itemData(combo.currentIndex) or None) if combo.count else None
+
+
+def segmentIds(segmentation):
+    """Ids of the segments of a segmentation node; none of None."""
+    if segmentation is None:
+        return []
+    inner = segmentation.GetSegmentation()
+    return [inner.GetNthSegmentID(number) for number in range(inner.GetNumberOfSegments())]
+
+
+def openInEditor(segmentation, segmentId=None, volume=None):
+    """Open the Segment Editor on a segmentation, one of its segments and an image (default: that it was made from)."""
+    try:
+        slicer.util.selectModule("SegmentEditor")
+    except RuntimeError:  # There is no main window to show it in: the editor itself works all the same.
+        logging.info("The Segment Editor is set up but not shown: there is no main window.")
+    editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
+    editor.setSegmentationNode(segmentation)
+    volume = volume or sourceVolume(segmentation)
+    if volume is not None:
+        editor.setSourceVolumeNode(volume)
+    if segmentId:
+        editor.setCurrentSegmentID(segmentId)

@@ -26,6 +26,7 @@ NIGHT, SEA = QColor("#0e2a3b"), QColor("#1d5a72")
 BONE, BONE_EDGE, DISC = QColor("#f3ead7"), QColor("#b9a98a"), QColor("#7fb7c9")
 NECROSIS, NECROSIS_RIM = QColor("#4b5a67"), QColor("#37d6c2")
 LESION, LESION_CORE = QColor("#e5484d"), QColor("#ff9b6a")
+REPAIR, REPAIR_LAYER = QColor("#37d67a"), QColor("#1f8f55")
 
 
 def vertebra(centre: QPointF, width: float, height: float) -> QPainterPath:
@@ -145,12 +146,36 @@ def necrosis_icon() -> QImage:
     return image
 
 
+def inpaint_icon() -> QImage:
+    """One vertebra whose destroyed corner was made anew, layer by layer as a printer lays it."""
+    image, painter = canvas()
+    whole = vertebra(QPointF(52, 64), 70, 62)
+    draw_bone(painter, process(QPointF(72, 66), 46, 46), 3)
+    draw_bone(painter, whole, 3)
+    made = whole.intersected(lesion(QPointF(34, 48), 27))
+    painter.setPen(Qt.NoPen)
+    painter.setBrush(REPAIR)
+    painter.drawPath(made)
+    painter.save()
+    painter.setClipPath(made)
+    painter.setPen(QPen(REPAIR_LAYER, 2))
+    for y in range(34, 84, 6):
+        painter.drawLine(QPointF(10, y), QPointF(80, y))
+    painter.restore()
+    painter.setPen(QPen(QColor("#e8fff4"), 2.5))
+    painter.setBrush(Qt.NoBrush)
+    painter.drawPath(made)
+    painter.end()
+    return image
+
+
 if __name__ == "__main__":
     application = QGuiApplication([])
     for name, draw in (
         ("Resources/Icons/SpineOncology.png", extension_icon),
         ("SpineMetSeg/Resources/Icons/SpineMetSeg.png", metseg_icon),
         ("SpineNecrosis/Resources/Icons/SpineNecrosis.png", necrosis_icon),
+        ("SpineInpaint/Resources/Icons/SpineInpaint.png", inpaint_icon),
     ):
         path = REPOSITORY / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from vtk.util import numpy_support
 
 from SpineLib.errors import SpineError
 from SpineLib.reports.margin import margin_colours
+from SpineLib.scene.surfaces import colour_table, fill_table, in_ras, number, read_polydata
 from SpineLib.tasks.comparison_output import MARGIN
 from SpineLib.tasks.margin import MarginSurface, margin_histogram
 
@@ -71,10 +71,10 @@ def fill_comparison(nodes: dict, comparison: Mapping, surface_file: str | Path) 
     overlap, distance = comparison["overlap"], comparison["distance"]
     _fill_measures(nodes["Overlap"], overlap_rows(overlap))
     _fill_measures(nodes["Distance"], distance_rows(distance))
-    _fill_table(nodes["Untreated"], {
+    fill_table(nodes["Untreated"], {
         "Piece": [str(n) for n in range(1, len(overlap["pieces"]) + 1)],
         "Volume (ml)": [piece["volume_ml"] for piece in overlap["pieces"]],
-        "Depth (mm)": [_number(piece["depth_mm"]) for piece in overlap["pieces"]],
+        "Depth (mm)": [number(piece["depth_mm"]) for piece in overlap["pieces"]],
         "Where": [piece["where"] for piece in overlap["pieces"]],
         **{f"{axis} (mm)": [piece["centre_ras_mm"][n] for piece in overlap["pieces"]] for n, axis in enumerate("RAS")},
     })
@@ -101,26 +101,12 @@ def distance_rows(distance: Mapping) -> list[tuple[str, float | None, str]]:
 
 def margin_colour_node():
     """The scene's colour node of margins, made when it is not there: red below 0, yellow to green and blue above."""
-    for node in slicer.util.getNodesByClass("vtkMRMLColorTableNode"):
-        if node.GetName() == COLOURS and node.GetNumberOfColors() == _ENTRIES:
-            return node
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLColorTableNode", COLOURS)
-    node.SetTypeToUser()
-    node.SetNumberOfColors(_ENTRIES)
-    step = (RANGE_MM[1] - RANGE_MM[0]) / _ENTRIES
-    for index, colour in enumerate(margin_colours(RANGE_MM[0] + step * (np.arange(_ENTRIES) + 0.5))):
-        node.SetColor(index, f"{RANGE_MM[0] + step * index:.1f} mm", *map(float, colour), 1.0)
-    return node
+    return colour_table(COLOURS, RANGE_MM, _ENTRIES, margin_colours)
 
 
 def _read_surface(path):
     """Poly data in RAS, and the surface for statistics."""
-    reader = vtk.vtkXMLPolyDataReader()
-    reader.SetFileName(str(path))
-    if not Path(path).is_file():
-        raise SpineError("The result of the comparison is incomplete: compare again.")
-    reader.Update()
-    poly = reader.GetOutput()
+    poly = read_polydata(path)
     margin = poly.GetPointData().GetArray(MARGIN)
     if margin is None or not poly.GetNumberOfPoints():
         raise SpineError("The result of the comparison is incomplete: compare again.")
@@ -130,16 +116,7 @@ def _read_surface(path):
     third = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 6
     areas = sum(np.bincount(triangles[:, n], third, minlength=len(points)) for n in range(3))
     surface = MarginSurface(points, triangles, numpy_support.vtk_to_numpy(margin), areas)
-    to_ras = vtk.vtkTransform()
-    to_ras.Scale(-1, -1, 1)
-    filtered = vtk.vtkTransformPolyDataFilter()
-    filtered.SetTransform(to_ras)
-    filtered.SetInputData(poly)
-    filtered.Update()
-    result = vtk.vtkPolyData()
-    result.DeepCopy(filtered.GetOutput())
-    result.GetFieldData().Initialize()  # it says LPS
-    return result, surface
+    return in_ras(poly), surface
 
 
 def _paint(model, poly) -> None:
@@ -165,7 +142,7 @@ def _paint(model, poly) -> None:
 
 def _fill_chart(nodes: Mapping, surface: MarginSurface) -> None:
     edges, shares = margin_histogram(surface)
-    _fill_table(nodes["Histogram"], {
+    fill_table(nodes["Histogram"], {
         "Margin (mm)": [float(value) for value in (edges[:-1] + edges[1:]) / 2],
         "Share of the surface (%)": [100 * float(value) for value in shares],
     })
@@ -184,34 +161,12 @@ def _fill_chart(nodes: Mapping, surface: MarginSurface) -> None:
 
 
 def _fill_measures(table, rows: Sequence) -> None:
-    _fill_table(table, {
+    fill_table(table, {
         "Measure": [name for name, _, _ in rows],
-        "Value": [_number(value) for _, value, _ in rows],
+        "Value": [number(value) for _, value, _ in rows],
         "Unit": [unit for _, _, unit in rows],
     })
 
 
-def _fill_table(table, columns: Mapping[str, Sequence]) -> None:
-    """Replace all columns; one event to whoever watches. Text columns are told by their name or first value."""
-    modifying = table.StartModify()
-    try:
-        table.RemoveAllColumns()
-        for name, values in columns.items():
-            text = name in ("Measure", "Unit", "Piece", "Where")
-            column = vtk.vtkStringArray() if text else vtk.vtkDoubleArray()
-            column.SetName(name)
-            for value in values:
-                column.InsertNextValue(value)
-            table.AddColumn(column)
-        table.SetUseColumnTitleAsColumnHeader(True)
-    finally:
-        table.EndModify(modifying)
-
-
 def _in_unit(value, unit: str):
     return 100 * value if unit == "%" and value is not None else value
-
-
-def _number(value) -> float:
-    """For a column of numbers: what there is not becomes nan."""
-    return math.nan if value is None else float(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import slicer
@@ -29,6 +29,25 @@ from SpineLib.volume import Volume
 
 #: Node reference from a result to the volume it was made from (beside Slicer's own reference image geometry).
 SOURCE_ROLE = "SpineOncology.Source"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a label becomes as a segment.
+
+    Attributes:
+        label: value in the labels.
+        id: wanted id of the segment; made unique.
+        name, colour, terminology: of the segment; colour r, g, b from 0 to 1.
+        tags: further tags.
+    """
+
+    label: int
+    id: str
+    name: str
+    colour: tuple[float, float, float]
+    terminology: str
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def add_segmentation(
@@ -61,14 +80,27 @@ def add_segmentation(
         SpineError: the source has another size than the labels; the chosen segmentation is made of surfaces, or a warp
             lies between it and the source. The scene is then as it was.
     """
-    if source_node is not None and source_node.GetScene() is not slicer.mrmlScene:
-        source_node = None
-    _check_size(labels, source_node)
-    text, target = provenance_text(provenance), target_of(provenance)
+    target = target_of(provenance)
     if terminology is not None:
         target = replace(target, terminology=terminology)
+    entries = [_lesion_entry(lesion, target) for lesion in lesions]
+    return add_labels([(labels, entries)], source_node, name=name, provenance=provenance, existing=existing)
+
+
+def add_labels(
+    parts: Sequence[tuple[Volume, Sequence[Entry]]], source_node, *, name: str, provenance: Mapping, existing=None
+):
+    """Add labels as segments; as :func:`add_segmentation`, whatever they show.
+
+    Args:
+        parts: (labels, what each becomes), all on one grid; those of one part share a labelmap, parts may overlap.
+    """
+    if source_node is not None and source_node.GetScene() is not slicer.mrmlScene:
+        source_node = None
+    labels, text = parts[0][0], provenance_text(provenance)
+    _check_size(labels, source_node)
     if existing is not None:
-        return existing, _add_to_existing(existing, labels, source_node, lesions, target, text)
+        return existing, _add_to_existing(existing, parts, source_node, text)
 
     with scene_unchanged_on_failure():
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
@@ -84,7 +116,7 @@ def add_segmentation(
             node.SetReferenceImageGeometryParameterFromVolumeNode(source_node)
             node.SetNodeReferenceID(SOURCE_ROLE, source_node.GetID())
             place_beside(node, source_node)
-        ids = _add_segments(node, _segments(labels, matrix, lesions, target, text))
+        ids = _add_segments(node, _segments(parts, matrix, text))
     return node, ids
 
 
@@ -154,7 +186,7 @@ def _set_geometry(node, shape: tuple[int, int, int], matrix: np.ndarray) -> None
     )
 
 
-def _add_to_existing(node, labels, source_node, lesions, target, text) -> list[str]:
+def _add_to_existing(node, parts, source_node, text) -> list[str]:
     segmentation = node.GetSegmentation()
     labelmap = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
     if segmentation.GetSourceRepresentationName() != labelmap:
@@ -165,11 +197,11 @@ def _add_to_existing(node, labels, source_node, lesions, target, text) -> list[s
     if source_node is not None and node.GetParentTransformNode() is source_node.GetParentTransformNode():
         matrix = ijk_to_ras(source_node)
     else:
-        world = RAS_LPS @ labels.ijk_to_lps if source_node is None else ijk_to_world(source_node, "source volume")
+        world = RAS_LPS @ parts[0][0].ijk_to_lps if source_node is None else ijk_to_world(source_node, "source volume")
         matrix = np.linalg.inv(transform_to_world(node.GetParentTransformNode(), "chosen segmentation")) @ world
     taken = {segmentation.GetNthSegment(n).GetName() for n in range(segmentation.GetNumberOfSegments())}
-    segments = _segments(labels, matrix, lesions, target, text)
-    for segment in segments:
+    segments = _segments(parts, matrix, text)
+    for segment, _ in segments:
         name, number = segment.GetName(), 2
         while segment.GetName() in taken:
             segment.SetName(f"{name} #{number}")
@@ -186,35 +218,41 @@ def _add_to_existing(node, labels, source_node, lesions, target, text) -> list[s
     return ids
 
 
-def _segments(labels: Volume, matrix: np.ndarray, lesions, target: Target, text: str) -> list:
-    """Segments that share one labelmap; ``matrix`` leads from its index to the segmentation's own RAS."""
-    image = oriented_image(labels.array, matrix)
+def _lesion_entry(lesion, target: Target) -> Entry:
+    tags = {LESION_ID: str(lesion.id), PROBABILITY: f"{lesion.mean_probability:.4f}"}
+    return Entry(int(lesion.id), f"Lesion_{lesion.id}", lesion_name(lesion, target), lesion_colour(lesion.id),
+                 target.terminology, tags)
+
+
+def _segments(parts, matrix: np.ndarray, text: str) -> list[tuple]:
+    """(segment, wanted id); those of a part share one labelmap. ``matrix``: from its index to the segmentation's RAS."""
     segments = []
-    for lesion in lesions:
-        segment = slicer.vtkSegment()
-        segment.SetName(lesion_name(lesion, target))
-        segment.SetNameAutoGenerated(False)
-        segment.SetColor(*lesion_colour(lesion.id))
-        segment.SetColorAutoGenerated(False)
-        segment.SetTerminology(target.terminology)
-        segment.SetTag(PROVENANCE, text)
-        segment.SetTag(LESION_ID, str(lesion.id))
-        segment.SetTag(PROBABILITY, f"{lesion.mean_probability:.4f}")
-        segment.SetLabelValue(int(lesion.id))
-        segment.AddRepresentation(
-            slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName(), image
-        )
-        segments.append(segment)
+    for labels, entries in parts:
+        image = oriented_image(labels.array, matrix)
+        for entry in entries:
+            segment = slicer.vtkSegment()
+            segment.SetName(entry.name)
+            segment.SetNameAutoGenerated(False)
+            segment.SetColor(*entry.colour)
+            segment.SetColorAutoGenerated(False)
+            segment.SetTerminology(entry.terminology)
+            for tag, value in {PROVENANCE: text, **entry.tags}.items():
+                segment.SetTag(tag, value)
+            segment.SetLabelValue(entry.label)
+            segment.AddRepresentation(
+                slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName(), image
+            )
+            segments.append((segment, entry.id))
     return segments
 
 
 def _add_segments(node, segments) -> list[str]:
-    """Add segments, or none of them when one is refused."""
+    """Add (segment, wanted id) pairs, or none of them when one is refused."""
     segmentation, added = node.GetSegmentation(), []
     modifying = node.StartModify()
     try:
-        for segment in segments:
-            segment_id = segmentation.GenerateUniqueSegmentID("Lesion_" + segment_tag(segment, LESION_ID))
+        for segment, wanted in segments:
+            segment_id = segmentation.GenerateUniqueSegmentID(wanted)
             if not segmentation.AddSegment(segment, segment_id):
                 raise SpineError("Slicer refused a segment of the result: choose a new segmentation as output.")
             added.append(segment_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import slicer
@@ -36,25 +36,47 @@ def segments_volume(segmentation, ids: Sequence[str] | None, name: str, registra
     Raises:
         SpineError: no segmentation, a segment that is gone, nothing in the segments, a warping transform.
     """
+    grid, boxes = _on_one_grid(segmentation, ids, name, registration)
+    array = np.zeros(grid.shape, np.uint8)
+    for _, box, part in boxes:
+        array[box] |= part
+    if not array.any():
+        raise SpineError(f"The segment of the {name} is empty: draw it in the Segment Editor, or choose another one.")
+    return grid.with_array(array, name)
+
+
+def segments_labels(segmentation, numbers: Mapping[str, int], name: str) -> Volume:
+    """As :func:`segments_volume`, each segment with a number of its own (uint8); where they overlap, the later one's.
+
+    Args:
+        numbers: segment id to 1 to 255.
+
+    Raises:
+        SpineError: as there.
+    """
+    grid, boxes = _on_one_grid(segmentation, list(numbers), name)
+    array = np.zeros(grid.shape, np.uint8)
+    for segment_id, box, part in boxes:
+        array[box][part] = numbers[segment_id]
+    if not array.any():
+        raise SpineError(f"The segments of the {name} are empty: draw them in the Segment Editor, or choose others.")
+    return grid.with_array(array, name)
+
+
+def _on_one_grid(segmentation, ids: Sequence[str] | None, name: str, registration=None):
+    """Grid of the image (its voxels are no matter), and (segment id, box, mask in the box) of each segment."""
     if segmentation is None or segmentation.GetScene() is None:
         raise SpineError(f"No segmentation of the {name} is chosen: choose one, or segment now.")
     ids = segment_ids(segmentation) if ids is None else list(ids)
     source = source_volume(segmentation)
     if source is not None and source.GetImageData() is not None:
         grid = unregistered_volume(source, registration, name)
-        boxes = [segment_box(segmentation, one, source) for one in ids]
-    else:
-        size, matrix = _remembered_grid(segmentation.GetSegmentation())
-        world = RAS_LPS @ to_world_unregistered(segmentation, registration, name) @ matrix
-        spacing = np.linalg.norm(world[:3, :3], axis=0)
-        grid = Volume(np.zeros(size[::-1], np.uint8), spacing, world[:3, 3], world[:3, :3] / spacing)
-        boxes = [segment_on_grid(segmentation, one, size, np.linalg.inv(matrix)) for one in ids]
-    array = np.zeros(grid.shape, np.uint8)
-    for box, part in boxes:
-        array[box] |= part
-    if not array.any():
-        raise SpineError(f"The segment of the {name} is empty: draw it in the Segment Editor, or choose another one.")
-    return grid.with_array(array, name)
+        return grid, [(one, *segment_box(segmentation, one, source)) for one in ids]
+    size, matrix = _remembered_grid(segmentation.GetSegmentation())
+    world = RAS_LPS @ to_world_unregistered(segmentation, registration, name) @ matrix
+    spacing = np.linalg.norm(world[:3, :3], axis=0)
+    grid = Volume(np.zeros(size[::-1], np.uint8), spacing, world[:3, 3], world[:3, :3] / spacing)
+    return grid, [(one, *segment_on_grid(segmentation, one, size, np.linalg.inv(matrix))) for one in ids]
 
 
 def _remembered_grid(segmentation) -> tuple[tuple[int, int, int], np.ndarray]:

@@ -36,12 +36,13 @@ NECROSIS = Code("6574001", "Necrosis")
 VERTEBRA = Code("51282000", "Vertebra")
 
 
-def terminology_entry(category: Code, kind: Code, region: Code | None = None) -> str:
+def terminology_entry(category: Code, kind: Code, region: Code | None = None, regions: str = _REGIONS) -> str:
     """Slicer's terminology string: ``context~category~type~modifier~anatomic context~region~modifier``.
 
-    The contexts are those of the DICOM master lists, which every Slicer has loaded.
+    The contexts are those of the DICOM master lists, which every Slicer has loaded, unless ``regions`` names another
+    list of regions.
     """
-    return f"{_TYPES}~{category}~{kind}~^^~{_REGIONS}~{region or '^^'}~^^"
+    return f"{_TYPES}~{category}~{kind}~^^~{regions}~{region or '^^'}~^^"
 
 
 #: A metastasis in a vertebra of unknown level.

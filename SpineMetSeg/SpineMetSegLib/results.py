@@ -1,16 +1,14 @@
 """The lower half of the panel: table of lesions, Segment Editor, comparison with a reference."""
 
-import logging
 import math
 
 import qt
-import slicer
 
 from SpineLib.errors import SpineError
 from SpineMetSegLib.run import tablesOf
 from SpineMetSegLib.table import LesionTable
 from SpinePanel.runs import sourceVolume
-from SpinePanel.segments import chosenSegment, fillSegments
+from SpinePanel.segments import chosenSegment, fillSegments, openInEditor
 
 #: The table follows an edit after this pause, milliseconds: while the user paints, nothing is measured.
 _PAUSE_MS = 600
@@ -102,17 +100,8 @@ class Results:
 
     def onEdit(self, checked=False):
         """Open the Segment Editor on the segmentation and the volume it was made from."""
-        segmentation, volume, current = self._segmentation, self._volume(), self._table.current()
-        try:
-            slicer.util.selectModule("SegmentEditor")
-        except RuntimeError:  # There is no main window to show it in: the editor itself works all the same.
-            logging.info("The Segment Editor is set up but not shown: there is no main window.")
-        editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
-        editor.setSegmentationNode(segmentation)
-        if volume is not None:
-            editor.setSourceVolumeNode(volume)
-        if current is not None:
-            editor.setCurrentSegmentID(current.segment_id)
+        current = self._table.current()
+        openInEditor(self._segmentation, current.segment_id if current is not None else None, self._volume())
 
     def onCompare(self, checked=False):
         """Dice, true positive rate and true negative rate of the listed segmentation against the reference."""

@@ -1,13 +1,9 @@
 """Steps 1 and 4: segment what the scans show, choose the segment that is meant, correct it by hand."""
 
-import logging
-
-import slicer
-
 from SpineNecrosisLib.modelcombo import ModelCombo
+from SpinePanel.runs import SegmentationRun
+from SpinePanel.segments import fillSegments, openInEditor, segmentIds
 from SpinePanel.step import Step
-from SpinePanel.runs import SegmentationRun, sourceVolume
-from SpinePanel.segments import fillSegments
 
 #: What the parameter holds where all segments are meant together.
 ALL = "*"
@@ -69,7 +65,7 @@ class Segmenting:
         if node is None:
             return
         segmentation, chosen = getattr(node, self._target), getattr(node, f"{self._target}Segment")
-        ids = _ids(segmentation)
+        ids = segmentIds(segmentation)
         wanted = chosen if chosen in ids or (chosen == ALL and ids) else ids[0] if len(ids) == 1 else ""
         if wanted != chosen:
             setattr(node, f"{self._target}Segment", wanted)
@@ -102,7 +98,7 @@ class Segmenting:
         segmentation = getattr(self._node, self._target)
         if segmentation is None:
             return f"Choose the segmentation of the {self._target}, or segment it now."
-        count = len(_ids(segmentation))
+        count = len(segmentIds(segmentation))
         if not count:
             return f"The segmentation of the {self._target} holds no segment: draw one, or choose another."
         if not getattr(self._node, f"{self._target}Segment"):
@@ -116,7 +112,7 @@ class Segmenting:
             return False, ""
         segmentation, ids = self.chosen()
         if ids is None:
-            return True, f"{len(_ids(segmentation))} segments"
+            return True, f"{len(segmentIds(segmentation))} segments"
         return True, segmentation.GetSegmentation().GetSegment(ids[0]).GetName()
 
     def onApply(self, checked=False):
@@ -131,17 +127,7 @@ class Segmenting:
     def onEdit(self, checked=False):
         """Open the Segment Editor on the segmentation, its image and the chosen segment."""
         segmentation, ids = self.chosen()
-        try:
-            slicer.util.selectModule("SegmentEditor")
-        except RuntimeError:  # There is no main window to show it in: the editor itself works all the same.
-            logging.info("The Segment Editor is set up but not shown: there is no main window.")
-        editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
-        editor.setSegmentationNode(segmentation)
-        volume = sourceVolume(segmentation)
-        if volume is not None:
-            editor.setSourceVolumeNode(volume)
-        if ids and ids[0]:
-            editor.setCurrentSegmentID(ids[0])
+        openInEditor(segmentation, ids[0] if ids else None)
 
     def _onResult(self, imported):
         node = self._panel.parameterNode()
@@ -161,10 +147,3 @@ class Segmenting:
     @staticmethod
     def _takeThreshold(node, card):
         node.threshold = min(max(float(card.threshold), 0.05), 0.95)
-
-
-def _ids(segmentation):
-    if segmentation is None:
-        return []
-    inner = segmentation.GetSegmentation()
-    return [inner.GetNthSegmentID(number) for number in range(inner.GetNumberOfSegments())]

@@ -11,6 +11,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MODULE = REPOSITORY / "SpineMetSeg" / "SpineMetSeg.py"
+INPAINT = REPOSITORY / "SpineInpaint" / "SpineInpaint.py"
 SCENE_NODES = ("vtkMRMLScalarVolumeNode", "vtkMRMLSegmentationNode", "vtkMRMLTableNode", "vtkMRMLLabelMapVolumeNode")
 
 
@@ -88,3 +89,33 @@ def scene_names(desktop):
     import slicer
 
     return lambda: sorted(node.GetName() for kind in SCENE_NODES for node in slicer.util.getNodesByClass(kind))
+
+
+@pytest.fixture(scope="module")
+def inpaint(desktop):
+    """The stand-in with the module SpineInpaint loaded, too."""
+    desktop.load_module(INPAINT)
+    return desktop
+
+
+@pytest.fixture
+def open_inpaint(inpaint):
+    """Opens the panel on an empty scene; closes it, and its worker, at the end."""
+    inpaint.slicer.mrmlScene.Clear(0)
+    yield lambda: inpaint.open_panel("SpineInpaint")
+    if "SpineInpaint" in inpaint._widgets:
+        inpaint.close_panel("SpineInpaint")
+    errors, inpaint.errors[:] = list(inpaint.errors), []
+    assert not errors
+
+
+@pytest.fixture
+def damaged(open_inpaint):
+    """CT and vertebrae chosen by themselves, the lesion by the test."""
+    from SpineInpaintLib.selftest import phantomNodes
+
+    ct, vertebrae, lesion = phantomNodes()
+    widget = open_inpaint()
+    widget.ui.lesionSelector.setCurrentNode(lesion)
+    return SimpleNamespace(ct=ct, vertebrae=vertebrae, lesion=lesion, widget=widget, ui=widget.ui,
+                           node=widget._parameterNode)

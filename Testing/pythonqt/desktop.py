@@ -219,7 +219,7 @@ def desktop():
         for name in set(vars(slicer.modules)) - modules_before:
             delattr(slicer.modules, name)
         for name in set(sys.modules) - loaded_before:
-            if name.split(".")[0].startswith(("SpineMetSeg", "SpineNecrosis", "SpinePanel")):
+            if name.split(".")[0].startswith(("SpineMetSeg", "SpineNecrosis", "SpineInpaint", "SpinePanel")):
                 del sys.modules[name]
         sys.path[:] = path_before
         objects.forget()

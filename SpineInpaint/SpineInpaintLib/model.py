@@ -1,0 +1,308 @@
+"""Step 4: the printable model, what the print gate says of it, and its file."""
+
+import os
+
+import qt
+import slicer
+
+from SpineInpaintLib.runs import ExportRun, ModelRun
+from SpineInpaintLib.tables import fillTable, prepareTable
+from SpineLib.errors import SpineError
+from SpinePanel.packages import installOptional
+from SpinePanel.step import Step
+
+#: A change is looked at after this pause, milliseconds.
+_PAUSE_MS = 800
+#: What the mesh room needs and Slicer does not bring.
+_PACKAGES = (("manifold3d>=3.0", "manifold3d"),)
+CUTS = {"whole": "Whole vertebra", "body": "Body only"}
+SPACES = {"LPS": "LPS (as Slicer and DICOM)", "RAS": "RAS"}
+PAINTS = {"distance": "Distance to before", "thickness": "Wall thickness", "plain": "Plain"}
+FORMATS = {"stl": "STL", "3mf": "3MF", "obj": "OBJ", "ply": "PLY"}
+_RED, _GREEN = "#d0342c", "#1f7a3d"
+
+
+class ModelStep:
+    """Everything of the step.
+
+    Args:
+        ui: widgets of the ``.ui`` by name.
+        panel: starts jobs, knows the parameter node and the other steps.
+    """
+
+    def __init__(self, ui, panel):
+        self.ui, self._panel = ui, panel
+        self._node = self._head = self._watched = self._key = None
+        self._stop, self.outdated, self._path = lambda: None, False, ""
+        self.step = Step(ui, "model", self.onApply, panel.onCancel)
+        self._combos = {"cut": (ui.cutCombo, CUTS), "space": (ui.spaceCombo, SPACES), "paint": (ui.paintCombo, PAINTS),
+                        "format": (ui.formatCombo, FORMATS)}  # fmt: skip
+        for combo, entries in self._combos.values():
+            for data, text in entries.items():
+                combo.addItem(text, data)
+        prepareTable(ui.checksTable, ("Check", "", "Found", "Allowed"), 0)
+        prepareTable(ui.measuresTable, ("Measure", "Value"), 0)
+        self._pause = qt.QTimer()
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(_PAUSE_MS)
+        self._connections = (
+            (self._pause, "timeout()", self.look),
+            *((combo, "activated(int)", self._onChosen) for combo, _ in self._combos.values()),
+            (ui.exportButton, "clicked(bool)", self.onExport),
+        )
+        for widget, signal, slot in self._connections:
+            widget.connect(signal, slot)
+
+    def close(self):
+        self._pause.stop()
+        self._stop()
+        self.step.close()
+        for widget, signal, slot in self._connections:
+            widget.disconnect(signal, slot)
+
+    def setParameterNode(self, parameterNode):
+        self._node = parameterNode
+
+    def clear(self):
+        """The scene is being closed."""
+        self._pause.stop()
+        self._watch(None)
+        self._key = self._head = None
+        self._setOutdated(False)
+        self._show()
+
+    def refresh(self):
+        """After the section was opened, which shows all its widgets."""
+        self._setOutdated(self.outdated)
+        self.ui.gateLabel.visible = bool(self.ui.gateLabel.text) and not self.ui.modelSection.collapsed
+
+    def update(self):
+        """Follow parameter node and job."""
+        node, ui = self._node, self.ui
+        self.step.update(
+            *self._panel.runState(self.step), self.reason(),
+            "Make the models before and after; the scene gets both with the distance painted, and the checks",
+        )  # fmt: skip
+        if node is None:
+            return
+        for parameter, (combo, entries) in self._combos.items():
+            values = list(entries)
+            chosen = getattr(node, parameter)
+            combo.currentIndex = values.index(chosen) if chosen in values else 0
+        if node.repaired is not self._watched:
+            self._watch(node.repaired)
+        if node.model is not self._head:
+            self._head = node.model
+            self._show()
+            self.look()
+        key = (node.repaired, str(self.settings()))
+        if key != self._key:
+            self._key = key
+            self.changed()
+        reason = self.reasonNotToExport()
+        ui.exportButton.enabled = not reason
+        ui.exportButton.toolTip = reason or "Write the file; it is read back and checked again before it is kept"
+        scale = "" if round(node.scale) == 100 else f", {node.scale:.0f} % of life size"
+        ui.exportLabel.text = f"In {node.space} coordinates and millimetres{scale}."
+
+    def settings(self):
+        """Settings of the job, as the panel has them."""
+        node = self._node
+        return {
+            "part": node.cut,
+            "smoothing": round(float(node.smoothing), 4),
+            "decimation_mm": round(float(node.decimation), 4),
+            "scale": round(float(node.scale) / 100, 6),
+            "smallest_wall_mm": round(float(node.smallestWall), 4),
+            "build_volume_mm": [float(node.buildX), float(node.buildY), float(node.buildZ)],
+        }
+
+    def reason(self):
+        """Why the job cannot be started, "" when it can."""
+        if reason := self._panel.reasonNotToStart():
+            return reason
+        if self._node.repaired is None:
+            return "Repair the vertebra in step 3, or choose a segmentation of one."
+        return ""
+
+    def reasonNotToExport(self):
+        """Why no file can be written, "" when one can."""
+        from SpineLib.scene.printmodel import model_of
+
+        if reason := self.reason():
+            return reason
+        model = model_of(self._head)
+        if not model:
+            return "Build the model first."
+        if self.outdated:
+            return "The model is out of date: build it again first."
+        if not model["passed"]:
+            reasons = [check["text"] for check in model["checks"] if not check["passed"]]
+            return f"The print gate refuses the model. {' '.join(reasons)}"
+        return ""
+
+    def summary(self):
+        """(whether the step is done, a few words)."""
+        from SpineLib.scene.printmodel import model_of
+
+        model = model_of(self._head)
+        if not model:
+            return False, ""
+        if self.outdated:
+            return False, "out of date"
+        return (True, "prints") if model["passed"] else (False, "does not print")
+
+    def onApply(self, checked=False):
+        """Build the models; nodes of an earlier model of the same segmentation are filled anew."""
+        if self.reason() or not self._installed():
+            return
+        node, settings, head = self._node, self.settings(), self._existing()
+        self._panel.start(self.step, lambda: ModelRun(node.repaired, settings, head), self._onResult)
+
+    def onExport(self, checked=False):
+        """Ask for a path and write the file there."""
+        if self.reasonNotToExport() or not self._installed():
+            return
+        node, ending = self._node, self._node.format
+        if not (path := self._askPath(ending)):
+            return
+        if not path.lower().endswith(f".{ending}"):
+            path = f"{path}.{ending}"
+        settings = self.settings() | {"space": node.space}
+        self._path = path
+        self._panel.start(self.step, lambda: ExportRun(node.repaired, settings, path), self._onExported)
+
+    def changed(self):
+        """Something that a model is made of was changed; it is looked at after a pause."""
+        if self._head is not None:
+            self._pause.start()
+
+    def look(self):
+        """Whether the model still is of what is chosen now."""
+        from SpineLib.scene.printmodel import collect_shape, is_current
+
+        self._pause.stop()
+        if self._node is None:
+            return
+        outdated = False
+        if self._head is not None:
+            try:
+                outdated = not is_current(self._head, collect_shape(self._node.repaired, self.settings()))
+            except SpineError:
+                outdated = True
+        self._setOutdated(outdated)
+        self._panel.later()
+
+    def _existing(self):
+        """The model's head where it is of the same segmentation."""
+        from SpineLib.scene.printmodel import REPAIRED_ROLE
+
+        head = self._head
+        return head if head is not None and head.GetNodeReference(REPAIRED_ROLE) is self._node.repaired else None
+
+    def _installed(self):
+        """Whether what only models need is there, after asking the user for it."""
+        try:
+            for line, module in _PACKAGES:
+                installOptional(line, module, self._panel.TITLE)
+        except SpineError as error:
+            self._panel.error(self.step, str(error))
+            return False
+        return True
+
+    def _askPath(self, ending):
+        folder = os.path.dirname(self._path) or os.path.expanduser("~")
+        name = os.path.join(folder, f"{self._fileName()}.{ending}")
+        return qt.QFileDialog.getSaveFileName(
+            self.ui.exportButton, "Export the model", name, f"{FORMATS[ending]} (*.{ending})"
+        )
+
+    def _fileName(self):
+        """Of the vertebra alone: never of the patient."""
+        from SpineLib.scene.printmodel import model_of
+
+        name = "".join(c if c.isalnum() else "-" for c in model_of(self._head).get("name", "")).strip("-")
+        return f"{name or 'vertebra'}-repaired"
+
+    def _onResult(self, imported):
+        self._head = imported.head
+        self._panel.parameterNode().model = imported.head
+        self._show()
+        passed = imported.model["passed"]
+        found = "The model prints." if passed else "The model would not print; what is to blame is red in 3-D."
+        self.step.say(" ".join([found, *imported.notes]), warning=not passed)
+        self._paint()
+        self._inThreeD()
+        # What was edited while the worker built is not in the model.
+        self.look()
+
+    def _onExported(self, path):
+        self.step.say(f"{path.name} was written, read back and passed all checks again; "
+                      f"{self._panel.parameterNode().space} coordinates, millimetres.")
+
+    def _watch(self, segmentation):
+        """Follow the edits of another segmentation."""
+        from SpineLib.scene.tables import watch_segments
+
+        self._stop()
+        self._watched = segmentation
+        self._stop = watch_segments(segmentation, self.changed) if segmentation is not None else lambda: None
+
+    def _setOutdated(self, outdated):
+        self.outdated = outdated
+        shown = outdated and self._head is not None and not self.ui.modelSection.collapsed
+        self.ui.modelOutdatedLabel.visible = shown
+
+    def _show(self):
+        """Checks and figures of the model; none empties the tables."""
+        from SpineLib.scene.printmodel import model_of
+        from SpineLib.scene.printmodelnodes import measure_rows, words
+
+        model, ui = model_of(self._head), self.ui
+        checks = model.get("checks", [])
+        rows = [(one["name"], "✓" if one["passed"] else "✗", words(one["value"]), words(one["limit"])) for one in checks]
+        colours = {row: _RED for row, one in enumerate(checks) if not one["passed"]}
+        fillTable(ui.checksTable, rows, {2, 3}, colours, {row: one["text"] for row, one in enumerate(checks)})
+        rows = [(name, _text(value, unit)) for name, value, unit in measure_rows(model.get("measures", {}))]
+        fillTable(ui.measuresTable, rows, {1})
+        text = ""
+        if model:
+            colour, words_ = (_GREEN, "Prints") if model["passed"] else (_RED, "Does not print")
+            reasons = " ".join(one["text"] for one in checks if not one["passed"])
+            text = f'<b style="color: {colour};">{words_}</b>{": " if reasons else ""}{reasons}'
+        ui.gateLabel.text = text
+        ui.gateLabel.visible = bool(text) and not ui.modelSection.collapsed
+
+    def _paint(self):
+        from SpineLib.scene.printmodel import part_of
+        from SpineLib.scene.printmodelnodes import paint
+
+        node = part_of(self._head, "Model")
+        if node is not None:
+            paint(node, self._panel.parameterNode().paint)
+
+    @staticmethod
+    def _inThreeD():
+        """Let the 3-D view look at the models."""
+        manager = slicer.app.layoutManager()
+        if manager is not None and manager.threeDViewCount:
+            manager.threeDWidget(0).threeDView().resetFocalPoint()
+
+    def _onChosen(self, index):
+        """Another entry of one of the combo boxes."""
+        if self._node is None:
+            return
+        for parameter, (combo, entries) in self._combos.items():
+            value = combo.itemData(combo.currentIndex)
+            if value in entries and value != getattr(self._node, parameter):
+                setattr(self._node, parameter, value)
+                if parameter == "paint":
+                    self._paint()
+
+
+def _text(value, unit):
+    if value is None or value != value:
+        return "–"
+    if isinstance(value, int) and not unit:
+        return str(value)
+    return f"{value:.{1 if unit == 'mm²' else 2}f} {unit}".strip()

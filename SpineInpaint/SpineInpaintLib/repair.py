@@ -1,0 +1,274 @@
+"""Step 3: repair the vertebra, with a picture that sharpens meanwhile."""
+
+import qt
+
+from SpineInpaintLib.preview import Preview
+from SpineInpaintLib.runs import RepairRun
+from SpineLib.errors import SpineError
+from SpinePanel.cards import cardHtml, fittingCards, isSimulated
+from SpinePanel.segments import openInEditor
+from SpinePanel.step import Step
+
+#: A change is looked at after this pause, milliseconds: while the user paints, nothing is read.
+_PAUSE_MS = 800
+#: Method: what it is called, task and network of the model it needs, and what it does.
+METHODS = {
+    "completion": (
+        "Completion in 3-D", "vertebra-completion", "unet",
+        "A network that has learned whole vertebrae completes the vertebra in space; it also looks at the mirrored half "
+        "and the neighbours.",
+    ),
+    "wgan-gp-tied": (
+        "WGAN-GP, slices tied", "vertebra-inpainting", "wgan-gp",
+        "The paper’s generative inpainting of slices, with neighbouring slices held together.",
+    ),
+    "wgan-gp": (
+        "WGAN-GP, as published", "vertebra-inpainting", "wgan-gp",
+        "The paper’s generative inpainting, slice by slice.",
+    ),
+    "dcgan-tied": (
+        "DCGAN, slices tied", "vertebra-inpainting", "dcgan",
+        "The paper’s comparison, with neighbouring slices held together.",
+    ),
+    "dcgan": ("DCGAN", "vertebra-inpainting", "dcgan", "The paper’s comparison, slice by slice."),
+}  # fmt: skip
+
+
+class RepairStep:
+    """Everything of the step.
+
+    Args:
+        ui: widgets of the ``.ui`` by name.
+        panel: starts jobs, knows the parameter node and the other steps.
+    """
+
+    def __init__(self, ui, panel):
+        self.ui, self._panel = ui, panel
+        self._node = self._key = self._shown = self._lesionKey = None
+        self._stop, self.outdated, self._byUser = lambda: None, False, ""
+        self.step = Step(ui, "repair", self.onApply, panel.onCancel)
+        self.preview = Preview(ui.previewLabel, ui.repairSection)
+        for method, (title, *_) in METHODS.items():
+            ui.methodCombo.addItem(title, method)
+        self._pause = qt.QTimer()
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(_PAUSE_MS)
+        self._connections = (
+            (self._pause, "timeout()", self.look),
+            (ui.vertebraCombo, "activated(int)", self._onVertebra),
+            (ui.methodCombo, "activated(int)", self._onMethod),
+            (ui.showRepairButton, "clicked(bool)", self.onShow),
+            (ui.editRepairedButton, "clicked(bool)", self.onEdit),
+        )
+        for widget, signal, slot in self._connections:
+            widget.connect(signal, slot)
+
+    def close(self):
+        self._pause.stop()
+        self._stop()
+        self.step.close()
+        for widget, signal, slot in self._connections:
+            widget.disconnect(signal, slot)
+
+    def setParameterNode(self, parameterNode):
+        self._node = parameterNode
+
+    def clear(self):
+        """The scene is being closed."""
+        self._pause.stop()
+        self._stop()
+        self._stop = lambda: None
+        self._key = self._shown = self._lesionKey = None
+        self._byUser = ""
+        self._setOutdated(False)
+        self.preview.clear()
+
+    def refresh(self):
+        """After the section was opened, which shows all its widgets."""
+        self.preview.refresh()
+        self._setOutdated(self.outdated)
+
+    def update(self):
+        """Follow parameter node and job."""
+        node, ui = self._node, self.ui
+        if node is not None:
+            self._fillVertebrae()
+            self._showMethod()
+        running, cancelling = self._panel.runState(self.step)
+        self.step.update(
+            running, cancelling, self.reason(),
+            "Repair the vertebra; the scene gets a segmentation with the vertebra repaired and as it was",
+        )  # fmt: skip
+        if node is None:
+            return
+        key = (node.vertebrae, self._panel.vertebrae.found, node.vertebra, node.method, *self._lesion())
+        if key != self._key:
+            self._key = key
+            self.changed()
+        if node.repaired is not self._shown:
+            self._shown = node.repaired
+            self.look()
+        ui.showRepairButton.enabled = ui.editRepairedButton.enabled = node.repaired is not None
+
+    def reason(self):
+        """Why the job cannot be started, "" when it can."""
+        if reason := self._panel.reasonNotToStart():
+            return reason
+        if missing := self._panel.vertebrae.missing() or self._panel.lesion.missing():
+            return missing
+        if not self._node.vertebra:
+            return "Choose the vertebra to repair."
+        if self._card() is None:
+            title, task, network, _ = METHODS[self._node.method]
+            return f"No model for “{title}” is installed: choose another method, or import a model."
+        return ""
+
+    def summary(self):
+        """(whether the step is done, a few words)."""
+        from SpineLib.scene.repair import repair_of
+
+        if self._node is None or self._node.repaired is None:
+            return False, ""
+        if self.outdated:
+            return False, "out of date"
+        return True, repair_of(self._node.repaired).get("level", self._node.repaired.GetName())
+
+    def onApply(self, checked=False):
+        """Start a run; a second click while it runs does nothing."""
+        if self.reason():
+            return
+        node = self._node
+        lesion, roi = self._panel.lesion.chosen()
+        asked = (node.vertebrae, node.vertebra), lesion, roi, node.ct, node.method
+        self.preview.clear()
+        self._panel.start(self.step, lambda: RepairRun(*asked), self._onResult, self.preview.show)
+
+    def onShow(self, checked=False):
+        """Outlines before and after in the slice views, at the place that was repaired."""
+        from SpineLib.scene.repair import BEFORE, REPAIRED, part_segment, repair_of
+        from SpineLib.scene.views import jump_to, show_outlines
+
+        segmentation = self._node.repaired
+        show_outlines([segmentation])
+        for part in (REPAIRED, BEFORE):
+            if segment := part_segment(segmentation, part):
+                segmentation.GetDisplayNode().SetSegmentVisibility(segment, True)
+        if place := repair_of(segmentation).get("centre_ras_mm"):
+            jump_to(place)
+
+    def onEdit(self, checked=False):
+        """Open the Segment Editor on the repaired vertebra."""
+        from SpineLib.scene.repair import REPAIRED, part_segment
+
+        openInEditor(self._node.repaired, part_segment(self._node.repaired, REPAIRED), self._node.ct)
+
+    def changed(self):
+        """Something that a repair is made of was changed; it is looked at after a pause."""
+        if self._node is not None and self._node.repaired is not None:
+            self._pause.start()
+
+    def look(self):
+        """Whether the repair still is of what is chosen now."""
+        from SpineLib.scene.repair import collect_damage, is_current, repair_of
+
+        self._pause.stop()
+        node = self._node
+        if node is None:
+            return
+        outdated = False
+        if repair_of(node.repaired):
+            try:
+                lesion, roi = self._panel.lesion.chosen()
+                damage = collect_damage(
+                    node.vertebrae, node.vertebra, lesion, roi, None, {"method": node.method},
+                    known=self._panel.vertebrae.found,
+                )  # fmt: skip
+                outdated = not is_current(node.repaired, damage)
+            except SpineError:
+                outdated = True
+        self._setOutdated(outdated)
+        self._panel.later()
+
+    def _onResult(self, imported):
+        self.preview.clear()
+        node = self._panel.parameterNode()
+        node.repaired = imported.segmentation
+        self.step.say(" ".join([self._words(imported.measures), *imported.notes]))
+        self.onShow()
+
+    @staticmethod
+    def _words(measures):
+        """ "Repaired: 31.2 ml before, 38.4 ml after, 7.2 ml added." """
+        names = (("before_ml", "before"), ("after_ml", "after"), ("added_ml", "added"))
+        parts = [f"{measures[key]:.1f} ml {name}" for key, name in names if key in measures]
+        return f"Repaired: {', '.join(parts)}." if parts else "Repaired."
+
+    def _lesion(self):
+        """What the lesion is, as far as changes show without reading voxels."""
+        (segmentation, ids), roi = self._panel.lesion.chosen()
+        stamp = 0
+        if roi is not None:
+            stamp = roi.GetMTime()
+        elif segmentation is not None:
+            stamp = segmentation.GetSegmentation().GetMTime()
+        return segmentation, tuple(ids or ("*",)), roi, stamp
+
+    def _fillVertebrae(self):
+        """Offer the vertebrae; the one with most of the lesion is chosen as long as the user has chosen none."""
+        combo, node, found = self.ui.vertebraCombo, self._node, self._panel.vertebrae.found
+        segments = found.segments if found else []
+        entries = [(one.name, one.segment_id) for one in segments] or [("No vertebrae yet", "")]
+        if entries != [(combo.itemText(n), combo.itemData(n)) for n in range(combo.count)]:
+            blocked = combo.blockSignals(True)
+            combo.clear()
+            for entry in entries:
+                combo.addItem(*entry)
+            combo.enabled = len(segments) > 1
+            combo.blockSignals(blocked)
+        ids = [one.segment_id for one in segments]
+        key = (found, *self._lesion())
+        if ids and (node.vertebra not in ids or (key != self._lesionKey and node.vertebra != self._byUser)):
+            wanted = self._affected(found) or (node.vertebra if node.vertebra in ids else ids[0])
+            if wanted != node.vertebra:
+                node.vertebra = wanted
+        self._lesionKey = key
+        if node.vertebra in ids:
+            combo.currentIndex = ids.index(node.vertebra)
+
+    def _affected(self, found):
+        from SpineLib.scene.repair import lesion_mask, most_affected
+
+        if self._panel.lesion.missing():
+            return ""
+        try:
+            return most_affected(found, lesion_mask(found.labels, *self._panel.lesion.chosen()))
+        except SpineError:
+            return ""
+
+    def _showMethod(self):
+        node, ui, card = self._node, self.ui, self._card()
+        if node.method not in METHODS:
+            node.method = next(iter(METHODS))
+        ui.methodCombo.currentIndex = list(METHODS).index(node.method)
+        ui.methodCombo.toolTip = METHODS[node.method][3] + (cardHtml(card) if card else "")
+        ui.methodBadgeLabel.visible = bool(card and isSimulated(card)) and not ui.repairSection.collapsed
+        ui.methodBadgeLabel.toolTip = ui.methodCombo.toolTip
+
+    def _card(self):
+        """Card of the model that the method uses, or None."""
+        _, task, network, _ = METHODS.get(self._node.method, METHODS["completion"])
+        return next(iter(fittingCards(task, lambda card: card.network.get("type") == network)), None)
+
+    def _setOutdated(self, outdated):
+        self.outdated = outdated
+        shown = outdated and self._node is not None and self._node.repaired is not None
+        self.ui.repairOutdatedLabel.visible = shown and not self.ui.repairSection.collapsed
+
+    def _onVertebra(self, index):
+        if self._node is not None:
+            self._byUser = self.ui.vertebraCombo.itemData(index) or ""
+            self._node.vertebra = self._byUser
+
+    def _onMethod(self, index):
+        if self._node is not None:
+            self._node.method = self.ui.methodCombo.itemData(index)

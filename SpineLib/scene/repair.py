@@ -1,0 +1,255 @@
+"""Job "inpaint", seen from the scene: vertebrae and lesion out, the repaired vertebra in, beside the one before."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import slicer
+
+from SpineLib.errors import SpineError
+from SpineLib.scene.ctlesions import roi_mask
+from SpineLib.scene.masks import bounding_box, segment_ids
+from SpineLib.scene.nodes import volume_from_node
+from SpineLib.scene.results import Entry, add_labels, segment_tag, source_volume
+from SpineLib.scene.runs import RunInputs, result_name
+from SpineLib.scene.segmentvolumes import segments_volume
+from SpineLib.scene.vertebrae import Vertebrae, VertebraSegment, collect_vertebrae
+from SpineLib.tasks.vertebra_naming import vertebra_terminology
+from SpineLib.volume import Volume, read_volume, write_volume
+from SpineLib.volume.crop import crop
+from SpineLib.volume.resampling import resample_like
+
+#: Attributes of a segmentation that a repair made: its figures, and what it was made of.
+REPAIR, FINGERPRINT = "SpineOncology.Repair", "SpineOncology.Fingerprint"
+#: Tag of a segment: "repaired" or "before".
+PART = "SpineOncology.Part"
+REPAIRED, BEFORE = "repaired", "before"
+_COLOURS = {REPAIRED: (0.22, 0.84, 0.48), BEFORE: (0.93, 0.65, 0.35)}
+#: So much around vertebra and lesion goes to the worker, mm: both neighbours of a vertebra lie within.
+_AROUND_MM = 60.0
+
+
+@dataclass(frozen=True, eq=False)
+class Damage:
+    """What is to be repaired, as it is now.
+
+    Attributes:
+        vertebra: the one to repair.
+        labels: all vertebrae, uint8, LPS, cut to what lies around it.
+        lesion: mask on the same voxels.
+        ct: the CT on the same voxels; None where it has other voxels or is not there.
+        box: index box (k, j, i) of that cut in the grid of the image, and the shape of the whole.
+        shape: see ``box``.
+        settings: as ``SpineLib.tasks.inpaint.InpaintSettings.from_dict`` takes them.
+        nodes: role to node of what the user chose.
+    """
+
+    vertebra: VertebraSegment
+    labels: Volume
+    lesion: Volume
+    ct: Volume | None
+    box: tuple[slice, slice, slice]
+    shape: tuple[int, int, int]
+    settings: Mapping
+    nodes: Mapping
+
+    def fingerprint(self) -> str:
+        """The same text for the same masks, places and settings, and only for those."""
+        digest = hashlib.sha256()
+        for volume in (self.labels, self.lesion):
+            digest.update(np.ascontiguousarray(volume.array).tobytes())
+        digest.update(np.round(self.labels.ijk_to_lps, 6).tobytes())
+        digest.update(json.dumps([self.vertebra.number, dict(self.settings)], sort_keys=True).encode())
+        return digest.hexdigest()
+
+    def parameters(self, folder: str | Path, model: str | None = None) -> dict:
+        """Write the volumes; the job's parameters."""
+        files = {"CT": None}
+        for name, volume in (("vertebrae", self.labels), ("lesion", self.lesion), ("CT", self.ct)):
+            if volume is not None:
+                files[name] = str(Path(folder) / f"{name}.nrrd")
+                write_volume(volume, files[name], compress=False)  # the window waits for this
+        return {"inputs": files, "label": self.vertebra.number, "settings": dict(self.settings), "model": model,
+                "preview": True}
+
+
+def collect_damage(vertebrae, segment_id: str, lesion=(None, None), roi=None, ct=None,
+                   settings: Mapping | None = None, known: Vertebrae | None = None) -> Damage:
+    """Read vertebrae and lesion from the scene, without touching them.
+
+    Args:
+        vertebrae: segmentation node.
+        segment_id: of the vertebra to repair.
+        lesion: (segmentation node, segment ids or None for all of them).
+        roi: markups ROI in its place.
+        ct: volume node.
+        settings: of the repair.
+        known: the vertebrae, where they were just collected.
+
+    Raises:
+        SpineError: something is missing, empty or under a warping transform; the lesion lies outside the vertebra.
+    """
+    found = known or collect_vertebrae(vertebrae)
+    vertebra = found.of(segment_id)
+    if vertebra is None:
+        raise SpineError("The vertebra to repair is not in the segmentation any more: choose another one.")
+    if vertebra.centre_ras_mm is None:
+        raise SpineError(f"The segment of {vertebra.name} is empty: draw it, or choose another vertebra.")
+    grid = found.labels
+    mask = lesion_mask(grid, lesion, roi)
+    inside = grid.array == vertebra.number
+    near = bounding_box(inside)
+    margins = [int(np.ceil(_AROUND_MM / step)) for step in reversed(grid.spacing)]
+    box = tuple(slice(max(part.start - m, 0), min(part.stop + m, size))
+                for part, m, size in zip(near, margins, grid.shape, strict=True))
+    image = None
+    if ct is not None and ct.GetImageData() is not None:
+        volume = volume_from_node(ct, "CT")
+        image = crop(volume, box) if volume.same_grid(grid) else None
+    nodes = {"vertebrae": vertebrae, "lesion": lesion[0], "roi": roi, "CT": ct}
+    return Damage(vertebra, crop(grid, box), crop(mask, box), image, box, grid.shape, dict(settings or {}), nodes)
+
+
+def lesion_mask(grid: Volume, lesion=(None, None), roi=None) -> Volume:
+    """The lesion on a grid, uint8: the box where there is one, else the segments.
+
+    Raises:
+        SpineError: neither is chosen; nothing of it lies on the grid.
+    """
+    if roi is not None:
+        return roi_mask(roi, grid, "box of the lesion")
+    if lesion[0] is None:
+        raise SpineError("No lesion is chosen: choose a box or a segment in step 2.")
+    mask = segments_volume(*lesion, "lesion")
+    if not mask.same_grid(grid):
+        mask = grid.with_array(resample_like(mask, grid, nearest=True).array, "lesion")
+    return mask
+
+
+def most_affected(vertebrae: Vertebrae, mask: Volume) -> str:
+    """The segment id of the vertebra that the lesion lies in, or nearest to; "" without vertebrae."""
+    from scipy import ndimage
+
+    counts = np.bincount(vertebrae.labels.array[mask.array > 0], minlength=256)
+    counts[0] = 0
+    if counts.any():
+        number = int(counts.argmax())
+        return next(one.segment_id for one in vertebrae.segments if one.number == number)
+    centres = {one.segment_id: one.centre_ras_mm for one in vertebrae.segments if one.centre_ras_mm}
+    if not centres or not mask.array.any():
+        return ""
+    kji = ndimage.center_of_mass(mask.array > 0)
+    place = (mask.ijk_to_lps @ [*kji[::-1], 1])[:3] * (-1, -1, 1)
+    return min(centres, key=lambda one: np.linalg.norm(place - centres[one]))
+
+
+@dataclass(frozen=True)
+class ImportedRepair:
+    """What a repair brought into the scene.
+
+    Attributes:
+        segmentation: new; its segments are the vertebra repaired, and as it was (hidden).
+        repaired, before: ids of its segments.
+        measures: figures of the repair.
+        notes: sentences for the user.
+    """
+
+    segmentation: object
+    repaired: str
+    before: str
+    measures: dict
+    notes: list[str] = field(default_factory=list)
+
+
+def import_repair(folder: str | Path, result: Mapping, damage: Damage, inputs: RunInputs) -> ImportedRepair | None:
+    """Bring the result of job "inpaint" into the scene, all of it or nothing.
+
+    Args:
+        folder: where the job wrote its files.
+        result: what the job answered.
+        damage: what was repaired.
+        inputs: watches the scene since the run's start, with the role "vertebrae"; it is released.
+
+    Returns:
+        The new node; None when the scene was closed meanwhile.
+
+    Raises:
+        SpineError: a file cannot be read or does not fit. The scene is then as it was.
+    """
+    try:
+        if inputs.scene_closed:
+            return None
+        level, parts = damage.vertebra.name, []
+        vertebrae = inputs.node("vertebrae")
+        source = source_volume(vertebrae) if vertebrae is not None else None
+        for part in (REPAIRED, BEFORE):
+            mask = read_volume(Path(folder) / result[part], part)
+            if mask.shape != damage.labels.shape:
+                raise SpineError("The result of the repair does not fit the vertebrae: repair again.")
+            array = (np.asarray(mask.array) > 0).astype(np.uint8)
+            entry = Entry(1, part.capitalize(), f"{level} {part}", _COLOURS[part], vertebra_terminology(level),
+                          {PART: part})
+            parts.append((_whole(array, damage) if source is not None else mask.with_array(array), [entry]))
+        provenance = result["provenance"]
+        name = result_name(f"{level}", provenance).replace(" metastases", " repaired", 1)
+        node, ids = add_labels(parts, source, name=name, provenance=provenance)
+        node.SetAttribute(FINGERPRINT, damage.fingerprint())
+        figures = {"level": level, "settings": dict(damage.settings), "measures": result.get("measures", {}),
+                   "centre_ras_mm": _centre(parts, damage)}
+        node.SetAttribute(REPAIR, json.dumps(figures))
+        node.GetDisplayNode().SetSegmentVisibility(ids[1], False)
+    finally:
+        inputs.release()
+    return ImportedRepair(node, *ids, dict(result.get("measures", {})), list(result.get("notes", ())))
+
+
+def repair_of(segmentation) -> dict:
+    """The figures stored on a segmentation that a repair made; {} for any other."""
+    try:
+        return json.loads(segmentation.GetAttribute(REPAIR) or "{}") if segmentation is not None else {}
+    except ValueError:
+        return {}
+
+
+def part_segment(segmentation, part: str) -> str:
+    """The id of the segment that is :data:`REPAIRED` or :data:`BEFORE`; "" when there is none.
+
+    Of a segmentation that no repair made, the first segment counts as repaired.
+    """
+    if segmentation is None:
+        return ""
+    ids, inner = segment_ids(segmentation), segmentation.GetSegmentation()
+    tagged = [one for one in ids if segment_tag(inner.GetSegment(one), PART) == part]
+    if tagged:
+        return tagged[0]
+    return ids[0] if ids and part == REPAIRED and not repair_of(segmentation) else ""
+
+
+def is_current(segmentation, damage: Damage) -> bool:
+    """Whether a repair was made of exactly this."""
+    return segmentation is not None and segmentation.GetAttribute(FINGERPRINT) == damage.fingerprint()
+
+
+def _whole(array: np.ndarray, damage: Damage) -> Volume:
+    """The mask in the whole image: only the voxels count there, as the segment lies on the source's own grid."""
+    whole = np.zeros(damage.shape, np.uint8)
+    whole[damage.box] = array
+    return Volume(whole)
+
+
+def _centre(parts: Sequence, damage: Damage) -> list[float]:
+    """Where most was added, RAS mm; where nothing was, the middle of the vertebra."""
+    (repaired, _), (before, _) = parts
+    added = np.argwhere((repaired.array > 0) & (before.array == 0))
+    if not len(added):
+        return list(damage.vertebra.centre_ras_mm)
+    middle = added.mean(axis=0)
+    kji = added[np.linalg.norm(added - middle, axis=1).argmin()].astype(float)
+    if repaired.shape == damage.shape and repaired.shape != damage.labels.shape:
+        kji -= [part.start for part in damage.box]
+    return [float(value) for value in (damage.labels.ijk_to_lps @ [*kji[::-1], 1])[:3] * (-1, -1, 1)]

@@ -1,0 +1,258 @@
+"""Vertebrae as segments: which level each is, all of them on one grid, and those that a job found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import slicer
+
+from SpineLib.errors import SpineError
+from SpineLib.scene.masks import segment_ids
+from SpineLib.scene.nodes import RAS_LPS
+from SpineLib.scene.results import Entry, add_labels
+from SpineLib.scene.runs import RunInputs, result_name
+from SpineLib.scene.segmentvolumes import segments_labels
+from SpineLib.tasks.vertebra_naming import (
+    number_in_name,
+    verse_of_name,
+    verse_of_terminology,
+    vertebra_colour,
+    vertebra_terminology,
+)
+from SpineLib.volume import Volume, read_volume
+from SpineLib.volume.levels import TOTALSEGMENTATOR, VERSE, level_name
+
+#: Vertebrae of unknown level get numbers from here on, which no list of levels uses.
+FIRST_UNKNOWN = 101
+_VERSE_OF_LEVEL = {name: number for number, name in VERSE.items()}
+
+
+@dataclass(frozen=True)
+class VertebraSegment:
+    """A segment that shows a vertebra.
+
+    Attributes:
+        segment_id: id in the segmentation.
+        number: VerSe number; from :data:`FIRST_UNKNOWN` on where the level is not known.
+        name: "L3"; the segment's own name where the level is not known.
+        volume_ml: of its voxels.
+        centre_ras_mm: centre of mass in the world; None when the segment is empty.
+        touches_border: whether it reaches the edge of the image, so that it may be cut off there.
+    """
+
+    segment_id: str
+    number: int
+    name: str
+    volume_ml: float = 0.0
+    centre_ras_mm: tuple[float, float, float] | None = None
+    touches_border: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Vertebrae:
+    """The vertebrae of a segmentation: labels (uint8, LPS, on the grid of the image), and what each label is."""
+
+    labels: Volume
+    segments: list[VertebraSegment]
+
+    def of(self, segment_id: str) -> VertebraSegment | None:
+        """The vertebra of a segment."""
+        return next((one for one in self.segments if one.segment_id == segment_id), None)
+
+
+@dataclass(frozen=True)
+class ImportedVertebrae:
+    """A segmentation with a segment for each vertebra found, and sentences for the user."""
+
+    segmentation: object
+    segment_ids: list[str]
+    notes: list[str] = field(default_factory=list)
+
+
+def vertebra_numbers(segmentation) -> dict[str, int]:
+    """The segments that are vertebrae, and the VerSe number of each.
+
+    A level is read from the segment's name ("L3", "vertebrae_L3" of TotalSegmentator, "Th12"), then from its
+    terminology, then from a number in its name ("Segment_22" of a label image): as VerSe's numbers, or as
+    TotalSegmentator's where only those fit, or where numbers rise towards the head. Where no level is known at all,
+    each segment is a vertebra of unknown level; otherwise segments without a level (liver, lesion) are left out.
+
+    Returns:
+        {segment id: number}; unknown levels are numbered from :data:`FIRST_UNKNOWN` in the order of the segments.
+    """
+    if segmentation is None:
+        return {}
+    inner, found, plain = segmentation.GetSegmentation(), {}, {}
+    for segment_id in segment_ids(segmentation):
+        segment = inner.GetSegment(segment_id)
+        name = segment.GetName() or segment_id
+        number = verse_of_name(name) or verse_of_terminology(segment.GetTerminology() or "")
+        if number is not None:
+            found[segment_id] = number
+        elif (number := number_in_name(name)) is not None:
+            plain[segment_id] = number
+    if not found:
+        found = _levels_of_numbers(segmentation, plain)
+    if not found:
+        found = {segment_id: FIRST_UNKNOWN + n for n, segment_id in enumerate(segment_ids(segmentation))}
+    return _each_once(found)
+
+
+def collect_vertebrae(segmentation) -> Vertebrae:
+    """All vertebrae of a segmentation on the grid of the image they were drawn on, as they are now.
+
+    Raises:
+        SpineError: no segmentation, no voxels in it, a warping transform.
+    """
+    values = vertebra_numbers(segmentation)
+    if max(values.values(), default=0) > 255:
+        raise SpineError("The segmentation has too many segments: choose one of the vertebrae alone.")
+    labels = segments_labels(segmentation, values, "vertebrae")
+    inner, segments = segmentation.GetSegmentation(), []
+    measured = _measure(labels)
+    for segment_id, number in values.items():
+        known = number in VERSE
+        name = level_name(number) if known else inner.GetSegment(segment_id).GetName()
+        segments.append(VertebraSegment(segment_id, number, name, *measured.get(number, ())))
+    segments.sort(key=lambda one: -one.centre_ras_mm[2] if one.centre_ras_mm else np.inf)
+    return Vertebrae(labels, segments)
+
+
+def segment_named(segmentation, text: str) -> str:
+    """The id of the segment with that id, name or level.
+
+    Raises:
+        SpineError: there is none, or no segmentation.
+    """
+    if segmentation is None:
+        raise SpineError("No segmentation of the vertebrae is chosen: choose one, or segment first.")
+    ids, inner = segment_ids(segmentation), segmentation.GetSegmentation()
+    if text in ids:
+        return text
+    named = [one for one in ids if inner.GetSegment(one).GetName() == text]
+    wanted = verse_of_name(text)
+    if not named and wanted is not None:
+        named = [one for one, number in vertebra_numbers(segmentation).items() if number == wanted]
+    if not named:
+        raise SpineError(f"The segmentation has no vertebra '{text}': choose one of its segments.")
+    return named[0]
+
+
+def import_vertebrae(folder: str | Path, result: Mapping, inputs: RunInputs) -> ImportedVertebrae | None:
+    """Bring the result of job "vertebrae" into the scene, all of it or nothing.
+
+    Args:
+        folder: where the job wrote its files.
+        result: what the job answered.
+        inputs: of ``SpineLib.scene.runs.export_inputs``, with the role "CT"; it is released.
+
+    Returns:
+        The new node; None when the scene was closed meanwhile.
+
+    Raises:
+        SpineError: the file cannot be read or does not fit the CT any more. The scene is then as it was.
+    """
+    try:
+        if inputs.scene_closed:
+            return None
+        labels = read_volume(Path(folder) / result["labels"], "vertebrae")
+        entries = [vertebra_entry(int(one["label"]), one["name"]) for one in result["vertebrae"]]
+        name = result_name(inputs.name("CT"), result["provenance"]).replace(" metastases", " vertebrae", 1)
+        node, ids = add_labels([(labels, entries)], inputs.node("CT"), name=name, provenance=result["provenance"])
+        node.GetDisplayNode().SetOpacity2DFill(0.3)
+    finally:
+        inputs.release()
+    return ImportedVertebrae(node, ids, list(result.get("notes", ())))
+
+
+def vertebra_entry(label: int, name: str) -> Entry:
+    """What a vertebra becomes as a segment."""
+    return Entry(label, f"Vertebra_{name}", name, vertebra_colour(label), vertebra_terminology(name))
+
+
+def preselect_ct() -> dict:
+    """The scene's CT and its vertebrae: {"ct": volume node, "vertebrae": segmentation node}; what is not clear is
+    missing. A CT is told by its DICOM modality, by its name, or as the only volume."""
+    volumes = [node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+               if not node.GetHideFromEditors() and node.GetClassName() == "vtkMRMLScalarVolumeNode"]
+    found, named = {}, [node for node in volumes if _looks_like_ct(node)]
+    if named or len(volumes) == 1:
+        found["ct"] = (named or volumes)[0]
+    segmentations = [node for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+                     if not node.GetHideFromEditors() and _has_levels(node)]
+    if len(segmentations) == 1:
+        found["vertebrae"] = segmentations[0]
+    return found
+
+
+def _looks_like_ct(node) -> bool:
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    item = hierarchy.GetItemByDataNode(node)
+    if item and hierarchy.GetItemAttribute(item, "DICOM.Modality"):
+        return hierarchy.GetItemAttribute(item, "DICOM.Modality") == "CT"
+    words = "".join(c if c.isalnum() else " " for c in (node.GetName() or "").lower()).split()
+    return "ct" in words
+
+
+def _has_levels(segmentation) -> bool:
+    return any(number in VERSE for number in vertebra_numbers(segmentation).values())
+
+
+def _levels_of_numbers(segmentation, numbers: Mapping[str, int]) -> dict[str, int]:
+    """Numbers of segments as VerSe numbers, whichever of the two lists they are of."""
+    if not numbers:
+        return {}
+    verse = {one: number for one, number in numbers.items() if number in VERSE}
+    other = {one: _VERSE_OF_LEVEL[_level(number)] for one, number in numbers.items() if _level(number)}
+    if len(other) != len(verse) or not verse:
+        return other if len(other) > len(verse) else verse
+    heights = {one: place for one in verse if (place := _height(segmentation, one)) is not None}
+    rising = [heights[one] for one in sorted(heights, key=numbers.get)]
+    return other if len(rising) > 1 and rising[-1] > rising[0] else verse
+
+
+def _level(number: int) -> str:
+    """The VerSe level that TotalSegmentator's number stands for, "" for none."""
+    name = TOTALSEGMENTATOR.get(number, "")
+    name = {"sacrum": "S", "Sacrum": "S", "S1": "S"}.get(name, name)
+    return name if name in _VERSE_OF_LEVEL else ""
+
+
+def _height(segmentation, segment_id: str) -> float | None:
+    """How high a segment lies, S mm in the segmentation's own space."""
+    centre = segmentation.GetSegmentCenterRAS(segment_id)
+    return None if centre is None else float(centre[2])
+
+
+def _each_once(numbers: Mapping[str, int]) -> dict[str, int]:
+    """A level that two segments claim belongs to the first; the others get numbers of their own."""
+    result, taken = {}, set(numbers.values())
+    seen, free = set(), FIRST_UNKNOWN
+    for segment_id, number in numbers.items():
+        if number in seen:
+            while free in taken:
+                free += 1
+            number = free
+            taken.add(free)
+        seen.add(number)
+        result[segment_id] = number
+    return result
+
+
+def _measure(labels: Volume) -> dict[int, tuple]:
+    """Number to (ml, centre RAS mm, whether it touches the image's edge)."""
+    from scipy import ndimage
+
+    measured = {}
+    for number, box in enumerate(ndimage.find_objects(labels.array), start=1):
+        if box is None:
+            continue
+        inside = labels.array[box] == number
+        kji = np.argwhere(inside).mean(axis=0) + [part.start for part in box]
+        centre = (RAS_LPS @ labels.ijk_to_lps @ [*kji[::-1], 1])[:3]
+        border = any(part.start == 0 or part.stop == size for part, size in zip(box, labels.shape, strict=True))
+        measured[number] = (float(inside.sum()) * labels.voxel_volume_ml, tuple(map(float, centre)), border)
+    return measured
