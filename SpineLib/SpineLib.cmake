@@ -92,10 +92,12 @@ set(SPINELIB_SCRIPTS
   SpineLib/phantom/case.py
   SpineLib/phantom/cohort.py
   SpineLib/phantom/ct/__init__.py
+  SpineLib/phantom/ct/densities.py
   SpineLib/phantom/ct/habitus.py
   SpineLib/phantom/ct/lattice.py
   SpineLib/phantom/ct/lesions.py
   SpineLib/phantom/ct/otherbones.py
+  SpineLib/phantom/ct/scanner.py
   SpineLib/phantom/ct/shapes.py
   SpineLib/phantom/ct/skeleton.py
   SpineLib/phantom/ct/vertebra.py
@@ -198,6 +200,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/tasks/predict.py
   SpineLib/tasks/provenance.py
   SpineLib/tasks/recist.py
+  SpineLib/tasks/reconstruct.py
   SpineLib/tasks/refine.py
   SpineLib/tasks/region.py
   SpineLib/tasks/register.py

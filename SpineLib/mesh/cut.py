@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +41,16 @@ class Plane:
             object.__setattr__(self, name, tuple(map(float, values)))
         if np.linalg.norm(self.normal) < 1e-9:
             raise SpineError("The normal of a cut plane must not be 0.")
+
+    @classmethod
+    def of(cls, values: Plane | Sequence | Mapping) -> Plane:
+        """Of a pair of point and normal, or of the JSON form with these names."""
+        if isinstance(values, cls):
+            return values
+        try:
+            return cls(**values) if isinstance(values, Mapping) else cls(*values)
+        except (TypeError, ValueError) as error:
+            raise SpineError("A cut plane is a point and a normal: two times three numbers.") from error
 
 
 def cut(points: np.ndarray, triangles: np.ndarray, planes: Sequence[Plane]) -> tuple[np.ndarray, np.ndarray]:

@@ -190,12 +190,12 @@ def _wall(points, triangles, thickness, limits, bad) -> Check:
     # Tips and edges that do not count as thin do not count here either.
     wall = smallest_wall_mm(thickness, thin | (thickness.mm >= limits.smallest_wall_mm), limits.thin_area_mm2)
     passed = area <= limits.thin_area_mm2
-    text = f"The smallest wall is {wall:.2f} mm."
+    text = f"The smallest wall is {wall:.2f} mm." if np.isfinite(wall) else "The walls could not be measured."
     if not passed:
         bad[thickness.triangle[thin]] = True
         text = (f"{area:.0f} mm2 of the surface bound walls thinner than {limits.smallest_wall_mm:g} mm, down to "
                 f"{wall:.2f} mm: thicken them in the mask, enlarge the scale, or lower the printer's smallest wall.")
-    return Check("smallest wall", passed, wall, limits.smallest_wall_mm, text)
+    return Check("smallest wall", passed, wall if np.isfinite(wall) else "unknown", limits.smallest_wall_mm, text)
 
 
 def _fits(points: np.ndarray, build_volume_mm: Sequence[float]) -> Check:

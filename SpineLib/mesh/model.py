@@ -40,7 +40,8 @@ class ModelSettings:
         smoothing: 0 (none) to 1, as Slicer's smoothing factor of closed surfaces.
         decimation_mm: how far the surface may move when triangles are saved; 0: none are.
         cut: "none", "body" (what lies in front of the canal) or "pedicles" (cut through them).
-        planes: further planes, each (point, normal) in LPS mm; what lies where the normal points to is kept.
+        planes: further planes (in the JSON form pairs of a point and a normal, LPS mm); what lies where the normals
+            point to is kept.
         scale: of the printed model; 1 is life size.
         bodies: how many separate bodies are kept, the largest first, and asked for; None: any number.
         smallest_island_ml: smaller pieces of the mask are left out.
@@ -53,7 +54,7 @@ class ModelSettings:
     smoothing: float = 0.5
     decimation_mm: float = 0.1
     cut: str = "none"
-    planes: tuple = ()
+    planes: tuple[Plane, ...] = ()
     scale: float = 1.0
     bodies: int | None = 1
     smallest_island_ml: float = 0.01
@@ -71,11 +72,7 @@ class ModelSettings:
                 raise SpineError(f"The setting '{name}' is {getattr(self, name)}; choose {low:g} to {high:g}.")
         if self.cut not in CUTS:
             raise SpineError(f"There is no cut '{self.cut}'; choose {', '.join(CUTS)}.")
-        object.__setattr__(self, "planes", tuple(tuple(map(tuple, plane)) for plane in self.planes))
-        for plane in self.planes:
-            if len(plane) != 2:
-                raise SpineError("A cut plane is a point and a normal: two times three numbers.")
-            Plane(*plane)
+        object.__setattr__(self, "planes", tuple(map(Plane.of, self.planes)))
         if len(self.build_volume_mm) != 3 or not all(0 < side < 1e5 for side in self.build_volume_mm):
             raise SpineError("The build volume must be three lengths in mm, e.g. 250 210 210.")
         if self.bodies is not None and not (isinstance(self.bodies, int) and 1 <= self.bodies <= 1000):
@@ -107,6 +104,7 @@ class Model:
         measures: figures: "mask_ml" and "whole_ml" (mask and surface before cuts, life size), "volume_error" (share by
             which they differ), "volume_ml" (of the model), "decimation_mm" (how far the surface really moved at most,
             life size), "triangles".
+        planes: it was cut with, those found by the canal too.
         notes: sentences the user should read.
     """
 
@@ -114,6 +112,7 @@ class Model:
     triangles: np.ndarray
     report: GateReport
     settings: ModelSettings = ModelSettings()
+    planes: tuple[Plane, ...] = ()
     measures: dict = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -145,10 +144,11 @@ def build_model(mask: Volume, settings: ModelSettings = ModelSettings(), progres
         tried = gentler
         whole = _whole(clean, gentler, part(progress, 0.1, 0.6))
         for shift_mm in _SHIFTS_MM if settings.cut != "none" else (0.0,):
-            points, triangles, measures = _finished(whole, settings, _shifted(planes, settings, shift_mm))
+            moved = _shifted(planes, settings, shift_mm)
+            points, triangles, measures = _finished(whole, settings, moved)
             progress(0.6, "Checking the model")
             report = check_model(points, triangles, settings.limits)
-            model = Model(points, triangles, report, settings, measures, list(notes))
+            model = Model(points, triangles, report, settings, moved, measures, list(notes))
             failed = {check.name for check in report.checks if not check.passed}
             refused = refused or model
             if failed != {"smallest wall"}:
@@ -176,7 +176,7 @@ def _prepared(mask: Volume, settings: ModelSettings) -> tuple[Volume, tuple[Plan
     """The repaired mask, the planes of all cuts, and notes."""
     check_mask(mask, "vertebra")
     clean, repairs = repaired(mask, settings.bodies, settings.smallest_island_ml, settings.largest_cavity_ml)
-    planes = tuple(Plane(*plane) for plane in settings.planes)
+    planes = settings.planes
     if settings.cut != "none":
         planes += (body_plane(clean, settings.cut),)
     notes = repairs.sentences()
