@@ -10,7 +10,9 @@ import torch
 
 from SpineLib.errors import SpineError, is_out_of_memory
 from SpineLib.progress import Progress, silent
+from SpineLib.networks.vnet import VNet
 from SpineLib.tasks.fastnet import FastNetwork
+from SpineLib.tasks.fastvnet import FastVNet
 
 #: The mask in bfloat16 must agree with the one in float32 to this Dice, else float32 is used.
 SAME_DICE = 0.999
@@ -94,7 +96,7 @@ def predict(
 
     Args:
         channels: float32 (c, s, y, x), as ``SpineLib.preprocess.prepare`` gives them.
-        network: a ``SpineLib.networks.unet.UNet`` with ``c`` inputs.
+        network: a ``SpineLib.networks.unet.UNet``, or in 2D a ``SpineLib.networks.vnet.VNet``, with ``c`` inputs.
         whiten_windows: whiten each slice (2D) or window (3D) once more, for networks trained on whitened patches.
         threshold: with precision "auto", masks at this threshold decide whether bfloat16 is good enough.
         device: "auto", "cuda", "mps" or "cpu".
@@ -129,7 +131,7 @@ class _Run:
             boxes = self.windows(device, divisor)
             try:
                 with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-                    probability = self.over_windows(FastNetwork(self.network, device, getattr(torch, precision)), boxes)
+                    probability = self.over_windows(_fast(self.network, device, getattr(torch, precision)), boxes)
                 return Prediction(probability, device, precision, notes)
             except (MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error) and (device != "mps" or isinstance(error, MemoryError)):
@@ -165,7 +167,7 @@ class _Run:
             for a, b in itertools.product(_starts(y, size[0]), _starts(x, size[1]))
         ]
 
-    def over_windows(self, fast: FastNetwork, boxes) -> np.ndarray:
+    def over_windows(self, fast: FastNetwork | FastVNet, boxes) -> np.ndarray:
         total = np.zeros(self.channels.shape[1:], dtype=np.float32)
         weights = np.zeros(self.channels.shape[2:], dtype=np.float32)
         for number, box in enumerate(boxes):
@@ -183,7 +185,7 @@ class _Run:
             total /= weights
         return total
 
-    def one(self, fast: FastNetwork, box, tick) -> np.ndarray:
+    def one(self, fast: FastNetwork | FastVNet, box, tick) -> np.ndarray:
         part = self.channels[(slice(None), *box)]
         if self.whiten:
             axes = (2, 3) if self.flat else (1, 2, 3)
@@ -211,7 +213,7 @@ class _Run:
         box = boxes[max(range(len(boxes)), key=lesion.__getitem__)]
         tick = lambda done: self.progress(1.0, "Checking the precision")  # noqa: E731
         try:
-            masks = [self.one(FastNetwork(self.network, result.device, dtype), box, tick) >= threshold
+            masks = [self.one(_fast(self.network, result.device, dtype), box, tick) >= threshold
                      for dtype in (getattr(torch, result.precision), torch.float32)]
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
@@ -219,6 +221,10 @@ class _Run:
             return 1.0  # nothing better can be had where float32 does not fit
         voxels = masks[0].sum() + masks[1].sum()
         return 2.0 * float((masks[0] & masks[1]).sum()) / float(voxels) if voxels else 1.0
+
+
+def _fast(network: torch.nn.Module, device: str, dtype: torch.dtype) -> FastNetwork | FastVNet:
+    return (FastVNet if isinstance(network, VNet) else FastNetwork)(network, device, dtype)
 
 
 def _starts(size: int, window: int) -> list[int]:

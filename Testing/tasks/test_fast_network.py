@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from SpineLib.errors import Cancelled, SpineError
+from SpineLib.networks.vnet import VNet
 from SpineLib.tasks.fastnet import FastNetwork
+from SpineLib.tasks.fastvnet import FastVNet
 from SpineLib.tasks.predict import choose_device, choose_precision, predict
 from Testing.tasks.tiny import random_network
 
@@ -27,6 +29,20 @@ def test_folding_and_transposed_convolutions_change_nothing_but_rounding(dimensi
     found = FastNetwork(network, "cpu", torch.float32)(x)
     assert expected.std() > 0.03
     torch.testing.assert_close(found, expected, atol=2e-6, rtol=0)
+
+
+def test_the_fast_v_net_is_the_same_function_and_tells_how_far_it_is():
+    torch.manual_seed(3)
+    network = VNet(1, (4, 6, 8)).train()
+    network(torch.randn(8, 1, 32, 32))  # statistics that normalise something
+    network.eval()
+    x, told = torch.randn(2, 1, 24, 36), []
+    with torch.inference_mode():
+        expected = network.probability(x)[:, 0]
+    torch.testing.assert_close(FastVNet(network, "cpu", torch.float32)(x, told.append), expected, atol=2e-6, rtol=0)
+    assert told == sorted(told) and len(told) == 5 and told[-1] == 1.0
+    prediction = predict(x.numpy().swapaxes(0, 1), network, device="cpu", precision="float32")
+    np.testing.assert_allclose(prediction.probability, expected.numpy(), atol=2e-6)
 
 
 @pytest.mark.parametrize("dimensions", [2, 3])
