@@ -10,6 +10,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/cli/bench_compare.py
   SpineLib/cli/bench_detect.py
   SpineLib/cli/bench_followup.py
+  SpineLib/cli/bench_model.py
   SpineLib/cli/bench_phantom.py
   SpineLib/cli/bench_plain.py
   SpineLib/cli/compare.py
@@ -22,6 +23,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/cli/evaluate_detection.py
   SpineLib/cli/evaluate_healthy.py
   SpineLib/cli/evaluate_registration.py
+  SpineLib/cli/export.py
   SpineLib/cli/followup.py
   SpineLib/cli/followup_case.py
   SpineLib/cli/followup_files.py
@@ -92,10 +94,13 @@ set(SPINELIB_SCRIPTS
   SpineLib/phantom/case.py
   SpineLib/phantom/cohort.py
   SpineLib/phantom/ct/__init__.py
+  SpineLib/phantom/ct/case.py
+  SpineLib/phantom/ct/cohort.py
   SpineLib/phantom/ct/densities.py
   SpineLib/phantom/ct/habitus.py
   SpineLib/phantom/ct/lattice.py
   SpineLib/phantom/ct/lesions.py
+  SpineLib/phantom/ct/metal.py
   SpineLib/phantom/ct/otherbones.py
   SpineLib/phantom/ct/scanner.py
   SpineLib/phantom/ct/shapes.py
@@ -189,6 +194,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/tasks/followup_checks.py
   SpineLib/tasks/gan_inpaint.py
   SpineLib/tasks/inpaint.py
+  SpineLib/tasks/inpaint_job.py
   SpineLib/tasks/inpaint_site.py
   SpineLib/tasks/inpaint_slices.py
   SpineLib/tasks/jobs.py
@@ -213,8 +219,10 @@ set(SPINELIB_SCRIPTS
   SpineLib/tasks/shape_templates.py
   SpineLib/tasks/spine_axis.py
   SpineLib/tasks/verdict.py
+  SpineLib/tasks/vertebra_jobs.py
   SpineLib/tasks/vertebra_naming.py
   SpineLib/tasks/vertebra_split.py
+  SpineLib/tasks/vertebrae.py
   SpineLib/training/__init__.py
   SpineLib/training/augmentation.py
   SpineLib/training/checkpoint.py

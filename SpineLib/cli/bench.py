@@ -20,7 +20,8 @@ _SIZE, _SLICES, _SPACING = 384, 20, 1.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``spine bench``."""
-    parser.add_argument("task", choices=("segment", "phantom", "compare", "detect", "followup"), help="what to measure")
+    parser.add_argument("task", choices=("segment", "phantom", "compare", "detect", "followup", "model"),
+                        help="what to measure")
     parser.add_argument("--cases", type=int, default=12, help="phantom: patients to simulate (default: 12)")
     parser.add_argument("--processes", type=int, default=2, help="phantom: patients at a time (default: 2)")
     parser.add_argument("--model-2d", default=MODELS["2d"], help=f"model id or folder (default: {MODELS['2d']})")
@@ -85,6 +86,13 @@ def _measure_followup(args: argparse.Namespace) -> tuple[list[dict], str]:
 
     figures = bench_followup.measure(args.seed, args.device)
     return [figures], bench_followup.sentence(figures)
+
+
+def _measure_model(args: argparse.Namespace) -> tuple[list[dict], str]:
+    from SpineLib.cli import bench_model
+
+    figures = bench_model.measure(args.seed)
+    return [figures], bench_model.table(figures)
 
 
 def _write_case(folder: Path, seed: int) -> None:
@@ -204,7 +212,7 @@ def _table(figures: list[dict]) -> str:
 
 
 _WAYS = {"segment": _measure_segment, "phantom": _measure_phantom, "compare": _measure_compare,
-         "detect": _measure_detect, "followup": _measure_followup}
+         "detect": _measure_detect, "followup": _measure_followup, "model": _measure_model}
 
 if __name__ == "__main__":
     print(json.dumps(measure(Path(sys.argv[1]), *sys.argv[2:])))

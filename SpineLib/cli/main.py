@@ -19,6 +19,7 @@ COMMANDS = {
     "register": "register the scan after an ablation to the one before, for the vertebra of a metastasis",
     "compare": "compare a metastasis with the necrosis after its ablation: what is covered, and the margin",
     "detect": "list places suspicious of metastasis on a fat-suppressed T2 volume, or lesions on a CT",
+    "export": "make a printable model (STL, 3MF, OBJ, PLY) of a segmented vertebra, checked before and after writing",
     "models": "list, show, import and remove models",
     "train": "train a segmentation or detection network, or export a training as a model",
     "evaluate": "compare a model's masks with the truth of a cohort",

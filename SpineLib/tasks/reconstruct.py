@@ -141,20 +141,14 @@ def _differences(model: Model, mask: Volume, before: Volume, distance: np.ndarra
 
 
 def write_models(result: Reconstruction, folder: str | Path) -> tuple[str, str | None]:
-    """Write ``model.vtp`` and, with a mask before, ``before.vtp``; LPS mm, painted; names of the files.
-
-    The model's points carry "distance_mm" (where there is a surface before) and "thickness_mm", its triangles "bad" (1
-    where the gate complains).
+    """Write ``model.vtp`` (:func:`write_painted`) and, with a mask before, ``before.vtp``, whose points carry
+    "distance_mm"; LPS mm; names of the files.
 
     Raises:
         SpineError: no permission, disk full.
     """
-    folder, model = Path(folder), result.model
-    at_points = {} if result.distance_mm is None else {DISTANCE: result.distance_mm.astype(np.float32)}
-    at_points[THICKNESS] = model.report.thickness_mm.astype(np.float32)
-    with whole_files(folder / "model.vtp") as temporary:
-        write_vtp(model.points, model.triangles, temporary, at_points,
-                  {BAD: model.report.bad_triangles.astype(np.uint8)})
+    folder = Path(folder)
+    write_painted(result, folder / "model.vtp")
     if result.before is None:
         return "model.vtp", None
     with whole_files(folder / "before.vtp") as temporary:
@@ -162,3 +156,19 @@ def write_models(result: Reconstruction, folder: str | Path) -> tuple[str, str |
                   {DISTANCE: result.before.distance_mm.astype(np.float32)})
     return "model.vtp", "before.vtp"
 
+
+def write_painted(result: Reconstruction, path: str | Path) -> None:
+    """Write the model as ".vtp", LPS mm, whatever the gate says of it.
+
+    Its points carry "distance_mm" (where there is a surface before) and "thickness_mm", its triangles "bad" (1 where
+    the gate complains).
+
+    Raises:
+        SpineError: no permission, disk full.
+    """
+    model = result.model
+    at_points = {} if result.distance_mm is None else {DISTANCE: result.distance_mm.astype(np.float32)}
+    at_points[THICKNESS] = model.report.thickness_mm.astype(np.float32)
+    with whole_files(path) as temporary:
+        write_vtp(model.points, model.triangles, temporary, at_points,
+                  {BAD: model.report.bad_triangles.astype(np.uint8)})
