@@ -72,9 +72,9 @@ class SpineInpaintParameterNode:
     lesion: vtkMRMLSegmentationNode
     lesionSegment: str = ""
     vertebra: str = ""
-    method: str = "completion"
+    method: str = ""
     repaired: vtkMRMLSegmentationNode
-    cut: str = "whole"
+    cut: str = "none"
     smoothing: Annotated[float, WithinRange(0, 1)] = 0.5
     decimation: Annotated[float, WithinRange(0, 0.5)] = 0.1
     scale: Annotated[float, WithinRange(10, 400)] = 100.0
@@ -219,7 +219,7 @@ class SpineInpaintLogic(ScriptedLoadableModuleLogic):
         return runAndWait(run, progress)
 
     def repair(
-        self, vertebrae, vertebra, lesion=None, lesionSegment=None, roi=None, ct=None, method="completion", progress=None
+        self, vertebrae, vertebra, lesion=None, lesionSegment=None, roi=None, ct=None, settings=None, progress=None
     ):
         """Repair a vertebra where a lesion destroyed it.
 
@@ -229,7 +229,7 @@ class SpineInpaintLogic(ScriptedLoadableModuleLogic):
             lesion: segmentation node; ``lesionSegment``: id of one of its segments, else all count.
             roi: markups ROI in its place.
             ct: volume node; default: what the vertebrae were drawn on.
-            method: "completion", "wgan-gp", "wgan-gp-tied", "dcgan" or "dcgan-tied".
+            settings: as ``SpineLib.tasks.inpaint.InpaintSettings.from_dict`` takes them, e.g. {"method": "wgan-gp"}.
 
         Returns:
             ``SpineLib.scene.repair.ImportedRepair``.
@@ -239,7 +239,7 @@ class SpineInpaintLogic(ScriptedLoadableModuleLogic):
         from SpinePanel.runs import runAndWait
 
         segment = segment_named(vertebrae, vertebra)
-        run = RepairRun((vertebrae, segment), (lesion, lesionSegment and [lesionSegment]), roi, ct, method)
+        run = RepairRun((vertebrae, segment), (lesion, lesionSegment and [lesionSegment]), roi, ct, settings)
         return runAndWait(run, progress)
 
     def buildModel(self, repaired, settings=None, progress=None):
@@ -257,8 +257,11 @@ class SpineInpaintLogic(ScriptedLoadableModuleLogic):
 
         return runAndWait(ModelRun(repaired, settings or {}), progress)
 
-    def export(self, repaired, path, settings=None, progress=None):
+    def export(self, repaired, path, settings=None, space="LPS", progress=None):
         """Write the model as .stl, .3mf, .obj or .ply, in mm; a file that is there is replaced.
+
+        Args:
+            space: "LPS" or "RAS", of the file's coordinates.
 
         Raises:
             SpineError: the print gate refuses the model; nothing is written then.
@@ -266,7 +269,7 @@ class SpineInpaintLogic(ScriptedLoadableModuleLogic):
         from SpineInpaintLib.runs import ExportRun
         from SpinePanel.runs import runAndWait
 
-        return runAndWait(ExportRun(repaired, settings or {}, path), progress)
+        return runAndWait(ExportRun(repaired, settings or {}, path, space), progress)
 
     @staticmethod
     def _model(task, model):

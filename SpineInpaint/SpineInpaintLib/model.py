@@ -15,7 +15,7 @@ from SpinePanel.step import Step
 _PAUSE_MS = 800
 #: What the mesh room needs and Slicer does not bring.
 _PACKAGES = (("manifold3d>=3.0", "manifold3d"),)
-CUTS = {"whole": "Whole vertebra", "body": "Body only"}
+CUTS = {"none": "Whole vertebra", "pedicles": "Body, cut through the pedicles", "body": "Body, up to the canal"}
 SPACES = {"LPS": "LPS (as Slicer and DICOM)", "RAS": "RAS"}
 PAINTS = {"distance": "Distance to before", "thickness": "Wall thickness", "plain": "Plain"}
 FORMATS = {"stl": "STL", "3mf": "3MF", "obj": "OBJ", "ply": "PLY"}
@@ -109,7 +109,7 @@ class ModelStep:
         """Settings of the job, as the panel has them."""
         node = self._node
         return {
-            "part": node.cut,
+            "cut": node.cut,
             "smoothing": round(float(node.smoothing), 4),
             "decimation_mm": round(float(node.decimation), 4),
             "scale": round(float(node.scale) / 100, 6),
@@ -168,9 +168,9 @@ class ModelStep:
             return
         if not path.lower().endswith(f".{ending}"):
             path = f"{path}.{ending}"
-        settings = self.settings() | {"space": node.space}
+        settings, space = self.settings(), node.space
         self._path = path
-        self._panel.start(self.step, lambda: ExportRun(node.repaired, settings, path), self._onExported)
+        self._panel.start(self.step, lambda: ExportRun(node.repaired, settings, path, space), self._onExported)
 
     def changed(self):
         """Something that a model is made of was changed; it is looked at after a pause."""

@@ -11,27 +11,25 @@ from SpinePanel.step import Step
 
 #: A change is looked at after this pause, milliseconds: while the user paints, nothing is read.
 _PAUSE_MS = 800
-#: Method: what it is called, task and network of the model it needs, and what it does.
+#: Method: what it is called, and what it does.
 METHODS = {
     "completion": (
-        "Completion in 3-D", "vertebra-completion", "unet",
+        "Completion in 3-D",
         "A network that has learned whole vertebrae completes the vertebra in space; it also looks at the mirrored half "
         "and the neighbours.",
     ),
+    "templates": (
+        "Mirror image and neighbours",
+        "The mirrored half and the neighbours are fitted to the bone that is left; no network.",
+    ),
     "wgan-gp-tied": (
-        "WGAN-GP, slices tied", "vertebra-inpainting", "wgan-gp",
+        "WGAN-GP, slices tied",
         "The paper’s generative inpainting of slices, with neighbouring slices held together.",
     ),
-    "wgan-gp": (
-        "WGAN-GP, as published", "vertebra-inpainting", "wgan-gp",
-        "The paper’s generative inpainting, slice by slice.",
-    ),
-    "dcgan-tied": (
-        "DCGAN, slices tied", "vertebra-inpainting", "dcgan",
-        "The paper’s comparison, with neighbouring slices held together.",
-    ),
-    "dcgan": ("DCGAN", "vertebra-inpainting", "dcgan", "The paper’s comparison, slice by slice."),
-}  # fmt: skip
+    "wgan-gp": ("WGAN-GP, as published", "The paper’s generative inpainting, slice by slice."),
+    "dcgan-tied": ("DCGAN, slices tied", "The paper’s comparison, with neighbouring slices held together."),
+    "dcgan": ("DCGAN", "The paper’s comparison, slice by slice."),
+}
 
 
 class RepairStep:
@@ -118,8 +116,8 @@ class RepairStep:
             return missing
         if not self._node.vertebra:
             return "Choose the vertebra to repair."
-        if self._card() is None:
-            title, task, network, _ = METHODS[self._node.method]
+        if self._card(self._node.method) is None:
+            title = METHODS[self._node.method][0]
             return f"No model for “{title}” is installed: choose another method, or import a model."
         return ""
 
@@ -139,7 +137,7 @@ class RepairStep:
             return
         node = self._node
         lesion, roi = self._panel.lesion.chosen()
-        asked = (node.vertebrae, node.vertebra), lesion, roi, node.ct, node.method
+        asked = (node.vertebrae, node.vertebra), lesion, roi, node.ct, {"method": node.method}
         self.preview.clear()
         self._panel.start(self.step, lambda: RepairRun(*asked), self._onResult, self.preview.show)
 
@@ -199,7 +197,7 @@ class RepairStep:
     @staticmethod
     def _words(measures):
         """ "Repaired: 31.2 ml before, 38.4 ml after, 7.2 ml added." """
-        names = (("before_ml", "before"), ("after_ml", "after"), ("added_ml", "added"))
+        names = (("volume_before_ml", "before"), ("volume_after_ml", "after"), ("added_ml", "added"))
         parts = [f"{measures[key]:.1f} ml {name}" for key, name in names if key in measures]
         return f"Repaired: {', '.join(parts)}." if parts else "Repaired."
 
@@ -246,18 +244,32 @@ class RepairStep:
             return ""
 
     def _showMethod(self):
-        node, ui, card = self._node, self.ui, self._card()
+        node, ui = self._node, self.ui
         if node.method not in METHODS:
-            node.method = next(iter(METHODS))
+            node.method = self._default()
+        card = self._card(node.method)
         ui.methodCombo.currentIndex = list(METHODS).index(node.method)
-        ui.methodCombo.toolTip = METHODS[node.method][3] + (cardHtml(card) if card else "")
+        ui.methodCombo.toolTip = METHODS[node.method][1] + (cardHtml(card) if card else "")
         ui.methodBadgeLabel.visible = bool(card and isSimulated(card)) and not ui.repairSection.collapsed
         ui.methodBadgeLabel.toolTip = ui.methodCombo.toolTip
 
-    def _card(self):
-        """Card of the model that the method uses, or None."""
-        _, task, network, _ = METHODS.get(self._node.method, METHODS["completion"])
-        return next(iter(fittingCards(task, lambda card: card.network.get("type") == network)), None)
+    def _default(self):
+        """The method that did best where its model is installed, else one that needs none."""
+        from SpineLib.tasks.inpaint import InpaintSettings
+
+        best = InpaintSettings().method
+        return best if best in METHODS and self._card(best) is not None else "templates"
+
+    @staticmethod
+    def _card(method):
+        """Card of the model that a method uses; False where it needs none, None where that is not installed."""
+        from SpineLib.tasks.inpaint import METHOD_MODELS
+
+        if method not in METHOD_MODELS:
+            return False
+        task, name = METHOD_MODELS[method]
+        cards = {card.id: card for card in fittingCards(task, lambda card: True)}
+        return cards.get(name)
 
     def _setOutdated(self, outdated):
         self.outdated = outdated

@@ -92,14 +92,14 @@ class RepairRun:
         lesion: (segmentation node, segment ids or None).
         roi: markups ROI in its place, or None.
         ct: volume node; None: what the vertebrae were drawn on.
-        method: of ``SpineLib.tasks.inpaint.InpaintSettings``.
+        settings: as ``SpineLib.tasks.inpaint.InpaintSettings.from_dict`` takes them.
     """
 
     job = "inpaint"
 
-    def __init__(self, vertebra, lesion, roi=None, ct=None, method="completion"):
+    def __init__(self, vertebra, lesion, roi=None, ct=None, settings=None):
         self._vertebra, self._lesion, self._roi, self._ct = vertebra, lesion, roi, ct
-        self._settings = {"method": method}
+        self._settings = dict(settings or {})
         self.damage = self._watch = None
 
     def steps(self):
@@ -140,7 +140,6 @@ class ModelRun:
         repaired: segmentation node.
         settings: as ``SpineLib.mesh.model.ModelSettings.from_dict`` takes them.
         existing: head of an earlier model whose nodes are filled anew.
-        known: ``SpineLib.scene.printmodel.Shape``, where it was just collected.
     """
 
     job = "model"
@@ -184,14 +183,16 @@ class ExportRun(ModelRun):
 
     Args:
         path: where to; its ending says the format.
+        space: "LPS" or "RAS", of the file's coordinates.
     """
 
-    def __init__(self, repaired, settings, path):
+    def __init__(self, repaired, settings, path, space="LPS"):
         super().__init__(repaired, settings)
-        self._path = Path(path)
+        self._path, self._space = Path(path), space
 
     def parameters(self, folder: Path) -> dict:
-        return super().parameters(folder) | {"formats": [self._path.suffix.lower().lstrip(".")]}
+        formats = [self._path.suffix.lower().lstrip(".")]
+        return super().parameters(folder) | {"formats": formats, "space": self._space}
 
     def finish(self, result: dict, folder: Path) -> Path:
         """Move the file to where the user wants it.

@@ -58,6 +58,7 @@ def fill_model(nodes: dict, model: Mapping, surface_file: Path | None, before_fi
     surface = in_ras(surface)
     before = in_ras(read_polydata(before_file)) if before_file is not None else None
     bad = _bad_places(surface)
+    new = nodes.get("Model") is None
     wanted = {"Before": before is not None, "Bad": bad.GetNumberOfCells() > 0}
     for part, kind in PARTS.items():
         if nodes.get(part) is None and wanted.get(part, True):
@@ -77,7 +78,7 @@ def fill_model(nodes: dict, model: Mapping, surface_file: Path | None, before_fi
         _show(nodes["Before"], before, _BEFORE, opacity=0.35)
     if nodes.get("Bad") is not None:
         _show(nodes["Bad"], bad, _RED)
-    if nodes["Model"].GetDisplayNode().GetActiveScalarName() is None:
+    if new:
         paint(nodes["Model"], "distance" if before is not None else "thickness")
 
 
