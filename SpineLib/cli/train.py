@@ -1,4 +1,4 @@
-"""``spine train segmentation``, ``detection``, ``gan`` and ``export``."""
+"""``spine train segmentation``, ``detection``, ``ct-lesions``, ``gan`` and ``export``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from SpineLib.cli import train_detection, train_gan
+from SpineLib.cli import train_ct_lesions, train_detection, train_gan
 from SpineLib.errors import SpineError
 
 HELP = "train a segmentation or detection network, or export a training as a model"
@@ -45,6 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "detection", help="train the detector; goes on after an interruption",
         description="Train the multi-resolution Siamese detector. The same command again goes on where an interrupted "
         "training was. Ctrl-C saves and stops."))
+    train_ct_lesions.add_arguments(actions.add_parser(
+        "ct-lesions", help="train Faster R-CNN for lesions on CT; goes on after an interruption",
+        description="Train Faster R-CNN on VGG-16, full or narrow, to find lesions of the spine on CT. The same command "
+        "again goes on where an interrupted training was. Ctrl-C saves and stops."))
     train_gan.add_arguments(actions.add_parser(
         "gan", help="train a GAN on slices of vertebrae; goes on after an interruption",
         description="Train WGAN-GP or DCGAN to make slices of whole vertebrae, which 'spine inpaint' repairs others "
@@ -68,13 +72,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
     if arguments.action == "detection":
         return train_detection.run(arguments)
+    if arguments.action == "ct-lesions":
+        return train_ct_lesions.run(arguments)
     if arguments.action == "gan":
         return train_gan.run(arguments)
     return _export(arguments) if arguments.action == "export" else _train(arguments)
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from SpineLib.training.export import export, is_detector, is_gan
+    from SpineLib.training.export import export, is_ct_detector, is_detector, is_gan
 
     try:
         figures = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in arguments.figures}
@@ -88,6 +94,10 @@ def _export(arguments: argparse.Namespace) -> int:
 
         del texts["threshold"]
         bundle = export_gan(arguments.run, arguments.to, **texts)
+    elif is_ct_detector(arguments.run):
+        from SpineLib.training.ctlesions.export import export_ct_lesions
+
+        bundle = export_ct_lesions(arguments.run, arguments.to, **texts)
     elif is_detector(arguments.run):
         from SpineLib.training.detection.export import export_detector
 

@@ -80,6 +80,11 @@ def is_detector(run: Path) -> bool:
     return "scales" in read_facts(run)["config"]
 
 
+def is_ct_detector(run: Path) -> bool:
+    """Whether the training in ``run`` is that of a detector of lesions on CT."""
+    return "losses" in read_facts(run)["config"]
+
+
 def is_gan(run: Path) -> bool:
     """Whether the training in ``run`` is a GAN's."""
     return "latent" in read_facts(run)["config"]

@@ -100,7 +100,7 @@ def initial_detector(config: DetectorConfig) -> Siamese:
     return network
 
 
-def optimizer_of(network: Siamese, settings: DetectorOptimisation) -> torch.optim.Optimizer:
+def optimizer_of(network: nn.Module, settings: DetectorOptimisation) -> torch.optim.Optimizer:
     """Stochastic gradient descent with the decay of equation 3, or Adam with decoupled decay, of weights only."""
     weights = [values for values in network.parameters() if values.ndim > 1]
     others = [values for values in network.parameters() if values.ndim <= 1]
