@@ -7,7 +7,9 @@ from pathlib import Path
 
 from SpineLib.cli.progress_bar import ProgressBar
 
-HELP = "simulate a cohort of spine MR with metastases (BIDS-like folder, with all truths)"
+HELP = "simulate a cohort of spine MR or CT with metastases (BIDS-like folder, with all truths)"
+_CT_ONLY = ("thickness", "kinds", "metal")
+_REGIONS = ("lumbar", "thoracolumbar", "thoracic", "cervicothoracic")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--healthy", type=float, default=0.1, metavar="SHARE", help="share without metastasis (default 0.1)"
     )
-    parser.add_argument("--metastases", metavar="LEAST,MOST", help="metastases of the other cases (default 1,4)")
+    parser.add_argument("--metastases", metavar="LEAST,MOST", help="metastases of the other cases (default 1,4; CT: 1,3)")
     parser.add_argument(
         "--lesion-area",
         metavar="LEAST,MOST",
@@ -37,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--matrix", type=int, help="rows and columns of a slice (default: drawn)")
     parser.add_argument("--slices", type=int, help="sagittal slices (default: 15 to 28, drawn)")
     parser.add_argument(
-        "--region", choices=("lumbar", "thoracolumbar", "thoracic", "cervicothoracic"), help="default: drawn"
+        "--region", choices=(*_REGIONS, "cervical"), help="default: drawn; cervical with --ct only"
     )
     parser.add_argument(
         "--follow-up",
@@ -50,6 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --follow-up: shares of complete, partial and missed ablations (default 0.45,0.4,0.15)",
     )
     parser.add_argument("--after-only", action="store_true", help="with --follow-up: write the scan after alone")
+    parser.add_argument(
+        "--ct", action="store_true", help="CT with the vertebrae as they are and as they were before the lesions"
+    )
+    parser.add_argument("--thickness", type=float, metavar="MM", help="with --ct: of a slice (default: 0.7 to 3)")
+    parser.add_argument("--kinds", help="with --ct: of lytic, sclerotic, mixed (default: all)")
+    parser.add_argument("--metal", type=float, metavar="SHARE", help="with --ct: share with screws (default 0.04)")
     parser.add_argument("--processes", type=int, default=2, help="cases simulated at a time (default 2)")
     parser.add_argument("--uncompressed", action="store_true", help="write .nii instead of .nii.gz: faster, larger")
 
@@ -60,11 +68,17 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.cases < 1:
         raise SpineError(f"--cases is {arguments.cases}; simulate at least one case.")
-    settings = _follow_up(arguments) if arguments.follow_up else _plain(arguments)
-    from SpineLib.phantom import write_cohort, write_followup_cohort
+    if arguments.ct:
+        from SpineLib.phantom.ct import write_ct_cohort as write
 
+        settings = _ct(arguments)
+    else:
+        from SpineLib.phantom import write_cohort, write_followup_cohort
+
+        settings = _follow_up(arguments) if arguments.follow_up else _plain(arguments)
+        write = write_followup_cohort if arguments.follow_up else write_cohort
     with ProgressBar() as bar:
-        (write_followup_cohort if arguments.follow_up else write_cohort)(
+        write(
             arguments.output,
             arguments.cases,
             arguments.seed,
@@ -77,17 +91,47 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _refuse(arguments: argparse.Namespace, names: tuple[str, ...], because: str) -> None:
+    """Refuse options that would do nothing."""
+    from SpineLib.errors import SpineError
+
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    unused = [f"--{name.replace('_', '-')}" for name in names if getattr(arguments, name) != parser.get_default(name)]
+    if unused:
+        raise SpineError(f"{', '.join(unused)} does not go {because}; leave it out.")
+
+
+def _ct(arguments: argparse.Namespace):
+    """Settings of patients with a CT."""
+    from SpineLib.errors import SpineError
+    from SpineLib.phantom.ct import CtSettings
+    from SpineLib.phantom.lesions import METASTASES
+
+    _refuse(arguments, ("sequences", "randomised", "lesion_area", "follow_up", "outcomes", "after_only"), "with --ct")
+    kinds = tuple(part.strip() for part in arguments.kinds.split(",")) if arguments.kinds is not None else METASTASES
+    if set(kinds) - set(METASTASES):
+        raise SpineError(f"--kinds is '{arguments.kinds}'; choose of {', '.join(METASTASES)}.")
+    if arguments.thickness is not None and not 0.3 <= arguments.thickness <= 10:
+        raise SpineError(f"--thickness is {arguments.thickness:g}; give 0.3 to 10 mm.")
+    return CtSettings(
+        matrix=arguments.matrix,
+        slices=arguments.slices,
+        thickness=arguments.thickness,
+        region=arguments.region,
+        healthy=arguments.healthy,
+        metastases=_range(arguments.metastases, "--metastases", int) or CtSettings.metastases,
+        kinds=kinds,
+        metal=CtSettings.metal if arguments.metal is None else arguments.metal,
+    )
+
+
 def _follow_up(arguments: argparse.Namespace):
     """Settings of patients before and after ablation."""
     from SpineLib.errors import SpineError
     from SpineLib.phantom import FollowUpSettings
 
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    unused = [f"--{name.replace('_', '-')}" for name in ("sequences", "healthy", "metastases", "lesion_area")
-              if getattr(arguments, name) != parser.get_default(name)]
-    if unused:
-        raise SpineError(f"{', '.join(unused)} does not go with --follow-up; leave it out.")
+    _refuse(arguments, ("sequences", "healthy", "metastases", "lesion_area", *_CT_ONLY), "with --follow-up")
     settings = FollowUpSettings()
     outcomes = settings.outcomes
     if arguments.outcomes is not None:
@@ -98,8 +142,8 @@ def _follow_up(arguments: argparse.Namespace):
         if len(outcomes) != len(settings.outcomes) or min(outcomes) < 0 or not 0 < sum(outcomes) < float("inf"):
             raise SpineError(f"--outcomes is '{arguments.outcomes}'; give the shares of complete, partial and missed "
                              "ablations, e.g. 0.45,0.4,0.15.")
-    if arguments.region == "cervicothoracic":
-        raise SpineError("--region is cervicothoracic, where nothing is ablated; choose another region.")
+    if arguments.region in ("cervicothoracic", "cervical"):
+        raise SpineError(f"--region is {arguments.region}, where nothing is ablated; choose another region.")
     return FollowUpSettings(
         outcomes=outcomes,
         matrix=arguments.matrix,
@@ -115,6 +159,9 @@ def _plain(arguments: argparse.Namespace):
     from SpineLib.errors import SpineError
     from SpineLib.phantom import SEQUENCES, PhantomSettings
 
+    _refuse(arguments, _CT_ONLY, "without --ct")
+    if arguments.region == "cervical":
+        raise SpineError("--region is cervical, which only --ct has; choose another region.")
     if arguments.outcomes is not None or arguments.after_only:
         raise SpineError("--outcomes and --after-only need --follow-up; add it or leave them out.")
     sequences = tuple(name.strip() for name in arguments.sequences.split(",") if name.strip())

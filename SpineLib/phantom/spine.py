@@ -52,6 +52,11 @@ def _interpolate(anchors: dict, level: str) -> np.ndarray:
     return np.array([np.interp(LEVELS.index(level), places, values[:, c]) for c in range(values.shape[1])])
 
 
+def nominal_size(level: str) -> np.ndarray:
+    """Half width, half depth, half height (mm) of a level's body in a patient of usual size."""
+    return _interpolate(_ANCHORS, level)[:3] / 2
+
+
 @dataclass
 class Vertebra:
     """One vertebra in the patient.

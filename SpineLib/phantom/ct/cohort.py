@@ -1,0 +1,65 @@
+"""Simulated CTs as a BIDS-like folder."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+
+from SpineLib.phantom.cohort import fill_folder, truth_path
+from SpineLib.phantom.ct.case import CtPhantom, CtSettings, simulate_ct
+from SpineLib.progress import Progress, silent
+from SpineLib.training.ct_cohort import CT_LABELS, CT_SUFFIX
+from SpineLib.volume import write_volume
+from SpineLib.volume.files import write_text
+
+
+def write_ct_cohort(
+    folder,
+    cases: int,
+    seed: int,
+    settings: CtSettings = CtSettings(),
+    processes: int = 1,
+    progress: Progress = silent,
+    extension: str = ".nii.gz",
+) -> Path:
+    """Simulate ``cases`` patients' CTs into ``folder``: ``sub-001/ct``, labels under ``derivatives/labels``.
+
+    Same seed, same bytes, whatever the number of cases or processes; an interrupted run goes on where it stopped.
+
+    Raises:
+        SpineError: the folder holds something else, or a cohort of other settings.
+    """
+    return fill_folder(
+        folder,
+        cases,
+        seed,
+        settings,
+        "Simulated CT of the spine with bone metastases",
+        partial(_one, extension=extension),
+        ("participant_id\tregion\tkernel\tmetastases\tkinds\tbone_lost_ml\tsimulated", _row),
+        processes,
+        progress,
+    )
+
+
+def write_ct_case(folder: Path, name: str, case: CtPhantom, extension: str = ".nii.gz") -> None:
+    """Write one patient into a cohort folder; the truth comes last and marks the patient as complete."""
+    images, labels = folder / name / "ct", folder / "derivatives" / "labels" / name / "ct"
+    for place in (images, labels):
+        place.mkdir(parents=True, exist_ok=True)
+    write_volume(case.ct, images / f"{name}_{CT_SUFFIX}{extension}")
+    for key, suffix in CT_LABELS.items():
+        write_volume(getattr(case, key), labels / f"{name}_{suffix}{extension}")
+    write_text(truth_path(folder, name), json.dumps(case.truth, indent=1))
+
+
+def _one(folder: Path, name: str, seed: int, settings: CtSettings, extension: str) -> None:
+    write_ct_case(folder, name, simulate_ct(seed, settings), extension)
+
+
+def _row(name: str, truth: dict) -> str:
+    lesions = truth["lesions"]
+    kinds = ",".join(sorted({lesion["kind"] for lesion in lesions})) or "n/a"
+    lost = round(sum(lesion["bone_lost_ml"] for lesion in lesions), 3)
+    return "\t".join([name, truth["region"], truth["kernel"]["name"], str(len(lesions)), kinds, str(lost), "true"])
