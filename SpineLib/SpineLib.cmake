@@ -20,6 +20,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/cli/detect.py
   SpineLib/cli/detect_ct.py
   SpineLib/cli/evaluate.py
+  SpineLib/cli/evaluate_ct_lesions.py
   SpineLib/cli/evaluate_detection.py
   SpineLib/cli/evaluate_healthy.py
   SpineLib/cli/evaluate_registration.py
@@ -136,6 +137,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/progress.py
   SpineLib/reports/__init__.py
   SpineLib/reports/charts.py
+  SpineLib/reports/ct_lesions.py
   SpineLib/reports/detection.py
   SpineLib/reports/followup.py
   SpineLib/reports/followup_cohort.py
@@ -232,6 +234,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/training/config.py
   SpineLib/training/crossvalidation.py
   SpineLib/training/ct_cohort.py
+  SpineLib/training/ct_lesion_evaluation.py
   SpineLib/training/ctlesions/__init__.py
   SpineLib/training/ctlesions/cases.py
   SpineLib/training/ctlesions/config.py
@@ -258,6 +261,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/training/gan/config.py
   SpineLib/training/gan/export.py
   SpineLib/training/gan/loop.py
+  SpineLib/training/gan/pretraining.py
   SpineLib/training/gan/sampling.py
   SpineLib/training/gan/stacks.py
   SpineLib/training/gan/validation.py
@@ -269,6 +273,13 @@ set(SPINELIB_SCRIPTS
   SpineLib/training/sampling.py
   SpineLib/training/session.py
   SpineLib/training/validation.py
+  SpineLib/training/vertebrae/__init__.py
+  SpineLib/training/vertebrae/cases.py
+  SpineLib/training/vertebrae/config.py
+  SpineLib/training/vertebrae/export.py
+  SpineLib/training/vertebrae/loop.py
+  SpineLib/training/vertebrae/sampling.py
+  SpineLib/training/vertebrae/validation.py
   SpineLib/volume/__init__.py
   SpineLib/volume/checks.py
   SpineLib/volume/crop.py
@@ -348,6 +359,9 @@ set(SPINELIB_RESOURCES
   SpineLib/training/presets/siamese-paper.toml
   SpineLib/training/presets/small-2d.toml
   SpineLib/training/presets/small-3d.toml
+  SpineLib/training/presets/unet-ct.toml
+  SpineLib/training/presets/vnet-narrow.toml
+  SpineLib/training/presets/vnet-paper.toml
   SpineLib/training/presets/wgan-gp.toml
   SpinePanel/requirements.txt
   )

@@ -6,7 +6,12 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from SpineLib.cli import evaluate_detection, evaluate_healthy, evaluate_registration
+from SpineLib.cli import (
+    evaluate_ct_lesions,
+    evaluate_detection,
+    evaluate_healthy,
+    evaluate_registration,
+)
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.errors import SpineError
 
@@ -20,6 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     evaluate_healthy.add_arguments(healthy)
     detection = actions.add_parser("detection", help="FROC of a detector, beside the paper's, and on healthy scans")
     evaluate_detection.add_arguments(detection)
+    ct_lesions = actions.add_parser("ct-lesions", help="average precision and speed of a detector of lesions on CT")
+    evaluate_ct_lesions.add_arguments(ct_lesions)
     registration = actions.add_parser("registration", help="errors at the treated vertebra, over simulated pairs")
     evaluate_registration.add_arguments(registration)
     segmentation = actions.add_parser("segmentation", help="Dice, TPR, TNR and lesions found, beside the paper's")
@@ -49,6 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
         return evaluate_healthy.run(arguments)
     if arguments.action == "detection":
         return evaluate_detection.run(arguments)
+    if arguments.action == "ct-lesions":
+        return evaluate_ct_lesions.run(arguments)
     if arguments.action == "registration":
         return evaluate_registration.run(arguments)
     from SpineLib.tasks.segment import SegmentSettings
