@@ -188,7 +188,7 @@ class LesionStep:
         for box in self._boxes:
             found = found_in(box)
             longest, across = found.get("recist_mm", (0, 0))
-            size = " × ".join(f"{edge:.0f}" for edge in box.GetSizeWorld())
+            size = " × ".join(f"{edge:.0f}" for edge in box.GetSize())
             rows.append((box.GetName(), f"{found.get('probability', 0):.2f}", f"{longest:.0f} × {across:.0f}", size))
         table = self.ui.lesionTable
         if rows != [tuple(table.item(r, c).text() for c in range(4)) for r in range(table.rowCount)]:

@@ -92,14 +92,16 @@ def box_geometry(roi, name: str = "box") -> tuple[np.ndarray, np.ndarray, np.nda
         SpineError: it is not placed yet, has no size, or lies under a warping or shearing transform.
     """
     transform_to_world(roi.GetParentTransformNode(), name)
-    if roi.GetNumberOfControlPoints() == 0 or min(roi.GetSizeWorld()) <= 0:
+    size = np.zeros(3)
+    roi.GetSizeWorld(size)
+    if roi.GetNumberOfControlPoints() == 0 or size.min() <= 0:
         raise SpineError(f"The {name} is not placed yet: place it in the views, or choose another one.")
     matrix = RAS_LPS @ slicer.util.arrayFromVTKMatrix(roi.GetObjectToWorldMatrix())
     steps = np.linalg.norm(matrix[:3, :3], axis=0)
     axes = matrix[:3, :3] / steps
     if np.abs(axes.T @ axes - np.eye(3)).max() > 1e-3:
         raise SpineError(f"The {name} lies under a shearing transform: harden it in the Transforms module first.")
-    return matrix[:3, 3], np.array(roi.GetSizeWorld(), float), axes
+    return matrix[:3, 3], size, axes
 
 
 def roi_mask(roi, grid: Volume, name: str = "box") -> Volume:

@@ -128,6 +128,8 @@ def lesion_mask(grid: Volume, lesion=(None, None), roi=None) -> Volume:
     mask = segments_volume(*lesion, "lesion")
     if not mask.same_grid(grid):
         mask = grid.with_array(resample_like(mask, grid, nearest=True).array, "lesion")
+        if not mask.array.any():
+            raise SpineError("The lesion lies outside the image of the vertebrae: choose a lesion on the same CT.")
     return mask
 
 
@@ -196,7 +198,9 @@ def import_repair(folder: str | Path, result: Mapping, damage: Damage, inputs: R
                           {PART: part})
             parts.append((_whole(array, damage) if source is not None else mask.with_array(array), [entry]))
         provenance = result["provenance"]
-        name = result_name(f"{level}", provenance).replace(" metastases", " repaired", 1)
+        # "L3 repaired (templates, 14:05:09)": the method tells more than its model.
+        known = {**provenance, "model": provenance.get("method", "")}
+        name = result_name(level, known).replace(" metastases", " repaired", 1)
         node, ids = add_labels(parts, source, name=name, provenance=provenance)
         node.SetAttribute(FINGERPRINT, damage.fingerprint())
         figures = {"level": level, "settings": dict(damage.settings), "measures": result.get("measures", {}),
