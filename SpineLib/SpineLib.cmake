@@ -29,6 +29,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/cli/followup_case.py
   SpineLib/cli/followup_files.py
   SpineLib/cli/followup_folder.py
+  SpineLib/cli/inpaint.py
   SpineLib/cli/main.py
   SpineLib/cli/models.py
   SpineLib/cli/phantom.py
@@ -204,6 +205,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/tasks/likelihood.py
   SpineLib/tasks/margin.py
   SpineLib/tasks/naming.py
+  SpineLib/tasks/numbering.py
   SpineLib/tasks/output.py
   SpineLib/tasks/predict.py
   SpineLib/tasks/provenance.py

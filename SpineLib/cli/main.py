@@ -20,6 +20,7 @@ COMMANDS = {
     "compare": "compare a metastasis with the necrosis after its ablation: what is covered, and the margin",
     "detect": "list places suspicious of metastasis on a fat-suppressed T2 volume, or lesions on a CT",
     "export": "make a printable model (STL, 3MF, OBJ, PLY) of a segmented vertebra, checked before and after writing",
+    "inpaint": "repair a vertebra that a lesion has destroyed: as a segmentation, and as a model to print",
     "models": "list, show, import and remove models",
     "train": "train a segmentation or detection network, or export a training as a model",
     "evaluate": "compare a model's masks with the truth of a cohort",

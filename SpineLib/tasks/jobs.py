@@ -8,6 +8,7 @@ from pathlib import Path
 from SpineLib.errors import SpineError
 from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.ct_jobs import ct_lesions_job
+from SpineLib.tasks.inpaint_job import inpaint_job
 from SpineLib.tasks.vertebra_jobs import vertebrae_job
 
 
@@ -208,6 +209,7 @@ _JOBS: dict[str, tuple[Callable[[Mapping, Path, Progress], dict], tuple[str, ...
     "model": (model_job, ("inputs",)),
     "ct-lesions": (ct_lesions_job, ("inputs", "model")),
     "vertebrae": (vertebrae_job, ("inputs", "model")),
+    "inpaint": (inpaint_job, ("inputs",)),
 }
 
 

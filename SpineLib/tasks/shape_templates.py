@@ -36,12 +36,14 @@ class Known:
             nearest known background.
         unknown: bool, the part to fill.
         reliable: bool; no unknown voxel lies nearer than the surface, so that the distance is the whole vertebra's.
+        seen: bool, whether the image shows the place.
     """
 
     grid: Volume
     distance: np.ndarray
     unknown: np.ndarray
     reliable: np.ndarray
+    seen: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +65,15 @@ class Template:
     canal: np.ndarray | None = None
 
 
-def known_part(labels: Volume, label: int, unknown: Volume, frame: VertebraFrame) -> Known:
-    """What labels (in a box that holds vertebra and lesion, and some background) and the unknown part (not 0, same grid) say of it in its frame."""
+def known_part(labels: Volume, label: int, unknown: Volume, frame: VertebraFrame, image: Volume) -> Known:
+    """What is known of a vertebra in its frame.
+
+    Args:
+        labels: in a box that holds vertebra and lesion, and some background.
+        label: of the vertebra.
+        unknown: not 0 where nobody knows; on the labels' grid.
+        image: whose grid the labels are a part of.
+    """
     from scipy import ndimage
 
     grid = frame.grid()
@@ -76,7 +85,20 @@ def known_part(labels: Volume, label: int, unknown: Volume, frame: VertebraFrame
     within = to_unknown < 0
     if not within.any():  # thinner than the frame's voxels
         within = ndimage.minimum_filter(to_unknown, 3) < grid.spacing[0] / 2
-    return Known(grid, distance, within, ~within & (np.abs(distance) < to_unknown))
+    seen = shows(image, grid)
+    return Known(grid, distance, within & seen, ~within & seen & (np.abs(distance) < to_unknown), seen)
+
+
+def shows(image: Volume, grid: Volume) -> np.ndarray:
+    """Whether the voxels of a grid lie within an image: bool (k, j, i)."""
+    matrix = np.linalg.inv(image.ijk_to_lps) @ grid.ijk_to_lps
+    k, j, i = (np.arange(size).reshape([-1 if axis == n else 1 for n in range(3)])
+               for axis, size in enumerate(grid.shape))
+    inside = np.ones(grid.shape, bool)
+    for row, size in zip(matrix[:3], image.shape[::-1]):
+        place = row[0] * i + row[1] * j + row[2] * k + row[3]
+        inside &= (place > -0.5) & (place < size - 0.5)
+    return inside
 
 
 def templates(column: Column, label: int, frame: VertebraFrame, known: Known) -> list[Template]:
@@ -115,11 +137,12 @@ def joined(known: Known, distance: np.ndarray, reach_mm: float = 5.0) -> np.ndar
     box = _box_around(known.unknown, int(np.ceil(3 * sigma)))
     spread = ndimage.gaussian_filter(off[box], sigma, truncate=3.0)
     share = ndimage.gaussian_filter(weight[box], sigma, truncate=3.0)
-    result = np.where(known.unknown, distance, known.distance)
+    free = known.unknown | ~known.seen
+    result = np.where(free, distance, known.distance)
     # Half of a Gaussian lies beyond a plane border; the band is a part of that.
     moved = spread / np.maximum(share, 0.02)
     fade = np.clip(share / 0.06, 0, 1)
-    result[box] = np.where(known.unknown[box], distance[box] + moved * fade, known.distance[box])
+    result[box] = np.where(free[box], distance[box] + moved * fade, known.distance[box])
     return result
 
 
@@ -135,18 +158,22 @@ def _mirror(known: Known) -> Template:
     from scipy import ndimage
 
     turned = known.distance[:, :, ::-1]
-    away = ndimage.distance_transform_edt(~known.unknown[:, :, ::-1]) * known.grid.spacing[0]
+    away = ndimage.distance_transform_edt((~known.unknown & known.seen)[:, :, ::-1]) * known.grid.spacing[0]
     weight = np.clip(away / _TRUSTED_MM, 0.0, 1.0).astype(np.float32)
     return _fitted("mirror", turned, weight, known)
 
 
 def _neighbour(column: Column, number: int, name: str, frame: VertebraFrame, known: Known) -> Template:
     """Another vertebra in its own frame, laid over this one's."""
+    from scipy import ndimage
+
     other = vertebra_frame(column, number)
     labels = column.around(number, LIMIT_MM, known.grid.spacing[0] / 2)
     shape = signed_distance(labels.with_array((labels.array == number).astype(np.uint8)), limit_mm=LIMIT_MM)
-    distance = sampled(shape, other.grid(), None)
-    return _fitted(name, distance, np.ones(distance.shape, np.float32), known, _canal(column, number, other))
+    grid = other.grid()
+    # A part that the image cuts off is not missing; the border's own voxels are interpolated with what lies beyond.
+    seen = ndimage.binary_dilation(shows(column.labels, grid), iterations=2)
+    return _fitted(name, sampled(shape, grid, None), np.maximum(seen, np.float32(0.02)), known, _canal(column, number, other))
 
 
 def _canal(column: Column, number: int, frame: VertebraFrame) -> np.ndarray | None:

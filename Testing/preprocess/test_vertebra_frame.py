@@ -13,33 +13,7 @@ from SpineLib.preprocess.signed_distance import at_points, sampled, signed_dista
 from SpineLib.preprocess.vertebra_frame import Column, vertebra_frame
 from SpineLib.preprocess.vertebra_landmarks import landmarks
 from SpineLib.volume import Volume
-
-STEP = 2.0
-HEIGHT = 34.0
-
-
-def vertebra(points: np.ndarray, centre) -> np.ndarray:
-    """A body, an arch around a canal of 8 mm radius, and three processes; the same on both sides (x)."""
-    x, y, z = np.moveaxis(points - np.asarray(centre), -1, 0)
-    body = (np.hypot(x / 20, (y + 12) / 14) < 1) & (np.abs(z) < 12)
-    arch = (np.hypot(x, y - 9) < 13) & (np.hypot(x, y - 9) > 8) & (np.abs(z) < 7)
-    sides = (np.abs(x) > 10) & (np.abs(x) < 34) & (np.abs(y - 12) < 4) & (np.abs(z) < 4)
-    spine = (np.abs(x) < 4) & (y > 20) & (y < 42) & (np.abs(z) < 7)
-    return body | arch | sides | spine
-
-
-def column(turn=(0.0, 0.0, 0.0), count: int = 3) -> Volume:
-    """So many vertebrae, numbered from above from 10, the middle one at the origin, the whole turned by angles."""
-    rotation = Rotation.from_euler("xyz", turn, degrees=True).as_matrix()
-    shape = (int(HEIGHT * (count + 0.6) / STEP), 64, 64)
-    origin = -(np.array(shape[::-1]) - 1) / 2 * STEP
-    k, j, i = np.indices(shape)
-    points = (np.stack([i, j, k], -1) * STEP + origin) @ rotation
-    labels = np.zeros(shape, np.uint8)
-    for number in range(count):
-        labels[vertebra(points, (0, 0, ((count - 1) / 2 - number) * HEIGHT))] = 10 + number
-    return Volume(labels, (STEP,) * 3, tuple(origin))
-
+from Testing.vertebrae import STEP, column, voxel_places
 
 @pytest.mark.parametrize("turn", [(0, 0, 0), (20, 0, 0), (8, -9, 12)])
 def test_the_axes_are_the_vertebras_own(turn):
@@ -56,8 +30,7 @@ def test_the_axes_are_the_vertebras_own(turn):
 def test_the_frame_hardly_moves_when_a_part_is_missing(cut):
     labels = column((8, -9, 12))
     whole = vertebra_frame(Column.of(labels), 11)
-    k, j, i = np.indices(labels.shape)
-    local = whole.to_local(np.stack([i, j, k], -1).reshape(-1, 3) * STEP + labels.origin).reshape(*labels.shape, 3)
+    local = whole.to_local(voxel_places(labels).reshape(-1, 3)).reshape(*labels.shape, 3)
     piece = {"half": local[..., 0] > 0, "body": local[..., 1] < -2, "behind": local[..., 1] > 12}[cut]
     lesion = labels.with_array((piece & (labels.array == 11)).astype(np.uint8))
     left = labels.with_array(np.where(lesion.array > 0, 0, labels.array))

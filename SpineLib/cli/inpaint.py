@@ -1,0 +1,162 @@
+"""``spine inpaint``: repair a vertebra that a lesion has destroyed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from SpineLib.errors import SpineError
+from SpineLib.progress import part
+
+HELP = "repair a vertebra that a lesion has destroyed: as a segmentation, and as a model to print"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``spine inpaint``."""
+    from SpineLib.tasks.inpaint import METHODS, InpaintSettings
+
+    inputs = parser.add_argument_group("inputs: image files, or folders of DICOM files (FOLDER#3: series 3 of several)")
+    inputs.add_argument("--ct", type=Path, metavar="IMAGE", help="the CT; needed without --vertebrae")
+    inputs.add_argument("--vertebrae", type=Path, metavar="LABELS",
+                        help="the vertebrae, a number each (of VerSe or TotalSegmentator), or a Slicer segmentation "
+                             "whose segments are named after them (default: segmented on the CT)")
+    inputs.add_argument("--lesion", type=Path, required=True, metavar="MASK",
+                        help="what is to be repaired; may reach beyond the bone")
+    inputs.add_argument("--label", metavar="LEVEL",
+                        help="the vertebra, e.g. L3 or its number (default: the one that the lesion meets most)")
+    output = parser.add_argument_group("output")
+    output.add_argument("-o", "--output", type=Path, required=True,
+                        help="a .seg.nrrd (a Slicer segmentation: the vertebra repaired, and what was added) or a mask "
+                             "(.nii.gz, .nrrd, .mha) with the vertebra's number")
+    output.add_argument("--model", type=Path, metavar="FILE", help="also write a model to print (.stl, .3mf, .obj, .ply)")
+    output.add_argument("--json", type=Path, metavar="FILE", help="also write measures, notes and provenance")
+    output.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    choices = parser.add_argument_group("how")
+    choices.add_argument("--method", choices=METHODS, default=InpaintSettings.method,
+                         help="; ".join(f"{name}: {text}" for name, text in METHODS.items())
+                              + f" (default: {InpaintSettings.method})")
+    choices.add_argument("--weights", metavar="MODEL", help="model id or folder (default: the one of the method)")
+    choices.add_argument("--margin", type=float, metavar="MM",
+                         help=f"around the lesion, replaced too (default: {InpaintSettings.margin_mm:g})")
+    choices.add_argument("--steps", type=int, help=f"of a GAN's descent (default: {InpaintSettings.steps})")
+    choices.add_argument("--weight", type=float, metavar="LAMBDA",
+                         help=f"of a GAN's perceptual loss (default: {InpaintSettings.weight:g})")
+    choices.add_argument("--seed", type=int, help="of a GAN's noise")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Repair; returns 0."""
+    from SpineLib.cli.segment import check_outputs
+
+    outputs = [path for path in (args.output, args.model, args.json) if path is not None]
+    check_outputs(outputs, [path for path in (args.ct, args.vertebrae, args.lesion) if path is not None],
+                  args.overwrite)
+    _check(args)
+    from SpineLib.cli.progress_bar import ProgressBar
+    from SpineLib.tasks.inpaint import InpaintSettings, inpaint
+    from SpineLib.tasks.inpaint_job import method_models
+    from SpineLib.tasks.numbering import label_of, read_vertebrae
+    from SpineLib.tasks.reconstruct import reconstruct
+    from SpineLib.volume import read_volume
+    from SpineLib.volume.files import write_text
+
+    given = {"margin_mm": args.margin, "steps": args.steps, "weight": args.weight, "seed": args.seed}
+    settings = InpaintSettings(args.method, **{key: value for key, value in given.items() if value is not None})
+    with ProgressBar() as progress:
+        models = method_models(settings.method, args.weights)
+        progress(0.0, "Reading")
+        ct = read_volume(args.ct, "CT") if args.ct else None
+        lesion = _lesion(args.lesion)
+        if args.vertebrae:
+            vertebrae, notes = read_vertebrae(args.vertebrae)
+        else:
+            vertebrae, notes = _segmented(ct, part(progress, 0.05, 0.4))
+        label = label_of(args.label, vertebrae)
+        repair = inpaint(vertebrae, lesion, label, models, settings, part(progress, 0.4, 0.8), ct=ct)
+        reconstruction = None
+        if args.model:
+            reconstruction = reconstruct(repair.mask, repair.before, progress=part(progress, 0.8, 0.95))
+        progress(0.95, "Writing")
+        notes += repair.notes + (reconstruction.notes if reconstruction else [])
+        if args.json:
+            values = {"label": repair.label, "measures": repair.measures, "notes": notes,
+                      "provenance": repair.provenance}
+            if reconstruction:
+                values["model"] = {"measures": reconstruction.measures, "checks": reconstruction.model.report.to_dict()}
+            write_text(args.json, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+        _write(args.output, repair)
+        if reconstruction:
+            from SpineLib.mesh.model import write_model
+
+            write_model(reconstruction.model, args.model, overwrite=args.overwrite)
+        progress(1.0, "Done")
+    print(*summary(repair, notes), sep="\n")
+    return 0
+
+
+def summary(repair, notes: list[str]) -> list[str]:
+    """A ``Repair`` in lines for a terminal."""
+    from SpineLib.tasks.inpaint import METHODS
+    from SpineLib.volume.levels import level_name
+
+    measures, model = repair.measures, repair.provenance["model"]
+    with_model = f", model {model['id']}" if model else ""
+    simulated = ", trained on simulated data" if model and model["simulated_training_data"] else ""
+    return [
+        f"{level_name(repair.label)} repaired: {METHODS[measures['method']]}{with_model}{simulated} "
+        f"({repair.provenance['seconds']:.1f} s)",
+        f"{measures['volume_before_ml']:.2f} ml before, {measures['volume_after_ml']:.2f} ml after: "
+        f"{measures['added_ml']:.2f} ml added, {measures['removed_ml']:.2f} ml taken away",
+        *(f"Note: {note}" for note in notes), f"{repair.provenance['notice']}."]
+
+
+def _check(args: argparse.Namespace) -> None:
+    from SpineLib.mesh.files import FORMATS
+    from SpineLib.volume import suffix_of
+
+    if args.vertebrae is None and args.ct is None:
+        raise SpineError("Give the CT with --ct, or a segmentation of the vertebrae with --vertebrae.")
+    if not suffix_of(args.output):
+        raise SpineError(f"An image cannot be written as '{args.output.suffix}'; use .seg.nrrd, .nrrd, .nii.gz or .mha.")
+    if args.model is not None and args.model.suffix.lower() not in FORMATS:
+        raise SpineError(f"A model cannot be written as '{args.model.suffix}'; use {', '.join(FORMATS)}.")
+
+
+def _lesion(path: Path):
+    """All that is marked in a file, as one mask."""
+    import numpy as np
+
+    from SpineLib.volume.segments import read_segments
+
+    grid, segments = read_segments(path, "lesion")
+    if not segments:
+        raise SpineError("The lesion's mask is empty; mark what is to be repaired.")
+    return grid.with_array(np.max([segment.mask.array for segment in segments], axis=0), "lesion")
+
+
+def _segmented(ct, progress):
+    from SpineLib.models import find_bundle
+    from SpineLib.tasks.vertebrae import VertebraeSettings, segment_vertebrae
+
+    found = segment_vertebrae(ct, find_bundle("vertebrae-ct-unet"), VertebraeSettings(), progress)
+    return found.labels, list(found.notes)
+
+
+def _write(path: Path, repair) -> None:
+    import numpy as np
+
+    from SpineLib.tasks.naming import PROVENANCE, provenance_text
+    from SpineLib.tasks.vertebra_naming import vertebra_colour, vertebra_terminology
+    from SpineLib.volume import SegmentInfo, write_segmentation, write_volume
+    from SpineLib.volume.levels import level_name
+
+    labels = repair.mask.with_array((repair.mask.array * np.uint8(repair.label)).astype(np.uint8))
+    if not path.name.lower().endswith(".seg.nrrd"):
+        write_volume(labels, path)
+        return
+    name = level_name(repair.label)
+    tags = {PROVENANCE: provenance_text(repair.provenance)}
+    write_segmentation(path, labels, [SegmentInfo(
+        repair.label, f"{name} repaired", vertebra_colour(repair.label), vertebra_terminology(name), tags)])
+

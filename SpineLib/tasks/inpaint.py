@@ -1,0 +1,313 @@
+"""The repair of a vertebra: what a lesion destroyed is filled with bone as it may have been before.
+
+Miao et al., Spinal neoplasm image inpainting with deep convolutional neural networks, section II.D, fill slice by slice
+by a GAN; the default is a 3-D completion that also looks at the mirrored half and at the neighbouring vertebrae.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import SpineLib
+from SpineLib.errors import SpineError
+from SpineLib.models.card import NOTICE
+from SpineLib.preprocess.signed_distance import sampled
+from SpineLib.preprocess.vertebra_frame import VertebraFrame, vertebra_frame
+from SpineLib.progress import Progress, part, silent
+from SpineLib.tasks.ct_checks import check_ct
+from SpineLib.tasks.inpaint_site import Site, border_contact_mm2, site_of
+from SpineLib.tasks.provenance import library_versions
+from SpineLib.tasks.shape_templates import (
+    Known,
+    Template,
+    blended,
+    joined,
+    known_part,
+    templates,
+)
+from SpineLib.volume.crop import box_around
+from SpineLib.volume.volume import Volume
+
+if TYPE_CHECKING:
+    from SpineLib.models.bundle import ModelBundle
+
+#: Gets the share done and the repair so far.
+Preview = Callable[[float, Volume], None]
+#: What each method is, for people.
+METHODS = {
+    "completion": "3-D completion, a network that looks at mirror image and neighbours",
+    "wgan-gp": "WGAN-GP, slice by slice (the paper)",
+    "wgan-gp-tied": "WGAN-GP, slices tied",
+    "dcgan": "DCGAN, slice by slice",
+    "dcgan-tied": "DCGAN, slices tied",
+    "templates": "mirror image and neighbours, fitted and averaged",
+    "mirror": "mirror image, fitted",
+    "neighbours": "neighbours, fitted and averaged",
+    "interpolation": "signed distances, interpolated",
+}
+#: The task of the model that a method needs, and the model unless the user chooses another; the rest need none.
+METHOD_MODELS = {
+    "completion": ("vertebra-completion", "complete-vertebra"),
+    "wgan-gp": ("vertebra-inpainting", "inpaint-wgan-gp"),
+    "wgan-gp-tied": ("vertebra-inpainting", "inpaint-wgan-gp"),
+    "dcgan": ("vertebra-inpainting", "inpaint-dcgan"),
+    "dcgan-tied": ("vertebra-inpainting", "inpaint-dcgan"),
+}
+_LIBRARIES = ("numpy", "scipy", "SimpleITK", "torch")
+#: Where the neighbours say that the canal is this deep inside it, nothing is filled, mm.
+_CANAL_MM = 1.0
+#: New bone on the image's border: more than this is refused, mm².
+_MOST_BORDER_MM2 = 100.0
+
+
+@dataclass(frozen=True)
+class InpaintSettings:
+    """What the user may choose.
+
+    Attributes:
+        method: one of :data:`METHODS`.
+        margin_mm: around the lesion, replaced too.
+        steps, rate, weight: of the GANs' descent; weight is lambda of the paper's equation 5.
+        tie: how much slices hold together in the tied methods.
+        seed: of the GANs' noise.
+    """
+
+    method: str = "templates"
+    margin_mm: float = 1.0
+    steps: int = 200
+    rate: float = 0.05
+    weight: float = 0.1
+    tie: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.method not in METHODS:
+            raise SpineError(f"There is no method '{self.method}'; there are {', '.join(METHODS)}.")
+        if not 0 <= self.margin_mm <= 20:
+            raise SpineError(f"The margin around the lesion is {self.margin_mm} mm; choose one from 0 to 20.")
+        if not (1 <= self.steps <= 100_000 and 0 < self.rate < 10 and 0 <= self.weight < 1e6 and 0 <= self.tie < 1e6):
+            raise SpineError("A setting of the GAN is out of its range; leave it at its default.")
+
+    @classmethod
+    def from_dict(cls, values: Mapping) -> InpaintSettings:
+        """Of the JSON form; a key that does not exist is an error."""
+        unknown = sorted(set(values) - set(cls.__dataclass_fields__))
+        if unknown:
+            raise SpineError(f"There is no setting '{unknown[0]}'; there are {', '.join(cls.__dataclass_fields__)}.")
+        return cls(**values)
+
+
+@dataclass(frozen=True, eq=False)
+class Repair:
+    """A repaired vertebra; all volumes uint8 on the vertebrae's own grid.
+
+    Attributes:
+        mask: the vertebra after the repair.
+        before: the vertebra as it was labelled.
+        region: where the repair was allowed to write.
+        label: the vertebra's number.
+        measures: volumes before and after, what was added and taken away (ml), the method, the templates' misfit (mm).
+        provenance: JSON-able.
+        notes: sentences the user should read.
+    """
+
+    mask: Volume
+    before: Volume
+    region: Volume
+    label: int
+    measures: dict
+    provenance: dict
+    notes: list[str]
+
+
+def inpaint(vertebrae: Volume, lesion: Volume, label: int | None, models: Mapping[str, ModelBundle],
+            settings: InpaintSettings = InpaintSettings(), progress: Progress = silent,
+            preview: Preview | None = None, ct: Volume | None = None) -> Repair:
+    """Repair one vertebra.
+
+    Args:
+        vertebrae: labels, one number a vertebra; the repaired one as it is now, with or without the lesion's part.
+        lesion: not 0 inside; may reach beyond the bone (a soft-tissue mass), on any grid.
+        label: of the vertebra; None: the one that the lesion meets most.
+        models: by their task ("vertebra-completion", "vertebra-inpainting"); see :data:`METHOD_MODELS`.
+        preview: gets the share done and the repair as it is, coarsely: 0 background to 1 bone, where it lies.
+        ct: the scan; checked to be one in HU that shows the place.
+
+    Raises:
+        SpineError: see :func:`SpineLib.tasks.inpaint_site.site_of`; the model is missing or another one's; nothing
+            came out; the repaired part would be cut by the image's border.
+        Cancelled: by ``progress``.
+    """
+    started = perf_counter()
+    bundle = _bundle(settings, models)
+    progress(0.0, "Looking at the lesion")
+    site = site_of(vertebrae, lesion, label, settings.margin_mm)
+    notes = site.notes + _seen_notes(site, ct)
+    progress(0.05, "Finding the vertebra's axes")
+    unknown = site.labels.with_array(site.region.astype(np.uint8))
+    marked = _whole(site, site.region, "lesion")
+    frame = vertebra_frame(site.column, site.label, marked)
+    known = known_part(site.labels, site.label, unknown, frame, vertebrae)
+    progress(0.15, "Fitting mirror image and neighbours")
+    shapes = templates(site.column, site.label, frame, known)
+    notes += _template_notes(shapes)
+    progress(0.4, "Completing the vertebra")
+    if preview is not None:
+        preview(0.4, occupancy(known, np.where(known.unknown, blended(known, shapes), known.distance)))
+    distance = _distance(settings, bundle, site, frame, known, shapes, part(progress, 0.4, 0.9), preview)
+    progress(0.9, "Bringing it back to the image's grid")
+    distance = joined(known, distance)
+    if preview is not None:
+        preview(1.0, occupancy(known, distance))
+    allowed = site.region & ~_canal(site, known, shapes)
+    bone = site.labels.array == site.label
+    repaired = _on_labels(site, known, distance, allowed, bone)
+    new = repaired & ~bone
+    notes += _border_notes(site, new)
+    progress(1.0, "Done")
+    measures = _measures(site, bone, repaired, settings.method, shapes)
+    if not measures["added_ml"]:
+        notes.append("Nothing was added: within the lesion the vertebra is already as it is expected to be.")
+    return Repair(
+        _whole(site, repaired, "repaired"), vertebrae.with_array((vertebrae.array == site.label).astype(np.uint8),
+                                                                 "before"),
+        _whole(site, allowed, "region"), site.label, measures, _provenance(settings, bundle, site, started), notes)
+
+
+def occupancy(known: Known, distance: np.ndarray) -> Volume:
+    """A shape in the frame as a picture, 0 outside to 1 inside, float32."""
+    return known.grid.with_array(np.clip(0.5 - distance / known.grid.spacing[0], 0, 1).astype(np.float32), "preview")
+
+
+def expected_distance(settings: InpaintSettings, known: Known, shapes: list[Template],
+                      bundle: ModelBundle | None = None) -> np.ndarray:
+    """The whole vertebra's signed distance in its frame, mm, by a method that does not work on slices."""
+    if settings.method == "completion":
+        from SpineLib.tasks.completion import complete
+
+        return complete(bundle.network(), known, shapes)
+    if settings.method == "interpolation":
+        return known.distance
+    wanted = {"mirror": ("mirror",), "neighbours": ("above", "below")}.get(settings.method)
+    chosen = [shape for shape in shapes if wanted is None or shape.name in wanted]
+    if not chosen:
+        raise SpineError("There is no neighbour to take the shape from; choose another method.")
+    return blended(known, chosen)
+
+
+def _bundle(settings: InpaintSettings, models: Mapping[str, ModelBundle]) -> ModelBundle | None:
+    if settings.method not in METHOD_MODELS:
+        return None
+    task, name = METHOD_MODELS[settings.method]
+    if task not in models:
+        raise SpineError(f"The method '{settings.method}' needs a model for {task} ({name}); install it, or choose "
+                         "another method.")
+    bundle = models[task]
+    kind = settings.method.removesuffix("-tied")
+    if task == "vertebra-inpainting" and bundle.card.network["type"] != kind:
+        raise SpineError(f"The model '{bundle.card.id}' is no {kind}; choose another model, or another method.")
+    return bundle
+
+
+def _distance(settings: InpaintSettings, bundle: ModelBundle | None, site: Site, frame: VertebraFrame, known: Known,
+              shapes: list[Template], progress: Progress, preview: Preview | None) -> np.ndarray:
+    if METHOD_MODELS.get(settings.method, ("",))[0] == "vertebra-inpainting":
+        from SpineLib.tasks.inpaint_slices import repaired_by_slices
+
+        return repaired_by_slices(site, frame, known, bundle, settings, progress, preview)
+    return expected_distance(settings, known, shapes, bundle)
+
+
+def _on_labels(site: Site, known: Known, distance: np.ndarray, allowed: np.ndarray, bone: np.ndarray) -> np.ndarray:
+    """The repaired vertebra in the site's box: bool. Known voxels stay, new islands go."""
+    from scipy import ndimage
+
+    found = sampled(known.grid.with_array(distance.astype(np.float32)), site.labels, None) < 0
+    repaired = np.where(allowed, found, bone & ~site.region)
+    parts, count = ndimage.label(repaired, np.ones((3, 3, 3)))
+    kept = np.unique(parts[bone & ~site.region])
+    if count and not np.isin(parts[repaired & site.region], kept[kept > 0]).any():
+        return bone & ~site.region
+    return np.isin(parts, kept[kept > 0])
+
+
+def _canal(site: Site, known: Known, shapes: list[Template]) -> np.ndarray:
+    """What all neighbours say is the spinal canal's inside: bool, of the site's box."""
+    found = [shape.canal for shape in shapes if shape.canal is not None]
+    if not found:
+        return np.zeros(site.labels.shape, bool)
+    depth = known.grid.with_array(np.max(found, axis=0).astype(np.float32))
+    return sampled(depth, site.labels, None) < -_CANAL_MM
+
+
+def _whole(site: Site, mask: np.ndarray, name: str) -> Volume:
+    labels = site.column.labels
+    array = np.zeros(labels.shape, np.uint8)
+    array[site.box] = mask
+    return labels.with_array(array, name)
+
+
+def _seen_notes(site: Site, ct: Volume | None) -> list[str]:
+    notes = []
+    bone = site.labels.array == site.label
+    if border_contact_mm2(bone, site.box, site.column.labels) > 0:
+        notes.append("The vertebra touches the border of the image and may be cut off there; the repair does not go "
+                     "beyond it.")
+    if ct is not None:
+        notes += check_ct(ct)
+        matrix = site.labels.ijk_to_lps
+        centre = matrix[:3, :3] @ np.argwhere(bone)[:, ::-1].mean(axis=0) + matrix[:3, 3]
+        box_around(ct, centre, (1.0, 1.0, 1.0))  # refuses a CT of another place
+    return notes
+
+
+def _template_notes(shapes: list[Template]) -> list[str]:
+    names = [shape.name for shape in shapes]
+    notes = []
+    if "above" not in names and "below" not in names:
+        notes.append("There is no neighbouring vertebra among the labels, so the repair rests on the vertebra's own "
+                     "shape alone; segment the neighbours too for a better one.")
+    worst = min(shape.misfit_mm for shape in shapes)
+    if worst > 2.0:
+        notes.append(f"Mirror image and neighbours lie {worst:.1f} mm off the bone that is left; look at the result "
+                     "with care.")
+    return notes
+
+
+def _border_notes(site: Site, new: np.ndarray) -> list[str]:
+    area = border_contact_mm2(new, site.box, site.column.labels)
+    if area > _MOST_BORDER_MM2:
+        raise SpineError("The repaired part would be cut off by the border of the image; use a scan that shows the "
+                         "whole vertebra.")
+    return ["The repaired part reaches the border of the image and may be cut off there."] if area > 0 else []
+
+
+def _measures(site: Site, bone: np.ndarray, repaired: np.ndarray, method: str, shapes: list[Template]) -> dict:
+    ml = site.labels.voxel_volume_ml
+    return {
+        "method": method,
+        "volume_before_ml": float(np.count_nonzero(bone) * ml),
+        "volume_after_ml": float(np.count_nonzero(repaired) * ml),
+        "added_ml": float(np.count_nonzero(repaired & ~bone) * ml),
+        "removed_ml": float(np.count_nonzero(bone & ~repaired) * ml),
+        "region_ml": float(np.count_nonzero(site.region) * ml),
+        "misfit_mm": {shape.name: round(shape.misfit_mm, 3) for shape in shapes},
+    }
+
+
+def _provenance(settings: InpaintSettings, bundle: ModelBundle | None, site: Site, started: float) -> dict:
+    model = None if bundle is None else {
+        "id": bundle.card.id, "version": bundle.card.version, "sha256": bundle.card.sha256,
+        "simulated_training_data": bundle.card.training_data["simulated"]}
+    return {
+        "program": "SpineOncology", "version": SpineLib.__version__, "notice": NOTICE, "task": "inpaint",
+        "method": settings.method, "label": site.label, "model": model, "parameters": asdict(settings),
+        "libraries": library_versions(_LIBRARIES), "seconds": round(perf_counter() - started, 2),
+        "time": datetime.now().astimezone().isoformat(timespec="seconds"),
+    }

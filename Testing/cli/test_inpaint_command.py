@@ -1,0 +1,77 @@
+"""``spine inpaint``: from files to a repaired vertebra and a printable model."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from SpineLib.cli.main import main
+from SpineLib.mesh.files import read_mesh
+from SpineLib.volume import SegmentInfo, read_volume, write_segmentation, write_volume
+from SpineLib.volume.segments import read_segments
+from Testing.vertebrae import column, with_hole
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Labels as of VerSe (T12, L1, L2), the same as of TotalSegmentator and as segments, and a lesion of L1."""
+    folder = tmp_path_factory.mktemp("inpaint")
+    labels, lesion = with_hole(column(), 11, (14.0, -16.0, 2.0), 11.0)
+    verse = labels.with_array(np.where(labels.array > 0, labels.array + 9, 0).astype(np.uint8))
+    total = labels.with_array(np.where(labels.array > 0, 42 - labels.array, 0).astype(np.uint8))
+    write_volume(verse, folder / "verse.nii.gz")
+    write_volume(total, folder / "total.nii.gz")
+    write_volume(lesion, folder / "lesion.nii.gz")
+    write_segmentation(folder / "named.seg.nrrd", labels, [
+        SegmentInfo(number, name, (1, 0, 0), "") for number, name in ((10, "vertebrae_T12"), (11, "L1"), (12, "L2"))])
+    return folder
+
+
+def run(files, *more: str, vertebrae: str = "verse.nii.gz") -> int:
+    return main(["inpaint", "--vertebrae", str(files / vertebrae), "--lesion", str(files / "lesion.nii.gz"),
+                 "--method", "templates", *more])
+
+
+def test_the_segmentation_holds_the_repaired_vertebra_under_its_level(files, tmp_path, capsys):
+    assert run(files, "-o", str(tmp_path / "repaired.seg.nrrd"), "--json", str(tmp_path / "r.json")) == 0
+    _, (segment,) = read_segments(tmp_path / "repaired.seg.nrrd")
+    assert (segment.info.label, segment.info.name) == (20, "L1 repaired")
+    said = json.loads((tmp_path / "r.json").read_text())
+    volume = np.count_nonzero(segment.mask.array) * segment.mask.voxel_volume_ml
+    assert said["measures"]["volume_after_ml"] == pytest.approx(volume)
+    assert said["measures"]["added_ml"] > 2
+    assert "L1 repaired" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("vertebrae", ["total.nii.gz", "named.seg.nrrd"])
+def test_other_numbers_and_names_give_the_same_repair(files, tmp_path, vertebrae):
+    assert run(files, "-o", str(tmp_path / "a.nii.gz")) == 0
+    assert run(files, "-o", str(tmp_path / "b.nii.gz"), "--label", "L1", vertebrae=vertebrae) == 0
+    assert np.array_equal(*(read_volume(tmp_path / name).array for name in ("a.nii.gz", "b.nii.gz")))
+
+
+def test_a_model_to_print_is_written_too(files, tmp_path):
+    assert run(files, "-o", str(tmp_path / "r.nrrd"), "--model", str(tmp_path / "l1.stl")) == 0
+    points = read_mesh(tmp_path / "l1.stl").points
+    assert np.ptp(points, axis=0) == pytest.approx([68, 68, 24], abs=4)  # the vertebra's width, depth, height in mm
+
+
+@pytest.mark.parametrize(("more", "words"), [
+    (["-o", "OUT/r.xyz"], "cannot be written"), (["-o", "OUT/r.nrrd", "--label", "L5"], "L5 is not among"),
+    (["-o", "OUT/r.nrrd", "--label", "hip"], "no vertebra"), (["-o", "OUT/no/r.nrrd"], "does not exist"),
+    (["-o", "OUT/r.nrrd", "--model", "OUT/r.xyz"], "model cannot"), (["-o", "OUT/there.nrrd"], "exists already"),
+    (["-o", "OUT/r.nrrd", "--weights", "complete-vertebra"], "uses no model"),
+])
+def test_what_cannot_be_done_is_said_before_anything_is_written(files, tmp_path, capsys, more, words):
+    (tmp_path / "there.nrrd").write_text("mine")
+    assert run(files, *(text.replace("OUT", str(tmp_path)) for text in more)) == 1
+    assert words in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["there.nrrd"]
+    assert (tmp_path / "there.nrrd").read_text() == "mine"
+
+
+def test_a_ct_or_vertebrae_are_needed(files, tmp_path, capsys):
+    assert main(["inpaint", "--lesion", str(files / "lesion.nii.gz"), "-o", str(tmp_path / "r.nrrd")]) == 1
+    assert "--ct" in capsys.readouterr().err

@@ -1,0 +1,190 @@
+"""The repair of a vertebra by methods that need no network, and what is refused or told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from SpineLib.errors import Cancelled, SpineError
+from SpineLib.tasks.inpaint import InpaintSettings, inpaint
+from SpineLib.tasks.jobs import run_job
+from SpineLib.volume import Volume, read_volume, write_volume
+from Testing.vertebrae import column, voxel_places, with_hole
+
+#: In the left half of the middle vertebra's body, through its wall.
+PLACE, RADIUS = (14.0, -16.0, 2.0), 11.0
+
+
+def dice(truth: np.ndarray, found: np.ndarray) -> float:
+    return 2 * np.count_nonzero(truth & found) / (np.count_nonzero(truth) + np.count_nonzero(found))
+
+
+@pytest.fixture(scope="module")
+def whole() -> Volume:
+    return column((8, -9, 12))
+
+
+@pytest.fixture(scope="module")
+def damaged(whole):
+    return with_hole(whole, 11, PLACE, RADIUS)
+
+
+@pytest.mark.parametrize("method", ["templates", "mirror", "neighbours"])
+def test_a_hole_is_filled_with_the_bone_that_was_there(whole, damaged, method):
+    labels, lesion = damaged
+    repair = inpaint(labels, lesion, 11, {}, InpaintSettings(method=method))
+    inside, truth = lesion.array > 0, whole.array == 11
+    assert dice(truth & inside, (repair.mask.array > 0) & inside) > 0.9  # 2 mm voxels, a hole of 22 mm
+    assert repair.measures["added_ml"] == pytest.approx(
+        np.count_nonzero(truth & inside) * whole.voxel_volume_ml, rel=0.1)
+
+
+def test_outside_the_region_every_voxel_stays(damaged):
+    labels, lesion = damaged
+    repair = inpaint(labels, lesion, 11, {}, InpaintSettings("templates"))
+    outside = repair.region.array == 0
+    assert np.array_equal(repair.mask.array[outside], repair.before.array[outside])
+    assert np.array_equal(repair.before.array, (labels.array == 11).astype(np.uint8))
+    assert repair.mask.same_grid(labels) and repair.mask.array.dtype == np.uint8
+
+
+def test_neighbours_and_their_voxels_are_never_written(whole):
+    labels, lesion = with_hole(whole, 11, (0, -12, 16), 13.0)  # a mass that reaches the vertebra above
+    lesion = lesion.with_array(((np.linalg.norm(voxel_places(labels) - [0, -12, 16], axis=-1) < 16)).astype(np.uint8))
+    repair = inpaint(labels, lesion, 11, {}, InpaintSettings("templates"))
+    assert not (repair.mask.array[labels.array == 10]).any()
+    assert not (repair.region.array[labels.array == 10]).any()
+
+
+def test_the_canal_stays_open(whole):
+    labels, lesion = with_hole(whole, 11, (0, 0, 0), 14.0)  # back wall of the body and the canal before it
+    repair = inpaint(labels, lesion, 11, {}, InpaintSettings("templates"))
+    from scipy.spatial.transform import Rotation
+
+    local = voxel_places(labels) @ Rotation.from_euler("xyz", (8, -9, 12), degrees=True).as_matrix()
+    core = (np.hypot(local[..., 0], local[..., 1] - 9) < 5) & (np.abs(local[..., 2]) < 6)
+    assert not repair.mask.array[core].any()
+
+
+def test_the_repaired_vertebra_is_one_piece(damaged):
+    from scipy import ndimage
+
+    labels, lesion = damaged
+    far = lesion.array.copy()
+    far[(voxel_places(labels)[..., 0] > 20) & (np.abs(voxel_places(labels)[..., 2]) < 20)] = 1  # soft tissue
+    repair = inpaint(labels, lesion.with_array(far), 11, {}, InpaintSettings("templates"))
+    assert ndimage.label(repair.mask.array, np.ones((3, 3, 3)))[1] == 1
+
+
+def test_the_vertebra_is_the_one_the_lesion_meets_most(damaged):
+    labels, lesion = damaged
+    assert inpaint(labels, lesion, None, {}, InpaintSettings("interpolation")).label == 11
+
+
+def test_a_lesion_on_another_grid_is_resampled(damaged):
+    labels, lesion = damaged
+    other = replace(lesion, array=lesion.array[:, ::-1], origin=tuple(
+        np.array(lesion.origin) + [0, (lesion.shape[1] - 1) * lesion.spacing[1], 0]),
+        direction=np.diag([1.0, -1.0, 1.0]))
+    settings = InpaintSettings("interpolation")
+    first, second = (inpaint(labels, one, 11, {}, settings) for one in (lesion, other))
+    assert np.array_equal(first.mask.array, second.mask.array)
+    assert any("another grid" in note for note in second.notes)
+
+
+def test_the_result_is_the_same_whatever_the_order_of_axes(damaged):
+    labels, lesion = damaged
+
+    def turned(volume):
+        order = (2, 0, 1)  # array axes k, j, i from i, k, j
+        columns = [2 - axis for axis in order][::-1]
+        return Volume(volume.array.transpose(order), tuple(volume.spacing[c] for c in columns), volume.origin,
+                      volume.direction[:, columns])
+
+    settings = InpaintSettings("templates")
+    first = inpaint(labels, lesion, 11, {}, settings)
+    second = inpaint(turned(labels), turned(lesion), 11, {}, settings)
+    # Points of the surface are drawn in the order of the voxels, so the fits differ a little.
+    assert dice(turned(first.mask).array > 0, second.mask.array > 0) > 0.99
+
+
+def test_a_lone_vertebra_is_repaired_and_the_note_says_so():
+    labels, lesion = with_hole(column(count=1), 10, PLACE, RADIUS)
+    repair = inpaint(labels, lesion, 10, {}, InpaintSettings("templates"))
+    assert any("no neighbouring vertebra" in note for note in repair.notes)
+    assert repair.measures["added_ml"] > 1
+    with pytest.raises(SpineError, match="no neighbour"):
+        inpaint(labels, lesion, 10, {}, InpaintSettings("neighbours"))
+
+
+def test_what_cannot_be_repaired_is_refused(whole, damaged):
+    labels, lesion = damaged
+    empty, everywhere = lesion.with_array(np.zeros_like(lesion.array)), labels.with_array(labels.array == 11)
+    settings = InpaintSettings("templates")
+    for vertebrae, mark, label, words in [
+        (labels, empty, 11, "empty"), (labels, lesion, 12, "outside vertebra 12"), (labels, lesion, 30, "no vertebra 30"),
+        (labels, everywhere, 11, "nothing is left"), (labels.with_array(labels.array * 0), lesion, 11, "constant"),
+        (labels.with_array(labels.array * 0.5), lesion, 11, "fractions"),
+    ]:
+        with pytest.raises(SpineError, match=words):
+            inpaint(vertebrae, mark, label, {}, settings)
+    with pytest.raises(SpineError, match="needs a model"):
+        inpaint(labels, lesion, 11, {}, InpaintSettings("completion"))
+
+
+def test_a_repair_that_the_image_would_cut_off_is_refused(whole):
+    labels, lesion = with_hole(whole, 11, (0, -16, 0), 18.0)
+    first = int(np.argwhere((labels.array == 11) & (lesion.array == 0))[:, 1].min())
+    cut = slice(first - 1, None)  # in front, right where the bone that is left begins
+    labels, lesion = (replace(one, array=one.array[:, cut], origin=(
+        one.origin[0], one.origin[1] + cut.start * one.spacing[1], one.origin[2])) for one in (labels, lesion))
+    assert not (labels.array == 11)[:, 0].any()
+    with pytest.raises(SpineError, match="cut off"):
+        inpaint(labels, lesion, 11, {}, InpaintSettings("neighbours"))
+
+
+def test_an_image_that_is_no_ct_is_refused(damaged):
+    labels, lesion = damaged
+    mr = labels.with_array(labels.array.astype(np.int16) * 100)
+    with pytest.raises(SpineError, match="Hounsfield"):
+        inpaint(labels, lesion, 11, {}, InpaintSettings("templates"), ct=mr)
+
+
+def test_wrong_settings_are_refused():
+    for values, words in [({"method": "magic"}, "magic"), ({"margin_mm": -1}, "margin"), ({"steps": 0}, "GAN"),
+                          ({"colour": 1}, "colour")]:
+        with pytest.raises(SpineError, match=words):
+            InpaintSettings.from_dict(values)
+
+
+def test_cancelling_leaves_nothing(damaged, tmp_path):
+    def stop(fraction, text, file=""):
+        if fraction > 0.3:
+            raise Cancelled
+
+    for name, volume in zip(("vertebrae", "lesion"), damaged):
+        write_volume(volume, tmp_path / f"{name}.nrrd")
+    out = tmp_path / "out"
+    out.mkdir()
+    inputs = {name: str(tmp_path / f"{name}.nrrd") for name in ("vertebrae", "lesion")}
+    with pytest.raises(Cancelled):
+        run_job("inpaint", {"inputs": inputs, "label": 11, "settings": {"method": "templates"}}, out, stop)
+    assert not list(out.iterdir())
+
+
+def test_the_job_writes_masks_and_pictures_of_its_progress(damaged, tmp_path):
+    for name, volume in zip(("vertebrae", "lesion"), damaged):
+        write_volume(volume, tmp_path / f"{name}.nrrd")
+    told = []
+    inputs = {name: str(tmp_path / f"{name}.nrrd") for name in ("vertebrae", "lesion")} | {"CT": None}
+    answer = run_job("inpaint", {"inputs": inputs, "label": 11, "settings": {"method": "templates"}, "model": None,
+                                 "preview": True}, tmp_path, lambda *args, file="": told.append(file))
+    expected = inpaint(*damaged, 11, {}, InpaintSettings("templates"))
+    assert np.array_equal(read_volume(tmp_path / answer["repaired"]).array, expected.mask.array)
+    assert answer["measures"] == expected.measures
+    assert answer["provenance"]["method"] == "templates"
+    shown = [name for name in told if name]
+    assert shown and all((tmp_path / name).is_file() for name in shown)
+    assert read_volume(tmp_path / shown[-1]).array.max() <= 1
