@@ -103,6 +103,7 @@ class SpineMetSegParameterNode:
     reference - segmentation to compare with.
     detectImage, detectModel - what is searched for suspicious places, and the id of the detector's bundle.
     candidateThreshold, smallestArea (cm2) - from which a place is listed.
+    columnOnly - whether the next search looks in the vertebral column only.
     likelihood, candidates - of the search whose places are listed.
     showLikelihood - whether the likelihood lies over the image.
     """
@@ -121,6 +122,7 @@ class SpineMetSegParameterNode:
     detectModel: str = ""
     candidateThreshold: Annotated[float, WithinRange(0.05, 0.99)] = 0.5
     smallestArea: Annotated[float, WithinRange(0, 10)] = 1.0
+    columnOnly: bool = False
     likelihood: vtkMRMLScalarVolumeNode
     candidates: vtkMRMLMarkupsFiducialNode
     showLikelihood: bool = True

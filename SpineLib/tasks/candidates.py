@@ -94,8 +94,7 @@ def aggregate(likelihood: np.ndarray, own: float = OWN_WEIGHT, neighbour: float 
     return (own * likelihood + neighbour * (likelihood[before] + likelihood[after])).astype(np.float32)
 
 
-def find_candidates(likelihood: Volume, threshold: float, smallest_cm2: float = 0.0,
-                    mask: np.ndarray | None = None) -> list[Candidate]:
+def find_candidates(likelihood: Volume, threshold: float, smallest_cm2: float = 0.0) -> list[Candidate]:
     """Candidates of a likelihood map, the most suspicious first; fast enough to follow a slider.
 
     Pixels of one sagittal slice that touch, also by a corner, make a region; regions that are too small go; what
@@ -105,7 +104,6 @@ def find_candidates(likelihood: Volume, threshold: float, smallest_cm2: float = 
         likelihood: 0 to 1, of any orientation; the axis nearest to left-right counts the slices.
         threshold: a voxel of at least this likelihood is suspicious.
         smallest_cm2: regions of a smaller area in their slice are dropped (section 2.5.2: 5).
-        mask: (k, j, i), not 0 where candidates may lie; a candidate whose centre of gravity lies elsewhere is dropped.
     """
     from scipy import ndimage
 
@@ -124,8 +122,6 @@ def find_candidates(likelihood: Volume, threshold: float, smallest_cm2: float = 
         inside = bodies[box] == number
         where = np.argwhere(inside) + [part.start for part in box]
         found.append(_candidate(where, array, regions, areas, base))
-    if mask is not None:
-        found = [one for one in found if _at(likelihood, mask, one.centre_lps_mm)]
     found.sort(key=lambda one: (-one.probability, -one.volume_ml, one.centre_lps_mm))
     return [Candidate(**{**vars(one), "id": number}) for number, one in enumerate(found, start=1)]
 
@@ -162,9 +158,3 @@ def _candidate(where: np.ndarray, array: np.ndarray, regions: np.ndarray, areas:
 
 def _place(point: np.ndarray) -> tuple[float, float, float]:
     return tuple(round(float(value), 3) for value in point)
-
-
-def _at(grid: Volume, mask: np.ndarray, point) -> bool:
-    ijk = np.round(np.linalg.inv(grid.ijk_to_lps) @ [*point, 1.0]).astype(int)[:3]
-    kji = np.clip(ijk[::-1], 0, np.array(mask.shape) - 1)
-    return bool(mask[tuple(kji)])

@@ -18,6 +18,11 @@ _CANAL_MM = 14.0
 _STEEPEST = 1
 
 
+def within(likelihood: Volume, column: Volume | None) -> Volume:
+    """The likelihood, 0 outside of the column (on the same grid); as it is where there is no column."""
+    return likelihood if column is None else likelihood.with_array(likelihood.array * (column.array > 0))
+
+
 def column_from_labels(labels: Volume, like: Volume) -> Volume:
     """Within 8 mm of labelled vertebrae, uint8 on the grid of ``like``."""
     from scipy import ndimage

@@ -15,7 +15,7 @@ from SpineLib.models.bundle import ModelBundle
 from SpineLib.preprocess.pyramid import Pyramid, make_pyramid
 from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.candidates import Candidate, aggregate, find_candidates
-from SpineLib.tasks.column import column_from_labels, find_column
+from SpineLib.tasks.column import column_from_labels, find_column, within
 from SpineLib.tasks.provenance import library_versions
 from SpineLib.volume.volume import Volume
 
@@ -35,7 +35,7 @@ class DetectSettings:
         smallest_area_cm2: regions of a smaller area in their slice are dropped.
         aggregate: average each slice with its neighbours (section 2.5.2).
         share: of the slice along the antero-posterior axis, in its middle, that is looked at (section 3.1).
-        column: keep candidates to the vertebral column only.
+        column: look in the vertebral column only: elsewhere the likelihood is 0.
         step_mm: distance between the places of a model that runs patch by patch; what lies between is interpolated.
         device: "auto", "cuda", "mps" or "cpu".
         precision: "auto", "float32" or "bfloat16".
@@ -74,7 +74,8 @@ class Detection:
     """What was found.
 
     Attributes:
-        likelihood: float32, 0 to 1, aggregated, on the image's own grid; 0 beyond the middle share.
+        likelihood: float32, 0 to 1, aggregated, on the image's own grid; 0 beyond the middle share and, where it was
+            asked for, outside of the vertebral column.
         slices: the same as it was computed: sagittal slices with pixels of 1 mm, on a grid of its own.
         single: likewise, each slice by itself, not aggregated.
         column: uint8 on the grid of ``slices``, 1 in the vertebral column; None where nothing was asked.
@@ -132,7 +133,8 @@ def detect(image: Volume, bundle: ModelBundle, settings: DetectSettings = Detect
         if not column.array.any():
             notes.append("No vertebral column was found: candidates were not limited to it.")
             column = None
-    candidates = find_candidates(slices, threshold, smallest, None if column is None else column.array)
+    slices = within(slices, column)
+    candidates = find_candidates(slices, threshold, smallest)
     provenance = {
         "program": "SpineOncology",
         "version": SpineLib.__version__,
@@ -149,7 +151,7 @@ def detect(image: Volume, bundle: ModelBundle, settings: DetectSettings = Detect
         "seconds": round(perf_counter() - started, 2),
         "notice": card.notice,
     }
-    likelihood = pyramid.prepared.to_input(joined, "likelihood")
+    likelihood = pyramid.prepared.to_input(slices.array, "likelihood")
     progress(1.0, "Done")
     return Detection(likelihood, slices, pyramid.volume(single, "likelihood of single slices"), column, candidates,
                      provenance, pyramid.notes + notes)

@@ -22,6 +22,7 @@ from SpineLib.metrics.froc import (
 from SpineLib.models import ModelBundle, find_bundle
 from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.candidates import aggregate, find_candidates
+from SpineLib.tasks.column import within
 from SpineLib.tasks.detect import Detection, DetectSettings, detect
 from SpineLib.training.cohort import Cohort
 from SpineLib.training.detection_marks import THRESHOLDS, case_tally, largest_areas_cm2, slices_tally
@@ -152,17 +153,18 @@ def count_healthy(image: Volume, bundle: ModelBundle, thresholds: Sequence[float
         Rows of "threshold", "candidates", "in_column".
     """
     found = detect(image, bundle, replace(settings, column=True, aggregate=True), progress)
-    column = None if found.column is None else found.column.array
+    whole = found.single.with_array(aggregate(found.single.array))
     return [{"threshold": float(threshold),
-             "candidates": len(find_candidates(found.slices, threshold, smallest_cm2)),
-             "in_column": len(find_candidates(found.slices, threshold, smallest_cm2, column))}
+             "candidates": len(find_candidates(whole, threshold, smallest_cm2)),
+             "in_column": len(find_candidates(found.slices, threshold, smallest_cm2))}
             for threshold in thresholds]
 
 
 def _count(found: Detection, truth: Volume, method: Method, smallest: float, thresholds) -> tuple[Tally, Tally]:
     single = found.single
     likelihood = single.with_array(aggregate(single.array)) if method.aggregation else single
-    column = found.column.array if method.column and found.column is not None else None
+    if method.column:
+        likelihood = within(likelihood, found.column)
     lesions = resample_like(truth, likelihood, nearest=True).array
-    candidates = [find_candidates(likelihood, threshold, smallest, column) for threshold in thresholds]
-    return slices_tally(likelihood, lesions, thresholds, smallest, column), case_tally(candidates, truth)
+    candidates = [find_candidates(likelihood, threshold, smallest) for threshold in thresholds]
+    return slices_tally(likelihood, lesions, thresholds, smallest), case_tally(candidates, truth)

@@ -18,7 +18,7 @@ _EIGHT = np.ones((3, 3), bool)
 
 def slices_tally(
     likelihood: Volume, lesions: np.ndarray, thresholds: Sequence[float] = THRESHOLDS, smallest_cm2: float = 5.0,
-    column: np.ndarray | None = None, radius_mm: float = RADIUS_MM,
+    radius_mm: float = RADIUS_MM,
 ) -> Tally:
     """A case as in Wang et al. (2017, sections 2.5.2 and 3.3): each sagittal slice by itself, then their average.
 
@@ -27,18 +27,16 @@ def slices_tally(
         lesions: lesion ids on the same grid (k, j, i), 0 outside; in a slice, each id is one lesion.
         thresholds: decreasing; each is applied to the map anew.
         smallest_cm2: connected regions of a slice (8 neighbours) with a smaller area are dropped.
-        column: on the same grid; regions whose centre of gravity lies where it is 0 are dropped.
     """
     orientation = Orientation.of(likelihood)
     maps, truth = orientation.apply(np.asarray(likelihood.array)), orientation.apply(lesions)
     row_mm, column_mm = (likelihood.spacing[2 - axis] for axis in orientation.axes[1:])
     step = np.array([row_mm, column_mm])
     smallest = smallest_cm2 * 100 / (row_mm * column_mm)
-    allowed = [None] * len(maps) if column is None else orientation.apply(column)
     slices = []
-    for one, there, inside in zip(maps, truth, allowed, strict=True):
+    for one, there in zip(maps, truth, strict=True):
         centres = _centres(there) * step
-        marks = [Marks(place := _regions(one >= threshold, smallest, inside) * step, np.ones(len(place)), centres)
+        marks = [Marks(place := _regions(one >= threshold, smallest) * step, np.ones(len(place)), centres)
                  for threshold in thresholds]
         slices.append(tally_each(marks, radius_mm))
     return average_slices(slices)
@@ -73,7 +71,7 @@ def _centres(labels: np.ndarray) -> np.ndarray:
     return np.array(ndimage.center_of_mass(labels > 0, labels, ids), float).reshape(len(ids), labels.ndim)
 
 
-def _regions(mask: np.ndarray, smallest: float, inside: np.ndarray | None) -> np.ndarray:
+def _regions(mask: np.ndarray, smallest: float) -> np.ndarray:
     """(n, 2) centre of gravity, in pixels, of each connected region of at least ``smallest`` pixels."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
@@ -84,5 +82,4 @@ def _regions(mask: np.ndarray, smallest: float, inside: np.ndarray | None) -> np
     sizes = np.bincount(values, minlength=count + 1)
     kept = np.flatnonzero(sizes >= max(smallest * (1 - 1e-9), 1))
     sums = np.stack([np.bincount(values, weights=axis, minlength=count + 1) for axis in where], axis=1)
-    places = sums[kept] / sizes[kept][:, None] + first
-    return places if inside is None else places[inside[tuple(np.round(places).astype(int).T)] > 0]
+    return sums[kept] / sizes[kept][:, None] + first

@@ -73,7 +73,7 @@ class Detect:
         ui, node, busy = self.ui, self._node, self.jobs.busy
         ui.detectProgressBar.visible = ui.detectStageLabel.visible = busy
         ui.detectCancelButton.enabled = busy and not self.jobs.cancelling
-        for widget in (ui.detectSelector, ui.detectModelCombo, ui.candidateSlider, ui.areaSlider):
+        for widget in (ui.detectSelector, ui.detectModelCombo, ui.candidateSlider, ui.areaSlider, ui.columnCheckBox):
             widget.enabled = node is not None
         if node is not None:
             self._updateModels()
@@ -86,7 +86,7 @@ class Detect:
             return
         node = self._node
         self._start(DetectionRun(node.detectImage, self._card(), threshold=node.candidateThreshold,
-                                 smallestCm2=node.smallestArea, device=node.device.value))
+                                 smallestCm2=node.smallestArea, column=node.columnOnly, device=node.device.value))
 
     def onCancel(self, checked=False):
         self.ui.detectStageLabel.text = "Cancelling"

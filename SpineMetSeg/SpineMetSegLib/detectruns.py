@@ -18,13 +18,14 @@ class DetectionRun:
         image: volume node.
         card: of the detector.
         threshold, smallestCm2: likelihood and area from which a place is listed.
+        column: whether to look in the vertebral column only.
         device: as in ``SpineLib.tasks.detect.DetectSettings``.
     """
 
     job = "detect"
 
-    def __init__(self, image, card, *, threshold, smallestCm2, device="auto"):
-        self._image, self._card, self._device = image, card, device
+    def __init__(self, image, card, *, threshold, smallestCm2, column=False, device="auto"):
+        self._image, self._card, self._column, self._device = image, card, column, device
         self._threshold, self._smallest = threshold, smallestCm2
         self._role, self._exported = card.inputs[0], None
 
@@ -36,7 +37,8 @@ class DetectionRun:
         return [lambda: _load("scipy.ndimage")]
 
     def parameters(self, folder: Path) -> dict:
-        settings = {"threshold": self._threshold, "smallest_area_cm2": self._smallest, "device": self._device}
+        settings = {"threshold": self._threshold, "smallest_area_cm2": self._smallest, "column": self._column,
+                    "device": self._device}
         return {"inputs": self._exported.files, "model": self._card.id, "settings": settings}
 
     def finish(self, result: dict, folder: Path):

@@ -107,6 +107,24 @@ def test_detect_searches_in_the_worker_and_lists_both_spots(detector, open_panel
     assert slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(parameters.likelihood).GetVisibility()
 
 
+def test_the_search_can_be_kept_to_the_vertebral_column(detector, open_panel, desktop):
+    import json
+
+    from SpineLib.scene.nodes import volume_to_node
+    from SpineLib.tasks.naming import PROVENANCE
+
+    from Testing.detectors import spots
+
+    volume_to_node(spots((16, 46))[0], "Spots T2")
+    widget = open_panel()
+    widget.ui.columnCheckBox.click()
+    assert widget._parameterNode.columnOnly
+    widget.ui.detectButton.click()
+    assert desktop.wait(lambda: not widget.panel.detect.jobs.busy, 200)
+    said = json.loads(widget._parameterNode.likelihood.GetAttribute(PROVENANCE))
+    assert said["parameters"]["column"] is True
+
+
 def test_the_list_runs_from_the_top_of_the_spine_downwards(searched):
     assert numbers(searched, 0) == ["1", "2"]
     assert numbers(searched, 1) == ["0.60", "0.90"]

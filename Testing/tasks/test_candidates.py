@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from SpineLib.tasks.candidates import Candidate, aggregate, find_candidates
+from SpineLib.tasks.column import within
 from SpineLib.volume import Volume
 
 from .tiny import reordered
@@ -77,11 +78,11 @@ def test_axis_order_does_not_matter():
         assert (one.area_cm2, one.slices[0].slice) == (other.area_cm2, other.slices[0].slice)
 
 
-def test_candidates_outside_of_a_mask_are_dropped_and_the_others_renumbered():
+def test_candidates_outside_of_the_column_are_dropped_and_the_others_renumbered():
     volume = map_with((0, slice(0, 5), slice(0, 5), 0.9), (3, slice(20, 30), slice(10, 20), 0.8))
     mask = np.zeros(volume.shape, np.uint8)
     mask[:, :, 8:] = 1
-    found = find_candidates(volume, 0.5, mask=mask)
+    found = find_candidates(within(volume, volume.with_array(mask)), 0.5)
     assert [(one.id, round(one.probability, 2)) for one in found] == [(1, 0.8)]
 
 

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from SpineLib.tasks.column import within
 from SpineLib.training.detection_marks import case_tally, largest_areas_cm2, slices_tally
 from SpineLib.volume import Volume
 
@@ -39,7 +40,7 @@ def test_what_lies_beyond_the_vertebral_column_is_dropped(case):
     likelihood, lesions = case
     column = np.zeros(lesions.shape, np.uint8)
     column[:, :40] = 1
-    tally = slices_tally(likelihood, lesions, (0.4,), 1.0, column)
+    tally = slices_tally(within(likelihood, likelihood.with_array(column)), lesions, (0.4,), 1.0)
     assert tally.false_positives[0] == 0 and tally.found[0] == 1
 
 
