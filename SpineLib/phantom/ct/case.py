@@ -177,7 +177,7 @@ def _draw_patient(rng, spine: list[Vertebra], image: Lattice, settings: CtSettin
     around = Lattice.over(low - [3, 3, 2], high + [3, 3, 2], (step, step, max(1.8, image.step[0])))
     habitus = draw_habitus(rng, around, spine, contrast)
     draw_table(rng, habitus.hu, around)
-    other = draw_other_bones(rng, around, spine)
+    other = draw_other_bones(rng, around, spine, habitus)
     apart = np.float32(rng.uniform(0.8, 2.2)) - skeleton.lattice.sample(skeleton.distance, around)
     inside = _inside(skeleton.lattice, around)
     other[inside] = np.maximum(other[inside], apart[inside])

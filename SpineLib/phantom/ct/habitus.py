@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
+from scipy import ndimage
 
 from SpineLib.phantom.ct.lattice import Lattice
 from SpineLib.phantom.ct.shapes import tube
@@ -92,6 +93,7 @@ def draw_habitus(
     _thorax(patient, hu, cavity)
     _beside_the_column(patient, hu, cavity)
     _vessels(patient, hu)
+    hu = ndimage.gaussian_filter(hu, 0.55, truncate=2)  # soft edges between voxels that are larger than the scan's
     return Habitus(hu, cavity, centre, level, fat, muscle, blood)
 
 
@@ -131,19 +133,41 @@ class _Patient:
     blood: float
     contrast: bool
 
-    def ball(self, centre, radii, first: str, last: str) -> np.ndarray:
-        """Distance to an organ: an oval tube at (x, y) from the column, tapered to nothing beyond two levels."""
+    def paint(self, hu, inside, centre, radii, first: str, last: str, layers) -> None:
+        """Paint an organ: an oval tube at (x, y) from the column, tapered to nothing beyond ``first`` and ``last``.
+
+        Args:
+            hu, inside: where to paint.
+            centre, radii: (x, y), mm in a patient of usual size.
+            layers: (depth below the organ's surface in mm, HU), from outside to inside.
+        """
         grown = self.at.between(first, last, 0.9)
-        rough = 0.08 * smooth_field(self.rng, self.lattice.shape, tuple(22 / s for s in self.lattice.step))
-        rho = np.sqrt(((self.x - centre[0] * self.size) / (radii[0] * self.size)) ** 2
-                      + ((self.y - centre[1] * self.size) / (radii[1] * self.size)) ** 2) + rough  # fmt: skip
-        return (rho - np.sqrt(np.clip(grown, 0, 1))) * np.float32(min(radii) * self.size) + (grown <= 0) * 50
+        rows = np.flatnonzero(grown[:, 0, 0] > 0)
+        if not len(rows):
+            return
+        rows = slice(rows[0], rows[-1] + 1)
+        x, y = (self.x[rows] - centre[0] * self.size), (self.y[rows] - centre[1] * self.size)
+        rx, ry = np.array(radii) * self.size
+        across = np.flatnonzero((np.abs(x) < 1.3 * rx).any(axis=(0, 1)))
+        along = np.flatnonzero((np.abs(y) < 1.3 * ry).any(axis=(0, 2)))
+        if not len(across) or not len(along):
+            return
+        box = (rows, slice(along[0], along[-1] + 1), slice(across[0], across[-1] + 1))
+        shape = hu[box].shape
+        if min(shape) < 2:
+            return
+        rough = 0.09 * smooth_field(self.rng, shape, tuple(22 / s for s in self.lattice.step))
+        rho = np.sqrt((x[:, :, box[2]] / rx) ** 2 + (y[:, box[1]] / ry) ** 2) + rough
+        distance = (rho - np.sqrt(grown[rows])) * np.float32(min(rx, ry))
+        for depth, value in layers:
+            hu[box][(distance < -depth) & inside[box]] = value
 
 
 def _oval(x, y, half_wide, front, back) -> np.ndarray:
     """Distance to a trunk's outline; ``front`` and ``back`` reach from the column's centre."""
     middle, deep = (back - front) / 2, (front + back) / 2
-    rho = (np.abs(x / half_wide) ** 2.6 + np.abs((y - middle) / deep) ** 2.6 + np.float32(1e-6)) ** np.float32(1 / 2.6)
+    a, b = (x / half_wide) ** 2, ((y - middle) / deep) ** 2
+    rho = 0.5 * (np.sqrt(a + b) + np.sqrt(np.sqrt(a * a + b * b)))  # between an ellipse and a rounded box
     return ((rho - 1) * np.minimum(half_wide, deep)).astype(np.float32)
 
 
@@ -180,10 +204,11 @@ def _abdomen(p: _Patient, hu, cavity) -> None:
         ((-62, -8), (27, 31), "L1", "L3", rng.uniform(28, 40) + 130 * enhanced),
         ((12, -58), (46, 13), "L1", "L2", rng.uniform(30, 50) + 40 * enhanced),  # pancreas
     ):
-        organ = p.ball(np.array(centre) + rng.normal(0, 5, 2), np.array(radii) * rng.uniform(0.85, 1.15), first, last)
-        hu[(organ < 0) & inside] = value
-        if radii[0] == 27:
-            hu[(organ < -13) & inside] = p.fat + 40 if not enhanced else rng.uniform(60, 400)
+        layers = [(0.0, value)]
+        if radii[0] == 27:  # the renal pelvis with its fat
+            layers.append((13.0, p.fat + 40 if not enhanced else rng.uniform(60, 400)))
+        p.paint(hu, inside, np.array(centre) + rng.normal(0, 5, 2), np.array(radii) * rng.uniform(0.85, 1.15), first,
+                last, layers)  # fmt: skip
 
 
 def _thorax(p: _Patient, hu, cavity) -> None:
@@ -192,21 +217,22 @@ def _thorax(p: _Patient, hu, cavity) -> None:
     rng, step = p.rng, p.lattice.step
     vessels = smooth_field(rng, p.lattice.shape, tuple(7 / s for s in step))
     a, b = p.half[:, 0, None, None], p.half[:, 1, None, None]
-    heart = p.ball((16, -(62 + rng.normal(0, 6))), (54, 40), "T6", "T10")
     trunk = _oval(p.x - 2, p.y, a * 0.6 + 22 * p.size, 92 * p.size, -b * 0.2)
     column = _oval(p.x, p.y, a + 5, b + 4, 60 * p.size)
     bottom = np.clip((p.at.level - (LEVELS.index("T11") + rng.normal(0, 0.5)))[:, None, None], -3, 3) * 22
     # Over the dome of the diaphragm the lung is a sickle along the wall.
     dome = np.where(bottom > -45, -cavity - np.clip(18 - 0.9 * bottom, 0, 60), -40)
-    lung = reduce(np.maximum, (cavity + 2, -trunk, -column, np.minimum(dome, 30), -heart, bottom.astype(np.float32)))
+    lung = reduce(np.maximum, (cavity + 2, -trunk, -column, np.minimum(dome, 30), bottom.astype(np.float32)))
+    lung = ndimage.gaussian_filter(lung, [5 / s for s in step], truncate=2)  # round where the parts meet
     chest = (cavity < 0) & (p.at.level < LEVELS.index("T9"))[:, None, None]
     hu[chest] = rng.uniform(-60, 40)
     hu[(trunk < -3) & chest] = rng.uniform(-70, 45)
-    hu[(heart < 0) & (cavity < 0)] = p.blood * 0.75 + 10
     inside = lung < 0
     density = np.float32(rng.uniform(-890, -770))
     hu[inside] = density + 60 * np.clip(vessels[inside], -1, 1)
     hu[inside & (vessels > rng.uniform(1.9, 2.4))] = p.blood * 0.8
+    p.paint(hu, cavity < -2, (16, -(62 + rng.normal(0, 6))), (54, 40), "T6", "T10",
+            [(0.0, p.fat + 30), (4.0, p.muscle), (12.0, p.blood * 0.75 + 10)])  # the heart  # fmt: skip
     if rng.random() < 0.25:  # a pleural effusion lies behind
         hu[inside & (p.y > rng.uniform(5, 25))] = rng.uniform(2, 25)
 

@@ -6,18 +6,19 @@ from itertools import pairwise
 
 import numpy as np
 
+from SpineLib.phantom.ct.habitus import Habitus
 from SpineLib.phantom.ct.lattice import Lattice
 from SpineLib.phantom.ct.shapes import limb
 from SpineLib.phantom.spine import Vertebra
 
 
-def draw_other_bones(rng: np.random.Generator, lattice: Lattice, spine: list[Vertebra]) -> np.ndarray:
+def draw_other_bones(rng: np.random.Generator, lattice: Lattice, spine: list[Vertebra], habitus: Habitus) -> np.ndarray:
     """Signed distance (mm) to the nearest bone that is no vertebra; held at 30 far away."""
     distance = np.full(lattice.shape, 30, np.float32)
     for vertebra in spine:
         if vertebra.level.startswith("T"):
             for side in (-1, 1):
-                _rib(rng, distance, lattice, vertebra, side)
+                _rib(rng, distance, lattice, vertebra, side, habitus)
     pelvis = [v for v in spine if v.level == "S1"]
     if pelvis:
         _ilium(rng, distance, lattice, pelvis[0], rng.uniform(0.9, 1.12))
@@ -28,7 +29,7 @@ def draw_other_bones(rng: np.random.Generator, lattice: Lattice, spine: list[Ver
     return distance
 
 
-def _rib(rng, distance, lattice: Lattice, vertebra: Vertebra, side: int) -> None:
+def _rib(rng, distance, lattice: Lattice, vertebra: Vertebra, side: int, habitus: Habitus) -> None:
     """One rib from its head beside the body's upper edge, under the transverse process, then along the wall."""
     number = int(vertebra.level[1:])
     a, b, h = vertebra.half
@@ -37,15 +38,14 @@ def _rib(rng, distance, lattice: Lattice, vertebra: Vertebra, side: int) -> None
     neck = vertebra.point(side * (a + 13), b + 7, 0.75 * h)
     tubercle = vertebra.point(side * (a + 24), b + 13, 0.8 * h)
     centre = vertebra.centre
-    size = vertebra.half[0] / 15
-    wide = np.interp(number, [1, 3, 7, 10, 12], [58, 95, 122, 122, 118]) * 1.05 * size**0.5
     fall = np.interp(number, [1, 6, 12], [12, 45, 50]) * rng.uniform(0.8, 1.2)
-    turns = np.deg2rad(np.linspace(62, -75, 9)[: max(2, int(9 * short))])
-    course = [
-        centre + np.array([side * wide * np.cos(t) ** 0.6, 32 * np.sin(t) if t > 0 else 120 * np.sin(t), 0])
-        + np.array([0, -6, -fall * (62 - np.rad2deg(t)) / 90 + 0.6 * h])
-        for t in turns
-    ]  # fmt: skip
+    turns = np.deg2rad(np.linspace(52, -80, 11)[: max(2, int(11 * short))])
+    course = []
+    for t in turns:
+        z = centre[2] + 0.6 * h - fall * (52 - np.rad2deg(t)) / 90
+        reach = _to_wall(lattice, habitus, centre[:2] + [0, -30], (side * np.cos(t), np.sin(t)), z)
+        if reach is not None:
+            course.append(np.array([*reach, z]))
     rise = rng.normal(0, 1.5)
     points = [head, neck, tubercle, *(p + np.array([0, 0, rise]) for p in course)]
     for n, (start, end) in enumerate(pairwise(points)):
@@ -55,6 +55,19 @@ def _rib(rng, distance, lattice: Lattice, vertebra: Vertebra, side: int) -> None
             continue
         inner = lattice.part(box).places()
         distance[box] = np.minimum(distance[box], limb(inner, start, end, radii))
+
+
+def _to_wall(lattice: Lattice, habitus: Habitus, centre, way, z: float) -> tuple[float, float] | None:
+    """Where a ray from ``centre`` along ``way`` meets the wall of the chest; None where it leaves the lattice first."""
+    k = int(np.clip(np.rint((z - lattice.zs[0]) / lattice.step[0]), 0, len(lattice.zs) - 1))
+    far = np.arange(20.0, 190.0, 1.5)
+    x, y = centre[0] + far * way[0], centre[1] + far * way[1]
+    i, j = (np.rint((p - axis[0]) / (axis[1] - axis[0])).astype(int) for p, axis in ((x, lattice.xs), (y, lattice.ys)))
+    seen = (i >= 0) & (i < len(lattice.xs)) & (j >= 0) & (j < len(lattice.ys))
+    outside = np.flatnonzero(habitus.cavity[k, j[seen], i[seen]] > -3)
+    if not len(outside) or outside[0] == 0:
+        return None
+    return float(x[seen][outside[0]]), float(y[seen][outside[0]])
 
 
 def _sheet(distance, lattice: Lattice, points: np.ndarray, thick, low: np.ndarray, high: np.ndarray) -> None:

@@ -34,7 +34,12 @@ _ANCHORS = {
 _PLACES = [LEVELS.index(level) for level in _ANCHORS]
 _VALUES = np.array(list(_ANCHORS.values()), float)
 #: How far a vertebra reaches from its body's centre (mm): to the sides, forwards, backwards, up and down.
-_REACH = (62.0, 32.0, 92.0, 48.0, 62.0)
+_REACH = {
+    "C": (46.0, 20.0, 68.0, 26.0, 40.0),
+    "T": (52.0, 30.0, 84.0, 42.0, 60.0),
+    "L": (62.0, 34.0, 88.0, 46.0, 54.0),
+    "S": (76.0, 34.0, 60.0, 34.0, 34.0),
+}
 
 
 class Dimensions:
@@ -53,7 +58,7 @@ class Dimensions:
 
 def reach_box(vertebra: Vertebra, lattice: Lattice) -> Box | None:
     """Index box that surely holds the whole vertebra."""
-    side, front, back, up, down = _REACH
+    side, front, back, up, down = _REACH[vertebra.level[0]]
     corners = np.array([vertebra.point(u, v, w) for u in (-side, side) for v in (-front, back) for w in (-down, up)])
     return lattice.box(corners.min(0), corners.max(0))
 
@@ -72,10 +77,6 @@ def vertebra_distance(vertebra: Vertebra, lattice: Lattice, places, rng: np.rand
     u, v, w = places
     d = Dimensions(vertebra, rng, float(rng.uniform(0.85, 1.15)))
     a, b = vertebra.half[:2]
-    narrow = 0.16 if vertebra.level[0] == "T" else 0.05
-    front = 1 + np.float32(narrow) * np.clip(-v / np.float32(b), 0, 1)
-    wall, plates = bone.body_distance(vertebra, u * front, v, w)
-    body = cut(wall, plates, 1.6)
     arch = np.full(u.shape, 60, np.float32)
     for start, end, radii in parts(vertebra, d, rng):
         _add(arch, vertebra, lattice, places, start, end, radii)
@@ -87,7 +88,21 @@ def vertebra_distance(vertebra: Vertebra, lattice: Lattice, places, rng: np.rand
     if vertebra.level[0] == "C":  # the vertebral artery's foramen
         hole = tube(np.abs(u) - np.float32(a + 4.2), v - np.float32(0.35 * b), 2.9, 2.7)
         arch = cut(arch, -hole, 0.6)
-    return join(body, arch, 2.5), canal
+    _add_body(arch, vertebra, lattice, places)
+    return arch, canal
+
+
+def _add_body(arch, vertebra: Vertebra, lattice: Lattice, places) -> None:
+    """Join the body into ``arch``."""
+    reach = np.linalg.norm(vertebra.half) + 4
+    box = lattice.box(vertebra.centre - reach, vertebra.centre + reach)
+    if box is None:
+        return
+    u, v, w = (p[box] for p in places)
+    narrow = 0.16 if vertebra.level[0] == "T" else 0.05
+    front = 1 + np.float32(narrow) * np.clip(-v / np.float32(vertebra.half[1]), 0, 1)
+    wall, plates = bone.body_distance(vertebra, u * front, v, w)
+    arch[box] = join(cut(wall, plates, 1.6), arch[box], 2.5)
 
 
 def _add(arch, vertebra, lattice, places, start, end, radii) -> None:
@@ -114,7 +129,7 @@ def parts(vertebra: Vertebra, d: Dimensions, rng: np.random.Generator) -> list[t
 
 def _spinous(vertebra: Vertebra, d: Dimensions) -> list[tuple]:
     b, h = vertebra.half[1:]
-    root = np.array([0.0, b + d.canal_deep + 3.5, -0.3 * h])
+    root = np.array([0.0, b + d.canal_deep + 5.0, -0.35 * h])
     tip = root + np.array([d.spinous * np.sin(np.deg2rad(d.turn)), d.spinous, -d.drop])
     thick = 2.7 if vertebra.level[0] != "L" else 3.1
     bars = [(root, tip, (thick, 4.0, d.spinous_high / 2))]
@@ -143,11 +158,13 @@ def _lumbar(vertebra: Vertebra, d: Dimensions) -> list[tuple]:
     thick = 1.7 if vertebra.level == "L5" else 1.0
     return [
         _pedicle(vertebra, d, height),
-        ((pillar - 1, b + 0.6 * d.canal_deep, height), (pillar - 2, back - 2, -0.35 * h), (5.0, 4.5, 6.0)),  # isthmus
-        ((pillar, b + 0.55 * d.canal_deep, height), (pillar + 3.0, b + 0.6 * d.canal_deep, h + gap + 3.5),
-         (3.6, 5.5, 5.0)),
-        ((pillar - 2, back - 1, -0.5 * h), (pillar - 3.5, b + 0.75 * d.canal_deep + 3, -h - gap - 6), (4.2, 5.0, 5.0)),
-        ((pillar - 2, back - 1.0, -0.35 * h), (0, back + 4.0, -0.45 * h), (3.6, 3.3, d.lamina_high / 2)),
+        ((pillar - 1, b + 0.55 * d.canal_deep, height), (pillar - 2.5, back - 4, -0.3 * h), (4.8, 4.2, 6.0)),  # isthmus
+        ((pillar, b + 0.5 * d.canal_deep, height), (pillar + 3.5, b + 0.55 * d.canal_deep, h + gap + 3.5),
+         (3.4, 5.0, 5.0)),
+        ((pillar - 3, back - 3, -0.5 * h), (pillar - 3.0, b + 0.7 * d.canal_deep + 2, -h - gap - 6), (3.8, 5.2, 5.0)),
+        ((pillar + 3.0, b + 0.75 * d.canal_deep + 3, h + gap - 2), (pillar + 3.8, b + 0.75 * d.canal_deep + 2, h + gap + 2),
+         (2.6, 3.2, 5.0)),  # the joint face's hind lip
+        ((pillar - 2.5, back - 3.5, -0.35 * h), (0, back + 5.5, -0.5 * h), (3.4, 3.3, d.lamina_high / 2)),
         ((pillar, b + 0.45 * d.canal_deep, height - 1), (0.6 * d.transverse + 0.4 * pillar, b + 0.8 * d.behind, height),
          (3.6 * thick, 3.4 * thick, 5.0 * thick)),
         ((pillar, b + 0.45 * d.canal_deep, height - 1), tip, (2.6, 2.4 * thick, 4.4 * thick)),
