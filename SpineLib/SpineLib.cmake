@@ -41,6 +41,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/cli/train_ct_lesions.py
   SpineLib/cli/train_detection.py
   SpineLib/cli/train_gan.py
+  SpineLib/cli/train_vertebrae.py
   SpineLib/client/__init__.py
   SpineLib/client/command.py
   SpineLib/client/folders.py
@@ -107,6 +108,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/phantom/ct/scanner.py
   SpineLib/phantom/ct/shapes.py
   SpineLib/phantom/ct/skeleton.py
+  SpineLib/phantom/ct/stacks.py
   SpineLib/phantom/ct/vertebra.py
   SpineLib/phantom/fields.py
   SpineLib/phantom/followup.py

@@ -1,4 +1,4 @@
-"""``spine train segmentation``, ``detection``, ``ct-lesions``, ``gan`` and ``export``."""
+"""``spine train segmentation``, ``detection``, ``vertebrae``, ``ct-lesions``, ``gan`` and ``export``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from SpineLib.cli import train_ct_lesions, train_detection, train_gan
+from SpineLib.cli import train_ct_lesions, train_detection, train_gan, train_vertebrae
 from SpineLib.errors import SpineError
 
 HELP = "train a segmentation or detection network, or export a training as a model"
@@ -45,6 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "detection", help="train the detector; goes on after an interruption",
         description="Train the multi-resolution Siamese detector. The same command again goes on where an interrupted "
         "training was. Ctrl-C saves and stops."))
+    train_vertebrae.add_arguments(actions.add_parser(
+        "vertebrae", help="train the network that segments vertebrae on CT; goes on after an interruption",
+        description="Train a V-Net or a U-Net to segment vertebrae on axial slices of CT. The same command again goes on "
+        "where an interrupted training was. Ctrl-C saves and stops."))
     train_ct_lesions.add_arguments(actions.add_parser(
         "ct-lesions", help="train Faster R-CNN for lesions on CT; goes on after an interruption",
         description="Train Faster R-CNN on VGG-16, full or narrow, to find lesions of the spine on CT. The same command "
@@ -72,6 +76,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
     if arguments.action == "detection":
         return train_detection.run(arguments)
+    if arguments.action == "vertebrae":
+        return train_vertebrae.run(arguments)
     if arguments.action == "ct-lesions":
         return train_ct_lesions.run(arguments)
     if arguments.action == "gan":
@@ -80,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from SpineLib.training.export import export, is_ct_detector, is_detector, is_gan
+    from SpineLib.training.export import export, is_ct_detector, is_detector, is_gan, is_on_vertebrae
 
     try:
         figures = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in arguments.figures}
@@ -98,6 +104,10 @@ def _export(arguments: argparse.Namespace) -> int:
         from SpineLib.training.ctlesions.export import export_ct_lesions
 
         bundle = export_ct_lesions(arguments.run, arguments.to, **texts)
+    elif is_on_vertebrae(arguments.run):
+        from SpineLib.training.vertebrae.export import export_vertebrae
+
+        bundle = export_vertebrae(arguments.run, arguments.to, **texts)
     elif is_detector(arguments.run):
         from SpineLib.training.detection.export import export_detector
 

@@ -19,9 +19,10 @@ class VNet(nn.Module):
     As Milletari has it, but in the plane: each group adds its input to what its convolutions make of it; between groups
     a 2x2 convolution of stride 2 halves the size and takes the next width, a 2x2 deconvolution of stride 2 doubles it;
     going up, the maps of the way down are concatenated. As Miao has it: 3x3 with padding, so that no map is cropped, 16
-    maps at full size at the end, and a 1x1 convolution to a single one. Convolutions are followed by PReLU (Milletari).
+    maps at full size at the end, and a 1x1 convolution to a single one.
 
-    Batch normalisation after each convolution is ours: without it so deep a network needs far longer to train.
+    Batch normalisation after each convolution is ours: without it so deep a network needs far longer to train. So is
+    ReLU, where Milletari has PReLU and Miao says nothing: a PReLU's way back takes a CPU as long as all convolutions.
 
     Args:
         inputs: input channels.
@@ -75,11 +76,11 @@ class VNet(nn.Module):
 
 
 class _Step(nn.Sequential):
-    """One convolution, normalised, with PReLU."""
+    """One convolution, normalised, with ReLU."""
 
     def __init__(self, convolution: nn.Conv2d | nn.ConvTranspose2d):
         width = convolution.out_channels
-        super().__init__(convolution, nn.BatchNorm2d(width), nn.PReLU(width))
+        super().__init__(convolution, nn.BatchNorm2d(width), nn.ReLU())
 
 
 class _Group(nn.Module):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -17,8 +17,6 @@ from SpineLib.volume.volume import Volume
 
 #: Window for bone, HU: marrow, disc and muscle (0 to 250) take the middle third, cortical bone is not cut off.
 BONE_WINDOW = (-250.0, 1000.0)
-#: Air, the value beyond the image (HU).
-AIR_HU = -1024.0
 
 
 @dataclass(frozen=True)
@@ -85,6 +83,12 @@ def prepare_ct(ct: Volume, preparation: CtPreparation = CtPreparation(), progres
     Raises:
         SpineError: an image that cannot be used (:func:`check_image`).
     """
+    slices = axial_hu(ct, preparation.pixel_mm, progress)
+    return replace(slices, channels=window_to_8bit(slices.channels, preparation.window) * np.float32(1 / 255))
+
+
+def axial_hu(ct: Volume, pixel_mm: float | None = None, progress: Progress = silent) -> Prepared:
+    """The slices of :func:`prepare_ct` before the window: ``channels`` are HU."""
     check_image(ct, "CT")
     progress(0.0, "Preparing the CT")
     orientation = axial_orientation(ct)
@@ -92,16 +96,15 @@ def prepare_ct(ct: Volume, preparation: CtPreparation = CtPreparation(), progres
     array = np.ascontiguousarray(orientation.apply(ct.array), dtype=np.float32)
     where = [np.arange(array.shape[0], dtype=float)]
     for axis in (1, 2):
-        where.append(_pixels(array.shape[axis], spacing[axis], preparation.pixel_mm))
+        where.append(_pixels(array.shape[axis], spacing[axis], pixel_mm))
     for number, axis in enumerate((1, 2)):
         count = array.shape[axis]
         if len(where[axis]) != count or np.abs(where[axis] - np.arange(count)).max() > 1e-9:
             array = resample.along(array, resample.cubic(count, where[axis]), axis)
         progress(0.3 + 0.3 * number, "Preparing the CT")
-    channels = (window_to_8bit(array, preparation.window) * np.float32(1 / 255))[None]
     prepared_spacing = (spacing[0], *(spacing[axis] * float(where[axis][1] - where[axis][0]) for axis in (1, 2)))
     progress(1.0, "Prepared")
-    return Prepared(channels, ("CT",), prepared_spacing, [], ct, "CT", orientation, tuple(where))
+    return Prepared(array[None], ("CT",), prepared_spacing, [], ct, "CT", orientation, tuple(where))
 
 
 def _pixels(count: int, own: float, wanted: float | None) -> np.ndarray:

@@ -90,6 +90,11 @@ def is_gan(run: Path) -> bool:
     return "latent" in read_facts(run)["config"]
 
 
+def is_on_vertebrae(run: Path) -> bool:
+    """Whether the training in ``run`` is that of a network that segments vertebrae on CT."""
+    return "left_out" in read_facts(run)["config"]
+
+
 def model_name(folder: Path) -> str:
     """A folder's name as a model's id."""
     return re.sub(r"[^a-z0-9._-]+", "-", folder.resolve().name.lower()).strip("-._")[:64] or "model"

@@ -7,8 +7,8 @@ from SpineLib.networks.vnet import DEPTHS, WIDTHS, VNet
 
 
 def parameters(widths) -> int:
-    """Counted by hand: 3x3 kernels of the groups, 2x2 ones between them, a mean, scale and slope for each map."""
-    count, per_map = 0, 3  # batch normalisation's scale and shift, PReLU's slope
+    """Counted by hand: 3x3 kernels of the groups, 2x2 ones between them, scale and shift for each map."""
+    count, per_map = 0, 2  # of the batch normalisation
     for level, (width, depth) in enumerate(zip(widths, DEPTHS)):
         count += 9 * (1 if level == 0 else width) * width + 9 * width * width * (depth - 1) + per_map * width * depth
     for above, below in zip(widths, widths[1:]):
