@@ -126,14 +126,20 @@ def pool_boxes(features: torch.Tensor, boxes: torch.Tensor, images: torch.Tensor
     # Every bin looks at as many places as the longest one; those of shorter ones come again, which no maximum minds.
     tall, wide = (int((last - first).max()) + 1 if len(boxes) else 1
                   for first, last in ((y_first, y_last), (x_first, x_last)))
-    by_place, best = features.permute(0, 2, 3, 1), None
-    for down in range(tall):
-        y = torch.minimum(y_first + down, y_last)[:, :, None]
-        for along in range(wide):
-            x = torch.minimum(x_first + along, x_last)[:, None, :]
-            values = by_place[images[:, None, None], y, x]
-            best = values if best is None else torch.maximum(best, values)
-    return best.permute(0, 3, 1, 2)
+    by_place = features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
+    best = place = None
+    with torch.no_grad():  # first where the maxima are, then their values: the gradient is that of one gathering
+        for down in range(tall):
+            y = images[:, None] * rows + torch.minimum(y_first + down, y_last)
+            for along in range(wide):
+                here = y[:, :, None] * columns + torch.minimum(x_first + along, x_last)[:, None, :]
+                values = by_place[here]
+                here = here[..., None].expand_as(values)
+                higher = None if best is None else values > best
+                best = values if best is None else torch.maximum(best, values)
+                place = here if place is None else torch.where(higher, here, place)
+    pooled = torch.gather(by_place, 0, place.reshape(-1, features.shape[1]))
+    return pooled.reshape(len(boxes), bins, bins, features.shape[1]).permute(0, 3, 1, 2)
 
 
 def _bins(low: torch.Tensor, high: torch.Tensor, bins: int, count: int) -> tuple[torch.Tensor, torch.Tensor]:
