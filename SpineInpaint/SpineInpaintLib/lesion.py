@@ -1,6 +1,7 @@
 """Step 2: find lesions on the CT, draw one, or mark it with a box."""
 
 import slicer
+import vtk
 
 from SpineInpaintLib.runs import LesionRun
 from SpineInpaintLib.tables import fillTable, prepareTable
@@ -23,6 +24,7 @@ class LesionStep:
 
     def __init__(self, ui, panel):
         self.ui, self._panel, self._node, self._boxes = ui, panel, None, []
+        self._watched, self._stops = (None, None), []
         self.step = Step(ui, "lesion", self.onApply, panel.onCancel)
         self.models = TaskModels(
             ui.lesionModelCombo, ui.lesionBadgeLabel, "ct-lesion-detection", "lesionModel",
@@ -40,6 +42,7 @@ class LesionStep:
             widget.connect(signal, slot)
 
     def close(self):
+        self._watch(None, None)
         self.step.close()
         self.models.close()
         for widget, signal, slot in self._connections:
@@ -51,6 +54,7 @@ class LesionStep:
 
     def clear(self):
         """The scene is being closed."""
+        self._watch(None, None)
         self._boxes = []
         fillTable(self.ui.lesionTable, ())
 
@@ -69,6 +73,7 @@ class LesionStep:
         if node is None:
             return
         self._show()
+        self._watch(node.lesion, node.roi)
         ids, chosen = segmentIds(node.lesion), node.lesionSegment
         wanted = chosen if chosen in ids or (chosen == ALL and ids) else ids[0] if len(ids) == 1 else ""
         if wanted != chosen:
@@ -178,6 +183,27 @@ class LesionStep:
     def _onSegment(self, index):
         if self._node is not None:
             self._node.lesionSegment = self.ui.lesionSegmentCombo.itemData(index) or ""
+
+    def _watch(self, segmentation, roi):
+        """Follow the edits of another lesion."""
+        from SpineLib.scene.tables import watch_segments
+
+        if (segmentation, roi) == self._watched:
+            return
+        for stop in self._stops:
+            stop()
+        self._watched, self._stops = (segmentation, roi), []
+        if segmentation is not None:
+            self._stops.append(watch_segments(segmentation, self._edited))
+        if roi is not None:
+            tags = [roi.AddObserver(event, self._edited)
+                    for event in (roi.PointModifiedEvent, vtk.vtkCommand.ModifiedEvent)]  # fmt: skip
+            self._stops.append(lambda: [roi.RemoveObserver(tag) for tag in tags])
+
+    def _edited(self, caller=None, event=None):
+        """The lesion was drawn, moved or resized."""
+        self._panel.repair.changed()
+        self._panel.later()
 
     def _show(self):
         """The boxes of the last search that are still there, with the sizes that they have now."""

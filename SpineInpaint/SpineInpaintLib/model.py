@@ -99,11 +99,9 @@ class ModelStep:
         if key != self._key:
             self._key = key
             self.changed()
-        reason = self.reasonNotToExport()
-        ui.exportButton.enabled = not reason
-        ui.exportButton.toolTip = reason or "Write the file; it is read back and checked again before it is kept"
         scale = "" if round(node.scale) == 100 else f", {node.scale:.0f} % of life size"
         ui.exportLabel.text = f"In {node.space} coordinates and millimetres{scale}."
+        self._showExport()
 
     def settings(self):
         """Settings of the job, as the panel has them."""
@@ -121,7 +119,7 @@ class ModelStep:
         """Why the job cannot be started, "" when it can."""
         if reason := self._panel.reasonNotToStart():
             return reason
-        if self._node.repaired is None:
+        if self._node is None or self._node.repaired is None:
             return "Repair the vertebra in step 3, or choose a segmentation of one."
         return ""
 
@@ -252,6 +250,12 @@ class ModelStep:
         self.outdated = outdated
         shown = outdated and self._head is not None and not self.ui.modelSection.collapsed
         self.ui.modelOutdatedLabel.visible = shown
+        self._showExport()
+
+    def _showExport(self):
+        reason = self.reasonNotToExport()
+        self.ui.exportButton.enabled = not reason
+        self.ui.exportButton.toolTip = reason or "Write the file; it is read back and checked again before it is kept"
 
     def _show(self):
         """Checks and figures of the model; none empties the tables."""
