@@ -23,7 +23,7 @@ def limb(points, start, end, radii) -> np.ndarray:
     t = np.clip((q[0] * along[0] + q[1] * along[1] + q[2] * along[2]) / length, 0, 1)
     squares = [(x - t * a) ** 2 for x, a in zip(q, along)]
     rho = np.sqrt(squares[0] + squares[1] + squares[2]) + np.float32(1e-4)
-    steep = np.sqrt(sum(s / (r * r) for s, r in zip(squares, radii))) + np.float32(1e-5)
+    steep = np.sqrt(sum(s / (r * r) for s, r in zip(squares, radii))) + np.float32(1e-4) / radii.min()
     return (rho - 1) * rho / steep
 
 

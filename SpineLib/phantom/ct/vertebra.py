@@ -75,7 +75,7 @@ def vertebra_distance(vertebra: Vertebra, lattice: Lattice, places, rng: np.rand
         bone (body and arch in one), canal.
     """
     u, v, w = places
-    d = Dimensions(vertebra, rng, float(rng.uniform(0.85, 1.15)))
+    d = Dimensions(vertebra, rng, float(rng.uniform(0.92, 1.25)))
     a, b = vertebra.half[:2]
     arch = np.full(u.shape, 60, np.float32)
     for start, end, radii in parts(vertebra, d, rng):
