@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 from SpineLib.errors import SpineError
 from SpineLib.preprocess import resample
-from SpineLib.preprocess.ct import BONE_WINDOW, CtPreparation, prepare_ct
+from SpineLib.preprocess.ct import BONE_WINDOW, CtPreparation, axial_orientation, prepare_ct
 from SpineLib.preprocess.preparation import Prepared
 from SpineLib.progress import Progress, silent
+from SpineLib.volume.checks import check_image
 from SpineLib.volume.volume import Volume
 
 #: Slices at least this share of the wanted thickness are left as they are.
@@ -68,7 +69,8 @@ class AxialSlices:
     to_lps: np.ndarray
     own: np.ndarray
     _prepared: Prepared
-    _weights: np.ndarray | None  # (n, own slices); None: each is one of the CT's own
+    _axis: int  # of the CT's array, across the slices
+    _weights: np.ndarray | None  # (n, own slices) along that axis; None: each is one of the CT's own
 
     def stack(self, number: int) -> np.ndarray:
         """A slice between its two neighbours, (3, rows, columns); beyond the ends the last one comes again."""
@@ -77,10 +79,10 @@ class AxialSlices:
 
     def of_mask(self, array: np.ndarray) -> np.ndarray:
         """A mask (k, j, i) on the CT's own grid as bool (n, rows, columns): where it fills half a slice's thickness."""
-        inside = self._prepared.from_input(array != 0, nearest=True)
-        if self._weights is None:
-            return inside
-        return resample.along(inside.astype(np.float32), self._weights, 0) >= 0.5 - 1e-6
+        inside = array != 0
+        if self._weights is not None:
+            inside = resample.along(inside.astype(np.float32), self._weights, self._axis) >= 0.5 - 1e-6
+        return self._prepared.from_input(inside, nearest=True)
 
 
 def axial_slices(ct: Volume, preparation: SlicePreparation = SlicePreparation(),
@@ -95,17 +97,28 @@ def axial_slices(ct: Volume, preparation: SlicePreparation = SlicePreparation(),
     Raises:
         SpineError: an image that cannot be used (``check_image``).
     """
-    prepared = prepare_ct(ct, CtPreparation(preparation.window, preparation.pixel_mm), progress)
-    images, spacing, positions = prepared.channels[0], prepared.spacing, [*prepared.positions]
-    count, weights = len(images), None
-    if spacing[0] < _THICK_ENOUGH * preparation.slice_mm:
-        step = preparation.slice_mm / spacing[0]
-        positions[0] = resample.positions(count, max(1, round(count / step)), step)
-        weights = _averages(count, positions[0], step)
-        images = resample.along(images, weights, 0)
-        spacing = (preparation.slice_mm, *spacing[1:])
-    to_own = ct.ijk_to_lps @ _to_input(prepared, positions)
-    return AxialSlices(images, spacing, to_own, _own_slices(prepared, positions[0], spacing[0]), prepared, weights)
+    check_image(ct, "CT")
+    axis = axial_orientation(ct).axes[0]
+    count, own_mm, thick, weights = ct.shape[axis], ct.spacing[2 - axis], ct, None
+    where, step = np.arange(count, dtype=float), 1.0
+    if own_mm < _THICK_ENOUGH * preparation.slice_mm:
+        step = preparation.slice_mm / own_mm
+        where = resample.positions(count, max(2, round(count / step)), step)
+        weights = _averages(count, where, step)
+        thick = _thicker(ct, axis, weights, where, step)
+    prepared = prepare_ct(thick, CtPreparation(preparation.window, preparation.pixel_mm), progress)
+    own = _own_slices(count, where, step)
+    return AxialSlices(prepared.channels[0], prepared.spacing, thick.ijk_to_lps @ _to_input(prepared),
+                       own[::-1] if prepared.orientation.flips[0] else own, prepared, axis, weights)
+
+
+def _thicker(ct: Volume, axis: int, weights: np.ndarray, where: np.ndarray, step: float) -> Volume:
+    """The CT with its slices averaged, as the scanner would make thicker ones of the same data."""
+    array = resample.along(np.ascontiguousarray(ct.array, dtype=np.float32), weights, axis)
+    spacing, start = list(ct.spacing), np.zeros(4)
+    spacing[2 - axis] *= step
+    start[2 - axis], start[3] = where[0], 1.0
+    return replace(ct, array=array, spacing=tuple(spacing), origin=tuple((ct.ijk_to_lps @ start)[:3]))
 
 
 def _averages(count: int, where: np.ndarray, step: float) -> np.ndarray:
@@ -116,25 +129,21 @@ def _averages(count: int, where: np.ndarray, step: float) -> np.ndarray:
     return (matrix / matrix.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def _to_input(prepared: Prepared, positions: list[np.ndarray]) -> np.ndarray:
-    """4 x 4 from (x, y, z, 1) of the slices to the CT's own (i, j, k, 1)."""
+def _to_input(prepared: Prepared) -> np.ndarray:
+    """4 x 4 from (x, y, z, 1) of the prepared slices to the (i, j, k, 1) of what was prepared."""
     matrix = np.zeros((4, 4))
     matrix[3, 3] = 1.0
     orientation = prepared.orientation
-    for number, (axis, flip, where) in enumerate(zip(orientation.axes, orientation.flips, positions)):
-        step = float(where[1] - where[0]) if len(where) > 1 else 1.0
+    for number, (axis, flip, where) in enumerate(zip(orientation.axes, orientation.flips, prepared.positions)):
+        step = float(where[1] - where[0])
         sign, start = (-1.0, prepared.reference.shape[axis] - 1 - where[0]) if flip else (1.0, where[0])
         matrix[2 - axis, 2 - number] = sign * step
         matrix[2 - axis, 3] = start
     return matrix
 
 
-def _own_slices(prepared: Prepared, where: np.ndarray, thickness: float) -> np.ndarray:
-    """First and last of the CT's own slices, on its own axis, of which at least half lies in each slice's thickness."""
-    axis, flip = prepared.orientation.axes[0], prepared.orientation.flips[0]
-    count = prepared.reference.shape[axis]
-    half = thickness / prepared.reference.spacing[2 - axis] / 2
-    first = np.clip(np.ceil(where - half - 1e-6), 0, count - 1).astype(int)
-    last = np.clip(np.ceil(where + half - 1e-6) - 1, 0, count - 1).astype(int)
-    last = np.maximum(first, last)
-    return np.stack([count - 1 - last, count - 1 - first] if flip else [first, last], axis=1)
+def _own_slices(count: int, where: np.ndarray, step: float) -> np.ndarray:
+    """First and last of the CT's own slices, on its own axis, of which at least half lies in each slab, (n, 2)."""
+    first = np.clip(np.ceil(where - step / 2 - 1e-6), 0, count - 1).astype(int)
+    last = np.clip(np.ceil(where + step / 2 - 1e-6) - 1, 0, count - 1).astype(int)
+    return np.stack([first, np.maximum(first, last)], axis=1)
