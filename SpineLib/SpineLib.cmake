@@ -10,6 +10,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/cli/bench_compare.py
   SpineLib/cli/bench_detect.py
   SpineLib/cli/bench_followup.py
+  SpineLib/cli/bench_inpaint.py
   SpineLib/cli/bench_model.py
   SpineLib/cli/bench_phantom.py
   SpineLib/cli/bench_plain.py
@@ -38,6 +39,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/cli/segment.py
   SpineLib/cli/segment_folder.py
   SpineLib/cli/train.py
+  SpineLib/cli/train_completion.py
   SpineLib/cli/train_ct_lesions.py
   SpineLib/cli/train_detection.py
   SpineLib/cli/train_gan.py
@@ -234,7 +236,13 @@ set(SPINELIB_SCRIPTS
   SpineLib/training/checkpoint.py
   SpineLib/training/cohort.py
   SpineLib/training/completion/__init__.py
+  SpineLib/training/completion/batches.py
+  SpineLib/training/completion/config.py
   SpineLib/training/completion/damage.py
+  SpineLib/training/completion/deform.py
+  SpineLib/training/completion/export.py
+  SpineLib/training/completion/loop.py
+  SpineLib/training/completion/samples.py
   SpineLib/training/config.py
   SpineLib/training/crossvalidation.py
   SpineLib/training/ct_cohort.py
@@ -347,6 +355,7 @@ set(SPINELIB_RESOURCES
   SpineLib/reports/page.css
   SpineLib/reports/page.html
   SpineLib/reports/page.js
+  SpineLib/training/presets/completion.toml
   SpineLib/training/presets/dcgan.toml
   SpineLib/training/presets/faster-rcnn-vgg16.toml
   SpineLib/training/presets/lesions-ct.toml

@@ -20,13 +20,15 @@ _SIZE, _SLICES, _SPACING = 384, 20, 1.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``spine bench``."""
-    parser.add_argument("task", choices=("segment", "phantom", "compare", "detect", "followup", "model"),
+    parser.add_argument("task", choices=("segment", "phantom", "compare", "detect", "followup", "model",
+                                         "inpaint"),
                         help="what to measure")
     parser.add_argument("--cases", type=int, default=12, help="phantom: patients to simulate (default: 12)")
     parser.add_argument("--processes", type=int, default=2, help="phantom: patients at a time (default: 2)")
     parser.add_argument("--model-2d", default=MODELS["2d"], help=f"model id or folder (default: {MODELS['2d']})")
     parser.add_argument("--model-3d", default=MODELS["3d"], help=f"model id or folder (default: {MODELS['3d']})")
-    parser.add_argument("--model", help="detect: model id or folder (default: the first installed that can do it)")
+    parser.add_argument("--model", help="detect, inpaint: model id or folder (default: the first installed that can do "
+                                        "it)")
     parser.add_argument("--only", choices=("2d", "3d"), help="measure one kind only")
     parser.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"), help="default: auto")
     parser.add_argument("--seed", type=int, default=1, help="which simulated patient or pair of masks (default: 1)")
@@ -93,6 +95,13 @@ def _measure_model(args: argparse.Namespace) -> tuple[list[dict], str]:
 
     figures = bench_model.measure(args.seed)
     return [figures], bench_model.table(figures)
+
+
+def _measure_inpaint(args: argparse.Namespace) -> tuple[list[dict], str]:
+    from SpineLib.cli import bench_inpaint
+
+    figures = bench_inpaint.measure(args.model, args.seed)
+    return [figures], bench_inpaint.sentence(figures)
 
 
 def _write_case(folder: Path, seed: int) -> None:
@@ -212,7 +221,8 @@ def _table(figures: list[dict]) -> str:
 
 
 _WAYS = {"segment": _measure_segment, "phantom": _measure_phantom, "compare": _measure_compare,
-         "detect": _measure_detect, "followup": _measure_followup, "model": _measure_model}
+         "detect": _measure_detect, "followup": _measure_followup, "model": _measure_model,
+         "inpaint": _measure_inpaint}
 
 if __name__ == "__main__":
     print(json.dumps(measure(Path(sys.argv[1]), *sys.argv[2:])))

@@ -15,6 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", required=True, help="TOML file, or wgan-gp, dcgan, paper-wgan-gp, paper-dcgan")
     parser.add_argument("--cohort", type=Path, help="folder of simulated CTs, as 'spine phantom --ct' writes it; its "
                                                     "vertebrae as they were before the lesion are learned")
+    parser.add_argument("--simulate", type=int, default=0, metavar="N",
+                        help="draw the vertebrae of so many simulated columns, which needs no CT")
     parser.add_argument("--masks", type=Path, nargs="+", default=[], metavar="FILE",
                         help="label files of real columns, a number for each vertebra")
     parser.add_argument("--masks-from", default="", metavar="TEXT",
@@ -49,20 +51,27 @@ def run(arguments: argparse.Namespace) -> int:
         config = read_gan_config(arguments.config).changed(**changes)
     except ValueError as error:
         raise SpineError(f"The settings do not fit together: {error}.") from error
-    files, sources = _files(arguments)
-    bundle = run_gan_training(config, files, arguments.out, cache=arguments.cache, sources=sources,
+    stacks, sources = _stacks(arguments, config.sampling.seed)
+    bundle = run_gan_training(config, stacks, arguments.out, sources=sources,
                               command=shlex.join(["spine", *sys.argv[1:]]), model_id=arguments.model_id or "",
                               report=lambda text: print(text, flush=True))
     print(f"{bundle.folder}: {bundle.card.title}", flush=True)
     return 0
 
 
-def _files(arguments: argparse.Namespace) -> tuple[list[tuple[str, Path, bool]], str]:
-    """Patient, label file and whether it is simulated; and a sentence on where they come from."""
+def _stacks(arguments: argparse.Namespace, seed: int):
+    """The vertebrae as slices, and a sentence on where they come from."""
     from SpineLib.training.ct_cohort import read_ct_cohort
+    from SpineLib.training.gan.stacks import read_stacks
 
     files = [(path.name, path, False) for path in arguments.masks]
-    sources = []
+    stacks, sources = [], []
+    if arguments.simulate > 0:
+        from SpineLib.phantom.ct.stacks import simulate_stacks
+
+        for n in range(arguments.simulate):
+            stacks += simulate_stacks(1000 * seed + n)
+        sources.append(f"Vertebrae of {arguments.simulate} simulated columns.")
     if arguments.cohort is not None:
         cases = read_ct_cohort(arguments.cohort)[:arguments.cases]
         files += [(case.name, case.intact, True) for case in cases]
@@ -70,6 +79,9 @@ def _files(arguments: argparse.Namespace) -> tuple[list[tuple[str, Path, bool]],
     if arguments.masks:
         sources.append(f"Vertebrae of {len(arguments.masks)} real column{'s' * (len(arguments.masks) > 1)}: "
                        f"{arguments.masks_from.strip().rstrip('.')}.")
-    if not files:
-        raise SpineError("There is nothing to train on; give --cohort, --masks or both.")
-    return files, " ".join(sources)
+    if files:
+        cache = arguments.cache or arguments.out / "slices"
+        stacks += read_stacks(files, cache, lambda fraction, text: print(text, flush=True))
+    if not stacks:
+        raise SpineError("There is nothing to train on; give --simulate, --cohort or --masks.")
+    return stacks, " ".join(sources)

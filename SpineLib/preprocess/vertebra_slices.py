@@ -15,7 +15,7 @@ SLICE_MM = 1.0
 #: Beyond a vertebra on both sides, mm: what is missing of it may have been its end.
 _MARGIN_MM = 4.0
 #: The frame's centre is the whole bone's centre of mass, and the spinous process reaches farther than the body.
-_BACK_MM = 6.0
+BACK_MM = 6.0
 
 
 def slice_grid(frame: VertebraFrame, inside: Volume, slice_mm: float = SLICE_MM,
@@ -39,7 +39,7 @@ def slice_grid(frame: VertebraFrame, inside: Volume, slice_mm: float = SLICE_MM,
     lowest, highest = heights.min() - margin_mm, heights.max() + margin_mm
     count = int(np.ceil((highest - lowest) / slice_mm)) + 1
     across = (SLICE_SIZE - 1) / 2 * PIXEL_MM
-    corner = np.array([-across, _BACK_MM - across, (lowest + highest) / 2 - (count - 1) / 2 * slice_mm])
+    corner = np.array([-across, BACK_MM - across, (lowest + highest) / 2 - (count - 1) / 2 * slice_mm])
     return Volume(np.zeros((count, SLICE_SIZE, SLICE_SIZE), np.uint8), (PIXEL_MM, PIXEL_MM, slice_mm),
                   tuple(frame.centre + corner @ frame.axes), frame.axes.T)
 

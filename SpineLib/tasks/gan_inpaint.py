@@ -6,6 +6,7 @@ Semantic image inpainting with deep generative models (2017).
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from SpineLib.progress import Progress, silent
+from SpineLib.tasks.predict import choose_precision
 
 #: Gets the fraction done and the repaired slices so far, (n, 64, 64), 0..1.
 Preview = Callable[[float, np.ndarray], None]
@@ -39,6 +41,8 @@ class GanSettings:
         candidates: the descent begins at the best of so many draws of noise; 1 begins anywhere.
         restarts: so many descents for each slice; the one that fits its known pixels best is kept. Only without
             ``tie``: tied slices are one problem.
+        precision: of the descent: "auto" (bfloat16 where the processor or GPU computes in it), "float32" or "bfloat16".
+            The images that come out are always made in float32.
         near: known pixels count by how much unknown there is around them (Yeh et al., equation 3) instead of all alike.
         seed: of the draws.
     """
@@ -52,6 +56,7 @@ class GanSettings:
     candidates: int = 256
     restarts: int = 1
     near: bool = False
+    precision: str = "auto"
     seed: int = 0
 
     def __post_init__(self):
@@ -75,7 +80,7 @@ def inpaint_slices(images: np.ndarray, known: np.ndarray, generator: nn.Module, 
 
     With ``tie`` the sum over neighbouring slices of ``tie |z(n+1) - z(n)|^2 / slice_mm`` is minimised too: the integral
     of the squared change of z along the vertebra, which asks the same of thick and of thin slices. Without it, slices
-    do not know of each other: all in one batch give what each alone gives.
+    do not know of each other: all in one batch give what each alone gives, and slices without a hole are left out.
 
     Args:
         images: (n, 64, 64), 0..1 as the GAN's training images; neighbouring slices in order. What lies in the unknown
@@ -95,8 +100,19 @@ def inpaint_slices(images: np.ndarray, known: np.ndarray, generator: nn.Module, 
     settings = settings or GanSettings()
     if images.ndim != 3 or images.shape != known.shape:
         raise ValueError(f"images of shape {images.shape} and known of shape {known.shape}; both must be (n, 64, 64)")
-    if not len(images):
+    holed = (~known).any(axis=(1, 2))
+    if not holed.any():
         return images.astype(np.float32)
+    if not settings.tie and not holed.all():  # whole slices say nothing to the others
+        result = images.astype(np.float32)
+
+        def show(done: float, filled: np.ndarray) -> None:
+            preview(done, _placed(result, holed, filled))
+
+        part = inpaint_slices(images[holed], known[holed], generator, critic, settings, progress,
+                              None if preview is None else show)
+        return _placed(result, holed, part)
+    generator, critic = _fixed(generator), _fixed(critic)
     device = next(generator.parameters()).device
     target = torch.from_numpy(np.ascontiguousarray(images, np.float32))[:, None].to(device)
     kept = torch.from_numpy(np.ascontiguousarray(known, bool))[:, None].to(device)
@@ -105,26 +121,29 @@ def inpaint_slices(images: np.ndarray, known: np.ndarray, generator: nn.Module, 
 
     z = _first_noise(generator, target, weights, settings)
     repeated = settings.restarts
+    precision = choose_precision(settings.precision, device.type)
+    reduced = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
     target_all, weights_all = target.repeat(repeated, 1, 1, 1), weights.repeat(repeated, 1, 1, 1)
     z.requires_grad_(True)
     optimizer = torch.optim.Adam([z], lr=settings.rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.steps, settings.rate / 10)
     report_every = max(settings.steps // _REPORTS, 1)
     preview_every = max(settings.steps // _PREVIEWS, 1)
-    with _frozen(generator, critic):
-        for step in range(settings.steps):
+    for step in range(settings.steps):
+        with reduced:
             made = generator(z)
-            contextual = (weights_all * (made - target_all)).abs().sum(dim=(1, 2, 3))
-            loss = contextual.sum() + settings.weight * _perceptual(critic, made, settings).sum()
-            if settings.tie:
-                loss = loss + settings.tie / settings.slice_mm * (z[1:] - z[:-1]).square().sum()
-            (z.grad,) = torch.autograd.grad(loss, z)
-            optimizer.step()
-            schedule.step()
-            if step % report_every == 0:
-                progress(step / settings.steps, "Repairing slices")
-            if preview is not None and step % preview_every == 0:
-                preview(step / settings.steps, _composed(target, kept, made[:count]))
+            perceptual = _perceptual(critic, made, settings)
+        contextual = (weights_all * (made - target_all)).abs().sum(dim=(1, 2, 3))
+        loss = contextual.sum() + settings.weight * perceptual.sum()
+        if settings.tie:
+            loss = loss + settings.tie / settings.slice_mm * (z[1:] - z[:-1]).square().sum()
+        (z.grad,) = torch.autograd.grad(loss, z)
+        optimizer.step()
+        schedule.step()
+        if step % report_every == 0:
+            progress(step / settings.steps, "Repairing slices")
+        if preview is not None and step % preview_every == 0:
+            preview(step / settings.steps, _composed(target, kept, made[:count]))
     with torch.no_grad():
         made = generator(z)
         contextual = (weights_all * (made - target_all)).abs().sum(dim=(1, 2, 3)).view(repeated, count)
@@ -137,11 +156,18 @@ def inpaint_slices(images: np.ndarray, known: np.ndarray, generator: nn.Module, 
     return result
 
 
+def _placed(whole: np.ndarray, chosen: np.ndarray, part: np.ndarray) -> np.ndarray:
+    """A copy of the slices with other ones in the chosen places."""
+    copied = whole.copy()
+    copied[chosen] = part
+    return copied
+
+
 def _perceptual(critic: nn.Module, made: torch.Tensor, settings: GanSettings) -> torch.Tensor:
     """log(1 - D) of a discriminator's logit, or -D of a critic, (n,)."""
     if not settings.weight:
         return made.new_zeros(len(made))
-    value = critic(made)
+    value = critic(made).float()
     return -functional.softplus(value) if settings.probability else -value
 
 
@@ -180,16 +206,6 @@ def _composed(target: torch.Tensor, kept: torch.Tensor, made: torch.Tensor) -> n
     return torch.where(kept, target, made.detach().to(target.dtype))[:, 0].cpu().numpy()
 
 
-class _frozen:
-    """The networks' weights take no gradient meanwhile."""
-
-    def __init__(self, *networks: nn.Module):
-        self.parameters = [p for network in networks for p in network.parameters() if p.requires_grad]
-
-    def __enter__(self) -> None:
-        for parameter in self.parameters:
-            parameter.requires_grad_(False)
-
-    def __exit__(self, *error) -> None:
-        for parameter in self.parameters:
-            parameter.requires_grad_(True)
+def _fixed(network: nn.Module) -> nn.Module:
+    """A copy whose weights take no gradient, in the layout that convolutions are fast in."""
+    return copy.deepcopy(network).requires_grad_(False).to(memory_format=torch.channels_last)

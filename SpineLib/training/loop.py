@@ -172,10 +172,14 @@ class Run(ABC):
         if self.settings.clip:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)
         self.optimizer.step()
+        self.advance()
+        return float(loss.detach())
+
+    def advance(self) -> None:
+        """A step was made: count it, and let the moving average follow."""
         self.step += 1
         if self.average is not None:
             self._follow(min(self.settings.average, self.step / (self.step + 10)))
-        return float(loss.detach())
 
     def _follow(self, decay: float) -> None:
         with torch.no_grad():
@@ -215,7 +219,7 @@ class Run(ABC):
         groups, state = load_checkpoint(self.folder / LAST)
         try:
             self.network.load_state_dict(groups["network"])
-            restore_optimizer(self.optimizer, groups["optimizer"])
+            restore_optimizer(self.optimizer, groups.get("optimizer", {}))  # none before its first step
             if self.average is not None:
                 self.average.load_state_dict(groups["average"])
         except (KeyError, RuntimeError, ValueError) as error:

@@ -87,7 +87,7 @@ def test_all_slices_in_one_batch_give_what_each_alone_gives(kind):
     torch.manual_seed(0)
     gan = Gan(kind, 8, (4, 6, 8, 10)).eval()
     images, known = discs(Z), hole(5)
-    settings = GanSettings(steps=10, probability=kind == "dcgan", candidates=16)
+    settings = GanSettings(steps=10, probability=kind == "dcgan", candidates=16, precision="float32")
     together = inpaint_slices(images, known, gan.generator, gan.critic, settings)
     alone = np.concatenate([inpaint_slices(images[n:n + 1], known[n:n + 1], gan.generator, gan.critic, settings)
                             for n in range(5)])
@@ -172,6 +172,19 @@ def test_it_stops_when_cancelled_and_leaves_the_networks_as_they_were():
         inpaint_slices(discs(Z), hole(5), gan.generator, gan.critic, GanSettings(steps=30), progress=cancel)
     assert all(torch.equal(value, before[name]) for name, value in gan.state_dict().items())
     assert all(parameter.requires_grad for parameter in gan.parameters())
+
+
+def test_slices_without_a_hole_come_back_as_they_are_and_change_nothing_in_the_others():
+    truth, known = discs(Z), hole(5)
+    known[[0, 3]] = True
+    seen = []
+    settings = GanSettings(steps=12)
+    found = inpaint_slices(truth, known, Discs(), Likes(1.0), settings, preview=lambda _, array: seen.append(array))
+    np.testing.assert_array_equal(found[[0, 3]], truth[[0, 3]])
+    others = inpaint_slices(truth[[1, 2, 4]], known[[1, 2, 4]], Discs(), Likes(1.0), settings)
+    np.testing.assert_array_equal(found[[1, 2, 4]], others)
+    assert all(array.shape == truth.shape for array in seen) and len(seen) > 5
+    np.testing.assert_array_equal(inpaint_slices(truth, known | True, Discs(), Likes(1.0)), truth)
 
 
 def test_no_slices_are_none():

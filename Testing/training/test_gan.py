@@ -15,6 +15,7 @@ from SpineLib.models import load_bundle
 from SpineLib.training.export import is_gan
 from SpineLib.training.gan.config import GanAugmentation, GanSampling, gan_config_from_dict, read_gan_config
 from SpineLib.training.gan.loop import GanRun, gradient_penalty, initial_gan, run_gan_training, split
+from SpineLib.training.gan.pretraining import Encoder, autoencoder_loss
 from SpineLib.training.gan.sampling import Sampler
 from SpineLib.training.gan.stacks import Stack, read_stacks, stacks_of
 from SpineLib.training.gan.validation import HeldOut, held_out_slices, hole_dice
@@ -127,7 +128,7 @@ def test_the_gradient_penalty_is_that_of_a_critic_with_a_known_slope():
 
 def test_random_weights_of_wgan_keep_the_scale_of_what_passes_through():
     gan = initial_gan(read_gan_config("wgan-gp"))
-    x = gan.requires_grad_(False).generator.project(torch.randn(64, 64)).view(64, 128, 4, 4)
+    x = gan.requires_grad_(False).generator.project(torch.randn(64, gan.generator.latent)).view(64, 128, 4, 4)
     for layer in gan.generator.layers[:-1]:
         before, x = x, layer(torch.relu(x))
         # He et al. (2015); the border, where the kernel meets zeros, makes it a little smaller.
@@ -177,18 +178,76 @@ def test_holes_hold_bone_and_background_and_dice_counts_inside_them_only(stacks)
     assert (hole_dice(held_out.images, np.zeros_like(held_out.images), held_out.known) == 0).all()
 
 
+def test_the_autoencoder_learns_what_it_is_shown(stacks):
+    torch.manual_seed(0)
+    gan = initial_gan(gan_config_from_dict(TINY | {"widths": [4, 6, 8, 10]}))
+    encoder = Encoder(gan.generator)
+    images = Sampler(stacks, GanSampling(), STILL).batch(0, 16)
+    optimizer = torch.optim.Adam([*encoder.parameters(), *gan.generator.parameters()], lr=0.005)
+    losses = []
+    for _ in range(60):
+        loss = autoencoder_loss(encoder, gan.generator, images, 1.0, nullcontext)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.2 * losses[0]
+
+
+def test_the_loss_of_the_autoencoder_is_the_bound_written_out(stacks):
+    class Knows(nn.Module):
+        def forward(self, images):
+            return torch.full((len(images), 2), 0.5), torch.full((len(images), 2), -1.0)
+
+    class Grey(nn.Module):
+        def forward(self, z):
+            return torch.full((len(z), 1, 64, 64), 0.25)
+
+    images = torch.zeros(3, 1, 64, 64)
+    images[:, :, :32] = 1.0
+    bits = -(np.log(0.25) + np.log(0.75)) / 2
+    divergence = 2 * 0.5 * (0.25 + np.exp(-1) - 1 + 1)
+    found = autoencoder_loss(Knows(), Grey(), images, 3.0, nullcontext)
+    assert float(found) == pytest.approx(bits + 3 * divergence / 4096, rel=1e-5)
+
+
+def test_while_the_generator_is_pretrained_no_critic_learns_and_nothing_counts_as_best(stacks, tmp_path):
+    config = gan_config_from_dict(TINY | {"pretraining": {"share": 0.5}})
+    config = config.changed(optimisation={"steps": 4})
+    run = GanRun(config, held_out_slices(stacks, 2, 0), tmp_path, torch.device("cpu"))
+    batch = Sampler(stacks, GanSampling(), STILL).batch(0, 8)
+    before = run.network.critic.last.weight.clone()
+    made = run.network.generator.project.weight.clone()
+    for step in range(2):
+        assert run.pretraining
+        run.look()
+        run.train_step(batch)
+        if not step:  # interrupted in between
+            run.save()
+            run = GanRun(config, run.held_out, tmp_path, torch.device("cpu"))
+            run.resume(lambda text: None)
+    assert not (tmp_path / "best.safetensors").is_file()
+    assert torch.equal(run.network.critic.last.weight, before)
+    assert not torch.equal(run.network.generator.project.weight, made)
+    run.train_step(batch)
+    run.look()
+    assert not run.pretraining and (tmp_path / "best.safetensors").is_file()
+    assert not torch.equal(run.network.critic.last.weight, before)
+
+
 @pytest.mark.parametrize("kind", ["wgan-gp", "dcgan"])
 def test_a_training_ends_in_a_bundle_and_a_second_call_goes_on(kind, files, tmp_path):
     config = gan_config_from_dict(TINY | {"kind": kind})
     lines = []
-    first = run_gan_training(config, files, tmp_path / "run", sources="Made up.", report=lines.append)
+    stacks = read_stacks(files, tmp_path / "slices")
+    first = run_gan_training(config, stacks, tmp_path / "run", sources="Made up.", report=lines.append)
     assert first.card.task == "vertebra-inpainting" and first.card.network["type"] == kind
     assert 0 <= first.card.figures["validation"]["dice"] <= 1 and "Made up." in first.card.text
     assert load_bundle(tmp_path / "run" / "model").network().kind == kind
     facts = json.loads((tmp_path / "run" / "training.json").read_text())
     assert not set(facts["cases"]["training"]) & set(facts["cases"]["held_out"])
     longer = config.changed(optimisation={"steps": 3})
-    run_gan_training(longer, files, tmp_path / "run", sources="Made up.", report=lines.append)
+    run_gan_training(longer, stacks, tmp_path / "run", sources="Made up.", report=lines.append)
     assert any("Going on at step 2" in line for line in lines)
 
 
@@ -238,5 +297,8 @@ def test_the_shell_trains_exports_and_asks_where_masks_are_from(files, tmp_path,
     card = load_bundle(tmp_path / "inpaint-tiny").card
     assert card.id == "inpaint-tiny" and "public domain" in card.training_data["description"]
     assert not card.training_data["simulated"]
+    assert main(["train", "gan", "--config", str(config), "--out", str(tmp_path / "drawn"), "--simulate", "2"]) == 0
+    card = load_bundle(tmp_path / "drawn" / "model").card
+    assert card.training_data["simulated"] and "simulated data** only" in card.text
     assert main(["train", "gan", "--config", str(config), "--out", str(tmp_path / "none")]) == 1
     assert "--cohort" in capsys.readouterr().err

@@ -91,6 +91,27 @@ class GanOptimisation:
 
 
 @dataclass(frozen=True)
+class GanPretraining:
+    """The generator as the decoder of a variational autoencoder; ours (see ``pretraining``).
+
+    Attributes:
+        share: of the whole training that it takes at the start; 0 is none, as in the paper.
+        batch: images.
+        rate: of Adam; it falls to a tenth.
+        weight: of the divergence of the noise.
+    """
+
+    share: float = 0.0
+    batch: int = 32
+    rate: float = 2e-3
+    weight: float = 1.0
+
+    def __post_init__(self):
+        if not 0 <= self.share < 1 or self.batch < 1 or self.rate <= 0 or self.weight < 0:
+            raise ValueError("share must be from 0 to below 1, batch and rate above 0, weight from 0")
+
+
+@dataclass(frozen=True)
 class GanValidation:
     """Patients who are not trained on: holes of 16 x 16 pixels in their slices are filled (the paper's figure 6).
 
@@ -128,6 +149,7 @@ class GanConfig:
     sampling: GanSampling = field(default_factory=GanSampling)
     augmentation: GanAugmentation = field(default_factory=GanAugmentation)
     optimisation: GanOptimisation = field(default_factory=GanOptimisation)
+    pretraining: GanPretraining = field(default_factory=GanPretraining)
     validation: GanValidation = field(default_factory=GanValidation)
 
     def __post_init__(self):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -17,8 +17,9 @@ from SpineLib.networks.gan import Gan
 from SpineLib.training.checkpoint import LAST, load_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
 from SpineLib.training.gan.config import GanConfig
 from SpineLib.training.gan.export import export_gan
+from SpineLib.training.gan.pretraining import Encoder, autoencoder_loss
 from SpineLib.training.gan.sampling import Sampler
-from SpineLib.training.gan.stacks import Stack, read_stacks
+from SpineLib.training.gan.stacks import Stack
 from SpineLib.training.gan.validation import HeldOut, held_out_slices, repaired
 from SpineLib.training.loop import Run, drive, write_json
 
@@ -28,7 +29,8 @@ class GanRun(Run):
 
     WGAN-GP: the critic maximises D(real) - D(fake) less the gradient penalty (equation 1 of the paper, algorithm 1 of
     Gulrajani et al.), the generator maximises D(fake). DCGAN: the discriminator minimises the cross entropy, the
-    generator maximises log D(fake) (Goodfellow et al. 2014, section 3).
+    generator maximises log D(fake) (Goodfellow et al. 2014, section 3). Before, where the configuration says so, the
+    generator is the decoder of an autoencoder.
 
     Args:
         config: all settings.
@@ -43,10 +45,22 @@ class GanRun(Run):
         network = initial_gan(config).to(device, memory_format=torch.channels_last)
         adam = {"lr": settings.rate, "betas": (settings.beta1, settings.beta2)}
         self.critic_optimizer = torch.optim.Adam(network.critic.parameters(), **adam)
+        self.encoder = Encoder(network.generator).to(device, memory_format=torch.channels_last)
+        self.autoencoder_optimizer = torch.optim.Adam([*self.encoder.parameters(), *network.generator.parameters()])
         super().__init__(network, torch.optim.Adam(network.generator.parameters(), **adam), settings, folder, device)
 
+    @property
+    def pretraining(self) -> bool:
+        """Whether the generator is still an autoencoder's decoder."""
+        return self.done < self.config.pretraining.share
+
     def train_step(self, batch: torch.Tensor) -> float:
-        """The critic's steps, one on each part of the batch, then the generator's; the critic's mean loss."""
+        """The critic's steps, one on each part of the batch, then the generator's; the critic's mean loss.
+
+        While the generator is pretrained instead: one step of the autoencoder on the whole batch, and its loss.
+        """
+        if self.pretraining:
+            return self._pretrain_step(batch)
         for group in self.critic_optimizer.param_groups:
             group["lr"] = self.rate
         self.network.train()
@@ -62,6 +76,19 @@ class GanRun(Run):
         made = super().train_step(batch)
         self.network.critic.requires_grad_(True)
         return sum(losses) / len(losses) if np.isfinite(made) else made
+
+    def _pretrain_step(self, batch: torch.Tensor) -> float:
+        settings = self.config.pretraining
+        for group in self.autoencoder_optimizer.param_groups:
+            group["lr"] = settings.rate * (1 - 0.9 * self.done / settings.share)
+        self.network.train()
+        images = batch.to(self.device, memory_format=torch.channels_last)
+        loss = autoencoder_loss(self.encoder, self.network.generator, images, settings.weight, self.autocast)
+        self.autoencoder_optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.autoencoder_optimizer.step()
+        self.advance()
+        return float(loss.detach())
 
     def critic_loss(self, real: torch.Tensor) -> torch.Tensor:
         """Of real images (n, 1, 64, 64) and as many made ones."""
@@ -88,17 +115,32 @@ class GanRun(Run):
     def figures(self, network: nn.Module) -> dict[str, float]:
         return repaired(network, self.held_out, self.config.validation.steps)
 
+    def look(self) -> dict[str, float]:
+        """As of any training, but weights that no critic has seen yet are never the best."""
+        if not self.pretraining:
+            return super().look()
+        self.judged.eval()
+        return self.figures(self.judged)
+
     def save(self) -> None:
         tensors = {"network": self.network.state_dict(), "optimizer": optimizer_tensors(self.optimizer),
                    "critic_optimizer": optimizer_tensors(self.critic_optimizer)}
+        if self.config.pretraining.share:
+            tensors |= {"encoder": self.encoder.state_dict(),
+                        "autoencoder_optimizer": optimizer_tensors(self.autoencoder_optimizer)}
         if self.average is not None:
             tensors["average"] = self.average.state_dict()
         save_checkpoint(self.folder / LAST, tensors, {"step": self.step, "best": self.best, "seconds": self.seconds})
 
     def resume(self, report: Callable[[str], None]) -> None:
         super().resume(report)
-        if (self.folder / LAST).is_file():
-            restore_optimizer(self.critic_optimizer, load_checkpoint(self.folder / LAST)[0]["critic_optimizer"])
+        if not (self.folder / LAST).is_file():
+            return
+        groups = load_checkpoint(self.folder / LAST)[0]
+        restore_optimizer(self.critic_optimizer, groups.get("critic_optimizer", {}))
+        if "encoder" in groups:
+            self.encoder.load_state_dict(groups["encoder"])
+            restore_optimizer(self.autoencoder_optimizer, groups.get("autoencoder_optimizer", {}))
 
 
 def gradient_penalty(critic: nn.Module, real: torch.Tensor, made: torch.Tensor, autocast) -> torch.Tensor:
@@ -133,29 +175,25 @@ def _cross_entropy(logits: torch.Tensor, wanted: float) -> torch.Tensor:
     return functional.binary_cross_entropy_with_logits(logits, torch.full_like(logits, wanted))
 
 
-def run_gan_training(config: GanConfig, files: Sequence[tuple[str, Path, bool]], out: Path, *, cache: Path | None = None,
-                     sources: str = "", command: str = "", model_id: str = "",
-                     report: Callable[[str], None] = lambda text: None) -> ModelBundle:
-    """Cut the vertebrae into slices, train in ``out`` (or go on there), and write the bundle ``out / "model"``.
+def run_gan_training(config: GanConfig, stacks: list[Stack], out: Path, *, sources: str = "", command: str = "",
+                     model_id: str = "", report: Callable[[str], None] = lambda text: None) -> ModelBundle:
+    """Train in ``out`` (or go on there), and write the bundle ``out / "model"``.
 
     Args:
         config: all settings.
-        files: patient, label file, whether it is simulated.
-        cache: where the slices are kept; default ``out / "slices"``.
-        sources: where the labels come from and their licences, for the card.
+        stacks: vertebrae to train on, and to choose the weights by.
+        sources: where they come from and their licences, for the card.
 
     Raises:
         SpineError: data or settings cannot be used.
         Cancelled: Ctrl-C.
     """
     out.mkdir(parents=True, exist_ok=True)
-    stacks = read_stacks(files, cache or out / "slices", lambda fraction, text: report(text))
     training, held_out = split(stacks, config.validation.share, config.sampling.seed)
     sampler = Sampler(training, config.sampling, config.augmentation)
     names = {key: sorted({stack.patient for stack in group}) for key, group in
              (("training", training), ("held_out", held_out))}
-    simulated = sum(name in {patient for patient, _, is_simulated in files if is_simulated} for name in
-                    names["training"])
+    simulated = len({stack.patient for stack in training if stack.simulated})
     write_json(out / "training.json", {
         "command": command, "config": config.to_dict(),
         "data": {"simulated": all(stack.simulated for stack in training), "description": sources,
@@ -170,7 +208,8 @@ def run_gan_training(config: GanConfig, files: Sequence[tuple[str, Path, bool]],
     def batches(start: int) -> Iterator[torch.Tensor]:
         torch.manual_seed(config.sampling.seed + start)  # noise goes on otherwise than it began
         size = config.sampling.batch * config.optimisation.critic_steps
-        return (sampler.batch(step, size) for step in count(start))
+        pretraining = config.pretraining.batch
+        return (sampler.batch(step, pretraining if run.pretraining else size) for step in count(start))
 
     drive(run, batches, config.validation.every, report)
     return export_gan(out, out / "model", model_id=model_id)

@@ -11,9 +11,7 @@ from torch.nn import functional
 from SpineLib.errors import SpineError
 from SpineLib.preprocess.vertebra_slices import PIXEL_MM, SLICE_SIZE
 from SpineLib.training.gan.config import GanAugmentation, GanSampling
-from SpineLib.training.gan.stacks import Stack
-
-_PART_MM = 1 / 16
+from SpineLib.training.gan.stacks import PART_MM, Stack
 
 
 class Sampler:
@@ -44,7 +42,7 @@ class Sampler:
             group = self.real if rng.random() < share else self.simulated
             distances, slices = group[rng.integers(len(group))]
             drawn.append(distances[slices[rng.integers(len(slices))]])
-        values = torch.from_numpy(np.stack(drawn)[:, None].astype(np.float32) * _PART_MM)
+        values = torch.from_numpy(np.stack(drawn)[:, None].astype(np.float32) * PART_MM)
         theta = torch.from_numpy(_affine(rng, count, self.augmentation))
         where = functional.affine_grid(theta, [count, 1, SLICE_SIZE, SLICE_SIZE], align_corners=False)
         moved = functional.grid_sample(values, where, padding_mode="border", align_corners=False)

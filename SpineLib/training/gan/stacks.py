@@ -21,7 +21,7 @@ from SpineLib.volume.volume import Volume
 #: Sacrum or its first segment, by VerSe's and TotalSegmentator's numbers.
 SACRUM = (25, 26)
 #: Signed distances are kept as bytes, in this part of a millimetre.
-_PART_MM = 1 / 16
+PART_MM = 1 / 16
 _FINEST_MM = 1.0
 _VERSION = 1
 
@@ -54,7 +54,12 @@ class Stack:
 
 def images_of(distances: np.ndarray) -> np.ndarray:
     """Images 0..1 of distances in 1/16 mm."""
-    return np.clip(0.5 - distances.astype(np.float32) * (_PART_MM / PIXEL_MM), 0.0, 1.0)
+    return np.clip(0.5 - distances.astype(np.float32) * (PART_MM / PIXEL_MM), 0.0, 1.0)
+
+
+def as_bytes(distance: np.ndarray) -> np.ndarray:
+    """Signed distances in mm as a stack keeps them."""
+    return np.clip(np.rint(distance / PART_MM), -127, 127).astype(np.int8)
 
 
 def stacks_of(labels: Volume, patient: str, *, simulated: bool) -> list[Stack]:
@@ -69,8 +74,7 @@ def stacks_of(labels: Volume, patient: str, *, simulated: bool) -> list[Stack]:
         mask = around.with_array((around.array == number).astype(np.uint8))
         grid = slice_grid(vertebra_frame(column, number), mask, margin_mm=0.0)
         distance = signed_distance(mask)
-        values = sampled(distance, grid, 30.0) / _PART_MM
-        stacks.append(Stack(patient, number, simulated, np.clip(np.rint(values), -127, 127).astype(np.int8)))
+        stacks.append(Stack(patient, number, simulated, as_bytes(sampled(distance, grid, 30.0))))
     return stacks
 
 
