@@ -23,7 +23,9 @@ set(SPINELIB_SCRIPTS
   SpineLib/cli/evaluate.py
   SpineLib/cli/evaluate_ct_lesions.py
   SpineLib/cli/evaluate_detection.py
+  SpineLib/cli/evaluate_gan.py
   SpineLib/cli/evaluate_healthy.py
+  SpineLib/cli/evaluate_inpaint.py
   SpineLib/cli/evaluate_registration.py
   SpineLib/cli/export.py
   SpineLib/cli/followup.py
@@ -74,6 +76,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/metrics/literature.py
   SpineLib/metrics/mmd.py
   SpineLib/metrics/overlap.py
+  SpineLib/metrics/repair.py
   SpineLib/metrics/shape.py
   SpineLib/metrics/surface.py
   SpineLib/models/__init__.py
@@ -148,6 +151,8 @@ set(SPINELIB_SCRIPTS
   SpineLib/reports/followup_cohort.py
   SpineLib/reports/followup_tables.py
   SpineLib/reports/froc_chart.py
+  SpineLib/reports/inpaint.py
+  SpineLib/reports/inpaint_evaluation.py
   SpineLib/reports/jobs.py
   SpineLib/reports/margin.py
   SpineLib/reports/page.py
@@ -271,6 +276,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/training/falsemarks.py
   SpineLib/training/gan/__init__.py
   SpineLib/training/gan/config.py
+  SpineLib/training/gan/evaluation.py
   SpineLib/training/gan/export.py
   SpineLib/training/gan/loop.py
   SpineLib/training/gan/pretraining.py
@@ -278,6 +284,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/training/gan/stacks.py
   SpineLib/training/gan/validation.py
   SpineLib/training/initialise.py
+  SpineLib/training/inpaint_evaluation.py
   SpineLib/training/loop.py
   SpineLib/training/losses.py
   SpineLib/training/record.py

@@ -7,14 +7,17 @@ import numpy as np
 from SpineLib.mesh.boxes import BoxTree
 
 _PORTION = 100_000
+#: Intersections less deep are rounding, mm.
+_DEPTH = 1e-4
 
 
 def self_intersections(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """Pairs (p, 2) of triangles that have more in common than the corners they share.
 
-    All pairs whose boxes overlap are tested exactly as far as double precision goes: triangles that share no corner, or
-    one, intersect when an edge of one meets the other; those in one plane when no line separates them; those that share
-    an edge when they are folded onto each other; those with the same three corners always.
+    All pairs whose boxes overlap are tested: triangles that share no corner, or one, intersect when an edge of one meets
+    the other; those in one plane when no line separates them; those that share an edge when they are folded onto each
+    other; those with the same three corners always. A pair counts when it still intersects with the sides of one of the
+    two moved inwards by 0.1 micrometres: less is what rounding to a file's precision makes of flat faces.
 
     Args:
         points: (n, 3), each place once.
@@ -51,7 +54,39 @@ def _meeting(corners: np.ndarray, normals: np.ndarray, triangles: np.ndarray, pa
     # The shared corner becomes the first of both; without one nothing turns.
     first, second = (_turned(corners[pairs[rest, side]], same[rest].any(axis=2 - side)) for side in (0, 1))
     hit[rest] = _cross(first, second, shared[rest] == 1)
-    return np.concatenate([alike, pairs[hit]])
+    return np.concatenate([alike, pairs[hit][_deeply(corners, pairs[hit])]])
+
+
+def _deeply(corners: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """Whether pairs (k, 2) intersect also when one of the two triangles is a little smaller."""
+    full = [corners[pairs[:, side]] for side in (0, 1)]
+    small = [_smaller(one) for one in full]
+    result = np.zeros(len(pairs), bool)
+    for first, second in ((full[0], small[1]), (small[0], full[1])):
+        large = np.isfinite(first).all(axis=(1, 2)) & np.isfinite(second).all(axis=(1, 2))
+        flat = large & ((_above(second, first) == 0).all(axis=1) | (_above(first, second) == 0).all(axis=1))
+        result[flat] |= _overlap_in_plane(first[flat], second[flat])
+        rest = large & ~flat
+        result[rest] |= _cross(first[rest], second[rest], np.zeros(np.count_nonzero(rest), bool))
+    return result
+
+
+def _above(planes: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Heights (k, 3) of triangles' corners above the planes of others, mm; 0 where they are less than rounding."""
+    normal = _normal(planes)
+    heights = np.einsum("kcd,kd->kc", places - planes[:, :1], normal)
+    heights /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-30)
+    return np.where(np.abs(heights) < _DEPTH, 0.0, heights)
+
+
+def _smaller(corners: np.ndarray) -> np.ndarray:
+    """Triangles (k, 3, 3) with their sides moved inwards; nan where nothing would be left."""
+    opposite = np.linalg.norm(np.roll(corners, -1, axis=1) - np.roll(corners, -2, axis=1), axis=2)
+    around = np.maximum(opposite.sum(axis=1), 1e-30)
+    middle = (opposite[:, :, None] * corners).sum(axis=1) / around[:, None]  # of the inscribed circle
+    radius = np.linalg.norm(_normal(corners), axis=1) / around
+    share = np.where(radius > _DEPTH, _DEPTH / np.maximum(radius, 1e-30), np.nan)
+    return corners + share[:, None, None] * (middle[:, None] - corners)
 
 
 def _same_corners(triangles: np.ndarray, pairs: np.ndarray) -> np.ndarray:

@@ -28,8 +28,24 @@ _OF_THE_SURFACE = {"watertight", "manifold", "winding", "degenerate", "volume", 
 #: Shares of decimation and smoothing that are tried, one after another, until those checks are passed.
 _GENTLER = ((1.0, 1.0), (0.3, 1.0), (0.0, 1.0), (0.0, 0.6), (0.0, 0.0))
 
+_STEPS_PER_MM = 16384
 #: Where the plane that parts body and arch leaves flakes too thin to print, it is moved along its normal, mm.
 _SHIFTS_MM = (0.0, 0.5, -0.5, 1.0, -1.0, 1.5, -1.5, 2.0, -2.0, 3.0, -3.0)
+
+
+#: The smallest and the largest value of the settings that are numbers.
+_LIMITS = {"smoothing": (0, 1), "decimation_mm": (0, 5), "scale": (0.01, 100), "smallest_island_ml": (0, 1e6),
+           "largest_cavity_ml": (0, 1e6), "smallest_wall_mm": (0, 50), "thin_area_mm2": (0, 1e6)}
+
+
+def _between(value: float, low: float, high: float, name: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not low <= number <= high:
+        raise SpineError(f"The setting '{name}' is {value}; choose {low:g} to {high:g}.")
+    return number
 
 
 @dataclass(frozen=True)
@@ -64,17 +80,14 @@ class ModelSettings:
     build_volume_mm: tuple[float, float, float] = (250.0, 210.0, 210.0)
 
     def __post_init__(self):
-        object.__setattr__(self, "build_volume_mm", tuple(float(side) for side in self.build_volume_mm))
-        for name, low, high in (("smoothing", 0, 1), ("decimation_mm", 0, 5), ("scale", 0.01, 100),
-                                ("smallest_island_ml", 0, 1e6), ("largest_cavity_ml", 0, 1e6),
-                                ("smallest_wall_mm", 0, 50), ("thin_area_mm2", 0, 1e6)):
-            if not low <= getattr(self, name) <= high:
-                raise SpineError(f"The setting '{name}' is {getattr(self, name)}; choose {low:g} to {high:g}.")
+        for name, (low, high) in _LIMITS.items():
+            object.__setattr__(self, name, _between(getattr(self, name), low, high, name))
+        if len(sides := tuple(self.build_volume_mm)) != 3:
+            raise SpineError("The build volume must be three lengths in mm, e.g. 250 210 210.")
+        object.__setattr__(self, "build_volume_mm", tuple(_between(side, 1, 1e5, "build_volume_mm") for side in sides))
         if self.cut not in CUTS:
             raise SpineError(f"There is no cut '{self.cut}'; choose {', '.join(CUTS)}.")
         object.__setattr__(self, "planes", tuple(map(Plane.of, self.planes)))
-        if len(self.build_volume_mm) != 3 or not all(0 < side < 1e5 for side in self.build_volume_mm):
-            raise SpineError("The build volume must be three lengths in mm, e.g. 250 210 210.")
         if self.bodies is not None and not (isinstance(self.bodies, int) and 1 <= self.bodies <= 1000):
             raise SpineError(f"The number of bodies is {self.bodies}; choose 1 or more, or none for any number.")
 
@@ -221,8 +234,12 @@ def _finished(whole: tuple[np.ndarray, np.ndarray, dict], settings: ModelSetting
 
 
 def as_in_files(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points rounded to what files hold (float32), those in the same place as one: what is checked is what is read."""
-    return merged(points.astype(np.float32).astype(np.float64), triangles)
+    """Points rounded to what files hold, those in the same place as one: what is checked is what is read.
+
+    Steps of 1/16384 mm are exact in float32 up to a metre, and flat faces along an axis stay flat.
+    """
+    steps = np.round(points * _STEPS_PER_MM) / _STEPS_PER_MM
+    return merged(steps.astype(np.float32).astype(np.float64), triangles)
 
 
 def write_model(model: Model, path: str | Path, overwrite: bool = False, space: str = "LPS") -> GateReport:

@@ -10,10 +10,11 @@ import numpy as np
 
 def to_polydata(points: np.ndarray, triangles: np.ndarray):
     """A ``vtkPolyData`` of points (n, 3) and triangles (m, 3); both are copied."""
-    import vtk
-    from vtk.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
+    from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
+    from vtkmodules.vtkCommonCore import vtkPoints
+    from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
 
-    corners, cells, data = vtk.vtkPoints(), vtk.vtkCellArray(), vtk.vtkPolyData()
+    corners, cells, data = vtkPoints(), vtkCellArray(), vtkPolyData()
     corners.SetData(numpy_to_vtk(np.ascontiguousarray(points), deep=True))
     cells.SetData(3, numpy_to_vtkIdTypeArray(np.asarray(triangles, np.int64).ravel(), deep=True))
     data.SetPoints(corners)
@@ -23,7 +24,7 @@ def to_polydata(points: np.ndarray, triangles: np.ndarray):
 
 def from_polydata(data) -> tuple[np.ndarray, np.ndarray]:
     """Points (n, 3) float64 and triangles (m, 3) int32 of a ``vtkPolyData`` that holds triangles only."""
-    from vtk.util.numpy_support import vtk_to_numpy
+    from vtkmodules.util.numpy_support import vtk_to_numpy
 
     if not data.GetNumberOfPolys():
         return np.zeros((0, 3)), np.zeros((0, 3), np.int32)
@@ -37,10 +38,11 @@ def distances_to_triangles(places: np.ndarray, points: np.ndarray, triangles: np
     :func:`SpineLib.metrics.surface.distances_to` is faster but looks at the triangles around the nearest corners only,
     which on a decimated surface, with its large triangles, may be the wrong ones.
     """
-    import vtk
-    from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+    from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+    from vtkmodules.vtkCommonCore import vtkDoubleArray
+    from vtkmodules.vtkFiltersCore import vtkImplicitPolyDataDistance
 
-    distance, result = vtk.vtkImplicitPolyDataDistance(), vtk.vtkDoubleArray()
+    distance, result = vtkImplicitPolyDataDistance(), vtkDoubleArray()
     distance.SetInput(to_polydata(points, triangles))
     distance.FunctionValue(numpy_to_vtk(np.ascontiguousarray(places, np.float64), deep=True), result)
     return vtk_to_numpy(result).copy()
@@ -60,8 +62,9 @@ def write_vtp(points: np.ndarray, triangles: np.ndarray, path: Path, at_points: 
     Raises:
         OSError: the disk is full or not reachable.
     """
-    import vtk
-    from vtk.util.numpy_support import numpy_to_vtk
+    from vtkmodules.util.numpy_support import numpy_to_vtk
+    from vtkmodules.vtkCommonCore import vtkStringArray
+    from vtkmodules.vtkIOXML import vtkXMLPolyDataWriter
 
     data = to_polydata(points, triangles)
     for arrays, holder in ((at_points or {}, data.GetPointData()), (at_triangles or {}, data.GetCellData())):
@@ -69,11 +72,11 @@ def write_vtp(points: np.ndarray, triangles: np.ndarray, path: Path, at_points: 
             array = numpy_to_vtk(np.ascontiguousarray(values), deep=True)
             array.SetName(name)
             holder.SetScalars(array) if number == 0 else holder.AddArray(array)
-    space = vtk.vtkStringArray()  # what Slicer writes and reads to tell RAS from LPS
+    space = vtkStringArray()  # what Slicer writes and reads to tell RAS from LPS
     space.SetName("SPACE")
     space.InsertNextValue("LPS")
     data.GetFieldData().AddArray(space)
-    writer = vtk.vtkXMLPolyDataWriter()
+    writer = vtkXMLPolyDataWriter()
     writer.SetInputData(data)
     writer.SetFileName(str(path))
     if not writer.Write() or writer.GetErrorCode():

@@ -99,9 +99,9 @@ def with_volume(points: np.ndarray, triangles: np.ndarray, mm3: float) -> np.nda
 
 
 def _windowed_sinc(points: np.ndarray, triangles: np.ndarray, pass_band: float) -> np.ndarray:
-    import vtk
+    from vtkmodules.vtkFiltersCore import vtkWindowedSincPolyDataFilter
 
-    smooth = vtk.vtkWindowedSincPolyDataFilter()
+    smooth = vtkWindowedSincPolyDataFilter()
     smooth.SetInputData(to_polydata(points, triangles))
     smooth.SetNumberOfIterations(_ITERATIONS)
     smooth.SetPassBand(pass_band)

@@ -13,6 +13,8 @@ from SpineLib.mesh.topology import crossed
 _LONGEST_SIDE = 2.0
 #: Rays begin this far inside, mm, so that they do not meet the triangle they leave.
 _START = 1e-4
+#: The box of the search is larger than that of the triangles by so much on all sides, mm.
+_MARGIN = 0.37
 #: A ball fits when the surface is this share of its radius away from its centre; the rest is the triangles' facets.
 _FITS = 0.9
 
@@ -41,16 +43,14 @@ def wall_thickness(points: np.ndarray, triangles: np.ndarray) -> Thickness:
 
     On plates, tubes and balls it is their thickness or diameter.
     """
-    import vtk
+    from vtkmodules.vtkCommonCore import mutable
 
     corners, triangle = _pieces(points[triangles], np.arange(len(triangles)), _LONGEST_SIDE)
     inwards = _inwards(points, triangles)[triangle]
     middle = corners.mean(axis=1)
     reach = float(np.linalg.norm(np.ptp(points, axis=0))) + 1.0
-    locator, data = vtk.vtkStaticCellLocator(), to_polydata(points, triangles)
-    locator.SetDataSet(data)
-    locator.BuildLocator()
-    share, part, cell = vtk.mutable(0.0), vtk.mutable(0), vtk.mutable(0)
+    locator = _locator(points, triangles)
+    share, part, cell = mutable(0.0), mutable(0), mutable(0)
     place, weights = [0.0] * 3, [0.0] * 3
     found = np.full(len(corners), np.nan)
     starts, ends = (middle + _START * inwards).tolist(), (middle + reach * inwards).tolist()
@@ -99,6 +99,21 @@ def smallest_wall_mm(thickness: Thickness, counted: np.ndarray, area_mm2: float)
     order = np.argsort(values)
     beyond = np.cumsum(size[order]) > area_mm2
     return float(values[order][beyond.argmax()]) if beyond.any() else float("nan")
+
+
+def _locator(points: np.ndarray, triangles: np.ndarray):
+    """VTK's search structure for rays.
+
+    It may miss what lies exactly on the box around all triangles, so that two triangles without area enlarge the box.
+    """
+    from vtkmodules.vtkCommonDataModel import vtkStaticCellLocator
+
+    count, outside = len(points), [points.min(axis=0) - _MARGIN, points.max(axis=0) + _MARGIN]
+    data = to_polydata(np.vstack([points, outside]), np.vstack([triangles, [[count] * 3, [count + 1] * 3]]))
+    locator = vtkStaticCellLocator()
+    locator.SetDataSet(data)
+    locator.BuildLocator()
+    return locator
 
 
 def _inwards(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:

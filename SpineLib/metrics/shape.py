@@ -162,14 +162,15 @@ def _with_volume(smooth: np.ndarray, binary: np.ndarray, factors: list[int]) -> 
 def _triangles(level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Points (n, 3) float64 in indices (i, j, k) and triangles (m, 3) int32 where the level is 0, turned outwards in a
     right-handed space (flying edges: Schroeder et al. 2015)."""
-    import vtk
-    from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+    from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+    from vtkmodules.vtkCommonDataModel import vtkImageData
+    from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D
 
-    image = vtk.vtkImageData()
+    image = vtkImageData()
     image.SetDimensions(*level.shape[::-1])
     level = np.ascontiguousarray(level)  # vtk reads it where it is
     image.GetPointData().SetScalars(numpy_to_vtk(level.ravel()))
-    edges = vtk.vtkFlyingEdges3D()
+    edges = vtkFlyingEdges3D()
     edges.SetInputData(image)
     edges.SetValue(0, 0.0)
     edges.ComputeNormalsOff()
