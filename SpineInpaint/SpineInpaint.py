@@ -1,5 +1,6 @@
 """SpineInpaint: repairs a destroyed vertebra on CT and makes a model that prints; life cycle as in the template."""
 
+import importlib.util
 import os
 import sys
 import unittest
@@ -47,6 +48,16 @@ class SpineInpaint(ScriptedLoadableModule):
             "on simulated images.</p>"
         )
         parent.acknowledgementText = "Method: Miao et al., with generative adversarial networks."
+        slicer.app.connect("startupCompleted()", registerSampleData)
+        if hasattr(slicer.modules, "terminologies"):  # Others are loaded, so that signal may have gone: a late module.
+            registerSampleData()
+
+
+def registerSampleData():
+    """Put the simulated CT into the module Sample Data."""
+    from SpineInpaintLib.sampledata import register
+
+    register(os.path.join(_here, "Resources", "Icons", "SpineInpaint.png"))
 
 
 @parameterNodeWrapper
@@ -54,7 +65,7 @@ class SpineInpaintParameterNode:
     """What the user chose; saved with the scene.
 
     ct - the CT; vertebraeModel, lesionModel - ids of the bundles for "Segment" and "Detect".
-    vertebrae - segmentation with one segment a vertebra.
+    topmost - level of the topmost vertebra, "" where it is not known; vertebrae - segmentation, a segment a vertebra.
     lesions - the table of a search, which leads to its boxes.
     roi - the lesion as a box; lesion, lesionSegment - as a segment ("*": all together), where no box is chosen.
     vertebra - id of the segment to repair; method - of the repair; repaired - the segmentation that came of it.
@@ -65,6 +76,7 @@ class SpineInpaintParameterNode:
 
     ct: vtkMRMLScalarVolumeNode
     vertebraeModel: str = ""
+    topmost: str = ""
     vertebrae: vtkMRMLSegmentationNode
     lesionModel: str = ""
     lesions: vtkMRMLTableNode
@@ -188,17 +200,18 @@ class SpineInpaintLogic(ScriptedLoadableModuleLogic):
 
         return preselect_ct()
 
-    def segmentVertebrae(self, ct, model=None, device="auto", progress=None):
+    def segmentVertebrae(self, ct, topmost="", model=None, device="auto", progress=None):
         """Segment the vertebrae on a CT; returns a segmentation node, one segment a vertebra.
 
         Args:
             ct: volume node.
+            topmost: level of the topmost vertebra, "T11"; "": they are counted.
             model: id or folder of a model bundle; default: the first that fits.
         """
         from SpineInpaintLib.runs import VertebraeRun
         from SpinePanel.runs import runAndWait
 
-        run = VertebraeRun(ct, self._model("vertebra-segmentation", model), {"device": device})
+        run = VertebraeRun(ct, self._model("vertebra-segmentation", model), {"device": device, "first": topmost})
         return runAndWait(run, progress).segmentation
 
     def detectLesions(self, ct, vertebrae=None, model=None, device="auto", progress=None):
@@ -303,7 +316,7 @@ class SpineInpaintTest(ScriptedLoadableModuleTest):
     def test_fromVertebraeToFile(self):
         from SpinePanel.packages import missingPackages
 
-        missing = missingPackages()
+        missing = missingPackages() + [one for one in ("manifold3d",) if not importlib.util.find_spec(one)]
         if missing:
             self.skipTest(f"not installed: {', '.join(missing)}")
         from SpineInpaintLib.selftest import wholeWay

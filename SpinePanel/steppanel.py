@@ -198,6 +198,7 @@ class StepPanel:
         for selector in self._selectors:
             if selector.currentNode() is node:
                 selector.setCurrentNode(None)
+        self.later()  # It is still in the scene now.
 
     def _onProgress(self, fraction, text, remaining):
         self._step.progress(fraction, text, remaining)

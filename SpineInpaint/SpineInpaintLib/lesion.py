@@ -12,6 +12,8 @@ from SpinePanel.step import Step
 
 #: What the parameter holds where all segments are meant together.
 ALL = "*"
+#: What measuring diameters needs and Slicer does not bring.
+_SCIKIT_IMAGE = ("scikit-image>=0.22", "skimage")
 
 
 class LesionStep:
@@ -124,7 +126,7 @@ class LesionStep:
 
     def onApply(self, checked=False):
         """Start a run; a second click while it runs does nothing."""
-        if self.reason():
+        if self.reason() or not self._panel.installed(self.step, *_SCIKIT_IMAGE):
             return
         node, model = self._node, self.models.card().id
         ct, vertebrae = node.ct, None if self._panel.vertebrae.missing() else node.vertebrae

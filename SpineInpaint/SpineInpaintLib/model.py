@@ -8,13 +8,12 @@ import slicer
 from SpineInpaintLib.runs import ExportRun, ModelRun
 from SpineInpaintLib.tables import fillTable, prepareTable
 from SpineLib.errors import SpineError
-from SpinePanel.packages import installOptional
 from SpinePanel.step import Step
 
 #: A change is looked at after this pause, milliseconds.
 _PAUSE_MS = 800
 #: What the mesh room needs and Slicer does not bring.
-_PACKAGES = (("manifold3d>=3.0", "manifold3d"),)
+_MANIFOLD = ("manifold3d>=3.0", "manifold3d")
 CUTS = {"none": "Whole vertebra", "pedicles": "Body, cut through the pedicles", "body": "Body, up to the canal"}
 SPACES = {"LPS": "LPS (as Slicer and DICOM)", "RAS": "RAS"}
 PAINTS = {"distance": "Distance to before", "thickness": "Wall thickness", "plain": "Plain"}
@@ -152,14 +151,14 @@ class ModelStep:
 
     def onApply(self, checked=False):
         """Build the models; nodes of an earlier model of the same segmentation are filled anew."""
-        if self.reason() or not self._installed():
+        if self.reason() or not self._panel.installed(self.step, *_MANIFOLD):
             return
         node, settings, head = self._node, self.settings(), self._existing()
         self._panel.start(self.step, lambda: ModelRun(node.repaired, settings, head), self._onResult)
 
     def onExport(self, checked=False):
         """Ask for a path and write the file there."""
-        if self.reasonNotToExport() or not self._installed():
+        if self.reasonNotToExport() or not self._panel.installed(self.step, *_MANIFOLD):
             return
         node, ending = self._node, self._node.format
         if not (path := self._askPath(ending)):
@@ -197,16 +196,6 @@ class ModelStep:
 
         head = self._head
         return head if head is not None and head.GetNodeReference(REPAIRED_ROLE) is self._node.repaired else None
-
-    def _installed(self):
-        """Whether what only models need is there, after asking the user for it."""
-        try:
-            for line, module in _PACKAGES:
-                installOptional(line, module, self._panel.TITLE)
-        except SpineError as error:
-            self._panel.error(self.step, str(error))
-            return False
-        return True
 
     def _askPath(self, ending):
         folder = os.path.dirname(self._path) or os.path.expanduser("~")

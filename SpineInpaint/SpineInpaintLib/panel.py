@@ -5,6 +5,8 @@ from SpineInpaintLib.lesion import LesionStep
 from SpineInpaintLib.model import ModelStep
 from SpineInpaintLib.repair import RepairStep
 from SpineInpaintLib.vertebrae import VertebraeStep
+from SpineLib.errors import SpineError
+from SpinePanel.packages import installOptional
 from SpinePanel.steppanel import StepPanel
 
 
@@ -49,6 +51,15 @@ class Panel(StepPanel):
         self.ct.refresh()
         for step in self._steps:
             step.refresh()
+
+    def installed(self, step, line, module):
+        """Whether a package that only one step needs is there, after asking the user for it."""
+        try:
+            installOptional(line, module, self.TITLE)
+        except SpineError as error:
+            self.error(step, str(error))
+            return False
+        return True
 
     def reasonWithoutCt(self):
         """Why no job that looks at the CT can be started, "" when one can."""

@@ -1,5 +1,8 @@
 """The module's own test in Slicer: from vertebrae to a printable file, on a small phantom."""
 
+import tempfile
+from pathlib import Path
+
 #: Array (k, j, i) and spacing (i, j, k) in mm of the phantom.
 _SHAPE, _SPACING = (60, 56, 52), (1.5, 1.5, 1.5)
 #: Centres of the vertebrae and of the lesion in one of them, RAS mm; axes of the ellipsoids, mm.
@@ -8,18 +11,33 @@ LESION, LESION_MM = (46.0, 48.0, 42.0), (9.0, 9.0, 8.0)
 
 
 def wholeWay(test, logic):
-    """Vertebrae recognised by the logic.
+    """The vertebra with a hole repaired, made a model and written by the worker; no model bundle is needed.
 
     Args:
         test: a ``unittest.TestCase``.
         logic: SpineInpaintLogic.
     """
+    from SpineLib.scene.printmodel import part_of
     from SpineLib.scene.vertebrae import collect_vertebrae
 
     ct, vertebrae, lesion = phantomNodes()
-    found = collect_vertebrae(vertebrae)
-    test.assertEqual([one.name for one in found.segments], list(LEVELS))
+    test.assertEqual([one.name for one in collect_vertebrae(vertebrae).segments], list(LEVELS))
     test.assertEqual(logic.findInputs(), {"ct": ct, "vertebrae": vertebrae})
+    texts = []
+    repair = logic.repair(
+        vertebrae, "L3", lesion, settings={"method": "templates"}, progress=lambda fraction, text: texts.append(text)
+    )
+    test.assertTrue(texts, "no progress was reported")
+    hole_ml = 4.19e-3 * LESION_MM[0] * LESION_MM[1] * LESION_MM[2]
+    test.assertGreater(repair.measures["added_ml"], 0.6 * hole_ml)
+    test.assertLess(repair.measures["added_ml"], 1.2 * hole_ml)
+    model = logic.buildModel(repair.segmentation)
+    test.assertTrue(model.model["passed"], model.model["checks"])
+    test.assertIsNotNone(part_of(model.head, "Before"))
+    with tempfile.TemporaryDirectory() as folder:
+        path = logic.export(repair.segmentation, Path(folder) / "L3.3mf")
+        test.assertGreater(path.stat().st_size, 1000)
+    return repair
 
 
 def phantomNodes():

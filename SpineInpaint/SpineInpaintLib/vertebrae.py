@@ -13,6 +13,11 @@ from SpinePanel.step import Step
 _PAUSE_MS = 800
 
 
+#: What telling the vertebrae apart needs and Slicer does not bring.
+_SCIKIT_IMAGE = ("scikit-image>=0.22", "skimage")
+_LEVELS = (*(f"C{n}" for n in range(1, 8)), *(f"T{n}" for n in range(1, 13)), *(f"L{n}" for n in range(1, 6)), "S")
+
+
 class VertebraeStep:
     """Everything of the step.
 
@@ -33,12 +38,16 @@ class VertebraeStep:
             ui.vertebraeModelCombo, ui.vertebraeBadgeLabel, "vertebra-segmentation", "vertebraeModel",
             "No model for vertebrae is installed: choose a segmentation below, or import a model (spine models import).",
         )  # fmt: skip
+        ui.topmostCombo.addItem("Unknown: count", "")
+        for level in _LEVELS:
+            ui.topmostCombo.addItem(level, level)
         prepareTable(ui.vertebraeTable, ("Vertebra", "ml", "Segment"), 2)
         self._pause = qt.QTimer()
         self._pause.setSingleShot(True)
         self._pause.setInterval(_PAUSE_MS)
         self._connections = (
             (self._pause, "timeout()", self.look),
+            (ui.topmostCombo, "activated(int)", self._onTopmost),
             (ui.vertebraeTable, "cellClicked(int,int)", self._onClicked),
             (ui.editVertebraeButton, "clicked(bool)", self.onEdit),
         )
@@ -76,6 +85,7 @@ class VertebraeStep:
         )
         if node is None:
             return
+        ui.topmostCombo.currentIndex = _LEVELS.index(node.topmost) + 1 if node.topmost in _LEVELS else 0
         if node.vertebrae is not self._watched:
             self._watch(node.vertebrae)
             self.look()
@@ -100,9 +110,10 @@ class VertebraeStep:
 
     def onApply(self, checked=False):
         """Start a run; a second click while it runs does nothing."""
-        if not self.reason():
-            ct, model = self._node.ct, self.models.card().id
-            self._panel.start(self.step, lambda: VertebraeRun(ct, model), self._onResult)
+        if self.reason() or not self._panel.installed(self.step, *_SCIKIT_IMAGE):
+            return
+        ct, model, settings = self._node.ct, self.models.card().id, {"first": self._node.topmost}
+        self._panel.start(self.step, lambda: VertebraeRun(ct, model, settings), self._onResult)
 
     def onEdit(self, checked=False):
         """Open the Segment Editor on the segmentation, the CT and the chosen vertebra."""
@@ -157,6 +168,10 @@ class VertebraeStep:
             if one.touches_border:
                 tips[row] = "It reaches the edge of the image, and may be cut off there."
         fillTable(self.ui.vertebraeTable, rows, {1}, tips=tips)
+
+    def _onTopmost(self, index):
+        if self._node is not None:
+            self._node.topmost = self.ui.topmostCombo.itemData(index) or ""
 
     def _onClicked(self, row, column):
         from SpineLib.scene.views import jump_to

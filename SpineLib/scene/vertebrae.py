@@ -81,7 +81,7 @@ def vertebra_numbers(segmentation) -> dict[str, int]:
     each segment is a vertebra of unknown level; otherwise segments without a level (liver, lesion) are left out.
 
     Returns:
-        {segment id: number}; unknown levels are numbered from :data:`FIRST_UNKNOWN` in the order of the segments.
+        {segment id: number}; unknown levels are numbered from :data:`FIRST_UNKNOWN` downwards.
     """
     if segmentation is None:
         return {}
@@ -97,7 +97,9 @@ def vertebra_numbers(segmentation) -> dict[str, int]:
     if not found:
         found = _levels_of_numbers(segmentation, plain)
     if not found:
-        found = {segment_id: FIRST_UNKNOWN + n for n, segment_id in enumerate(segment_ids(segmentation))}
+        heights = {one: _height(segmentation, one) for one in segment_ids(segmentation)}
+        downwards = sorted(heights, key=lambda one: np.inf if heights[one] is None else -heights[one])
+        found = {segment_id: FIRST_UNKNOWN + n for n, segment_id in enumerate(downwards)}
     return _each_once(found)
 
 

@@ -21,6 +21,8 @@ CODES = {
 }  # fmt: skip
 _LEVEL = re.compile(r"(?<![a-z0-9])(?:(c)([1-7])|(th?|d)(1[0-3]|[1-9])|(l)([1-6])|(s)1?|(sacrum))(?![a-z0-9])", re.I)
 _NUMBER = re.compile(r"(?<![\d.,])(\d{1,3})(?![\d.,]|\s*ml)")
+#: How a vertebra of unknown level is called (:func:`SpineLib.volume.levels.level_name`): its number is no level.
+_COUNTED = re.compile(r"vertebra \d+", re.I)
 _NUMBERS = {name: number for number, name in VERSE.items()}
 
 
@@ -59,6 +61,6 @@ def verse_of_terminology(text: str) -> int | None:
 
 
 def number_in_name(text: str) -> int | None:
-    """The label that a text names: "Segment_22", "22", "label 22"; None where it names none."""
-    found = _NUMBER.search(text.replace("_", " "))
+    """The label that a text names: "Segment_22", "22", "label 22"; None where it names none, or counts ("vertebra 2")."""
+    found = None if _COUNTED.match(text) else _NUMBER.search(text.replace("_", " "))
     return int(found.group(1)) if found else None

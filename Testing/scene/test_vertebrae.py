@@ -78,6 +78,12 @@ def test_without_any_level_each_segment_is_a_vertebra_of_unknown_level(ct):
     assert [one.name for one in collect_vertebrae(node).segments] == ["mine", "other"]
 
 
+def test_counted_vertebrae_keep_their_order_and_get_no_level(ct):
+    """ "vertebra 2" is what a vertebra is called whose level nobody knows: it is not C2."""
+    node = add_segments(ct, {"vertebra 2": block(L3), "vertebra 1": block(L2)})
+    assert numbers_by_name(node) == {"vertebra 1": FIRST_UNKNOWN, "vertebra 2": FIRST_UNKNOWN + 1}
+
+
 def test_a_level_that_two_segments_claim_is_the_firsts(ct):
     node = add_segments(ct, {"L3": block(L3), "L3 copy": block(L2)})
     assert numbers_by_name(node) == {"L3": 22, "L3 copy": FIRST_UNKNOWN}

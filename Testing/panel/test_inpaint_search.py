@@ -1,0 +1,183 @@
+"""Steps 1 and 2 of the repair's panel with tiny models in the real worker; sample data; the module's own test; layout."""
+
+import numpy as np
+import pytest
+
+
+def finish(inpaint, widget):
+    assert inpaint.wait(lambda: not widget.panel.jobs.busy, 180)
+
+
+@pytest.fixture(scope="module")
+def ct_models(model_folder):
+    """Models made by hand: what is bright is bone; bright blocks are lesions. Installed for this file only."""
+    import shutil
+
+    from SpineLib.models import ModelCard, save_bundle
+
+    from Testing.tasks.tiny import WIDTHS, bright_network
+    from Testing.tasks.tiny_ct_lesions import save_bright_block_detector
+
+    card = ModelCard(
+        id="bright-bone", title="Bright is bone (test)", task="vertebra-segmentation",
+        network={"type": "unet", "dimensions": 2, "inputs": 1, "widths": list(WIDTHS)}, inputs=("CT",),
+        preparation={"window": [-250, 1000], "pixel_mm": 1.5}, patch=(64, 64), licence="Apache-2.0",
+        training_data={"simulated": True, "description": "Made by hand for tests, not trained"},
+    )  # fmt: skip
+    save_bundle(model_folder / "bright-bone", bright_network(2, 1, 0.4), card)
+    save_bright_block_detector(model_folder / "bright-blocks-ct")
+    yield
+    for name in ("bright-bone", "bright-blocks-ct"):
+        shutil.rmtree(model_folder / name)
+
+
+def show(volume, name):
+    from SpineLib.scene.nodes import volume_to_node
+
+    return volume_to_node(volume, name)
+
+
+def test_segmenting_brings_a_segment_a_vertebra_named_from_the_topmost_level(ct_models, open_inpaint, inpaint):
+    from Testing.tasks.simulated_spine import spine_ct
+
+    ct, _ = spine_ct()
+    show(ct, "Doe^Jane CT")
+    widget = open_inpaint()
+    ui, node = widget.ui, widget._parameterNode
+    assert ui.vertebraeModelCombo.currentText == "Bright is bone (test)" and not ui.vertebraeBadgeLabel.isHidden()
+    index = [ui.topmostCombo.itemText(n) for n in range(ui.topmostCombo.count)].index("T12")
+    ui.topmostCombo.currentIndex = index
+    ui.topmostCombo.activated(index)
+    ui.vertebraeApplyButton.click()
+    assert ui.vertebraeCancelButton.enabled and not ui.lesionApplyButton.enabled
+    finish(inpaint, widget)
+    assert ui.vertebraeStatusLabel.text.startswith("3 vertebrae found."), ui.vertebraeStatusLabel.text
+    table = ui.vertebraeTable
+    assert [table.item(row, 0).text() for row in range(table.rowCount)] == ["T12", "L1", "L2"]
+    assert "✓  T12 to L2" in ui.vertebraeSection.text
+    assert node.vertebrae.GetName().startswith("Doe^Jane CT vertebrae (bright-bone")
+    assert not list(inpaint.temporary.glob("spine-oncology-*"))
+
+
+def test_detecting_brings_boxes_that_can_be_chosen_moved_and_used_as_the_lesion(ct_models, open_inpaint, inpaint):
+    import slicer
+    from SpineLib.scene.ctlesions import box_geometry
+
+    from Testing.tasks.tiny_ct_lesions import ct_with_blocks
+
+    show(ct_with_blocks((3, 56, 56), (3, 56, 120)), "CT")
+    widget = open_inpaint()
+    ui, node = widget.ui, widget._parameterNode
+    ui.lesionApplyButton.click()
+    finish(inpaint, widget)
+    assert ui.lesionStatusLabel.text.startswith("2 lesions found."), ui.lesionStatusLabel.text
+    boxes = slicer.util.getNodesByClass("vtkMRMLMarkupsROINode")
+    assert len(boxes) == 2 and ui.roiSelector.currentNode() is node.roi is boxes[0]
+    assert ui.lesionTable.rowCount == 2 and ui.lesionTable.currentRow() == 0
+    assert float(ui.lesionTable.item(0, 1).text()) > 0.9 and "×" in ui.lesionTable.item(0, 2).text()
+    ui.lesionTable.cellClicked(1, 0)
+    assert node.roi is boxes[1] and "✓  Lesion 2 (CT)" in ui.lesionSection.text
+    centre = box_geometry(boxes[1])[0]
+    red = slicer.mrmlScene.GetSingletonNode("Red", "vtkMRMLSliceNode")
+    assert red.GetSliceToRAS().GetElement(2, 3) == pytest.approx(centre[2], abs=2)
+    size = ui.lesionTable.item(1, 3).text()
+    boxes[1].SetSize(33, 22, 11)
+    assert inpaint.wait(lambda: ui.lesionTable.item(1, 3).text() not in (size, ""), 10)
+    assert ui.lesionTable.item(1, 3).text() == "33 × 22 × 11"
+    slicer.mrmlScene.RemoveNode(boxes[1])
+    assert node.roi is None and inpaint.wait(lambda: ui.lesionTable.rowCount == 1, 10)
+
+
+def test_cancelling_a_search_leaves_the_scene_as_it_was(ct_models, open_inpaint, inpaint):
+    import slicer
+
+    from Testing.tasks.tiny_ct_lesions import ct_with_blocks
+
+    show(ct_with_blocks((3, 56, 56)), "CT")
+    widget = open_inpaint()
+    count = slicer.mrmlScene.GetNumberOfNodes()
+    widget.ui.lesionApplyButton.click()
+    assert inpaint.wait(lambda: widget.panel.jobs._session.state == "running", 90)
+    widget.ui.lesionCancelButton.click()
+    finish(inpaint, widget)
+    assert "Cancelled" in widget.ui.lesionStatusLabel.text and slicer.mrmlScene.GetNumberOfNodes() == count
+
+
+def test_what_only_one_step_needs_is_asked_for_when_that_step_is_used(damaged, monkeypatch):
+    import importlib.util
+
+    import slicer
+
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "manifold3d" else found(name))
+    slicer.packaging.missing.add("manifold3d")
+    damaged.ui.repairedSelector.setCurrentNode(damaged.vertebrae)
+    damaged.ui.modelApplyButton.click()
+    slicer.packaging.missing.clear()
+    requirements, kept, requester = slicer.packaging.installed[-1]
+    assert requirements == ["manifold3d>=3.0"] and "numpy" in kept and requester == "Spine Vertebra Repair"
+    assert "was not installed" in damaged.ui.modelStatusLabel.text and not damaged.widget.panel.jobs.busy
+
+
+def test_the_simulated_ct_is_in_sample_data(open_inpaint, monkeypatch):
+    import SampleData
+    import slicer
+    from SpineInpaintLib import sampledata
+    from SpineLib.scene.scans import SIMULATED
+
+    slicer.app.startupCompleted()
+    small = {**sampledata._SETTINGS, "matrix": 96, "spacing": 1.6, "slices": 24, "thickness": 4.0}
+    monkeypatch.setattr(sampledata, "_SETTINGS", small)
+    ct, vertebrae, lesion, intact = SampleData.click(sampledata.SAMPLE)
+    assert ct.GetAttribute(SIMULATED) and all("imulated" in node.GetName() for node in (ct, vertebrae, lesion, intact))
+    widget = open_inpaint()
+    assert widget._parameterNode.ct is ct and widget._parameterNode.vertebrae is None, "two have levels: the user chooses"
+    widget.ui.vertebraeSelector.setCurrentNode(vertebrae)
+    widget.ui.lesionSelector.setCurrentNode(lesion)
+    assert "L" in widget.ui.vertebraCombo.currentText and "✓" in widget.ui.lesionSection.text
+
+
+def test_the_modules_own_test_passes(open_inpaint):
+    """Repair, model and file from a script."""
+    pytest.importorskip("manifold3d", reason="manifold3d is not installed")
+    import slicer
+
+    slicer.selfTests["SpineInpaint"]()
+    assert len(slicer.util.getNodesByClass("vtkMRMLSegmentationNode")) == 3
+
+
+def test_no_text_is_cut_off_at_the_width_slicer_gives(damaged, inpaint):
+    from PySide6 import QtWidgets
+
+    widget, ui = damaged.widget, damaged.ui
+    ui.logSection.collapsed = False
+    widget.parent.resize(400, 2600)
+    widget.parent.show()
+    inpaint.wait(lambda: False, 0.1)
+    assert widget.parent._object.minimumSizeHint().width() <= 400
+    for kind in (QtWidgets.QLabel, QtWidgets.QPushButton, QtWidgets.QCheckBox):
+        for child in widget.parent._object.findChildren(kind):
+            if child.isVisible() and type(child) is kind and not (kind is QtWidgets.QLabel and child.wordWrap()):
+                assert child.width() >= child.minimumSizeHint().width(), child.objectName()
+    silent = [
+        name
+        for name, one in vars(ui).items()
+        if name.endswith(("Button", "Combo", "Selector", "Slider", "Table", "SpinBox"))
+        and isinstance(one._object, QtWidgets.QWidget)
+        and not one.toolTip
+    ]
+    assert not silent
+
+
+def test_the_previews_slices_stand_upright_and_in_proportion(inpaint):
+    """Head up, front up in the axial slice, the patient's right on the left: as radiologists look at it."""
+    from SpineInpaintLib.preview import slices_picture
+    from SpineLib.volume import Volume
+
+    array = np.zeros((40, 30, 20), np.float32)  # k upwards, j backwards, i to the left
+    array[10:30, 10:20, 5:15] = 0.6
+    array[26:30, 10:13, 5:8] = 1.0  # top, front, right
+    picture = slices_picture(Volume(array, (2.0, 2.0, 1.0), (0.0, 0.0, 0.0)))
+    assert picture.shape[0] == 120 and picture.dtype == np.uint8
+    widths = (120 * 40 / 60, 120 * 40 / 40, 120 * 60 / 40)
+    assert picture.shape[1] == sum(map(round, widths)) + 12
