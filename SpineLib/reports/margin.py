@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
-
 import numpy as np
 
-from SpineLib.reports.pictures import data_uri, png
-from SpineLib.reports.surface import VIEWS, paint_surface, surface_radius_mm
+from SpineLib.reports.surface import VIEWS, colour_scale, css_colour, surface_views
 
 #: Margin in mm and the colour there; between them it runs evenly, at 0 it jumps: the sign must be seen at a glance.
 NEGATIVE = ((-5.0, (0.47, 0.05, 0.12)), (0.0, (0.91, 0.33, 0.27)))
@@ -29,33 +26,14 @@ def margin_colours(margin_mm: np.ndarray) -> np.ndarray:
 
 def margin_views(points: np.ndarray, triangles: np.ndarray, margin_mm: np.ndarray, views=VIEWS, size: int = 280) -> str:
     """HTML of the surface (points (n, 3) LPS mm, margin (n,) mm) seen from all sides, at one scale, with a legend."""
-    radius = surface_radius_mm(points)
-    figures = []
-    for view in views:
-        picture = paint_surface(points, triangles, margin_mm, margin_colours, view, size, radius)
-        name = escape(view.name)
-        uri = data_uri(png(picture, optimize=False))
-        figures.append(f'<figure class="light"><img src="{uri}" width="{size}" height="{size}" '
-                       f'alt="Surface of the metastasis {name}"/><figcaption>{name}</figcaption></figure>')
-    return f'<div class="views">{"".join(figures)}</div>{legend()}'
+    surface = surface_views(points, triangles, margin_mm, margin_colours, "Surface of the metastasis", views, size)
+    return surface + legend()
 
 
 def legend() -> str:
     """The scale of colours as SVG."""
-    left, width, top, height = 20, 400, 6, 16
-    count = 150
-    where = _LOWEST + (np.arange(count) + 0.5) * (_HIGHEST - _LOWEST) / count
-    step = width / count
-    parts = [f'<rect x="{left + n * step:.2f}" y="{top}" width="{step + 0.3:.2f}" height="{height}" fill="{colour}"/>'
-             for n, colour in enumerate(map(_css, margin_colours(where)))]
-    for value in (-5, 0, 5, 10):
-        x = left + width * (value - _LOWEST) / (_HIGHEST - _LOWEST)
-        parts.append(f'<text class="tick" x="{x:.1f}" y="{top + height + 15}" text-anchor="middle">{value} mm</text>')
-    parts.append(f'<text class="note" x="{left}" y="{top + height + 31}">tumour outside the necrosis</text>'
-                 f'<text class="note" x="{left + width}" y="{top + height + 31}" text-anchor="end">'
-                 "necrosis beyond the tumour</text>")
-    return f'<svg class="chart legend" viewBox="0 0 440 58" role="img" aria-label="Colours of the margin">' \
-           f'{"".join(parts)}</svg>'
+    return colour_scale(margin_colours, (_LOWEST, _HIGHEST), (-5, 0, 5, 10), "Colours of the margin",
+                        ("tumour outside the necrosis", "necrosis beyond the tumour"))
 
 
 def histogram_chart(edges: np.ndarray, shares: np.ndarray, uncertainty_mm: float | None = None,
@@ -89,7 +67,7 @@ def histogram_chart(edges: np.ndarray, shares: np.ndarray, uncertainty_mm: float
                      f'height="{height}"/>')
     for share, start, end in zip(shares, edges[:-1], edges[1:]):
         tall = height * share / most
-        colour = _css(margin_colours(np.array([(start + end) / 2]))[0])
+        colour = css_colour(margin_colours(np.array([(start + end) / 2]))[0])
         parts.append(f'<rect x="{x(start) + 1:.1f}" y="{top + height - tall:.1f}" width="{x(end) - x(start) - 2:.1f}" '
                      f'height="{tall:.1f}" fill="{colour}"><title>{start:g} to {end:g} mm: {share:.1f} % of the '
                      "surface</title></rect>")
@@ -112,7 +90,3 @@ def _ticks(most: float) -> np.ndarray:
     unit = 10.0 ** np.floor(np.log10(rough))
     step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= rough)
     return np.arange(0, most + 1e-9, step)
-
-
-def _css(colour) -> str:
-    return "#" + "".join(f"{round(255 * float(value)):02x}" for value in colour)

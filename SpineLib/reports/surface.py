@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
+
+from SpineLib.reports.pictures import data_uri, png
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,52 @@ def paint_surface(points: np.ndarray, triangles: np.ndarray, values: np.ndarray,
         picture[hit] = 255 * np.asarray(colours(front[hit, 0])) * front[hit, 1:]
     picture = picture.reshape(size, _FINER, size, _FINER, 3).mean(axis=(1, 3))
     return np.clip(picture + 0.5, 0, 255).astype(np.uint8)
+
+
+def surface_views(points: np.ndarray, triangles: np.ndarray, values: np.ndarray, colours, subject: str,
+                  views: Sequence[View] = VIEWS, size: int = 280, radius_mm: float | None = None) -> str:
+    """HTML of a painted surface seen from all sides, at one scale; ``subject`` names it for those who can't see it."""
+    radius_mm = radius_mm or surface_radius_mm(points)
+    figures = []
+    for view in views:
+        picture = paint_surface(points, triangles, values, colours, view, size, radius_mm)
+        name = escape(view.name)
+        figures.append(f'<figure class="light"><img src="{data_uri(png(picture, optimize=False))}" width="{size}" '
+                       f'height="{size}" alt="{escape(subject)} {name}"/><figcaption>{name}</figcaption></figure>')
+    return f'<div class="views">{"".join(figures)}</div>'
+
+
+def colour_scale(colours, ends: tuple[float, float], ticks: Sequence[float], label: str,
+                 notes: tuple[str, str] = ("", "")) -> str:
+    """A scale of colours as SVG.
+
+    Args:
+        colours: as in :func:`paint_surface`, of values in mm.
+        ends: the scale's first and last value, mm.
+        ticks: values that are written below.
+        label: what the scale shows.
+        notes: what its left and its right end mean.
+    """
+    left, width, top, height = 20, 400, 6, 16
+    low, high = ends
+    count = 150
+    where = low + (np.arange(count) + 0.5) * (high - low) / count
+    step = width / count
+    parts = [f'<rect x="{left + n * step:.2f}" y="{top}" width="{step + 0.3:.2f}" height="{height}" fill="{colour}"/>'
+             for n, colour in enumerate(map(css_colour, colours(where)))]
+    for value in ticks:
+        x = left + width * (value - low) / (high - low)
+        parts.append(f'<text class="tick" x="{x:.1f}" y="{top + height + 15}" text-anchor="middle">{value} mm</text>')
+    parts.append(f'<text class="note" x="{left}" y="{top + height + 31}">{escape(notes[0])}</text>'
+                 f'<text class="note" x="{left + width}" y="{top + height + 31}" text-anchor="end">'
+                 f"{escape(notes[1])}</text>")
+    return f'<svg class="chart legend" viewBox="0 0 440 58" role="img" aria-label="{escape(label)}">' \
+           f'{"".join(parts)}</svg>'
+
+
+def css_colour(colour) -> str:
+    """Red, green, blue, 0 to 1, as CSS."""
+    return "#" + "".join(f"{round(255 * float(value)):02x}" for value in colour)
 
 
 def surface_radius_mm(points: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""Sagittal slices side by side with outlines that can be switched on and off; a slider goes through the slices."""
+"""Slices side by side with outlines that can be switched on and off; a slider goes through the slices."""
 
 from __future__ import annotations
 
@@ -30,6 +30,23 @@ class Layer:
     dashed: bool = False
 
 
+_SLICES = {"sagittal": "Sagittal slice, right to left", "axial": "Axial slice, from above to below",
+           "coronal": "Coronal slice, front to back"}
+#: Order of the canonical array's axes (towards the left, down, back), slices first, by plane.
+PLANES = {"sagittal": (0, 1, 2), "axial": (1, 2, 0), "coronal": (2, 1, 0)}
+
+
+def in_plane(volume: Volume, plane: str = "sagittal") -> Volume:
+    """The image as (slice, row, column): sagittal slices anterior at the left, the others as seen from the feet or front.
+
+    Only array and spacing are those of the plane; origin and direction stay the canonical image's.
+    """
+    turned = canonical(volume)[0]
+    order = PLANES[plane]
+    spacing = tuple(turned.spacing[2 - axis] for axis in order[::-1])
+    return replace(turned, array=turned.array.transpose(order), spacing=spacing)
+
+
 def sagittal_index(reference: Volume, point_ras_mm: Sequence[float]) -> int:
     """The slice of the viewer, counted from the patient's right, that lies nearest to a point in RAS mm."""
     turned, _ = canonical(reference)
@@ -40,18 +57,20 @@ def sagittal_index(reference: Volume, point_ras_mm: Sequence[float]) -> int:
 
 def slice_viewer(
     images: Mapping[str, Volume], layers: Sequence[Layer], start: int | None = None, *, blend: bool = False,
-    around: int | None = None, key: str = "",
+    around: int | None = None, key: str = "", plane: str = "sagittal", window: tuple[float, float] | None = None,
 ) -> str:
     """HTML of the viewer.
 
     Args:
-        images: title to image; all on one grid, any axis order; shown as sagittal slices, anterior at the left.
+        images: title to image; all on one grid, any axis order.
         layers: outlines drawn on every image.
         start: the slice shown first; without it the one with most of the layers' voxels.
         blend: whether the first two images are also shown in one another, to fade between them or as a checkerboard:
             this shows how well they are registered.
         around: how many slices beyond those of the layers are shown; without it all.
         key: tells this viewer from others of the page (letters, digits).
+        plane: "sagittal" (anterior at the left), "axial" or "coronal" (the patient's right at the left).
+        window: intensities shown black and white; without it those of :func:`grey_window`.
 
     Raises:
         ValueError: an image or mask lies on another grid than the first image.
@@ -60,8 +79,8 @@ def slice_viewer(
     for volume in [*images.values(), *(layer.mask for layer in layers)]:
         if not volume.same_grid(first):
             raise ValueError("images and masks of one viewer must lie on one grid")
-    turned = {title: canonical(volume)[0] for title, volume in images.items()}
-    masks = [canonical(layer.mask)[0].array != 0 for layer in layers]
+    turned = {title: in_plane(volume, plane) for title, volume in images.items()}
+    masks = [in_plane(layer.mask, plane).array != 0 for layer in layers]
     shown = next(iter(turned.values()))
     count = shown.shape[0]
     amount = sum((mask.sum(axis=(1, 2)) for mask in masks), np.zeros(count))
@@ -71,7 +90,7 @@ def slice_viewer(
     if around is not None:
         with_layers = [start, *np.flatnonzero(amount).tolist()]
         first, last = max(min(with_layers) - around, 0), min(max(with_layers) + around, count - 1)
-    windows = {title: grey_window(volume.array) for title, volume in turned.items()}
+    windows = {title: window or grey_window(volume.array) for title, volume in turned.items()}
 
     frames = []
     for n in range(first, last + 1):
@@ -101,21 +120,23 @@ def slice_viewer(
         f'<div class="viewer"><div class="frames">{"".join(frames)}</div>'
         f'<div class="controls"><label class="slider">Slice <output>{start + 1}</output> of {count}'
         f'<input type="range" class="slice" min="{first}" max="{last}" value="{start}" '
-        'aria-label="Sagittal slice, right to left"/>'
+        f'aria-label="{_SLICES[plane]}"/>'
         "</label>"
         f"{switches}</div></div>"
     )
 
 
-def close_ups(pictures: Sequence[tuple[str, Volume, Sequence[Layer]]], around: Volume, border_mm: float = 18.0) -> str:
-    """HTML of pictures side by side, cut out around a mask, in the sagittal slice that shows most of it.
+def close_ups(pictures: Sequence[tuple[str, Volume, Sequence[Layer]]], around: Volume, border_mm: float = 18.0,
+              plane: str = "sagittal", window: tuple[float, float] | None = None) -> str:
+    """HTML of pictures side by side, cut out around a mask, in the slice that shows most of it.
 
     Args:
         pictures: title, image, and the outlines drawn on it; all on one grid.
         around: mask, not 0 inside, on that grid.
         border_mm: shown on all sides of the mask; "" when the mask is empty.
+        plane, window: as in :func:`slice_viewer`.
     """
-    mask = canonical(around)[0]
+    mask = in_plane(around, plane)
     if not mask.array.any():
         return ""
     n = int(np.argmax(np.count_nonzero(mask.array, axis=(1, 2))))
@@ -126,13 +147,13 @@ def close_ups(pictures: Sequence[tuple[str, Volume, Sequence[Layer]]], around: V
         box.append(slice(max(int(where[0]) - border, 0), int(where[-1]) + border + 1))
     figures = []
     for title, image, layers in pictures:
-        turned = canonical(image)[0]
-        window = grey_window(turned.array)
+        turned = in_plane(image, plane)
+        shown = window or grey_window(turned.array)
         cut = replace(turned, array=turned.array[:, box[0], box[1]])
-        paths = "".join(_path(layer, canonical(layer.mask)[0].array[n][box[0], box[1]] != 0, k)
+        paths = "".join(_path(layer, in_plane(layer.mask, plane).array[n][box[0], box[1]] != 0, k)
                         for k, layer in enumerate(layers))
         caption = f"<figcaption>{escape(title)}</figcaption>"
-        figures.append(f"<figure>{_picture(title, cut, n, window, paths)}{caption}</figure>")
+        figures.append(f"<figure>{_picture(title, cut, n, shown, paths)}{caption}</figure>")
     return f'<div class="closeups">{"".join(figures)}</div>'
 
 

@@ -1,0 +1,267 @@
+"""The page of one repaired vertebra: pictures before and after, the model, its checks, volumes, how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import numpy as np
+
+from SpineLib.metrics.overlap import overlap
+from SpineLib.models.card import ModelCard
+from SpineLib.reports.page import Section, Tile, facts, readable, write_page
+from SpineLib.reports.surface import colour_scale, surface_radius_mm, surface_views
+from SpineLib.reports.tables import Column, Table
+from SpineLib.reports.viewer import Layer, close_ups, slice_viewer
+from SpineLib.tasks.inpaint import METHODS, Repair
+from SpineLib.tasks.reconstruct import Reconstruction
+from SpineLib.volume import Volume
+from SpineLib.volume.crop import crop
+from SpineLib.volume.levels import level_name
+from SpineLib.volume.resampling import resample_like
+
+BEFORE_COLOUR, AFTER_COLOUR, LESION_COLOUR, TRUTH_COLOUR = "#ffd166", "#38bdf8", "#ff5a5f", "#7ae582"
+#: HU shown black and white: bone with the soft tissue around it still to be told.
+WINDOW = (-250.0, 900.0)
+#: Around the vertebra, mm.
+_BORDER_MM = 14.0
+#: Distance between the surfaces in mm and the colour there: bone that stayed, bone that the repair put there.
+_STOPS = ((0.0, (0.93, 0.89, 0.80)), (0.4, (0.93, 0.89, 0.80)), (1.5, (0.98, 0.75, 0.35)), (4.0, (0.89, 0.37, 0.24)),
+          (10.0, (0.52, 0.08, 0.33)))
+_CHECK_COLUMNS = (Column("name", "Check"), Column("passed", "Passed"), Column("value", "Found"),
+                  Column("limit", "Allowed"), Column("text", ""))
+
+
+@dataclass(frozen=True, eq=False)
+class RepairReport:
+    """All that a page shows.
+
+    Attributes:
+        repair: the repaired vertebra.
+        lesion: not 0 inside; on any grid.
+        ct: the scan; None: the masks alone are shown.
+        reconstruction: the printable model; None without one.
+        models: cards of the models that segmented and repaired.
+        truth: the vertebra as it really was before the lesion, where it is known (simulated patients); on any grid.
+        notes: sentences the user should read, beside those of the repair and of the model.
+        files: names of files that lie beside the page; linked.
+        simulated: whether the scan is.
+    """
+
+    repair: Repair
+    lesion: Volume
+    ct: Volume | None = None
+    reconstruction: Reconstruction | None = None
+    models: Sequence[ModelCard] = ()
+    truth: Volume | None = None
+    notes: Sequence[str] = ()
+    files: Sequence[str] = ()
+    simulated: bool = False
+
+
+def distance_colours(distance_mm: np.ndarray) -> np.ndarray:
+    """Red, green, blue (n, 3), 0 to 1, of the distance (n,) between the surfaces, mm, whatever its sign."""
+    places, colours = zip(*_STOPS)
+    distance_mm = np.abs(np.asarray(distance_mm, float))
+    return np.stack([np.interp(distance_mm, places, channel) for channel in zip(*colours)], axis=-1)
+
+
+def repair_page(path: str | Path, report: RepairReport) -> None:
+    """Write the page; it stands alone and holds nothing of the patient.
+
+    Raises:
+        SpineError: it cannot be written.
+    """
+    repair, model = report.repair, report.reconstruction
+    sections = []
+    notes = list(dict.fromkeys([*report.notes, *repair.notes, *(model.notes if model else ())]))
+    if notes:
+        items = "".join(f"<li>{escape(note)}</li>" for note in notes)
+        sections.append(Section("Please read", f'<ul class="notes">{items}</ul>'))
+    sections.append(Section("Before and after", _slices(report)))
+    if model is not None:
+        sections.append(Section("Model", _surfaces(model)))
+        sections.append(Section("Print gate", _checks(model)))
+    sections.append(Section("Measures", _measures(report)))
+    sections.append(_made(report))
+    if report.files:
+        links = "".join(f'<li><a href="{escape(name)}">{escape(name)}</a></li>' for name in report.files)
+        sections.append(Section("Files", f"<ul>{links}</ul>"))
+    badges = ["Simulated data, not a patient"] if report.simulated else []
+    if any(card.training_data["simulated"] for card in report.models):
+        badges.append("Simulated training data")
+    write_page(path, f"{level_name(repair.label)}, repaired", METHODS[repair.measures["method"]], sections,
+               tiles=_tiles(report), badges=badges,
+               footer="Made by SpineOncology. The repaired part is an estimate of bone that is gone; look at it "
+                      "together with the scan.")
+
+
+def agreement(repair: Repair, truth: Volume) -> dict[str, float]:
+    """How well a repair agrees with the vertebra as it was: figures within the region that was repaired, and volumes.
+
+    Returns:
+        "dice" and "covered" (share of the lost bone that is there again) within the region, "volume_error" (share of
+        the true volume).
+    """
+    there = resample_like(truth, repair.mask, nearest=True).array > 0
+    inside = repair.region.array > 0
+    found = overlap(there[inside], repair.mask.array[inside] > 0)
+    ml = repair.mask.voxel_volume_ml
+    true_ml = float(there.sum()) * ml
+    return {"dice": found.dice, "covered": found.tpr,
+            "volume_error": abs(float((repair.mask.array > 0).sum()) * ml - true_ml) / max(true_ml, 1e-9)}
+
+
+def _slices(report: RepairReport) -> str:
+    """All three planes with the outlines, and a viewer through the axial slices."""
+    image, layers, changed = _cut_out(report)
+    window = WINDOW if report.ct is not None else (0.0, 1.0)
+    rows = []
+    for plane in ("axial", "sagittal", "coronal"):
+        titles = (f"{plane.capitalize()}, before", f"{plane.capitalize()}, after", f"{plane.capitalize()}, all outlines")
+        shown = ([layers[0]], [layers[1]], layers)
+        rows.append(close_ups([(title, image, outlines) for title, outlines in zip(titles, shown)], changed, 26.0,
+                              plane, window))
+    viewer = slice_viewer({"Axial": image}, layers, plane="axial", window=window, around=2, key="axial")
+    return (f'{"".join(rows)}<div class="narrow">{viewer}</div><p class="small">The slices that show most of what was changed. Axial and coronal: '
+            "the patient's right at the left; sagittal: anterior at the left.</p>")
+
+
+def _cut_out(report: RepairReport) -> tuple[Volume, list[Layer], Volume]:
+    """The image around the vertebra, the outlines, and what was changed; all on the vertebrae's grid."""
+    repair = report.repair
+    grid = repair.mask
+    box = []
+    for axis, (where, spacing) in enumerate(zip(np.nonzero((grid.array > 0) | (repair.before.array > 0)),
+                                                grid.spacing[::-1])):
+        border = round(_BORDER_MM / spacing)
+        box.append(slice(max(int(where.min()) - border, 0), min(int(where.max()) + border + 1, grid.shape[axis])))
+    around = crop(grid, tuple(box))
+
+    def part(volume: Volume) -> Volume:
+        on_grid = resample_like(volume, around, nearest=True)
+        return on_grid.with_array((on_grid.array > 0).astype(np.uint8))
+
+    if report.ct is None:
+        image = around.with_array(part(repair.before).array.astype(np.float32))
+    else:
+        image = resample_like(report.ct, around)
+    after, before, lesion = part(repair.mask), part(repair.before), part(report.lesion)
+    layers = [Layer("Vertebra before", before, BEFORE_COLOUR, dashed=True), Layer("Repaired", after, AFTER_COLOUR),
+              Layer("Lesion", lesion, LESION_COLOUR)]
+    if report.truth is not None:
+        layers.append(Layer("Truth (simulated)", part(report.truth), TRUTH_COLOUR, dashed=True))
+    changed = (after.array != before.array).astype(np.uint8)
+    return image, layers, around.with_array(changed if changed.any() else after.array)
+
+
+def _surfaces(model: Reconstruction) -> str:
+    points, triangles = model.model.points, model.model.triangles
+    radius = surface_radius_mm(points)
+    parts = []
+    if model.before is not None:
+        radius = max(radius, surface_radius_mm(model.before.points))
+        parts.append("<h3>Before</h3>" + surface_views(
+            model.before.points, model.before.triangles, model.before.distance_mm, distance_colours,
+            "The vertebra before", radius_mm=radius))
+    painted = model.distance_mm if model.distance_mm is not None else np.zeros(len(points))
+    parts.append("<h3>After</h3>" + surface_views(points, triangles, painted, distance_colours, "The repaired vertebra",
+                                                  radius_mm=radius))
+    if model.distance_mm is not None:
+        parts.append(colour_scale(distance_colours, (0.0, 10.0), (0, 2, 5, 10), "Distance between the surfaces",
+                                  ("as before", "changed by the repair")))
+    bad = model.model.report.bad_triangles
+    if bad.any():
+        marked = np.zeros(len(points))
+        marked[np.unique(triangles[bad])] = 1.0
+        parts.append("<h3>What the gate refuses, in red</h3>" + surface_views(
+            points, triangles, marked, _refused_colours, "What the gate refuses", radius_mm=radius))
+    return "".join(parts)
+
+
+def _refused_colours(share: np.ndarray) -> np.ndarray:
+    share = np.clip(np.asarray(share, float), 0, 1)[..., None]
+    return np.array(_STOPS[0][1]) * (1 - share) + np.array([0.85, 0.10, 0.12]) * share
+
+
+def _checks(model: Reconstruction) -> str:
+    report = model.model.report
+    rows = [{"name": check.name, "passed": check.passed, "value": _plain(check.value), "limit": _plain(check.limit),
+             "text": check.text} for check in report.checks]
+    verdict = "Every check passed: the model can be printed." if report.passed else "The model is refused."
+    state = "complete" if report.passed else "incomplete"
+    return f'<div class="verdict {state}"><b>{verdict}</b></div>{Table(_CHECK_COLUMNS, rows).to_html()}'
+
+
+def _plain(value: float | str) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _measures(report: RepairReport) -> str:
+    measures = report.repair.measures
+    volumes = {"Vertebra before": f"{measures['volume_before_ml']:.2f} ml",
+               "Repaired": f"{measures['volume_after_ml']:.2f} ml", "Added": f"{measures['added_ml']:.2f} ml",
+               "Taken away": f"{measures['removed_ml']:.2f} ml"}
+    columns = [("Volumes", facts(volumes))]
+    if report.reconstruction is not None:
+        columns.append(("Model", facts(_model_facts(report.reconstruction.measures))))
+    if report.truth is not None:
+        found = agreement(report.repair, report.truth)
+        columns.append(("Beside the simulated truth", facts({
+            "Dice within the repaired region": f"{100 * found['dice']:.1f} %",
+            "Of the bone that was there": f"{100 * found['covered']:.1f} %",
+            "Error of the volume": f"{100 * found['volume_error']:.1f} %"})))
+    parts = "".join(f"<div><h3>{title}</h3>{html}</div>" for title, html in columns)
+    return f'<div class="columns">{parts}</div>'
+
+
+def _model_facts(measures: Mapping) -> dict[str, str]:
+    found = {
+        "Volume": f"{measures['volume_ml']:.2f} ml ({100 * measures['volume_error']:+.2f} % of the mask's)",
+        "Surface": f"{measures['surface_mm2']:.0f} mm²",
+        "Size": " x ".join(f"{side:.1f}" for side in measures["size_mm"]) + " mm",
+        "Triangles": str(measures["triangles"]),
+        "Moved by decimation at most": f"{measures['decimation_mm']:.3f} mm",
+    }
+    if measures.get("smallest_wall_mm") is not None:
+        found["Smallest wall"] = f"{measures['smallest_wall_mm']:.2f} mm"
+    if measures.get("changed_mm2") is not None:
+        found |= {"Surface that changed": f"{measures['changed_mm2']:.0f} mm²",
+                  "Largest distance to the surface before": f"{measures['distance_max_mm']:.1f} mm"}
+    return found
+
+
+def _tiles(report: RepairReport) -> list[Tile]:
+    repair, model = report.repair, report.reconstruction
+    measures = repair.measures
+    tiles = [Tile(level_name(repair.label), "repaired", measures["method"]),
+             Tile(f"{measures['added_ml']:.1f} ml", "bone added",
+                  f"{measures['volume_before_ml']:.1f} ml before, {measures['volume_after_ml']:.1f} ml after")]
+    if report.truth is not None:
+        found = agreement(repair, report.truth)
+        tiles.append(Tile(f"{100 * found['dice']:.1f} %", "Dice with the truth", "within the repaired region"))
+    if model is not None:
+        checks = model.model.report.checks
+        tiles.append(Tile(f"{sum(check.passed for check in checks)} of {len(checks)}", "checks passed",
+                          "printable" if model.model.report.passed else "refused"))
+    tiles.append(Tile(f"{repair.provenance['seconds']:.0f} s", "to repair", ""))
+    return tiles
+
+
+def _made(report: RepairReport) -> Section:
+    provenance = report.repair.provenance
+    models = {card.title: f"{card.id}, version {card.version}, SHA-256 {card.sha256}"
+              + (" (simulated training data)" if card.training_data["simulated"] else "") for card in report.models}
+    settings = {"Repair": readable(provenance["parameters"])}
+    if report.reconstruction is not None:
+        settings["Model"] = readable(report.reconstruction.provenance["parameters"], leave_out=("planes",))
+    libraries = dict(provenance.get("libraries", {}))
+    if report.reconstruction is not None:
+        libraries |= report.reconstruction.provenance.get("libraries", {})
+    made = {"SpineOncology": provenance["version"], "Time": provenance["time"],
+            "Libraries": ", ".join(f"{name} {version}" for name, version in libraries.items())}
+    return Section("Models, settings, versions",
+                   f'<div class="columns"><div><h3>Models</h3>{facts(models or {"Repair": "without a model"})}</div>'
+                   f"<div><h3>Settings</h3>{facts(settings)}</div></div><h3>Made</h3>{facts(made)}")
