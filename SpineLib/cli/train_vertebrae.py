@@ -13,11 +13,11 @@ from SpineLib.errors import SpineError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options."""
     parser.add_argument("--config", required=True, help="TOML file, or vnet-paper, vnet-narrow, unet-ct")
-    parser.add_argument("--cohort", required=True, type=Path, action="append",
-                        help="folder of CTs with labelled vertebrae, as 'spine phantom --ct' writes it; several are "
+    parser.add_argument("--cohort", type=Path, action="append", default=[],
+                        help="folder of simulated CTs, as 'spine phantom --ct' writes it; several are possible")
+    parser.add_argument("--real-cohort", type=Path, action="append", default=[],
+                        help="folder of the same form with patients' CTs, which the model's card tells of; several are "
                              "possible")
-    parser.add_argument("--real", action="store_true",
-                        help="not all of the data is simulated (the model's card says so)")
     parser.add_argument("--run", "--out", dest="out", required=True, type=Path, help="folder of the training")
     parser.add_argument("--minutes", type=float, help="time budget")
     parser.add_argument("--steps", type=int, help="batches to train on")
@@ -36,6 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     from SpineLib.training.vertebrae.config import read_vertebra_config
     from SpineLib.training.vertebrae.loop import run_vertebra_training
 
+    if not arguments.cohort and not arguments.real_cohort:
+        raise SpineError("No CT was given to train on; add --cohort or --real-cohort.")
     if arguments.threads:
         import torch
 
@@ -57,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         out = arguments.out / f"fold-{fold}" if arguments.fold == "all" else arguments.out
         bundle = run_vertebra_training(current, arguments.cohort, out, cache=arguments.cache,
                                        processes=arguments.processes, first_cases=arguments.cases,
-                                       simulated=not arguments.real, command=command,
+                                       real_cohorts=arguments.real_cohort, command=command,
                                        model_id=arguments.model_id or "",
                                        report=lambda text: print(text, flush=True))
         print(f"{bundle.folder}: {bundle.card.title}", flush=True)

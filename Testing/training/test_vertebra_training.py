@@ -114,11 +114,20 @@ def test_a_level_left_out_is_background(cohort, tmp_path, prepared):
 
 
 def test_a_batch_depends_on_seed_and_step_only(prepared):
-    first, again = SliceSampler(prepared, tiny()).batch(7), SliceSampler(prepared, tiny()).batch(7)
+    first, again = SliceSampler([prepared], tiny()).batch(7), SliceSampler([prepared], tiny()).batch(7)
     assert first[0].shape == first[1].shape == (4, 1, 48, 48)
     torch.testing.assert_close(first, again, rtol=0, atol=0)
-    assert not torch.equal(first[0], SliceSampler(prepared, tiny()).batch(8)[0])
+    assert not torch.equal(first[0], SliceSampler([prepared], tiny()).batch(8)[0])
     assert 0 <= first[0].min() and first[0].max() <= 1 and set(first[1].unique().tolist()) <= {0.0, 1.0}
+
+
+def test_each_cohort_is_drawn_from_as_often(prepared):
+    from dataclasses import replace
+
+    dark = replace(prepared[0], hu=np.full(prepared[0].hu.shape, -900, np.int16))
+    sampler = SliceSampler([prepared, [dark]], tiny())
+    dark_share = np.mean([sampler.sample(np.random.default_rng(n))[0].max() == 0 for n in range(80)])
+    assert 0.35 < dark_share < 0.75
 
 
 def test_without_augmentation_hu_stay_as_they_are():

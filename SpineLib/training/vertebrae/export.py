@@ -80,8 +80,8 @@ def _text(title: str, config: VertebraConfig, facts: dict, held_out: dict, steps
 - Training data: {data["description"]} {data["training_cases"]} cases trained on, {data["held_out_cases"]} held out.
 - Training: `{facts["command"]}`; {steps} steps of {config.sampling.batch} patches.
 
-Figures on the held-out{" simulated" if data["simulated"] else ""} cases that chose the best weights (so slightly
-favourable); IoU and Dice of all slices of a case together, loss is the binary cross-entropy of a pixel:
+Figures on the held-out{" simulated" if data["held_out_simulated"] else ""} cases that chose the best weights (so
+slightly favourable); IoU and Dice of all slices of a case together, loss is the binary cross-entropy of a pixel:
 
 | figure | value |
 |---|---|

@@ -63,20 +63,21 @@ class VertebraRun(Run):
                              threshold=config.threshold, autocast=self.autocast, device=self.device)
 
 
-def run_vertebra_training(config: VertebraConfig, cohorts: Sequence[Path], out: Path, *, cache: Path | None = None,
-                          processes: int = 2, first_cases: int | None = None, simulated: bool = True,
-                          command: str = "", model_id: str = "",
+def run_vertebra_training(config: VertebraConfig, cohorts: Sequence[Path], out: Path, *,
+                          real_cohorts: Sequence[Path] = (), cache: Path | None = None, processes: int = 2,
+                          first_cases: int | None = None, command: str = "", model_id: str = "",
                           report: Callable[[str], None] = lambda text: None) -> ModelBundle:
     """Prepare the cohorts, train in ``out`` (or go on there), and write the bundle ``out / "model"``.
 
     Args:
         config: all settings.
         cohorts: folders as ``spine phantom --ct`` writes them.
+        real_cohorts: folders of the same form with patients' CTs. Cases are held out of the first folder of all alone;
+            each folder is drawn from as often.
         out: folder of the training.
         cache: folder for prepared cases; None: beside each cohort.
         processes: that prepare cases.
         first_cases: use only so many of each cohort.
-        simulated: whether all of the data is; said in the card.
         command: what started the training, for the card.
         model_id: of the bundle; the folder's name without it.
         report: is told lines for people.
@@ -85,23 +86,27 @@ def run_vertebra_training(config: VertebraConfig, cohorts: Sequence[Path], out: 
         SpineError: data or settings cannot be used.
         Cancelled: Ctrl-C.
     """
-    cases = []
-    for folder in cohorts:
+    groups = []
+    for folder in (*cohorts, *real_cohorts):
         found = read_ct_cohort(folder)[:first_cases]
         prepared = slice_cache(Path(folder), config.preparation.pixel_mm, config.left_out, cache)
-        cases += prepare_slice_cases(found, config.preparation.pixel_mm, config.left_out, prepared,
-                                     processes=processes, progress=lambda fraction, text: report(text))
-    training, held_out = split(cases, config.validation, config.sampling.seed)
+        groups.append(prepare_slice_cases(found, config.preparation.pixel_mm, config.left_out, prepared,
+                                          processes=processes, progress=lambda fraction, text: report(text)))
+    groups[0], held_out = split(groups[0], config.validation, config.sampling.seed)
+    training = [case for group in groups for case in group]
     out.mkdir(parents=True, exist_ok=True)
-    kind = "simulated CTs" if simulated else "CTs"
+    counts = [len(group) for group in groups]
+    counts[0] += len(held_out)
+    real = sum(counts[len(cohorts):])
+    origin = [f"{sum(counts) - real} simulated"] * bool(cohorts) + [f"{real} real"] * bool(real_cohorts)
     write_json(out / "training.json", {
         "command": command, "config": config.to_dict(),
-        "data": {"simulated": simulated, "description": f"{len(cases)} {kind} of the spine with labelled vertebrae.",
-                 "training_cases": len(training), "held_out_cases": len(held_out)},
+        "data": {"simulated": not real_cohorts, "description": f"{' and '.join(origin)} CTs of the spine.",
+                 "held_out_simulated": bool(cohorts), "training_cases": len(training), "held_out_cases": len(held_out)},
         "cases": {"training": [case.name for case in training], "held_out": [case.name for case in held_out]}})
     report(f"{len(training)} cases to train on, {len(held_out)} held out.")
     run = VertebraRun(config, held_out, out, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-    sampler = SliceSampler(training, config)
+    sampler = SliceSampler(groups, config)
 
     def batches(start: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         return (sampler.batch(step) for step in count(start))

@@ -17,11 +17,16 @@ _SOFT_HU = 130.0
 
 
 class SliceSampler:
-    """Draws batches of windowed patches and their masks."""
+    """Draws batches of windowed patches and their masks.
 
-    def __init__(self, cases: list[SliceCase], config: VertebraConfig):
-        self.cases, self.config = cases, config
-        self._shown = [np.flatnonzero(case.mask.any(axis=(1, 2))) for case in cases]
+    Args:
+        cohorts: cases to train on; each cohort is drawn from as often, however many cases it has.
+        config: all settings.
+    """
+
+    def __init__(self, cohorts: list[list[SliceCase]], config: VertebraConfig):
+        self.cohorts, self.config = cohorts, config
+        self._shown = [[np.flatnonzero(case.mask.any(axis=(1, 2))) for case in cases] for cases in cohorts]
 
     def batch(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Images (n, 1, y, x), 0 to 1, and masks (n, 1, y, x), float32."""
@@ -31,13 +36,14 @@ class SliceSampler:
 
     def sample(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Image and mask (y, x), float32."""
-        config, number = self.config, int(rng.integers(len(self.cases)))
-        case = self.cases[number]
+        config, cohort = self.config, int(rng.integers(len(self.cohorts)))
+        number = int(rng.integers(len(self.cohorts[cohort])))
+        case = self.cohorts[cohort][number]
         if rng.random() < config.sampling.background_fraction:
             z = int(rng.integers(len(case.hu)))
             centre = np.array([rng.uniform(0, size - 1) for size in case.hu.shape[1:]])
         else:
-            z = int(rng.choice(self._shown[number]))
+            z = int(rng.choice(self._shown[cohort][number]))
             shift = config.augmentation.shift
             centre = np.argwhere(case.mask[z]).mean(axis=0) + rng.uniform(-shift, shift, 2)
         if tuple(config.sampling.patch) >= case.hu.shape[1:]:
