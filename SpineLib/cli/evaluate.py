@@ -9,7 +9,9 @@ from pathlib import Path
 from SpineLib.cli import (
     evaluate_ct_lesions,
     evaluate_detection,
+    evaluate_gan,
     evaluate_healthy,
+    evaluate_inpaint,
     evaluate_registration,
 )
 from SpineLib.cli.progress_bar import ProgressBar
@@ -27,6 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     evaluate_detection.add_arguments(detection)
     ct_lesions = actions.add_parser("ct-lesions", help="average precision and speed of a detector of lesions on CT")
     evaluate_ct_lesions.add_arguments(ct_lesions)
+    gan = actions.add_parser("gan", help="holes in slices of vertebrae filled by GANs, Dice and KMMD")
+    evaluate_gan.add_arguments(gan)
+    inpaint = actions.add_parser("inpaint", help="repairs of vertebrae whose state before the damage is known")
+    evaluate_inpaint.add_arguments(inpaint)
     registration = actions.add_parser("registration", help="errors at the treated vertebra, over simulated pairs")
     evaluate_registration.add_arguments(registration)
     segmentation = actions.add_parser("segmentation", help="Dice, TPR, TNR and lesions found, beside the paper's")
@@ -58,6 +64,10 @@ def run(arguments: argparse.Namespace) -> int:
         return evaluate_detection.run(arguments)
     if arguments.action == "ct-lesions":
         return evaluate_ct_lesions.run(arguments)
+    if arguments.action == "inpaint":
+        return evaluate_inpaint.run(arguments)
+    if arguments.action == "gan":
+        return evaluate_gan.run(arguments)
     if arguments.action == "registration":
         return evaluate_registration.run(arguments)
     from SpineLib.tasks.segment import SegmentSettings
