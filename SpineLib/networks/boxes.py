@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 #: A box grows or shrinks at most by this factor's logarithm in one decoding, so that exp does not overflow.
 _LARGEST_LOG = math.log(1000 / 16)
@@ -119,27 +120,34 @@ def pool_boxes(features: torch.Tensor, boxes: torch.Tensor, images: torch.Tensor
     Returns:
         (m, c, bins, bins).
     """
-    rows, columns = features.shape[2:]
-    (y_first, y_last), (x_first, x_last) = (
-        _bins(boxes[:, axis] / stride, boxes[:, axis + 2] / stride, bins, count)
-        for axis, count in ((1, rows), (0, columns)))
-    # Every bin looks at as many places as the longest one; those of shorter ones come again, which no maximum minds.
-    tall, wide = (int((last - first).max()) + 1 if len(boxes) else 1
-                  for first, last in ((y_first, y_last), (x_first, x_last)))
-    by_place = features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
-    best = place = None
-    with torch.no_grad():  # first where the maxima are, then their values: the gradient is that of one gathering
-        for down in range(tall):
-            y = images[:, None] * rows + torch.minimum(y_first + down, y_last)
-            for along in range(wide):
-                here = y[:, :, None] * columns + torch.minimum(x_first + along, x_last)[:, None, :]
-                values = by_place[here]
-                here = here[..., None].expand_as(values)
-                higher = None if best is None else values > best
-                best = values if best is None else torch.maximum(best, values)
-                place = here if place is None else torch.where(higher, here, place)
-    pooled = torch.gather(by_place, 0, place.reshape(-1, features.shape[1]))
-    return pooled.reshape(len(boxes), bins, bins, features.shape[1]).permute(0, 3, 1, 2)
+    count, _, rows, columns = features.shape
+    axes = [_bins(boxes[:, axis] / stride, boxes[:, axis + 2] / stride, bins, size)
+            for axis, size in ((1, rows), (0, columns))]
+    # Maxima over 1, 2, 4, ... places are made once for the map; a bin of any length is two of these, which may overlap.
+    levels = [_whole_logarithm(last - first + 1) for first, last in axes]
+    tall, wide = (int(level.max()) + 1 if len(boxes) else 1 for level in levels)
+    maxima = [functional.pad(functional.max_pool2d(features, (2**down, 2**along), 1),
+                             (0, 2**along - 1, 0, 2**down - 1)) for down in range(tall) for along in range(wide)]
+    table = torch.stack(maxima).permute(0, 1, 3, 4, 2).reshape(-1, features.shape[1])
+    table_of = ((levels[0][:, :, None] * wide + levels[1][:, None, :]) * count + images[:, None, None]) * rows
+    best = None
+    for y in _starts(*axes[0], levels[0]):
+        for x in _starts(*axes[1], levels[1]):
+            place = (table_of + y[:, :, None]) * columns + x[:, None, :]
+            values = table.index_select(0, place.reshape(-1))
+            best = values if best is None else torch.maximum(best, values)
+    return best.reshape(len(boxes), bins, bins, features.shape[1]).permute(0, 3, 1, 2)
+
+
+def _starts(first: torch.Tensor, last: torch.Tensor, level: torch.Tensor) -> list[torch.Tensor]:
+    """Where the one or two stretches of ``2 ** level`` places begin that make up each bin."""
+    second = last + 1 - 2**level
+    return [first] if bool((first == second).all()) else [first, second]
+
+
+def _whole_logarithm(length: torch.Tensor) -> torch.Tensor:
+    """The largest power of two that is not above ``length``, by its exponent."""
+    return torch.floor(torch.log2(length.float() + 0.5)).long()
 
 
 def _bins(low: torch.Tensor, high: torch.Tensor, bins: int, count: int) -> tuple[torch.Tensor, torch.Tensor]:

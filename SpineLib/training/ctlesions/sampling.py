@@ -99,12 +99,17 @@ def cut(stack: np.ndarray, to_input: np.ndarray, middle: np.ndarray, size: tuple
         middle: (x, y) in the image of the crop's middle; pixel n reaches from n to n + 1.
         size: rows and columns of the crop.
     """
-    height, width = stack.shape[1:]
     rows, columns = size
+    # Only what the crop may touch is looked at, so that large slices cost no more.
+    reach = np.ceil(np.abs(to_input) @ np.array([columns, rows]) / 2).astype(int) + 2
+    low = np.clip(np.floor(middle).astype(int) - reach, 0, np.array(stack.shape[:0:-1]) - 1)
+    high = np.clip(np.floor(middle).astype(int) + reach + 1, low + 1, stack.shape[:0:-1])
+    stack = stack[:, low[1]:high[1], low[0]:high[0]]
+    height, width = stack.shape[1:]
     # grid_sample's coordinates: an image reaches from -1 to 1.
     theta = np.zeros((2, 3))
     theta[:, :2] = to_input * (columns, rows) / np.array([[width], [height]])
-    theta[:, 2] = 2 * middle / (width, height) - 1
+    theta[:, 2] = 2 * (middle - low) / (width, height) - 1
     image = torch.from_numpy(stack.astype(np.float32) * np.float32(1 / 255))[None]
     grid = functional.affine_grid(torch.from_numpy(theta.astype(np.float32))[None], (1, len(stack), rows, columns),
                                   align_corners=False)
