@@ -30,6 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="a .seg.nrrd (a Slicer segmentation: the vertebra repaired, and what was added) or a mask "
                              "(.nii.gz, .nrrd, .mha) with the vertebra's number")
     output.add_argument("--model", type=Path, metavar="FILE", help="also write a model to print (.stl, .3mf, .obj, .ply)")
+    output.add_argument("--report", type=Path, metavar="PAGE.html",
+                        help="also write a page with pictures before and after, the model and its checks")
     output.add_argument("--json", type=Path, metavar="FILE", help="also write measures, notes and provenance")
     output.add_argument("--overwrite", action="store_true", help="replace files that exist")
     choices = parser.add_argument_group("how")
@@ -49,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     """Repair; returns 0."""
     from SpineLib.cli.segment import check_outputs
 
-    outputs = [path for path in (args.output, args.model, args.json) if path is not None]
+    outputs = [path for path in (args.output, args.model, args.json, args.report) if path is not None]
     check_outputs(outputs, [path for path in (args.ct, args.vertebrae, args.lesion) if path is not None],
                   args.overwrite)
     _check(args)
@@ -68,14 +70,16 @@ def run(args: argparse.Namespace) -> int:
         progress(0.0, "Reading")
         ct = read_volume(args.ct, "CT") if args.ct else None
         lesion = _lesion(args.lesion)
+        cards = [bundle.card for bundle in models.values()]
         if args.vertebrae:
             vertebrae, notes = read_vertebrae(args.vertebrae)
         else:
-            vertebrae, notes = _segmented(ct, part(progress, 0.05, 0.4))
+            vertebrae, notes, card = _segmented(ct, part(progress, 0.05, 0.4))
+            cards.insert(0, card)
         label = label_of(args.label, vertebrae)
         repair = inpaint(vertebrae, lesion, label, models, settings, part(progress, 0.4, 0.8), ct=ct)
         reconstruction = None
-        if args.model:
+        if args.model or args.report:
             reconstruction = reconstruct(repair.mask, repair.before, progress=part(progress, 0.8, 0.95))
         progress(0.95, "Writing")
         notes += repair.notes + (reconstruction.notes if reconstruction else [])
@@ -86,7 +90,11 @@ def run(args: argparse.Namespace) -> int:
                 values["model"] = {"measures": reconstruction.measures, "checks": reconstruction.model.report.to_dict()}
             write_text(args.json, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
         _write(args.output, repair)
-        if reconstruction:
+        if args.report:
+            from SpineLib.reports.inpaint import RepairReport, repair_page
+
+            repair_page(args.report, RepairReport(repair, lesion, ct, reconstruction, cards, notes=notes))
+        if args.model:
             from SpineLib.mesh.model import write_model
 
             write_model(reconstruction.model, args.model, overwrite=args.overwrite)
@@ -139,8 +147,9 @@ def _segmented(ct, progress):
     from SpineLib.models import find_bundle
     from SpineLib.tasks.vertebrae import VertebraeSettings, segment_vertebrae
 
-    found = segment_vertebrae(ct, find_bundle("vertebrae-ct-unet"), VertebraeSettings(), progress)
-    return found.labels, list(found.notes)
+    bundle = find_bundle("vertebrae-ct-unet")
+    found = segment_vertebrae(ct, bundle, VertebraeSettings(), progress)
+    return found.labels, list(found.notes), bundle.card
 
 
 def _write(path: Path, repair) -> None:
@@ -159,4 +168,3 @@ def _write(path: Path, repair) -> None:
     tags = {PROVENANCE: provenance_text(repair.provenance)}
     write_segmentation(path, labels, [SegmentInfo(
         repair.label, f"{name} repaired", vertebra_colour(repair.label), vertebra_terminology(name), tags)])
-

@@ -52,10 +52,19 @@ def test_other_numbers_and_names_give_the_same_repair(files, tmp_path, vertebrae
     assert np.array_equal(*(read_volume(tmp_path / name).array for name in ("a.nii.gz", "b.nii.gz")))
 
 
-def test_a_model_to_print_is_written_too(files, tmp_path):
-    assert run(files, "-o", str(tmp_path / "r.nrrd"), "--model", str(tmp_path / "l1.stl")) == 0
+def test_a_model_to_print_and_a_page_are_written_too(files, tmp_path):
+    assert run(files, "-o", str(tmp_path / "r.nrrd"), "--model", str(tmp_path / "l1.stl"),
+               "--report", str(tmp_path / "page.html")) == 0
+    assert "L1, repaired" in (tmp_path / "page.html").read_text()
     points = read_mesh(tmp_path / "l1.stl").points
     assert np.ptp(points, axis=0) == pytest.approx([68, 68, 24], abs=4)  # the vertebra's width, depth, height in mm
+
+
+def test_a_page_with_the_pictures_is_written_and_no_model_unless_asked_for(files, tmp_path):
+    assert run(files, "-o", str(tmp_path / "r.nrrd"), "--report", str(tmp_path / "page.html")) == 0
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "L1, repaired" in page and "Coronal, after" in page and "Print gate" in page
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["page.html", "r.nrrd"]
 
 
 @pytest.mark.parametrize(("more", "words"), [
