@@ -73,7 +73,7 @@ class CtAugmentation:
         noise: largest deviation of Gaussian noise, as a share of the window.
         brightness: largest shift of all values, as a share of the window.
         gain: values are multiplied by up to this factor or divided by it.
-        blur: largest deviation of a Gaussian, pixels; and as often the slices' contrast edges are left.
+        blur: half of the crops are blended with their mean over 3 x 3 pixels, by at most this share of it.
         apart: share of the crops whose neighbouring slices are replaced by the slice itself, as at a scan's end.
     """
 

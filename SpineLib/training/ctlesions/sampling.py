@@ -149,13 +149,9 @@ def _turn(rng: np.random.Generator, settings: CtAugmentation) -> np.ndarray:
 
 def _recoloured(image: torch.Tensor, rng: np.random.Generator, settings: CtAugmentation) -> torch.Tensor:
     """Other brightness, contrast, sharpness and noise; still 0 to 1."""
-    deviation = rng.uniform(0, 1) * settings.blur
-    if deviation > 0.2:
-        reach = torch.arange(-2.0, 3.0)
-        kernel = torch.exp(-reach**2 / (2 * deviation**2))
-        kernel = (kernel / kernel.sum()).repeat(len(image), 1)
-        image = functional.conv2d(image[None], kernel[:, None, :, None], padding=(2, 0), groups=len(image))
-        image = functional.conv2d(image, kernel[:, None, None, :], padding=(0, 2), groups=image.shape[1])[0]
+    share = float(rng.uniform(-1, 1)) * settings.blur
+    if share > 0:
+        image = image * (1 - share) + functional.avg_pool2d(image, 3, 1, 1, count_include_pad=False) * share
     gain = float(np.exp(rng.uniform(-1, 1) * np.log(settings.gain)))
     noise = torch.from_numpy(rng.standard_normal(tuple(image.shape), dtype=np.float32))
     air = image <= 0
