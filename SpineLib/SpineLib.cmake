@@ -18,6 +18,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/cli/demo.py
   SpineLib/cli/demo_folder.py
   SpineLib/cli/demo_followup.py
+  SpineLib/cli/demo_inpaint.py
   SpineLib/cli/detect.py
   SpineLib/cli/detect_ct.py
   SpineLib/cli/evaluate.py
@@ -40,6 +41,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/cli/register.py
   SpineLib/cli/segment.py
   SpineLib/cli/segment_folder.py
+  SpineLib/cli/segment_vertebrae.py
   SpineLib/cli/train.py
   SpineLib/cli/train_completion.py
   SpineLib/cli/train_ct_lesions.py
@@ -234,6 +236,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/tasks/verdict.py
   SpineLib/tasks/vertebra_jobs.py
   SpineLib/tasks/vertebra_naming.py
+  SpineLib/tasks/vertebra_output.py
   SpineLib/tasks/vertebra_split.py
   SpineLib/tasks/vertebrae.py
   SpineLib/training/__init__.py

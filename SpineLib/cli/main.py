@@ -14,7 +14,7 @@ from SpineLib.errors import Cancelled, SpineError
 
 #: What each subcommand does; ``SpineLib.cli.<name>`` is imported only when it is the one to run: help is instant.
 COMMANDS = {
-    "segment": "segment metastases, or necrosis after ablation, of one patient or a folder of them",
+    "segment": "segment metastases, or necrosis after ablation, of one patient or a folder; or the vertebrae of a CT",
     "followup": "segment, register and compare the scans before and after an ablation, and write a report",
     "register": "register the scan after an ablation to the one before, for the vertebra of a metastasis",
     "compare": "compare a metastasis with the necrosis after its ablation: what is covered, and the margin",

@@ -1,4 +1,4 @@
-"""``spine segment``: metastases, or necrosis after ablation, of one patient or of a BIDS-like folder of patients."""
+"""``spine segment``: metastases, necrosis after ablation, or the vertebrae of a CT; of one patient or of a folder."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from SpineLib.cli import segment_vertebrae
 from SpineLib.errors import SpineError
 from SpineLib.progress import Progress, part
 
-HELP = "segment metastases, or necrosis after ablation, of one patient or a folder of them"
+HELP = "segment metastases, or necrosis after ablation, of one patient or a folder; or the vertebrae of a CT"
 TASKS = {"metastasis": "metastasis-segmentation", "necrosis": "necrosis-segmentation"}
 SEQUENCES = {"t1": "T1", "t2": "T2", "stir": "STIR", "cet1": "ceT1"}
 
@@ -37,7 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     output.add_argument("--csv", type=Path, metavar="FILE", help="also write the table of lesions")
     output.add_argument("--overwrite", action="store_true", help="replace files that exist")
     choices = parser.add_argument_group("how")
-    choices.add_argument("--task", choices=TASKS, help="what to segment (default: metastasis, or what --model is for)")
+    choices.add_argument("--task", choices=(*TASKS, "vertebrae"),
+                         help="what to segment (default: metastasis, or what --model is for)")
     choices.add_argument("--model", help="model id or folder (default: the one that uses most of the inputs, 2D first)")
     choices.add_argument("--threshold", type=float, help="probability that marks a voxel (default: the model's)")
     choices.add_argument("--smallest-lesion", type=float, metavar="ML", help="drop smaller ones (default: the model's)")
@@ -45,10 +47,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                          help="whose grid the result has (default: T1's, else that of the model's first input)")
     choices.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"), help="default: auto")
     choices.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"), help="default: auto")
+    segment_vertebrae.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Segment; returns 0, or 1 when a case of a folder failed."""
+    if segment_vertebrae.is_meant(args):
+        check_outputs(_outputs(args), [args.ct], args.overwrite)
+        _check_kinds(args)
+        return segment_vertebrae.run(args)
     given = {name: getattr(args, option) for option, name in SEQUENCES.items() if getattr(args, option) is not None}
     if args.bids is not None:
         if given or args.probability or args.json or args.csv:
@@ -61,8 +68,7 @@ def run(args: argparse.Namespace) -> int:
         raise SpineError("--session chooses among the patients of a folder; use it with --bids.")
     if not given:
         raise SpineError("No image was given; use --t1, --t2 or --cet1, or --bids for a folder of patients.")
-    outputs = [path for path in (args.output, args.probability, args.json, args.csv) if path is not None]
-    check_outputs(outputs, given.values(), args.overwrite)
+    check_outputs(_outputs(args), given.values(), args.overwrite)
     _check_kinds(args)
 
     from SpineLib.cli.progress_bar import ProgressBar
@@ -144,6 +150,10 @@ def check_writable(folder: Path) -> None:
     """Refuse a folder without permission before minutes of work, not after."""
     if not os.access(folder, os.W_OK | os.X_OK):
         raise SpineError("The output cannot be written: no permission for its folder; choose another one.")
+
+
+def _outputs(args: argparse.Namespace) -> list[Path]:
+    return [path for path in (args.output, args.probability, args.json, args.csv) if path is not None]
 
 
 def _check_kinds(args: argparse.Namespace) -> None:

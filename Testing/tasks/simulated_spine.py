@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from SpineLib.models import ModelCard, save_bundle
 from SpineLib.volume import Volume
+from Testing.tasks.tiny import WIDTHS, bright_network
 
 RADIUS, HEIGHT, DISC = 14.0, 22.0, 7.0
 PITCH = HEIGHT + DISC
@@ -46,3 +48,13 @@ def spine_ct(levels: int = 3, spacing: float = 1.5) -> tuple[Volume, Volume]:
     # LPS: k runs up, so that from cranial to caudal is turned round.
     return (Volume(np.ascontiguousarray(hu[::-1]).astype(np.int16), **place),
             Volume(np.ascontiguousarray(labels[::-1]), **place))
+
+
+def save_bright_bone(folder):
+    """A bundle for which bone is what is brighter than the middle between muscle (40 HU) and bone (500 HU)."""
+    card = ModelCard(
+        id="bright-bone", title="Bright is bone", task="vertebra-segmentation",
+        network={"type": "unet", "dimensions": 2, "inputs": 1, "widths": list(WIDTHS)}, inputs=("CT",),
+        preparation={"window": [-250, 1000], "pixel_mm": 1.5}, patch=(64, 64), licence="Apache-2.0",
+        training_data={"simulated": True, "description": "none"})
+    return save_bundle(folder / card.id, bright_network(2, 1, 0.4), card)

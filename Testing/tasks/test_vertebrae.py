@@ -9,26 +9,16 @@ import numpy as np
 import pytest
 
 from SpineLib.errors import Cancelled, SpineError
-from SpineLib.models import ModelCard, save_bundle
 from SpineLib.tasks.jobs import run_job
 from SpineLib.tasks.vertebrae import VertebraeSettings, describe_vertebrae, segment_vertebrae
 from SpineLib.volume import Volume, read_volume, write_volume
-from Testing.tasks.simulated_spine import spine_ct
-from Testing.tasks.tiny import WIDTHS, bright_network, reordered, undo
-
-#: Grey value, 0 to 1, between muscle (40 HU) and the simulated bone (500 HU).
-_BONE = 0.4
+from Testing.tasks.simulated_spine import save_bright_bone, spine_ct
+from Testing.tasks.tiny import reordered, undo
 
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
-    """A network for which bone is what is bright."""
-    card = ModelCard(
-        id="bright-bone", title="Bright is bone", task="vertebra-segmentation",
-        network={"type": "unet", "dimensions": 2, "inputs": 1, "widths": list(WIDTHS)}, inputs=("CT",),
-        preparation={"window": [-250, 1000], "pixel_mm": 1.5}, patch=(64, 64), licence="Apache-2.0",
-        training_data={"simulated": True, "description": "none"})
-    return save_bundle(tmp_path_factory.mktemp("models") / "bright-bone", bright_network(2, 1, _BONE), card)
+    return save_bright_bone(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="module")

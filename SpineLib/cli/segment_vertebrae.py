@@ -1,0 +1,97 @@
+"""``spine segment --task vertebrae``: the vertebrae of one CT."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from SpineLib.errors import SpineError
+from SpineLib.progress import part
+
+#: Options of the other tasks, and the parser's own value of each.
+_OTHERS = {"t1": None, "t2": None, "stir": None, "cet1": None, "bids": None, "session": None, "reference": None,
+           "smallest_lesion": None}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of vertebrae alone."""
+    group = parser.add_argument_group("vertebrae on CT (--task vertebrae)")
+    group.add_argument("--ct", type=Path, metavar="IMAGE", help="the CT: a file, or a folder of DICOM files")
+    group.add_argument("--first", default="", metavar="LEVEL",
+                       help="level of the most cranial vertebra in the CT, e.g. T11: names all (default: they are "
+                            "counted)")
+
+
+def is_meant(args: argparse.Namespace) -> bool:
+    """Whether the command is about vertebrae.
+
+    Raises:
+        SpineError: its options contradict each other.
+    """
+    if args.task == "vertebrae":
+        if args.ct is None:
+            raise SpineError("Vertebrae are segmented on a CT; give it with --ct.")
+        wrong = [name for name, value in _OTHERS.items() if getattr(args, name) != value]
+        if wrong:
+            raise SpineError(f"--{wrong[0].replace('_', '-')} means nothing with --task vertebrae; leave it out.")
+        return True
+    if args.ct is not None or args.first:
+        raise SpineError("--ct and --first are for vertebrae; add --task vertebrae.")
+    return False
+
+
+def run(args: argparse.Namespace) -> int:
+    """Segment; returns 0."""
+    from SpineLib.cli.progress_bar import ProgressBar
+    from SpineLib.models import find_bundle
+    from SpineLib.tasks.vertebra_output import write_vertebra_report, write_vertebra_table, write_vertebrae
+    from SpineLib.tasks.vertebrae import VertebraeSettings, segment_vertebrae
+    from SpineLib.volume import read_volume, write_volume
+
+    settings = VertebraeSettings(threshold=args.threshold, first=args.first, device=args.device,
+                                 precision=args.precision)
+    bundle = find_bundle(args.model or _first_model())
+    with ProgressBar() as progress:
+        progress(0.0, "Reading")
+        result = segment_vertebrae(read_volume(args.ct, "CT"), bundle, settings, part(progress, 0.03, 0.97))
+        progress(0.97, "Writing")
+        if args.probability is not None:
+            write_volume(result.probability, args.probability)
+        if args.csv is not None:
+            write_vertebra_table(result.vertebrae, args.csv)
+        if args.json is not None:
+            write_vertebra_report(result, args.json)
+        write_vertebrae(result, args.output)  # last: who finds it finds the others too
+        progress(1.0, "Done")
+    print(*_summary(result), sep="\n")
+    return 0
+
+
+def _first_model() -> Path:
+    """Folder of the installed model for vertebrae; of several the V-Net, the paper's choice.
+
+    Raises:
+        SpineError: none is installed.
+    """
+    from SpineLib.models import list_bundles
+    from SpineLib.tasks.vertebrae import TASK
+
+    found = [(folder, card) for folder, card in list_bundles() if card.task == TASK]
+    if not found:
+        raise SpineError("No model for vertebrae on CT is installed; 'spine models import' brings one, 'spine train "
+                         "vertebrae' trains one.")
+    return min(found, key=lambda one: (one[1].network["type"] != "vnet", one[1].id))[0]
+
+
+def _summary(result) -> list[str]:
+    model = result.provenance["model"]
+    badge = ", trained on simulated data" if model["simulated_training_data"] else ""
+    lines = [f"{len(result.vertebrae)} vertebrae (model {model['id']}{badge}; {result.provenance['device']}, "
+             f"{result.provenance['precision']}, {result.provenance['seconds']:.1f} s)"]
+    if result.vertebrae:
+        lines.append("label  name          volume ml   centre RAS mm")
+    for one in result.vertebrae:
+        left, back, up = one.centre_lps_mm
+        lines.append(f"{one.label:5d}  {one.name:12s} {one.volume_ml:10.1f}   {-left:7.1f} {-back:7.1f} {up:7.1f}"
+                     f"{'   cut by the edge' if one.touches_border else ''}")
+    return lines + [f"Note: {note}" for note in result.notes] + [f"{result.provenance['notice']}."]
