@@ -29,7 +29,7 @@ class LesionStep:
         self._watched, self._stops = (None, None), []
         self.step = Step(ui, "lesion", self.onApply, panel.onCancel)
         self.models = TaskModels(
-            ui.lesionModelCombo, ui.lesionBadgeLabel, "ct-lesion-detection", "lesionModel",
+            ui.lesionModelCombo, ui.lesionBadgeLabel, ui.lesionBadgeSpacer, "ct-lesion-detection", "lesionModel",
             "No model for lesions on CT is installed: draw the lesion, or import a model (spine models import).",
         )  # fmt: skip
         prepareTable(ui.lesionTable, ("Lesion", "Probability", "RECIST, mm", "Box, mm"), 3)

@@ -39,7 +39,7 @@ class ModelStep:
         for combo, entries in self._combos.values():
             for data, text in entries.items():
                 combo.addItem(text, data)
-        prepareTable(ui.checksTable, ("Check", "", "Found", "Allowed"), 0)
+        prepareTable(ui.checksTable, ("Check", "", "Found", "Allowed"), 3)
         prepareTable(ui.measuresTable, ("Measure", "Value"), 0)
         self._pause = qt.QTimer()
         self._pause.setSingleShot(True)
@@ -51,6 +51,7 @@ class ModelStep:
         )
         for widget, signal, slot in self._connections:
             widget.connect(signal, slot)
+        ui.modelOutdatedLabel.visible = ui.gateLabel.visible = False
 
     def close(self):
         self._pause.stop()

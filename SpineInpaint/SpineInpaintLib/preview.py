@@ -4,8 +4,8 @@ from pathlib import Path
 
 import qt
 
-#: Height of the picture, and the gap between its three slices, pixels.
-_HEIGHT, _GAP = 120, 6
+#: Width of the picture, and the gap between its three slices, pixels; voxels shown around the bone.
+_WIDTH, _GAP, _AROUND = 330, 6, 2
 
 
 class Preview:
@@ -54,28 +54,39 @@ class Preview:
             self.refresh()
 
 
-def slices_picture(volume):
-    """Axial, coronal and sagittal slice through the middle of what is there; uint8 (rows, columns)."""
+def slices_picture(volume, width=_WIDTH):
+    """Axial, coronal and sagittal slice through the vertebra's body side by side; uint8 (rows, columns).
+
+    Args:
+        volume: 0 is nothing, the largest value is bone.
+        width: of the picture, pixels.
+    """
     import numpy as np
     from SpineLib.preprocess.orientation import Orientation
+    from SpineLib.scene.masks import bounding_box
 
-    orientation = Orientation.of(volume)  # (x: left to right, z: top to bottom, y: front to back)
+    orientation = Orientation.of(volume)  # (right to left, top to bottom, front to back)
     array = np.nan_to_num(orientation.apply(np.asarray(volume.array, np.float32)))
     steps = [volume.spacing[2 - axis] for axis in orientation.axes]
     top = max(float(array.max()), 1e-6)
-    there = np.argwhere(array > 0.5 * top)
-    middle = there.mean(axis=0).round().astype(int) if len(there) else np.array(array.shape) // 2
-    s, z, y = middle
+    box = bounding_box(array > 0.5 * top) or tuple(slice(0, size) for size in array.shape)
+    array = array[tuple(slice(max(one.start - _AROUND, 0), one.stop + _AROUND) for one in box)] / top
+    there = np.argwhere(array > 0.5)
+    # A third of the bone lies before the canal's front wall or so: there the coronal slice shows the body.
+    s, z, y = np.percentile(there, (50, 50, 33), axis=0).diagonal().round().astype(int) if len(there) else (0, 0, 0)
     slices = ((array[:, z, :].T, steps[2], steps[0]), (array[:, :, y].T, steps[1], steps[0]),
               (array[s], steps[1], steps[2]))  # fmt: skip
-    parts = []
-    for picture, down, across in slices:
-        rows, columns = picture.shape
-        width = max(round(_HEIGHT * columns * across / (rows * down)), 1)
-        at_row = np.minimum((np.arange(_HEIGHT) + 0.5) * rows / _HEIGHT, rows - 1).astype(int)
-        at_column = np.minimum((np.arange(width) + 0.5) * columns / width, columns - 1).astype(int)
-        parts += [picture[at_row][:, at_column] / top, np.zeros((_HEIGHT, _GAP), np.float32)]
-    return np.clip(255 * np.concatenate(parts[:-1], axis=1), 0, 255).astype(np.uint8)
+    heights = [picture.shape[0] * down for picture, down, _ in slices]
+    widths = [picture.shape[1] * across for picture, _, across in slices]
+    pixel = sum(widths) / (width - 2 * _GAP)  # mm
+    canvas, left = np.zeros((int(np.ceil(max(heights) / pixel)), width), np.float32), 0
+    for (picture, _, _), high, wide in zip(slices, heights, widths):
+        size = max(int(high / pixel), 1), max(int(wide / pixel), 1)
+        at = [np.minimum((np.arange(n) + 0.5) * count / n, count - 1).astype(int) for n, count in zip(size, picture.shape)]
+        above = (canvas.shape[0] - size[0]) // 2
+        canvas[above : above + size[0], left : left + size[1]] = picture[np.ix_(*at)][:, : width - left]
+        left += size[1] + _GAP
+    return np.clip(255 * canvas, 0, 255).astype(np.uint8)
 
 
 def write_png(picture, path):

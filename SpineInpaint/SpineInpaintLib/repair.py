@@ -43,7 +43,7 @@ class RepairStep:
     def __init__(self, ui, panel):
         self.ui, self._panel = ui, panel
         self._node = self._key = self._shown = self._lesionKey = None
-        self._stop, self.outdated, self._byUser = lambda: None, False, ""
+        self.outdated, self._byUser = False, ""
         self.step = Step(ui, "repair", self.onApply, panel.onCancel)
         self.preview = Preview(ui.previewLabel, ui.repairSection)
         for method, (title, *_) in METHODS.items():
@@ -60,10 +60,10 @@ class RepairStep:
         )
         for widget, signal, slot in self._connections:
             widget.connect(signal, slot)
+        self._setOutdated(False)
 
     def close(self):
         self._pause.stop()
-        self._stop()
         self.step.close()
         for widget, signal, slot in self._connections:
             widget.disconnect(signal, slot)
@@ -74,8 +74,6 @@ class RepairStep:
     def clear(self):
         """The scene is being closed."""
         self._pause.stop()
-        self._stop()
-        self._stop = lambda: None
         self._key = self._shown = self._lesionKey = None
         self._byUser = ""
         self._setOutdated(False)
@@ -250,8 +248,9 @@ class RepairStep:
         card = self._card(node.method)
         ui.methodCombo.currentIndex = list(METHODS).index(node.method)
         ui.methodCombo.toolTip = METHODS[node.method][1] + (cardHtml(card) if card else "")
-        ui.methodBadgeLabel.visible = bool(card and isSimulated(card)) and not ui.repairSection.collapsed
-        ui.methodBadgeLabel.toolTip = ui.methodCombo.toolTip
+        for one in (ui.methodBadgeLabel, ui.methodBadgeSpacer):
+            one.visible = bool(card and isSimulated(card)) and not ui.repairSection.collapsed
+            one.toolTip = ui.methodCombo.toolTip
 
     def _default(self):
         """The method that did best where its model is installed, else one that needs none."""

@@ -7,14 +7,15 @@ class TaskModels:
     """Fills a combo box with the installed models of a task, and keeps a parameter in line with it.
 
     Args:
-        combo, badge: widgets.
+        combo, badge, spacer: widgets; the spacer stands beside the badge.
         task: of the models.
         parameter: name of the parameter that holds the model's id.
         none: a sentence for when there is none.
     """
 
-    def __init__(self, combo, badge, task, parameter, none):
-        self._combo, self._badge, self._task, self._parameter, self._none = combo, badge, task, parameter, none
+    def __init__(self, combo, badge, spacer, task, parameter, none):
+        self._combo, self._badges = combo, (badge, spacer)
+        self._task, self._parameter, self._none = task, parameter, none
         self._node, self._cards, self._read = None, [], False
         combo.connect("activated(int)", self._chosen)
 
@@ -38,8 +39,9 @@ class TaskModels:
         if card is not None:
             self._combo.currentIndex = ids.index(card.id)
         self._combo.toolTip = cardHtml(card) if card else self._none
-        self._badge.visible = bool(card and isSimulated(card))
-        self._badge.toolTip = self._combo.toolTip
+        for one in self._badges:
+            one.visible = bool(card and isSimulated(card))
+            one.toolTip = self._combo.toolTip
 
     def card(self):
         """The chosen model's card, or None."""

@@ -35,7 +35,8 @@ class VertebraeStep:
         self._stop, self.found, self._problem = lambda: None, None, ""
         self.step = Step(ui, "vertebrae", self.onApply, panel.onCancel)
         self.models = TaskModels(
-            ui.vertebraeModelCombo, ui.vertebraeBadgeLabel, "vertebra-segmentation", "vertebraeModel",
+            ui.vertebraeModelCombo, ui.vertebraeBadgeLabel, ui.vertebraeBadgeSpacer,
+            "vertebra-segmentation", "vertebraeModel",
             "No model for vertebrae is installed: choose a segmentation below, or import a model (spine models import).",
         )  # fmt: skip
         ui.topmostCombo.addItem("Unknown: count", "")

@@ -38,6 +38,14 @@ _STOPS = {
     "thickness": ((0.0, (0.75, 0.0, 0.1)), (0.8, (0.93, 0.3, 0.12)), (1.5, (0.99, 0.75, 0.25)),
                   (3.0, (0.75, 0.87, 0.55)), (6.0, (0.3, 0.65, 0.75)), (10.0, (0.2, 0.35, 0.65))),
 }  # fmt: skip
+#: What figures of a model are called, in the order in which they are listed.
+_LABELS = {
+    "before_ml": "Vertebra before", "mask_ml": "Vertebra repaired", "added_ml": "Added", "removed_ml": "Removed",
+    "volume_ml": "Model", "whole_ml": "Model before it was cut, life size", "volume_error": "Model against voxels",
+    "changed_mm2": "Changed surface", "distance_95_mm": "Distance to before, 95 %",
+    "distance_max_mm": "Distance to before, largest", "smallest_wall_mm": "Smallest wall",
+    "surface_mm2": "Surface of the model", "decimation_mm": "Moved by decimation", "triangles": "Triangles",
+}  # fmt: skip
 _UNITS = {"ml": "ml", "mm": "mm", "mm2": "mm²", "mm3": "mm³", "error": "%", "share": "%", "percent": "%"}
 
 
@@ -120,14 +128,15 @@ def paint_colours(how: str, mm: np.ndarray) -> np.ndarray:
 def measure_rows(measures: Mapping) -> list[tuple[str, float | None, str]]:
     """(name, value, unit) of figures named with their units ("volume_ml"); shares in %. Texts are left out."""
     rows = []
-    for key, value in measures.items():
+    for key in [*(key for key in _LABELS if key in measures), *(key for key in measures if key not in _LABELS)]:
+        value = measures[key]
         if isinstance(value, bool) or not (value is None or isinstance(value, (int, float))):
             continue
         name, _, last = key.rpartition("_")
         unit = _UNITS.get(last, "")
         if last in ("error", "share"):
             name, value = key, None if value is None else 100 * value
-        text = (name if unit and name else key).replace("_", " ")
+        text = _LABELS.get(key) or (name if unit and name else key).replace("_", " ")
         rows.append((text[:1].upper() + text[1:], value, unit))
     return rows
 

@@ -26,6 +26,7 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     metastases(folder)
     necrosis(folder)
+    repair(folder)
 
 
 def necrosis(folder: Path) -> None:
@@ -58,6 +59,107 @@ def necrosis(folder: Path) -> None:
         picture("", 1850)
         print(ui.registerStatusLabel.text, "|", ui.verdictLabel.text)
         here.close_panel("SpineNecrosis")
+
+
+def repair(folder: Path) -> None:
+    """The repair: the simulated CT of the sample data, its true vertebrae and lesion, the real repair and model."""
+    with desktop() as here:
+        here.load_module(REPOSITORY / "SpineInpaint" / "SpineInpaint.py")
+        from SpineInpaintLib.sampledata import simulateSample
+
+        ct, vertebrae, lesion, intact = simulateSample()
+        widget = here.open_panel("SpineInpaint")
+        ui, parent, node = widget.ui, widget.parent, widget._parameterNode
+
+        def picture(height):
+            parent.resize(_WIDTH, height)
+            parent.show()
+            here.wait(lambda: False, 0.3)
+            return parent._object.grab().toImage()
+
+        ui.vertebraeSelector.setCurrentNode(vertebrae)
+        ui.lesionSelector.setCurrentNode(lesion)
+        ui.repairApplyButton.click()
+        here.wait(lambda: not ui.previewLabel.isHidden() or not widget.panel.jobs.busy, 300)
+        picture(1680).save(str(folder / "SpineInpaint-running.png"))
+        here.wait(lambda: not widget.panel.jobs.busy, 600)
+        ui.modelApplyButton.click()
+        here.wait(lambda: not widget.panel.jobs.busy, 300)
+        done = picture(1760)
+        print(node.method, "|", ui.repairStatusLabel.text, "|", ui.modelStatusLabel.text)
+        _models_beside(done, ct, node).save(str(folder / "SpineInpaint.png"))
+        here.close_panel("SpineInpaint")
+
+
+def _models_beside(panel: QtGui.QImage, ct, node) -> QtGui.QImage:
+    """The panel; the CT with the vertebra before and repaired; the model with its distance and wall thickness."""
+    from SpineLib.preprocess.orientation import Orientation
+    from SpineLib.reports.surface import VIEWS, paint_surface
+    from SpineLib.scene.masks import segment_mask
+    from SpineLib.scene.nodes import volume_from_node
+    from SpineLib.scene.printmodel import part_of
+    from SpineLib.scene.printmodelnodes import paint_colours
+    from SpineLib.scene.repair import BEFORE, REPAIRED, part_segment, repair_of
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    volume = volume_from_node(ct)
+    orientation = Orientation.of(volume)
+    grey = np.clip((orientation.apply(volume.array).astype(float) + 350) / 1500, 0, 1)
+    before, after = (
+        orientation.apply(segment_mask(node.repaired, part_segment(node.repaired, part), ct)) for part in (BEFORE, REPAIRED)
+    )
+    place = np.argwhere(after & ~before)
+    s, z, _ = place[np.linalg.norm(place - place.mean(axis=0), axis=1).argmin()]
+    steps = [volume.spacing[2 - axis] for axis in orientation.axes]
+    side, high = _WIDTH, panel.height() // 5
+    picture = QtGui.QImage(panel.width() + side, panel.height(), QtGui.QImage.Format.Format_RGB32)
+    picture.fill(QtCore.Qt.GlobalColor.white)
+    painter = QtGui.QPainter(picture)
+    painter.drawImage(0, 0, panel)
+
+    def put(pixels, row, text):
+        pixels = np.ascontiguousarray(pixels)
+        rows, columns, _ = pixels.shape
+        image = QtGui.QImage(pixels.data, columns, rows, 3 * columns, QtGui.QImage.Format.Format_RGB888)
+        painter.drawImage(panel.width() + (side - columns) // 2, row * high + (high - rows) // 2, image)
+        painter.setPen(QtCore.Qt.GlobalColor.darkGray if row > 1 else QtCore.Qt.GlobalColor.yellow)
+        painter.drawText(panel.width() + 10, row * high + 22, text)
+
+    near = np.argwhere(after).mean(axis=0)
+    level = repair_of(node.repaired)["level"]
+    for row, (cut, axis, name) in enumerate(((z, 1, "axial"), (s, 0, "sagittal"))):
+        planes, axes = [np.take(one, cut, axis=axis) for one in (grey, before, after)], [0, 1, 2]
+        axes.remove(axis)
+        if row == 0:  # front up, the patient's right on the left
+            planes, axes = [one.T for one in planes], axes[::-1]
+        at = []
+        for which, count in zip(axes, (high, side), strict=True):
+            half = 52 * count / side / steps[which]
+            at.append((near[which] + np.linspace(-half, half, count)).round().astype(int))
+        rows, columns = ((one >= 0) & (one < size) for one, size in zip(at, planes[0].shape, strict=True))
+        inside = np.ix_(*[np.clip(one, 0, size - 1) for one, size in zip(at, planes[0].shape, strict=True)])
+        shown, old, new = (one[inside] * (rows[:, None] & columns) for one in planes)
+        colours = shown[..., None] * np.ones(3)
+        old, added = old > 0, (new > 0) & ~(old > 0)
+        colours[old] = 0.75 * colours[old] + 0.25 * np.array((0.93, 0.65, 0.35))
+        colours[added] = 0.5 * colours[added] + 0.5 * np.array((0.22, 0.84, 0.48))
+        put((255 * colours).astype(np.uint8), row, f"Simulated CT, {name}: {level} before, and what was added in green")
+    poly = part_of(node.model, "Model").GetPolyData()
+    points = vtk_to_numpy(poly.GetPoints().GetData()) * (-1, -1, 1)
+    triangles = vtk_to_numpy(poly.GetPolys().GetConnectivityArray()).reshape(-1, 3)
+    values = {how: np.nan_to_num(vtk_to_numpy(poly.GetPointData().GetArray(f"{how}_mm")), nan=10.0)
+              for how in ("distance", "thickness")}  # fmt: skip
+    away = points - points.mean(axis=0)
+    views = sorted(VIEWS, key=lambda view: -(away @ view.toward_eye)[values["distance"] > 1].sum())[:2]
+    for row, (how, view, words) in enumerate((
+        ("distance", views[0], "Distance to the vertebra before, green to blue was added"),
+        ("distance", views[1], "Distance"), ("thickness", views[0], "Wall thickness, red is thin"),
+    ), start=2):  # fmt: skip
+        colours = lambda mm, how=how: paint_colours(how, mm)  # noqa: E731
+        put(paint_surface(points, triangles, values[how], colours, view, min(high - 30, side)), row,
+            f"{words}, {view.name}")  # fmt: skip
+    painter.end()
+    return picture
 
 
 def metastases(folder: Path) -> None:

@@ -78,6 +78,7 @@ def test_ct_and_vertebrae_are_chosen_by_themselves_and_the_headers_tell_what_is_
 
 def test_every_step_says_what_it_waits_for(open_inpaint):
     ui = open_inpaint().ui
+    assert ui.repairOutdatedLabel.isHidden() and ui.modelOutdatedLabel.isHidden() and ui.gateLabel.isHidden()
     for button, words in (
         (ui.vertebraeApplyButton, "Choose a CT first"),
         (ui.lesionApplyButton, "Choose a CT first"),
@@ -210,7 +211,7 @@ def test_building_shows_models_checks_and_figures_and_every_format_is_written_in
     assert {row[1] for row in rows} == {"✓"} and {"watertight", "manifold", "smallest wall"} <= {row[0] for row in rows}
     assert ui.checksTable.item(0, 0).toolTip(), "each check has its sentence"
     figures = {ui.measuresTable.item(row, 0).text() for row in range(ui.measuresTable.rowCount)}
-    assert {"Added", "Mask", "Before"} <= figures
+    assert {"Added", "Vertebra before", "Vertebra repaired", "Model"} <= figures
     model, before = part_of(head, "Model"), part_of(head, "Before")
     assert model.GetDisplayNode().GetActiveScalarName() == "distance_mm" and before is not None
     ui.paintCombo.currentIndex = 1

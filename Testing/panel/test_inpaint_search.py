@@ -176,8 +176,18 @@ def test_the_previews_slices_stand_upright_and_in_proportion(inpaint):
 
     array = np.zeros((40, 30, 20), np.float32)  # k upwards, j backwards, i to the left
     array[10:30, 10:20, 5:15] = 0.6
-    array[26:30, 10:13, 5:8] = 1.0  # top, front, right
-    picture = slices_picture(Volume(array, (2.0, 2.0, 1.0), (0.0, 0.0, 0.0)))
-    assert picture.shape[0] == 120 and picture.dtype == np.uint8
-    widths = (120 * 40 / 60, 120 * 40 / 40, 120 * 60 / 40)
-    assert picture.shape[1] == sum(map(round, widths)) + 12
+    array[10:30, 10:20, 5:9] = 1.0  # the right side
+    array[24:30, 10:20, 5:9] = 0.8  # its top
+    picture = slices_picture(Volume(array, (2.0, 2.0, 1.0), (0.0, 0.0, 0.0)), 330)
+    assert picture.shape[1] == 330 and picture.dtype == np.uint8
+    shown = picture > 0
+    columns = np.flatnonzero(shown.any(axis=0))
+    parts = np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1)
+    assert len(parts) == 3
+    for part, ratio in zip(parts, (1.0, 1.0, 1.0)):  # 20 mm across, 20 mm high
+        rows = np.flatnonzero(shown[:, part].any(axis=1))
+        assert len(part) / len(rows) == pytest.approx(ratio, rel=0.06)
+    coronal = picture[:, parts[1]]
+    assert coronal[:, 3].max() == 255 and coronal[:, -3].max() < 200, "the patient's right is on the left"
+    filled = coronal[coronal[:, 3] > 0, 3]
+    assert filled[2] == pytest.approx(0.8 * 255, abs=1) and filled[-3] == 255, "the head is up"

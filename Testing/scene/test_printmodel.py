@@ -177,5 +177,7 @@ def test_any_segmentation_can_be_made_a_model_and_what_cannot_is_one_sentence(ct
 
 
 def test_figures_are_named_with_their_units():
-    rows = measure_rows({"mask_ml": 31.25, "volume_error": 0.004, "triangles": 1200, "size_mm": [1, 2, 3], "added_ml": None})
-    assert rows == [("Mask", 31.25, "ml"), ("Volume error", 0.4, "%"), ("Triangles", 1200, ""), ("Added", None, "ml")]
+    rows = measure_rows({"bolt_mm": 3.5, "mask_ml": 31.25, "volume_error": 0.004, "triangles": 1200, "size_mm": [1, 2, 3],
+                         "added_ml": None})  # fmt: skip
+    assert rows == [("Vertebra repaired", 31.25, "ml"), ("Added", None, "ml"), ("Model against voxels", 0.4, "%"),
+                    ("Triangles", 1200, ""), ("Bolt", 3.5, "mm")]  # fmt: skip
