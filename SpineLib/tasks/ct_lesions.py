@@ -150,6 +150,9 @@ def detect_ct_lesions(ct: Volume, bundle: ModelBundle, settings: CtLesionSetting
         "seconds": round(perf_counter() - started, 2),
         "notice": card.notice,
     }
+    if vertebrae is None and lesions:
+        notes.append("All of the CT was searched, other bones too; give the vertebrae's segmentation to keep to the "
+                     "spine.")
     progress(1.0, "Done")
     return CtLesions(numbered(lesions), provenance, notes)
 

@@ -48,6 +48,7 @@ def test_a_lesion_is_found_where_it_is(ct, bundle):
     assert lesion.centre_lps_mm == pytest.approx((19.5, 39.5, 320.0), abs=16.0)
     assert lesion.centre_lps_mm[2] == 320.0
     assert lesion.size_mm[2] == 12.0 and lesion.slices == (4, 6) and len(lesion.slice_boxes) == 3
+    assert any("keep to the spine" in note for note in found.notes)
     assert lesion.probability > 0.9 and found.provenance["model"]["simulated_training_data"]
 
 
