@@ -264,6 +264,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/training/ctlesions/sampling.py
   SpineLib/training/ctlesions/validation.py
   SpineLib/training/dataset.py
+  SpineLib/training/deeplesion.py
   SpineLib/training/detection/__init__.py
   SpineLib/training/detection/cases.py
   SpineLib/training/detection/config.py
