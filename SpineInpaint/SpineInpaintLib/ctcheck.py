@@ -24,7 +24,7 @@ class CtCheck:
         """Follow the choice."""
         key = None
         if volume is not None and volume.GetImageData() is not None:
-            key = (volume.GetID(), volume.GetImageData().GetMTime(), volume.GetMTime())
+            key = (volume.GetID(), volume.GetImageData().GetMTime(), volume.GetTransformNodeID())
         if key == self._key:
             return
         self._key, self._refusal, self._words = key, "", ""

@@ -105,7 +105,7 @@ def test_the_extension_tells_slicer_what_it_is(built):
     assert "Research use only, not a medical device" in description
     homepage, icon, screenshots = addresses
     images = [icon, *screenshots.split()]  # Slicer separates screenshots by spaces
-    assert all(address.startswith("https://") for address in (homepage, *images)) and len(images) == 3
+    assert all(address.startswith("https://") for address in (homepage, *images)) and len(images) == 4
     for address in images:
         assert (REPOSITORY / address.partition("/main/")[2]).is_file(), address
 

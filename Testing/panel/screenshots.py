@@ -78,6 +78,10 @@ def repair(folder: Path) -> None:
             return parent._object.grab().toImage()
 
         ui.vertebraeSelector.setCurrentNode(vertebrae)
+        if widget.panel.lesion.models.card() is not None:
+            ui.lesionApplyButton.click()
+            here.wait(lambda: not widget.panel.jobs.busy, 600)
+        ui.roiSelector.setCurrentNode(None)  # the repair has the true lesion
         ui.lesionSelector.setCurrentNode(lesion)
         ui.repairApplyButton.click()
         here.wait(lambda: not ui.previewLabel.isHidden() or not widget.panel.jobs.busy, 300)

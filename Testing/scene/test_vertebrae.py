@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import slicer
@@ -184,3 +186,10 @@ def test_the_ct_and_the_vertebrae_are_told_from_other_nodes(scene):
 
 def test_every_level_but_a_thirteenth_thoracic_and_a_sixth_lumbar_vertebra_has_its_code():
     assert set(VERSE.values()) - set(CODES) == {"T13", "L6"}
+
+
+def test_the_codes_of_the_levels_are_those_of_the_extensions_own_list(repository):
+    text = (repository / "Resources" / "Terminology" / "SpineOncologyAnatomy.term.json").read_text(encoding="utf-8")
+    listed = {one["CodeMeaning"]: one["CodeValue"] for one in json.loads(text)["AnatomicCodes"]["AnatomicRegion"]}
+    for level, code in CODES.items():
+        assert listed["Sacrum" if level == "S" else f"{level} vertebra"] == code
