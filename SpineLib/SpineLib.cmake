@@ -261,6 +261,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/training/ctlesions/export.py
   SpineLib/training/ctlesions/loop.py
   SpineLib/training/ctlesions/losses.py
+  SpineLib/training/ctlesions/painting.py
   SpineLib/training/ctlesions/sampling.py
   SpineLib/training/ctlesions/validation.py
   SpineLib/training/dataset.py

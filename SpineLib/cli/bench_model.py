@@ -24,30 +24,30 @@ def measure(seed: int) -> dict:
 
     "checked" is ``build_model`` with all checks, and ``write_model`` with all of them again on the file. "plain" is
     skimage's marching cubes on the mask and the same STL writer: no smoothing, no decimation, no check. The seconds
-    begin when the mask is read and the libraries are loaded; "process" is the whole process with its start.
+    begin when the mask is read, and the loading of the libraries that a way needs counts; "process" is the whole
+    process with its start.
     """
-    from SpineLib.volume import write_volume
-
-    figures = {}
-    with tempfile.TemporaryDirectory(prefix="spine-bench-") as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory(prefix="spine-bench-") as folder:
         print("Simulating the vertebra ...", file=sys.stderr, flush=True)
-        mask = simulated_vertebra(seed)
-        write_volume(mask, folder / "mask.nrrd")
-        root = str(Path(__file__).resolve().parents[2])
-        paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+        figures = _child(folder, "simulate", str(seed))  # a process of its own: its memory must not count
         for way in WAYS:
             print(f"Measuring {way} ...", file=sys.stderr, flush=True)
             started = time.perf_counter()
-            done = subprocess.run([sys.executable, "-m", "SpineLib.cli.bench_model", name, way], text=True,
-                                  capture_output=True, env=os.environ | {"PYTHONPATH": paths}, check=False)
-            if done.returncode:
-                last = (done.stderr.strip().splitlines() or ["the process was killed"])[-1]
-                raise SpineError(f"Measuring failed ({last}); close other programs or choose another --seed.")
-            figures[way] = json.loads(done.stdout.splitlines()[-1]) | {"process": time.perf_counter() - started}
+            one = _child(folder, way)
+            figures[way] = one | {"process": time.perf_counter() - started}
     return {"kind": "model", "shape": list(SHAPE), "spacing_mm": list(SPACING), "simulated": True, "seed": seed,
-            "mask_ml": float(mask.array.sum()) * mask.voxel_volume_ml, **figures,
-            "times_the_plain_way": figures["checked"]["seconds"] / figures["plain"]["seconds"]}
+            **figures, "times_the_plain_way": figures["checked"]["seconds"] / figures["plain"]["seconds"]}
+
+
+def _child(*arguments: str) -> dict:
+    root = str(Path(__file__).resolve().parents[2])
+    paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    done = subprocess.run([sys.executable, "-m", "SpineLib.cli.bench_model", *arguments], text=True,
+                          capture_output=True, env=os.environ | {"PYTHONPATH": paths}, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["the process was killed"])[-1]
+        raise SpineError(f"Measuring failed ({last}); close other programs or choose another --seed.")
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def simulated_vertebra(seed: int):
@@ -67,35 +67,49 @@ def simulated_vertebra(seed: int):
     return Volume((bone < 0).astype(np.uint8), SPACING)
 
 
-def measure_here(folder: Path, way: str) -> dict:
-    """In the child: one way from the mask to a checked file."""
-    from SpineLib.cli.bench import peak_gb
-    from SpineLib.mesh.files import write_mesh
-    from SpineLib.mesh.gate import check_model
-    from SpineLib.mesh.model import as_in_files, build_model, write_model
-    from SpineLib.volume import read_volume
+def measure_here(folder: Path, way: str, seed: str = "1") -> dict:
+    """In the child: simulate the mask, or one way from the mask to a file."""
+    from SpineLib.volume import read_volume, write_volume
 
+    if way == "simulate":
+        mask = simulated_vertebra(int(seed))
+        write_volume(mask, folder / "mask.nrrd")
+        return {"mask_ml": float(mask.array.sum()) * mask.voxel_volume_ml}
     mask = read_volume(folder / "mask.nrrd", "mask")
-    started = time.perf_counter()
-    if way == "checked":
-        model = build_model(mask)
-        made = time.perf_counter() - started
-        write_model(model, folder / "checked.stl")
-        seconds, resident, processor = time.perf_counter() - started, peak_gb(), time.process_time()
-        points, triangles, report = model.points, model.triangles, model.report
-    else:
-        from skimage.measure import marching_cubes
+    started, processor = time.perf_counter(), time.process_time()
+    points, triangles, made = (_checked if way == "checked" else _plain)(mask, folder / f"{way}.stl")
+    seconds, processor = time.perf_counter() - started, time.process_time() - processor
+    from SpineLib.cli.bench import peak_gb
 
-        points, triangles, _, _ = marching_cubes(mask.array, 0.5, spacing=mask.spacing[::-1])
-        points, triangles = points[:, ::-1] + mask.origin, triangles[:, ::-1]
-        made = time.perf_counter() - started
-        write_mesh(points, triangles, folder / "plain.stl")
-        seconds, resident, processor = time.perf_counter() - started, peak_gb(), time.process_time()
-        points, triangles = as_in_files(points, triangles)
-        report = check_model(points, triangles)
-    return {"seconds": seconds, "model_seconds": made, "processor_seconds": processor, "resident_gb": resident,
-            "triangles": len(triangles), "passed": report.passed,
+    resident = peak_gb()
+    from SpineLib.mesh.gate import check_model
+    from SpineLib.mesh.topology import merged
+
+    report = check_model(*merged(points, triangles))
+    return {"seconds": seconds, "model_seconds": made - started, "processor_seconds": processor,
+            "resident_gb": resident, "triangles": len(triangles), "passed": report.passed,
             "volume_ml": next(check.value for check in report.checks if check.name == "volume")}
+
+
+def _checked(mask, path: Path):
+    from SpineLib.mesh.model import build_model, write_model
+
+    model = build_model(mask)
+    made = time.perf_counter()
+    write_model(model, path)
+    return model.points, model.triangles, made
+
+
+def _plain(mask, path: Path):
+    from skimage.measure import marching_cubes
+
+    from SpineLib.mesh.files import write_mesh
+
+    points, triangles, _, _ = marching_cubes(mask.array, 0.5, spacing=mask.spacing[::-1])
+    points = points[:, ::-1] + mask.origin
+    made = time.perf_counter()
+    write_mesh(points, triangles, path)
+    return points, triangles, made
 
 
 def table(figures: dict) -> str:
@@ -113,4 +127,4 @@ def table(figures: dict) -> str:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure_here(Path(sys.argv[1]), sys.argv[2])))
+    print(json.dumps(measure_here(Path(sys.argv[1]), *sys.argv[2:])))

@@ -79,6 +79,7 @@ def read_mesh(path: str | Path) -> MeshFile:
         raise SpineError("The model's file is damaged or of an unknown kind; write it again.") from error
     if not np.isfinite(points).all() or (len(triangles) and not 0 <= triangles.min() <= triangles.max() < len(points)):
         raise SpineError("The model's file is damaged: it names points that are not there; write it again.")
+    points = points.astype(np.float32).astype(np.float64)  # as programs that slice read the text formats
     return MeshFile(*without_loose_points(points, triangles), space)
 
 

@@ -47,8 +47,9 @@ def surface_of(mask: Volume, smoothing: float = 0.5) -> tuple[np.ndarray, np.nda
 
     Flying edges on the smoothed signed distance of :func:`SpineLib.metrics.shape.shape_of` (which moves the level until
     the volume is the mask's), then a windowed sinc filter (Taubin 1996), and moves of all points along their normals
-    that take back the little volume the filter has changed. Of skimage's marching cubes and VTK's flying edges on the
-    same level, the two surfaces are the same to rounding; VTK's takes a tenth of the time.
+    that take back the little volume the filter has changed. On the levels of real vertebrae VTK's flying edges and
+    skimage's marching cubes find the same triangles, to 0.02 micrometres, and on noise both find manifolds; VTK takes a
+    sixth of the time, and Slicer has it.
 
     Args:
         mask: bool, with outside all around.
