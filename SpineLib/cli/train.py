@@ -8,7 +8,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from SpineLib.cli import train_ct_lesions, train_detection, train_gan, train_vertebrae
+from SpineLib.cli import train_completion, train_ct_lesions, train_detection, train_gan, train_vertebrae
 from SpineLib.errors import SpineError
 
 HELP = "train a segmentation or detection network, or export a training as a model"
@@ -57,6 +57,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "gan", help="train a GAN on slices of vertebrae; goes on after an interruption",
         description="Train WGAN-GP or DCGAN to make slices of whole vertebrae, which 'spine inpaint' repairs others "
         "with. The same command again goes on where an interrupted training was. Ctrl-C saves and stops."))
+    train_completion.add_arguments(actions.add_parser(
+        "completion", help="train the 3-D completion of vertebrae; goes on after an interruption",
+        description="Train the network that 'spine inpaint' completes vertebrae with, on vertebrae that pieces are cut "
+        "from. The same command again goes on where an interrupted training was. Ctrl-C saves and stops."))
     export = actions.add_parser("export", help="write a training's best weights so far as a model")
     export.add_argument("--run", required=True, type=Path, help="folder of the training; it may still be running")
     export.add_argument("--to", required=True, type=Path, help="folder of the model; its name is the model's id")
@@ -82,11 +86,13 @@ def run(arguments: argparse.Namespace) -> int:
         return train_ct_lesions.run(arguments)
     if arguments.action == "gan":
         return train_gan.run(arguments)
+    if arguments.action == "completion":
+        return train_completion.run(arguments)
     return _export(arguments) if arguments.action == "export" else _train(arguments)
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from SpineLib.training.export import export, is_ct_detector, is_detector, is_gan, is_on_vertebrae
+    from SpineLib.training.export import export, is_completion, is_ct_detector, is_detector, is_gan, is_on_vertebrae
 
     try:
         figures = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in arguments.figures}
@@ -100,6 +106,11 @@ def _export(arguments: argparse.Namespace) -> int:
 
         del texts["threshold"]
         bundle = export_gan(arguments.run, arguments.to, **texts)
+    elif is_completion(arguments.run):
+        from SpineLib.training.completion.export import export_completion
+
+        del texts["threshold"]
+        bundle = export_completion(arguments.run, arguments.to, **texts)
     elif is_ct_detector(arguments.run):
         from SpineLib.training.ctlesions.export import export_ct_lesions
 

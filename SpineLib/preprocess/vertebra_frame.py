@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -93,14 +94,17 @@ class Column:
                        spacing=tuple(side * stride for side, stride in zip(part.spacing, strides)))
 
     def including(self, label: int, mask: Volume) -> Column:
-        """The same with one vertebra's box made to hold a mask (not 0 inside, on the labels' grid) too."""
+        """The same with one vertebra's box and centre made to hold a mask (not 0 inside, on the labels' grid) too."""
         from scipy import ndimage
 
         found = ndimage.find_objects((np.asarray(mask.array) != 0).astype(np.uint8))
         if not found:
             return self
         box = tuple(slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(self.boxes[label], found[0]))
-        return replace(self, boxes=self.boxes | {label: box})
+        inside = np.argwhere((self.labels.array[box] == label) | (np.asarray(mask.array)[box] != 0))
+        ijk = inside.mean(axis=0)[::-1] + [part.start for part in box[::-1]]
+        centre = (self.labels.ijk_to_lps @ [*ijk, 1.0])[:3]
+        return replace(self, boxes=self.boxes | {label: box}, centres=self.centres | {label: centre})
 
     def neighbours(self, label: int) -> tuple[int | None, int | None]:
         """The numbers of the next vertebra above and below; None where there is none within reach."""
@@ -113,7 +117,8 @@ class Column:
         return found[0], found[1]
 
 
-def vertebra_frame(column: Column, label: int, lesion: Volume | None = None) -> VertebraFrame:
+def vertebra_frame(column: Column, label: int, lesion: Volume | None = None,
+                   neighbours: Sequence[VertebraFrame] | None = None) -> VertebraFrame:
     """The frame of one vertebra.
 
     Up is the direction between the centres of its neighbours. The mirror plane is where the mirrored known surface lies
@@ -123,6 +128,7 @@ def vertebra_frame(column: Column, label: int, lesion: Volume | None = None) -> 
         column: all labelled vertebrae.
         label: of the vertebra.
         lesion: where the labels are not to be trusted (not 0), on the labels' grid.
+        neighbours: the frames of the next vertebrae above and below, where they are known already.
 
     Raises:
         SpineError: there is no such vertebra.
@@ -130,11 +136,12 @@ def vertebra_frame(column: Column, label: int, lesion: Volume | None = None) -> 
     if label not in column.boxes:
         raise SpineError(f"There is no vertebra {label} among the labels; choose one of "
                          f"{', '.join(map(str, column.boxes)) or 'those of another segmentation'}.")
-    priors = [_own_frame(column, number, None, None) for number in column.neighbours(label) if number is not None]
-    return _own_frame(column, label, lesion, priors)
+    if neighbours is None:
+        neighbours = [_own_frame(column, number, None, ()) for number in column.neighbours(label) if number is not None]
+    return _own_frame(column, label, lesion, neighbours)
 
 
-def _own_frame(column: Column, label: int, lesion: Volume | None, priors: list[VertebraFrame] | None) -> VertebraFrame:
+def _own_frame(column: Column, label: int, lesion: Volume | None, priors: Sequence[VertebraFrame]) -> VertebraFrame:
     labels = column.around(label, 12.0, _ENOUGH_MM)
     unknown = np.zeros(labels.shape, bool) if lesion is None else sampled(lesion, labels, 0.0, nearest=True) > 0
     known = (labels.array == label) & ~unknown
@@ -147,7 +154,7 @@ def _own_frame(column: Column, label: int, lesion: Volume | None, priors: list[V
     start = VertebraFrame(centre, _axes(column, label))
     points = _surface_points(labels, known)
     distance = signed_distance(labels.with_array(known), unknown)
-    prior, trust = _prior(start, priors or [])
+    prior, trust = _prior(start, priors)
 
     def misfit(values: np.ndarray) -> float:
         frame = _turned(start, values)
@@ -192,7 +199,7 @@ def _surface_points(labels: Volume, known: np.ndarray) -> np.ndarray:
     return chosen[:, ::-1] @ matrix[:3, :3].T + matrix[:3, 3]
 
 
-def _prior(start: VertebraFrame, frames: list[VertebraFrame]) -> tuple[np.ndarray, float]:
+def _prior(start: VertebraFrame, frames: Sequence[VertebraFrame]) -> tuple[np.ndarray, float]:
     """Where the neighbours have their mirror plane (turn about w and v in degrees, shift in mm), and its weight."""
     if not frames:
         return np.zeros(3), 0.02

@@ -85,6 +85,11 @@ def is_ct_detector(run: Path) -> bool:
     return "losses" in read_facts(run)["config"]
 
 
+def is_completion(run: Path) -> bool:
+    """Whether the training in ``run`` is a completion's."""
+    return "crop" in read_facts(run)["config"].get("sampling", {})
+
+
 def is_gan(run: Path) -> bool:
     """Whether the training in ``run`` is a GAN's."""
     return "latent" in read_facts(run)["config"]

@@ -1,0 +1,71 @@
+"""How well a vertebra was repaired, where its state before the damage is known."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from SpineLib.metrics.overlap import overlap
+from SpineLib.metrics.shape import Surface, shape_of
+from SpineLib.metrics.surface import distances_to, weighted_percentiles
+from SpineLib.volume.volume import Volume
+
+
+@dataclass(frozen=True)
+class RepairFigures:
+    """One repair beside the truth.
+
+    Attributes:
+        dice: inside the region; nan when truth and repair have nothing there.
+        mean_mm: mean distance of the two surfaces within the region from each other's whole surface, both directions
+            together, weighted by area; nan when neither has a surface there (a hole within the bone, filled).
+        p95_mm: below which 95 % of that area lie; nan likewise.
+        volume_error: volume of the repaired vertebra less the true one's, as a share of the latter.
+    """
+
+    dice: float
+    mean_mm: float
+    p95_mm: float
+    volume_error: float
+
+
+def repair_figures(truth: Volume, repaired: Volume, region: Volume, true_surface: Surface | None = None) -> RepairFigures:
+    """Compare a repaired vertebra with the one that was.
+
+    Args:
+        truth, repaired, region: masks on one grid, not 0 inside; the region is what was allowed to change.
+        true_surface: of ``truth``, where it is known already.
+
+    Raises:
+        ValueError: the grids differ, or one of the vertebrae is empty.
+    """
+    if truth.shape != repaired.shape or truth.shape != region.shape:
+        raise ValueError("truth, repaired and region must have one shape")
+    whole, found, inside = (np.asarray(one.array) != 0 for one in (truth, repaired, region))
+    if not whole.any() or not found.any():
+        raise ValueError("truth or repaired is empty")
+    first = true_surface if true_surface is not None else shape_of(truth).surface()
+    second = shape_of(repaired).surface()
+    distances, areas = [], []
+    for one, other in ((first, second), (second, first)):
+        chosen = _within(one.points, region.with_array(inside))
+        if chosen.any():
+            distances.append(distances_to(one.points[chosen], other))
+            areas.append(one.areas()[chosen])
+    mean = p95 = math.nan
+    if distances:
+        values, weights = np.concatenate(distances), np.concatenate(areas)
+        mean = float(values @ weights / max(float(weights.sum()), 1e-30))
+        p95 = float(weighted_percentiles(values, weights, 95))
+    return RepairFigures(overlap(whole & inside, found & inside).dice, mean, p95,
+                         float(np.count_nonzero(found) / np.count_nonzero(whole) - 1))
+
+
+def _within(points: np.ndarray, region: Volume) -> np.ndarray:
+    """Which points (n, 3), LPS mm, lie in a voxel of a mask."""
+    matrix = np.linalg.inv(region.ijk_to_lps)
+    kji = np.rint(points @ matrix[:3, :3].T + matrix[:3, 3]).astype(int)[:, ::-1]
+    kji = np.clip(kji, 0, np.array(region.shape) - 1)
+    return region.array[tuple(kji.T)] != 0
