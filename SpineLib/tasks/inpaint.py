@@ -6,7 +6,7 @@ by a GAN; the default is a 3-D completion that also looks at the mirrored half a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from time import perf_counter
@@ -25,16 +25,20 @@ from SpineLib.tasks.inpaint_site import Site, border_contact_mm2, site_of
 from SpineLib.tasks.provenance import library_versions
 from SpineLib.tasks.shape_templates import (
     Known,
+    Neighbour,
     Template,
     blended,
     joined,
     known_part,
+    neighbours_of,
     templates,
 )
 from SpineLib.volume.crop import box_around
 from SpineLib.volume.volume import Volume
 
 if TYPE_CHECKING:
+    import torch
+
     from SpineLib.models.bundle import ModelBundle
 
 #: Gets the share done and the repair so far.
@@ -149,35 +153,81 @@ def inpaint(vertebrae: Volume, lesion: Volume, label: int | None, models: Mappin
     progress(0.0, "Looking at the lesion")
     site = site_of(vertebrae, lesion, label, settings.margin_mm)
     notes = site.notes + _seen_notes(site, ct)
-    progress(0.05, "Finding the vertebra's axes")
-    unknown = site.labels.with_array(site.region.astype(np.uint8))
-    marked = _whole(site, site.region, "lesion")
-    frame = vertebra_frame(site.column, site.label, marked)
-    known = known_part(site.labels, site.label, unknown, frame, vertebrae)
-    progress(0.15, "Fitting mirror image and neighbours")
-    shapes = templates(site.column, site.label, frame, known)
-    notes += _template_notes(shapes)
+    progress(0.1, "Fitting mirror image and neighbours")
+    fitted = fit(site)
+    notes += _template_notes(fitted.shapes)
     progress(0.4, "Completing the vertebra")
+    network = bundle.network() if bundle else None
+    repaired, allowed = fill(fitted, network, settings, part(progress, 0.4, 0.95), preview)
+    bone = site.labels.array == site.label
+    notes += _border_notes(site, repaired & ~bone)
+    progress(1.0, "Done")
+    measures = _measures(site, bone, repaired, settings.method, fitted.shapes)
+    if not measures["added_ml"]:
+        notes.append("Nothing was added: within the lesion the vertebra is already as it is expected to be.")
+    before = vertebrae.with_array((vertebrae.array == site.label).astype(np.uint8), "before")
+    return Repair(site.whole(repaired, "repaired"), before, site.whole(allowed, "region"), site.label, measures,
+                  _provenance(settings, bundle, site, started), notes)
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A site, and what its surroundings say of it.
+
+    Attributes:
+        site: where is repaired.
+        frame: the vertebra's.
+        known: what is known of it there.
+        shapes: mirror image and neighbours, fitted.
+    """
+
+    site: Site
+    frame: VertebraFrame
+    known: Known
+    shapes: list[Template]
+
+
+def fit(site: Site, neighbours: Sequence[Neighbour] | None = None) -> Fitted:
+    """Find the vertebra's frame, and fit mirror image and neighbours to it.
+
+    Args:
+        neighbours: where they are known already; an empty list goes without them.
+    """
+    if neighbours is None:
+        neighbours = neighbours_of(site.column, site.label)
+    frame = vertebra_frame(site.column, site.label, site.whole(site.region, "lesion"),
+                           [one.frame for one in neighbours])
+    unknown = site.labels.with_array(site.region.astype(np.uint8))
+    known = known_part(site.labels, site.label, unknown, frame, site.column.labels)
+    return Fitted(site, frame, known, templates(known, neighbours))
+
+
+def fill(fitted: Fitted, network: torch.nn.Module | None, settings: InpaintSettings, progress: Progress = silent,
+         preview: Preview | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Repair by one method.
+
+    Args:
+        fitted: of :func:`fit`.
+        network: what the method needs.
+
+    Returns:
+        The repaired vertebra, and where it was allowed to change: bool, in the site's box.
+    """
+    site, known, shapes = fitted.site, fitted.known, fitted.shapes
     if preview is not None:
         preview(0.4, occupancy(known, np.where(known.unknown, blended(known, shapes), known.distance)))
-    distance = _distance(settings, bundle, site, frame, known, shapes, part(progress, 0.4, 0.9), preview)
+    if METHOD_MODELS.get(settings.method, ("",))[0] == "vertebra-inpainting":
+        from SpineLib.tasks.inpaint_slices import repaired_by_slices
+
+        distance = repaired_by_slices(site, fitted.frame, known, network, settings, part(progress, 0.0, 0.9), preview)
+    else:
+        distance = expected_distance(settings.method, known, shapes, network)
     progress(0.9, "Bringing it back to the image's grid")
     distance = joined(known, distance)
     if preview is not None:
         preview(1.0, occupancy(known, distance))
     allowed = site.region & ~_canal(site, known, shapes)
-    bone = site.labels.array == site.label
-    repaired = _on_labels(site, known, distance, allowed, bone)
-    new = repaired & ~bone
-    notes += _border_notes(site, new)
-    progress(1.0, "Done")
-    measures = _measures(site, bone, repaired, settings.method, shapes)
-    if not measures["added_ml"]:
-        notes.append("Nothing was added: within the lesion the vertebra is already as it is expected to be.")
-    return Repair(
-        _whole(site, repaired, "repaired"), vertebrae.with_array((vertebrae.array == site.label).astype(np.uint8),
-                                                                 "before"),
-        _whole(site, allowed, "region"), site.label, measures, _provenance(settings, bundle, site, started), notes)
+    return _on_labels(site, known, distance, allowed), allowed
 
 
 def occupancy(known: Known, distance: np.ndarray) -> Volume:
@@ -185,16 +235,16 @@ def occupancy(known: Known, distance: np.ndarray) -> Volume:
     return known.grid.with_array(np.clip(0.5 - distance / known.grid.spacing[0], 0, 1).astype(np.float32), "preview")
 
 
-def expected_distance(settings: InpaintSettings, known: Known, shapes: list[Template],
-                      bundle: ModelBundle | None = None) -> np.ndarray:
+def expected_distance(method: str, known: Known, shapes: list[Template],
+                      network: torch.nn.Module | None = None) -> np.ndarray:
     """The whole vertebra's signed distance in its frame, mm, by a method that does not work on slices."""
-    if settings.method == "completion":
+    if method == "completion":
         from SpineLib.tasks.completion import complete
 
-        return complete(bundle.network(), known, shapes)
-    if settings.method == "interpolation":
+        return complete(network, known, shapes)
+    if method == "interpolation":
         return known.distance
-    wanted = {"mirror": ("mirror",), "neighbours": ("above", "below")}.get(settings.method)
+    wanted = {"mirror": ("mirror",), "neighbours": ("above", "below")}.get(method)
     chosen = [shape for shape in shapes if wanted is None or shape.name in wanted]
     if not chosen:
         raise SpineError("There is no neighbour to take the shape from; choose another method.")
@@ -215,19 +265,11 @@ def _bundle(settings: InpaintSettings, models: Mapping[str, ModelBundle]) -> Mod
     return bundle
 
 
-def _distance(settings: InpaintSettings, bundle: ModelBundle | None, site: Site, frame: VertebraFrame, known: Known,
-              shapes: list[Template], progress: Progress, preview: Preview | None) -> np.ndarray:
-    if METHOD_MODELS.get(settings.method, ("",))[0] == "vertebra-inpainting":
-        from SpineLib.tasks.inpaint_slices import repaired_by_slices
-
-        return repaired_by_slices(site, frame, known, bundle, settings, progress, preview)
-    return expected_distance(settings, known, shapes, bundle)
-
-
-def _on_labels(site: Site, known: Known, distance: np.ndarray, allowed: np.ndarray, bone: np.ndarray) -> np.ndarray:
+def _on_labels(site: Site, known: Known, distance: np.ndarray, allowed: np.ndarray) -> np.ndarray:
     """The repaired vertebra in the site's box: bool. Known voxels stay, new islands go."""
     from scipy import ndimage
 
+    bone = site.labels.array == site.label
     found = sampled(known.grid.with_array(distance.astype(np.float32)), site.labels, None) < 0
     repaired = np.where(allowed, found, bone & ~site.region)
     parts, count = ndimage.label(repaired, np.ones((3, 3, 3)))
@@ -244,13 +286,6 @@ def _canal(site: Site, known: Known, shapes: list[Template]) -> np.ndarray:
         return np.zeros(site.labels.shape, bool)
     depth = known.grid.with_array(np.max(found, axis=0).astype(np.float32))
     return sampled(depth, site.labels, None) < -_CANAL_MM
-
-
-def _whole(site: Site, mask: np.ndarray, name: str) -> Volume:
-    labels = site.column.labels
-    array = np.zeros(labels.shape, np.uint8)
-    array[site.box] = mask
-    return labels.with_array(array, name)
 
 
 def _seen_notes(site: Site, ct: Volume | None) -> list[str]:

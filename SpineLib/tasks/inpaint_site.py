@@ -42,6 +42,12 @@ class Site:
     region: np.ndarray
     notes: list[str]
 
+    def whole(self, mask: np.ndarray, name: str) -> Volume:
+        """A mask of the box on the grid of all labels, uint8."""
+        array = np.zeros(self.column.labels.shape, np.uint8)
+        array[self.box] = mask
+        return self.column.labels.with_array(array, name)
+
 
 def site_of(vertebrae: Volume, lesion: Volume, label: int | None, margin_mm: float) -> Site:
     """Check labels and lesion, and find where the repair may write.

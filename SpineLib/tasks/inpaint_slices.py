@@ -20,16 +20,16 @@ from SpineLib.tasks.inpaint_site import Site
 from SpineLib.tasks.shape_templates import LIMIT_MM, Known
 
 if TYPE_CHECKING:
-    from SpineLib.models.bundle import ModelBundle
+    from SpineLib.networks.gan import Gan
     from SpineLib.tasks.inpaint import InpaintSettings, Preview
 
 
-def repaired_by_slices(site: Site, frame: VertebraFrame, known: Known, bundle: ModelBundle, settings: InpaintSettings,
+def repaired_by_slices(site: Site, frame: VertebraFrame, known: Known, network: Gan, settings: InpaintSettings,
                        progress: Progress = silent, preview: Preview | None = None) -> np.ndarray:
     """The vertebra's signed distance on the frame's grid (w, v, u), mm.
 
     Args:
-        bundle: a GAN, whose kind is the settings' method.
+        network: of the settings' method.
         preview: as of ``inpaint``; gets all slices as they are.
     """
     from SpineLib.tasks.gan_inpaint import GanSettings, inpaint_slices
@@ -39,7 +39,6 @@ def repaired_by_slices(site: Site, frame: VertebraFrame, known: Known, bundle: M
     grid = slice_grid(frame, inside)
     images = slice_images(signed_distance(bone, site.region, LIMIT_MM), grid)
     kept = sampled(bone.with_array(site.region.astype(np.float32)), grid, 0.0) < 0.5
-    network = bundle.network()
     kind, tied = settings.method.removesuffix("-tied"), settings.method.endswith("-tied")
     chosen = GanSettings(steps=settings.steps, rate=settings.rate, weight=settings.weight,
                          tie=settings.tie if tied else 0.0, slice_mm=SLICE_MM, probability=kind == "dcgan",

@@ -6,6 +6,7 @@ All arrays lie on the grid of the vertebra's frame (w, v, u) and hold signed dis
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +45,25 @@ class Known:
     unknown: np.ndarray
     reliable: np.ndarray
     seen: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbour:
+    """Another vertebra, on the grid of its own frame.
+
+    Attributes:
+        name: "above" or "below".
+        frame: its own.
+        distance: its signed distance.
+        weight: as of a template.
+        canal: as of a template.
+    """
+
+    name: str
+    frame: VertebraFrame
+    distance: np.ndarray
+    weight: np.ndarray
+    canal: np.ndarray | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,13 +121,15 @@ def shows(image: Volume, grid: Volume) -> np.ndarray:
     return inside
 
 
-def templates(column: Column, label: int, frame: VertebraFrame, known: Known) -> list[Template]:
-    """The mirror image, and the vertebrae next above and below where there are such, fitted to the known part."""
-    found = [_mirror(known)]
-    for name, number in zip(("above", "below"), column.neighbours(label)):
-        if number is not None:
-            found.append(_neighbour(column, number, name, frame, known))
-    return found
+def neighbours_of(column: Column, label: int) -> list[Neighbour]:
+    """The vertebrae next above and below, where there are such."""
+    return [_neighbour(column, number, name) for name, number in zip(("above", "below"), column.neighbours(label))
+            if number is not None]
+
+
+def templates(known: Known, neighbours: Sequence[Neighbour]) -> list[Template]:
+    """The mirror image and the neighbours, fitted to the known part."""
+    return [_mirror(known)] + [_fitted(one.name, one.distance, one.weight, known, one.canal) for one in neighbours]
 
 
 def blended(known: Known, shapes: list[Template]) -> np.ndarray:
@@ -163,17 +185,17 @@ def _mirror(known: Known) -> Template:
     return _fitted("mirror", turned, weight, known)
 
 
-def _neighbour(column: Column, number: int, name: str, frame: VertebraFrame, known: Known) -> Template:
-    """Another vertebra in its own frame, laid over this one's."""
+def _neighbour(column: Column, number: int, name: str) -> Neighbour:
     from scipy import ndimage
 
-    other = vertebra_frame(column, number)
-    labels = column.around(number, LIMIT_MM, known.grid.spacing[0] / 2)
+    frame = vertebra_frame(column, number)
+    grid = frame.grid()
+    labels = column.around(number, LIMIT_MM, grid.spacing[0] / 2)
     shape = signed_distance(labels.with_array((labels.array == number).astype(np.uint8)), limit_mm=LIMIT_MM)
-    grid = other.grid()
     # A part that the image cuts off is not missing; the border's own voxels are interpolated with what lies beyond.
     seen = ndimage.binary_dilation(shows(column.labels, grid), iterations=2)
-    return _fitted(name, sampled(shape, grid, None), np.maximum(seen, np.float32(0.02)), known, _canal(column, number, other))
+    return Neighbour(name, frame, sampled(shape, grid, None), np.maximum(seen, np.float32(0.02)),
+                     _canal(column, number, frame))
 
 
 def _canal(column: Column, number: int, frame: VertebraFrame) -> np.ndarray | None:
