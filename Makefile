@@ -13,7 +13,7 @@ TESTS ?= Testing
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(READY) ## Simulate patients, segment metastases, follow up an ablation, write demo/index.html.
+demo: $(READY) ## Simulate patients, segment metastases, follow up an ablation, repair a vertebra, write demo/index.html.
 	@$(BIN)/spine demo --out "$(DEMO)"
 
 test: $(READY) ## Run all tests (TESTS=Testing/house for some).

@@ -338,6 +338,9 @@ set(SPINELIB_SCRIPTS
 
 set(SPINELIB_RESOURCES
   Resources/Icons/SpineOncology.png
+  Resources/Models/detect-stir/card.md
+  Resources/Models/detect-stir/model.json
+  Resources/Models/detect-stir/weights.safetensors
   Resources/Models/mets-t1-2d/card.md
   Resources/Models/mets-t1-2d/model.json
   Resources/Models/mets-t1-2d/weights.safetensors

@@ -8,9 +8,11 @@ from html import escape
 from pathlib import Path
 
 from SpineLib.cli.demo_followup import SEED as FOLLOWUP_SEED
+from SpineLib.cli.demo_inpaint import SEED as REPAIR_SEED
 from SpineLib.errors import SpineError
 
-HELP = "simulate patients, segment metastases, follow up an ablation, and write pages that show the results"
+HELP = ("simulate patients, segment metastases, follow up an ablation, repair a vertebra, and write pages that show "
+        "the results")
 
 #: Lytic and sclerotic metastases and a haemangioma to be left alone; chosen by what was drawn, before any result.
 SEED = 36
@@ -23,6 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=SEED, help=f"which patient to simulate (default: {SEED})")
     parser.add_argument("--followup-seed", type=int, default=FOLLOWUP_SEED,
                         help=f"which patient before and after an ablation (default: {FOLLOWUP_SEED})")
+    parser.add_argument("--repair-seed", type=int, default=REPAIR_SEED,
+                        help=f"which CT with a destroyed vertebra (default: {REPAIR_SEED})")
     parser.add_argument("--model", default="mets-t1t2-2d", help="model id or folder (default: mets-t1t2-2d)")
     parser.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"), help="default: auto")
 
@@ -33,17 +37,20 @@ def run(args: argparse.Namespace) -> int:
     from SpineLib.cli.progress_bar import ProgressBar
 
     started = time.monotonic()
-    if min(args.seed, args.followup_seed) < 0:
+    if min(args.seed, args.followup_seed, args.repair_seed) < 0:
         raise SpineError("The seed is negative; choose 0 or more.")
     with demo_folder(args.out) as folder, ProgressBar() as progress:
-        lines = write_demo(folder, args.seed, args.followup_seed, args.model, args.device, progress)
+        lines = write_demo(folder, (args.seed, args.followup_seed, args.repair_seed), args.model, args.device, progress)
     print(*lines, sep="\n")
     print(f"Open {args.out / 'index.html'} ({time.monotonic() - started:.0f} s). Simulated data.")
     return 0
 
 
-def write_demo(folder: Path, seed: int, followup_seed: int, model: str, device: str, progress) -> list[str]:
-    """Simulate, segment, compare, follow up, and write all files into ``folder``.
+def write_demo(folder: Path, seeds: tuple[int, int, int], model: str, device: str, progress) -> list[str]:
+    """Simulate, segment, compare, follow up, repair, and write all files into ``folder``.
+
+    Args:
+        seeds: of the patient with metastases, of the one before and after an ablation, of the one with a CT.
 
     Returns:
         The result in a few lines, for the terminal.
@@ -51,6 +58,7 @@ def write_demo(folder: Path, seed: int, followup_seed: int, model: str, device: 
     import json
 
     from SpineLib.cli.demo_followup import write_demo_followup
+    from SpineLib.cli.demo_inpaint import write_demo_inpaint
     from SpineLib.metrics.overlap import lesion_matches, overlap
     from SpineLib.models import find_bundle
     from SpineLib.phantom import PhantomSettings, simulate
@@ -59,21 +67,22 @@ def write_demo(folder: Path, seed: int, followup_seed: int, model: str, device: 
     from SpineLib.reports.segmentation import TRUTH_COLUMNS, lesion_table
     from SpineLib.tasks.segment import SegmentSettings, segment
 
+    seed, followup_seed, repair_seed = seeds
     progress(0.0, "Loading the model")
     bundle = find_bundle(model)
     progress(0.02, "Simulating a patient")
     settings = PhantomSettings(tuple(bundle.card.inputs), matrix=384, slices=20, region="lumbar", healthy=0.0,
                                metastases=(3, 5))
     case = simulate(seed, settings)
-    result = segment(case.images, bundle, SegmentSettings(device=device), part(progress, 0.1, 0.45))
-    progress(0.45, "Comparing with the truth")
+    result = segment(case.images, bundle, SegmentSettings(device=device), part(progress, 0.1, 0.35))
+    progress(0.35, "Comparing with the truth")
     agreement = overlap(case.lesions.array, result.mask.array)
     readers = overlap(case.readers[0].array, case.readers[1].array)
     matches = lesion_matches(case.lesions.array, result.mask.array)
     truths = _truth_rows(case, result, matches)
     table = lesion_table(result.lesions, *_touched(case, result))
 
-    progress(0.46, "Writing images and segmentations")
+    progress(0.36, "Writing images and segmentations")
     _write_volumes(folder, case, result)
     drawn = Table(TRUTH_COLUMNS, truths)
     (folder / "simulated_truth.csv").write_text(drawn.to_csv(), encoding="utf-8", newline="")
@@ -84,15 +93,17 @@ def write_demo(folder: Path, seed: int, followup_seed: int, model: str, device: 
                             "false_positives": len(matches.false_positives), "readers_dice": readers.dice},
               "truth": case.truth}
     (folder / "simulated_provenance.json").write_text(json.dumps(record, indent=2), encoding="utf-8")
-    followed = write_demo_followup(folder, followup_seed, model, device, part(progress, 0.5, 0.95))
+    followed = write_demo_followup(folder, followup_seed, model, device, part(progress, 0.4, 0.75))
+    mended = write_demo_inpaint(folder, repair_seed, device, part(progress, 0.75, 0.95))
     progress(0.95, "Drawing the page")
-    _write_page(folder, case, result, bundle.card, agreement, readers, matches, table, drawn, followed.html)
+    _write_page(folder, case, result, bundle.card, agreement, readers, matches, table, drawn,
+                {"Follow-up after ablation": followed.html, "Repair of a destroyed vertebra": mended.html})
     progress(1.0, "Done")
     return [f"{len(result.lesions)} lesions segmented; {len(matches.found)} of {len(truths)} simulated metastases "
             f"found, {len(matches.false_positives)} false positive.",
             f"Dice {100 * agreement.dice:.1f} %, sensitivity {100 * agreement.tpr:.1f} %, "
             f"specificity {100 * agreement.tnr:.2f} % (two simulated readers: Dice {100 * readers.dice:.1f} %).",
-            "Follow-up of another simulated patient after ablation:", *followed.lines]
+            "Follow-up of another simulated patient after ablation:", *followed.lines, *mended.lines]
 
 
 def _truth_rows(case, result, matches) -> list[dict]:
@@ -134,7 +145,8 @@ def _write_volumes(folder: Path, case, result) -> None:
     write_segmentation(folder / "simulated_truth.seg.nrrd", case.lesions, truths)
 
 
-def _write_page(folder: Path, case, result, card, agreement, readers, matches, table, drawn, followed: str) -> None:
+def _write_page(folder: Path, case, result, card, agreement, readers, matches, table, drawn,
+                steps: dict[str, str]) -> None:
     import numpy as np
 
     from SpineLib.reports import Layer, Section, Tile, sagittal_index, slice_viewer, write_page
@@ -164,7 +176,7 @@ def _write_page(folder: Path, case, result, card, agreement, readers, matches, t
                           note="One simulated case beside means over real patients: not the same task. Specificity is "
                           "taken over the whole volume here, most of which is easy background."),
         model_section(card, result.provenance),
-        Section("Follow-up after ablation", followed),
+        *(Section(title, html) for title, html in steps.items()),
         Section("Files", f"<ul>{links}</ul>" + (f"<h3>Notes of the run</h3><ul>{notes}</ul>" if notes else "")),
     ]
     tiles = [Tile(f"{100 * agreement.dice:.1f} %", "Dice", f"two simulated readers: {100 * readers.dice:.1f} %"),

@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
             if reconstruction:
                 values["model"] = {"measures": reconstruction.measures, "checks": reconstruction.model.report.to_dict()}
             write_text(args.json, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
-        _write(args.output, repair)
+        write_repair(args.output, repair)
         if args.report:
             from SpineLib.reports.inpaint import RepairReport, repair_page
 
@@ -152,7 +152,8 @@ def _segmented(ct, progress):
     return found.labels, list(found.notes), bundle.card
 
 
-def _write(path: Path, repair) -> None:
+def write_repair(path: Path, repair) -> None:
+    """Write a ``Repair``: a Slicer segmentation (.seg.nrrd), or a mask with the vertebra's number."""
     import numpy as np
 
     from SpineLib.tasks.naming import PROVENANCE, provenance_text

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from SpineLib.mesh.files import read_mesh
+from SpineLib.mesh.topology import volume_mm3
 from SpineLib.metrics.overlap import overlap
 from SpineLib.volume import read_volume
 
@@ -29,7 +31,16 @@ FOLLOWUP = {
     "necroses.seg.nrrd",
     "report.html",
 }
-FILES = {f"simulated_followup_{name}" for name in FOLLOWUP} | {
+REPAIR = {
+    "CT.nii.gz",
+    "lesion.nii.gz",
+    "model.3mf",
+    "model.stl",
+    "report.html",
+    "result.seg.nrrd",
+    "vertebrae.nii.gz",
+}
+FILES = {f"simulated_followup_{name}" for name in FOLLOWUP} | {f"simulated_repair_{name}" for name in REPAIR} | {
     "demo.json",
     "index.html",
     "simulated_T1.nii.gz",
@@ -94,6 +105,26 @@ def test_the_page_stands_alone_and_warns(demo):
     beside = {source for source in sources if not source.startswith("data:image/png;base64,")}
     assert beside == FILES - {"demo.json", "index.html"}
     assert text.count("data:image/png") == 2 * 20
+
+
+def test_the_repaired_vertebra_is_whole_and_its_model_has_its_volume(demo):
+    repaired = read_volume(demo / "simulated_repair_result.seg.nrrd")
+    vertebrae = read_volume(demo / "simulated_repair_vertebrae.nii.gz")
+    lesion = read_volume(demo / "simulated_repair_lesion.nii.gz")
+    assert repaired.same_grid(vertebrae, 1e-2)
+    before = (vertebrae.array == repaired.array.max()).sum()
+    after = (repaired.array > 0).sum()
+    assert after > 1.1 * before and ((repaired.array > 0) & (lesion.array > 0)).sum() > 0.2 * after
+    mesh = read_mesh(demo / "simulated_repair_model.stl")
+    assert volume_mm3(mesh.points, mesh.triangles) / 1000 == pytest.approx(after * repaired.voxel_volume_ml, rel=0.01)
+
+
+def test_the_page_of_the_repair_shows_it_and_says_that_it_is_simulated(demo):
+    text = (demo / "simulated_repair_report.html").read_text(encoding="utf-8")
+    assert "Simulated data, not a patient" in text and "Every check passed" in text and "Coronal, after" in text
+    assert "Dice within the repaired region" in text
+    links = set(re.findall(r'href="([^"]*)"', text))
+    assert links == {f"simulated_repair_{name}" for name in REPAIR - {"report.html"}}
 
 
 def test_it_says_in_one_sentence_what_is_wrong(tmp_path):
