@@ -16,6 +16,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cohort", required=True, type=Path,
                         help="folder of CTs with lesion and vertebra labels, as 'spine phantom --ct' writes it")
     parser.add_argument("--run", "--out", dest="out", required=True, type=Path, help="folder of the training")
+    parser.add_argument("--paint", type=Path, metavar="FOLDER",
+                        help="folder of the same form with CTs without lesions, real ones too: lesions are painted into "
+                             "them, to train on as well")
+    parser.add_argument("--paint-each", type=int, default=16, metavar="N", help="painted copies of each (default 16)")
     parser.add_argument("--vgg16", metavar="FILE",
                         help="safetensors file of torchvision's VGG-16 to start from (full widths only)")
     parser.add_argument("--minutes", type=float, help="time budget")
@@ -57,7 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
             raise SpineError(f"The settings do not fit together: {error}.") from error
         out = arguments.out / f"fold-{fold}" if arguments.fold == "all" else arguments.out
         bundle = run_ct_lesion_training(current, arguments.cohort, out, cache=arguments.cache,
-                                        processes=arguments.processes, first_cases=arguments.cases, command=command,
+                                        processes=arguments.processes, first_cases=arguments.cases,
+                                        painted=arguments.paint, painted_each=arguments.paint_each, command=command,
                                         model_id=arguments.model_id or "", report=lambda text: print(text, flush=True))
         print(f"{bundle.folder}: {bundle.card.title}", flush=True)
     return 0

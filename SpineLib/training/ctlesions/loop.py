@@ -22,6 +22,7 @@ from SpineLib.training.ctlesions.cases import (
 from SpineLib.training.ctlesions.config import CtLesionConfig, RcnnSettings
 from SpineLib.training.ctlesions.export import export_ct_lesions, network_of
 from SpineLib.training.ctlesions.losses import rcnn_losses
+from SpineLib.training.ctlesions.painting import prepare_painted_cases
 from SpineLib.training.ctlesions.sampling import CropBatch, CropSampler
 from SpineLib.training.ctlesions.validation import validate
 from SpineLib.training.detection.loop import optimizer_of, split
@@ -70,12 +71,15 @@ def initial_rcnn(settings: RcnnSettings) -> FasterRCNN:
 
 
 def run_ct_lesion_training(config: CtLesionConfig, cohort_folder: Path, out: Path, *, cache: Path | None = None,
-                           processes: int = 2, first_cases: int | None = None, command: str = "", model_id: str = "",
+                           processes: int = 2, first_cases: int | None = None, painted: Path | None = None,
+                           painted_each: int = 16, command: str = "", model_id: str = "",
                            report: Callable[[str], None] = lambda text: None) -> ModelBundle:
     """Prepare the cohort, train in ``out`` (or go on there), and write the bundle ``out / "model"``.
 
     Args:
         cohort_folder: as ``spine phantom --ct`` writes it.
+        painted: likewise, of CTs without lesions, real ones too; lesions are painted into them, to train on only.
+        painted_each: versions of each of these.
 
     Raises:
         SpineError: data or settings cannot be used.
@@ -87,6 +91,13 @@ def run_ct_lesion_training(config: CtLesionConfig, cohort_folder: Path, out: Pat
         progress=lambda fraction, text: report(text))
     data = {"simulated": True, "description": "Simulated CT of the spine."}
     training, chosen_by, held_out = split(cases, config.validation, config.sampling.seed)
+    if painted is not None:
+        healthy = read_ct_cohort(painted)
+        training = training + prepare_painted_cases(
+            healthy, painted_each, config.preparation, cases_cache(painted, config.preparation, cache),
+            progress=lambda fraction, text: report(text))
+        data["description"] = (f"Simulated CT of the spine, and {len(healthy)} further CTs without lesions, each with "
+                               f"simulated lesions painted into {painted_each} copies.")
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "training.json", {
         "command": command, "config": config.to_dict(),
