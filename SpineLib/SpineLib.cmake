@@ -189,6 +189,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/scene/terminology.py
   SpineLib/scene/vertebrae.py
   SpineLib/scene/views.py
+  SpineLib/settings.py
   SpineLib/tasks/__init__.py
   SpineLib/tasks/candidates.py
   SpineLib/tasks/column.py
@@ -258,6 +259,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/training/ctlesions/__init__.py
   SpineLib/training/ctlesions/cases.py
   SpineLib/training/ctlesions/config.py
+  SpineLib/training/ctlesions/deeplesion.py
   SpineLib/training/ctlesions/export.py
   SpineLib/training/ctlesions/loop.py
   SpineLib/training/ctlesions/losses.py

@@ -14,7 +14,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options."""
     parser.add_argument("--config", required=True, help="TOML file, or lesions-ct, faster-rcnn-vgg16")
     parser.add_argument("--cohort", required=True, type=Path,
-                        help="folder of CTs with lesion and vertebra labels, as 'spine phantom --ct' writes it")
+                        help="folder of CTs with lesion and vertebra labels, as 'spine phantom --ct' writes it, or "
+                             "DeepLesion's (DL_info.csv, Images_png)")
+    parser.add_argument("--kinds", help="of DeepLesion: kinds of lesions, e.g. bone (default: all)")
+    parser.add_argument("--only", type=Path, metavar="FILE",
+                        help="of DeepLesion: text file with the key slices to take, a name a line")
     parser.add_argument("--run", "--out", dest="out", required=True, type=Path, help="folder of the training")
     parser.add_argument("--paint", type=Path, metavar="FOLDER",
                         help="folder of the same form with CTs without lesions, real ones too: lesions are painted into "
@@ -62,7 +66,9 @@ def run(arguments: argparse.Namespace) -> int:
         out = arguments.out / f"fold-{fold}" if arguments.fold == "all" else arguments.out
         bundle = run_ct_lesion_training(current, arguments.cohort, out, cache=arguments.cache,
                                         processes=arguments.processes, first_cases=arguments.cases,
-                                        painted=arguments.paint, painted_each=arguments.paint_each, command=command,
+                                        painted=arguments.paint, painted_each=arguments.paint_each,
+                                        kinds=arguments.kinds.split(",") if arguments.kinds else None,
+                                        only=arguments.only, command=command,
                                         model_id=arguments.model_id or "", report=lambda text: print(text, flush=True))
         print(f"{bundle.folder}: {bundle.card.title}", flush=True)
     return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -20,6 +20,12 @@ from SpineLib.training.ctlesions.cases import (
     prepare_slice_cases,
 )
 from SpineLib.training.ctlesions.config import CtLesionConfig, RcnnSettings
+from SpineLib.training.ctlesions.deeplesion import (
+    chosen_images,
+    is_deeplesion,
+    patient_of,
+    prepare_deeplesion_cases,
+)
 from SpineLib.training.ctlesions.export import export_ct_lesions, network_of
 from SpineLib.training.ctlesions.losses import rcnn_losses
 from SpineLib.training.ctlesions.painting import prepare_painted_cases
@@ -72,32 +78,42 @@ def initial_rcnn(settings: RcnnSettings) -> FasterRCNN:
 
 def run_ct_lesion_training(config: CtLesionConfig, cohort_folder: Path, out: Path, *, cache: Path | None = None,
                            processes: int = 2, first_cases: int | None = None, painted: Path | None = None,
-                           painted_each: int = 16, command: str = "", model_id: str = "",
+                           painted_each: int = 16, kinds: Sequence[str] | None = None, only: Path | None = None,
+                           command: str = "", model_id: str = "",
                            report: Callable[[str], None] = lambda text: None) -> ModelBundle:
     """Prepare the cohort, train in ``out`` (or go on there), and write the bundle ``out / "model"``.
 
     Args:
-        cohort_folder: as ``spine phantom --ct`` writes it.
-        painted: likewise, of CTs without lesions, real ones too; lesions are painted into them, to train on only.
+        cohort_folder: as ``spine phantom --ct`` writes it, or DeepLesion's.
+        painted: of the form that ``spine phantom --ct`` writes, with CTs without lesions, real ones too; lesions are
+            painted into them, to train on only.
         painted_each: versions of each of these.
+        kinds, only: which lesions and slices of DeepLesion, see
+            :func:`SpineLib.training.ctlesions.deeplesion.chosen_images`.
 
     Raises:
         SpineError: data or settings cannot be used.
         Cancelled: Ctrl-C.
     """
-    cases = prepare_slice_cases(
-        read_ct_cohort(cohort_folder)[:first_cases], config.preparation,
-        cases_cache(cohort_folder, config.preparation, cache), processes=processes,
-        progress=lambda fraction, text: report(text))
-    data = {"simulated": True, "description": "Simulated CT of the spine."}
-    training, chosen_by, held_out = split(cases, config.validation, config.sampling.seed)
+    folder, told = cases_cache(cohort_folder, config.preparation, cache), lambda fraction, text: report(text)
+    if is_deeplesion(cohort_folder):
+        images = chosen_images(cohort_folder, kinds, only)[:first_cases]
+        cases = prepare_deeplesion_cases(images, config.preparation, folder, progress=told)
+        patients = sorted({patient_of(case) for case in cases})
+        groups = split(patients, config.validation, config.sampling.seed)
+        training, chosen_by, held_out = ([case for case in cases if patient_of(case) in group] for group in groups)
+        data = {"simulated": False, "description": f"Key slices of DeepLesion, lesions: {', '.join(kinds or ['all'])}."}
+    else:
+        cases = prepare_slice_cases(read_ct_cohort(cohort_folder)[:first_cases], config.preparation, folder,
+                                    processes=processes, progress=told)
+        training, chosen_by, held_out = split(cases, config.validation, config.sampling.seed)
+        data = {"simulated": True, "description": "Simulated CT of the spine."}
     if painted is not None:
         healthy = read_ct_cohort(painted)
         training = training + prepare_painted_cases(
-            healthy, painted_each, config.preparation, cases_cache(painted, config.preparation, cache),
-            progress=lambda fraction, text: report(text))
-        data["description"] = (f"Simulated CT of the spine, and {len(healthy)} further CTs without lesions, each with "
-                               f"simulated lesions painted into {painted_each} copies.")
+            healthy, painted_each, config.preparation, cases_cache(painted, config.preparation, cache), progress=told)
+        data["description"] += (f" And {len(healthy)} further CTs without lesions, each with simulated lesions painted "
+                                f"into {painted_each} copies.")
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "training.json", {
         "command": command, "config": config.to_dict(),

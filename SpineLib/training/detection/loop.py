@@ -153,8 +153,7 @@ def run_detector_training(config: DetectorConfig, cohort_folder: Path, out: Path
     return export_detector(out, out / "model", model_id=model_id)
 
 
-def split(cases: list[DetectorCase], settings: DetectorValidation,
-          seed: int) -> tuple[list[DetectorCase], list[DetectorCase], list[DetectorCase]]:
+def split(cases: list, settings: DetectorValidation, seed: int) -> tuple[list, list, list]:
     """Cases to train on, to choose the best weights by, and to test on (section 3.2); a case is in one of them.
 
     Raises:
