@@ -21,6 +21,14 @@ _SHORTEST, _LONGEST = 0.6, 1.5
 _DISC_SHARE = 0.35
 #: This share of the least bone around is taken off before.
 _STILL_DISC = 0.7
+#: A vertebra's parts lie within so many radii of the line: before it, behind it, on either side.
+_BEFORE, _BEHIND, _ASIDE = 1.6, 5.8, 3.2
+#: The same for bodies more slender than this (mm): the processes of C7 and T1 are as long as others.
+_SLENDER_MM = 12.0
+#: Above the first and below the last body, in distances from disc to disc.
+_PITCHES_BEYOND = 1.2
+#: Bodies that are farther from the next one than so many such distances are something else (a hip below the sacrum).
+_LARGEST_GAP = 2.2
 #: A body's circle is at least so large (mm): ribs, laminae and processes are thinner.
 _SMALLEST_RADIUS = 4.0
 #: Tilts of a disc against the line's own normal, in the sagittal plane.
@@ -38,10 +46,25 @@ class SpineAxis:
     Attributes:
         points: (n, 3), voxels (z, y, x).
         radius: (n,), of the circle that fits into the body there, mm.
+        first, last: slices between which bodies follow each other.
     """
 
     points: np.ndarray
     radius: np.ndarray
+    first: int
+    last: int
+
+    def reach(self, shape: tuple[int, int, int]) -> np.ndarray:
+        """Where parts of a vertebra may lie, bool (z, y, x): ribs, pelvis and skull are mostly beyond."""
+        radius = np.maximum(self.radius, _SLENDER_MM) / STEP_MM
+        beyond = _PITCHES_BEYOND * PITCH
+        z = np.arange(shape[0])
+        inside = (z >= self.first - beyond * radius[self.first]) & (z <= self.last + beyond * radius[self.last])
+        back = np.arange(shape[1])[None, :] - self.points[:, 1:2]
+        aside = np.abs(np.arange(shape[2])[None, :] - self.points[:, 2:3])
+        rows = (back > -_BEFORE * radius[:, None]) & (back < _BEHIND * radius[:, None]) & inside[:, None]
+        columns = aside < _ASIDE * radius[:, None]
+        return rows[:, :, None] & columns[:, None, :]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,10 +102,12 @@ def find_axis(mask: np.ndarray) -> SpineAxis | None:
         return None
     # The largest circle within one level's height: in a disc there is none.
     largest = ndimage.gaussian_filter1d(ndimage.maximum_filter1d(radius, round(24 / STEP_MM)), 8 / STEP_MM)
+    first, last = _longest_run(seen, largest[seen])
+    seen = seen[(seen >= first) & (seen <= last)]
     radius = np.interp(slices, seen, largest[seen])
     weight = np.maximum(0.01, mask[slices, path[:, 0], path[:, 1]].astype(float))  # discs are bridged
     smooth = [_smoothed(path[:, axis].astype(float), weight, 8 / STEP_MM) for axis in (0, 1)]
-    return SpineAxis(np.stack([slices.astype(float), *smooth], axis=1), radius)
+    return SpineAxis(np.stack([slices.astype(float), *smooth], axis=1), radius, first, last)
 
 
 def find_discs(probability: np.ndarray, axis: SpineAxis) -> list[DiscPlane]:
@@ -103,6 +128,7 @@ def find_discs(probability: np.ndarray, axis: SpineAxis) -> list[DiscPlane]:
     lowest = _STILL_DISC * ndimage.minimum_filter1d(least, window)
     gain = _DISC_SHARE - (least - lowest) / np.maximum(usual - lowest, 0.2)
     bone = np.flatnonzero(least > 0.3)
+    bone = bone[(bone >= axis.first) & (bone <= axis.last)]
     if len(bone) == 0:
         return []
     gain[:bone[0]] = gain[bone[-1] + 1:] = -1.0  # beyond the ends is no disc
@@ -110,6 +136,14 @@ def find_discs(probability: np.ndarray, axis: SpineAxis) -> list[DiscPlane]:
     along = np.concatenate([[0], np.cumsum(steps)]) * STEP_MM
     return [DiscPlane(axis.points[n], normals[n, shares[n].argmin()])
             for n in _best_chain(gain, along, PITCH * axis.radius)]
+
+
+def _longest_run(seen: np.ndarray, radius: np.ndarray) -> tuple[int, int]:
+    """First and last slice of the longest and thickest row of bodies; a gap too large for a disc ends a row."""
+    gaps = np.flatnonzero(np.diff(seen) * STEP_MM > _LARGEST_GAP * PITCH * radius[:-1]) + 1
+    runs = list(zip(np.split(seen, gaps), np.split(radius, gaps)))
+    best, _ = max(runs, key=lambda one: one[1].sum())
+    return int(best[0]), int(best[-1])
 
 
 def _room(mask: np.ndarray) -> np.ndarray:

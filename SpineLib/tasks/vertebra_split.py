@@ -43,7 +43,7 @@ def split_vertebrae(probability: np.ndarray, threshold: float, spacing: tuple[fl
         progress: told what is done.
 
     Returns:
-        uint8 (z, y, x), 0 where there is none; bone that belongs to no body that is seen is left out.
+        uint8 (z, y, x), 0 where there is none; bone far from the line through the bodies is left out.
     """
     labels = np.zeros(probability.shape, np.uint8)
     found = probability >= threshold
@@ -75,6 +75,7 @@ def _split(probability: np.ndarray, threshold: float, progress: Progress) -> np.
     if axis is None:
         return np.zeros(mask.shape, np.uint8)
     discs = find_discs(probability, axis)
+    mask = mask & axis.reach(mask.shape)
     seeds = _seeds(mask, axis, discs)
     progress(0.2, "Separating the vertebrae")
     return _grow(mask, seeds, discs, axis, progress)

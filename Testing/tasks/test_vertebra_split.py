@@ -80,6 +80,18 @@ def test_what_is_nowhere_as_thick_as_a_body_is_no_vertebra():
     assert not split_vertebrae(ribs, 0.5, SPACING).any()
 
 
+def test_hips_far_below_and_ribs_far_aside_are_no_vertebrae():
+    probability, truth = spine(levels=2)
+    below = np.zeros((70, *truth.shape[1:]), np.float32)
+    below[-24:, 5:30, 5:30] = below[-24:, 5:30, -24:] = 0.95  # two hips, 70 mm below
+    aside = np.pad(np.concatenate([probability, below]), ((0, 0), (0, 0), (30, 30)))
+    aside[30:33, 25:28] = 0.95  # a rib through all columns, joined to the column
+    found = split_vertebrae(aside, 0.5, SPACING)
+    assert found.max() == 2
+    assert not found[len(truth):].any() and not found[:, :, :16].any() and not found[:, :, -16:].any()
+    assert min(dice(found[:len(truth), :, 30:-30], truth).values()) > 0.9
+
+
 def test_one_vertebra_alone_is_one():
     probability, truth = spine(levels=1)
     found = split_vertebrae(probability, 0.5, SPACING)
