@@ -16,7 +16,7 @@ RAS_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _SLANT = 1e-4
 
 
-def volume_from_node(node, name: str = "") -> Volume:
+def volume_from_node(node, name: str = "", *, voxels: bool = True) -> Volume:
     """The voxels of a volume node where they lie in the world.
 
     Linear parent transforms (nested ones too) go into the geometry; voxels are copied as they are, never resampled, so
@@ -25,6 +25,7 @@ def volume_from_node(node, name: str = "") -> Volume:
     Args:
         node: scalar or label volume node; it is not modified.
         name: the volume's name in messages (a role such as "T1"); the node's own name may hold a patient's name.
+        voxels: whether they are wanted; without them all are 0 and take no memory: where only the grid matters.
 
     Returns:
         Volume, LPS, mm, with the node's scalar type.
@@ -45,7 +46,11 @@ def volume_from_node(node, name: str = "") -> Volume:
         raise SpineError(f"The {what} is a colour or multi-component image: choose a grey-scale volume.")
     matrix = ijk_to_world(node, what)
     spacing, direction = _axes(matrix, what, node.GetParentTransformNode() is not None)
-    return Volume(slicer.util.arrayFromVolume(node).copy(), spacing, (RAS_LPS @ matrix)[:3, 3], direction, name)
+    if voxels:
+        array = slicer.util.arrayFromVolume(node).copy()
+    else:
+        array = np.broadcast_to(np.zeros((), np.uint8), image.GetDimensions()[::-1])
+    return Volume(array, spacing, (RAS_LPS @ matrix)[:3, 3], direction, name)
 
 
 def volume_to_node(volume: Volume, name: str, *, parent_transform=None, class_name: str = "vtkMRMLScalarVolumeNode"):

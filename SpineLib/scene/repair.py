@@ -102,15 +102,14 @@ def collect_damage(vertebrae, segment_id: str, lesion=(None, None), roi=None, ct
         raise SpineError(f"The segment of {vertebra.name} is empty: draw it, or choose another vertebra.")
     grid = found.labels
     mask = lesion_mask(grid, lesion, roi)
-    inside = grid.array == vertebra.number
-    near = bounding_box(inside)
     margins = [int(np.ceil(_AROUND_MM / step)) for step in reversed(grid.spacing)]
     box = tuple(slice(max(part.start - m, 0), min(part.stop + m, size))
-                for part, m, size in zip(near, margins, grid.shape, strict=True))
+                for part, m, size in zip(found.boxes[segment_id], margins, grid.shape, strict=True))
     image = None
     if ct is not None and ct.GetImageData() is not None:
-        volume = volume_from_node(ct, "CT")
-        image = crop(volume, box) if volume.same_grid(grid) else None
+        whole = volume_from_node(ct, "CT", voxels=False)
+        if whole.same_grid(grid):
+            image = crop(whole, box).with_array(slicer.util.arrayFromVolume(ct)[box].copy(), "CT")
     nodes = {"vertebrae": vertebrae, "lesion": lesion[0], "roi": roi, "CT": ct}
     return Damage(vertebra, crop(grid, box), crop(mask, box), image, box, grid.shape, dict(settings or {}), nodes)
 
@@ -135,17 +134,18 @@ def lesion_mask(grid: Volume, lesion=(None, None), roi=None) -> Volume:
 
 def most_affected(vertebrae: Vertebrae, mask: Volume) -> str:
     """The segment id of the vertebra that the lesion lies in, or nearest to; "" without vertebrae."""
-    from scipy import ndimage
-
-    counts = np.bincount(vertebrae.labels.array[mask.array > 0], minlength=256)
-    counts[0] = 0
+    box = bounding_box(mask.array)
+    counts = np.zeros(256, int)
+    if box is not None:
+        counts = np.bincount(vertebrae.labels.array[box][mask.array[box] > 0], minlength=256)
+        counts[0] = 0
     if counts.any():
         number = int(counts.argmax())
         return next(one.segment_id for one in vertebrae.segments if one.number == number)
     centres = {one.segment_id: one.centre_ras_mm for one in vertebrae.segments if one.centre_ras_mm}
-    if not centres or not mask.array.any():
+    if not centres or box is None:
         return ""
-    kji = ndimage.center_of_mass(mask.array > 0)
+    kji = np.argwhere(mask.array[box]).mean(axis=0) + [part.start for part in box]
     place = (mask.ijk_to_lps @ [*kji[::-1], 1])[:3] * (-1, -1, 1)
     return min(centres, key=lambda one: np.linalg.norm(place - centres[one]))
 

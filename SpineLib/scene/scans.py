@@ -56,7 +56,7 @@ def unregistered_parent(node):
     return parent
 
 
-def unregistered_volume(node, registration=None, name: str = "scan after") -> Volume:
+def unregistered_volume(node, registration=None, name: str = "scan after", *, voxels: bool = True) -> Volume:
     """As :func:`SpineLib.scene.nodes.volume_from_node`, where the volume lies without the registration.
 
     Raises:
@@ -64,12 +64,12 @@ def unregistered_volume(node, registration=None, name: str = "scan after") -> Vo
     """
     # Of a twin without parents, as a registration by hand may shear what lies under it, which no volume can.
     if node is None or node.GetImageData() is None or not isinstance(node, slicer.vtkMRMLScalarVolumeNode):
-        return volume_from_node(node, name)
+        return volume_from_node(node, name, voxels=voxels)
     twin = slicer.vtkMRMLScalarVolumeNode()
     twin.SetAndObserveImageData(node.GetImageData())
     matrix = to_world_unregistered(node, registration, name) @ ijk_to_ras(node)
     twin.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(matrix))
-    return volume_from_node(twin, name)
+    return volume_from_node(twin, name, voxels=voxels)
 
 
 def after_to_before(registration) -> np.ndarray:

@@ -40,16 +40,19 @@ def segments_volume(segmentation, ids: Sequence[str] | None, name: str, registra
     array = np.zeros(grid.shape, np.uint8)
     for _, box, part in boxes:
         array[box] |= part
-    if not array.any():
+    if not any(part.any() for *_, part in boxes):  # the boxes are small, the image may not be
         raise SpineError(f"The segment of the {name} is empty: draw it in the Segment Editor, or choose another one.")
     return grid.with_array(array, name)
 
 
-def segments_labels(segmentation, numbers: Mapping[str, int], name: str) -> Volume:
+def segments_labels(segmentation, numbers: Mapping[str, int], name: str) -> tuple[Volume, dict[str, tuple]]:
     """As :func:`segments_volume`, each segment with a number of its own (uint8); where they overlap, the later one's.
 
     Args:
         numbers: segment id to 1 to 255.
+
+    Returns:
+        The labels, and segment id to the index box (k, j, i) that holds the segment.
 
     Raises:
         SpineError: as there.
@@ -58,9 +61,9 @@ def segments_labels(segmentation, numbers: Mapping[str, int], name: str) -> Volu
     array = np.zeros(grid.shape, np.uint8)
     for segment_id, box, part in boxes:
         array[box][part] = numbers[segment_id]
-    if not array.any():
+    if not any(part.any() for *_, part in boxes):
         raise SpineError(f"The segments of the {name} are empty: draw them in the Segment Editor, or choose others.")
-    return grid.with_array(array, name)
+    return grid.with_array(array, name), {segment_id: box for segment_id, box, _ in boxes}
 
 
 def _on_one_grid(segmentation, ids: Sequence[str] | None, name: str, registration=None):
@@ -70,7 +73,7 @@ def _on_one_grid(segmentation, ids: Sequence[str] | None, name: str, registratio
     ids = segment_ids(segmentation) if ids is None else list(ids)
     source = source_volume(segmentation)
     if source is not None and source.GetImageData() is not None:
-        grid = unregistered_volume(source, registration, name)
+        grid = unregistered_volume(source, registration, name, voxels=False)
         return grid, [(one, *segment_box(segmentation, one, source)) for one in ids]
     size, matrix = _remembered_grid(segmentation.GetSegmentation())
     world = RAS_LPS @ to_world_unregistered(segmentation, registration, name) @ matrix

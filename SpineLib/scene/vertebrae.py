@@ -53,10 +53,17 @@ class VertebraSegment:
 
 @dataclass(frozen=True, eq=False)
 class Vertebrae:
-    """The vertebrae of a segmentation: labels (uint8, LPS, on the grid of the image), and what each label is."""
+    """The vertebrae of a segmentation.
+
+    Attributes:
+        labels: uint8, LPS, on the grid of the image.
+        segments: what each label is, from the top downwards.
+        boxes: segment id to the index box (k, j, i) that holds the segment.
+    """
 
     labels: Volume
     segments: list[VertebraSegment]
+    boxes: dict[str, tuple[slice, slice, slice]]
 
     def of(self, segment_id: str) -> VertebraSegment | None:
         """The vertebra of a segment."""
@@ -112,15 +119,14 @@ def collect_vertebrae(segmentation) -> Vertebrae:
     values = vertebra_numbers(segmentation)
     if max(values.values(), default=0) > 255:
         raise SpineError("The segmentation has too many segments: choose one of the vertebrae alone.")
-    labels = segments_labels(segmentation, values, "vertebrae")
+    labels, boxes = segments_labels(segmentation, values, "vertebrae")
     inner, segments = segmentation.GetSegmentation(), []
-    measured = _measure(labels)
     for segment_id, number in values.items():
         known = number in VERSE
         name = level_name(number) if known else inner.GetSegment(segment_id).GetName()
-        segments.append(VertebraSegment(segment_id, number, name, *measured.get(number, ())))
+        segments.append(VertebraSegment(segment_id, number, name, *_measure(labels, number, boxes[segment_id])))
     segments.sort(key=lambda one: -one.centre_ras_mm[2] if one.centre_ras_mm else np.inf)
-    return Vertebrae(labels, segments)
+    return Vertebrae(labels, segments, boxes)
 
 
 def segment_named(segmentation, text: str) -> str:
@@ -244,17 +250,12 @@ def _each_once(numbers: Mapping[str, int]) -> dict[str, int]:
     return result
 
 
-def _measure(labels: Volume) -> dict[int, tuple]:
-    """Number to (ml, centre RAS mm, whether it touches the image's edge)."""
-    from scipy import ndimage
-
-    measured = {}
-    for number, box in enumerate(ndimage.find_objects(labels.array), start=1):
-        if box is None:
-            continue
-        inside = labels.array[box] == number
-        kji = np.argwhere(inside).mean(axis=0) + [part.start for part in box]
-        centre = (RAS_LPS @ labels.ijk_to_lps @ [*kji[::-1], 1])[:3]
-        border = any(part.start == 0 or part.stop == size for part, size in zip(box, labels.shape, strict=True))
-        measured[number] = (float(inside.sum()) * labels.voxel_volume_ml, tuple(map(float, centre)), border)
-    return measured
+def _measure(labels: Volume, number: int, box: tuple[slice, slice, slice]) -> tuple:
+    """(ml, centre RAS mm, whether it touches the image's edge) of a label that lies in a box; () where it is empty."""
+    inside = np.argwhere(labels.array[box] == number)
+    if not len(inside):
+        return ()
+    inside += [part.start for part in box]
+    centre = (RAS_LPS @ labels.ijk_to_lps @ [*inside.mean(axis=0)[::-1], 1])[:3]
+    border = bool((inside.min(axis=0) == 0).any() or (inside.max(axis=0) == np.array(labels.shape) - 1).any())
+    return len(inside) * labels.voxel_volume_ml, tuple(map(float, centre)), border

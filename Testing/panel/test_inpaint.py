@@ -99,6 +99,27 @@ def test_an_image_that_is_no_ct_is_refused_where_it_is_chosen(damaged):
     assert "Hounsfield units" in damaged.ui.vertebraeApplyButton.toolTip
 
 
+def test_a_large_ct_is_looked_at_in_part_with_the_same_answer(damaged, monkeypatch):
+    import slicer
+    from SpineInpaintLib import ctcheck
+
+    monkeypatch.setattr(ctcheck, "_MANY", 5000)
+    metal = slicer.util.arrayFromVolume(damaged.ct).copy()
+    metal[10:30, 30:40, 30:40] = 3500
+    twin = slicer.util.addVolumeFromArray(metal, slicer.util.arrayFromVTKMatrix(matrix_of(damaged.ct)), "CT with a screw")
+    damaged.ui.ctSelector.setCurrentNode(twin)
+    assert "✓  52 × 56 × 60, 1.5 mm" in damaged.ui.ctSection.text
+    assert "6.8 ml denser" in damaged.ui.ctStatusLabel.text, "20 x 10 x 10 voxels of 1.5 mm"
+
+
+def matrix_of(volume):
+    import vtk
+
+    matrix = vtk.vtkMatrix4x4()
+    volume.GetIJKToRASMatrix(matrix)
+    return matrix
+
+
 def test_the_vertebrae_are_listed_from_the_top_and_a_click_shows_one(damaged):
     import slicer
     from SpineInpaintLib.selftest import LEVELS
@@ -136,7 +157,8 @@ def test_the_vertebra_with_the_lesion_is_chosen_unless_the_user_chose_another(da
     assert ui.vertebraCombo.currentText == "L3"
 
 
-def test_a_method_whose_model_is_missing_says_so(damaged):
+def test_a_method_whose_model_is_missing_says_so_and_is_not_chosen_at_first(damaged):
+    assert damaged.node.method == "templates" and damaged.ui.methodBadgeLabel.isHidden()
     choose(damaged, "wgan-gp")
     assert not damaged.ui.repairApplyButton.enabled
     assert "WGAN-GP, as published" in damaged.ui.repairApplyButton.toolTip
