@@ -12,7 +12,8 @@ from SpineLib.progress import part
 
 HELP = "list places suspicious of metastasis on a fat-suppressed T2 volume, or lesions on a CT"
 #: Options of MR alone: what the argument parser calls them, and its own value of each.
-_MR_ONLY = {"likelihood": None, "smallest_area": None, "no_aggregation": False, "share": 0.5, "column": False, "step": 1}
+_MR_ONLY = {"likelihood": None, "smallest_area": None, "no_aggregation": False, "share": 0.5, "column": False,
+            "step": 1}
 _CT_ONLY = {"mask": None, "table": None, "anywhere": False}
 
 

@@ -115,6 +115,6 @@ def summary(found) -> list[str]:
         size = " x ".join(f"{value:.0f}" for value in one.size_mm)
         centre = " ".join(f"{value:7.1f}" for value in one.centre_ras_mm)
         recist = " x ".join(f"{value:.0f}" for value in one.recist_mm)
-        lines.append(f"{one.id:6d} {one.probability:12.2f}  {recist:11}  {size:18}  {one.slices[0]:3d}-{one.slices[1]:<3d}"
-                     f"  {centre}")
+        slices = f"{one.slices[0]:3d}-{one.slices[1]:<3d}"
+        lines.append(f"{one.id:6d} {one.probability:12.2f}  {recist:11}  {size:18}  {slices}  {centre}")
     return lines + [f"Note: {note}" for note in found.notes] + [f"{said['notice']}."]

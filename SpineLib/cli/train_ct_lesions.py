@@ -21,8 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="of DeepLesion: text file with the key slices to take, a name a line")
     parser.add_argument("--run", "--out", dest="out", required=True, type=Path, help="folder of the training")
     parser.add_argument("--paint", type=Path, metavar="FOLDER",
-                        help="folder of the same form with CTs without lesions, real ones too: lesions are painted into "
-                             "them, to train on as well")
+                        help="folder of the same form with CTs without lesions, real ones too: lesions are painted "
+                             "into them, to train on as well")
     parser.add_argument("--paint-each", type=int, default=16, metavar="N", help="painted copies of each (default 16)")
     parser.add_argument("--vgg16", metavar="FILE",
                         help="safetensors file of torchvision's VGG-16 to start from (full widths only)")

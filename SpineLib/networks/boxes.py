@@ -1,7 +1,7 @@
 """Boxes in images: overlap, coding, anchors, non-maximum suppression, and max pooling of what lies in them.
 
-A box is (x0, y0, x1, y1), edges in pixels: pixel n reaches from n to n + 1, so that a box's width is x1 - x0. Ren 2017 is
-Ren et al., Faster R-CNN: Towards Real-Time Object Detection with Region Proposal Networks (2017).
+A box is (x0, y0, x1, y1), edges in pixels: pixel n reaches from n to n + 1, so that a box's width is x1 - x0. Ren 2017
+is Ren et al., Faster R-CNN: Towards Real-Time Object Detection with Region Proposal Networks (2017).
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
-"""Lesions of the spine on a CT: Faster R-CNN on axial slices (Miao, section II.C), merged over slices to boxes in space.
-"""
+"""Lesions of the spine on a CT: Faster R-CNN on axial slices (Miao, section II.C), merged over slices to boxes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from time import perf_counter
@@ -16,6 +14,7 @@ from SpineLib.errors import SpineError
 from SpineLib.models.bundle import ModelBundle
 from SpineLib.preprocess.ct_slices import AxialSlices, SlicePreparation, axial_slices
 from SpineLib.progress import Progress, part, silent
+from SpineLib.settings import Settings
 from SpineLib.tasks.ct_checks import check_ct
 from SpineLib.tasks.ct_lesion_boxes import (
     CtLesion,
@@ -44,7 +43,7 @@ _MARGIN_MM = 25.0
 
 
 @dataclass(frozen=True)
-class CtLesionSettings:
+class CtLesionSettings(Settings):
     """What the user may choose; None and "auto" leave it to the model and the machine.
 
     Attributes:
@@ -70,14 +69,6 @@ class CtLesionSettings:
             raise SpineError(f"The overlap is {self.overlap}; choose one between 0 and 1.")
         if not (isinstance(self.gap, int) and 0 <= self.gap <= 10):
             raise SpineError(f"The gap is {self.gap} slices; choose 0 to 10.")
-
-    @classmethod
-    def from_dict(cls, values: Mapping) -> CtLesionSettings:
-        """Of the JSON form; a key that does not exist is an error."""
-        unknown = sorted(set(values) - set(cls.__dataclass_fields__))
-        if unknown:
-            raise SpineError(f"There is no setting '{unknown[0]}'; there are {', '.join(cls.__dataclass_fields__)}.")
-        return cls(**values)
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,8 +30,8 @@ _MOST, _BREACH, _BEYOND_MM = 3, 0.4, 6.0
 def paint(ct: Volume, vertebrae: Volume, rng: np.random.Generator) -> tuple[Volume, Volume]:
     """A CT with one to three lesions in different vertebrae, and their numbers on its grid.
 
-    A lesion is an ellipsoid with an uneven surface, within its vertebra but for a breach. Lytic ones have the density of
-    soft tissue, sclerotic ones more than the bone they lie in, mixed ones both in patches; the image's own noise stays.
+    A lesion is an ellipsoid with an uneven surface, within its vertebra but for a breach. Lytic ones have the density
+    of soft tissue, sclerotic ones more than the bone they lie in, mixed ones both in patches; the image's noise stays.
 
     Args:
         ct: HU, without lesions.

@@ -42,7 +42,8 @@ class CropSampler:
 
     def __init__(self, cases: Sequence[SliceCase], config: CtLesionConfig):
         self.cases, self.config = cases, config
-        self.lesions = [(number, label) for number, case in enumerate(cases) for label in np.unique(case.boxes[:, LESION])]
+        self.lesions = [(number, label) for number, case in enumerate(cases)
+                        for label in np.unique(case.boxes[:, LESION])]
         self.with_spine = [number for number, case in enumerate(cases) if len(case.spine)]
         if not self.lesions:
             raise ValueError("no case shows a lesion")
