@@ -13,6 +13,8 @@ from SpineLib.progress import Progress, part
 SEED = 4
 PREFIX = "simulated_repair_"
 VERTEBRA_MODEL = "vertebrae-ct-unet"
+#: What the border leaves of a vertebra counts as one from this volume on; its level is what a user would enter.
+_SMALLEST_ML = 3.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ def write_demo_inpaint(folder: Path, seed: int, device: str, progress: Progress)
     progress(0.0, "Simulating a CT")
     case = simulate_ct(seed, CtSettings(matrix=224, spacing=0.8, slices=100, thickness=1.5, region="lumbar",
                                         healthy=0.0, metastases=(1, 1), kinds=("lytic",), metal=0.0, sagittal=0.0))
+    if not case.truth["lesions"]:
+        raise SpineError("No metastasis found room in this simulated CT; choose another --repair-seed.")
     lesion = case.lesion.with_array((case.lesion.array > 0).astype(np.uint8))
     vertebrae, repair, cards, notes = _repaired(case, lesion, device, part(progress, 0.2, 0.6))
     model = reconstruct(repair.mask, repair.before, progress=part(progress, 0.6, 0.85))
@@ -93,7 +97,9 @@ def _repaired(case, lesion, device: str, progress: Progress):
     label = case.truth["lesions"][0]["label"]
     if VERTEBRA_MODEL in installed:
         bundle = find_bundle(VERTEBRA_MODEL)
-        found = segment_vertebrae(case.ct, bundle, VertebraeSettings(device=device), part(progress, 0.0, 0.5))
+        first = next(each["level"] for each in case.truth["vertebrae"] if each["volume_ml"] >= _SMALLEST_ML)
+        wanted = VertebraeSettings(first=first, smallest_ml=_SMALLEST_ML, device=device)
+        found = segment_vertebrae(case.ct, bundle, wanted, part(progress, 0.0, 0.5))
         try:
             repair = inpaint(found.labels, lesion, None, models, settings, part(progress, 0.5, 1.0), ct=case.ct)
             cards = [bundle.card, *(one.card for one in models.values())]

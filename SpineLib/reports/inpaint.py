@@ -120,13 +120,12 @@ def _slices(report: RepairReport) -> str:
     window = WINDOW if report.ct is not None else (0.0, 1.0)
     rows = []
     for plane in ("axial", "sagittal", "coronal"):
-        titles = (f"{plane.capitalize()}, before", f"{plane.capitalize()}, after", f"{plane.capitalize()}, all outlines")
-        shown = ([layers[0]], [layers[1]], layers)
-        rows.append(close_ups([(title, image, outlines) for title, outlines in zip(titles, shown)], changed, 26.0,
-                              plane, window))
+        shown = {"before": layers[:1], "after": layers[1:2], "all outlines": layers}
+        rows.append(close_ups([(f"{plane.capitalize()}, {title}", image, outlines) for title, outlines in shown.items()],
+                              changed, 26.0, plane, window))
     viewer = slice_viewer({"Axial": image}, layers, plane="axial", window=window, around=2, key="axial")
-    return (f'{"".join(rows)}<div class="narrow">{viewer}</div><p class="small">The slices that show most of what was changed. Axial and coronal: '
-            "the patient's right at the left; sagittal: anterior at the left.</p>")
+    return (f'{"".join(rows)}<div class="narrow">{viewer}</div><p class="small">The slices that show most of '
+            "what was changed. Axial and coronal: the patient's right at the left; sagittal: anterior at the left.</p>")
 
 
 def _cut_out(report: RepairReport) -> tuple[Volume, list[Layer], Volume]:

@@ -37,7 +37,7 @@ PLANES = {"sagittal": (0, 1, 2), "axial": (1, 2, 0), "coronal": (2, 1, 0)}
 
 
 def in_plane(volume: Volume, plane: str = "sagittal") -> Volume:
-    """The image as (slice, row, column): sagittal slices anterior at the left, the others as seen from the feet or front.
+    """The image as (slice, row, column): sagittal, anterior at the left; axial or coronal, seen from the feet or front.
 
     Only array and spacing are those of the plane; origin and direction stay the canonical image's.
     """

@@ -136,6 +136,16 @@ def test_metal_is_brighter_than_bone_and_throws_streaks():
     assert metal.ct.array[rows][soft[rows]].std() > 1.5 * plain.ct.array[rows][soft[rows]].std()
 
 
-def test_a_scan_that_cannot_show_the_column_is_refused_with_a_reason():
-    with pytest.raises(SpineError, match="too little of the column"):
-        simulate_ct(1, CtSettings(matrix=4, spacing=0.5, slices=10, thickness=2.0, sagittal=0.0))
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"matrix": 16, "spacing": 0.2}, "too little of the column"),
+        ({"slices": 1}, "slices of the simulated CT is 1; choose 4 to 4000"),
+        ({"matrix": 0}, "choose 16 to 2048"),
+        ({"thickness": 0.0}, "thickness of the simulated CT is 0 mm"),
+        ({"region": "knee"}, "no region 'knee'"),
+    ],
+)
+def test_a_scan_that_nobody_could_take_is_refused_with_a_reason(wrong, reason):
+    with pytest.raises(SpineError, match=reason):
+        simulate_ct(1, replace(SMALL, **wrong))

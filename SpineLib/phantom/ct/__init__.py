@@ -2,7 +2,8 @@
 
 ``simulate_ct`` draws one patient; ``write_ct_cohort`` many, as a BIDS-like folder. A patient is drawn as signed
 distances: ``vertebra`` (one, in its own frame), ``skeleton`` (the column), ``otherbones``, ``lesions``; ``habitus``
-draws the soft tissues; ``densities`` takes the slices in Hounsfield units and their labels; ``scanner`` makes the image.
+draws the soft tissues; ``densities`` takes the slices in Hounsfield units and their labels; ``scanner`` makes the
+image.
 """
 
 from SpineLib.phantom.ct.case import CT_REGIONS, CtPhantom, CtSettings, simulate_ct

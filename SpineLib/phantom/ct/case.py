@@ -87,6 +87,7 @@ def simulate_ct(seed: int, settings: CtSettings = CtSettings()) -> CtPhantom:
 
     Everything is simulated: no image or measurement of a patient goes in.
     """
+    _check(settings)
     rng = np.random.default_rng(seed)
     region = settings.region or str(rng.choice(list(CT_REGIONS), p=_SHARES))
     spine, image = _draw_geometry(rng, region, settings)
@@ -112,6 +113,18 @@ def simulate_ct(seed: int, settings: CtSettings = CtSettings()) -> CtPhantom:
         "lesions": _lesion_facts(patient, volumes),
     }
     return CtPhantom(*volumes, truth=truth)
+
+
+def _check(settings: CtSettings) -> None:
+    """Refuse what no scan has."""
+    ranges = (("matrix", 16, 2048, ""), ("slices", 4, 4000, ""), ("thickness", 0.3, 10, " mm"),
+              ("spacing", 0.1, 5, " mm"))  # fmt: skip
+    for name, least, most, unit in ranges:
+        value = getattr(settings, name)
+        if value is not None and not least <= value <= most:
+            raise SpineError(f"The {name} of the simulated CT is {value:g}{unit}; choose {least:g} to {most:g}{unit}.")
+    if settings.region is not None and settings.region not in CT_REGIONS:
+        raise SpineError(f"There is no region '{settings.region}'; choose of {', '.join(CT_REGIONS)}.")
 
 
 def _draw_geometry(rng, region: str, settings: CtSettings) -> tuple[list[Vertebra], Lattice]:

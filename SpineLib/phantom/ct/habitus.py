@@ -15,8 +15,8 @@ from SpineLib.phantom.spine import LEVELS, Vertebra
 
 AIR, LUNG = -1000.0, -850.0
 
-#: By level, mm, in a patient of usual size: half width of the trunk or neck, from the body's centre to the skin in front
-#: and behind without the fat, and half width of the cavity (0 = none). Assumed, from adults' cross-sections.
+#: By level, mm, in a patient of usual size: half width of the trunk or neck, from the body's centre to the skin in
+#: front and behind without the fat, and half width of the cavity (0 = none). Assumed, from adults' cross-sections.
 _TRUNK = {
     "C3": (58, 52, 66, 0),
     "C5": (60, 56, 70, 0),

@@ -162,8 +162,8 @@ def _lumbar(vertebra: Vertebra, d: Dimensions) -> list[tuple]:
         ((pillar, b + 0.5 * d.canal_deep, height), (pillar + 3.5, b + 0.55 * d.canal_deep, h + gap + 3.5),
          (3.4, 5.0, 5.0)),
         ((pillar - 3, back - 3, -0.5 * h), (pillar - 3.0, b + 0.7 * d.canal_deep + 2, -h - gap - 6), (3.8, 5.2, 5.0)),
-        ((pillar + 3.0, b + 0.75 * d.canal_deep + 3, h + gap - 2), (pillar + 3.8, b + 0.75 * d.canal_deep + 2, h + gap + 2),
-         (2.6, 3.2, 5.0)),  # the joint face's hind lip
+        ((pillar + 3.0, b + 0.75 * d.canal_deep + 3, h + gap - 2),
+         (pillar + 3.8, b + 0.75 * d.canal_deep + 2, h + gap + 2), (2.6, 3.2, 5.0)),  # the joint face's hind lip
         ((pillar - 2.5, back - 3.5, -0.35 * h), (0, back + 5.5, -0.5 * h), (3.4, 3.3, d.lamina_high / 2)),
         ((pillar, b + 0.45 * d.canal_deep, height - 1), (0.6 * d.transverse + 0.4 * pillar, b + 0.8 * d.behind, height),
          (3.6 * thick, 3.4 * thick, 5.0 * thick)),
