@@ -29,6 +29,8 @@ _SLENDER_MM = 12.0
 _PITCHES_BEYOND = 1.2
 #: Bodies that are farther from the next one than so many such distances are something else (a hip below the sacrum).
 _LARGEST_GAP = 2.2
+#: A row of bodies with less than this share of the largest one's size is passed over.
+_MUCH_SMALLER = 0.4
 #: A body's circle is at least so large (mm): ribs, laminae and processes are thinner.
 _SMALLEST_RADIUS = 4.0
 #: Tilts of a disc against the line's own normal, in the sagittal plane.
@@ -102,7 +104,7 @@ def find_axis(mask: np.ndarray) -> SpineAxis | None:
         return None
     # The largest circle within one level's height: in a disc there is none.
     largest = ndimage.gaussian_filter1d(ndimage.maximum_filter1d(radius, round(24 / STEP_MM)), 8 / STEP_MM)
-    first, last = _longest_run(seen, largest[seen])
+    first, last = _row_of_bodies(seen, largest[seen])
     seen = seen[(seen >= first) & (seen <= last)]
     radius = np.interp(slices, seen, largest[seen])
     weight = np.maximum(0.01, mask[slices, path[:, 0], path[:, 1]].astype(float))  # discs are bridged
@@ -138,11 +140,15 @@ def find_discs(probability: np.ndarray, axis: SpineAxis) -> list[DiscPlane]:
             for n in _best_chain(gain, along, PITCH * axis.radius)]
 
 
-def _longest_run(seen: np.ndarray, radius: np.ndarray) -> tuple[int, int]:
-    """First and last slice of the longest and thickest row of bodies; a gap too large for a disc ends a row."""
+def _row_of_bodies(seen: np.ndarray, radius: np.ndarray) -> tuple[int, int]:
+    """First and last slice of the row of bodies; a gap too large for a disc ends a row.
+
+    Of several rows the most cranial one that is not much smaller than the largest: hips lie below the spine.
+    """
     gaps = np.flatnonzero(np.diff(seen) * STEP_MM > _LARGEST_GAP * PITCH * radius[:-1]) + 1
     runs = list(zip(np.split(seen, gaps), np.split(radius, gaps)))
-    best, _ = max(runs, key=lambda one: one[1].sum())
+    enough = _MUCH_SMALLER * max(row.sum() for _, row in runs)
+    best = next(slices for slices, row in runs if row.sum() >= enough)
     return int(best[0]), int(best[-1])
 
 
