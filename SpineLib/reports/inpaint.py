@@ -121,8 +121,8 @@ def _slices(report: RepairReport) -> str:
     rows = []
     for plane in ("axial", "sagittal", "coronal"):
         shown = {"before": layers[:1], "after": layers[1:2], "all outlines": layers}
-        rows.append(close_ups([(f"{plane.capitalize()}, {title}", image, outlines) for title, outlines in shown.items()],
-                              changed, 26.0, plane, window))
+        pictures = [(f"{plane.capitalize()}, {title}", image, outlines) for title, outlines in shown.items()]
+        rows.append(close_ups(pictures, changed, 26.0, plane, window))
     viewer = slice_viewer({"Axial": image}, layers, plane="axial", window=window, around=2, key="axial")
     return (f'{"".join(rows)}<div class="narrow">{viewer}</div><p class="small">The slices that show most of '
             "what was changed. Axial and coronal: the patient's right at the left; sagittal: anterior at the left.</p>")
