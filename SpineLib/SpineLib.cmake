@@ -28,6 +28,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/cli/evaluate_healthy.py
   SpineLib/cli/evaluate_inpaint.py
   SpineLib/cli/evaluate_registration.py
+  SpineLib/cli/evaluate_vertebrae.py
   SpineLib/cli/export.py
   SpineLib/cli/followup.py
   SpineLib/cli/followup_case.py
@@ -302,6 +303,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/training/vertebrae/__init__.py
   SpineLib/training/vertebrae/cases.py
   SpineLib/training/vertebrae/config.py
+  SpineLib/training/vertebrae/evaluation.py
   SpineLib/training/vertebrae/export.py
   SpineLib/training/vertebrae/loop.py
   SpineLib/training/vertebrae/sampling.py
@@ -343,6 +345,9 @@ set(SPINELIB_RESOURCES
   Resources/Models/detect-stir/card.md
   Resources/Models/detect-stir/model.json
   Resources/Models/detect-stir/weights.safetensors
+  Resources/Models/inpaint-wgan-gp/card.md
+  Resources/Models/inpaint-wgan-gp/model.json
+  Resources/Models/inpaint-wgan-gp/weights.safetensors
   Resources/Models/mets-t1-2d/card.md
   Resources/Models/mets-t1-2d/model.json
   Resources/Models/mets-t1-2d/weights.safetensors

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -16,6 +15,7 @@ from SpineLib.errors import SpineError
 from SpineLib.metrics.shape import Shape, shape_of
 from SpineLib.models.card import NOTICE
 from SpineLib.progress import Progress, silent
+from SpineLib.settings import Settings
 from SpineLib.tasks.coverage import VolumeOverlap, volume_overlap
 from SpineLib.tasks.margin import MarginDistances, MarginSurface, margin_distances, share_below, signed_margin
 from SpineLib.tasks.provenance import library_versions
@@ -28,7 +28,7 @@ _LIBRARIES = ("numpy", "scipy", "vtk")
 
 
 @dataclass(frozen=True)
-class CompareSettings:
+class CompareSettings(Settings):
     """What the user may choose.
 
     Attributes:
@@ -56,14 +56,6 @@ class CompareSettings:
         bins = self.margin_bins_mm
         if not bins or not all(map(math.isfinite, bins)) or any(a >= b for a, b in pairwise(bins)):
             raise SpineError("The limits of the margin's bins must be numbers that increase, e.g. 0 and 5 mm.")
-
-    @classmethod
-    def from_dict(cls, values: Mapping) -> CompareSettings:
-        """Of the JSON form; a key that does not exist is an error."""
-        unknown = sorted(set(values) - set(cls.__dataclass_fields__))
-        if unknown:
-            raise SpineError(f"There is no setting '{unknown[0]}'; there are {', '.join(cls.__dataclass_fields__)}.")
-        return cls(**values)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from time import perf_counter
@@ -14,6 +13,7 @@ from SpineLib.errors import SpineError
 from SpineLib.models.bundle import ModelBundle
 from SpineLib.preprocess.pyramid import Pyramid, make_pyramid
 from SpineLib.progress import Progress, part, silent
+from SpineLib.settings import Settings
 from SpineLib.tasks.candidates import Candidate, aggregate, find_candidates
 from SpineLib.tasks.column import column_from_labels, find_column, within
 from SpineLib.tasks.provenance import library_versions
@@ -27,7 +27,7 @@ PAPER_AREA_CM2 = 5.0
 
 
 @dataclass(frozen=True)
-class DetectSettings:
+class DetectSettings(Settings):
     """What the user may choose; None and "auto" leave it to the model and the machine.
 
     Attributes:
@@ -59,14 +59,6 @@ class DetectSettings:
             raise SpineError(f"The share of the slice is {self.share}; choose more than 0 and at most 1.")
         if self.step_mm not in (1, 2, 4, 8):
             raise SpineError(f"The step is {self.step_mm} mm; choose 1, 2, 4 or 8.")
-
-    @classmethod
-    def from_dict(cls, values: Mapping) -> DetectSettings:
-        """Of the JSON form; a key that does not exist is an error."""
-        unknown = sorted(set(values) - set(cls.__dataclass_fields__))
-        if unknown:
-            raise SpineError(f"There is no setting '{unknown[0]}'; there are {', '.join(cls.__dataclass_fields__)}.")
-        return cls(**values)
 
 
 @dataclass(frozen=True, eq=False)

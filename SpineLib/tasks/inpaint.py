@@ -20,6 +20,7 @@ from SpineLib.models.card import NOTICE
 from SpineLib.preprocess.signed_distance import sampled
 from SpineLib.preprocess.vertebra_frame import VertebraFrame, vertebra_frame
 from SpineLib.progress import Progress, part, silent
+from SpineLib.settings import Settings
 from SpineLib.tasks.ct_checks import check_ct
 from SpineLib.tasks.inpaint_site import Site, border_contact_mm2, site_of
 from SpineLib.tasks.provenance import library_versions
@@ -71,7 +72,7 @@ _MOST_BORDER_MM2 = 100.0
 
 
 @dataclass(frozen=True)
-class InpaintSettings:
+class InpaintSettings(Settings):
     """What the user may choose.
 
     Attributes:
@@ -97,14 +98,6 @@ class InpaintSettings:
             raise SpineError(f"The margin around the lesion is {self.margin_mm} mm; choose one from 0 to 20.")
         if not (1 <= self.steps <= 100_000 and 0 < self.rate < 10 and 0 <= self.weight < 1e6 and 0 <= self.tie < 1e6):
             raise SpineError("A setting of the GAN is out of its range; leave it at its default.")
-
-    @classmethod
-    def from_dict(cls, values: Mapping) -> InpaintSettings:
-        """Of the JSON form; a key that does not exist is an error."""
-        unknown = sorted(set(values) - set(cls.__dataclass_fields__))
-        if unknown:
-            raise SpineError(f"There is no setting '{unknown[0]}'; there are {', '.join(cls.__dataclass_fields__)}.")
-        return cls(**values)
 
 
 @dataclass(frozen=True, eq=False)

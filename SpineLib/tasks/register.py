@@ -19,6 +19,7 @@ from SpineLib.errors import SpineError
 from SpineLib.models.card import NOTICE
 from SpineLib.preprocess.orientation import Orientation
 from SpineLib.progress import Progress, part, silent
+from SpineLib.settings import Settings
 from SpineLib.tasks.provenance import library_versions
 from SpineLib.tasks.region import Region, to_lps
 from SpineLib.tasks.registration_layers import fit_layers
@@ -49,7 +50,7 @@ _RIVAL_MM = 8.0
 
 
 @dataclass(frozen=True)
-class RegisterSettings:
+class RegisterSettings(Settings):
     """What the user may choose.
 
     Attributes:
@@ -63,14 +64,6 @@ class RegisterSettings:
     def __post_init__(self):
         if not 3 <= self.margin_mm <= 60:
             raise SpineError(f"The margin around the metastasis is {self.margin_mm} mm; choose one between 3 and 60.")
-
-    @classmethod
-    def from_dict(cls, values: Mapping) -> RegisterSettings:
-        """Of the JSON form; a key that does not exist is an error."""
-        unknown = sorted(set(values) - set(cls.__dataclass_fields__))
-        if unknown:
-            raise SpineError(f"There is no setting '{unknown[0]}'; there are {', '.join(cls.__dataclass_fields__)}.")
-        return cls(**values)
 
 
 @dataclass(frozen=True, eq=False)

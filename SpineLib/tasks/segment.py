@@ -12,6 +12,7 @@ from SpineLib.errors import SpineError
 from SpineLib.models.bundle import ModelBundle
 from SpineLib.preprocess import Preparation, prepare
 from SpineLib.progress import Progress, part, silent
+from SpineLib.settings import Settings
 from SpineLib.tasks.lesions import Lesion, find_lesions
 from SpineLib.tasks.provenance import library_versions
 from SpineLib.volume.volume import Volume
@@ -20,7 +21,7 @@ _LIBRARIES = ("numpy", "scipy", "SimpleITK", "torch")
 
 
 @dataclass(frozen=True)
-class SegmentSettings:
+class SegmentSettings(Settings):
     """What the user may choose; None and "auto" leave it to the model and the machine.
 
     Attributes:
@@ -42,14 +43,6 @@ class SegmentSettings:
             raise SpineError(f"The threshold is {self.threshold}; choose one between 0 and 1.")
         if self.smallest_lesion_ml is not None and not 0 <= self.smallest_lesion_ml < 1e6:
             raise SpineError(f"The smallest lesion is {self.smallest_lesion_ml} ml; choose 0 or more.")
-
-    @classmethod
-    def from_dict(cls, values: Mapping) -> SegmentSettings:
-        """Of the JSON form; a key that does not exist is an error."""
-        unknown = sorted(set(values) - set(cls.__dataclass_fields__))
-        if unknown:
-            raise SpineError(f"There is no setting '{unknown[0]}'; there are {', '.join(cls.__dataclass_fields__)}.")
-        return cls(**values)
 
 
 @dataclass(frozen=True, eq=False)

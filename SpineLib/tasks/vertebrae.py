@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from time import perf_counter
@@ -15,6 +14,7 @@ from SpineLib.errors import SpineError
 from SpineLib.models.bundle import ModelBundle
 from SpineLib.preprocess.ct import CtPreparation, axial_orientation, prepare_ct
 from SpineLib.progress import Progress, part, silent
+from SpineLib.settings import Settings
 from SpineLib.tasks.ct_checks import check_ct
 from SpineLib.tasks.provenance import library_versions
 from SpineLib.volume.levels import VERSE, level_name
@@ -27,7 +27,7 @@ _IN_ORDER = (*range(1, 25), 26)
 
 
 @dataclass(frozen=True)
-class VertebraeSettings:
+class VertebraeSettings(Settings):
     """What the user may choose; None and "auto" leave it to the model and the machine.
 
     Attributes:
@@ -51,14 +51,6 @@ class VertebraeSettings:
             raise SpineError(f"There is no vertebra '{self.first}'; choose one of C1 to C7, T1 to T12, L1 to L5, S.")
         if not 0 <= self.smallest_ml < 1e3:
             raise SpineError(f"The smallest vertebra is {self.smallest_ml} ml; choose 0 or more.")
-
-    @classmethod
-    def from_dict(cls, values: Mapping) -> VertebraeSettings:
-        """Of the JSON form; a key that does not exist is an error."""
-        unknown = sorted(set(values) - set(cls.__dataclass_fields__))
-        if unknown:
-            raise SpineError(f"There is no setting '{unknown[0]}'; there are {', '.join(cls.__dataclass_fields__)}.")
-        return cls(**values)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ LIBRARY = REPOSITORY / "SpineLib"
 #: A room imports only rooms of a line above its own, and itself.
 ORDER = [
     {"errors", "progress"},
+    {"settings"},
     {"volume"},
     {"preprocess"},
     {"networks"},
