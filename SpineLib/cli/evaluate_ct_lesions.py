@@ -16,6 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", required=True, help="id or folder of the detector")
     parser.add_argument("--cases", type=int, help="only the first so many cases")
     parser.add_argument("--threshold", type=float, help="probability from which a lesion counts (default: the model's)")
+    parser.add_argument("--around-vertebrae", action="store_true",
+                        help="look around the true vertebrae only, as after a segmentation (default: whole slices)")
     parser.add_argument("--healthy", type=Path, action="append", default=[], metavar="FILE",
                         help="CT without lesions: count what is found there; several are possible")
     parser.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"))
@@ -48,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     except OSError as error:
         raise SpineError("The output folder cannot be made; choose one where you may write.") from error
     with ProgressBar() as bar:
-        evaluation = evaluate_ct_lesions(cases, bundle, settings, bar)
+        evaluation = evaluate_ct_lesions(cases, bundle, settings, bar, around_vertebrae=arguments.around_vertebrae)
         healthy = {name: detect_ct_lesions(scan, bundle, settings).lesions for name, scan in scans.items()}
     evaluation = replace(evaluation, healthy=healthy)
     told = figures(evaluation)

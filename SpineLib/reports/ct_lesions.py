@@ -21,6 +21,7 @@ def figures(evaluation: CtLesionEvaluation) -> dict:
     told = {
         "simulated": True, "model": evaluation.model, "cases": len(evaluation.cases),
         "slices": sum(len(case.slices) for case in evaluation.cases),
+        "looked_at": "around the true vertebrae" if evaluation.around_vertebrae else "whole slices",
         "threshold": evaluation.threshold, "device": evaluation.device, "precision": evaluation.precision,
         "threads": evaluation.threads, "images_a_second": round(evaluation.images_a_second, 2),
         "slices_with_lesion": _curve(evaluation.with_lesion, evaluation.threshold),
@@ -44,8 +45,8 @@ def markdown(told: dict) -> str:
     lesions, inside, recist = told["lesions"], told["lesions_in_vertebrae"], told["recist_median_error_mm"]
     lines = [
         f"Measured on **simulated data**: {told['cases']} cases, {told['slices']} axial slices, {lesions['truths']} "
-        f"lesions; {told['device']}, {told['precision']}, {told['threads']} thread{_s(told['threads'])}. AP: average "
-        f"precision, all-point interpolation, overlap {OVERLAP:g}.", "",
+        f"lesions, looked for {_where(told)}; {told['device']}, {told['precision']}, {told['threads']} "
+        f"thread{_s(told['threads'])}. AP: average precision, all-point interpolation, overlap {OVERLAP:g}.", "",
         "| | AP, slices with a lesion | AP, all slices | images a second |", "|---|---|---|---|",
         f"| {told['model']} (simulated data) | {_n(told['slices_with_lesion']['average_precision'], '.4f')} "
         f"| {_n(told['all_slices']['average_precision'], '.4f')} | {told['images_a_second']:.2f} |",
@@ -102,6 +103,10 @@ def _curve(curve: PrecisionRecall, threshold: float) -> dict:
 
 def _n(value: float | None, how: str) -> str:
     return "-" if value is None else format(value, how).replace("%", " %")
+
+
+def _where(told: dict) -> str:
+    return "in whole slices" if told["looked_at"] == "whole slices" else told["looked_at"]
 
 
 def _s(count: int) -> str:

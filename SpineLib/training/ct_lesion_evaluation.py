@@ -67,6 +67,7 @@ class CtLesionEvaluation:
         threshold: the model's.
         cases: of the cohort.
         device, precision, threads: that it ran on.
+        around_vertebrae: whether only the surroundings of the true vertebrae were looked at.
         healthy: lesions found in scans without any, by the scan's name.
     """
 
@@ -76,6 +77,7 @@ class CtLesionEvaluation:
     device: str
     precision: str
     threads: int
+    around_vertebrae: bool = False
     healthy: dict[str, list[CtLesion]] = field(default_factory=dict)
 
     @property
@@ -123,8 +125,15 @@ def find_ct_detector(name: str) -> ModelBundle:
 
 
 def evaluate_ct_lesions(cases: Sequence[CtCase], bundle: ModelBundle, settings: CtLesionSettings = CtLesionSettings(),
-                        progress: Progress = silent) -> CtLesionEvaluation:
-    """Look for lesions in whole slices of each case, without knowing its vertebrae, and compare.
+                        progress: Progress = silent, *, around_vertebrae: bool = False) -> CtLesionEvaluation:
+    """Look for lesions in each case, and compare.
+
+    Args:
+        cases: with truth.
+        bundle: the detector.
+        settings: the user's choices.
+        progress: told after every few slices.
+        around_vertebrae: look around the true vertebrae only, as after a segmentation; else in whole slices.
 
     Raises:
         SpineError: a case cannot be searched.
@@ -140,7 +149,7 @@ def evaluate_ct_lesions(cases: Sequence[CtCase], bundle: ModelBundle, settings: 
                                 ((case.ct, "CT"), (case.lesion, "lesion"), (case.intact, "vertebrae")))
         check_ct(ct)
         slices = axial_slices(ct, SlicePreparation.from_dict(bundle.card.preparation))
-        region = region_of(slices)
+        region = region_of(slices, vertebrae if around_vertebrae else None)
         started = perf_counter()
         found, device, precision = slice_boxes(slices, network, region, settings,
                                                lambda done, text, share=share, name=case.name:
@@ -157,7 +166,8 @@ def evaluate_ct_lesions(cases: Sequence[CtCase], bundle: ModelBundle, settings: 
         results.append(CaseResult(
             case.name, by_slice, ImageBoxes(boxes, scores, there), ImageBoxes(boxes[kept], scores[kept], there),
             _recist(slices, truth, known, lesions, boxes, there, threshold), seconds))
-    return CtLesionEvaluation(bundle.card.id, threshold, results, device, precision, torch.get_num_threads())
+    return CtLesionEvaluation(bundle.card.id, threshold, results, device, precision, torch.get_num_threads(),
+                              around_vertebrae)
 
 
 def _edges(slices: AxialSlices, lesions: Sequence[CtLesion]) -> np.ndarray:

@@ -23,7 +23,7 @@ from Testing.tasks.tiny_ct_lesions import (
 def made(tmp_path_factory):
     """Two cases: a bright block that is a lesion; and one that is, beside one that is none and lies in no vertebra."""
     folder = tmp_path_factory.mktemp("evaluation")
-    for number, (blocks, place) in enumerate(([((4, 72, 72),), (64, 80)], [((4, 88, 56), (4, 88, 120)), (48, 64)]), 1):
+    for number, (blocks, place) in enumerate(([((4, 72, 72),), (64, 80)], [((4, 88, 56), (4, 88, 136)), (48, 64)]), 1):
         name, ct = f"sub-{number:03d}", ct_with_blocks(*blocks)
         labels = folder / "derivatives" / "labels" / name
         (folder / name / "ct").mkdir(parents=True)
@@ -63,6 +63,16 @@ def test_by_slices_the_false_block_counts_in_each_slice_that_shows_it(evaluation
     assert told["slices_with_lesion"]["truths"] == 6 and told["slices_with_lesion"]["recall"] == 1
     assert told["slices_with_lesion"]["precision"] == pytest.approx(6 / 9, abs=1e-4)
     assert told["all_slices"]["truths"] == 6 and told["slices"] == 20
+
+
+def test_around_the_vertebrae_only_the_block_beyond_them_is_not_seen(made):
+    from SpineLib.tasks.ct_lesions import CtLesionSettings
+
+    folder, bundle = made
+    told = figures(evaluate_ct_lesions(read_ct_cohort(folder), load_bundle(bundle.folder),
+                                       CtLesionSettings(device="cpu", precision="float32"), around_vertebrae=True))
+    assert told["lesions"]["recall"] == 1 and told["lesions"]["false_positives_a_case"] == 0
+    assert "looked for around the true vertebrae" in markdown(told)
 
 
 def test_the_diameters_of_a_square_are_compared_with_its_own(evaluation):
