@@ -88,6 +88,44 @@ def test_detecting_brings_boxes_that_can_be_chosen_moved_and_used_as_the_lesion(
     assert node.roi is None and inpaint.wait(lambda: ui.lesionTable.rowCount == 1, 10)
 
 
+@pytest.fixture
+def gan(model_folder):
+    """A GAN that has learned nothing, where the paper's should be."""
+    import shutil
+
+    import torch
+    from SpineLib.models import ModelCard, save_bundle
+    from SpineLib.networks.gan import Gan
+
+    torch.manual_seed(0)
+    card = ModelCard(
+        id="inpaint-wgan-gp", title="Noise (test)", task="vertebra-inpainting", inputs=("mask",), preparation={},
+        network={"type": "wgan-gp", "latent": 8, "widths": [4, 4, 4, 4]}, patch=(64, 64), licence="Apache-2.0",
+        training_data={"simulated": True, "description": "Made by hand for tests, not trained"},
+    )  # fmt: skip
+    save_bundle(model_folder / "inpaint-wgan-gp", Gan("wgan-gp", 8, (4, 4, 4, 4)), card)
+    yield
+    shutil.rmtree(model_folder / "inpaint-wgan-gp")
+
+
+def test_the_papers_way_shows_itself_again_and_again_while_z_converges(gan, damaged, inpaint):
+    import slicer
+
+    ui, shown = damaged.ui, []
+    damaged.node.method = "wgan-gp"
+    assert ui.repairApplyButton.enabled and not ui.methodBadgeLabel.isHidden()
+    assert "Simulated" in ui.methodBadgeLabel.text and "Made by hand" in ui.methodCombo.toolTip
+    preview = damaged.widget.panel.repair.preview
+    show = preview.show
+    preview.show = lambda path: (show(path), shown.append(path.name))
+    count = len(slicer.util.getNodesByClass("vtkMRMLSegmentationNode"))
+    ui.repairApplyButton.click()
+    finish(inpaint, damaged.widget)
+    assert len(shown) > 3 and shown == sorted(set(shown))
+    assert damaged.node.repaired is not None, ui.repairStatusLabel.text
+    assert len(slicer.util.getNodesByClass("vtkMRMLSegmentationNode")) == count + 1
+
+
 def test_cancelling_a_search_leaves_the_scene_as_it_was(ct_models, open_inpaint, inpaint):
     import slicer
 
