@@ -13,6 +13,7 @@ from SpineLib.cli import (
     evaluate_healthy,
     evaluate_inpaint,
     evaluate_registration,
+    evaluate_vertebrae,
 )
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.errors import SpineError
@@ -29,6 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     evaluate_detection.add_arguments(detection)
     ct_lesions = actions.add_parser("ct-lesions", help="average precision and speed of a detector of lesions on CT")
     evaluate_ct_lesions.add_arguments(ct_lesions)
+    vertebrae = actions.add_parser("vertebrae", help="Dice and IoU of vertebrae on CT, and the paper's table I")
+    evaluate_vertebrae.add_arguments(vertebrae)
     gan = actions.add_parser("gan", help="holes in slices of vertebrae filled by GANs, Dice and KMMD")
     evaluate_gan.add_arguments(gan)
     inpaint = actions.add_parser("inpaint", help="repairs of vertebrae whose state before the damage is known")
@@ -68,6 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
         return evaluate_inpaint.run(arguments)
     if arguments.action == "gan":
         return evaluate_gan.run(arguments)
+    if arguments.action == "vertebrae":
+        return evaluate_vertebrae.run(arguments)
     if arguments.action == "registration":
         return evaluate_registration.run(arguments)
     from SpineLib.tasks.segment import SegmentSettings
