@@ -1,4 +1,4 @@
-"""How good a detector of lesions on CT is on a cohort with truth: by slices as in the paper, and by lesions in space."""
+"""How good a detector of lesions on CT is on a cohort with truth: by slices as in the paper, and by lesions."""
 
 from __future__ import annotations
 

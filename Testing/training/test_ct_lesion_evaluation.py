@@ -23,7 +23,7 @@ from Testing.tasks.tiny_ct_lesions import (
 def made(tmp_path_factory):
     """Two cases: a bright block that is a lesion; and one that is, beside one that is none and lies in no vertebra."""
     folder = tmp_path_factory.mktemp("evaluation")
-    for number, (blocks, place) in enumerate(([((4, 72, 72),), (64, 80)], [((4, 88, 56), (4, 88, 136)), (48, 64)]), 1):
+    for number, blocks in enumerate(([(4, 72, 72)], [(4, 88, 56), (4, 88, 136)]), 1):
         name, ct = f"sub-{number:03d}", ct_with_blocks(*blocks)
         labels = folder / "derivatives" / "labels" / name
         (folder / name / "ct").mkdir(parents=True)
