@@ -58,12 +58,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def table(rows: list[dict], slices: int, cubes: int, kind: str) -> str:
     """Markdown; the paper's KMMD beside ours."""
-    lines = [f"Holes in vertebrae that no model was trained on ({kind}): {slices} single slices with a hole of 16 x 16 "
-             f"pixels (28 mm), as in the paper's figure 6, and {cubes} vertebrae with a cube of 28 mm missing. KMMD: "
-             "squared, biased, Gaussian kernel, bandwidth the median distance of the whole slices; the paper tells "
-             "neither its kernel nor its bandwidth, so its figure stands beside ours and does not compare.", "",
-             "| method | Dice in the hole of a slice | KMMD of repaired slices | KMMD of made images "
-             "| Dice in the cube | jumps between slices |", "|---|---|---|---|---|---|"]
+    lines = [(f"Holes in vertebrae that no model was trained on ({kind}): {slices} single slices with a hole of 16 x "
+              f"16 pixels (28 mm), as in the paper's figure 6, and {cubes} vertebrae with a cube of 28 mm missing. KMMD: "
+              "squared, biased, Gaussian kernel, bandwidth the median distance of the whole slices; the paper tells "
+              "neither its kernel nor its bandwidth, so its figure stands beside ours and does not compare."), "",
+             ("| method | Dice in the hole of a slice | KMMD of repaired slices | KMMD of made images "
+              "| Dice in the cube | jumps between slices |"), "|---|---|---|---|---|---|"]
     single = {row["method"]: row for row in rows if row["holes"] == "slices"}
     for row in rows:
         if row["holes"] == "cubes":
@@ -72,8 +72,8 @@ def table(rows: list[dict], slices: int, cubes: int, kind: str) -> str:
             jumps = "–" if row["jumps"] is None else f"{row['jumps']:+.3f}"
             lines.append(f"| {row['method']} | {start} | {row['dice']:.3f} | {jumps} |")
     lines.append(f"| Paper, WGAN-GP | – | {PAPER_KMMD} | – | – | – |")
-    return "\n".join([*lines, "", "Jumps: share of the cube's pixels that change from slice to slice, less that of the "
-                      "truth; 0 is as smooth as a vertebra.", ""])
+    note = "Jumps: share of the cube's pixels that change from slice to slice, less the truth's; 0 is a vertebra's own."
+    return "\n".join([*lines, "", note, ""])
 
 
 def picture(comparison):

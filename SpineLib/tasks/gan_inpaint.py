@@ -34,6 +34,8 @@ class GanSettings:
         steps: of Adam.
         rate: of Adam at the start; it falls to a tenth along a half cosine.
         weight: lambda of equation 5, beside a contextual loss that is summed over pixels.
+        prior: how much the noise is held near the middle of what the generator was trained on (times |z|^2 / 2); 0 is
+            the paper, 1 fills held-out vertebrae a little better.
         tie: how much the noise of neighbouring slices is held together; 0 is the paper, each slice for itself.
         slice_mm: distance of neighbouring slices, for ``tie``.
         probability: the perceptual loss is log(1 - D(G(z))) of a discriminator that gives probabilities (DCGAN);
@@ -50,6 +52,7 @@ class GanSettings:
     steps: int = 200
     rate: float = 0.05
     weight: float = 0.1
+    prior: float = 0.0
     tie: float = 0.0
     slice_mm: float = 1.0
     probability: bool = False
@@ -135,6 +138,8 @@ def inpaint_slices(images: np.ndarray, known: np.ndarray, generator: nn.Module, 
             perceptual = _perceptual(critic, made, settings)
         contextual = (weights_all * (made - target_all)).abs().sum(dim=(1, 2, 3))
         loss = contextual.sum() + settings.weight * perceptual.sum()
+        if settings.prior:
+            loss = loss + settings.prior / 2 * z.square().sum()
         if settings.tie:
             loss = loss + settings.tie / settings.slice_mm * (z[1:] - z[:-1]).square().sum()
         (z.grad,) = torch.autograd.grad(loss, z)
@@ -187,8 +192,6 @@ def _first_noise(generator: nn.Module, target: torch.Tensor, weights: torch.Tens
         wanted, weight = target.flatten(1), weights.flatten(1)
         misfit = torch.stack([(weight_n * (images - wanted_n)).abs().sum(1)
                               for wanted_n, weight_n in zip(wanted, weight)])
-    if settings.tie:  # one noise for all slices: they are to stay together
-        misfit = misfit.sum(dim=0, keepdim=True).expand_as(misfit)
     order = misfit.argsort(dim=1, stable=True)[:, :settings.restarts]
     return noise[order.T.reshape(-1)].clone()
 

@@ -41,8 +41,8 @@ def repaired_by_slices(site: Site, frame: VertebraFrame, known: Known, network: 
     kept = sampled(bone.with_array(site.region.astype(np.float32)), grid, 0.0) < 0.5
     kind, tied = settings.method.removesuffix("-tied"), settings.method.endswith("-tied")
     chosen = GanSettings(steps=settings.steps, rate=settings.rate, weight=settings.weight,
-                         tie=settings.tie if tied else 0.0, slice_mm=SLICE_MM, probability=kind == "dcgan",
-                         seed=settings.seed)
+                         tie=settings.tie if tied else 0.0, prior=1.0 if tied else 0.0, slice_mm=SLICE_MM,
+                         probability=kind == "dcgan", seed=settings.seed)
 
     def show(done: float, slices: np.ndarray) -> None:
         preview(0.4 + 0.5 * done, grid.with_array(slices.astype(np.float32), "preview"))

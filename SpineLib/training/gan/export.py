@@ -64,13 +64,14 @@ def _text(title: str, config: GanConfig, facts: dict, validation: dict, steps: i
 
 - Input: masks of one vertebra, cut across its own axis into images of 64 x 64 pixels of {PIXEL_MM} mm.
 - Network: the {_NAMES[config.kind]} of Miao et al., Spinal neoplasm image inpainting with deep convolutional neural
-  networks; noise of length {config.latent}, {", ".join(map(str, config.widths))} channels from fine to coarse{own}. The
-  bundle holds generator and {"discriminator" if config.kind == "dcgan" else "critic"}.
+  networks; noise of length {config.latent}, {", ".join(map(str, config.widths))} channels from fine to coarse{own}.
+  The bundle holds generator and {"discriminator" if config.kind == "dcgan" else "critic"}.
 - Training data: {data["description"]}
   {data["training_vertebrae"]} vertebrae of {data["training_cases"]} cases trained on, {data["held_out_vertebrae"]} of
   {data["held_out_cases"]} held out.
-- Training: `{facts["command"]}`; {steps} steps of the generator, {optimisation.critic_steps} of the
-  {"discriminator" if config.kind == "dcgan" else "critic"} for each, {config.sampling.batch} images a step.
+- Training: `{facts["command"]}`; {steps} steps{_pretrained(config)}. A step of the GAN is one of the generator and
+  {optimisation.critic_steps} of the {"discriminator" if config.kind == "dcgan" else "critic"}, {config.sampling.batch}
+  images each.
 
 Figures on the held-out cases that chose the best weights (so slightly favourable): one hole of 16 x 16 pixels a slice,
 Dice inside the holes, and squared KMMD (Gaussian kernel, median heuristic, biased estimate) of the whole images against
@@ -80,3 +81,9 @@ the repaired ones and against images made of noise:
 |---|---|
 {rows}
 """
+
+
+def _pretrained(config: GanConfig) -> str:
+    share = config.pretraining.share
+    return (f", those in the first {share:.0%} of the time on the generator as decoder of a variational autoencoder "
+            f"({config.pretraining.batch} images each), which the paper does not have") if share else ""
