@@ -162,13 +162,13 @@ def test_a_perfect_correction_has_no_error(samples):
 
 def test_a_training_begins_at_the_templates_mean_and_learns(samples, tmp_path):
     config = CompletionConfig(widths=(4, 8)).changed(
-        sampling={"crop": (32, 32, 32)}, optimisation={"rate": 0.01, "warm_up": 0, "average": 0.0})
+        sampling={"crop": (24, 24, 24)}, optimisation={"rate": 0.01, "warm_up": 0, "average": 0.0})
     run = CompletionRun(config, samples, tmp_path, torch.device("cpu"))
     assert run.figures(run.network.eval())["gained_mm"] == pytest.approx(0, abs=1e-4)
     crops = Crops(samples, config)
     batch = crops.batch(0)
-    losses = [run.train_step(batch) for _ in range(12)]
-    assert losses[-1] < 0.9 * losses[0]
+    losses = [run.train_step(batch) for _ in range(8)]
+    assert losses[-1] < 0.95 * losses[0]
 
 
 def test_vertebrae_held_out_are_not_trained_on(samples):
