@@ -73,5 +73,5 @@ def _thinned(node, grid):
     step = max(round((grid.array.size / _MANY) ** (1 / 3)), 1)
     steps = [step if step * spacing <= 2.5 else 1 for spacing in grid.spacing]
     array = slicer.util.arrayFromVolume(node)[tuple(slice(None, None, step) for step in reversed(steps))]
-    spacing = tuple(step * one for step, one in zip(steps, grid.spacing))
+    spacing = tuple(step * one for step, one in zip(steps, grid.spacing, strict=True))
     return replace(grid, array=array, spacing=spacing)

@@ -254,7 +254,9 @@ class ModelStep:
 
         model, ui = model_of(self._head), self.ui
         checks = model.get("checks", [])
-        rows = [(one["name"], "✓" if one["passed"] else "✗", words(one["value"]), words(one["limit"])) for one in checks]
+        rows = [
+            (one["name"], "✓" if one["passed"] else "✗", words(one["value"]), words(one["limit"])) for one in checks
+        ]
         colours = {row: _RED for row, one in enumerate(checks) if not one["passed"]}
         fillTable(ui.checksTable, rows, {2, 3}, colours, {row: one["text"] for row, one in enumerate(checks)})
         rows = [(name, _text(value, unit)) for name, value, unit in measure_rows(model.get("measures", {}))]

@@ -80,9 +80,12 @@ def slices_picture(volume, width=_WIDTH):
     widths = [picture.shape[1] * across for picture, _, across in slices]
     pixel = sum(widths) / (width - 2 * _GAP)  # mm
     canvas, left = np.zeros((int(np.ceil(max(heights) / pixel)), width), np.float32), 0
-    for (picture, _, _), high, wide in zip(slices, heights, widths):
+    for (picture, _, _), high, wide in zip(slices, heights, widths, strict=True):
         size = max(int(high / pixel), 1), max(int(wide / pixel), 1)
-        at = [np.minimum((np.arange(n) + 0.5) * count / n, count - 1).astype(int) for n, count in zip(size, picture.shape)]
+        at = [
+            np.minimum((np.arange(n) + 0.5) * count / n, count - 1).astype(int)
+            for n, count in zip(size, picture.shape, strict=True)
+        ]
         above = (canvas.shape[0] - size[0]) // 2
         canvas[above : above + size[0], left : left + size[1]] = picture[np.ix_(*at)][:, : width - left]
         left += size[1] + _GAP

@@ -15,8 +15,8 @@ _PAUSE_MS = 800
 METHODS = {
     "completion": (
         "Completion in 3-D",
-        "A network that has learned whole vertebrae completes the vertebra in space; it also looks at the mirrored half "
-        "and the neighbours.",
+        "A network that has learned whole vertebrae completes the vertebra in space; it also looks at the mirrored "
+        "half and the neighbours.",
     ),
     "templates": (
         "Mirror image and neighbours",

@@ -37,7 +37,8 @@ class VertebraeStep:
         self.models = TaskModels(
             ui.vertebraeModelCombo, ui.vertebraeBadgeLabel, ui.vertebraeBadgeSpacer,
             "vertebra-segmentation", "vertebraeModel",
-            "No model for vertebrae is installed: choose a segmentation below, or import a model (spine models import).",
+            "No model for vertebrae is installed: choose a segmentation below, or import a model "
+            "(spine models import).",
         )  # fmt: skip
         ui.topmostCombo.addItem("Unknown: count", "")
         for level in _LEVELS:

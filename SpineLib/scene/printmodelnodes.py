@@ -79,8 +79,10 @@ def fill_model(nodes: dict, model: Mapping, surface_file: Path | None, before_fi
         "In words": [one["text"] for one in checks],
     })
     rows = measure_rows(model["measures"])
-    fill_table(nodes["Figures"], {"Measure": [name for name, _, _ in rows],
-                                  "Value": [number(value) for _, value, _ in rows], "Unit": [unit for *_, unit in rows]})
+    fill_table(nodes["Figures"], {
+        "Measure": [name for name, _, _ in rows], "Value": [number(value) for _, value, _ in rows],
+        "Unit": [unit for *_, unit in rows],
+    })
     _show(nodes["Model"], surface, _BONE)
     if before is not None:
         _show(nodes["Before"], before, _BEFORE, opacity=0.35)

@@ -225,7 +225,7 @@ def _lesion_entry(lesion, target: Target) -> Entry:
 
 
 def _segments(parts, matrix: np.ndarray, text: str) -> list[tuple]:
-    """(segment, wanted id); those of a part share one labelmap. ``matrix``: from its index to the segmentation's RAS."""
+    """(segment, wanted id); those of a part share a labelmap. ``matrix``: from its index to the segmentation's RAS."""
     segments = []
     for labels, entries in parts:
         image = oriented_image(labels.array, matrix)

@@ -61,6 +61,6 @@ def verse_of_terminology(text: str) -> int | None:
 
 
 def number_in_name(text: str) -> int | None:
-    """The label that a text names: "Segment_22", "22", "label 22"; None where it names none, or counts ("vertebra 2")."""
+    """The label that a text names: "Segment_22", "22", "label 22"; None where it names none or counts, "vertebra 2"."""
     found = None if _COUNTED.match(text) else _NUMBER.search(text.replace("_", " "))
     return int(found.group(1)) if found else None

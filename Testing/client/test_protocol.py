@@ -78,7 +78,8 @@ def test_a_fraction_outside_0_to_1_is_brought_inside(sent, shown):
 
 
 @pytest.mark.parametrize(
-    "name", ["../secret.nrrd", "a/b.nrrd", "/etc/passwd", r"..\secret", "C:secret", "..", ".", "", "a\0b", 5, None, ["a"]]
+    "name",
+    ["../secret.nrrd", "a/b.nrrd", "/etc/passwd", r"..\secret", "C:secret", "..", ".", "", "a\0b", 5, None, ["a"]],
 )
 def test_a_file_that_is_no_bare_name_leads_nowhere_and_the_progress_still_counts(name):
     message = {"id": 1, "event": "progress", "fraction": 0.5, "text": "Repairing", "file": name}

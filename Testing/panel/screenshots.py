@@ -109,9 +109,8 @@ def _models_beside(panel: QtGui.QImage, ct, node) -> QtGui.QImage:
     volume = volume_from_node(ct)
     orientation = Orientation.of(volume)
     grey = np.clip((orientation.apply(volume.array).astype(float) + 350) / 1500, 0, 1)
-    before, after = (
-        orientation.apply(segment_mask(node.repaired, part_segment(node.repaired, part), ct)) for part in (BEFORE, REPAIRED)
-    )
+    segments = [part_segment(node.repaired, part) for part in (BEFORE, REPAIRED)]
+    before, after = (orientation.apply(segment_mask(node.repaired, one, ct)) for one in segments)
     place = np.argwhere(after & ~before)
     s, z, _ = place[np.linalg.norm(place - place.mean(axis=0), axis=1).argmin()]
     steps = [volume.spacing[2 - axis] for axis in orientation.axes]

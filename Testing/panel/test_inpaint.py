@@ -106,7 +106,8 @@ def test_a_large_ct_is_looked_at_in_part_with_the_same_answer(damaged, monkeypat
     monkeypatch.setattr(ctcheck, "_MANY", 5000)
     metal = slicer.util.arrayFromVolume(damaged.ct).copy()
     metal[10:30, 30:40, 30:40] = 3500
-    twin = slicer.util.addVolumeFromArray(metal, slicer.util.arrayFromVTKMatrix(matrix_of(damaged.ct)), "CT with a screw")
+    matrix = slicer.util.arrayFromVTKMatrix(matrix_of(damaged.ct))
+    twin = slicer.util.addVolumeFromArray(metal, matrix, "CT with a screw")
     damaged.ui.ctSelector.setCurrentNode(twin)
     assert "✓  52 × 56 × 60, 1.5 mm" in damaged.ui.ctSection.text
     assert "6.8 ml denser" in damaged.ui.ctStatusLabel.text, "20 x 10 x 10 voxels of 1.5 mm"

@@ -1,4 +1,4 @@
-"""Steps 1 and 2 of the repair's panel with tiny models in the real worker; sample data; the module's own test; layout."""
+"""The repair's panel with tiny models in the real worker; sample data; the module's own test; layout."""
 
 import numpy as np
 import pytest
@@ -169,7 +169,8 @@ def test_the_simulated_ct_is_in_sample_data(open_inpaint, monkeypatch):
     ct, vertebrae, lesion, intact = SampleData.click(sampledata.SAMPLE)
     assert ct.GetAttribute(SIMULATED) and all("imulated" in node.GetName() for node in (ct, vertebrae, lesion, intact))
     widget = open_inpaint()
-    assert widget._parameterNode.ct is ct and widget._parameterNode.vertebrae is None, "two have levels: the user chooses"
+    assert widget._parameterNode.ct is ct
+    assert widget._parameterNode.vertebrae is None, "two have levels: the user chooses"
     widget.ui.vertebraeSelector.setCurrentNode(vertebrae)
     widget.ui.lesionSelector.setCurrentNode(lesion)
     assert "L" in widget.ui.vertebraCombo.currentText and "✓" in widget.ui.lesionSection.text

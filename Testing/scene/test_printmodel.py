@@ -1,4 +1,4 @@
-"""The printable model in the scene, by the real job: surfaces, paint, bad places, checks; true only of what it shows."""
+"""The printable model in the scene, by the real job: surfaces, paint, bad places, checks; whether it is still true."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ def test_all_parts_come_with_their_contents_and_provenance(ct, tmp_path):
     checks = result.head.GetTable()
     assert {checks.GetValue(n, 1).ToString() for n in range(checks.GetNumberOfRows())} == {"yes"}
     figures = nodes["Figures"].GetTable()
-    rows = {figures.GetValue(n, 0).ToString(): figures.GetValue(n, 1).ToDouble() for n in range(figures.GetNumberOfRows())}
+    rows = {figures.GetValue(n, 0).ToString(): figures.GetValue(n, 1).ToDouble()
+            for n in range(figures.GetNumberOfRows())}  # fmt: skip
     assert rows["Added"] == pytest.approx((block(L3) & block(LESION)).sum() * 4.5 / 1000)
     assert pm.model_of(result.head) == json.loads(json.dumps(result.model))
 
@@ -177,7 +178,7 @@ def test_any_segmentation_can_be_made_a_model_and_what_cannot_is_one_sentence(ct
 
 
 def test_figures_are_named_with_their_units():
-    rows = measure_rows({"bolt_mm": 3.5, "mask_ml": 31.25, "volume_error": 0.004, "triangles": 1200, "size_mm": [1, 2, 3],
-                         "added_ml": None})  # fmt: skip
+    rows = measure_rows({"bolt_mm": 3.5, "mask_ml": 31.25, "volume_error": 0.004, "triangles": 1200,
+                         "size_mm": [1, 2, 3], "added_ml": None})  # fmt: skip
     assert rows == [("Vertebra repaired", 31.25, "ml"), ("Added", None, "ml"), ("Model against voxels", 0.4, "%"),
                     ("Triangles", 1200, ""), ("Bolt", 3.5, "mm")]  # fmt: skip

@@ -67,7 +67,8 @@ def repaired(scene, phantom, done):
 
 
 def masks(node, volume):
-    return {name: slicer.util.arrayFromSegmentBinaryLabelmap(node, one, volume) > 0 for name, one in ids_of(node).items()}
+    array = slicer.util.arrayFromSegmentBinaryLabelmap
+    return {name: array(node, one, volume) > 0 for name, one in ids_of(node).items()}
 
 
 def test_the_vertebra_comes_back_whole_beside_the_one_before_and_nothing_else_changes(phantom, done, scene):
@@ -109,7 +110,8 @@ def test_a_repair_is_current_until_vertebrae_lesion_or_method_change(repaired):
     segment = segment_named(vertebrae, "L3")
 
     def now(settings=SETTINGS, segment=segment):
-        return rp.is_current(result.segmentation, rp.collect_damage(vertebrae, segment, (lesion, None), None, ct, settings))
+        damage = rp.collect_damage(vertebrae, segment, (lesion, None), None, ct, settings)
+        return rp.is_current(result.segmentation, damage)
 
     assert now()
     assert not now({"method": "mirror"}) and not now(segment=segment_named(vertebrae, "L2"))
