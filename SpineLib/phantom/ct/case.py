@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from SpineLib.errors import SpineError
-from SpineLib.phantom.ct.densities import Drawn, Patient, draw_density, draw_marrow, take_slices
+from SpineLib.phantom.ct.densities import Drawn, Patient, draw_density, draw_inside, take_slices
 from SpineLib.phantom.ct.habitus import draw_habitus
 from SpineLib.phantom.ct.lattice import Lattice
 from SpineLib.phantom.ct.lesions import draw_lesions
@@ -185,22 +185,22 @@ def _draw_patient(rng, spine: list[Vertebra], image: Lattice, settings: CtSettin
     contrast = bool(rng.random() < 0.45)
     skeleton = draw_skeleton(rng, spine, Lattice.over(bottom, top, _STEP_MM))
     bone = draw_density(rng)
-    marrow = draw_marrow(rng, skeleton, bone)
+    inside = draw_inside(rng, skeleton, bone)
     step = max(1.5, image.step[2], (high[0] - low[0]) / 210)
     around = Lattice.over(low - [3, 3, 2], high + [3, 3, 2], (step, step, max(1.8, image.step[0])))
     habitus = draw_habitus(rng, around, spine, contrast)
     draw_table(rng, habitus.hu, around)
     other = draw_other_bones(rng, around, spine, habitus)
     apart = np.float32(rng.uniform(0.8, 2.2)) - skeleton.lattice.sample(skeleton.distance, around)
-    inside = _inside(skeleton.lattice, around)
-    other[inside] = np.maximum(other[inside], apart[inside])
+    shared = _inside(skeleton.lattice, around)
+    other[shared] = np.maximum(other[shared], apart[shared])
     lesions = []
     if rng.random() >= settings.healthy:
         wanted = int(rng.integers(settings.metastases[0], settings.metastases[1] + 1))
         hosts = [v for v in near if low[2] + 6 < v.centre[2] < high[2] - 6 and v.level not in ("S3", "S4", "S5")]
         lesions = draw_lesions(rng, skeleton, hosts, wanted, settings.kinds, contrast)
     metal = draw_screws(rng, skeleton, near) if rng.random() < settings.metal else None
-    return Patient(skeleton, marrow, bone, habitus, around, other, lesions, metal), contrast
+    return Patient(skeleton, *inside, bone, habitus, around, other, lesions, metal), contrast
 
 
 def _inside(inner: Lattice, outer: Lattice) -> tuple:

@@ -24,7 +24,8 @@ class BoneDensity:
 
     Attributes:
         cortex: HU of compact bone.
-        thick: thickness of the cortex, mm.
+        thick: thickness of the arch's cortex, mm; the body's walls are about half as thick (Ritzel et al., J Bone Miner
+            Res 1997;12:89: 0.2 to 0.6 mm).
         spongy: HU of trabecular bone with its marrow.
         grain: amplitude of its texture, HU.
         arch: HU added in the arch, whose trabeculae are dense.
@@ -45,7 +46,7 @@ def draw_density(rng: np.random.Generator) -> BoneDensity:
     spongy = 55 + 215 * quality + float(rng.normal(0, 15))
     return BoneDensity(
         cortex=float(rng.uniform(750, 1350)),
-        thick=float(np.clip(0.45 + 0.75 * quality + rng.normal(0, 0.12), 0.35, 1.6)),
+        thick=float(np.clip(0.45 + 0.55 * quality + rng.normal(0, 0.12), 0.35, 1.3)),
         spongy=spongy,
         grain=float(rng.uniform(40, 130)),
         arch=float(rng.uniform(60, 260)),
@@ -69,11 +70,16 @@ class Texture:
         return self.tile[np.ix_(*((np.arange(n) + f) % _TILE for f, n in zip(first, shape)))]
 
 
-def draw_marrow(rng: np.random.Generator, skeleton: Skeleton, bone: BoneDensity) -> np.ndarray:
-    """HU of trabecular bone on the skeleton's lattice: patches of fat, the basivertebral veins, denser arches."""
+def draw_inside(rng: np.random.Generator, skeleton: Skeleton, bone: BoneDensity) -> tuple[np.ndarray, np.ndarray]:
+    """HU of trabecular bone, and thickness (mm) of the cortex, on the skeleton's lattice.
+
+    Bodies have patches of fat, basivertebral veins, bone islands and haemangiomas; arches are denser and their cortex
+    is thicker.
+    """
     lattice = skeleton.lattice
     field = smooth_field(rng, lattice.shape, tuple(9 / s for s in lattice.step))
     marrow = bone.spongy * (1 + np.float32(rng.uniform(0.05, 0.3)) * field)
+    shell = np.full(lattice.shape, 0.5, np.float32)
     for vertebra in skeleton.vertebrae:
         a, b, h = vertebra.half
         reach = np.array([a + 26, b + 40, h + 26])
@@ -84,6 +90,7 @@ def draw_marrow(rng: np.random.Generator, skeleton: Skeleton, bone: BoneDensity)
         back = np.clip((v - np.float32(b - 1)) / 3, 0, 1) * (np.abs(w) < h * 1.6)
         part = marrow[box]
         part += np.float32(bone.arch * 0.5) * back
+        shell[box] = np.maximum(shell[box], 0.5 + 0.5 * back)
         if not vertebra.is_sacral:
             cleft = np.exp(-((u / 7) ** 2) - ((v - np.float32(0.75 * b)) / np.float32(0.45 * b)) ** 2 - (w / 2.2) ** 2)
             part -= np.float32(rng.uniform(0.2, 1.2) * bone.spongy) * cleft
@@ -97,7 +104,7 @@ def draw_marrow(rng: np.random.Generator, skeleton: Skeleton, bone: BoneDensity)
             struts = np.sin(u * 2.2) * np.sin(v * 2.2)
             weight = np.clip((rng.uniform(5, 11) - near) / 2, 0, 1) * (v < b)
             part += weight * (np.where(struts > 0.35, 380, -20) - part)
-    return marrow
+    return marrow, shell * np.float32(bone.thick) * np.clip(1 + 0.25 * field, 0.5, 1.6)
 
 
 @dataclass
@@ -122,6 +129,7 @@ class Patient:
 
     skeleton: Skeleton
     marrow: np.ndarray
+    shell: np.ndarray
     bone: BoneDensity
     habitus: Habitus
     around: Lattice
@@ -160,7 +168,7 @@ def _add_other_bones(hu, patient: Patient, plane: Lattice, pixel: float, texture
     distance = patient.around.sample(patient.other_bones, plane)
     if distance.min() > 1:
         return
-    full, inner = covered(distance, pixel), covered(distance + patient.bone.thick, pixel)
+    full, inner = covered(distance, pixel), covered(distance + 0.8 * patient.bone.thick, pixel)
     grain = texture.at((first, 0, 0), distance.shape)
     value = inner * (patient.bone.spongy * 0.8 + 0.6 * patient.bone.grain * grain)
     hu += value + (full - inner) * np.float32(0.85 * patient.bone.cortex) - full * hu
@@ -190,7 +198,7 @@ def _draw_column(out: Drawn, view, patient: Patient, fine: Lattice, pixel: float
         value[(worn > 0.75) & (disc < -2) & (grain > 0.9)] = -300  # gas in a worn disc
         hu += covered(disc, width) * (value - hu)
     full = covered(distance, width)
-    thick = np.float32(bone.thick) * (1 + 0.22 * grain)
+    thick = lattice.sample(patient.shell, fine) * (1 + 0.22 * grain)
     inner = covered(distance + thick, width)
     marrow = lattice.sample(patient.marrow, fine)
     spongy = marrow + np.float32(bone.grain) * grain
