@@ -342,9 +342,15 @@ set(SPINELIB_SCRIPTS
 
 set(SPINELIB_RESOURCES
   Resources/Icons/SpineOncology.png
+  Resources/Models/complete-vertebra/card.md
+  Resources/Models/complete-vertebra/model.json
+  Resources/Models/complete-vertebra/weights.safetensors
   Resources/Models/detect-stir/card.md
   Resources/Models/detect-stir/model.json
   Resources/Models/detect-stir/weights.safetensors
+  Resources/Models/inpaint-dcgan/card.md
+  Resources/Models/inpaint-dcgan/model.json
+  Resources/Models/inpaint-dcgan/weights.safetensors
   Resources/Models/inpaint-wgan-gp/card.md
   Resources/Models/inpaint-wgan-gp/model.json
   Resources/Models/inpaint-wgan-gp/weights.safetensors
