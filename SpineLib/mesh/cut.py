@@ -15,6 +15,8 @@ from SpineLib.volume.volume import Volume
 _STEP = 1.0
 #: A canal is at least so large on one slice, mm², and goes through so many mm.
 _SMALLEST_MM2, _SHORTEST_MM = 60.0, 4.0
+#: The body: what lies deeper than this share of the deepest place.
+_DEEP = 0.6
 #: Arches with a gap, or cut by a tumour, are closed by so many mm before the canal is looked for.
 _CLOSINGS_MM = (0.0, 3.0, 6.0)
 #: The pedicles' plane lies where least is cut, in the anterior part of the canal: up to this share of its depth.
@@ -76,7 +78,7 @@ def body_plane(mask: Volume, through: str = "body") -> Plane:
     """The plane that parts the vertebral body from the arch, found by the vertebral canal.
 
     The canal is the hole of the vertebra on cross-sections; its course gives the direction along the spine, and from it
-    towards the greater part of the bone lies the body. Arches that are open on every cross-section are closed by up to
+    towards the thickest part of the bone lies the body. Arches that are open on every cross-section are closed by up to
     6 mm for this.
 
     Args:
@@ -92,6 +94,8 @@ def body_plane(mask: Volume, through: str = "body") -> Plane:
     """
     if through not in ("body", "pedicles"):
         raise SpineError(f"There is no cut '{through}'; choose body or pedicles.")
+    from scipy import ndimage
+
     bone, corner = _upright(mask)
     canal = _canal(bone)
     if canal is None:
@@ -103,9 +107,11 @@ def body_plane(mask: Volume, through: str = "body") -> Plane:
     along = np.array([*(np.polyfit(levels, course[:, axis], 1)[0] for axis in (0, 1)), 1.0])
     along /= np.linalg.norm(along)
     tissue = corner + _STEP * np.argwhere(bone)[:, ::-1]
-    forward = tissue.mean(axis=0) - place.mean(axis=0)
+    depth_mm = ndimage.distance_transform_edt(bone)[bone]
+    body = tissue[depth_mm > _DEEP * depth_mm.max()].mean(axis=0)  # nothing of a vertebra is as thick as its body
+    forward = body - place.mean(axis=0)
     forward -= (forward @ along) * along
-    if forward[1] > 0.3 * np.linalg.norm(forward):  # most of the bone behind the canal: trust the patient's position
+    if forward[1] > 0.3 * np.linalg.norm(forward):  # behind the canal, as of an arch alone: trust the position
         forward = np.array([0.0, -1.0, 0.0]) - np.array([0.0, -1.0, 0.0]) @ along * along
     forward /= np.linalg.norm(forward)
     ahead = (place - place.mean(axis=0)) @ forward

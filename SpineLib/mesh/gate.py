@@ -19,13 +19,13 @@ class PrintLimits:
     Attributes:
         bodies: how many separate bodies are wanted; None: any number.
         smallest_wall_mm: thinner walls are refused; 0: any.
-        thin_area_mm2: so much surface may lie on thinner walls (tips and rims that end in nothing).
+        thin_area_mm2: so much surface, of both sides together, may lie on thinner walls: whiskers that no printer shows.
         build_volume_mm: the printer's largest model, in any order: the model may be turned by 90 degrees.
     """
 
     bodies: int | None = 1
     smallest_wall_mm: float = 0.8
-    thin_area_mm2: float = 2.0
+    thin_area_mm2: float = 5.0
     build_volume_mm: tuple[float, float, float] = (250.0, 210.0, 210.0)
 
 

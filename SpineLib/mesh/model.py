@@ -63,7 +63,7 @@ class ModelSettings:
         smallest_island_ml: smaller pieces of the mask are left out.
         largest_cavity_ml: enclosed cavities up to this volume are filled.
         smallest_wall_mm: the printer's; 0: any.
-        thin_area_mm2: so much surface may lie on thinner walls.
+        thin_area_mm2: so much surface, of both sides together, may lie on thinner walls.
         build_volume_mm: the printer's.
     """
 
@@ -76,7 +76,7 @@ class ModelSettings:
     smallest_island_ml: float = 0.01
     largest_cavity_ml: float = 1.0
     smallest_wall_mm: float = 0.8
-    thin_area_mm2: float = 2.0
+    thin_area_mm2: float = 5.0
     build_volume_mm: tuple[float, float, float] = (250.0, 210.0, 210.0)
 
     def __post_init__(self):

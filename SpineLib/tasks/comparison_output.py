@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from SpineLib.errors import SpineError
+from SpineLib.mesh.polydata import write_vtp
 from SpineLib.tasks.compare import Comparison
 from SpineLib.tasks.margin import MarginSurface
 from SpineLib.volume.files import whole_files, write_text
@@ -39,30 +40,10 @@ def write_surface(surface: MarginSurface, path: str | Path) -> None:
     if suffix not in SURFACE_SUFFIXES:
         raise SpineError(f"A surface cannot be written as '{Path(path).suffix}'; use {' or '.join(SURFACE_SUFFIXES)}.")
     with whole_files(path) as temporary:
-        (_write_vtp if suffix == ".vtp" else _write_ply)(surface, temporary)
-
-
-def _write_vtp(surface: MarginSurface, path: Path) -> None:
-    import vtk
-    from vtk.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
-
-    points, cells, data = vtk.vtkPoints(), vtk.vtkCellArray(), vtk.vtkPolyData()
-    points.SetData(numpy_to_vtk(surface.points, deep=True))
-    cells.SetData(3, numpy_to_vtkIdTypeArray(surface.triangles.astype(np.int64).ravel(), deep=True))
-    data.SetPoints(points)
-    data.SetPolys(cells)
-    margin = numpy_to_vtk(surface.margin_mm, deep=True)
-    margin.SetName(MARGIN)
-    data.GetPointData().SetScalars(margin)
-    space = vtk.vtkStringArray()  # what Slicer writes and reads to tell RAS from LPS
-    space.SetName("SPACE")
-    space.InsertNextValue("LPS")
-    data.GetFieldData().AddArray(space)
-    writer = vtk.vtkXMLPolyDataWriter()
-    writer.SetInputData(data)
-    writer.SetFileName(str(path))
-    if not writer.Write() or writer.GetErrorCode():
-        raise OSError("the surface could not be written completely")
+        if suffix == ".vtp":
+            write_vtp(surface.points, surface.triangles, temporary, {MARGIN: surface.margin_mm})
+        else:
+            _write_ply(surface, temporary)
 
 
 def _write_ply(surface: MarginSurface, path: Path) -> None:
