@@ -83,7 +83,7 @@ class InpaintSettings(Settings):
         seed: of the GANs' noise.
     """
 
-    method: str = "templates"
+    method: str = "completion"
     margin_mm: float = 1.0
     steps: int = 200
     rate: float = 0.05

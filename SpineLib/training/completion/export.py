@@ -69,8 +69,9 @@ def _text(title: str, config: CompletionConfig, facts: dict, validation: dict, s
   the mean is off.
 - Network: 3D U-Net with {", ".join(map(str, config.widths))} channels from fine to coarse.
 - Training data: {data["description"]}
-  {data["training_vertebrae"]} vertebrae of {data["training_cases"]} cases ({data["training_samples"]} damages), with
-  random deformations, trained on; {data["held_out_vertebrae"]} other vertebrae chose the weights.
+  {data["training_vertebrae"]} vertebrae (patients: {data["training_cases"]}; pieces cut away:
+  {data["training_samples"]}), with random deformations, trained on; {data["held_out_vertebrae"]} other vertebrae chose
+  the weights.
 - Training: `{facts["command"]}`; {steps} steps of {config.sampling.batch} crops.
 
 Figures on the vertebrae that chose the best weights (so slightly favourable): soft Dice inside what was cut away, mean
