@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -46,6 +47,7 @@ _LABELS = {
     "distance_max_mm": "Distance to before, largest", "smallest_wall_mm": "Smallest wall",
     "surface_mm2": "Surface of the model", "decimation_mm": "Moved by decimation", "triangles": "Triangles",
 }  # fmt: skip
+_SIDES = re.compile(r"([\d.]+) x ([\d.]+) x ([\d.]+)")
 _UNITS = {"ml": "ml", "mm": "mm", "mm2": "mm²", "mm3": "mm³", "error": "%", "share": "%", "percent": "%"}
 
 
@@ -149,7 +151,8 @@ def words(value) -> str:
         return f"{value:.3g}"
     if isinstance(value, Sequence) and not isinstance(value, str):
         return " × ".join(f"{one:.4g}" for one in value)
-    return str(value)
+    # "83.2 x 72.3 x 54.7 mm" takes more room than a panel has.
+    return _SIDES.sub(lambda sides: "×".join(f"{float(one):.0f}" for one in sides.groups()), str(value))
 
 
 def _show(node, poly, colour, opacity: float = 1.0) -> None:

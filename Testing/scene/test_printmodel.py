@@ -13,7 +13,7 @@ pytest.importorskip("manifold3d", reason="manifold3d is not installed")
 
 from SpineLib.errors import SpineError  # noqa: E402
 from SpineLib.scene import printmodel as pm  # noqa: E402
-from SpineLib.scene.printmodelnodes import PARTS, measure_rows, paint, paint_colours  # noqa: E402
+from SpineLib.scene.printmodelnodes import PARTS, measure_rows, paint, paint_colours, words  # noqa: E402
 from SpineLib.scene.repair import BEFORE, PART, REPAIRED  # noqa: E402
 from SpineLib.scene.results import provenance_of  # noqa: E402
 from SpineLib.tasks.jobs import run_job  # noqa: E402
@@ -182,3 +182,11 @@ def test_figures_are_named_with_their_units():
                          "size_mm": [1, 2, 3], "added_ml": None})  # fmt: skip
     assert rows == [("Vertebra repaired", 31.25, "ml"), ("Added", None, "ml"), ("Model against voxels", 0.4, "%"),
                     ("Triangles", 1200, ""), ("Bolt", 3.5, "mm")]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1.376, "1.38"), (0, "0"), ("> 0 ml", "> 0 ml"), ("83.2 x 72.3 x 54.7 mm", "83×72×55 mm"), ("unknown", "unknown")],
+)
+def test_what_a_check_found_fits_into_the_table(value, text):
+    assert words(value) == text
