@@ -122,8 +122,8 @@ def summary(result) -> list[str]:
     lines = [f"Model of {measures['volume_ml']:.2f} ml, {size} mm, {measures['triangles']} triangles; mask "
              f"{measures['mask_ml']:.2f} ml, surface {100 * measures['volume_error']:+.2f} %"]
     if "before_ml" in measures:
-        lines.append(f"before {measures['before_ml']:.2f} ml; {measures['changed_mm2']:.0f} mm2 of the surface changed, "
-                     f"95 % of it all within {measures['distance_95_mm']:.1f} mm, at most "
+        lines.append(f"before {measures['before_ml']:.2f} ml; {measures['changed_mm2']:.0f} mm2 of the surface changed,"
+                     f" 95 % of it all within {measures['distance_95_mm']:.1f} mm, at most "
                      f"{measures['distance_max_mm']:.1f} mm")
     lines += [f"{'ok' if check.passed else 'FAILED':6}  {check.name:18}  {check.text}" for check in checks]
     return lines + [f"Note: {note}" for note in result.notes] + [f"{result.provenance['notice']}."]

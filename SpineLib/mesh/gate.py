@@ -19,7 +19,8 @@ class PrintLimits:
     Attributes:
         bodies: how many separate bodies are wanted; None: any number.
         smallest_wall_mm: thinner walls are refused; 0: any.
-        thin_area_mm2: so much surface, of both sides together, may lie on thinner walls: whiskers that no printer shows.
+        thin_area_mm2: so much surface, of both sides together, may lie on thinner walls: whiskers that no printer
+            shows.
         build_volume_mm: the printer's largest model, in any order: the model may be turned by 90 degrees.
     """
 

@@ -14,9 +14,9 @@ _DEPTH = 1e-4
 def self_intersections(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """Pairs (p, 2) of triangles that have more in common than the corners they share.
 
-    All pairs whose boxes overlap are tested: triangles that share no corner, or one, intersect when an edge of one meets
-    the other; those in one plane when no line separates them; those that share an edge when they are folded onto each
-    other; those with the same three corners always. A pair counts when it still intersects with the sides of one of the
+    All pairs whose boxes overlap are tested: triangles that share no corner, or one, intersect when an edge of one
+    meets the other; those in one plane when no line separates them; those that share an edge when they are folded onto
+    each other; those with the same three corners always. A pair counts when it still intersects with the sides of one of the
     two moved inwards by 0.1 micrometres: less is what rounding to a file's precision makes of flat faces.
 
     Args:
@@ -97,8 +97,8 @@ def _same_corners(triangles: np.ndarray, pairs: np.ndarray) -> np.ndarray:
 
 def _heights(corners: np.ndarray, normals: np.ndarray, pairs: np.ndarray, same: np.ndarray,
              side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Heights (k, 3) of the corners of each pair's triangle ``side`` above the plane of the other one, 0 at corners that
-    both have, and which these are."""
+    """Heights (k, 3) of the corners of each pair's triangle ``side`` above the plane of the other one, 0 at corners
+    that both have, and which these are."""
     moving, still = pairs[:, side], pairs[:, 1 - side]
     common = same.any(axis=2 - side)
     heights = np.einsum("kcd,kd->kc", corners[moving] - corners[still, :1], normals[still])

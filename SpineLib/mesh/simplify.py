@@ -16,7 +16,8 @@ _ATTEMPTS = 4
 def simplified(points: np.ndarray, triangles: np.ndarray, bound_mm: float) -> tuple[np.ndarray, np.ndarray, float]:
     """A surface of fewer triangles, nowhere farther than ``bound_mm`` from the first one, nor the first one from it.
 
-    The distance is measured both ways (:func:`distance_mm`), to the nearest point of the other surface. A surface that is not a manifold, or of which no simpler one keeps the bound, comes back as it is.
+    The distance is measured both ways (:func:`distance_mm`), to the nearest point of the other surface. A surface
+    that is not a manifold, or of which no simpler one keeps the bound, comes back as it is.
 
     Args:
         points: (n, 3) mm.

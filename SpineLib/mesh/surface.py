@@ -37,8 +37,8 @@ def repaired(mask: Volume, bodies: int | None = 1, smallest_island_ml: float = 0
     inside, repairs = repaired_mask(np.pad(part.array != 0, 1), mask.voxel_volume_ml, bodies, smallest_island_ml,
                                     largest_cavity_ml)
     if not inside.any():
-        raise SpineError(f"The mask holds only islands smaller than {smallest_island_ml:g} ml: choose a larger mask, or "
-                         "a smaller limit for islands.")
+        raise SpineError(f"The mask holds only islands smaller than {smallest_island_ml:g} ml: choose a larger mask, "
+                         "or a smaller limit for islands.")
     return replace(part, array=inside, origin=tuple(origin)), repairs
 
 

@@ -98,7 +98,7 @@ def areas(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
 
 
 def volumes(points: np.ndarray, triangles: np.ndarray, shells: np.ndarray) -> np.ndarray:
-    """Signed volume of each shell in mm³, by the divergence theorem: negative where the triangles are turned inwards."""
+    """Signed volume of each shell in mm3, by the divergence theorem: negative where triangles are turned inwards."""
     if not len(triangles):
         return np.zeros(0)
     centred = points - points.mean(axis=0)

@@ -44,7 +44,8 @@ def test_a_segment_becomes_files_of_all_formats_and_a_table(case, capsys):
 
 
 def test_ras_scale_and_plane_are_honoured(case):
-    assert run(case, "--label", "20", "-o", case / "m.stl", "--ras", "--scale", "2", "--plane", *"-5 0 0 0 0 1".split()) == 0
+    plane = ["--plane", "-5", "0", "0", "0", "0", "1"]
+    assert run(case, "--label", "20", "-o", case / "m.stl", "--ras", "--scale", "2", *plane) == 0
     found = read_mesh(case / "m.stl")
     assert found.space == "RAS"
     size = np.ptp(found.points, axis=0)

@@ -8,8 +8,8 @@ from SpineLib.volume import Volume
 
 
 def vertebra(on: Volume) -> Volume:
-    """A mask of a body of 36 x 28 x 24 mm with an arch around a canal of 20 x 16 mm behind it; its middle is that of the
-    grid, whose axes are those of the vertebra (to the left, backwards, upwards)."""
+    """A mask of a body of 36 x 28 x 24 mm with an arch around a canal of 20 x 16 mm behind it; its middle is that of
+    the grid, whose axes are those of the vertebra (to the left, backwards, upwards)."""
     k, j, i = np.meshgrid(*((np.arange(count) - (count - 1) / 2) * side
                             for count, side in zip(on.shape, on.spacing[::-1], strict=True)), indexing="ij")
     x, y, z = i, j + 14, k

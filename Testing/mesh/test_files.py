@@ -176,7 +176,8 @@ def test_a_3mf_has_types_relations_and_one_item(tmp_path):
 
 def test_a_3mf_in_inches_with_a_transform_comes_back_in_mm(tmp_path):
     model = three_mf(tmp_path / "m.3mf")["3D/3dmodel.model"]
-    model = model.replace("millimeter", "inch").replace('objectid="1"', 'objectid="1" transform="1 0 0 0 1 0 0 0 1 2 0 0"')
+    model = model.replace("millimeter", "inch")
+    model = model.replace('objectid="1"', 'objectid="1" transform="1 0 0 0 1 0 0 0 1 2 0 0"')
     three_mf(tmp_path / "m.3mf", **{"3D/3dmodel.model": model})
     assert np.allclose(read_mesh(tmp_path / "m.3mf").points.max(axis=0), (3 * 25.4, 25.4, 25.4))
 
