@@ -21,7 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--methods", default="all", help="separated by commas (default: all whose model is installed)")
     parser.add_argument("--kinds", default=",".join(EVALUATED), help=f"of damage (default: {','.join(EVALUATED)})")
     parser.add_argument("-o", "--output", required=True, type=Path, help="folder for tables and page")
-    parser.add_argument("--vertebrae", type=int, metavar="N", help="only N vertebrae of each label file, spread over it")
+    parser.add_argument("--vertebrae", type=int, metavar="N",
+                        help="only N vertebrae of each label file, spread over it")
     parser.add_argument("--cases", type=int, help="only the first so many cases of the cohort")
     parser.add_argument("--weights", metavar="MODEL", help="model id or folder for the method completion")
     parser.add_argument("--steps", type=int, help="of the GANs' descent")

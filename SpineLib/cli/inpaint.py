@@ -29,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     output.add_argument("-o", "--output", type=Path, required=True,
                         help="a .seg.nrrd (a Slicer segmentation: the vertebra repaired, and what was added) or a mask "
                              "(.nii.gz, .nrrd, .mha) with the vertebra's number")
-    output.add_argument("--model", type=Path, metavar="FILE", help="also write a model to print (.stl, .3mf, .obj, .ply)")
+    output.add_argument("--model", type=Path, metavar="FILE",
+                        help="also write a model to print (.stl, .3mf, .obj, .ply)")
     output.add_argument("--report", type=Path, metavar="PAGE.html",
                         help="also write a page with pictures before and after, the model and its checks")
     output.add_argument("--json", type=Path, metavar="FILE", help="also write measures, notes and provenance")
@@ -126,7 +127,8 @@ def _check(args: argparse.Namespace) -> None:
     if args.vertebrae is None and args.ct is None:
         raise SpineError("Give the CT with --ct, or a segmentation of the vertebrae with --vertebrae.")
     if not suffix_of(args.output):
-        raise SpineError(f"An image cannot be written as '{args.output.suffix}'; use .seg.nrrd, .nrrd, .nii.gz or .mha.")
+        raise SpineError(f"An image cannot be written as '{args.output.suffix}'; use .seg.nrrd, .nrrd, .nii.gz or "
+                         ".mha.")
     if args.model is not None and args.model.suffix.lower() not in FORMATS:
         raise SpineError(f"A model cannot be written as '{args.model.suffix}'; use {', '.join(FORMATS)}.")
 

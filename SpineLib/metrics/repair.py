@@ -31,7 +31,8 @@ class RepairFigures:
     volume_error: float
 
 
-def repair_figures(truth: Volume, repaired: Volume, region: Volume, true_surface: Surface | None = None) -> RepairFigures:
+def repair_figures(truth: Volume, repaired: Volume, region: Volume,
+                   true_surface: Surface | None = None) -> RepairFigures:
     """Compare a repaired vertebra with the one that was.
 
     Args:

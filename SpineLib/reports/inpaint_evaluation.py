@@ -82,8 +82,8 @@ def _groups(evaluation: InpaintEvaluation) -> list[tuple[bool, list[dict]]]:
 
 def _goals() -> str:
     return (f"Goal (medians over real vertebrae): mean distance at most {GOALS['mean_mm']:g} mm, 95 % at most "
-            f"{GOALS['p95_mm']:g} mm, volume error at most {100 * GOALS['volume_error']:g} %. Distances of the surfaces "
-            "within the region from each other, both ways, weighted by area.")
+            f"{GOALS['p95_mm']:g} mm, volume error at most {100 * GOALS['volume_error']:g} %. Distances of the "
+            "surfaces within the region from each other, both ways, weighted by area.")
 
 
 def _finite(rows: list[dict]) -> list[dict]:

@@ -124,7 +124,8 @@ def test_what_cannot_be_repaired_is_refused(whole, damaged):
     empty, everywhere = lesion.with_array(np.zeros_like(lesion.array)), labels.with_array(labels.array == 11)
     settings = InpaintSettings("templates")
     for vertebrae, mark, label, words in [
-        (labels, empty, 11, "empty"), (labels, lesion, 12, "outside vertebra 12"), (labels, lesion, 30, "no vertebra 30"),
+        (labels, empty, 11, "empty"), (labels, lesion, 12, "outside vertebra 12"),
+        (labels, lesion, 30, "no vertebra 30"),
         (labels, everywhere, 11, "nothing is left"), (labels.with_array(labels.array * 0), lesion, 11, "constant"),
         (labels.with_array(labels.array * 0.5), lesion, 11, "fractions"),
     ]:

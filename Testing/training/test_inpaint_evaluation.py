@@ -54,7 +54,8 @@ def test_the_truth_is_the_vertebra_before(files):
 
 
 def test_simulated_lesions_are_compared_with_the_vertebra_before_them(files):
-    case = CtCase("sub-001", files / "none", files / "vertebrae.nii.gz", files / "whole.nii.gz", files / "lesion.nii.gz")
+    case = CtCase("sub-001", files / "none", files / "vertebrae.nii.gz", files / "whole.nii.gz",
+                  files / "lesion.nii.gz")
     (one,) = simulated_lesions(case)
     assert one.simulated and one.site.label == 20
     (row,) = evaluate_inpaint(iter([one]), ["templates"], {}).cases

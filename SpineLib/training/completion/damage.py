@@ -56,7 +56,8 @@ def _quarter(rng, marks: Landmarks) -> Piece:
     """The left or right, front or rear quarter of the whole vertebra."""
     side, front = rng.choice([-1.0, 1.0], 2)
     middle = marks.canal[1] - marks.radius  # the body's back wall
-    return lambda u, v, w: np.maximum(-side * (u - marks.body[0]), front * (v - (marks.body[1] if front > 0 else middle)))
+    border = marks.body[1] if front > 0 else middle
+    return lambda u, v, w: np.maximum(-side * (u - marks.body[0]), front * (v - border))
 
 
 def _half(rng, marks: Landmarks) -> Piece:
