@@ -17,7 +17,7 @@ def self_intersections(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     All pairs whose boxes overlap are tested: triangles that share no corner, or one, intersect when an edge of one
     meets the other; those in one plane when no line separates them; those that share an edge when they are folded onto
     each other; those with the same three corners always. A pair counts when it still intersects with the
-    sides of one of the two moved inwards by 0.1 micrometres: less is what rounding to a file's precision makes of flat faces.
+    sides of one of the two moved inwards by 0.1 micrometres: less is what rounding in files makes of flat faces.
 
     Args:
         points: (n, 3), each place once.
