@@ -29,6 +29,8 @@ _SLENDER_MM = 12.0
 _PITCHES_BEYOND = 1.2
 #: Bodies that are farther from the next one than so many such distances are something else (a hip below the sacrum).
 _LARGEST_GAP = 2.2
+#: From disc to disc the line moves sideways by at most so many radii (25 degrees).
+_SIDEWAYS = 1.0
 #: A row of bodies with less than this share of the largest one's size is passed over.
 _MUCH_SMALLER = 0.4
 #: A body's circle is at least so large (mm): ribs, laminae and processes are thinner.
@@ -104,7 +106,7 @@ def find_axis(mask: np.ndarray) -> SpineAxis | None:
         return None
     # The largest circle within one level's height: in a disc there is none.
     largest = ndimage.gaussian_filter1d(ndimage.maximum_filter1d(radius, round(24 / STEP_MM)), 8 / STEP_MM)
-    first, last = _row_of_bodies(seen, largest[seen])
+    first, last = _row_of_bodies(seen, largest[seen], _steep(path[:, 1], largest))
     seen = seen[(seen >= first) & (seen <= last)]
     radius = np.interp(slices, seen, largest[seen])
     weight = np.maximum(0.01, mask[slices, path[:, 0], path[:, 1]].astype(float))  # discs are bridged
@@ -140,13 +142,22 @@ def find_discs(probability: np.ndarray, axis: SpineAxis) -> list[DiscPlane]:
             for n in _best_chain(gain, along, PITCH * axis.radius)]
 
 
-def _row_of_bodies(seen: np.ndarray, radius: np.ndarray) -> tuple[int, int]:
-    """First and last slice of the row of bodies; a gap too large for a disc ends a row.
+def _steep(sideways: np.ndarray, radius: np.ndarray) -> np.ndarray:
+    """Slices (bool) in which the line runs too far sideways for a spine: from the last body into the pelvis."""
+    half = np.maximum(np.rint(PITCH * radius / STEP_MM / 2).astype(int), 1)
+    slices = np.arange(len(sideways))
+    above, below = np.maximum(slices - half, 0), np.minimum(slices + half, len(sideways) - 1)
+    return np.abs(sideways[below] - sideways[above]) * STEP_MM > _SIDEWAYS * np.maximum(radius, _SLENDER_MM)
+
+
+def _row_of_bodies(seen: np.ndarray, radius: np.ndarray, steep: np.ndarray) -> tuple[int, int]:
+    """First and last slice of the row of bodies; a gap too large for a disc and a steep step sideways end a row.
 
     Of several rows the most cranial one that is not much smaller than the largest: hips lie below the spine.
     """
-    gaps = np.flatnonzero(np.diff(seen) * STEP_MM > _LARGEST_GAP * PITCH * radius[:-1]) + 1
-    runs = list(zip(np.split(seen, gaps), np.split(radius, gaps)))
+    passed = np.cumsum(steep)[seen]
+    ends = np.flatnonzero((np.diff(seen) * STEP_MM > _LARGEST_GAP * PITCH * radius[:-1]) | (np.diff(passed) > 0)) + 1
+    runs = list(zip(np.split(seen, ends), np.split(radius, ends)))
     enough = _MUCH_SMALLER * max(row.sum() for _, row in runs)
     best = next(slices for slices, row in runs if row.sum() >= enough)
     return int(best[0]), int(best[-1])
@@ -163,14 +174,17 @@ def _room(mask: np.ndarray) -> np.ndarray:
 
 
 def _strongest_path(worth: np.ndarray) -> np.ndarray:
-    """(n, 2): the (y, x) in each slice, at most one voxel from that in the slice before, with the largest sum."""
-    moves = [(a, b) for a in (-1, 0, 1) for b in (-1, 0, 1)]
+    """(n, 2): the (y, x) in each slice, at most one voxel from that in the slice before, with the largest sum.
+
+    Sideways it moves in every second slice only (27 degrees): steeper is no spine but the way into the pelvis.
+    """
+    moves = [(a, b) for b in (0, -1, 1) for a in (-1, 0, 1)]
     total, came = worth[0], np.zeros(worth.shape, np.int8)
     for z in range(1, len(worth)):
         padded = np.pad(total, 1, constant_values=-np.inf)
         rows, columns = total.shape
         reached = np.stack([padded[1 + a:1 + a + rows, 1 + b:1 + b + columns] - _MOVE * STEP_MM * (abs(a) + abs(b))
-                            for a, b in moves])
+                            for a, b in moves[:9 if z % 2 else 3]])
         came[z] = reached.argmax(axis=0)
         total = reached.max(axis=0) + worth[z]
     path = np.empty((len(worth), 2), int)

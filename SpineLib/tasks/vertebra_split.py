@@ -22,6 +22,8 @@ _ABOVE, _UNWILLING = 0.25, 6.0
 _REACH_MM = 70.0
 #: Cost of a voxel beside the mask: pieces that thick slices cut off belong to the vertebra they lie next to.
 _BESIDE = 50.0
+#: Pieces of bone that hang together with no other and are smaller than this (ml) are noise.
+_SPECK_ML = 0.15
 #: Levels at the ends whose body fills less of a cylinder as high as wide are no vertebra but a rest of one.
 _REST = 0.15
 
@@ -75,10 +77,17 @@ def _split(probability: np.ndarray, threshold: float, progress: Progress) -> np.
     if axis is None:
         return np.zeros(mask.shape, np.uint8)
     discs = find_discs(probability, axis)
-    mask = mask & axis.reach(mask.shape)
+    mask = _without_specks(mask & axis.reach(mask.shape))
     seeds = _seeds(mask, axis, discs)
     progress(0.2, "Separating the vertebrae")
     return _grow(mask, seeds, discs, axis, progress)
+
+
+def _without_specks(mask: np.ndarray) -> np.ndarray:
+    pieces, _ = ndimage.label(mask, np.ones((3, 3, 3)))
+    sizes = np.bincount(pieces.ravel()) * STEP_MM**3 / 1000
+    sizes[0] = 0
+    return (sizes >= _SPECK_ML)[pieces]
 
 
 def _seeds(mask: np.ndarray, axis: SpineAxis, discs: list[DiscPlane]) -> np.ndarray:

@@ -92,6 +92,14 @@ def test_hips_far_below_and_ribs_far_aside_are_no_vertebrae():
     assert min(dice(found[:len(truth), :, 30:-30], truth).values()) > 0.9
 
 
+def test_specks_of_noise_belong_to_no_vertebra(whole):
+    probability, truth = whole
+    noisy = probability.copy()
+    noisy[2:60:9, 3:5, 3:5] = 0.9
+    found = split_vertebrae(noisy, 0.5, SPACING)
+    assert not found[:, :5, :5].any() and found.max() == 3
+
+
 def test_one_vertebra_alone_is_one():
     probability, truth = spine(levels=1)
     found = split_vertebrae(probability, 0.5, SPACING)
