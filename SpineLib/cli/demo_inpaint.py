@@ -12,9 +12,9 @@ from SpineLib.progress import Progress, part
 #: A lytic metastasis that took more than a quarter of L2; chosen by what was drawn, before any result.
 SEED = 4
 PREFIX = "simulated_repair_"
-VERTEBRA_MODEL = "vertebrae-ct-unet"
+VERTEBRA_MODEL = "vertebrae-ct-vnet"
 #: What the border leaves of a vertebra counts as one from this volume on; its level is what a user would enter.
-_SMALLEST_ML = 3.0
+_SMALLEST_ML = 8.0
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
 def table(rows: list[dict], slices: int, cubes: int, kind: str) -> str:
     """Markdown; the paper's KMMD beside ours."""
     lines = [(f"Holes in vertebrae that no model was trained on ({kind}): {slices} single slices with a hole of 16 x "
-              f"16 pixels (28 mm), as in the paper's figure 6, and {cubes} vertebrae with a cube of 28 mm missing. KMMD: "
+              f"16 pixels (28 mm), as in the paper's figure 6, and {cubes} vertebrae with a cube of 28 mm missing. "
+              "KMMD: "
               "squared, biased, Gaussian kernel, bandwidth the median distance of the whole slices; the paper tells "
               "neither its kernel nor its bandwidth, so its figure stands beside ours and does not compare."), "",
              ("| method | Dice in the hole of a slice | KMMD of repaired slices | KMMD of made images "

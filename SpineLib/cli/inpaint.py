@@ -149,7 +149,7 @@ def _segmented(ct, progress):
     from SpineLib.models import find_bundle
     from SpineLib.tasks.vertebrae import VertebraeSettings, segment_vertebrae
 
-    bundle = find_bundle("vertebrae-ct-unet")
+    bundle = find_bundle("vertebrae-ct-vnet")
     found = segment_vertebrae(ct, bundle, VertebraeSettings(), progress)
     return found.labels, list(found.notes), bundle.card
 

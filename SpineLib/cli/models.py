@@ -47,14 +47,19 @@ def _list(bundles, as_json: bool, user_folder: Path) -> None:
     if not bundles:
         print("No models are installed; 'spine models import FILE' brings one.")
         return
-    rows = [("id", "task", "inputs", "", "data", "", "title")]
+    rows = [("id", "task", "inputs", "network", "data", "", "title")]
     for folder, card in bundles:
-        rows.append((card.id, card.task, "+".join(card.inputs), f"{card.network['dimensions']}D",
+        rows.append((card.id, card.task, "+".join(card.inputs), _network(card.network),
                      "simulated" if card.training_data["simulated"] else "real",
                      "imported" if folder.parent == user_folder else "", card.title))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+
+
+def _network(settings) -> str:
+    """The type of a network, and whether it looks at slices or volumes where there are both."""
+    return " ".join([settings["type"], *([f"{settings['dimensions']}D"] if "dimensions" in settings else [])])
 
 
 def _facts(card) -> str:

@@ -30,7 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--healthy", type=float, default=0.1, metavar="SHARE", help="share without metastasis (default 0.1)"
     )
-    parser.add_argument("--metastases", metavar="LEAST,MOST", help="metastases of the other cases (default 1,4; CT: 1,3)")
+    parser.add_argument("--metastases", metavar="LEAST,MOST",
+                        help="metastases of the other cases (default 1,4; CT: 1,3)")
     parser.add_argument(
         "--lesion-area",
         metavar="LEAST,MOST",

@@ -47,12 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "training was. Ctrl-C saves and stops."))
     train_vertebrae.add_arguments(actions.add_parser(
         "vertebrae", help="train the network that segments vertebrae on CT; goes on after an interruption",
-        description="Train a V-Net or a U-Net to segment vertebrae on axial slices of CT. The same command again goes on "
-        "where an interrupted training was. Ctrl-C saves and stops."))
+        description="Train a V-Net or a U-Net to segment vertebrae on axial slices of CT. The same command again goes "
+        "on where an interrupted training was. Ctrl-C saves and stops."))
     train_ct_lesions.add_arguments(actions.add_parser(
         "ct-lesions", help="train Faster R-CNN for lesions on CT; goes on after an interruption",
-        description="Train Faster R-CNN on VGG-16, full or narrow, to find lesions of the spine on CT. The same command "
-        "again goes on where an interrupted training was. Ctrl-C saves and stops."))
+        description="Train Faster R-CNN on VGG-16, full or narrow, to find lesions of the spine on CT. The same "
+        "command again goes on where an interrupted training was. Ctrl-C saves and stops."))
     train_gan.add_arguments(actions.add_parser(
         "gan", help="train a GAN on slices of vertebrae; goes on after an interruption",
         description="Train WGAN-GP or DCGAN to make slices of whole vertebrae, which 'spine inpaint' repairs others "

@@ -156,7 +156,8 @@ def _check_network(card: ModelCard, refuse: Callable[[str, str], None]) -> None:
         refuse("network", " or ".join(KINDS[name].wish for name in possible))
     kind = KINDS[network["type"]]
     each = card.task in ONE_CHANNEL_EACH
-    if not kind.fits(network) or (each and network["inputs"] != len(card.inputs)) or (not each and len(card.inputs) > 1):
+    if (not kind.fits(network) or (each and network["inputs"] != len(card.inputs))
+            or (not each and len(card.inputs) > 1)):
         refuse("network", kind.wish)
     dimensions = kind.dimensions(network)
     if not are_sizes(card.patch, dimensions, dimensions, 4096):

@@ -118,8 +118,8 @@ KINDS: dict[str, Kind] = {
     "vnet": Kind("a vnet of 2 to 5 widths", _fits_vnet, _vnet),
     "siamese": Kind("a siamese of one sequence, with context 'zeros' or 'margin' and scales in powers of two",
                     _fits_siamese, _siamese),
-    "faster-rcnn": Kind("a faster-rcnn with inputs, 5 widths, hidden, anchors of some scales and ratios, and batch_norm "
-                        "true or false", _fits_faster_rcnn, _faster_rcnn),
+    "faster-rcnn": Kind("a faster-rcnn with inputs, 5 widths, hidden, anchors of some scales and ratios, and "
+                        "batch_norm true or false", _fits_faster_rcnn, _faster_rcnn),
     "wgan-gp": _gan("wgan-gp"),
     "dcgan": _gan("dcgan"),
 }

@@ -54,8 +54,8 @@ class SlicePreparation:
 
 @dataclass(frozen=True, eq=False)
 class AxialSlices:
-    """A CT's slices, cranial ones first, as radiologists look at them: rows from anterior to posterior, columns from the
-    patient's right to the left.
+    """A CT's slices, cranial ones first, as radiologists look at them: rows from anterior to posterior, columns from
+    the patient's right to the left.
 
     Attributes:
         images: float32 (n, rows, columns), 0 to 1.

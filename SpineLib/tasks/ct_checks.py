@@ -71,8 +71,8 @@ def _check_units(ct: Volume) -> None:
     elif ct.array.max() < BONE_HU:
         wrong = f"nothing above {BONE_HU:.0f} HU, where bone lies"
     if wrong:
-        raise SpineError(f"The CT does not hold Hounsfield units ({wrong}); choose the CT as the scanner made it, not an "
-                         "MR image, a mask or a windowed copy.")
+        raise SpineError(f"The CT does not hold Hounsfield units ({wrong}); choose the CT as the scanner made it, not "
+                         "an MR image, a mask or a windowed copy.")
 
 
 def _check_shear(ct: Volume) -> None:
@@ -80,5 +80,5 @@ def _check_shear(ct: Volume) -> None:
     cosines = np.abs(columns.T @ columns - np.eye(3)).max()
     shear = float(np.degrees(np.arcsin(min(cosines, 1.0))))
     if shear > SHEAR_DEGREES:
-        raise SpineError(f"The voxel grid of the CT is sheared by {shear:.0f} degrees (a tilted gantry); resample it to "
-                         "a straight grid first.")
+        raise SpineError(f"The voxel grid of the CT is sheared by {shear:.0f} degrees (a tilted gantry); resample it "
+                         "to a straight grid first.")

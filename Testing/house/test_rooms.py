@@ -30,8 +30,8 @@ ORDER = [
     {"cli"},
     {"scene"},
 ]
-#: Measures of lesions are metrics; a vertebra's printable model is a task's result; worker and client speak one protocol;
-#: the command line is where everything meets.
+#: Measures of lesions are metrics; a vertebra's printable model is a task's result; worker and client speak one
+#: protocol; the command line is where everything meets.
 ALSO_ALLOWED = {("tasks", "metrics"), ("tasks", "mesh"), ("worker", "client"), ("__main__", "cli")}
 #: The first part of a name that only a running Slicer has.
 SLICER, PANEL_ONLY = {"slicer", "mrml", "vtkSegmentationCorePython"}, {"qt", "ctk"}

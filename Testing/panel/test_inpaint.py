@@ -231,7 +231,8 @@ def test_building_shows_models_checks_and_figures_and_every_format_is_written_in
     assert "The model prints." in ui.modelStatusLabel.text and "✓  prints" in ui.modelSection.text
     assert "Prints" in ui.gateLabel.text
     rows = [[ui.checksTable.item(row, n).text() for n in range(4)] for row in range(ui.checksTable.rowCount)]
-    assert {row[1] for row in rows} == {"✓"} and {"watertight", "manifold", "smallest wall"} <= {row[0] for row in rows}
+    assert {row[1] for row in rows} == {"✓"}
+    assert {"watertight", "manifold", "smallest wall"} <= {row[0] for row in rows}
     assert ui.checksTable.item(0, 0).toolTip(), "each check has its sentence"
     figures = {ui.measuresTable.item(row, 0).text() for row in range(ui.measuresTable.rowCount)}
     assert {"Added", "Vertebra before", "Vertebra repaired", "Model"} <= figures

@@ -186,7 +186,8 @@ def test_figures_are_named_with_their_units():
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(1.376, "1.38"), (0, "0"), ("> 0 ml", "> 0 ml"), ("83.2 x 72.3 x 54.7 mm", "83×72×55 mm"), ("unknown", "unknown")],
+    [(1.376, "1.38"), (0, "0"), ("> 0 ml", "> 0 ml"),
+     ("83.2 x 72.3 x 54.7 mm", "83×72×55 mm"), ("unknown", "unknown")],
 )
 def test_what_a_check_found_fits_into_the_table(value, text):
     assert words(value) == text

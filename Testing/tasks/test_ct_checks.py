@@ -28,7 +28,8 @@ def test_a_plain_ct_passes_without_a_word():
 
 def test_every_real_ct_passes(shared_data):
     files = [*sorted((shared_data / "ct_bone_metastases").glob("*.nii.gz")),
-             shared_data / "ct_spine" / "sub-verse012_ct.nii.gz", shared_data / "mr_other" / "sub-ct_label-22_ct.nii.gz"]
+             shared_data / "ct_spine" / "sub-verse012_ct.nii.gz",
+             shared_data / "mr_other" / "sub-ct_label-22_ct.nii.gz"]
     for file in files:
         assert check_ct(read_volume(file)) == []
 

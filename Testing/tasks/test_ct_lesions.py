@@ -1,4 +1,4 @@
-"""Lesions on CT: found where they are whatever the axis order, kept to vertebrae, cancelled, and refused with reasons."""
+"""Lesions on CT: found where they are whatever the axis order, kept to vertebrae, cancelled, refused with reasons."""
 
 from itertools import permutations
 

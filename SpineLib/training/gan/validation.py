@@ -71,7 +71,7 @@ def repaired(network: nn.Module, held_out: HeldOut, steps: int) -> dict[str, flo
 
 
 def hole_dice(truth: np.ndarray, found: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Dice inside each slice's hole, both cut at one half, (n,); slices whose hole holds no bone at all are left out."""
+    """Dice inside each slice's hole, both cut at one half, (n,); slices whose hole holds no bone are left out."""
     first, second = (truth > 0.5) & ~known, (found > 0.5) & ~known
     total = (first.sum(axis=(1, 2)) + second.sum(axis=(1, 2))).astype(float)
     common = (first & second).sum(axis=(1, 2))
