@@ -75,7 +75,7 @@ class SpineInpaintParameterNode:
     """
 
     ct: vtkMRMLScalarVolumeNode
-    vertebraeModel: str = ""
+    vertebraeModel: str = "vertebrae-ct-vnet"
     topmost: str = ""
     vertebrae: vtkMRMLSegmentationNode
     lesionModel: str = ""

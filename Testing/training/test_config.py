@@ -4,7 +4,12 @@ import pytest
 
 from SpineLib.errors import SpineError
 from SpineLib.training.augmentation import AugmentationSettings
+from SpineLib.training.completion.config import completion_config_from_dict, read_completion_config
 from SpineLib.training.config import PRESETS, TrainingConfig, config_from_dict, read_config
+from SpineLib.training.ctlesions.config import ct_lesion_config_from_dict, read_ct_lesion_config
+from SpineLib.training.detection.config import detector_config_from_dict, read_detector_config
+from SpineLib.training.gan.config import gan_config_from_dict, read_gan_config
+from SpineLib.training.vertebrae.config import read_vertebra_config, vertebra_config_from_dict
 
 
 @pytest.mark.parametrize(("preset", "patch", "batch"), [("paper-2d", (128, 128), 32), ("paper-3d", (64, 128, 128), 2)])
@@ -23,12 +28,23 @@ def test_the_papers_presets_hold_the_papers_values(preset, patch, batch):
     assert (settings.elastic, settings.translation_voxels, len(settings.mirror)) == (0.3, 20, 3)
 
 
-@pytest.mark.parametrize("path", sorted(set(PRESETS.glob("*.toml")) - set(PRESETS.glob("siamese-*"))),
-                         ids=lambda path: path.stem)
+#: Presets of other trainings than that of a segmentation of MR, by how their names begin or end.
+OTHERS = (
+    ("siamese-", read_detector_config, detector_config_from_dict), ("gan", read_gan_config, gan_config_from_dict),
+    ("vnet-", read_vertebra_config, vertebra_config_from_dict), ("unet-ct", read_vertebra_config,
+                                                                 vertebra_config_from_dict),
+    ("completion", read_completion_config, completion_config_from_dict),
+    ("lesions-ct", read_ct_lesion_config, ct_lesion_config_from_dict),
+    ("faster-rcnn", read_ct_lesion_config, ct_lesion_config_from_dict))
+
+
+@pytest.mark.parametrize("path", sorted(PRESETS.glob("*.toml")), ids=lambda path: path.stem)
 def test_every_preset_is_read_and_comes_back_from_its_dictionary(path):
-    config = read_config(path.stem)
+    found = (ways for part, *ways in OTHERS if part in path.stem)
+    read, back = next(found, (read_config, config_from_dict))
+    config = read(path.stem)
     assert config.name == path.stem
-    assert config_from_dict(config.to_dict()) == config
+    assert back(config.to_dict()) == config
 
 
 def test_the_small_2d_preset_keeps_within_90_minutes():
