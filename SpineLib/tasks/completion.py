@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 CHANNELS = ("mean", "known", "unknown", "mirror", "mirror known", "above", "below")
 #: Distances are cut at this (mm) for the network, which says by how many times ``STEP_MM`` the mean is off.
 CUT_MM, STEP_MM = 6.0, 2.0
-#: The network moves the mean's surface by at most this, mm. It learned from pieces of bone; where a tumour's soft tissue
-#: is to be replaced too, it would fill that with bone (on simulated ones 1.8 mm off in the median, so 1.2).
+#: The network moves the mean's surface by at most this, mm. It learned from pieces of bone; where a tumour's soft
+#: tissue is to be replaced too, it would fill that with bone (on simulated ones 1.8 mm off in the median, so 1.2).
 MOST_MM = 2.0
 #: Voxels around the unknown part that the network sees too.
 AROUND = 6
