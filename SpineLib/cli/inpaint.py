@@ -21,6 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     inputs.add_argument("--vertebrae", type=Path, metavar="LABELS",
                         help="the vertebrae, a number each (of VerSe or TotalSegmentator), or a Slicer segmentation "
                              "whose segments are named after them (default: segmented on the CT)")
+    inputs.add_argument("--first", default="", metavar="LEVEL",
+                        help="without --vertebrae: level of the most cranial vertebra in the CT, e.g. T11; names all")
     inputs.add_argument("--lesion", type=Path, required=True, metavar="MASK",
                         help="what is to be repaired; may reach beyond the bone")
     inputs.add_argument("--label", metavar="LEVEL",
@@ -75,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
         if args.vertebrae:
             vertebrae, notes = read_vertebrae(args.vertebrae)
         else:
-            vertebrae, notes, card = _segmented(ct, part(progress, 0.05, 0.4))
+            vertebrae, notes, card = _segmented(ct, args.first, part(progress, 0.05, 0.4))
             cards.insert(0, card)
         label = label_of(args.label, vertebrae)
         repair = inpaint(vertebrae, lesion, label, models, settings, part(progress, 0.4, 0.8), ct=ct)
@@ -126,6 +128,8 @@ def _check(args: argparse.Namespace) -> None:
 
     if args.vertebrae is None and args.ct is None:
         raise SpineError("Give the CT with --ct, or a segmentation of the vertebrae with --vertebrae.")
+    if args.first and args.vertebrae is not None:
+        raise SpineError("--first names vertebrae that are segmented now; leave it out with --vertebrae.")
     if not suffix_of(args.output):
         raise SpineError(f"An image cannot be written as '{args.output.suffix}'; use .seg.nrrd, .nrrd, .nii.gz or "
                          ".mha.")
@@ -145,12 +149,12 @@ def _lesion(path: Path):
     return grid.with_array(np.max([segment.mask.array for segment in segments], axis=0), "lesion")
 
 
-def _segmented(ct, progress):
+def _segmented(ct, first: str, progress):
     from SpineLib.models import find_bundle
     from SpineLib.tasks.vertebrae import VertebraeSettings, segment_vertebrae
 
     bundle = find_bundle("vertebrae-ct-vnet")
-    found = segment_vertebrae(ct, bundle, VertebraeSettings(), progress)
+    found = segment_vertebrae(ct, bundle, VertebraeSettings(first=first), progress)
     return found.labels, list(found.notes), bundle.card
 
 

@@ -23,10 +23,8 @@ from SpineLib.tasks.vertebra_naming import (
     vertebra_terminology,
 )
 from SpineLib.volume import Volume, read_volume
-from SpineLib.volume.levels import TOTALSEGMENTATOR, VERSE, level_name
+from SpineLib.volume.levels import FIRST_COUNTED, TOTALSEGMENTATOR, VERSE, level_name
 
-#: Vertebrae of unknown level get numbers from here on, which no list of levels uses.
-FIRST_UNKNOWN = 101
 _VERSE_OF_LEVEL = {name: number for number, name in VERSE.items()}
 
 
@@ -36,7 +34,7 @@ class VertebraSegment:
 
     Attributes:
         segment_id: id in the segmentation.
-        number: VerSe number; from :data:`FIRST_UNKNOWN` on where the level is not known.
+        number: VerSe number; from :data:`FIRST_COUNTED` on where the level is not known.
         name: "L3"; the segment's own name where the level is not known.
         volume_ml: of its voxels.
         centre_ras_mm: centre of mass in the world; None when the segment is empty.
@@ -88,7 +86,7 @@ def vertebra_numbers(segmentation) -> dict[str, int]:
     each segment is a vertebra of unknown level; otherwise segments without a level (liver, lesion) are left out.
 
     Returns:
-        {segment id: number}; unknown levels are numbered from :data:`FIRST_UNKNOWN` downwards.
+        {segment id: number}; unknown levels are numbered from :data:`FIRST_COUNTED` downwards.
     """
     if segmentation is None:
         return {}
@@ -106,7 +104,7 @@ def vertebra_numbers(segmentation) -> dict[str, int]:
     if not found:
         heights = {one: _height(segmentation, one) for one in segment_ids(segmentation)}
         downwards = sorted(heights, key=lambda one: np.inf if heights[one] is None else -heights[one])
-        found = {segment_id: FIRST_UNKNOWN + n for n, segment_id in enumerate(downwards)}
+        found = {segment_id: FIRST_COUNTED + n for n, segment_id in enumerate(downwards)}
     return _each_once(found)
 
 
@@ -238,7 +236,7 @@ def _height(segmentation, segment_id: str) -> float | None:
 def _each_once(numbers: Mapping[str, int]) -> dict[str, int]:
     """A level that two segments claim belongs to the first; the others get numbers of their own."""
     result, taken = {}, set(numbers.values())
-    seen, free = set(), FIRST_UNKNOWN
+    seen, free = set(), FIRST_COUNTED
     for segment_id, number in numbers.items():
         if number in seen:
             while free in taken:

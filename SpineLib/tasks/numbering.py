@@ -8,7 +8,7 @@ import numpy as np
 
 from SpineLib.errors import SpineError
 from SpineLib.preprocess.vertebra_frame import Column
-from SpineLib.tasks.vertebra_naming import verse_of_name, verse_of_terminology
+from SpineLib.tasks.vertebra_naming import counted_of_name, verse_of_name, verse_of_terminology
 from SpineLib.volume.files import read_volume
 from SpineLib.volume.levels import TOTALSEGMENTATOR, VERSE, level_name
 from SpineLib.volume.segments import read_segments
@@ -32,7 +32,8 @@ def read_vertebrae(path: str | Path) -> tuple[Volume, list[str]]:
     grid, segments = read_segments(path, "vertebrae")
     array, seen = np.zeros(grid.shape, np.uint8), set()
     for segment in segments:
-        number = verse_of_name(segment.info.name) or verse_of_terminology(segment.info.terminology)
+        number = (verse_of_name(segment.info.name) or verse_of_terminology(segment.info.terminology)
+                  or counted_of_name(segment.info.name))
         if number is None:
             continue
         if number in seen:
@@ -72,7 +73,7 @@ def label_of(text: str | None, labels: Volume) -> int | None:
     """
     if text is None:
         return None
-    number = int(text) if text.isdigit() else verse_of_name(text)
+    number = int(text) if text.isdigit() else verse_of_name(text) or counted_of_name(text)
     if number is None:
         raise SpineError(f"'{text}' is no vertebra; give a level such as L3, or a number.")
     if not np.any(labels.array == number):

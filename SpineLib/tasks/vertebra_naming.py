@@ -6,7 +6,7 @@ import colorsys
 import re
 
 from SpineLib.tasks.naming import VERTEBRA, Code, terminology_entry
-from SpineLib.volume.levels import VERSE
+from SpineLib.volume.levels import FIRST_COUNTED, VERSE
 
 ANATOMICAL_STRUCTURE = Code("123037004", "Anatomical Structure")
 #: List of regions that knows each level (Resources/Terminology); Slicer's own has only "Vertebra".
@@ -22,7 +22,7 @@ CODES = {
 _LEVEL = re.compile(r"(?<![a-z0-9])(?:(c)([1-7])|(th?|d)(1[0-3]|[1-9])|(l)([1-6])|(s)1?|(sacrum))(?![a-z0-9])", re.I)
 _NUMBER = re.compile(r"(?<![\d.,])(\d{1,3})(?![\d.,]|\s*ml)")
 #: How a vertebra of unknown level is called (:func:`SpineLib.volume.levels.level_name`): its number is no level.
-_COUNTED = re.compile(r"vertebra \d+", re.I)
+_COUNTED = re.compile(r"vertebra (\d{1,2})(?!\d)", re.I)
 _NUMBERS = {name: number for number, name in VERSE.items()}
 
 
@@ -49,6 +49,12 @@ def verse_of_name(text: str) -> int | None:
         return _NUMBERS.get("S")
     letter = {"TH": "T", "D": "T"}.get(parts[0], parts[0])
     return _NUMBERS.get(letter + parts[1])
+
+
+def counted_of_name(text: str) -> int | None:
+    """The number of a vertebra that is only counted: 102 for "vertebra 2"; else None."""
+    found = _COUNTED.match(text)
+    return FIRST_COUNTED - 1 + int(found[1]) if found and int(found[1]) else None
 
 
 def verse_of_terminology(text: str) -> int | None:

@@ -17,7 +17,7 @@ from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
 from SpineLib.tasks.ct_checks import check_ct
 from SpineLib.tasks.provenance import library_versions
-from SpineLib.volume.levels import VERSE, level_name
+from SpineLib.volume.levels import FIRST_COUNTED, VERSE, level_name
 from SpineLib.volume.volume import Volume
 
 TASK = "vertebra-segmentation"
@@ -183,7 +183,7 @@ def describe_vertebrae(labels: Volume, verse: bool = True) -> list[VertebraInfo]
         centre = [side.start + float(place.mean()) for side, place in zip(box, np.nonzero(inside))]
         lps = labels.ijk_to_lps @ (*reversed(centre), 1.0)
         border = any(side.start == 0 or side.stop == size for side, size in zip(box, array.shape))
-        name = level_name(number) if verse else f"vertebra {number}"
+        name = level_name(number) if verse or number >= FIRST_COUNTED else f"vertebra {number}"
         found.append(VertebraInfo(number, name, float(np.count_nonzero(inside)) * labels.voxel_volume_ml,
                                   tuple(round(float(value), 2) for value in lps[:3]), border))
     return sorted(found, key=lambda one: -one.centre_lps_mm[2])
@@ -199,13 +199,14 @@ def _without_small(labels: Volume, smallest_ml: float) -> Volume:
 
 
 def _named(labels: Volume, first: str) -> tuple[Volume, bool]:
-    """The labels with VerSe numbers from the level ``first`` on, and whether they have them.
+    """The labels with VerSe numbers from the level ``first`` on, and whether they have them; without it counted ones.
 
     Raises:
         SpineError: there are more vertebrae than levels below ``first``.
     """
     if not first:
-        return labels, False
+        counted = labels.array.astype(np.uint8)
+        return labels.with_array(np.where(counted > 0, counted + np.uint8(FIRST_COUNTED - 1), counted)), False
     numbers = _IN_ORDER[[VERSE[number] for number in _IN_ORDER].index(first):]
     count = int(labels.array.max())
     if count > len(numbers):

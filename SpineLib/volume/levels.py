@@ -23,6 +23,11 @@ TOTALSEGMENTATOR: dict[int, str] = {
 }
 
 
+#: Vertebrae whose level nobody knows are numbered from here on, from cranial to caudal, so that none is taken for C1.
+FIRST_COUNTED = 101
+
+
 def level_name(number: int, table: Mapping[int, str] = VERSE) -> str:
-    """The level a number stands for ("L3"); "vertebra 40" for one that the table does not have."""
-    return table.get(int(number), f"vertebra {int(number)}")
+    """The level a number stands for ("L3"); "vertebra 2" for 102, which only counts, and "vertebra 40" for 40."""
+    number = int(number)
+    return table.get(number, f"vertebra {number - FIRST_COUNTED + 1 if number >= FIRST_COUNTED else number}")

@@ -45,7 +45,7 @@ def test_it_writes_a_segmentation_with_one_named_segment_a_vertebra_and_all_else
 def test_a_labelmap_holds_the_same_numbers(patient, tmp_path):
     options, _ = patient
     assert main([*options, "-o", str(tmp_path / "v.nii.gz")]) == 0
-    assert np.unique(read_volume(tmp_path / "v.nii.gz").array).tolist() == [0, 1, 2]
+    assert np.unique(read_volume(tmp_path / "v.nii.gz").array).tolist() == [0, 101, 102]
 
 
 @pytest.mark.parametrize(("change", "words"), [

@@ -13,7 +13,6 @@ from SpineLib.scene.nodes import volume_from_node
 from SpineLib.scene.results import SOURCE_ROLE, provenance_of
 from SpineLib.scene.runs import export_inputs
 from SpineLib.scene.vertebrae import (
-    FIRST_UNKNOWN,
     collect_vertebrae,
     import_vertebrae,
     preselect_ct,
@@ -22,7 +21,7 @@ from SpineLib.scene.vertebrae import (
 )
 from SpineLib.tasks.vertebra_naming import CODES, verse_of_name, vertebra_terminology
 from SpineLib.volume import write_volume
-from SpineLib.volume.levels import VERSE
+from SpineLib.volume.levels import FIRST_COUNTED, VERSE
 from Testing.scene.bones import L2, L3, LESION, SHAPE, add_case, add_ct, add_segments, block, ids_of
 from Testing.scene.grids import AXIS_ORDERS, add_transform, axis_matrix, rotation
 
@@ -76,19 +75,19 @@ def test_numbers_are_of_verse_unless_they_rise_towards_the_head(ct, upper, lower
 
 def test_without_any_level_each_segment_is_a_vertebra_of_unknown_level(ct):
     node = add_segments(ct, {"mine": block(L2), "other": block(L3)})
-    assert numbers_by_name(node) == {"mine": FIRST_UNKNOWN, "other": FIRST_UNKNOWN + 1}
+    assert numbers_by_name(node) == {"mine": FIRST_COUNTED, "other": FIRST_COUNTED + 1}
     assert [one.name for one in collect_vertebrae(node).segments] == ["mine", "other"]
 
 
 def test_counted_vertebrae_keep_their_order_and_get_no_level(ct):
     """ "vertebra 2" is what a vertebra is called whose level nobody knows: it is not C2."""
     node = add_segments(ct, {"vertebra 2": block(L3), "vertebra 1": block(L2)})
-    assert numbers_by_name(node) == {"vertebra 1": FIRST_UNKNOWN, "vertebra 2": FIRST_UNKNOWN + 1}
+    assert numbers_by_name(node) == {"vertebra 1": FIRST_COUNTED, "vertebra 2": FIRST_COUNTED + 1}
 
 
 def test_a_level_that_two_segments_claim_is_the_firsts(ct):
     node = add_segments(ct, {"L3": block(L3), "L3 copy": block(L2)})
-    assert numbers_by_name(node) == {"L3": 22, "L3 copy": FIRST_UNKNOWN}
+    assert numbers_by_name(node) == {"L3": 22, "L3 copy": FIRST_COUNTED}
 
 
 @pytest.mark.parametrize(("order", "signs"), AXIS_ORDERS[::7])

@@ -34,9 +34,9 @@ def found(bundle, column):
 def test_each_vertebra_gets_one_number_from_cranial_to_caudal(found, column):
     ct, truth = column
     assert found.labels.same_grid(ct) and found.labels.array.dtype == np.uint8
-    assert [one.label for one in found.vertebrae] == [1, 2, 3]
+    assert [one.label for one in found.vertebrae] == [101, 102, 103]  # no level of VerSe
     for one in found.vertebrae:
-        own, true = found.labels.array == one.label, truth.array == one.label
+        own, true = found.labels.array == one.label, truth.array == one.label - 100
         assert 2 * np.count_nonzero(own & true) / (own.sum() + true.sum()) > 0.9
     heights = [one.centre_lps_mm[2] for one in found.vertebrae]
     assert heights == sorted(heights, reverse=True)
@@ -44,7 +44,7 @@ def test_each_vertebra_gets_one_number_from_cranial_to_caudal(found, column):
 
 def test_volume_and_centre_are_those_of_the_labels_in_space(found):
     second = found.vertebrae[1]
-    inside = np.argwhere(found.labels.array == 2)
+    inside = np.argwhere(found.labels.array == 102)
     assert second.volume_ml == pytest.approx(len(inside) * 1.5**3 / 1000)
     centre = found.labels.ijk_to_lps @ (*inside.mean(axis=0)[::-1], 1)
     np.testing.assert_allclose(second.centre_lps_mm, centre[:3], atol=0.01)
@@ -157,10 +157,23 @@ def test_the_job_writes_labels_and_probability(bundle, column, tmp_path, found):
     labels = read_volume(tmp_path / told["labels"])
     np.testing.assert_array_equal(labels.array, found.labels.array)
     assert read_volume(tmp_path / told["probability"]).same_grid(column[0])
-    assert [one["label"] for one in told["vertebrae"]] == [1, 2, 3]
+    assert [one["label"] for one in told["vertebrae"]] == [101, 102, 103]
     assert told["notes"] == found.notes and Path(told["labels"]).name == told["labels"]
 
 
 def test_the_job_without_a_ct_is_refused(bundle, tmp_path):
     with pytest.raises(SpineError, match="on a CT"):
         run_job("vertebrae", {"inputs": {}, "model": str(bundle.folder)}, tmp_path)
+
+
+def test_a_counted_vertebra_is_never_taken_for_a_cervical_one(tmp_path, found):
+    """Number 3 is C3 in VerSe's list; the third vertebra of a lumbar CT is not."""
+    from SpineLib.tasks.numbering import label_of, read_vertebrae
+    from SpineLib.tasks.vertebra_output import write_vertebrae
+    from SpineLib.volume.levels import level_name
+
+    for name in ("counted.seg.nrrd", "counted.nii.gz"):
+        write_vertebrae(found, tmp_path / name)
+        back, _ = read_vertebrae(tmp_path / name)
+        assert [level_name(n) for n in np.unique(back.array) if n] == ["vertebra 1", "vertebra 2", "vertebra 3"]
+        assert label_of("vertebra 2", back) == 102

@@ -13,7 +13,6 @@ from SpineLib.training.evaluation import (
     Evaluation,
     _compare,
     evaluate,
-    evaluate_folds,
     held_out_cases,
     summarise,
 )
