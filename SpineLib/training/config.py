@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from SpineLib.errors import SpineError
 from SpineLib.networks.unet import WIDTHS
@@ -21,6 +21,8 @@ PRESETS = Path(__file__).parent / "presets"
 #: Task of the model by the label that is learned.
 TASK_OF_LABEL = {"lesion": "metastasis-segmentation", "necrosis": "necrosis-segmentation"}
 SESSIONS = ("", "before", "after")
+
+_Config = TypeVar("_Config", bound="ConfigBase")
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,22 @@ class ValidationSettings:
             raise ValueError(f"fold is {self.fold} of {self.folds}; it must be from 0 to folds - 1")
 
 
+class ConfigBase:
+    """What the settings of every training can do: dataclasses, frozen, whose fields may be dataclasses themselves."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as they stand in a TOML or JSON file."""
+        return asdict(self)
+
+    def changed(self: _Config, **sections: dict[str, Any] | Any) -> _Config:
+        """A copy with other values: ``changed(inputs=("T1",), optimisation={"minutes": 5})``."""
+        values = {key: replace(getattr(self, key), **value) if is_dataclass(getattr(self, key)) else value
+                  for key, value in sections.items()}
+        return replace(self, **values)
+
+
 @dataclass(frozen=True)
-class TrainingConfig:
+class TrainingConfig(ConfigBase):
     """All settings of one training; see ``presets`` for examples.
 
     Attributes:
@@ -131,16 +147,6 @@ class TrainingConfig:
         multiple = 2 ** (len(self.network.widths) - 1)
         if any(size % multiple for size in self.sampling.patch):
             raise ValueError(f"patch is {list(self.sampling.patch)}; each size must be a multiple of {multiple}")
-
-    def to_dict(self) -> dict[str, Any]:
-        """The settings as they stand in a TOML or JSON file."""
-        return asdict(self)
-
-    def changed(self, **sections: dict[str, Any] | Any) -> TrainingConfig:
-        """A copy with other values: ``changed(inputs=("T1",), optimisation={"minutes": 5})``."""
-        values = {key: replace(getattr(self, key), **value) if is_dataclass(getattr(self, key)) else value
-                  for key, value in sections.items()}
-        return replace(self, **values)
 
 
 def read_config(path_or_preset: str | Path) -> TrainingConfig:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from SpineLib.training.config import read_toml, settings_from_dict
+from SpineLib.training.config import ConfigBase, read_toml, settings_from_dict
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class CompletionValidation:
 
 
 @dataclass(frozen=True)
-class CompletionConfig:
+class CompletionConfig(ConfigBase):
     """All settings of one training; see ``presets/completion.toml``.
 
     Attributes:
@@ -124,16 +124,6 @@ class CompletionConfig:
     def __post_init__(self):
         if not 2 <= len(self.widths) <= 4 or min(self.widths) < 1:
             raise ValueError(f"widths is {list(self.widths)}; two to four are needed")
-
-    def to_dict(self) -> dict[str, Any]:
-        """The settings as they stand in a TOML or JSON file."""
-        return asdict(self)
-
-    def changed(self, **sections: dict[str, Any] | Any) -> CompletionConfig:
-        """A copy with other values: ``changed(optimisation={"minutes": 5})``."""
-        values = {key: replace(getattr(self, key), **value) if is_dataclass(getattr(self, key)) else value
-                  for key, value in sections.items()}
-        return replace(self, **values)
 
 
 def read_completion_config(path_or_preset: str | Path) -> CompletionConfig:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from SpineLib.networks.faster_rcnn import RATIOS, SCALES
 from SpineLib.networks.vgg import HIDDEN, WIDTHS
 from SpineLib.preprocess.ct_slices import SlicePreparation
-from SpineLib.training.config import read_toml, settings_from_dict
+from SpineLib.training.config import ConfigBase, read_toml, settings_from_dict
 from SpineLib.training.detection.config import DetectorOptimisation
 
 FLIPS = ("right-left", "anterior-posterior")
@@ -143,7 +143,7 @@ class CtValidation:
 
 
 @dataclass(frozen=True)
-class CtLesionConfig:
+class CtLesionConfig(ConfigBase):
     """All settings of one training; see ``presets/faster-rcnn-vgg16.toml`` and ``presets/lesions-ct.toml``.
 
     Attributes:
@@ -161,16 +161,6 @@ class CtLesionConfig:
     losses: RcnnLosses = field(default_factory=RcnnLosses)
     optimisation: DetectorOptimisation = field(default_factory=DetectorOptimisation)
     validation: CtValidation = field(default_factory=CtValidation)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The settings as they stand in a TOML or JSON file."""
-        return asdict(self)
-
-    def changed(self, **sections: dict[str, Any] | Any) -> CtLesionConfig:
-        """A copy with other values: ``changed(optimisation={"minutes": 5})``."""
-        values = {key: replace(getattr(self, key), **value) if is_dataclass(getattr(self, key)) else value
-                  for key, value in sections.items()}
-        return replace(self, **values)
 
 
 def read_ct_lesion_config(path_or_preset: str | Path) -> CtLesionConfig:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from SpineLib.networks.siamese import CONTEXTS, SCALES
 from SpineLib.preprocess.pyramid import NORMALISATIONS
-from SpineLib.training.config import read_toml, settings_from_dict
+from SpineLib.training.config import ConfigBase, read_toml, settings_from_dict
 
 FLIPS = ("anterior-posterior", "superior-inferior")
 
@@ -134,7 +134,7 @@ class DetectorValidation:
 
 
 @dataclass(frozen=True)
-class DetectorConfig:
+class DetectorConfig(ConfigBase):
     """All settings of one training; see ``presets/siamese-*.toml``.
 
     Attributes:
@@ -163,16 +163,6 @@ class DetectorConfig:
             raise ValueError(f"context is of {', '.join(CONTEXTS)}, normalisation of {', '.join(NORMALISATIONS)}")
         if self.sampling.kind == "strips" and (self.context != "margin" or self.normalisation == "patch"):
             raise ValueError("strips need the context 'margin' and a normalisation that is not the patch's")
-
-    def to_dict(self) -> dict[str, Any]:
-        """The settings as they stand in a TOML or JSON file."""
-        return asdict(self)
-
-    def changed(self, **sections: dict[str, Any] | Any) -> DetectorConfig:
-        """A copy with other values: ``changed(scales=(1.0,), optimisation={"minutes": 5})``."""
-        values = {key: replace(getattr(self, key), **value) if is_dataclass(getattr(self, key)) else value
-                  for key, value in sections.items()}
-        return replace(self, **values)
 
 
 def read_detector_config(path_or_preset: str | Path) -> DetectorConfig:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from SpineLib.networks.gan import KINDS, LATENT, WIDTHS
-from SpineLib.training.config import read_toml, settings_from_dict
+from SpineLib.training.config import ConfigBase, read_toml, settings_from_dict
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class GanValidation:
 
 
 @dataclass(frozen=True)
-class GanConfig:
+class GanConfig(ConfigBase):
     """All settings of one training; see ``presets/*wgan-gp.toml`` and ``presets/*dcgan.toml``.
 
     Attributes:
@@ -157,16 +157,6 @@ class GanConfig:
             raise ValueError(f"kind is {self.kind!r}; it must be one of {', '.join(KINDS)}")
         if len(self.widths) != 4 or min(self.widths) < 1 or self.latent < 1:
             raise ValueError(f"widths is {list(self.widths)}; four are needed, and latent of at least 1")
-
-    def to_dict(self) -> dict[str, Any]:
-        """The settings as they stand in a TOML or JSON file."""
-        return asdict(self)
-
-    def changed(self, **sections: dict[str, Any] | Any) -> GanConfig:
-        """A copy with other values: ``changed(latent=32, optimisation={"minutes": 5})``."""
-        values = {key: replace(getattr(self, key), **value) if is_dataclass(getattr(self, key)) else value
-                  for key, value in sections.items()}
-        return replace(self, **values)
 
 
 def read_gan_config(path_or_preset: str | Path) -> GanConfig:

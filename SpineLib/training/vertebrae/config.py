@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from SpineLib.models.networks import KINDS
 from SpineLib.networks.vnet import WIDTHS
 from SpineLib.preprocess.ct import CtPreparation
-from SpineLib.training.config import OptimisationSettings, ValidationSettings, read_toml, settings_from_dict
+from SpineLib.training.config import (
+    ConfigBase,
+    OptimisationSettings,
+    ValidationSettings,
+    read_toml,
+    settings_from_dict,
+)
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,7 @@ class SliceAugmentation:
 
 
 @dataclass(frozen=True)
-class VertebraConfig:
+class VertebraConfig(ConfigBase):
     """All settings of one training; see ``presets/vnet-*.toml`` and ``unet-ct.toml``.
 
     Attributes:
@@ -107,16 +113,6 @@ class VertebraConfig:
         multiple = 2 ** (len(self.network.widths) - 1)
         if len(self.sampling.patch) != 2 or any(size % multiple for size in self.sampling.patch):
             raise ValueError(f"patch is {list(self.sampling.patch)}; it must be two multiples of {multiple}")
-
-    def to_dict(self) -> dict[str, Any]:
-        """The settings as they stand in a TOML or JSON file."""
-        return asdict(self)
-
-    def changed(self, **sections: dict[str, Any] | Any) -> VertebraConfig:
-        """A copy with other values: ``changed(optimisation={"minutes": 5})``."""
-        values = {key: replace(getattr(self, key), **value) if is_dataclass(getattr(self, key)) else value
-                  for key, value in sections.items()}
-        return replace(self, **values)
 
 
 def read_vertebra_config(path_or_preset: str | Path) -> VertebraConfig:
