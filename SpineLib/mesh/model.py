@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,10 +16,10 @@ from SpineLib.mesh.solid import without_slivers
 from SpineLib.mesh.surface import largest_shells, repaired, surface_of
 from SpineLib.mesh.topology import merged, volume_mm3
 from SpineLib.progress import Progress, part, silent
+from SpineLib.settings import Settings
 from SpineLib.volume.checks import check_mask
 from SpineLib.volume.files import whole_files
 from SpineLib.volume.volume import Volume
-
 
 CUTS = ("none", "body", "pedicles")
 #: Checks of the gate that less decimation and smoothing may pass.
@@ -49,7 +48,7 @@ def _between(value: float, low: float, high: float, name: str) -> float:
 
 
 @dataclass(frozen=True)
-class ModelSettings:
+class ModelSettings(Settings):
     """What the user may choose.
 
     Attributes:
@@ -90,14 +89,6 @@ class ModelSettings:
         object.__setattr__(self, "planes", tuple(map(Plane.of, self.planes)))
         if self.bodies is not None and not (isinstance(self.bodies, int) and 1 <= self.bodies <= 1000):
             raise SpineError(f"The number of bodies is {self.bodies}; choose 1 or more, or none for any number.")
-
-    @classmethod
-    def from_dict(cls, values: Mapping) -> ModelSettings:
-        """Of the JSON form; a key that does not exist is an error."""
-        unknown = sorted(set(values) - set(cls.__dataclass_fields__))
-        if unknown:
-            raise SpineError(f"There is no setting '{unknown[0]}'; there are {', '.join(cls.__dataclass_fields__)}.")
-        return cls(**values)
 
     @property
     def limits(self) -> PrintLimits:
