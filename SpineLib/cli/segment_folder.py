@@ -9,6 +9,8 @@ import json
 import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from SpineLib.errors import Cancelled, SpineError
@@ -48,13 +50,18 @@ def segment_folder(args: argparse.Namespace) -> int:
             if report_file.exists() and not args.overwrite:
                 row |= _facts(json.loads(report_file.read_text(encoding="utf-8"))) | {"status": "kept"}
             else:
+                mask_file, table_file = (args.output / f"{case}_{target.many}.{ending}" for ending in ("seg.nrrd", "csv"))
+                if not args.overwrite and (mask_file.exists() or table_file.exists()):
+                    raise SpineError("A segmentation without its report lies in the output folder; move it elsewhere, or "
+                                     "add --overwrite.")
                 paths = single_images(images)
                 with ProgressBar(case) as progress:
                     result = segment_files(paths, args, progress)
-                report_file.unlink(missing_ok=True)
-                write_result(result, args.output / f"{case}_{target.many}.seg.nrrd")
-                write_table(result.lesions, args.output / f"{case}_{target.many}.csv", target)
-                write_report(result, report_file)
+                with _nothing_by_halves(report_file, mask_file, table_file):
+                    report_file.unlink(missing_ok=True)
+                    write_result(result, mask_file)
+                    write_table(result.lesions, table_file, target)
+                    write_report(result, report_file)
                 row |= _facts(json.loads(report_file.read_text(encoding="utf-8"))) | {"status": "done"}
         except (KeyboardInterrupt, Cancelled):
             raise
@@ -73,6 +80,19 @@ def segment_folder(args: argparse.Namespace) -> int:
     failed = sum(row["status"] == "failed" for row in rows)
     print(f"{len(rows) - failed} of {len(rows)} cases segmented; see summary{kind}.csv. Research use only.")
     return 1 if failed else 0
+
+
+@contextmanager
+def _nothing_by_halves(report: Path, *others: Path) -> Iterator[None]:
+    """Take new files away when writing ends before ``report``, so that the next run begins the case anew."""
+    new = [path for path in others if not path.exists()]
+    try:
+        yield
+    except BaseException:
+        if not report.exists():
+            for path in new:
+                path.unlink(missing_ok=True)
+        raise
 
 
 def find_cases(folder: Path) -> list[tuple[str, dict[str, list[Path]]]]:

@@ -179,6 +179,33 @@ def test_a_folder_goes_on_after_a_bad_case_and_takes_up_where_it_ended(cohort, c
     assert (cohort / "out" / "sub-001_lesions.seg.nrrd").stat().st_mtime_ns == first
 
 
+def test_a_segmentation_that_lies_there_without_its_report_is_kept(cohort, capsys):
+    command = ["segment", "--bids", str(cohort / "bids"), "-o", str(cohort / "out"), "--model", "tiny-2d-t1-t2"]
+    (cohort / "out").mkdir()
+    corrected = cohort / "out" / "sub-001_lesions.seg.nrrd"
+    corrected.write_text("corrected by hand")
+    assert main(command) == 1
+    assert "sub-001: failed: A segmentation without its report lies in the output" in capsys.readouterr().err
+    assert corrected.read_text() == "corrected by hand"
+    main([*command, "--overwrite"])
+    assert read_volume(corrected).array.any()
+
+
+def test_a_case_interrupted_while_its_files_are_written_begins_anew(cohort, monkeypatch):
+    from SpineLib.tasks import output
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    command = ["segment", "--bids", str(cohort / "bids"), "-o", str(cohort / "out"), "--model", "tiny-2d-t1-t2"]
+    with monkeypatch.context() as patched:
+        patched.setattr(output, "write_report", interrupted)
+        assert main(command) != 0
+    assert not list((cohort / "out").glob("sub-001*"))
+    main(command)
+    assert (cohort / "out" / "sub-001_report.json").exists()
+
+
 def test_contrast_enhanced_t1_is_told_from_t1(tmp_path):
     from SpineLib.cli.segment_folder import find_cases
 
