@@ -50,10 +50,11 @@ def segment_folder(args: argparse.Namespace) -> int:
             if report_file.exists() and not args.overwrite:
                 row |= _facts(json.loads(report_file.read_text(encoding="utf-8"))) | {"status": "kept"}
             else:
-                mask_file, table_file = (args.output / f"{case}_{target.many}.{ending}" for ending in ("seg.nrrd", "csv"))
+                mask_file = args.output / f"{case}_{target.many}.seg.nrrd"
+                table_file = args.output / f"{case}_{target.many}.csv"
                 if not args.overwrite and (mask_file.exists() or table_file.exists()):
-                    raise SpineError("A segmentation without its report lies in the output folder; move it elsewhere, or "
-                                     "add --overwrite.")
+                    raise SpineError("A segmentation without its report lies in the output folder; "
+                                     "move it elsewhere, or add --overwrite.")
                 paths = single_images(images)
                 with ProgressBar(case) as progress:
                     result = segment_files(paths, args, progress)
