@@ -44,6 +44,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/cli/segment_folder.py
   SpineLib/cli/segment_vertebrae.py
   SpineLib/cli/train.py
+  SpineLib/cli/train_common.py
   SpineLib/cli/train_completion.py
   SpineLib/cli/train_ct_lesions.py
   SpineLib/cli/train_detection.py
@@ -130,6 +131,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/phantom/posture.py
   SpineLib/phantom/reaction.py
   SpineLib/phantom/readers.py
+  SpineLib/phantom/sidecar.py
   SpineLib/phantom/spine.py
   SpineLib/phantom/tissues.py
   SpineLib/phantom/warp.py
@@ -314,6 +316,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/volume/dicom.py
   SpineLib/volume/dicom_facts.py
   SpineLib/volume/dicom_seg.py
+  SpineLib/volume/fat_shift.py
   SpineLib/volume/files.py
   SpineLib/volume/levels.py
   SpineLib/volume/nifti.py
@@ -404,6 +407,7 @@ set(SPINELIB_RESOURCES
   SpineLib/training/presets/refine-2d.toml
   SpineLib/training/presets/siamese-dense.toml
   SpineLib/training/presets/siamese-paper.toml
+  SpineLib/training/presets/siamese-zeros.toml
   SpineLib/training/presets/small-2d.toml
   SpineLib/training/presets/small-3d.toml
   SpineLib/training/presets/unet-ct.toml

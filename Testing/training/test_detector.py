@@ -70,7 +70,26 @@ def test_a_patch_is_white_and_centred_on_a_place_of_its_kind(cases):
     assert bright[batch.kinds.flatten() == LESION].min() > bright[batch.kinds.flatten() == BACKGROUND].max()
 
 
-@pytest.mark.parametrize("values", [PATCHES, STRIPS])
+def test_anywhere_metastases_are_drawn_equally_often_and_normal_places_of_slices_without_any(cases):
+    drawn = sampler(cases, PATCHES | {"sampling": {"batch": 8, "anywhere": True}})
+    rng = np.random.default_rng(2)
+    found = [drawn._centre(rng, True) for _ in range(600)]
+    counts = {}
+    for case, s, (row, column) in found:
+        assert cases[case].kinds[s, row, column] == LESION
+        key = case, int(cases[case].lesions[s, row, column])
+        counts[key] = counts.get(key, 0) + 1
+    wanted = 600 / len(drawn.lesions)
+    # A binomial's four deviations; balls are of several sizes, so that draws by size would differ by far more.
+    assert len(counts) == len(drawn.lesions)
+    assert all(abs(count - wanted) < 4 * wanted**0.5 for count in counts.values())
+    normal = [drawn._centre(rng, False) for _ in range(200)]
+    assert any(not (cases[case].kinds[s] == LESION).any() for case, s, _ in normal)
+    kinds = drawn.batch(1).kinds.flatten().numpy()
+    assert (kinds == LESION).sum() == 4
+
+
+@pytest.mark.parametrize("values", [PATCHES, PATCHES | {"sampling": {"batch": 8, "anywhere": True}}, STRIPS])
 def test_a_step_always_holds_the_same_and_another_step_something_else(cases, values):
     first, again, other = (sampler(cases, values).batch(step) for step in (5, 5, 6))
     assert all(torch.equal(a, b) for a, b in zip(first.images, again.images)) and torch.equal(first.kinds, again.kinds)
@@ -187,6 +206,25 @@ def test_patches_train_too(ball_cohort, tmp_path):
     bundle = run_detector_training(config, ball_cohort, tmp_path / "paper", processes=1)
     assert bundle.card.network == {"type": "siamese", "context": "zeros", "scales": [0.5, 1.0]}
     assert 0 <= bundle.card.figures["validation"]["score"] <= 1
+
+
+def test_hard_places_weigh_more_among_patches_too(tmp_path):
+    values = PATCHES | {"sampling": {"batch": 8, "hard": 1.0}}
+    run = DetectorRun(detector_config_from_dict(values), [], tmp_path, torch.device("cpu"))
+    kinds = torch.tensor([LESION] * 32 + [BACKGROUND] * 32)[:, None, None]
+    likelihood = torch.full((64, 1, 1), 0.1)
+    likelihood[-1] = 0.9
+    weights = run._weights(kinds, likelihood).flatten()
+    assert float(weights[-1] / weights[-2]) == pytest.approx(0.91 / 0.11)
+    assert float(weights[:32].sum()) == pytest.approx(0.5)
+
+
+def test_the_papers_form_trains_as_the_dense_one_but_for_what_its_form_forbids():
+    dense, zeros = (read_detector_config(name) for name in ("siamese-dense", "siamese-zeros"))
+    assert (zeros.context, zeros.normalisation, zeros.sampling.kind) == ("zeros", "patch", "patches")
+    assert zeros.optimisation == dense.optimisation and zeros.validation == dense.validation
+    same = ("positives", "vertebra", "hard", "seed")
+    assert [getattr(zeros.sampling, key) for key in same] == [getattr(dense.sampling, key) for key in same]
 
 
 def test_presets_are_the_papers_and_ours():

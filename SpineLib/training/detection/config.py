@@ -25,7 +25,9 @@ class DetectorSampling:
         positives: share of the patches that are metastasis, and of the strips that are centred on one.
         vertebra: share of the normal ones that lie in a vertebra, the others in the background.
         rows, columns, spacing: of a strip's lattice; mm.
-        hard: a normal place of a strip weighs as its likelihood to this power; 0 weighs all alike.
+        hard: a normal place weighs as its likelihood to this power; 0 weighs all alike.
+        anywhere: ours, of "patches": draw metastases equally often whatever their size and normal places of all slices,
+            as strips are drawn. Without it, larger ones oftener and normal places of the same slices, as in the paper.
         seed: of everything random.
     """
 
@@ -37,6 +39,7 @@ class DetectorSampling:
     columns: int = 8
     spacing: float = 8.0
     hard: float = 0.0
+    anywhere: bool = False
     seed: int = 0
 
     def __post_init__(self):

@@ -59,12 +59,12 @@ class DetectorRun(Run):
             logits = self.network(images, sampling.spacing if sampling.kind == "strips" else None)
         logits, kinds = logits.float(), batch.kinds.to(self.device).long()
         values = functional.cross_entropy(logits, (kinds == LESION).long(), reduction="none")
-        if sampling.kind == "patches":
+        if sampling.kind == "patches" and not sampling.hard:
             return values.mean()
         return (values * self._weights(kinds, torch.softmax(logits.detach(), 1)[:, 1])).sum()
 
     def _weights(self, kinds: torch.Tensor, likelihood: torch.Tensor) -> torch.Tensor:
-        """Weights of a lattice's places that give each kind the share that the paper draws of it (section 2.4)."""
+        """Weights of a batch's places that give each kind the share that the paper draws of it (section 2.4)."""
         sampling = self.config.sampling
         shares = {LESION: 0.5, VERTEBRA: 0.5 * sampling.vertebra, BACKGROUND: 0.5 * (1 - sampling.vertebra)}
         weights = torch.zeros_like(likelihood)

@@ -48,8 +48,9 @@ class Sampler:
         self.slices = np.array([one[:2] for one in found])
         counts = np.array([one[2] for one in found], dtype=float)
         self.share = counts / counts.sum()
-        self.lesions = [(number, label) for number, case in enumerate(cases)
-                        for label in np.unique(case.lesions[case.lesions > 0])]
+        # (case, places (n, 3) of slice, row, column) of each metastasis.
+        self.lesions = [(number, np.argwhere(case.lesions == label).astype(np.int16)) for number, case in
+                        enumerate(cases) for label in np.unique(case.lesions[case.lesions > 0])]
 
     def batch(self, step: int) -> Batch:
         """The batch of a step."""
@@ -57,21 +58,23 @@ class Sampler:
         return self._patches(rng) if self.config.sampling.kind == "patches" else self._strips(rng)
 
     def _patches(self, rng: np.random.Generator) -> Batch:
-        """As many normal places as metastatic ones, of the same slices (section 2.4)."""
+        """As many normal places as metastatic ones, of the same slices (section 2.4), or both ``anywhere``."""
         settings = self.config.sampling
         positives = max(1, round(settings.batch * settings.positives))
-        owners = self.slices[rng.choice(len(self.slices), positives, p=self.share)]
-        drawn = [(case, s, LESION) for case, s in owners]
-        drawn += [(*owners[n % positives], self._normal(rng)) for n in range(settings.batch - positives)]
-        places = [self._place(rng, *one) for one in drawn]
-        kinds = torch.tensor([[[self.cases[case].kinds[s, r, c]]] for (case, s, _), (r, c) in zip(drawn, places)],
-                             dtype=torch.uint8)
+        if settings.anywhere:
+            drawn = [self._centre(rng, number < positives) for number in range(settings.batch)]
+        else:
+            owners = self.slices[rng.choice(len(self.slices), positives, p=self.share)]
+            wanted = [(case, s, LESION) for case, s in owners]
+            wanted += [(*owners[n % positives], self._normal(rng)) for n in range(settings.batch - positives)]
+            drawn = [(case, s, np.array(self._place(rng, case, s, kind))) for case, s, kind in wanted]
+        kinds = torch.tensor([[[self.cases[case].kinds[s, r, c]]] for case, s, (r, c) in drawn], dtype=torch.uint8)
         changes = [_Change(rng, self.config.augmentation) for _ in drawn]
         white, images = self.config.normalisation == "patch", []
         for scale in self.config.scales:
             cut = []
-            for (case, s, _), place, change in zip(drawn, places, changes):
-                one = patches(self.cases[case].images[scale][s], self.network, scale, np.array([place]), False)
+            for (case, s, place), change in zip(drawn, changes):
+                one = patches(self.cases[case].images[scale][s], self.network, scale, place[None], False)
                 one = one.astype(np.float32)
                 cut.append(change(whitened(one)[0] if white else one[0]))
             images.append(torch.from_numpy(np.stack(cut))[:, None])
@@ -107,9 +110,8 @@ class Sampler:
     def _centre(self, rng: np.random.Generator, positive: bool) -> tuple[int, int, np.ndarray]:
         """Case, slice and place; metastases are equally likely whatever their size."""
         if positive:
-            case, label = self.lesions[rng.integers(len(self.lesions))]
-            places = np.argwhere(self.cases[case].lesions == label)
-            s, *place = places[rng.integers(len(places))]
+            case, places = self.lesions[rng.integers(len(self.lesions))]
+            s, *place = places[rng.integers(len(places))].astype(int)
             return case, int(s), np.array(place)
         case = int(rng.integers(len(self.cases)))
         s = int(rng.integers(len(self.cases[case].kinds)))
