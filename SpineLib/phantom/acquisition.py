@@ -29,6 +29,14 @@ class Motion:
     turn: float = 0.0
 
 
+@dataclass(frozen=True)
+class ChemicalShift:
+    """Displacement of fat in the image, voxels, down the rows (from row to row) or across them."""
+
+    voxels: float
+    down_rows: bool
+
+
 def tissue_signal(
     rng, anatomy: Anatomy, inclusions: list[Inclusion], tissues: TissueMaps, sequence: Sequence, wide: bool
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -83,12 +91,8 @@ def acquire(
     motion: Motion,
     wide: bool,
     margin: int = 0,
-) -> np.ndarray:
-    """One sequence of the drawn patient: :func:`tissue_signal`, then :func:`scan`.
-
-    Returns:
-        int16 array (slices, rows, columns).
-    """
+) -> tuple[np.ndarray, ChemicalShift]:
+    """One sequence of the drawn patient: :func:`tissue_signal`, then :func:`scan`, whose result it gives."""
     water, fat = tissue_signal(rng, anatomy, inclusions, tissues, sequence, wide)
     return scan(rng, water, fat, anatomy.grid, anatomy.spine, motion, wide, margin)
 
@@ -102,14 +106,14 @@ def scan(
     motion: Motion,
     wide: bool,
     margin: int = 0,
-) -> np.ndarray:
+) -> tuple[np.ndarray, ChemicalShift]:
     """What the scanner makes of the signal of water and fat on a fine grid.
 
     Slice profile, chemical shift along the frequency direction, the patient's small motion, resolution lower than the
     grid's, receive coil and bias field, fold-over of ``margin`` rows, Rician noise, an arbitrary intensity scale.
 
     Returns:
-        int16 array (slices, rows, columns).
+        int16 array (slices, rows, columns), and how far fat is displaced in it.
     """
     q = grid.oversampling
     move = int(round(motion.shift[0] / grid.step[0]))
@@ -120,9 +124,9 @@ def scan(
     bell = np.exp(-0.5 * ((np.arange(q + 2) - (q + 1) / 2) / (0.36 * q * rng.uniform(0.8, 1.15))) ** 2)
     bell /= bell.sum()
     water, fat = _slices(water, q, bell), _slices(fat, q, bell)
-    shift = rng.uniform(0, 1.8) * rng.choice([-1, 1])
-    along_rows = rng.random() < 0.6
-    fat = ndimage.shift(fat, (0, shift, 0) if along_rows else (0, 0, shift), order=1, mode="nearest")
+    shift = ChemicalShift(float(rng.uniform(0, 1.8) * rng.choice([-1, 1])), bool(rng.random() < 0.6))
+    displaced = (0, shift.voxels, 0) if shift.down_rows else (0, 0, shift.voxels)
+    fat = ndimage.shift(fat, displaced, order=1, mode="nearest")
     image = water + fat
     image = _move_in_plane(image, motion, grid.step)
     blur = (0, rng.uniform(0.25, 0.75), rng.uniform(0.25, 0.75))
@@ -145,7 +149,7 @@ def scan(
     top = rng.choice([255.0, 700.0, 1500.0, 4000.0]) * rng.uniform(0.7, 1.0)
     scale = top / float(np.percentile(image[:, ::4, ::4], 99.5))
     offset = top * rng.uniform(0.02, 0.12) if wide and rng.random() < 0.2 else 0.0
-    return np.clip(image * scale + offset, 0, 32000).round().astype(np.int16)
+    return np.clip(image * scale + offset, 0, 32000).round().astype(np.int16), shift
 
 
 def _move_in_plane(image: np.ndarray, motion: Motion, step) -> np.ndarray:

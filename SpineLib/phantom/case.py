@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from SpineLib.errors import SpineError
-from SpineLib.phantom.acquisition import Motion, acquire
+from SpineLib.phantom.acquisition import ChemicalShift, Motion, acquire
 from SpineLib.phantom.anatomy import Anatomy, draw_anatomy
 from SpineLib.phantom.geometry import draw_geometry, draw_region, place_image, vertebra_facts
 from SpineLib.phantom.grid import Grid
@@ -134,7 +134,7 @@ def acquire_all(
     field_t: float,
     wide: bool,
     moving: bool,
-    take: Callable[[Sequence, Motion], np.ndarray],
+    take: Callable[[Sequence, Motion], tuple[np.ndarray, ChemicalShift]],
 ) -> tuple[dict[str, np.ndarray], dict[str, dict]]:
     """Draw each sequence's settings and the patient's motion since the first, and ``take`` it.
 
@@ -149,12 +149,15 @@ def acquire_all(
             if moving and name != names[0]
             else Motion()
         )
-        arrays[name] = take(sequence, motion)
+        arrays[name], shift = take(sequence, motion)
         facts[name] = {
             "tr_ms": sequence.tr,
             "te_ms": sequence.te,
             "ti_ms": sequence.ti,
             "gadolinium": sequence.gadolinium,
+            "fat_left": sequence.fat_left,
+            "fat_shift_voxels": shift.voxels,
+            "fat_shift_down_rows": shift.down_rows,
             "motion_mm": list(motion.shift),
             "motion_deg": motion.turn,
         }

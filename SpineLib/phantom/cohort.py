@@ -12,6 +12,7 @@ from pathlib import Path
 import SpineLib
 from SpineLib.errors import SpineError
 from SpineLib.phantom.case import PhantomCase, PhantomSettings, simulate
+from SpineLib.phantom.sidecar import write_sidecar
 from SpineLib.progress import Progress, silent
 from SpineLib.training.cohort import SUFFIXES
 from SpineLib.volume import Volume, write_volume
@@ -131,6 +132,8 @@ def write_case(folder: Path, name: str, case: PhantomCase, extension: str = ".ni
         place.mkdir(parents=True, exist_ok=True)
     for sequence, volume in case.images.items():
         write_volume(volume, images / f"{name}_{SUFFIXES[sequence]}{extension}")
+        write_sidecar(images / f"{name}_{SUFFIXES[sequence]}{extension}", case.truth["sequences"][sequence],
+                      case.truth["field_t"])
     maps: dict[str, Volume] = {
         "label-lesion_mask": case.lesions,
         "desc-reader1_mask": case.readers[0],

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from SpineLib.phantom.cohort import fill_folder, truth_path
 from SpineLib.phantom.followup import FollowUp, FollowUpSettings, simulate_followup
+from SpineLib.phantom.sidecar import write_sidecar
 from SpineLib.progress import Progress, silent
 from SpineLib.training.cohort import LABELS, SESSIONS, SUFFIXES
 from SpineLib.volume import write_volume
@@ -56,6 +57,8 @@ def write_followup(folder: Path, name: str, case: FollowUp, extension: str = ".n
             place.mkdir(parents=True, exist_ok=True)
             for key, volume in volumes.items():
                 write_volume(volume, place / f"{stem}_{suffixes[key]}{extension}")
+        for key, facts in scan.truth["sequences"].items():
+            write_sidecar(images / f"{stem}_{SUFFIXES[key]}{extension}", facts, scan.truth["field_t"])
     write_text(truth_path(folder, name), json.dumps(case.truth, indent=1))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from SpineLib.errors import SpineError
+from SpineLib.volume.fat_shift import fat_shift, fields_of_dicom
 from SpineLib.volume.volume import Volume
 
 _SERIES, _NUMBER, _DESCRIPTION, _MODALITY = "0020|000e", "0020|0011", "0008|103e", "0008|0060"
@@ -133,7 +134,26 @@ def read_dicom(folder: str | Path, series: str | None = None, name: str = "") ->
         direction = volume.direction.copy()
         direction[:, 2] = step / np.linalg.norm(step)
         volume = replace(volume, spacing=(*volume.spacing[:2], float(np.linalg.norm(step))), direction=direction)
-    return replace(volume, modality=chosen.modality)
+    told = fat_shift(fields_of_dicom(read_tags(files[0])), volume.direction, volume.spacing, volume.shape[::-1])
+    return replace(volume, modality=chosen.modality, fat_shift=told)
+
+
+def read_tags(file: str | Path) -> dict[str, str]:
+    """The elements ("gggg|eeee") of a DICOM file as text, without padding.
+
+    Raises:
+        SpineError: it cannot be read.
+    """
+    import SimpleITK as sitk
+
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO("GDCMImageIO")
+    reader.SetFileName(str(file))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise SpineError("A DICOM file cannot be read: it is gone or damaged; export the series again.") from error
+    return {key: reader.GetMetaData(key).strip(" \0") for key in reader.GetMetaDataKeys()}
 
 
 def _in_order(headers: dict[str, dict[str, str]], name: str) -> tuple[list[str], np.ndarray]:

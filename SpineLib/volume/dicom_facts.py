@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from SpineLib.volume.dicom import ordered_series
+from SpineLib.volume.dicom import ordered_series, read_tags
 from SpineLib.volume.files import folder_and_series
 
 _TAGS = {
@@ -54,22 +54,13 @@ def read_dicom_facts(path: str | Path) -> DicomFacts | None:
     Raises:
         SpineError: as ``read_dicom``.
     """
-    import SimpleITK as sitk
-
     folder, series = folder_and_series(Path(path))
     if not folder.is_dir():
         return None
     chosen, _ = ordered_series(folder, series)
-    reader = sitk.ImageFileReader()
-    reader.SetImageIO("GDCMImageIO")
-    reader.SetFileName(chosen.files[0])
-    reader.ReadImageInformation()
-
-    def text(tag: str) -> str:
-        return reader.GetMetaData(tag).strip(" \0") if reader.HasMetaDataKey(tag) else ""
-
-    facts = {key: _decoded(text(tag), text(_CHARACTER_SET)) for key, tag in _TAGS.items()}
-    if not reader.HasMetaDataKey(_TAGS["contrast_agent"]):
+    tags = read_tags(chosen.files[0])
+    facts = {key: _decoded(tags.get(tag, ""), tags.get(_CHARACTER_SET, "")) for key, tag in _TAGS.items()}
+    if _TAGS["contrast_agent"] not in tags:
         facts["contrast_agent"] = None
     return DicomFacts(**facts)
 

@@ -6,11 +6,13 @@ import os
 import shutil
 import tempfile
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from SpineLib.errors import SpineError
+from SpineLib.volume.fat_shift import fat_shift, read_sidecar
 from SpineLib.volume.nifti import check_nifti
 from SpineLib.volume.volume import Volume
 
@@ -32,7 +34,8 @@ def read_volume(path: str | Path, name: str = "") -> Volume:
         name: label of the volume for messages ("T1"); messages never hold the file's own name.
 
     Returns:
-        The volume with the file's own voxel type, LPS.
+        The volume with the file's own voxel type, LPS; with what a BIDS sidecar beside the file, or the series itself,
+        tells of the displacement of fat.
 
     Raises:
         SpineError: missing, unreadable, truncated, no image, colour, not 3-D, more than one series.
@@ -58,7 +61,9 @@ def read_volume(path: str | Path, name: str = "") -> Volume:
         image = sitk.ReadImage(str(path))
     except RuntimeError as error:
         raise SpineError(_why_unreadable(label, path, str(error))) from error
-    return from_sitk(image, name=name, label=label)
+    volume = from_sitk(image, name=name, label=label)
+    told = fat_shift(read_sidecar(path), volume.direction, volume.spacing, volume.shape[::-1])
+    return replace(volume, fat_shift=told)
 
 
 def folder_and_series(path: Path) -> tuple[Path, str | None]:

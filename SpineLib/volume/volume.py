@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from SpineLib.volume.fat_shift import FatShift
+
 
 @dataclass(frozen=True, eq=False)
 class Volume:
@@ -18,6 +20,7 @@ class Volume:
         direction: 3 x 3; column n is the direction of index axis n (i, j, k) in LPS, unit length.
         name: a label for messages ("T1"); never a patient's name.
         modality: "MR" or "CT" where the file says so (DICOM), else "".
+        fat_shift: how far fat is displaced, where a header tells it (DICOM, BIDS sidecar), else None.
     """
 
     array: np.ndarray
@@ -26,6 +29,7 @@ class Volume:
     direction: np.ndarray = field(default_factory=lambda: np.eye(3))
     name: str = ""
     modality: str = ""
+    fat_shift: FatShift | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "spacing", tuple(float(v) for v in self.spacing))

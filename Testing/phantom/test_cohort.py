@@ -33,6 +33,8 @@ def test_a_cohort_says_that_it_is_simulated_and_training_finds_its_cases(tmp_pat
     mask = read_volume(cohort.cases[0].labels["lesion"])
     assert truth["simulated"] and sorted(np.unique(mask.array))[1:] == [n["number"] for n in truth["lesions"]]
     assert mask.same_grid(read_volume(cohort.cases[0].sequences["T2"]), 1e-2)
+    told = read_volume(cohort.cases[0].sequences["T2"]).fat_shift
+    assert told.mm == pytest.approx(1.25 * abs(truth["sequences"]["T2"]["fat_shift_voxels"]))
     assert "true" in (folder / "participants.tsv").read_text().splitlines()[1]
 
 

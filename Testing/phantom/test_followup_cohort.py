@@ -55,6 +55,15 @@ def test_training_and_registration_find_the_sessions(cohort):
         assert lesion.same_grid(read_volume(pair.before.sequences["T1"]), 1e-2)
 
 
+def test_sidecars_tell_axis_and_size_of_the_displacement_of_fat_but_not_its_side(cohort):
+    for pair in read_pairs(cohort):
+        for session, case in (("before", pair.before), ("after", pair.after)):
+            for name, file in case.sequences.items():
+                facts, volume = pair.truth[session]["sequences"][name], read_volume(file)
+                assert volume.fat_shift.axis == (1 if facts["fat_shift_down_rows"] else 0)
+                assert volume.fat_shift.mm == pytest.approx(abs(facts["fat_shift_voxels"]) * volume.spacing[0])
+
+
 def test_the_bytes_do_not_depend_on_the_processes_and_an_interrupted_run_goes_on(cohort, tmp_path):
     def stop(fraction, text):
         raise Cancelled

@@ -1,0 +1,133 @@
+"""How far a scan displaces fat against water, as its header tells it (chemical shift of the first kind).
+
+Fat resonates 3.4 ppm lower than water (Brown et al., Magnetic Resonance Imaging, 2014, ch. 17), so a scanner that reads
+place from frequency draws it beside its true place: by ``3.4 ppm x imaging frequency / bandwidth of a pixel`` pixels
+along the frequency direction. The header does not tell the polarity of the readout gradient, and so not to which side.
+Only the first three of the words below are needed, and either of the last two.
+
+============================== ============ ====================================================================
+BIDS sidecar                   DICOM        what
+============================== ============ ====================================================================
+PixelBandwidth                 (0018,0095)  Hz a pixel
+ImagingFrequency               (0018,0084)  MHz; or MagneticFieldStrength (0018,0087), tesla
+InPlanePhaseEncodingDirection- (0018,1312)  "ROW": phase runs along the rows, so frequency along the columns; or "COL"
+DICOM
+PhaseEncodingDirection, -Axis               "i", "j-": the file's own index axis; goes before the line above
+BaseResolution                 (0018,1310)  samples along the frequency direction, where the scanner interpolated
+ImageOrientationPatientDICOM   (0020,0037)  directions of row and column, where the file was reoriented
+============================== ============ ====================================================================
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+#: Fat resonates lower than water by this share of the imaging frequency, and protons at so many MHz a tesla.
+PARTS_PER_MILLION, MHZ_PER_TESLA = 3.4, 42.577
+#: Larger displacements (pixels), and frequencies out of this range (MHz), are mistakes of the header.
+_MOST_PIXELS, _MHZ = 8.0, (2.0, 500.0)
+#: An axis is a direction's when they are this near each other (cosine).
+_ALONG = 0.9
+_TAGS = {"PixelBandwidth": "0018|0095", "ImagingFrequency": "0018|0084", "MagneticFieldStrength": "0018|0087",
+         "InPlanePhaseEncodingDirectionDICOM": "0018|1312", "ImageOrientationPatientDICOM": "0020|0037",
+         "BaseResolution": "0018|1310"}
+
+
+@dataclass(frozen=True)
+class FatShift:
+    """The displacement of fat in one scan.
+
+    Attributes:
+        axis: index axis along which: 0 (i), 1 (j) or 2 (k).
+        mm: how far; to which side is not known.
+    """
+
+    axis: int
+    mm: float
+
+    def vector(self, direction: np.ndarray) -> np.ndarray:
+        """The displacement (3,), LPS mm, to one of both sides; ``direction``: (3, 3) of the scan."""
+        return self.mm * np.asarray(direction)[:, self.axis]
+
+
+def fat_shift(fields: Mapping[str, Any], direction: np.ndarray, spacing: Sequence[float],
+              size: Sequence[int]) -> FatShift | None:
+    """The displacement that a header tells, or None where it does not tell it or makes no sense.
+
+    Args:
+        fields: as a BIDS sidecar holds them.
+        direction: (3, 3), columns are the scan's index axes i, j, k in LPS.
+        spacing: along i, j, k, mm.
+        size: voxels along i, j, k.
+    """
+    bandwidth, frequency = _number(fields.get("PixelBandwidth")), _number(fields.get("ImagingFrequency"))
+    if not frequency:
+        frequency = _number(fields.get("MagneticFieldStrength")) * MHZ_PER_TESLA
+    axis = _frequency_axis(fields, np.asarray(direction, float))
+    if axis is None or bandwidth <= 0 or not _MHZ[0] <= frequency <= _MHZ[1]:
+        return None
+    pixels = PARTS_PER_MILLION * frequency / bandwidth
+    if pixels > _MOST_PIXELS:
+        return None
+    samples = _number(fields.get("BaseResolution"))
+    pixel_mm = spacing[axis] * (size[axis] / samples if 0 < samples <= size[axis] else 1.0)
+    return FatShift(axis, pixels * pixel_mm)
+
+
+def sidecar_of(image: str | Path) -> Path:
+    """The BIDS sidecar beside an image file: its name with the ending ".json"."""
+    from SpineLib.volume.files import suffix_of
+
+    image = Path(image)
+    return image.with_name(image.name[: len(image.name) - len(suffix_of(image))] + ".json")
+
+
+def read_sidecar(image: str | Path) -> dict[str, Any]:
+    """What the sidecar of an image file holds; empty where there is none that can be read."""
+    try:
+        fields = json.loads(sidecar_of(image).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def fields_of_dicom(tags: Mapping[str, str]) -> dict[str, Any]:
+    """The words of a sidecar from the elements ("gggg|eeee") of a DICOM slice."""
+    fields: dict[str, Any] = {key: tags[tag] for key, tag in _TAGS.items() if tags.get(tag)}
+    if "ImageOrientationPatientDICOM" in fields:
+        fields["ImageOrientationPatientDICOM"] = fields["ImageOrientationPatientDICOM"].split("\\")
+    if "BaseResolution" in fields:  # AcquisitionMatrix: frequency rows and columns, one of them 0, then those of phase
+        fields["BaseResolution"] = max(map(_number, fields["BaseResolution"].split("\\")[:2]))
+    return fields
+
+
+def _frequency_axis(fields: Mapping[str, Any], direction: np.ndarray) -> int | None:
+    """The index axis of the frequency direction."""
+    phase = fields.get("PhaseEncodingDirection") or fields.get("PhaseEncodingAxis")
+    if isinstance(phase, str) and phase[:1] in ("i", "j"):
+        return 1 - "ij".index(phase[0])
+    phase = fields.get("InPlanePhaseEncodingDirectionDICOM")
+    if phase not in ("ROW", "COL"):
+        return None
+    axes = fields.get("ImageOrientationPatientDICOM")
+    if not isinstance(axes, (list, tuple)) or len(axes) != 6:
+        return 1 if phase == "ROW" else 0
+    along = [_number(value) for value in (axes[3:] if phase == "ROW" else axes[:3])]
+    cosines = np.abs(np.array(along) @ direction)
+    return int(cosines.argmax()) if cosines.max() > _ALONG else None
+
+
+def _number(value: Any) -> float:
+    """A finite number, or 0."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return 0.0
+    return number if math.isfinite(number) else 0.0
