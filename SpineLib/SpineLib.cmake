@@ -206,6 +206,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/tasks/ct_lesion_boxes.py
   SpineLib/tasks/ct_lesions.py
   SpineLib/tasks/detect.py
+  SpineLib/tasks/fastgan.py
   SpineLib/tasks/fastnet.py
   SpineLib/tasks/fastvnet.py
   SpineLib/tasks/followup.py
@@ -323,6 +324,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/volume/resampling.py
   SpineLib/volume/segmentation.py
   SpineLib/volume/segments.py
+  SpineLib/volume/simulated.py
   SpineLib/volume/transform.py
   SpineLib/volume/volume.py
   SpineLib/worker/__init__.py
@@ -405,6 +407,7 @@ set(SPINELIB_RESOURCES
   SpineLib/training/presets/paper-necrosis-3d.toml
   SpineLib/training/presets/paper-wgan-gp.toml
   SpineLib/training/presets/refine-2d.toml
+  SpineLib/training/presets/refine-completion.toml
   SpineLib/training/presets/siamese-dense.toml
   SpineLib/training/presets/siamese-paper.toml
   SpineLib/training/presets/siamese-zeros.toml

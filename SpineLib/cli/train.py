@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
-import sys
 from pathlib import Path
 
 from SpineLib.cli import train_completion, train_ct_lesions, train_detection, train_gan, train_vertebrae
+from SpineLib.cli.train_common import add_common, changed, run_folds
 from SpineLib.errors import SpineError
 
 HELP = "train a segmentation or detection network, or export a training as a model"
@@ -30,17 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train.add_argument("--session", choices=("before", "after"),
                        help="of a cohort with sessions (default: the configuration's)")
     train.add_argument("--label", choices=("lesion", "necrosis"), help="what is learned (default: the configuration's)")
-    train.add_argument("--minutes", type=float, help="time budget")
-    train.add_argument("--steps", type=int, help="batches to train on")
-    train.add_argument("--seed", type=int, help="of everything random")
     train.add_argument("--init-from", help="id or folder of a model to start from")
-    train.add_argument("--folds", type=int, help="number of cross-validation folds")
-    train.add_argument("--fold", help="fold to hold out, from 0, or 'all' for one training after the other")
-    train.add_argument("--cases", type=int, help="use only the first so many cases")
-    train.add_argument("--cache", type=Path, help="folder for prepared cases (default: beside the cohort)")
-    train.add_argument("--processes", type=int, default=2, help="processes that prepare cases (default 2)")
-    train.add_argument("--threads", type=int, help="threads that compute (default: all cores)")
-    train.add_argument("--model-id", help="id of the bundle written at the end (default: the folder's name)")
+    add_common(train)
     train_detection.add_arguments(actions.add_parser(
         "detection", help="train the detector; goes on after an interruption",
         description="Train the multi-resolution Siamese detector. The same command again goes on where an interrupted "
@@ -133,33 +123,11 @@ def _train(arguments: argparse.Namespace) -> int:
     from SpineLib.training.config import read_config
     from SpineLib.training.session import run_training
 
-    if arguments.threads:
-        import torch
-
-        torch.set_num_threads(arguments.threads)
     config = read_config(arguments.config)
-    optimisation = {key: getattr(arguments, key) for key in ("minutes", "steps") if getattr(arguments, key) is not None}
-    changes: dict = {"optimisation": optimisation}
+    changes: dict = {key: getattr(arguments, key) for key in ("session", "label", "init_from")
+                     if getattr(arguments, key)}
     if arguments.inputs:
         changes["inputs"] = tuple(name.strip() for name in arguments.inputs.split(","))
-    changes |= {key: getattr(arguments, key) for key in ("session", "label") if getattr(arguments, key)}
-    if arguments.seed is not None:
-        changes["sampling"] = {"seed": arguments.seed}
-    if arguments.init_from:
-        changes["init_from"] = arguments.init_from
-    count = config.validation.folds if arguments.folds is None else arguments.folds
-    if arguments.fold not in (None, "all") and not arguments.fold.isdigit():
-        raise SpineError(f"--fold is '{arguments.fold}' but must be a number from 0 or 'all'.")
-    chosen = range(count) if arguments.fold == "all" else [int(arguments.fold or 0)]
-    command = shlex.join(["spine", *sys.argv[1:]])
-    for fold in chosen:
-        try:
-            current = config.changed(**changes, validation={"folds": count, "fold": fold})
-        except ValueError as error:
-            raise SpineError(f"The settings do not fit together: {error}.") from error
-        out = arguments.out / f"fold-{fold}" if arguments.fold == "all" else arguments.out
-        bundle = run_training(current, arguments.cohort, out, cache=arguments.cache, processes=arguments.processes,
-                              first_cases=arguments.cases, command=command, model_id=arguments.model_id or "",
-                              report=lambda text: print(text, flush=True))
-        print(f"{bundle.folder}: {bundle.card.title}", flush=True)
-    return 0
+    return run_folds(changed(config, arguments, changes), arguments, lambda current, out, **texts: run_training(
+        current, arguments.cohort, out, cache=arguments.cache, processes=arguments.processes,
+        first_cases=arguments.cases, **texts))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 from pathlib import Path
 
+from SpineLib.cli.train_common import add_common, changed, run_once
 from SpineLib.errors import SpineError
 
 
@@ -22,13 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--masks-from", default="", metavar="TEXT",
                         help="where those files come from and their licence, for the model's card; needed with --masks")
     parser.add_argument("--out", required=True, type=Path, help="folder of the training")
-    parser.add_argument("--minutes", type=float, help="time budget")
-    parser.add_argument("--steps", type=int, help="steps of the generator")
-    parser.add_argument("--seed", type=int, help="of everything random")
-    parser.add_argument("--cases", type=int, help="use only the first so many cases of the cohort")
-    parser.add_argument("--cache", type=Path, help="folder for the slices (default: in the training's folder)")
-    parser.add_argument("--threads", type=int, help="threads that compute (default: all cores)")
-    parser.add_argument("--model-id", help="id of the bundle written at the end (default: the folder's name)")
+    add_common(parser, folds=False, cases="use only the first so many cases of the cohort",
+               cache="folder for the slices (default: in the training's folder)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -36,27 +30,13 @@ def run(arguments: argparse.Namespace) -> int:
     from SpineLib.training.gan.config import read_gan_config
     from SpineLib.training.gan.loop import run_gan_training
 
-    if arguments.threads:
-        import torch
-
-        torch.set_num_threads(arguments.threads)
     if arguments.masks and not arguments.masks_from:
         raise SpineError("--masks needs --masks-from: say where the label files come from and their licence, so that "
                          "the model's card can.")
-    changes: dict = {"optimisation": {key: getattr(arguments, key) for key in ("minutes", "steps")
-                                      if getattr(arguments, key) is not None}}
-    if arguments.seed is not None:
-        changes["sampling"] = {"seed": arguments.seed}
-    try:
-        config = read_gan_config(arguments.config).changed(**changes)
-    except ValueError as error:
-        raise SpineError(f"The settings do not fit together: {error}.") from error
+    config = changed(read_gan_config(arguments.config), arguments)
     stacks, sources = _stacks(arguments, config.sampling.seed)
-    bundle = run_gan_training(config, stacks, arguments.out, sources=sources,
-                              command=shlex.join(["spine", *sys.argv[1:]]), model_id=arguments.model_id or "",
-                              report=lambda text: print(text, flush=True))
-    print(f"{bundle.folder}: {bundle.card.title}", flush=True)
-    return 0
+    return run_once(config, arguments.out, arguments, lambda current, out, **texts: run_gan_training(
+        current, stacks, out, sources=sources, **texts))
 
 
 def _stacks(arguments: argparse.Namespace, seed: int):
