@@ -6,11 +6,15 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import slicer
 
 from SpineLib.errors import SpineError
+from SpineLib.scene.nodes import RAS_LPS, ijk_to_ras
 from SpineLib.tasks.followup_checks import RIGHT, SWAPPED, UNKNOWN, order_of_dates, order_of_names
+from SpineLib.volume.dicom import read_tags
 from SpineLib.volume.dicom_facts import DicomFacts
+from SpineLib.volume.fat_shift import FIELDS, fields_of_dicom, read_sidecar
 
 _INSTANCES = "DICOM.instanceUIDs"
 
@@ -73,6 +77,30 @@ def series_files(node) -> list[str]:
         return []
     files = [database.fileForInstance(uid) for uid in uids]
     return files if all(name and os.path.isfile(name) for name in files) else []
+
+
+def header_fields(node, direction: np.ndarray) -> dict:
+    """What the header of a volume tells of the displacement of fat (:mod:`SpineLib.volume.fat_shift`), as the words of
+    a BIDS sidecar: of its DICOM files, else of a sidecar beside the file it was loaded from. Empty where neither is.
+
+    Args:
+        direction: (3, 3), the volume's axes in the world, LPS, into which parent transforms have turned it.
+    """
+    files, storage = series_files(node), node.GetStorageNode()
+    try:
+        known = fields_of_dicom(read_tags(files[0])) if files else {}
+    except SpineError:  # the files are gone; the volume is not
+        known = {}
+    if not files and storage is not None and storage.GetFileName():
+        known = read_sidecar(storage.GetFileName())
+    fields = {key: known[key] for key in FIELDS if key in known}
+    try:
+        axes = np.asarray(fields.pop("ImageOrientationPatientDICOM"), float).reshape(2, 3)
+    except (KeyError, TypeError, ValueError):
+        return fields
+    own = (RAS_LPS @ ijk_to_ras(node))[:3, :3]
+    turn = direction @ np.linalg.inv(own / np.linalg.norm(own, axis=0))
+    return fields | {"ImageOrientationPatientDICOM": (axes @ turn.T).ravel().tolist()}
 
 
 def copy_series(node, folder: str | Path) -> Path:

@@ -11,6 +11,7 @@ import numpy as np
 import slicer
 
 from SpineLib.errors import SpineError
+from SpineLib.scene.dicomfacts import header_fields
 from SpineLib.scene.nodes import RAS_LPS, transform_to_world
 from SpineLib.scene.results import place_beside, scene_unchanged_on_failure
 from SpineLib.scene.runs import RunInputs
@@ -25,6 +26,8 @@ from SpineLib.scene.scans import (
 )
 from SpineLib.tasks.naming import PROVENANCE, provenance_text
 from SpineLib.volume import Volume, check_image, write_volume
+from SpineLib.volume.fat_shift import sidecar_of
+from SpineLib.volume.files import write_text
 
 #: Fewer pairs of points do not fix a rigid transform.
 LEAST_PAIRS = 3
@@ -43,7 +46,7 @@ class ImportedRegistration:
 
 
 def export_scans(before, after, folder: str | Path, registration=None) -> RunInputs:
-    """Write the two scans, each where it lies without a registration.
+    """Write the two scans, each where it lies without a registration; beside each what its header tells of fat.
 
     Args:
         before, after: scalar volume nodes.
@@ -63,6 +66,8 @@ def export_scans(before, after, folder: str | Path, registration=None) -> RunInp
         check_image(volume, f"scan {role}")
         files[role] = str(Path(folder) / f"{role}.nrrd")
         write_volume(volume, files[role], compress=False)  # the window waits for this
+        if fields := header_fields(node, volume.direction):
+            write_text(sidecar_of(files[role]), json.dumps(fields))
     return RunInputs(nodes, files)
 
 

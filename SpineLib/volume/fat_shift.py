@@ -38,6 +38,8 @@ _ALONG = 0.9
 _TAGS = {"PixelBandwidth": "0018|0095", "ImagingFrequency": "0018|0084", "MagneticFieldStrength": "0018|0087",
          "InPlanePhaseEncodingDirectionDICOM": "0018|1312", "ImageOrientationPatientDICOM": "0020|0037",
          "BaseResolution": "0018|1310"}
+#: All words that are read; they say nothing of the patient.
+FIELDS = (*_TAGS, "PhaseEncodingDirection", "PhaseEncodingAxis")
 
 
 @dataclass(frozen=True)

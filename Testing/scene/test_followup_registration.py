@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import slicer
@@ -65,6 +69,43 @@ def test_the_job_reads_both_scans_where_they_lie(scene, tmp_path):
     for node, role in ((before, "before"), (after, "after")):
         assert read_volume(inputs.files[role]).same_grid(volume_from_node(node))
     inputs.release()
+
+
+def test_the_job_learns_from_the_dicom_database_how_far_fat_is_displaced(scene, tmp_path, monkeypatch):
+    pydicom = pytest.importorskip("pydicom")
+    from Testing.volume.series import write_image_series
+
+    before, after = add_pair()
+    image = volume_from_node(before)
+    write_image_series(tmp_path / "database", image, PixelBandwidth=145, ImagingFrequency=63.87,
+                       InPlanePhaseEncodingDirection="ROW")
+    files = {str(pydicom.dcmread(path, stop_before_pixels=True).SOPInstanceUID): str(path)
+             for path in (tmp_path / "database").iterdir()}
+    before.SetAttribute("DICOM.instanceUIDs", " ".join(files))
+    monkeypatch.setattr(slicer, "dicomDatabase", SimpleNamespace(fileForInstance=files.get), raising=False)
+    turned = add_transform(rotation((40, -70, 20)))
+    before.SetAndObserveTransformNodeID(turned.GetID())
+    inputs = reg.export_scans(before, after, tmp_path)
+    told = read_volume(inputs.files["before"]).fat_shift
+    assert (told.axis, told.mm) == (1, pytest.approx(3.4 * 63.87 / 145 * image.spacing[1], rel=1e-3))
+    assert read_volume(inputs.files["after"]).fat_shift is None
+    inputs.release()
+    for name in files.values():
+        Path(name).unlink()
+    (tmp_path / "again").mkdir()
+    assert read_volume(reg.export_scans(before, after, tmp_path / "again").files["before"]).fat_shift is None
+
+
+def test_the_job_learns_it_from_a_sidecar_beside_a_file_too_and_nothing_of_the_patient(scene, tmp_path):
+    before, after = add_pair()
+    (tmp_path / "t1.json").write_text(json.dumps({
+        "PixelBandwidth": 145, "MagneticFieldStrength": 1.5, "InPlanePhaseEncodingDirectionDICOM": "COL",
+        "PatientName": "Doe^Jane"}))
+    before.AddDefaultStorageNode(str(tmp_path / "t1.nii.gz"))
+    (tmp_path / "job").mkdir()
+    inputs = reg.export_scans(before, after, tmp_path / "job")
+    assert read_volume(inputs.files["before"]).fat_shift.axis == 0
+    assert all("Doe" not in path.read_text() for path in (tmp_path / "job").glob("*.json"))
 
 
 def test_a_scan_under_a_parent_transform_moves_and_nothing_else_under_that_parent_does(scene, tmp_path):
