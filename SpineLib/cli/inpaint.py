@@ -65,7 +65,9 @@ def run(args: argparse.Namespace) -> int:
     from SpineLib.tasks.reconstruct import reconstruct
     from SpineLib.volume import read_volume
     from SpineLib.volume.files import write_text
+    from SpineLib.volume.simulated import simulated_files
 
+    simulated = simulated_files(path for path in (args.ct, args.vertebrae, args.lesion) if path is not None)
     given = {"margin_mm": args.margin, "steps": args.steps, "weight": args.weight, "seed": args.seed}
     settings = InpaintSettings(args.method, **{key: value for key, value in given.items() if value is not None})
     with ProgressBar() as progress:
@@ -87,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
         progress(0.95, "Writing")
         notes += repair.notes + (reconstruction.notes if reconstruction else [])
         if args.json:
-            values = {"label": repair.label, "measures": repair.measures, "notes": notes,
+            values = {"label": repair.label, "simulated": simulated, "measures": repair.measures, "notes": notes,
                       "provenance": repair.provenance}
             if reconstruction:
                 values["model"] = {"measures": reconstruction.measures, "checks": reconstruction.model.report.to_dict()}
@@ -96,29 +98,31 @@ def run(args: argparse.Namespace) -> int:
         if args.report:
             from SpineLib.reports.inpaint import RepairReport, repair_page
 
-            repair_page(args.report, RepairReport(repair, lesion, ct, reconstruction, cards, notes=notes))
+            repair_page(args.report, RepairReport(repair, lesion, ct, reconstruction, cards, notes=notes,
+                                                   simulated=simulated))
         if args.model:
             from SpineLib.mesh.model import write_model
 
             write_model(reconstruction.model, args.model, overwrite=args.overwrite)
         progress(1.0, "Done")
-    print(*summary(repair, notes), sep="\n")
+    print(*summary(repair, notes, simulated), sep="\n")
     return 0
 
 
-def summary(repair, notes: list[str]) -> list[str]:
-    """A ``Repair`` in lines for a terminal."""
+def summary(repair, notes: list[str], simulated: bool = False) -> list[str]:
+    """A ``Repair`` in lines for a terminal; whether the scan is ``simulated``."""
     from SpineLib.tasks.inpaint import METHODS
     from SpineLib.volume.levels import level_name
 
     measures, model = repair.measures, repair.provenance["model"]
     with_model = f", model {model['id']}" if model else ""
-    simulated = ", trained on simulated data" if model and model["simulated_training_data"] else ""
+    trained = ", trained on simulated data" if model and model["simulated_training_data"] else ""
     return [
-        f"{level_name(repair.label)} repaired: {METHODS[measures['method']]}{with_model}{simulated} "
+        f"{level_name(repair.label)} repaired: {METHODS[measures['method']]}{with_model}{trained} "
         f"({repair.provenance['seconds']:.1f} s)",
         f"{measures['volume_before_ml']:.2f} ml before, {measures['volume_after_ml']:.2f} ml after: "
         f"{measures['added_ml']:.2f} ml added, {measures['removed_ml']:.2f} ml taken away",
+        *(["Simulated data, not a patient."] if simulated else []),
         *(f"Note: {note}" for note in notes), f"{repair.provenance['notice']}."]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from SpineLib.errors import SpineError
+from SpineLib.volume.simulated import simulated_description
 
 SUFFIXES = {"T1": "T1w", "T2": "T2w", "STIR": "STIR", "ceT1": "ce-gd_T1w"}
 LABELS = {"lesion": "label-lesion_mask", "necrosis": "label-necrosis_mask", "reader1": "desc-reader1_mask",
@@ -67,8 +68,7 @@ class Cohort:
     @property
     def simulated(self) -> bool:
         """Whether the description calls the data simulated, by a key "Simulated" or in its name or text."""
-        flag = self.description.get("Simulated", self.description.get("simulated"))
-        return bool(flag) if flag is not None else "simulated" in json.dumps(self.description).lower()
+        return simulated_description(self.description)
 
 
 def read_cohort(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -65,6 +66,22 @@ def test_a_page_with_the_pictures_is_written_and_no_model_unless_asked_for(files
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "L1, repaired" in page and "Coronal, after" in page and "Print gate" in page
     assert sorted(path.name for path in tmp_path.iterdir()) == ["page.html", "r.nrrd"]
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_page_json_and_terminal_say_that_a_case_is_simulated_and_of_a_patient_they_do_not(files, tmp_path, capsys,
+                                                                                          simulated):
+    case = tmp_path / "cohort" / "derivatives" / "labels" / "sub-001"
+    case.mkdir(parents=True)
+    (tmp_path / "cohort" / "dataset_description.json").write_text(json.dumps({"Simulated": simulated}))
+    for name in ("verse.nii.gz", "lesion.nii.gz"):
+        shutil.copy(files / name, case / name)
+    assert run(case, "-o", str(tmp_path / "r.nrrd"), "--report", str(tmp_path / "page.html"),
+               "--json", str(tmp_path / "r.json")) == 0
+    words = "Simulated data, not a patient"
+    assert (words in (tmp_path / "page.html").read_text(encoding="utf-8")) is simulated
+    assert json.loads((tmp_path / "r.json").read_text())["simulated"] is simulated
+    assert (words in capsys.readouterr().out) is simulated
 
 
 @pytest.mark.parametrize(("more", "words"), [
