@@ -1,4 +1,8 @@
-"""``spine bench inpaint``: a vertebra of 60 slices repaired by a GAN, all slices at once and one after the other."""
+"""``spine bench inpaint``: a vertebra of 60 slices repaired by a GAN, all slices at once and one after the other.
+
+Slice by slice is measured twice: with the networks as they were trained, run by torch's autocast, which is how the
+paper's method is written down first; and in the form arranged for speed that all slices at once run in.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from SpineLib.errors import SpineError
@@ -16,6 +21,8 @@ from SpineLib.errors import SpineError
 SLICES, MATRIX, PIXEL_MM = 60, 512, 0.39
 #: So many of the slices are repaired one after the other; the time of all is extrapolated.
 ALONE = 12
+#: Each way is measured so many times, in turns; its best time counts.
+ROUNDS = 3
 #: Goals of the issue that set the task: seconds for the whole repair, and how many times faster all at once is.
 GOAL_SECONDS, GOAL_TIMES = 30.0, 10.0
 _TASK = "vertebra-inpainting"
@@ -41,6 +48,7 @@ def measure_here(folder: Path, model: str, seed: int) -> dict:
     import torch
 
     from SpineLib.cli.bench import peak_gb
+    from SpineLib.metrics.overlap import overlap
     from SpineLib.tasks.gan_inpaint import GanSettings, inpaint_slices
     from SpineLib.tasks.inpaint import InpaintSettings, inpaint
     from SpineLib.tasks.predict import choose_precision
@@ -52,26 +60,37 @@ def measure_here(folder: Path, model: str, seed: int) -> dict:
     known = _known(images)
     settings = GanSettings(probability=kind == "dcgan")
 
-    def repaired(part: slice) -> np.ndarray:
-        return inpaint_slices(images[part], known[part], network.generator, network.critic, settings)
+    def repaired(part: slice, fast: bool = True) -> np.ndarray:
+        return inpaint_slices(images[part], known[part], network.generator, network.critic,
+                              replace(settings, fast=fast))
 
-    inpaint_slices(images[:2], known[:2], network.generator, network.critic, GanSettings(steps=3))  # what is made once
-    together, *at_once = _timed(lambda: repaired(slice(None)))
     chosen = range(0, len(images), len(images) // ALONE)
-    alone, *sample = _timed(lambda: np.concatenate([repaired(slice(n, n + 1)) for n in chosen]))
-    one_by_one = [seconds * len(images) / len(chosen) for seconds in sample]
-    holes = ~known[::len(images) // ALONE]
-    differ = (together[::len(images) // ALONE] > 0.5) != (alone > 0.5)
+
+    def one_by_one(fast: bool) -> tuple[np.ndarray, float, float]:
+        found, *sample = _timed(lambda: np.concatenate([repaired(slice(n, n + 1), fast) for n in chosen]))
+        return found, *(seconds * len(images) / len(chosen) for seconds in sample)
+
+    for fast in (True, False):  # what is made once
+        inpaint_slices(images[:2], known[:2], network.generator, network.critic, GanSettings(steps=3, fast=fast))
+    # On a machine that does other things too, all have their share of its good and bad seconds.
+    rounds = [(one_by_one(False), _timed(lambda: repaired(slice(None))), one_by_one(True)) for _ in range(ROUNDS)]
+    plain, at_once, arranged = ((runs[0][0], *(min(run[part] for run in runs) for part in (1, 2)))
+                                for runs in zip(*rounds))
+    holes, masks = ~known[chosen], [found[0] > 0.5 for found in (at_once, plain, arranged)]
+    masks[0] = masks[0][chosen]
     whole = _timed(lambda: inpaint(labels, lesion, 1, {_TASK: bundle}, InpaintSettings(method=kind)))
     return {"kind": "inpaint", "slices": len(images), "steps": settings.steps, "model": bundle.card.id, "note": note,
             "threads": torch.get_num_threads(), "precision": choose_precision(settings.precision, "cpu"),
-            "seconds_at_once": at_once[0], "processor_seconds_at_once": at_once[1],
-            "seconds_one_by_one_extrapolated": one_by_one[0],
-            "processor_seconds_one_by_one_extrapolated": one_by_one[1], "slices_one_by_one": len(chosen),
-            "times_faster": one_by_one[0] / at_once[0],
-            "times_less_processor_time": one_by_one[1] / at_once[1],
-            "differing_pixels": float(differ[holes].mean()),
-            "dice_in_the_hole": float(np.mean(hole_dice(images, together, known))),
+            "seconds_at_once": at_once[1], "processor_seconds_at_once": at_once[2],
+            "seconds_one_by_one_extrapolated": plain[1], "processor_seconds_one_by_one_extrapolated": plain[2],
+            "seconds_one_by_one_arranged_extrapolated": arranged[1],
+            "processor_seconds_one_by_one_arranged_extrapolated": arranged[2], "slices_one_by_one": len(chosen),
+            "times_faster": plain[1] / at_once[1], "times_less_processor_time": plain[2] / at_once[2],
+            "times_faster_than_arranged": arranged[1] / at_once[1],
+            "dice_with_one_by_one": overlap(masks[1], masks[0]).dice,
+            "dice_with_one_by_one_arranged": overlap(masks[2], masks[0]).dice,
+            "differing_pixels": float((masks[0] != masks[1])[holes].mean()),
+            "dice_in_the_hole": float(np.mean(hole_dice(images, at_once[0], known))),
             "seconds_whole_repair": whole[1], "processor_seconds_whole_repair": whole[2], "resident_gb": peak_gb()}
 
 
@@ -83,15 +102,19 @@ def sentence(figures: dict) -> str:
             f"processor time)\n"
             f"slice by slice: {figures['seconds_one_by_one_extrapolated']:.1f} s "
             f"({figures['processor_seconds_one_by_one_extrapolated']:.1f} s of processor time), extrapolated from "
-            f"{figures['slices_one_by_one']} slices\n"
-            f"{figures['times_faster']:.1f} times faster, goal {GOAL_TIMES:g} "
-            f"({figures['times_less_processor_time']:.1f} times less processor time); "
-            f"{figures['differing_pixels']:.1%} of the pixels in the hole differ\n"
+            f"{figures['slices_one_by_one']} slices: all at once is {figures['times_faster']:.1f} times faster, goal "
+            f"{GOAL_TIMES:g} ({figures['times_less_processor_time']:.1f} times less processor time)\n"
+            f"slice by slice in the form of all at once: {figures['seconds_one_by_one_arranged_extrapolated']:.1f} s "
+            f"({figures['processor_seconds_one_by_one_arranged_extrapolated']:.1f} s of processor time), "
+            f"{figures['times_faster_than_arranged']:.1f} times\n"
+            f"Dice of the repaired slices, at once and slice by slice: {figures['dice_with_one_by_one']:.4f}, in the "
+            f"same form {figures['dice_with_one_by_one_arranged']:.4f}; {figures['differing_pixels']:.1%} of the "
+            f"pixels in the hole differ\n"
             f"whole repair on {MATRIX}x{MATRIX}x{SLICES} labels, from labels to labels: "
             f"{figures['seconds_whole_repair']:.1f} s, goal {GOAL_SECONDS:g} s "
             f"({figures['processor_seconds_whole_repair']:.1f} s of processor time), "
             f"{figures['resident_gb']:.2f} GB resident\n"
-            f"Dice inside the hole, slice by slice: {figures['dice_in_the_hole']:.2f}")
+            f"Dice with the truth inside the hole: {figures['dice_in_the_hole']:.2f}")
 
 
 def _timed(work):

@@ -14,8 +14,9 @@ KINDS = ("wgan-gp", "dcgan")
 SIZE = 64
 #: Length of the noise, and channels at 32, 16, 8 and 4 pixels a side. The paper gives neither; these are Radford's.
 LATENT, WIDTHS = 100, (64, 128, 256, 512)
-_START = SIZE // 16
-_SLOPE = 0.2
+#: Pixels a side where the noise becomes an image, and LeakyReLU's slope in the critic.
+START = SIZE // 16
+SLOPE = 0.2
 
 
 class Generator(nn.Module):
@@ -35,7 +36,7 @@ class Generator(nn.Module):
         _check(kind, latent, widths)
         self.kind, self.latent, self.widths = kind, latent, tuple(widths)
         normalised = kind == "dcgan"
-        self.project = nn.Linear(latent, widths[3] * _START**2, bias=not normalised)
+        self.project = nn.Linear(latent, widths[3] * START**2, bias=not normalised)
         outputs = (widths[2], widths[1], widths[0], 1)
         self.layers = nn.ModuleList(
             nn.ConvTranspose2d(a, b, 5, stride=2, padding=2, output_padding=1, bias=not normalised or b == 1)
@@ -52,7 +53,7 @@ class Generator(nn.Module):
         Returns:
             Shape (n, 1, 64, 64), 0 background to 1 vertebra.
         """
-        x = self.project(z).view(-1, self.widths[3], _START, _START)
+        x = self.project(z).view(-1, self.widths[3], START, START)
         for norm, layer in zip(self.norms, self.layers):
             x = layer(torch.relu(norm(x)))
         return (torch.tanh(x) + 1) / 2 if self.kind == "dcgan" else torch.sigmoid(x)
@@ -77,7 +78,7 @@ class Critic(nn.Module):
                                     for a, b in zip((1, *widths), widths))
         self.norms = nn.ModuleList(nn.BatchNorm2d(width) if normalised and n else nn.Identity()
                                    for n, width in enumerate(widths))
-        self.last = nn.Linear(widths[3] * _START**2, 1)
+        self.last = nn.Linear(widths[3] * START**2, 1)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """The critic's value, or the logit of the discriminator's probability.
@@ -90,7 +91,7 @@ class Critic(nn.Module):
         """
         x = images * 2 - 1
         for layer, norm in zip(self.layers, self.norms):
-            x = functional.leaky_relu(norm(layer(x)), _SLOPE)
+            x = functional.leaky_relu(norm(layer(x)), SLOPE)
         return self.last(x.flatten(1)).squeeze(1)
 
     def probability(self, images: torch.Tensor) -> torch.Tensor:

@@ -6,7 +6,6 @@ Semantic image inpainting with deep generative models (2017).
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from SpineLib.progress import Progress, silent
+from SpineLib.tasks.fastgan import FastGan, PlainGan, arranged
 from SpineLib.tasks.predict import choose_precision
 
 #: Gets the fraction done and the repaired slices so far, (n, 64, 64), 0..1.
@@ -45,6 +45,8 @@ class GanSettings:
             ``tie``: tied slices are one problem.
         precision: of the descent: "auto" (bfloat16 where the processor or GPU computes in it), "float32" or "bfloat16".
             The images that come out are always made in float32.
+        fast: the networks in the form that is arranged for speed; otherwise as they were trained, which the benchmark
+            compares with.
         near: known pixels count by how much unknown there is around them (Yeh et al., equation 3) instead of all alike.
         seed: of the draws.
     """
@@ -60,6 +62,7 @@ class GanSettings:
     restarts: int = 1
     near: bool = False
     precision: str = "auto"
+    fast: bool = True
     seed: int = 0
 
     def __post_init__(self):
@@ -115,44 +118,34 @@ def inpaint_slices(images: np.ndarray, known: np.ndarray, generator: nn.Module, 
         part = inpaint_slices(images[holed], known[holed], generator, critic, settings, progress,
                               None if preview is None else show)
         return _placed(result, holed, part)
-    generator, critic = _fixed(generator), _fixed(critic)
     device = next(generator.parameters()).device
+    exact = arranged(generator, critic, torch.float32, settings.fast)
+    reduced = choose_precision(settings.precision, device.type) == "bfloat16"
+    gan = arranged(generator, critic, torch.bfloat16, settings.fast) if reduced else exact
     target = torch.from_numpy(np.ascontiguousarray(images, np.float32))[:, None].to(device)
     kept = torch.from_numpy(np.ascontiguousarray(known, bool))[:, None].to(device)
     weights = _importance(kept) if settings.near else kept.float()
-    count = len(target)
+    count, repeated = len(target), settings.restarts
 
-    z = _first_noise(generator, target, weights, settings)
-    repeated = settings.restarts
-    precision = choose_precision(settings.precision, device.type)
-    reduced = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
-    target_all, weights_all = target.repeat(repeated, 1, 1, 1), weights.repeat(repeated, 1, 1, 1)
-    z.requires_grad_(True)
+    z = _first_noise(exact, target, weights, settings).requires_grad_(True)
+    wanted, matters = (gan.parts(values.repeat(repeated, 1, 1, 1)) for values in (target, weights))
     optimizer = torch.optim.Adam([z], lr=settings.rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.steps, settings.rate / 10)
     report_every = max(settings.steps // _REPORTS, 1)
     preview_every = max(settings.steps // _PREVIEWS, 1)
     for step in range(settings.steps):
-        with reduced:
-            made = generator(z)
-            perceptual = _perceptual(critic, made, settings)
-        contextual = (weights_all * (made - target_all)).abs().sum(dim=(1, 2, 3))
-        loss = contextual.sum() + settings.weight * perceptual.sum()
-        if settings.prior:
-            loss = loss + settings.prior / 2 * z.square().sum()
-        if settings.tie:
-            loss = loss + settings.tie / settings.slice_mm * (z[1:] - z[:-1]).square().sum()
-        (z.grad,) = torch.autograd.grad(loss, z)
+        made = gan.generate(z)
+        z.grad = _gradient(z, gan, made, wanted, matters, settings)
         optimizer.step()
         schedule.step()
         if step % report_every == 0:
             progress(step / settings.steps, "Repairing slices")
         if preview is not None and step % preview_every == 0:
-            preview(step / settings.steps, _composed(target, kept, made[:count]))
+            preview(step / settings.steps, _composed(target, kept, gan.images(made[:count])))
     with torch.no_grad():
-        made = generator(z)
-        contextual = (weights_all * (made - target_all)).abs().sum(dim=(1, 2, 3)).view(repeated, count)
-        best = contextual.argmin(dim=0)
+        made = exact.images(exact.generate(z))
+        misfit = (weights.repeat(repeated, 1, 1, 1) * (made - target.repeat(repeated, 1, 1, 1))).abs()
+        best = misfit.sum(dim=(1, 2, 3)).view(repeated, count).argmin(dim=0)
         made = made.view(repeated, count, *made.shape[1:])[best, torch.arange(count, device=device)]
         result = _composed(target, kept, made)
     progress(1.0, "Repairing slices")
@@ -168,30 +161,38 @@ def _placed(whole: np.ndarray, chosen: np.ndarray, part: np.ndarray) -> np.ndarr
     return copied
 
 
-def _perceptual(critic: nn.Module, made: torch.Tensor, settings: GanSettings) -> torch.Tensor:
-    """log(1 - D) of a discriminator's logit, or -D of a critic, (n,)."""
-    if not settings.weight:
-        return made.new_zeros(len(made))
-    value = critic(made).float()
-    return -functional.softplus(value) if settings.probability else -value
+def _gradient(z: torch.Tensor, gan: FastGan | PlainGan, made: torch.Tensor, wanted: torch.Tensor,
+              matters: torch.Tensor, settings: GanSettings) -> torch.Tensor:
+    """Of the whole loss by z, without the loss itself: |x| falls by the sign of x, which needs no sum over pixels."""
+    with torch.no_grad():
+        pull = (made - wanted).sign_().mul_(matters)
+    parts, pulls = [made], [pull]
+    if settings.weight:
+        value = gan.judge(made)
+        parts.append(-functional.softplus(value) if settings.probability else -value)
+        pulls.append(torch.full_like(value, settings.weight))
+    if settings.prior or settings.tie:
+        loose = settings.prior / 2 * z.square().sum()
+        parts.append(loose + settings.tie / settings.slice_mm * (z[1:] - z[:-1]).square().sum())
+        pulls.append(torch.ones_like(loose))
+    return torch.autograd.grad(parts, z, pulls)[0]
 
 
-def _first_noise(generator: nn.Module, target: torch.Tensor, weights: torch.Tensor,
+def _first_noise(gan: FastGan | PlainGan, target: torch.Tensor, weights: torch.Tensor,
                  settings: GanSettings) -> torch.Tensor:
     """Noise to begin at, (restarts * n, latent): of the candidates, those whose images fit best.
 
     Drawn on the CPU and alike for all slices, so that the device, and how many slices there are, make no difference.
     """
     draws = torch.Generator().manual_seed(settings.seed)
-    noise = torch.randn(max(settings.candidates, settings.restarts), generator.latent, generator=draws)
-    noise = noise.to(target.device)
+    noise = torch.randn(max(settings.candidates, settings.restarts), gan.latent, generator=draws).to(target.device)
     if len(noise) == settings.restarts:
         return noise.repeat_interleave(len(target), dim=0)
     with torch.no_grad():
-        images = generator(noise)[:, 0].flatten(1)
-        wanted, weight = target.flatten(1), weights.flatten(1)
-        misfit = torch.stack([(weight_n * (images - wanted_n)).abs().sum(1)
-                              for wanted_n, weight_n in zip(wanted, weight)])
+        images = gan.images(gan.generate(noise)).flatten(1)
+        difference = torch.empty_like(images)  # made once: fresh memory for each slice costs more than the sums
+        misfit = torch.stack([torch.sub(images, wanted, out=difference).abs_() @ weight
+                              for wanted, weight in zip(target.flatten(1), weights.flatten(1))])
     order = misfit.argsort(dim=1, stable=True)[:, :settings.restarts]
     return noise[order.T.reshape(-1)].clone()
 
@@ -206,9 +207,5 @@ def _importance(kept: torch.Tensor) -> torch.Tensor:
 
 def _composed(target: torch.Tensor, kept: torch.Tensor, made: torch.Tensor) -> np.ndarray:
     """Equation 2."""
-    return torch.where(kept, target, made.detach().to(target.dtype))[:, 0].cpu().numpy()
+    return torch.where(kept, target, made.detach())[:, 0].cpu().numpy()
 
-
-def _fixed(network: nn.Module) -> nn.Module:
-    """A copy whose weights take no gradient, in the layout that convolutions are fast in."""
-    return copy.deepcopy(network).requires_grad_(False).to(memory_format=torch.channels_last)
