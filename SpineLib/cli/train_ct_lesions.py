@@ -22,6 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="folder of the same form with CTs without lesions, real ones too: lesions are painted "
                              "into them, to train on as well")
     parser.add_argument("--paint-each", type=int, default=16, metavar="N", help="painted copies of each (default 16)")
+    parser.add_argument("--further", type=Path, action="append", default=[], metavar="FOLDER",
+                        help="another folder as 'spine phantom --ct' writes it, to train on only; several are possible")
     parser.add_argument("--vgg16", metavar="FILE",
                         help="safetensors file of torchvision's VGG-16 to start from (full widths only)")
     add_common(parser)
@@ -38,4 +40,5 @@ def run(arguments: argparse.Namespace) -> int:
     return run_folds(config, arguments, lambda current, out, **texts: run_ct_lesion_training(
         current, arguments.cohort, out, cache=arguments.cache, processes=arguments.processes,
         first_cases=arguments.cases, painted=arguments.paint, painted_each=arguments.paint_each,
+        further=arguments.further,
         kinds=arguments.kinds.split(",") if arguments.kinds else None, only=arguments.only, **texts))

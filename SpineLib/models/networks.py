@@ -87,6 +87,7 @@ def _siamese(settings: Mapping[str, Any]) -> torch.nn.Module:
 def _fits_faster_rcnn(settings: Mapping[str, Any]) -> bool:
     return (are_sizes([settings.get("inputs")], 1, 1, 64) and are_sizes(settings.get("widths"), 5, 5, 2048)
             and are_sizes([settings.get("hidden")], 1, 1, 8192) and isinstance(settings.get("batch_norm"), bool)
+            and settings.get("stride", 16) in (8, 16) and settings.get("pooling", "max") in ("max", "align")
             and all(isinstance(settings.get(key), (list, tuple)) and 1 <= len(settings[key]) <= 9
                     and all(isinstance(value, (int, float)) and 0.01 <= value <= 4096 for value in settings[key])
                     for key in ("scales", "ratios")))
@@ -96,7 +97,8 @@ def _faster_rcnn(settings: Mapping[str, Any]) -> torch.nn.Module:
     from SpineLib.networks.faster_rcnn import FasterRCNN
 
     return FasterRCNN(settings["inputs"], tuple(settings["widths"]), settings["hidden"], tuple(settings["scales"]),
-                      tuple(settings["ratios"]), settings["batch_norm"])
+                      tuple(settings["ratios"]), settings["batch_norm"], settings.get("stride", 16),
+                      settings.get("pooling", "max"))
 
 
 def _gan(kind: str) -> Kind:
@@ -118,8 +120,8 @@ KINDS: dict[str, Kind] = {
     "vnet": Kind("a vnet of 2 to 5 widths", _fits_vnet, _vnet),
     "siamese": Kind("a siamese of one sequence, with context 'zeros' or 'margin' and scales in powers of two",
                     _fits_siamese, _siamese),
-    "faster-rcnn": Kind("a faster-rcnn with inputs, 5 widths, hidden, anchors of some scales and ratios, and "
-                        "batch_norm true or false", _fits_faster_rcnn, _faster_rcnn),
+    "faster-rcnn": Kind("a faster-rcnn with inputs, 5 widths, hidden, anchors of some scales and ratios, batch_norm "
+                        "true or false, stride 8 or 16, and pooling 'max' or 'align'", _fits_faster_rcnn, _faster_rcnn),
     "wgan-gp": _gan("wgan-gp"),
     "dcgan": _gan("dcgan"),
 }

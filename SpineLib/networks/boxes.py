@@ -139,6 +139,36 @@ def pool_boxes(features: torch.Tensor, boxes: torch.Tensor, images: torch.Tensor
     return best.reshape(len(boxes), bins, bins, features.shape[1]).permute(0, 3, 1, 2)
 
 
+def align_boxes(features: torch.Tensor, boxes: torch.Tensor, images: torch.Tensor, stride: int, bins: int = 7,
+                samples: int = 2) -> torch.Tensor:
+    """RoI align (He et al., Mask R-CNN, 2017, section 3): means of interpolated values, not maxima of whole places.
+
+    A box is not rounded, so that it can be told from one that lies a fraction of a place beside it.
+
+    Args:
+        features, boxes, images, stride, bins: as in :func:`pool_boxes`.
+        samples: each bin is the mean of ``samples`` x ``samples`` values; beyond the map its border goes on.
+
+    Returns:
+        (m, c, bins, bins), float32.
+    """
+    count, channels, rows, columns = features.shape
+    steps = (torch.arange(bins * samples, device=boxes.device) + 0.5) / (bins * samples)
+    # grid_sample's coordinates: the map reaches from -1 to 1.
+    x, y = (2 * (boxes[:, axis, None] + (boxes[:, axis + 2] - boxes[:, axis])[:, None] * steps) / (stride * size) - 1
+            for axis, size in ((0, columns), (1, rows)))
+    grid = torch.stack(torch.broadcast_tensors(x[:, None, :], y[:, :, None]), dim=-1)
+    aligned = features.new_zeros((len(boxes), channels, bins, bins), dtype=torch.float32)
+    for number in range(count):
+        own = torch.nonzero(images == number)[:, 0]
+        if len(own):
+            values = functional.grid_sample(features[number:number + 1].float(), grid[own].flatten(0, 1)[None],
+                                            padding_mode="border", align_corners=False)
+            values = values.reshape(channels, len(own), bins * samples, bins * samples).transpose(0, 1)
+            aligned = aligned.index_copy(0, own, functional.avg_pool2d(values, samples))
+    return aligned
+
+
 def _starts(first: torch.Tensor, last: torch.Tensor, level: torch.Tensor) -> list[torch.Tensor]:
     """Where the one or two stretches of ``2 ** level`` places begin that make up each bin."""
     second = last + 1 - 2**level

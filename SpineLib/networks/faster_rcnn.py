@@ -10,11 +10,20 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from SpineLib.networks.boxes import anchors, clip, decode, keep_best, pool_boxes
+from SpineLib.networks.boxes import (
+    align_boxes,
+    anchors,
+    clip,
+    decode,
+    keep_best,
+    pool_boxes,
+)
 from SpineLib.networks.vgg import HIDDEN, POOLED, WIDTHS, convolutions, fully_connected
 
-#: Pixels between places of the feature map conv5.
+#: Sides of images are multiples of this: pixels between places of the paper's feature map conv5.
 STRIDE = 16
+#: How the heads see a box: maxima of whole places (the paper), or means between them.
+POOLINGS = {"max": pool_boxes, "align": align_boxes}
 #: Square roots of the anchors' areas (pixels of an image whose shorter side is 600) and height by width (section 3.3).
 SCALES, RATIOS = (128.0, 256.0, 512.0), (0.5, 1.0, 2.0)
 #: The box head's outputs are in units of these, about the deviations of what it learns (the authors' release).
@@ -61,17 +70,22 @@ class FasterRCNN(nn.Module):
         widths: of VGG-16's five groups; the paper's in full.
         hidden: neurons of fc6 and fc7.
         scales, ratios: of the anchors, three each in the paper: 9 at each place.
-        batch_norm: as in :mod:`SpineLib.networks.vgg`.
+        batch_norm, stride: as in :mod:`SpineLib.networks.vgg`; the paper's stride is 16.
+        pooling: of :data:`POOLINGS`; "max" is the paper's.
+        dropout: of fc6 and fc7, in training.
     """
 
     def __init__(self, inputs: int = 3, widths: Sequence[int] = WIDTHS, hidden: int = HIDDEN,
-                 scales: Sequence[float] = SCALES, ratios: Sequence[float] = RATIOS, batch_norm: bool = False):
+                 scales: Sequence[float] = SCALES, ratios: Sequence[float] = RATIOS, batch_norm: bool = False,
+                 stride: int = STRIDE, pooling: str = "max", dropout: float = 0.5):
         super().__init__()
-        if not scales or not ratios or min(*scales, *ratios) <= 0 or hidden < 1:
-            raise ValueError(f"scales={tuple(scales)}, ratios={tuple(ratios)}, hidden={hidden} make no detector")
+        if not scales or not ratios or min(*scales, *ratios) <= 0 or hidden < 1 or pooling not in POOLINGS:
+            raise ValueError(f"scales={tuple(scales)}, ratios={tuple(ratios)}, hidden={hidden}, pooling={pooling} make "
+                             "no detector")
         self.inputs, self.scales, self.ratios = inputs, tuple(scales), tuple(ratios)
-        self.features = convolutions(inputs, widths, batch_norm)
-        self.classifier = fully_connected(widths[-1], hidden)
+        self.stride, self.pooling = stride, POOLINGS[pooling]
+        self.features = convolutions(inputs, widths, batch_norm, stride)
+        self.classifier = fully_connected(widths[-1], hidden, dropout)
         own, count = min(widths[-1], _MOST_RPN), len(self.scales) * len(self.ratios)
         self.proposer = nn.ModuleDict({"convolution": nn.Conv2d(widths[-1], own, 3, padding=1),
                                        "objectness": nn.Conv2d(own, count, 1), "deltas": nn.Conv2d(own, 4 * count, 1)})
@@ -79,12 +93,12 @@ class FasterRCNN(nn.Module):
         self.register_buffer("units", torch.tensor(BOX_UNITS), persistent=False)
 
     def feature_map(self, images: torch.Tensor) -> torch.Tensor:
-        """conv5 of images (n, inputs, rows, columns): (n, c, rows / 16, columns / 16)."""
+        """conv5 of images (n, inputs, rows, columns): (n, c, rows / stride, columns / stride)."""
         return self.features(images)
 
     def anchors_on(self, features: torch.Tensor) -> torch.Tensor:
         """The anchors (a, 4) of a feature map, in the order of :meth:`proposal_scores`."""
-        return anchors(tuple(features.shape[2:]), STRIDE, self.scales, self.ratios, features.device)
+        return anchors(tuple(features.shape[2:]), self.stride, self.scales, self.ratios, features.device)
 
     def proposal_scores(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Each anchor's logit of holding an object (n, a), and its differences to it (n, a, 4), both float32.
@@ -123,7 +137,7 @@ class FasterRCNN(nn.Module):
             boxes: (m, 4).
             images: (m,), which image of the feature map each is of.
         """
-        hidden = self.classifier(pool_boxes(features, boxes, images, STRIDE, POOLED).flatten(1))
+        hidden = self.classifier(self.pooling(features, boxes, images, self.stride, POOLED).flatten(1))
         return self.score(hidden).float(), self.deltas(hidden).float()
 
     def forward(self, images: torch.Tensor, threshold: float = 0.05, overlap: float = 0.3, most: int = 20,

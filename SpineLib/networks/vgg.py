@@ -44,16 +44,26 @@ class VGG16(nn.Module):
         return self.classifier(self.features(x).flatten(1))
 
 
-def convolutions(inputs: int = 3, widths: Sequence[int] = WIDTHS, batch_norm: bool = False) -> nn.Sequential:
-    """The 13 convolutions of 3 x 3 up to conv5_3, of stride 16: the last pooling is left out, as in Faster R-CNN."""
+def convolutions(inputs: int = 3, widths: Sequence[int] = WIDTHS, batch_norm: bool = False,
+                 stride: int = 16) -> nn.Sequential:
+    """The 13 convolutions of 3 x 3 up to conv5_3: the last pooling is left out, as in Faster R-CNN.
+
+    Args:
+        inputs, widths, batch_norm: as in :class:`VGG16`.
+        stride: of conv5; 16, or 8: then the pooling before it keeps the resolution, and it is dilated by 2, so that the
+            same weights see the same surroundings (Chen et al., DeepLab, IEEE TPAMI 40(4), 2018, section 3.1).
+    """
     if len(widths) != len(DEPTHS) or min(widths) < 1 or inputs < 1:
         raise ValueError(f"inputs={inputs} and widths={tuple(widths)} make no VGG-16; it has {len(DEPTHS)} widths")
+    if stride not in (8, 16):
+        raise ValueError(f"stride={stride}; it must be 8 or 16")
     layers: list[nn.Module] = []
     for group, (width, depth) in enumerate(zip(widths, DEPTHS)):
+        fine = stride == 8 and group == len(DEPTHS) - 1
         if group:
-            layers.append(nn.MaxPool2d(2))
+            layers.append(nn.MaxPool2d(3, 1, 1) if fine else nn.MaxPool2d(2))
         for _ in range(depth):
-            layers.append(nn.Conv2d(inputs, width, 3, padding=1))
+            layers.append(nn.Conv2d(inputs, width, 3, padding=1 + fine, dilation=1 + fine))
             if batch_norm:
                 layers.append(nn.BatchNorm2d(width))
             layers.append(nn.ReLU(inplace=True))
@@ -61,10 +71,10 @@ def convolutions(inputs: int = 3, widths: Sequence[int] = WIDTHS, batch_norm: bo
     return nn.Sequential(*layers)
 
 
-def fully_connected(width: int, hidden: int = HIDDEN) -> nn.Sequential:
-    """fc6 and fc7 of a (n, width x 7 x 7) feature map, each with ReLU and dropout 0.5."""
-    return nn.Sequential(nn.Linear(width * POOLED * POOLED, hidden), nn.ReLU(inplace=True), nn.Dropout(0.5),
-                         nn.Linear(hidden, hidden), nn.ReLU(inplace=True), nn.Dropout(0.5))
+def fully_connected(width: int, hidden: int = HIDDEN, dropout: float = 0.5) -> nn.Sequential:
+    """fc6 and fc7 of a (n, width x 7 x 7) feature map, each with ReLU and dropout."""
+    return nn.Sequential(nn.Linear(width * POOLED * POOLED, hidden), nn.ReLU(inplace=True), nn.Dropout(dropout),
+                         nn.Linear(hidden, hidden), nn.ReLU(inplace=True), nn.Dropout(dropout))
 
 
 def load_torchvision_vgg16(network: nn.Module, path: str | Path) -> list[str]:

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from SpineLib.networks.boxes import (
+    align_boxes,
     anchors,
     areas,
     clip,
@@ -99,3 +100,30 @@ def test_the_gradient_of_pooling_goes_to_the_maximum_alone():
     # One place a bin but for the last row and column of bins, which share two with their neighbours.
     pool_boxes(features, torch.tensor([[0.0, 0, 128, 128]]), torch.tensor([0]), 16)[0, 0, 6, 6].backward()
     assert features.grad.sum() == 1 and features.grad[0, 0, 7, 7] == 1
+
+
+def test_aligned_bins_of_a_slope_hold_its_values_at_their_middles_wherever_the_box_begins():
+    rows, columns = torch.meshgrid(torch.arange(20.0), torch.arange(30.0), indexing="ij")
+    # The middle of place n is n + 1/2 places from the image's edge.
+    slope = torch.stack([columns + 0.5, rows + 0.5])
+    features = torch.stack([slope, slope + 100])
+    boxes = torch.tensor([[33.0, 41, 89, 97], [33.0, 41, 89, 97], [34.5, 41, 90.5, 97]])
+    aligned = align_boxes(features, boxes, torch.tensor([0, 1, 0]), 8)
+    middles = (torch.arange(7) + 0.5) / 7 * 56
+    assert torch.allclose(aligned[0, 0], ((33 + middles) / 8).expand(7, 7), atol=1e-4)
+    assert torch.allclose(aligned[0, 1], ((41 + middles) / 8)[:, None].expand(7, 7), atol=1e-4)
+    assert torch.allclose(aligned[1], aligned[0] + 100, atol=1e-4)
+    # A box that lies a fraction of a place beside it gives other values; rounded to places it would not.
+    assert torch.allclose(aligned[2, 0], aligned[0, 0] + 1.5 / 8, atol=1e-4)
+
+
+def test_aligned_boxes_keep_their_order_and_pass_gradients_on():
+    features = torch.rand(2, 3, 8, 8, requires_grad=True)
+    boxes = some_boxes(5, size=60.0)
+    images = torch.tensor([1, 0, 1, 1, 0])
+    aligned = align_boxes(features, boxes, images, 8)
+    alone = torch.cat([align_boxes(features, box[None], image[None], 8) for box, image in zip(boxes, images)])
+    assert torch.allclose(aligned, alone, atol=1e-6)
+    aligned.sum().backward()
+    assert features.grad.sum().item() == pytest.approx(5 * 3 * 7 * 7, rel=1e-4)
+    assert align_boxes(features, boxes[:0], images[:0], 8).shape == (0, 3, 7, 7)

@@ -52,6 +52,35 @@ def test_conv5_has_stride_16_and_the_networks_own_anchors_cover_it():
     assert logits.shape == (1, 540) and deltas.shape == (1, 540, 4)
 
 
+def test_conv5_of_stride_8_takes_the_same_weights_and_sees_the_same_surroundings_twice_as_finely():
+    fine, coarse = (FasterRCNN(**NARROW, stride=stride).eval() for stride in (8, 16))
+    fine.load_state_dict(coarse.state_dict())
+    image = torch.zeros(1, 1, 96, 160)
+    features = fine.feature_map(image)
+    assert features.shape == (1, 8, 12, 20)
+    places = fine.anchors_on(features).reshape(12, 20, 9, 4)
+    assert torch.allclose((places[2, 7, :, :2] + places[2, 7, :, 2:]) / 2, torch.tensor([7.5 * 8, 2.5 * 8]))
+    reach = []
+    for network in (fine, coarse):
+        network = initialise(network)
+        seen = image.clone().requires_grad_()
+        with torch.no_grad():
+            for layer in network.features:
+                if isinstance(layer, torch.nn.Conv2d):
+                    layer.weight.fill_(1.0)
+        network.feature_map(seen + 1.0)[0, 0, 6 * 16 // network.stride // 2, 10 * 16 // network.stride // 2].backward()
+        columns = torch.nonzero(seen.grad[0, 0].any(dim=0))
+        reach.append(int(columns.max() - columns.min()))
+    assert reach[0] == pytest.approx(reach[1], abs=24)  # the pooling before conv5 is a place of stride 8 wider
+
+
+def test_a_detector_of_another_stride_or_pooling_is_refused():
+    with pytest.raises(ValueError, match="8 or 16"):
+        FasterRCNN(**NARROW, stride=4)
+    with pytest.raises(ValueError, match="pooling=mean"):
+        FasterRCNN(**NARROW, pooling="mean")
+
+
 def test_an_anchors_score_comes_from_the_place_it_is_centred_on():
     network = FasterRCNN(**NARROW).eval()
     features = torch.zeros(1, 8, 6, 10)

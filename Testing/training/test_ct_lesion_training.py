@@ -129,6 +129,17 @@ def test_boxes_for_the_heads_hold_the_lesions_themselves_and_enough_of_the_rest(
     assert len(boxes) == 16 and kinds.sum() == 0
 
 
+def test_hard_boxes_and_anchors_are_the_likeliest_of_those_that_are_no_lesions():
+    torch.manual_seed(1)
+    proposals = torch.tensor([[0.0, 0, 20, 20]]) + 30 * torch.arange(1, 40)[:, None]  # the most likely first
+    truth = torch.tensor([[0.0, 0, 20, 20]])
+    boxes, kinds, _ = draw_boxes(proposals, truth, RcnnLosses(boxes=11, hard=1.0))
+    assert kinds.tolist() == [POSITIVE] + [NEGATIVE] * 10 and torch.equal(boxes[1:].sort(dim=0).values, proposals[:10])
+    boxes, _, _ = draw_boxes(proposals, truth, RcnnLosses(boxes=11, hard=0.5))
+    assert torch.equal(boxes[1:6].sort(dim=0).values, proposals[:5]) and boxes[6:].min() >= proposals[5].min()
+    assert len(torch.unique(boxes[:, 0])) == 11
+
+
 def test_a_batch_without_lesions_has_finite_losses():
     network = network_of(TINY.network).train()
     losses = rcnn_losses(network, torch.rand(2, 3, 64, 64), [torch.zeros(0, 4)] * 2, TINY.losses, nullcontext)
@@ -174,6 +185,14 @@ def test_a_training_ends_in_a_bundle_and_goes_on_where_it_was(cohort, tmp_path):
     assert card.task == "ct-lesion-detection" and card.training_data["simulated"] and "simulated" in card.text
     assert card.training_data["training_cases"] == 3 and card.figures["validation"].keys() == {"ap", "recall",
                                                                                              "precision"}
+
+
+def test_further_cohorts_are_trained_on_and_choose_no_weights(cohort, tmp_path):
+    more = write_blobs(tmp_path / "more")
+    bundle = run_ct_lesion_training(TINY.changed(optimisation={"steps": 1}), cohort, tmp_path / "run", further=[more],
+                                    cache=tmp_path / "cache", processes=1)
+    data = bundle.card.training_data
+    assert (data["training_cases"], data["validation_cases"]) == (3 + 4, 1)
 
 
 def test_weights_of_vgg_16_that_are_no_safetensors_are_refused_before_training(cohort, tmp_path):

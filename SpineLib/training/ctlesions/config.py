@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from SpineLib.networks.faster_rcnn import RATIOS, SCALES
+from SpineLib.networks.faster_rcnn import POOLINGS, RATIOS, SCALES, STRIDE
 from SpineLib.networks.vgg import HIDDEN, WIDTHS
 from SpineLib.preprocess.ct_slices import SlicePreparation
 from SpineLib.training.config import ConfigBase, read_toml, settings_from_dict
@@ -20,7 +20,8 @@ class RcnnSettings:
     """The network; the defaults are VGG-16 in full.
 
     Attributes:
-        widths, hidden, batch_norm, scales, ratios: of :class:`SpineLib.networks.faster_rcnn.FasterRCNN`.
+        widths, hidden, batch_norm, scales, ratios, stride, pooling, dropout: of
+            :class:`SpineLib.networks.faster_rcnn.FasterRCNN`.
         weights: safetensors file of torchvision's VGG-16 to start from; empty is random weights.
     """
 
@@ -29,12 +30,20 @@ class RcnnSettings:
     batch_norm: bool = False
     scales: tuple[float, ...] = SCALES
     ratios: tuple[float, ...] = RATIOS
+    stride: int = STRIDE
+    pooling: str = "max"
+    dropout: float = 0.5
     weights: str = ""
+
+    def __post_init__(self):
+        if self.stride not in (8, 16) or self.pooling not in POOLINGS or not 0 <= self.dropout < 1:
+            raise ValueError(f"stride is 8 or 16, pooling of {', '.join(POOLINGS)}, dropout from 0 to below 1")
 
     def to_card(self) -> dict[str, Any]:
         """As a model card names it."""
         return {"type": "faster-rcnn", "inputs": 3, "widths": list(self.widths), "hidden": self.hidden,
-                "scales": list(self.scales), "ratios": list(self.ratios), "batch_norm": self.batch_norm}
+                "scales": list(self.scales), "ratios": list(self.ratios), "batch_norm": self.batch_norm,
+                "stride": self.stride, "pooling": self.pooling}
 
 
 @dataclass(frozen=True)
@@ -105,6 +114,8 @@ class RcnnLosses:
         box_positives: see there.
         overlap: from which a proposal is a lesion.
         before, after: of :class:`SpineLib.networks.faster_rcnn.ProposalSettings`, in training.
+        hard: share of the negative anchors and boxes drawn that are those most taken for lesions; the others are
+            drawn at random, as all of them in the papers.
     """
 
     anchors: int = 256
@@ -116,6 +127,11 @@ class RcnnLosses:
     overlap: float = 0.5
     before: int = 12000
     after: int = 2000
+    hard: float = 0.0
+
+    def __post_init__(self):
+        if not 0 <= self.hard <= 1:
+            raise ValueError("hard must be from 0 to 1")
 
 
 @dataclass(frozen=True)

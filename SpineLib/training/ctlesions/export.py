@@ -20,7 +20,8 @@ _FULL = 138
 
 def network_of(settings: RcnnSettings) -> FasterRCNN:
     """The network of those settings, with random weights."""
-    return FasterRCNN(3, settings.widths, settings.hidden, settings.scales, settings.ratios, settings.batch_norm)
+    return FasterRCNN(3, settings.widths, settings.hidden, settings.scales, settings.ratios, settings.batch_norm,
+                      settings.stride, settings.pooling, settings.dropout)
 
 
 def export_ct_lesions(run: Path, target: Path, *, model_id: str = "", title: str = "", version: str = "1",

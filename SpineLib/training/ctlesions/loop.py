@@ -78,8 +78,9 @@ def initial_rcnn(settings: RcnnSettings) -> FasterRCNN:
 
 def run_ct_lesion_training(config: CtLesionConfig, cohort_folder: Path, out: Path, *, cache: Path | None = None,
                            processes: int = 2, first_cases: int | None = None, painted: Path | None = None,
-                           painted_each: int = 16, kinds: Sequence[str] | None = None, only: Path | None = None,
-                           command: str = "", model_id: str = "",
+                           painted_each: int = 16, further: Sequence[Path] = (),
+                           kinds: Sequence[str] | None = None, only: Path | None = None, command: str = "",
+                           model_id: str = "",
                            report: Callable[[str], None] = lambda text: None) -> ModelBundle:
     """Prepare the cohort, train in ``out`` (or go on there), and write the bundle ``out / "model"``.
 
@@ -88,6 +89,7 @@ def run_ct_lesion_training(config: CtLesionConfig, cohort_folder: Path, out: Pat
         painted: of the form that ``spine phantom --ct`` writes, with CTs without lesions, real ones too; lesions are
             painted into them, to train on only.
         painted_each: versions of each of these.
+        further: cohorts of ``spine phantom --ct`` to train on only.
         kinds, only: which lesions and slices of DeepLesion, see
             :func:`SpineLib.training.ctlesions.deeplesion.chosen_images`.
 
@@ -108,6 +110,10 @@ def run_ct_lesion_training(config: CtLesionConfig, cohort_folder: Path, out: Pat
                                     processes=processes, progress=told)
         training, chosen_by, held_out = split(cases, config.validation, config.sampling.seed)
         data = {"simulated": True, "description": "Simulated CT of the spine."}
+    for more in further:
+        training = training + prepare_slice_cases(
+            read_ct_cohort(more), config.preparation, cases_cache(more, config.preparation, cache),
+            processes=processes, progress=told)
     if painted is not None:
         healthy = read_ct_cohort(painted)
         training = training + prepare_painted_cases(

@@ -57,7 +57,7 @@ def proposal_losses(logits: torch.Tensor, deltas: torch.Tensor, places: torch.Te
     chosen, kinds, targets = [], [], []
     for number, truth in enumerate(boxes):
         own, best = label_anchors(places, truth, size, settings)
-        drawn = _draw(own, settings.anchors, settings.anchor_positives)
+        drawn = _draw(own, settings.anchors, settings.anchor_positives, logits[number].detach(), settings.hard)
         chosen.append(drawn + number * len(places))
         kinds.append(own[drawn])
         targets.append(truth[best[drawn]] if len(truth) else places[drawn])
@@ -96,20 +96,29 @@ def label_anchors(places: torch.Tensor, truth: torch.Tensor, size: tuple[int, in
 
 def draw_boxes(proposals: torch.Tensor, truth: torch.Tensor,
                settings: RcnnLosses) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Boxes for the heads (b, 4) out of proposals and the lesions themselves; what they are; their lesions (b, 4)."""
+    """Boxes for the heads (b, 4) out of proposals, the most likely first, and the lesions themselves; what they are;
+    their lesions (b, 4).
+    """
     boxes = torch.cat([proposals, truth])
     if len(truth):
         best, which = overlaps(boxes, truth).max(dim=1)
         kinds, targets = (best >= settings.overlap).long(), truth[which]
     else:
         kinds, targets = torch.zeros(len(boxes), dtype=torch.long, device=boxes.device), boxes
-    drawn = _draw(kinds, settings.boxes, settings.box_positives)
+    order = -torch.arange(len(boxes), device=boxes.device)
+    drawn = _draw(kinds, settings.boxes, settings.box_positives, order, settings.hard)
     return boxes[drawn], kinds[drawn], targets[drawn]
 
 
-def _draw(kinds: torch.Tensor, count: int, positives: float) -> torch.Tensor:
-    """Indices of at most ``count``, of which at most the share ``positives`` positive ones; the rest negative ones."""
+def _draw(kinds: torch.Tensor, count: int, positives: float, scores: torch.Tensor, hard: float) -> torch.Tensor:
+    """Indices of at most ``count``, of which at most the share ``positives`` positive ones; the rest negative ones, and
+    of these the share ``hard`` those with the highest scores.
+    """
     some = [torch.nonzero(kinds == kind)[:, 0] for kind in (POSITIVE, NEGATIVE)]
     own, others = (values[torch.randperm(len(values), device=kinds.device)] for values in some)
     own = own[:round(count * positives)]
-    return torch.cat([own, others[:count - len(own)]])
+    wanted = min(count - len(own), len(others))
+    hardest = torch.topk(scores[others], round(hard * wanted)).indices
+    left = torch.ones(len(others), dtype=torch.bool, device=kinds.device)
+    left[hardest] = False
+    return torch.cat([own, others[hardest], others[left][:wanted - len(hardest)]])
