@@ -255,6 +255,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/training/completion/deform.py
   SpineLib/training/completion/export.py
   SpineLib/training/completion/loop.py
+  SpineLib/training/completion/reach.py
   SpineLib/training/completion/samples.py
   SpineLib/training/config.py
   SpineLib/training/crossvalidation.py
@@ -335,6 +336,7 @@ set(SPINELIB_SCRIPTS
   SpinePanel/__init__.py
   SpinePanel/cards.py
   SpinePanel/jobs.py
+  SpinePanel/modulewidget.py
   SpinePanel/packages.py
   SpinePanel/qprocess.py
   SpinePanel/remaining.py
@@ -353,9 +355,6 @@ set(SPINELIB_RESOURCES
   Resources/Models/detect-stir/card.md
   Resources/Models/detect-stir/model.json
   Resources/Models/detect-stir/weights.safetensors
-  Resources/Models/inpaint-dcgan/card.md
-  Resources/Models/inpaint-dcgan/model.json
-  Resources/Models/inpaint-dcgan/weights.safetensors
   Resources/Models/inpaint-wgan-gp/card.md
   Resources/Models/inpaint-wgan-gp/model.json
   Resources/Models/inpaint-wgan-gp/weights.safetensors
