@@ -7,7 +7,6 @@ import unittest
 from typing import Annotated
 
 import slicer
-import vtk
 from slicer import (
     vtkMRMLMarkupsROINode,
     vtkMRMLScalarVolumeNode,
@@ -19,9 +18,7 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
     ScriptedLoadableModuleTest,
-    ScriptedLoadableModuleWidget,
 )
-from slicer.util import VTKObservationMixin
 
 # Installed, SpineLib and SpinePanel lie beside this file; for a developer who added only this folder, one above.
 # First on the path: a SpineLib that pip put into Slicer's Python may be of another version, and lacks SpinePanel.
@@ -29,6 +26,8 @@ _here = os.path.dirname(os.path.abspath(__file__))
 _home = _here if os.path.isdir(os.path.join(_here, "SpinePanel")) else os.path.dirname(_here)
 if _home not in sys.path[:1]:
     sys.path.insert(0, _home)
+
+from SpinePanel.modulewidget import ModuleWidget  # noqa: E402
 
 
 class SpineInpaint(ScriptedLoadableModule):
@@ -100,81 +99,23 @@ class SpineInpaintParameterNode:
     format: str = "stl"
 
 
-class SpineInpaintWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+class SpineInpaintWidget(ModuleWidget):
     """The panel: wires the parts of SpineInpaintLib and SpinePanel to the widgets."""
 
-    def __init__(self, parent=None):
-        ScriptedLoadableModuleWidget.__init__(self, parent)
-        VTKObservationMixin.__init__(self)
-        self.logic = None
-        self.panel = None
-        self._parameterNode = None
-        self._parameterNodeGuiTag = None
+    def makeLogic(self):
+        return SpineInpaintLogic()
 
-    def setup(self):
-        ScriptedLoadableModuleWidget.setup(self)
-        uiWidget = slicer.util.loadUI(self.resourcePath("UI/SpineInpaint.ui"))
-        self.layout.addWidget(uiWidget)
-        self.ui = slicer.util.childWidgetVariables(uiWidget)
-        uiWidget.setMRMLScene(slicer.mrmlScene)
-        self.logic = SpineInpaintLogic()
-
+    def makePanel(self):
         from SpineInpaintLib.panel import Panel
 
-        self.panel = Panel(self.ui, self.logic)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
-        self.initializeParameterNode()
+        return Panel(self.ui, self.logic)
 
-    def cleanup(self):
-        """The application ends or the module is reloaded: the worker ends with it, at once."""
-        self.setParameterNode(None)
-        self.removeObservers()
-        if self.panel:
-            self.panel.close()
-
-    def enter(self):
-        self.initializeParameterNode()
-
-    def exit(self):
-        """The user opens another module; a running job goes on."""
-        self.setParameterNode(None)
-
-    def onSceneStartClose(self, caller, event):
-        """A run whose images go away has no sense any more."""
-        self.panel.onSceneClosing()
-        self.setParameterNode(None)
-
-    def onSceneEndClose(self, caller, event):
-        if self.parent.isEntered:
-            self.initializeParameterNode()
-
-    def initializeParameterNode(self):
-        """Make sure that the parameter node exists and is observed; choose the CT and the vertebrae that are there."""
-        self.setParameterNode(self.logic.getParameterNode())
-        node = self._parameterNode
+    def chooseInputs(self, node):
+        """Choose the CT and the vertebrae that are there."""
         if not node.ct:
             for name, found in self.logic.findInputs().items():
                 if getattr(node, name) is None:
                     setattr(node, name, found)
-
-    def setParameterNode(self, inputParameterNode):
-        """Observe another parameter node, or none."""
-        if self._parameterNode:
-            self._disconnectParameterNode()
-        self._parameterNode = inputParameterNode
-        if self._parameterNode:
-            self._parameterNodeGuiTag = self._parameterNode.connectGui(self.ui)
-            self.addObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._update)
-        if self.panel:
-            self.panel.setParameterNode(self._parameterNode)
-
-    def _disconnectParameterNode(self):
-        self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
-        self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._update)
-
-    def _update(self, caller=None, event=None):
-        self.panel.update()
 
 
 class SpineInpaintLogic(ScriptedLoadableModuleLogic):

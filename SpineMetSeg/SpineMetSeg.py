@@ -7,16 +7,13 @@ import unittest
 from typing import Annotated
 
 import slicer
-import vtk
 from slicer import vtkMRMLMarkupsFiducialNode, vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
     ScriptedLoadableModuleTest,
-    ScriptedLoadableModuleWidget,
 )
-from slicer.util import VTKObservationMixin
 
 # Installed, SpineLib and SpinePanel lie beside this file; for a developer who added only this folder, one above.
 # First on the path: a SpineLib that pip put into Slicer's Python may be of another version, and lacks SpinePanel.
@@ -24,6 +21,8 @@ _here = os.path.dirname(os.path.abspath(__file__))
 _home = _here if os.path.isdir(os.path.join(_here, "SpinePanel")) else os.path.dirname(_here)
 if _home not in sys.path[:1]:
     sys.path.insert(0, _home)
+
+from SpinePanel.modulewidget import ModuleWidget  # noqa: E402
 
 
 class SpineMetSeg(ScriptedLoadableModule):
@@ -122,87 +121,30 @@ class SpineMetSegParameterNode:
     detectModel: str = ""
     candidateThreshold: Annotated[float, WithinRange(0.05, 0.99)] = 0.5
     smallestArea: Annotated[float, WithinRange(0, 10)] = 1.0
-    columnOnly: bool = False
+    columnOnly: bool = True
     likelihood: vtkMRMLScalarVolumeNode
     candidates: vtkMRMLMarkupsFiducialNode
     showLikelihood: bool = True
 
 
-class SpineMetSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+class SpineMetSegWidget(ModuleWidget):
     """The panel: wires the parts of SpineMetSegLib and SpinePanel to the widgets."""
 
-    def __init__(self, parent=None):
-        ScriptedLoadableModuleWidget.__init__(self, parent)
-        VTKObservationMixin.__init__(self)
-        self.logic = None
-        self.panel = None
-        self._parameterNode = None
-        self._parameterNodeGuiTag = None
+    def makeLogic(self):
+        return SpineMetSegLogic()
 
-    def setup(self):
-        ScriptedLoadableModuleWidget.setup(self)
-        uiWidget = slicer.util.loadUI(self.resourcePath("UI/SpineMetSeg.ui"))
-        self.layout.addWidget(uiWidget)
-        self.ui = slicer.util.childWidgetVariables(uiWidget)
-        uiWidget.setMRMLScene(slicer.mrmlScene)
-        self.logic = SpineMetSegLogic()
-
+    def makePanel(self):
         from SpineMetSegLib.panel import Panel
 
-        self.panel = Panel(self.ui, self.logic)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
-        self.initializeParameterNode()
+        return Panel(self.ui, self.logic)
 
-    def cleanup(self):
-        """The application ends or the module is reloaded: the worker ends with it, at once."""
-        self.setParameterNode(None)
-        self.removeObservers()
-        if self.panel:
-            self.panel.close()
-
-    def enter(self):
-        self.initializeParameterNode()
-
-    def exit(self):
-        """The user opens another module; a running job goes on."""
-        self.setParameterNode(None)
-
-    def onSceneStartClose(self, caller, event):
-        """A run whose images go away has no sense any more."""
-        self.panel.onSceneClosing()
-        self.setParameterNode(None)
-
-    def onSceneEndClose(self, caller, event):
-        if self.parent.isEntered:
-            self.initializeParameterNode()
-
-    def initializeParameterNode(self):
-        """Make sure that the parameter node exists and is observed; choose images by name or DICOM description."""
-        self.setParameterNode(self.logic.getParameterNode())
-        if not self._parameterNode.t1 and not self._parameterNode.t2:
-            for name, node in self.logic.findInputs().items():
-                setattr(self._parameterNode, name.lower(), node)
-        if not self._parameterNode.detectImage:
-            self._parameterNode.detectImage = self.logic.findImageToSearch()
-
-    def setParameterNode(self, inputParameterNode):
-        """Observe another parameter node, or none."""
-        if self._parameterNode:
-            self._disconnectParameterNode()
-        self._parameterNode = inputParameterNode
-        if self._parameterNode:
-            self._parameterNodeGuiTag = self._parameterNode.connectGui(self.ui)
-            self.addObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._update)
-        if self.panel:
-            self.panel.setParameterNode(self._parameterNode)
-
-    def _disconnectParameterNode(self):
-        self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
-        self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._update)
-
-    def _update(self, caller=None, event=None):
-        self.panel.update()
+    def chooseInputs(self, node):
+        """Choose images by name or DICOM description."""
+        if not node.t1 and not node.t2:
+            for name, volume in self.logic.findInputs().items():
+                setattr(node, name.lower(), volume)
+        if not node.detectImage:
+            node.detectImage = self.logic.findImageToSearch()
 
 
 class SpineMetSegLogic(ScriptedLoadableModuleLogic):

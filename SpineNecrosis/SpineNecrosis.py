@@ -6,7 +6,6 @@ import unittest
 from typing import Annotated
 
 import slicer
-import vtk
 from slicer import (
     vtkMRMLLinearTransformNode,
     vtkMRMLMarkupsFiducialNode,
@@ -20,9 +19,7 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
     ScriptedLoadableModuleTest,
-    ScriptedLoadableModuleWidget,
 )
-from slicer.util import VTKObservationMixin
 
 # Installed, SpineLib and SpinePanel lie beside this file; for a developer who added only this folder, one above.
 # First on the path: a SpineLib that pip put into Slicer's Python may be of another version, and lacks SpinePanel.
@@ -30,6 +27,8 @@ _here = os.path.dirname(os.path.abspath(__file__))
 _home = _here if os.path.isdir(os.path.join(_here, "SpinePanel")) else os.path.dirname(_here)
 if _home not in sys.path[:1]:
     sys.path.insert(0, _home)
+
+from SpinePanel.modulewidget import ModuleWidget  # noqa: E402
 
 
 class SpineNecrosis(ScriptedLoadableModule):
@@ -105,80 +104,22 @@ class SpineNecrosisParameterNode:
     withDicom: bool = False
 
 
-class SpineNecrosisWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+class SpineNecrosisWidget(ModuleWidget):
     """The panel: wires the parts of SpineNecrosisLib and SpinePanel to the widgets."""
 
-    def __init__(self, parent=None):
-        ScriptedLoadableModuleWidget.__init__(self, parent)
-        VTKObservationMixin.__init__(self)
-        self.logic = None
-        self.panel = None
-        self._parameterNode = None
-        self._parameterNodeGuiTag = None
+    def makeLogic(self):
+        return SpineNecrosisLogic()
 
-    def setup(self):
-        ScriptedLoadableModuleWidget.setup(self)
-        uiWidget = slicer.util.loadUI(self.resourcePath("UI/SpineNecrosis.ui"))
-        self.layout.addWidget(uiWidget)
-        self.ui = slicer.util.childWidgetVariables(uiWidget)
-        uiWidget.setMRMLScene(slicer.mrmlScene)
-        self.logic = SpineNecrosisLogic()
-
+    def makePanel(self):
         from SpineNecrosisLib.panel import Panel
 
-        self.panel = Panel(self.ui, self.logic)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
-        self.initializeParameterNode()
+        return Panel(self.ui, self.logic)
 
-    def cleanup(self):
-        """The application ends or the module is reloaded: the worker ends with it, at once."""
-        self.setParameterNode(None)
-        self.removeObservers()
-        if self.panel:
-            self.panel.close()
-
-    def enter(self):
-        self.initializeParameterNode()
-
-    def exit(self):
-        """The user opens another module; a running job goes on."""
-        self.setParameterNode(None)
-
-    def onSceneStartClose(self, caller, event):
-        """A run whose images go away has no sense any more."""
-        self.panel.onSceneClosing()
-        self.setParameterNode(None)
-
-    def onSceneEndClose(self, caller, event):
-        if self.parent.isEntered:
-            self.initializeParameterNode()
-
-    def initializeParameterNode(self):
-        """Make sure that the parameter node exists and is observed; choose scans by date, name and description."""
-        self.setParameterNode(self.logic.getParameterNode())
-        node = self._parameterNode
+    def chooseInputs(self, node):
+        """Choose scans by date, name and description."""
         if not any((node.beforeT1, node.beforeT2, node.afterCeT1, node.afterT2)):
             for name, volume in self.logic.findInputs().items():
                 setattr(node, name, volume)
-
-    def setParameterNode(self, inputParameterNode):
-        """Observe another parameter node, or none."""
-        if self._parameterNode:
-            self._disconnectParameterNode()
-        self._parameterNode = inputParameterNode
-        if self._parameterNode:
-            self._parameterNodeGuiTag = self._parameterNode.connectGui(self.ui)
-            self.addObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._update)
-        if self.panel:
-            self.panel.setParameterNode(self._parameterNode)
-
-    def _disconnectParameterNode(self):
-        self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
-        self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._update)
-
-    def _update(self, caller=None, event=None):
-        self.panel.update()
 
 
 class SpineNecrosisLogic(ScriptedLoadableModuleLogic):
