@@ -10,6 +10,7 @@ import pytest
 from SpineLib.cli.main import main
 from SpineLib.errors import SpineError
 from SpineLib.training.loop import write_json
+from SpineLib.training.record import Record
 from SpineLib.training.vertebrae.config import read_vertebra_config
 from SpineLib.training.vertebrae.evaluation import case_table, cross_validation, evaluate_case, table_one
 from SpineLib.volume import write_volume
@@ -26,8 +27,11 @@ def scan():
     return spine_ct(levels=2, spacing=2.0)
 
 
-def fold(folder, iou: float):
+def fold(folder, iou: float, steps: int = 40):
     folder.mkdir(parents=True)
+    record = Record(folder, 0)
+    for step in range(20, steps + 1, 20):
+        record.training(step, 60.0, 0.1, 1e-3)
     write_json(folder / "figures.json", {"training": {"iou": iou + 0.1, "dice": 0.9, "loss": 0.01},
                                          "held_out": {"iou": iou, "dice": 0.8, "loss": 0.02}})
     write_json(folder / "training.json", {"config": read_vertebra_config("vnet-narrow").to_dict()})
@@ -62,14 +66,14 @@ def test_labels_of_another_grid_or_of_nothing_are_refused(bundle, scan):
 
 def test_table_one_has_the_papers_figures_and_the_means_of_our_folds(tmp_path):
     fold(tmp_path / "run" / "fold-0", 0.7)
-    fold(tmp_path / "run" / "fold-1", 0.8)
+    fold(tmp_path / "run" / "fold-1", 0.8, steps=60)
     (tmp_path / "run" / "fold-2").mkdir()  # not finished
     ours = cross_validation(tmp_path / "run")
     assert ours["folds"] == 2 and ours["held_out"]["iou"] == pytest.approx(0.75)
     table = table_one([ours])
     assert "| IOU of verification set | 0.9584 | 0.9831 | 0.7500 |" in table
     assert "| Loss value of training set | 0.0030 | 0.0044 | 0.0100 |" in table
-    assert "narrow V-Net, ours (simulated CTs, 2 folds, 20 min each)" in table
+    assert "narrow V-Net, ours (simulated CTs, 2 folds of 40 to 60 steps)" in table
 
 
 def test_a_folder_without_a_finished_fold_is_refused(tmp_path):

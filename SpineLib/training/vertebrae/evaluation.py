@@ -15,6 +15,7 @@ from SpineLib.metrics.overlap import overlap
 from SpineLib.models.bundle import ModelBundle
 from SpineLib.tasks.vertebrae import VertebraeSettings, segment_vertebrae
 from SpineLib.training.export import read_facts
+from SpineLib.training.record import read_log
 from SpineLib.training.vertebrae.config import vertebra_config_from_dict
 from SpineLib.training.vertebrae.export import network_name
 from SpineLib.training.vertebrae.loop import FIGURES
@@ -86,7 +87,8 @@ def cross_validation(run: Path) -> dict:
     """Means over the folds of a finished ``spine train vertebrae --fold all``.
 
     Returns:
-        ``{"network", "folds", "minutes", "training": {"iou", "dice", "loss"}, "held_out": {...}}``.
+        ``{"network", "folds", "steps", "training": {"iou", "dice", "loss"}, "held_out": {...}}``; "steps" are the
+        fewest and the most that a fold was trained for, whatever ended it.
 
     Raises:
         SpineError: no finished fold.
@@ -98,7 +100,8 @@ def cross_validation(run: Path) -> dict:
     config = vertebra_config_from_dict(read_facts(finished[0])["config"])
     means = {part: {key: float(np.mean([one[part][key] for one in figures])) for key in figures[0][part]}
              for part in ("training", "held_out")}
-    return {"network": network_name(config), "folds": len(finished), "minutes": config.optimisation.minutes, **means}
+    steps = [max((line["step"] for line in read_log(path)), default=0) for path in finished]
+    return {"network": network_name(config), "folds": len(finished), "steps": [min(steps), max(steps)], **means}
 
 
 def table_one(ours: Sequence[dict], simulated: bool = True) -> str:
@@ -106,8 +109,9 @@ def table_one(ours: Sequence[dict], simulated: bool = True) -> str:
     kind = "simulated CTs" if simulated else "CTs"
     heads = ["", *(f"{name}, paper" for name in VERTEBRAE)]
     for one in ours:
-        minutes = f", {one['minutes']:g} min each" if one["minutes"] else ""
-        heads.append(f"{one['network']}, ours ({kind}, {one['folds']} folds{minutes})")
+        fewest, most = one["steps"]
+        steps = f"{most} steps" if fewest == most else f"{fewest} to {most} steps"
+        heads.append(f"{one['network']}, ours ({kind}, {one['folds']} folds of {steps})")
     rows = []
     for title, part, key in (("Loss value of training set", "training", "loss"),
                              ("Loss value of verification set", "held_out", "loss"),
