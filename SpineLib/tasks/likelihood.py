@@ -36,22 +36,23 @@ def window(image: np.ndarray, network: Siamese, scale: float, first: tuple[int, 
     return image[np.ix_(*chosen)]
 
 
-def dense(images: Mapping[float, np.ndarray], network: Siamese, rows: slice, columns: slice,
+def dense(images: Mapping[float, np.ndarray], network: Siamese, rows: range, columns: range,
           prepare: Callable[[np.ndarray], torch.Tensor]) -> np.ndarray:
-    """The likelihood of each place in ``rows`` x ``columns`` of one slice, float32, from one run over the slice.
+    """The likelihood of places in ``rows`` x ``columns`` of one slice, float32, from one run over the slice.
 
     Args:
         images: scale to (rows, columns), normalised.
         network: of the context "margin", in eval mode.
-        rows, columns: of places, with start and stop.
+        rows, columns: numbers of places 1 mm apart; both have the same step, a power of two.
         prepare: makes the network's input (1, 1, rows, columns) of an array: device and precision.
     """
-    multiple = network.multiple(PLACE)
-    wanted = rows.stop - rows.start, columns.stop - columns.start
+    spacing = PLACE * rows.step
+    multiple = network.multiple(spacing)
+    wanted = len(rows), len(columns)
     places = tuple(-(-count // multiple) * multiple for count in wanted)
-    inputs = [prepare(window(images[scale], network, scale, (rows.start, columns.start), places, PLACE)[None, None])
+    inputs = [prepare(window(images[scale], network, scale, (rows.start, columns.start), places, spacing)[None, None])
               for scale in network.scales]
-    return network.probability(inputs, PLACE)[0, :wanted[0], :wanted[1]].float().cpu().numpy()
+    return network.probability(inputs, spacing)[0, :wanted[0], :wanted[1]].float().cpu().numpy()
 
 
 def patchwise(images: Mapping[float, np.ndarray], network: Siamese, places: np.ndarray,
@@ -77,6 +78,12 @@ def patchwise(images: Mapping[float, np.ndarray], network: Siamese, places: np.n
         inputs = [prepare(patches(images[scale], network, scale, chosen, whiten)[:, None]) for scale in network.scales]
         found.append(network.probability(inputs)[:, 0, 0].float().cpu().numpy())
     return np.concatenate(found) if found else np.zeros(0, np.float32)
+
+
+def middle(count: int, share: float = 0.5) -> slice:
+    """The middle ``share`` of so many columns; the paper searches the middle half (section 3.1)."""
+    kept = min(count, max(1, round(share * count)))
+    return slice((count - kept) // 2, (count - kept) // 2 + kept)
 
 
 def patches(image: np.ndarray, network: Siamese, scale: float, places: np.ndarray, whiten: bool) -> np.ndarray:

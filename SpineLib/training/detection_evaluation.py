@@ -24,6 +24,7 @@ from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.candidates import aggregate, find_candidates
 from SpineLib.tasks.column import within
 from SpineLib.tasks.detect import Detection, DetectSettings, detect
+from SpineLib.tasks.likelihood import middle
 from SpineLib.training.cohort import Cohort
 from SpineLib.training.detection_marks import THRESHOLDS, case_tally, largest_areas_cm2, slices_tally
 from SpineLib.volume import Volume, read_volume
@@ -32,7 +33,10 @@ from SpineLib.volume.resampling import resample_like
 
 @dataclass(frozen=True)
 class Method:
-    """One way to detect: a model, with or without the aggregation of slices, with or without the column's mask."""
+    """One way to detect: a model, with or without the aggregation of slices, in the vertebral column or middle half.
+
+    The middle half of the slices is what the paper searches (section 3.1); the column may reach beyond it.
+    """
 
     model: str
     aggregation: bool
@@ -66,6 +70,7 @@ class DetectionEvaluation:
         results: of each method.
         areas_cm2: of the reference lesions in their largest slices.
         smallest_cm2: least area of a region.
+        step_mm: distance of the places looked at.
         simulated: whether the cohort is.
         seconds: mean of a case and model.
     """
@@ -73,6 +78,7 @@ class DetectionEvaluation:
     results: list[MethodResult]
     areas_cm2: list[float]
     smallest_cm2: float
+    step_mm: int
     simulated: bool
     seconds: float
 
@@ -125,7 +131,7 @@ def evaluate_detection(
     methods = [Method(bundles[0].card.id, *choice) for choice in choices]
     methods += [Method(bundle.card.id, *choices[0]) for bundle in bundles[1:]]
     tallies: dict[Method, list[tuple[Tally, Tally]]] = {method: [] for method in methods}
-    settings = replace(settings, column=any(column), aggregate=False)
+    settings = replace(settings, column=any(column), aggregate=False, share=_share(column))
     areas, seconds = [], []
     for number, case in enumerate(cohort.cases):
         share = part(progress, number / len(cohort.cases), (number + 1) / len(cohort.cases))
@@ -142,18 +148,19 @@ def evaluate_detection(
         raise SpineError("No case of the cohort has a lesion, so there is no sensitivity to measure.")
     results = [MethodResult(method, *(Froc(thresholds, [pair[n] for pair in pairs]) for n in (0, 1)))
                for method, pairs in tallies.items()]
-    return DetectionEvaluation(results, areas, float(smallest), cohort.simulated, float(np.mean(seconds)))
+    return DetectionEvaluation(results, areas, float(smallest), settings.step_mm, cohort.simulated,
+                               float(np.mean(seconds)))
 
 
 def count_healthy(image: Volume, bundle: ModelBundle, thresholds: Sequence[float], smallest_cm2: float,
                   settings: DetectSettings = DetectSettings(), progress: Progress = silent) -> list[dict]:
-    """False positives of a scan without metastases: candidates at each threshold, in all of it and in the column only.
+    """False positives of a scan without metastases: candidates at each threshold.
 
     Returns:
-        Rows of "threshold", "candidates", "in_column".
+        Rows of "threshold", "candidates" (in the middle half), "in_column".
     """
-    found = detect(image, bundle, replace(settings, column=True, aggregate=True), progress)
-    whole = found.single.with_array(aggregate(found.single.array))
+    found = detect(image, bundle, replace(settings, column=True, aggregate=True, share=_share((True, False))), progress)
+    whole = _middle_half(found.single.with_array(aggregate(found.single.array)))
     return [{"threshold": float(threshold),
              "candidates": len(find_candidates(whole, threshold, smallest_cm2)),
              "in_column": len(find_candidates(found.slices, threshold, smallest_cm2))}
@@ -163,8 +170,21 @@ def count_healthy(image: Volume, bundle: ModelBundle, thresholds: Sequence[float
 def _count(found: Detection, truth: Volume, method: Method, smallest: float, thresholds) -> tuple[Tally, Tally]:
     single = found.single
     likelihood = single.with_array(aggregate(single.array)) if method.aggregation else single
-    if method.column:
-        likelihood = within(likelihood, found.column)
+    likelihood = within(likelihood, found.column) if method.column and found.column is not None \
+        else _middle_half(likelihood)
     lesions = resample_like(truth, likelihood, nearest=True).array
     candidates = [find_candidates(likelihood, threshold, smallest) for threshold in thresholds]
     return slices_tally(likelihood, lesions, thresholds, smallest), case_tally(candidates, truth)
+
+
+def _share(column: Sequence[bool]) -> float | None:
+    """Of the slices that has to be searched for both the column and the middle half; None: the detection's own."""
+    return 1.0 if len(set(column)) > 1 else None
+
+
+def _middle_half(likelihood: Volume) -> Volume:
+    """The likelihood as :func:`detect` makes it where nothing is said: 0 beyond the middle half of the columns."""
+    kept = np.zeros_like(likelihood.array)
+    columns = middle(kept.shape[2])
+    kept[:, :, columns] = likelihood.array[:, :, columns]
+    return likelihood.with_array(kept)

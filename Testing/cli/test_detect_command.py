@@ -33,12 +33,21 @@ def test_it_writes_candidates_and_the_likelihood(patient, tmp_path, capsys):
 @pytest.mark.parametrize(("more", "words"), [
     (["-o", "{}/stir.nrrd"], "name of an input"), (["-o", "{}/none/c.json"], "does not exist"),
     (["-o", "{}/c.json", "--likelihood", "{}/map.txt"], "cannot be written as '.txt'"),
-    (["-o", "{}/c.json", "--vertebrae", "{}/stir.nrrd"], "add --column"),
+    (["-o", "{}/c.json", "--vertebrae", "{}/stir.nrrd", "--anywhere"], "give one of them"),
     (["-o", "{}/c.json", "--threshold", "7"], "between 0 and 1")])
 def test_what_cannot_be_done_is_said_in_one_sentence_before_any_work(patient, tmp_path, capsys, more, words):
     assert main([*patient, *(text.format(tmp_path) for text in more)]) == 1
     said = capsys.readouterr().err.strip()
     assert words in said and said.count("\n") == 0 and not (tmp_path / "c.json").exists()
+
+
+def test_anywhere_searches_the_middle_half_and_the_default_is_the_vertebral_column(patient, tmp_path):
+    found = {}
+    for name, more in (("column", []), ("anywhere", ["--anywhere"])):
+        assert main([*patient, "-o", str(tmp_path / f"{name}.json"), *more]) == 0
+        found[name] = json.loads((tmp_path / f"{name}.json").read_text())["provenance"]["parameters"]
+    assert found["column"]["column"] is True and found["anywhere"]["column"] is False
+    assert found["column"]["share"] is found["anywhere"]["share"] is None
 
 
 def test_without_any_model_it_says_how_to_get_one(tmp_path, capsys, monkeypatch):

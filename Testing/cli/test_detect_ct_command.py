@@ -37,7 +37,7 @@ def test_it_writes_lesions_a_table_and_the_boxes_as_labels(patient, tmp_path, ca
 
 @pytest.mark.parametrize(("more", "words"), [
     (["-o", "{}/ct.nrrd"], "name of an input"),
-    (["-o", "{}/c.json", "--column"], "means nothing with --task ct-lesion"),
+    (["-o", "{}/c.json", "--share", "0.7"], "means nothing with --task ct-lesion"),
     (["-o", "{}/c.json", "--mask", "{}/map.txt"], "cannot be written as '.txt'"),
     (["-o", "{}/c.json", "--anywhere"], "--vertebrae"), (["-o", "{}/c.json", "--threshold", "7"], "between 0 and 1")])
 def test_what_cannot_be_done_is_said_in_one_sentence_before_any_work(patient, tmp_path, capsys, more, words):

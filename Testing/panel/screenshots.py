@@ -25,8 +25,80 @@ _WIDTH, _HEIGHT = 420, 960
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     metastases(folder)
+    detection(folder)
     necrosis(folder)
     repair(folder)
+
+
+def detection(folder: Path) -> None:
+    """The section Detect: a simulated STIR, the real search, its list of places and its likelihood over the image."""
+    with desktop() as here:
+        here.load_module(REPOSITORY / "SpineMetSeg" / "SpineMetSeg.py")
+        from SpineLib.phantom import PhantomSettings, simulate
+        from SpineLib.scene.nodes import volume_to_node
+
+        case = simulate(11, PhantomSettings(sequences=("STIR",), matrix=320, slices=15, region="thoracolumbar",
+                                            healthy=0.0, metastases=(3, 3), lesion_area_cm2=(1.65, 9.54)))
+        image = volume_to_node(case.images["STIR"], "Simulated spine STIR")
+        widget = here.open_panel("SpineMetSeg")
+        ui, parent, node = widget.ui, widget.parent, widget._parameterNode
+        ui.inputsSection.collapsed = ui.resultsSection.collapsed = True
+        ui.detectSection.collapsed = False
+        ui.detectSelector.setCurrentNode(image)
+        ui.detectButton.click()
+        here.wait(lambda: not widget.panel.detect.jobs.busy, 600)
+        ui.candidateTable.setCurrentCell(0, 0)
+        parent.resize(_WIDTH, _HEIGHT)
+        parent.show()
+        here.wait(lambda: False, 0.3)
+        panel = parent._object.grab().toImage()
+        _likelihood_beside(panel, image, case.lesions, node).save(str(folder / "SpineMetSeg-detect.png"))
+        print(ui.candidatesLabel.text, "|", [ui.candidateTable.item(row, 1).text()
+                                             for row in range(ui.candidateTable.rowCount)])  # fmt: skip
+        here.close_panel("SpineMetSeg")
+
+
+def _likelihood_beside(panel: QtGui.QImage, image, lesions, node) -> QtGui.QImage:
+    """The panel, and two slices through places of the list: likelihood from 0.2 on in colour, true outlines white."""
+    from matplotlib import colormaps
+    from scipy.ndimage import binary_erosion
+    from SpineLib.preprocess.orientation import Orientation
+    from SpineLib.scene.detection import list_candidates
+    from SpineLib.scene.nodes import volume_from_node
+    from SpineLib.volume.resampling import resample_like
+
+    volume = volume_from_node(image)
+    orientation = Orientation.of(volume)
+    likelihood = resample_like(volume_from_node(node.likelihood), volume)
+    grey, likelihood, truth = (orientation.apply(np.asarray(one.array)).astype(float)
+                               for one in (volume, likelihood, lesions))  # fmt: skip
+    found = list_candidates(node.likelihood, node.candidateThreshold, node.smallestArea)
+    to_ijk = np.linalg.inv(volume.ijk_to_lps)
+    shown = []
+    for one in found:
+        ijk = (to_ijk @ [*one.centre_lps_mm, 1.0])[:3].round().astype(int)
+        shown.append(int(ijk[::-1][orientation.axes[0]]))
+    shown = sorted(set(shown or [len(grey) // 2]), key=lambda s: -(truth[s] > 0).sum())[:2]
+    side = _HEIGHT // 2
+    picture = QtGui.QImage(panel.width() + side, _HEIGHT, QtGui.QImage.Format.Format_RGB32)
+    picture.fill(QtCore.Qt.GlobalColor.white)
+    painter = QtGui.QPainter(picture)
+    painter.drawImage(0, 0, panel)
+    for place, s in enumerate(shown):
+        pixels = np.clip(grey[s] / np.percentile(grey[s], 98.5), 0, 1)[..., None] * np.ones(3)
+        hot = likelihood[s] >= 0.2
+        pixels[hot] = 0.55 * pixels[hot] + 0.45 * colormaps["hot"](likelihood[s][hot])[:, :3]
+        for number in np.unique(truth[s][truth[s] > 0]):
+            own = truth[s] == number
+            pixels[own & ~binary_erosion(own)] = 1
+        pixels = np.ascontiguousarray((255 * pixels).astype(np.uint8))
+        rows, columns, _ = pixels.shape
+        drawn = QtGui.QImage(pixels.data, columns, rows, 3 * columns, QtGui.QImage.Format.Format_RGB888)
+        painter.drawImage(QtCore.QRect(panel.width(), place * side, side, side), drawn)
+        painter.setPen(QtCore.Qt.GlobalColor.yellow)
+        painter.drawText(panel.width() + 12, place * side + 24, f"STIR, simulated, slice {s + 1}; true outlines white")
+    painter.end()
+    return picture
 
 
 def necrosis(folder: Path) -> None:

@@ -90,6 +90,7 @@ def test_detect_searches_in_the_worker_and_lists_both_spots(detector, open_panel
     ui, parameters = widget.ui, widget._parameterNode
     assert ui.detectModelCombo.currentText == "Bright spots (test)" and parameters.smallestArea == 1.0
     assert "Without fat suppression" in ui.detectNoteLabel.text and "simulated images" in ui.detectNoteLabel.text
+    ui.columnCheckBox.click()  # this image shows no canal, and a bright front that the column would reach
     before = scene_names()
     ui.detectButton.click()
     assert not ui.detectButton.enabled and ui.detectStageLabel.text and not ui.applyButton.enabled
@@ -107,7 +108,8 @@ def test_detect_searches_in_the_worker_and_lists_both_spots(detector, open_panel
     assert slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(parameters.likelihood).GetVisibility()
 
 
-def test_the_search_can_be_kept_to_the_vertebral_column(detector, open_panel, desktop):
+@pytest.mark.parametrize("clicks", [0, 1])
+def test_the_search_keeps_to_the_vertebral_column_unless_it_is_told_not_to(detector, open_panel, desktop, clicks):
     import json
 
     from SpineLib.scene.nodes import volume_to_node
@@ -117,12 +119,13 @@ def test_the_search_can_be_kept_to_the_vertebral_column(detector, open_panel, de
 
     volume_to_node(spots((16, 46))[0], "Spots T2")
     widget = open_panel()
-    widget.ui.columnCheckBox.click()
-    assert widget._parameterNode.columnOnly
+    for _ in range(clicks):
+        widget.ui.columnCheckBox.click()
+    assert widget._parameterNode.columnOnly is (clicks == 0)
     widget.ui.detectButton.click()
     assert desktop.wait(lambda: not widget.panel.detect.jobs.busy, 200)
     said = json.loads(widget._parameterNode.likelihood.GetAttribute(PROVENANCE))
-    assert said["parameters"]["column"] is True
+    assert said["parameters"]["column"] is (clicks == 0)
 
 
 def test_the_list_runs_from_the_top_of_the_spine_downwards(searched):

@@ -45,6 +45,20 @@ def test_only_the_middle_half_is_looked_at_unless_more_is_wanted(bundle):
     assert len(detect(aside, bundle, replace(CPU, share=1.0)).candidates) == 1
 
 
+def test_the_column_is_searched_wherever_it_lies_and_nothing_else(bundle):
+    aside = spine(centre=(2, 45, 10))
+    labels = aside.with_array(np.zeros(aside.shape, np.uint8))
+    labels.array[1:4, 20:70, 4:16] = 21  # beyond the middle half
+    kept = replace(CPU, column=True)
+    found = detect(aside, bundle, kept, labels=labels)
+    assert len(found.candidates) == 1
+    whole = detect(aside, bundle, replace(kept, share=1.0), labels=labels)
+    assert np.allclose(found.slices.array, whole.slices.array, atol=1e-5), "what is left out does not count"
+    reached = np.flatnonzero(found.single.array.any(axis=(0, 1)))
+    assert reached[-1] <= 15 + 8, "8 mm from the labels nothing more is computed"
+    assert detect(aside, bundle, replace(kept, share=0.5), labels=labels).candidates == []
+
+
 def test_the_users_threshold_and_area_count(bundle, found):
     assert detect(spine(), bundle, replace(CPU, smallest_area_cm2=40.0)).candidates == []
     large = detect(spine(), bundle, replace(CPU, threshold=0.05)).candidates
@@ -63,6 +77,27 @@ def test_patch_by_patch_runs_on_a_coarser_lattice_and_finds_the_same(tmp_path, f
     other = detect(spine(), zeros, replace(CPU, step_mm=8))
     assert other.provenance["context"] == "zeros" and len(other.candidates) == 1
     assert other.candidates[0].centre_lps_mm == pytest.approx(found.candidates[0].centre_lps_mm, abs=3.0)
+
+
+def test_patch_by_patch_runs_only_where_the_column_is_and_finds_the_same_there(tmp_path):
+    zeros, image = save_detector(tmp_path, bright_detector("zeros")), spine()
+    labels = image.with_array(np.zeros(image.shape, np.uint8))
+    labels.array[1:4, 38:52, 34:46] = 21
+    labels.array[1:4, 50:60, 52:56] = 22
+    kept = replace(CPU, column=True, step_mm=4)
+    found, whole = (detect(image, zeros, replace(kept, share=share), labels=labels) for share in (None, 1.0))
+    # The lattice begins where the column does, so that its places differ by up to half of the 4 mm.
+    assert len(found.candidates) == len(whole.candidates) == 1
+    assert found.candidates[0].centre_lps_mm == pytest.approx(whole.candidates[0].centre_lps_mm, abs=2.0)
+    assert (found.single.array == 0).mean() > (whole.single.array == 0).mean()
+
+
+def test_both_forms_may_look_at_every_fourth_mm_only(bundle, found):
+    other = detect(spine(), bundle, replace(CPU, step_mm=4))
+    assert other.single.shape == found.single.shape and len(other.candidates) == 1
+    assert np.allclose(other.single.array[:, ::4, 20:60:4], found.single.array[:, ::4, 20:60:4], atol=1e-4)
+    assert np.allclose(other.single.array[:, 2, 20:60:4], other.single.array[:, :5:4, 20:60:4].mean(1), atol=1e-6)
+    assert other.candidates[0].centre_lps_mm == pytest.approx(found.candidates[0].centre_lps_mm, abs=2.0)
 
 
 def test_provenance_names_model_and_choices(found, bundle):
@@ -86,6 +121,14 @@ def test_candidates_can_be_kept_to_labelled_vertebrae(bundle):
     assert detect(image, bundle, kept, labels=labels).candidates == []
     labels.array[:, :, 35:45] = 22
     assert len(detect(image, bundle, kept, labels=labels).candidates) == 1
+
+
+def test_the_columns_ends_are_left_out_because_patches_see_reflections_there(bundle):
+    image = spine(centre=(2, 1, 40))  # half a ball at the upper edge
+    labels = image.with_array(np.ones(image.shape, np.uint8))
+    kept = detect(image, bundle, replace(CPU, column=True), labels=labels)
+    assert not kept.slices.array[:, :4].any() and not kept.slices.array[:, -4:].any()
+    assert kept.slices.array[:, 4].any(), "what lies 4 mm from the edge is seen"
 
 
 def test_without_any_label_inside_nothing_is_dropped_and_that_is_said(bundle):

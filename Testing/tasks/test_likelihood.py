@@ -25,16 +25,19 @@ def lively(scales=SCALES):
 def test_dense_and_patchwise_agree_at_a_thousand_random_places():
     pyramid, network = make_pyramid(spine(), "STIR", SCALES, PATCH, "local"), lively()
     images = {scale: image[2] for scale, image in pyramid.images.items()}
-    rows, columns = slice(0, pyramid.shape[1]), slice(16, 64)
+    rows, columns = range(pyramid.shape[1]), range(16, 64)
     rng = np.random.default_rng(0)
-    places = np.c_[rng.integers(0, rows.stop, 1000), rng.integers(16, 64, 1000)]
+    places = np.c_[rng.integers(0, len(rows), 1000), rng.integers(16, 64, 1000)]
     with torch.inference_mode():
         logits = network([as_tensor(patches(images[s], network, s, places[:50], False))[:, None] for s in SCALES])
         network.last.bias -= logits.mean((0, 2, 3))  # likelihoods on both sides of one half
         whole = dense(images, network, rows, columns, as_tensor)
+        coarse = dense(images, network, range(0, 93, 4), range(16, 67, 4), as_tensor)
         single = patchwise(images, network, places, as_tensor, whiten=False)
     assert single.std() > 0.05 and whole.shape == (90, 48)
     assert np.abs(whole[places[:, 0], places[:, 1] - 16] - single).max() < 1e-4
+    # Every fourth place has the likelihood it has among all; the last ones may lie beyond the image.
+    assert coarse.shape == (24, 13) and np.abs(coarse[:23, :12] - whole[::4, ::4]).max() < 1e-4
 
 
 def test_a_patch_is_centred_on_its_place_at_each_scale():

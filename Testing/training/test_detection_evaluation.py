@@ -90,7 +90,31 @@ def test_false_positives_of_a_healthy_scan_are_counted_at_each_threshold(made, t
     healthy = write_spots(tmp_path / "healthy", [((), (18, 48))])
     image = read_volume(healthy / "sub-001" / "anat" / "sub-001_STIR.nii.gz")
     rows = count_healthy(image, find_bundle(made[1]), (0.99, 0.5), 1.0)
-    assert [row["candidates"] for row in rows] == [0, 2] and all(row["in_column"] <= row["candidates"] for row in rows)
+    assert [row["candidates"] for row in rows] == [0, 2]
+    # The column reaches farther to the front than the middle half: there the bright front's edge is a third place.
+    assert [row["in_column"] for row in rows] == [0, 3]
+
+
+def test_without_the_column_only_the_middle_half_counts(made):
+    # The column of such a noisy image is searched for too; what lies beyond the middle half counts with it only.
+    cohort = read_cohort(made[0], ("STIR",), labels=("lesion",))
+    both = evaluate_detection(cohort, [find_bundle(made[1])], aggregation=(True,), column=(False, True),
+                              thresholds=THRESHOLDS)
+    alone = evaluate_detection(cohort, [find_bundle(made[1])], aggregation=(True,), thresholds=THRESHOLDS)
+    assert [one.method.column for one in both.results] == [False, True]
+    for key in ("by_slices", "by_lesions"):
+        np.testing.assert_allclose(getattr(both.results[0], key).false_positives,
+                                   getattr(alone.results[0], key).false_positives)
+
+
+def test_places_farther_apart_are_said_in_the_table(made):
+    from SpineLib.tasks.detect import DetectSettings
+
+    coarse = evaluate_detection(read_cohort(made[0], ("STIR",), labels=("lesion",)), [find_bundle(made[1])],
+                                settings=DetectSettings(step_mm=4), thresholds=THRESHOLDS)
+    text = markdown(coarse, figures(coarse))
+    assert "4 mm apart and interpolated to 1 mm" in text and figures(coarse)["step_mm"] == 4
+    assert coarse.results[0].by_lesions.sensitivity[-1] == 1
 
 
 def test_the_command_writes_tables_curves_and_pictures(made, tmp_path, capsys):

@@ -15,6 +15,7 @@ import numpy as np
 from SpineLib.errors import SpineError
 from SpineLib.networks.siamese import PATCH
 from SpineLib.progress import Progress, silent
+from SpineLib.tasks.likelihood import middle
 from SpineLib.training.cohort import Case, Cohort
 from SpineLib.training.dataset import label_on_grid, prepare_each
 
@@ -48,12 +49,6 @@ class DetectorCase:
     def columns(self) -> slice:
         """The middle half along the antero-posterior axis (section 3.1)."""
         return middle(self.kinds.shape[2])
-
-
-def middle(count: int, share: float = 0.5) -> slice:
-    """The middle ``share`` of so many columns."""
-    kept = min(count, max(1, round(share * count)))
-    return slice((count - kept) // 2, (count - kept) // 2 + kept)
 
 
 def case_cache(cohort: Cohort, sequence: str, scales: Sequence[float], normalisation: str,
