@@ -45,6 +45,7 @@ class CaseResult:
     Attributes:
         name: "sub-001".
         slices: what was found in each slice, and what is there.
+        keys: numbers of the slices in which a lesion's box is largest.
         lesions: the same in space, edges in mm along the slices' axes; and in ``inside`` those that touch a vertebra.
         recist: (n, 4) of lesions found at the model's threshold: long and short diameter, and the true ones, mm.
         seconds: of the network alone.
@@ -52,6 +53,7 @@ class CaseResult:
 
     name: str
     slices: list[ImageBoxes]
+    keys: np.ndarray
     lesions: ImageBoxes
     inside: ImageBoxes
     recist: np.ndarray
@@ -81,8 +83,13 @@ class CtLesionEvaluation:
     healthy: dict[str, list[CtLesion]] = field(default_factory=dict)
 
     @property
+    def key_slices(self) -> PrecisionRecall:
+        """Over the slices in which a lesion is largest, as in the paper: DeepLesion has one marked slice a lesion."""
+        return precision_recall([case.slices[number] for case in self.cases for number in case.keys])
+
+    @property
     def with_lesion(self) -> PrecisionRecall:
-        """Over slices that show a lesion, as in the paper, all of whose images do."""
+        """Over all slices that show a lesion, its first and last ones too."""
         return precision_recall([one for case in self.cases for one in case.slices if len(one.truth)])
 
     @property
@@ -164,10 +171,18 @@ def evaluate_ct_lesions(cases: Sequence[CtCase], bundle: ModelBundle, settings: 
         scores = np.array([one.probability for one in lesions])
         kept = np.array(inside, bool)
         results.append(CaseResult(
-            case.name, by_slice, ImageBoxes(boxes, scores, there), ImageBoxes(boxes[kept], scores[kept], there),
+            case.name, by_slice, _keys(known), ImageBoxes(boxes, scores, there),
+            ImageBoxes(boxes[kept], scores[kept], there),
             _recist(slices, truth, known, lesions, boxes, there, threshold), seconds))
     return CtLesionEvaluation(bundle.card.id, threshold, results, device, precision, torch.get_num_threads(),
                               around_vertebrae)
+
+
+def _keys(known: np.ndarray) -> np.ndarray:
+    """The slices in which the box of a lesion is largest, of rows as of ``mask_boxes``."""
+    areas = (known[:, X0 + 2:LESION] - known[:, X0:X0 + 2]).prod(axis=1)
+    own = [np.flatnonzero(known[:, LESION] == label) for label in np.unique(known[:, LESION])]
+    return np.unique([int(known[rows[areas[rows].argmax()], SLICE]) for rows in own]).astype(int)
 
 
 def _edges(slices: AxialSlices, lesions: Sequence[CtLesion]) -> np.ndarray:

@@ -65,6 +65,15 @@ def test_by_slices_the_false_block_counts_in_each_slice_that_shows_it(evaluation
     assert told["all_slices"]["truths"] == 6 and told["slices"] == 20
 
 
+def test_a_lesions_key_slice_is_the_one_that_shows_most_of_it(evaluation):
+    from SpineLib.training.ct_lesion_evaluation import _keys
+
+    assert _keys(np.array([[3, 0, 0, 9, 9, 1], [4, 0, 0, 12, 9, 1], [5, 0, 0, 10, 10, 1], [4, 50, 50, 60, 60, 2],
+                           [6, 50, 50, 61, 60, 2]])).tolist() == [4, 6]
+    assert len(_keys(np.zeros((0, 6)))) == 0
+    assert figures(evaluation)["key_slices"]["truths"] == 2
+
+
 def test_around_the_vertebrae_only_the_block_beyond_them_is_not_seen(made):
     from SpineLib.tasks.ct_lesions import CtLesionSettings
 

@@ -73,7 +73,7 @@ def _text(title: str, config: CtLesionConfig, facts: dict, validation: dict, ste
     origin = "Trained on **simulated data** only. " if data["simulated"] else ""
     rows = "\n".join(f"| {key} | {value} |" for key, value in validation.items())
     low, high = (round(value) for value in preparation.window)
-    start = "VGG-16's weights" if config.network.weights else "random weights"
+    start = f"VGG-16's layers in `{config.network.weights}`" if config.network.weights else "random weights"
     return f"""# {title}
 
 {NOTICE}. {origin}Not for clinical use.
@@ -82,6 +82,7 @@ def _text(title: str, config: CtLesionConfig, facts: dict, validation: dict, ste
   to {high} HU in 8 bit; the network sees each slice between its two neighbours.
 - Network: Faster R-CNN (Ren et al. 2017) on {_width(config.network)}, {parameters / 1e6:.2f} million parameters (the
   paper's has {_FULL} million){", batch normalisation after each convolution" if config.network.batch_norm else ""};
+  conv5 of stride {config.network.stride}, boxes {"aligned" if config.network.pooling == "align" else "max-pooled"};
   anchors of {", ".join(f"{value * preparation.pixel_mm:.0f}" for value in config.network.scales)} mm in
   {len(config.network.ratios)} shapes.
 - Training data: {data["description"]} {data["training_cases"]} cases trained on, {data["validation_cases"]} chose the
