@@ -25,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--further", type=Path, action="append", default=[], metavar="FOLDER",
                         help="another folder as 'spine phantom --ct' writes it, to train on only; several are possible")
     parser.add_argument("--vgg16", metavar="FILE",
-                        help="safetensors file of torchvision's VGG-16 (full widths), or weights.safetensors of a model "
-                             "of the same widths, to start from: its convolutions, fc6 and fc7 are taken")
+                        help="safetensors file of torchvision's VGG-16 (full widths), or weights.safetensors of a "
+                             "model of the same widths, to start from: its convolutions, fc6 and fc7 are taken")
     add_common(parser)
 
 
