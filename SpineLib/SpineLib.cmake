@@ -230,11 +230,13 @@ set(SPINELIB_SCRIPTS
   SpineLib/tasks/refine.py
   SpineLib/tasks/region.py
   SpineLib/tasks/register.py
+  SpineLib/tasks/registration_fat.py
   SpineLib/tasks/registration_layers.py
   SpineLib/tasks/registration_points.py
   SpineLib/tasks/registration_quality.py
   SpineLib/tasks/registration_refine.py
   SpineLib/tasks/registration_search.py
+  SpineLib/tasks/registration_told.py
   SpineLib/tasks/segment.py
   SpineLib/tasks/shape_templates.py
   SpineLib/tasks/spine_axis.py

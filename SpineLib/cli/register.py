@@ -32,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                      help="how far around the metastasis the scans are compared (default 30)")
     how.add_argument("--one-layer", action="store_true",
                      help="do not fit the displacement of fat by the scanner: for other sequences than T1")
+    how.add_argument("--no-headers", action="store_true",
+                     help="do not use what DICOM headers, or a BIDS sidecar (.json) beside the image, tell of the "
+                          "displacement of fat")
     output = parser.add_argument_group("output")
     output.add_argument("-o", "--output", type=Path, required=True, metavar="FILE",
                         help="the transform (.tfm; ITK and Slicer)")
@@ -54,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     from SpineLib.volume.files import write_text
     from SpineLib.volume.transform import write_transform
 
-    settings = RegisterSettings(chemical_shift=not args.one_layer,
+    settings = RegisterSettings(chemical_shift=not args.one_layer, headers=not args.no_headers,
                                 **({} if args.margin is None else {"margin_mm": args.margin}))
     with ProgressBar() as progress:
         progress(0.0, "Reading")

@@ -22,7 +22,7 @@ from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
 from SpineLib.tasks.provenance import library_versions
 from SpineLib.tasks.region import Region, to_lps
-from SpineLib.tasks.registration_layers import fit_layers
+from SpineLib.tasks.registration_fat import fit_fat
 from SpineLib.tasks.registration_quality import RegistrationQuality, judge
 from SpineLib.tasks.registration_refine import (
     cut_patches,
@@ -32,7 +32,15 @@ from SpineLib.tasks.registration_refine import (
     shrunken,
     smoothed,
 )
-from SpineLib.tasks.registration_search import Candidate, Fit, middle, polished, rigid_matrix, rigid_parameters, search
+from SpineLib.tasks.registration_search import (
+    Candidate,
+    Fit,
+    distance,
+    polished,
+    rigid_matrix,
+    rigid_parameters,
+    search,
+)
 from SpineLib.volume.checks import check_image, looks_like_ct
 from SpineLib.volume.resampling import resample_like
 from SpineLib.volume.transform import check_linear, rotation_degrees
@@ -55,11 +63,14 @@ class RegisterSettings(Settings):
 
     Attributes:
         margin_mm: how far around the metastasis the scans are compared: bone, endplates and the next discs.
-        chemical_shift: fit the scanner's displacement of fat too (``registration_layers``): for T1 to T1.
+        chemical_shift: fit the scanner's displacement of fat too: for T1 to T1.
+        headers: where both scans' headers tell how far fat is displaced, fit only to which side
+            (``registration_told``); otherwise the displacement is fitted freely (``registration_layers``).
     """
 
     margin_mm: float = 30.0
     chemical_shift: bool = True
+    headers: bool = True
 
     def __post_init__(self):
         if not 3 <= self.margin_mm <= 60:
@@ -107,7 +118,8 @@ def register(
     The same input gives the same transform.
 
     Args:
-        before, after: MR of one patient, e.g. T1 and contrast-enhanced T1, or T2 and T2; any grids.
+        before, after: MR of one patient, e.g. T1 and contrast-enhanced T1, or T2 and T2; any grids. What their headers
+            tell of the displacement of fat (``Volume.fat_shift``) makes the result more exact.
         region: the metastasis or a box around it, in the space of ``before``.
         settings: the user's choices.
         progress: told at least once a second; may raise ``Cancelled``.
@@ -143,19 +155,19 @@ def register(
     matrix, metric = max(ends, key=lambda one: one[1])
     ends = [one for one, _ in ends]
     corners = region.corners()
-    spread = sum(_distance(one, matrix, corners) for one in ends) / (len(ends) - 1)
+    spread = sum(distance(one, matrix, corners) for one in ends) / (len(ends) - 1)
+    fat = None
     if settings.chemical_shift:
-        layers = fit_layers(before, after, region, matrix, settings.margin_mm, part(progress, 0.7, 0.95))
-        matrix = middle([one.matrix for one in layers], fits.centre)
-        spread = max(spread, *(2 * _distance(one.matrix, matrix, corners) for one in layers))
+        fat = fit_fat(before, after, region, matrix, settings.margin_mm, settings.headers, part(progress, 0.7, 0.95))
+        matrix, spread = fat.matrix, max(spread, fat.spread_mm)
     measured = {
         "metric": metric,
         "rival": _rival(best, candidates, corners),
         "overlap": fits.local.share(rigid_parameters(matrix, fits.centre)),
         "spread_mm": float(spread),
-        "bend_mm": _distance(best.matrix, matrix, corners),
+        "bend_mm": distance(best.matrix, matrix, corners),
         "voxel_mm": (_in_plane(before) + _in_plane(after)) / 2,
-        "two_layers": settings.chemical_shift,
+        "fat": fat.way if fat else "ignored",
     }
     quality = judge(**measured)
     if not quality.trusted or quality.doubtful:
@@ -168,6 +180,7 @@ def register(
         "inputs": [before.name or "before", scan.name or "after"],
         "parameters": asdict(settings) | {"start": None if start is None else np.asarray(start).tolist(),
                                           "region": "box" if region.mask is None else "mask"},
+        "fat": None if fat is None else fat.facts,
         "libraries": library_versions(_LIBRARIES),
         "time": datetime.now().astimezone().isoformat(timespec="seconds"),
         "seconds": round(perf_counter() - started, 2),
@@ -177,7 +190,8 @@ def register(
     matrix = np.linalg.inv(after_to_before)
     shift = np.linalg.norm(matrix[:3, :3] @ fits.centre + matrix[:3, 3] - fits.centre)
     notes = [f"Registered rigidly around the metastasis: shift {shift:.1f} mm, "
-             f"turn {rotation_degrees(matrix):.1f} degrees, estimated error {quality.error_mm:.1f} mm."]
+             f"turn {rotation_degrees(matrix):.1f} degrees, estimated error {quality.error_mm:.1f} mm.",
+             *([fat.note] if fat else ())]
     if not quality.trusted:
         notes.append("This registration is not to be trusted. " + " ".join(quality.reasons))
     progress(1.0, "Done")
@@ -241,7 +255,7 @@ def _flip(before: Volume, after: Volume, region: Region, fit: float) -> str | No
 
 
 def _rival(best: Candidate, candidates: list[Candidate], corners: np.ndarray) -> float:
-    others = [one.fit for one in candidates if _distance(one.matrix, best.matrix, corners) > _RIVAL_MM]
+    others = [one.fit for one in candidates if distance(one.matrix, best.matrix, corners) > _RIVAL_MM]
     return max(others, default=0.0) / best.fit
 
 
@@ -262,12 +276,6 @@ def _rigid(matrix: np.ndarray) -> np.ndarray:
 def _in_plane(volume: Volume) -> float:
     """Mean of the two smaller spacings, mm."""
     return sum(sorted(volume.spacing)[:2]) / 2
-
-
-def _distance(one: np.ndarray, other: np.ndarray, points: np.ndarray) -> float:
-    """Mean distance of points moved by two matrices, mm."""
-    difference = one - other
-    return float(np.linalg.norm(points @ difference[:3, :3].T + difference[:3, 3], axis=1).mean())
 
 
 def _check(before: Volume, after: Volume, region: Region) -> None:

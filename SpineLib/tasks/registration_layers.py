@@ -4,7 +4,8 @@ Fat resonates 3.4 ppm lower than water and appears displaced along the frequency
 every scan its own way (chemical shift of the first kind). On T1 nearly every edge of a vertebra is an edge of its fatty
 marrow, so a fit of the image alone follows the fat and misses the bone by as much. Here the scan before is read as two
 layers that move alike but for one displacement of the fat within the slices: eight parameters, fitted by mutual
-information. Fat is told from water by brightness, which suits T1 with or without contrast medium.
+information. Fat is told from water by brightness, which suits T1 with or without contrast medium. Where headers tell
+the displacement, ``registration_told`` does better.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from SpineLib.tasks.registration_search import JointHistogram, indices, rigid_ma
 from SpineLib.volume.volume import Volume
 
 #: Grid (mm), smoothing (mm), points of each fit and evaluations of each round.
-_GRID_MM, _SIGMA_MM, _POINTS, _EVALUATIONS = 0.8, 0.4, 9000, 300
+GRID_MM, SIGMA_MM, _POINTS, _EVALUATIONS = 0.8, 0.4, 9000, 300
 _BINS = 24
 #: Signal is measured in means of its surroundings of this size (mm).
 _SURROUNDINGS_MM = 25.0
@@ -52,15 +53,15 @@ def fit_layers(before: Volume, after: Volume, region: Region, matrix: np.ndarray
     Raises:
         Cancelled: by ``progress``.
     """
-    fixed, moving = (smoothed(one, _SIGMA_MM) for one in
-                     cut_patches(before, after, region, matrix, margin_mm, relative, _GRID_MM))
-    index = _drawn(fixed, region, margin_mm, _POINTS * count)
+    fixed, moving = (smoothed(one, SIGMA_MM) for one in
+                     cut_patches(before, after, region, matrix, margin_mm, relative, GRID_MM))
+    index = drawn(fixed, region, margin_mm, _POINTS * count)
     fat = _fat(fixed.array[tuple(index.T)])
     return [_fit(fixed, moving, index[number::count], fat[number::count], after.direction[:, :2], region.centre, matrix,
                  part(progress, number / count, (number + 1) / count)) for number in range(count)]
 
 
-def _drawn(volume: Volume, region: Region, margin_mm: float, count: int) -> np.ndarray:
+def drawn(volume: Volume, region: Region, margin_mm: float, count: int) -> np.ndarray:
     """At most ``count`` voxels (n, 3) (k, j, i) within the margin around the region, drawn at random, always alike."""
     chosen = np.random.default_rng(0).permutation(volume.array.size)[: 4 * count]
     index = np.stack(np.unravel_index(chosen, volume.shape), -1)

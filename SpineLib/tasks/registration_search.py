@@ -20,6 +20,8 @@ STEP_MM = (8.0, 8.0, 6.0)
 TURNS_DEGREES = (-8.0, 0.0, 8.0)
 #: Candidates are at least this far apart.
 APART_MM = 11.0
+#: Fits are alike from this share of the better one on; then so many places are followed for so many evaluations.
+_ALIKE, _MANY, _CLIMB = 0.8, 30, 70
 #: Between equally good fits the smaller movement is likelier: the fit is worth nothing at these sizes of a movement.
 _FAR_MM, _FAR_RADIANS = 150.0, 0.9
 
@@ -47,6 +49,12 @@ def middle(matrices: list[np.ndarray], centre: np.ndarray) -> np.ndarray:
     return rigid_matrix(np.mean([rigid_parameters(one, centre) for one in matrices], axis=0), centre)
 
 
+def distance(one: np.ndarray, other: np.ndarray, points: np.ndarray) -> float:
+    """Mean distance of points moved by two matrices, mm."""
+    difference = one - other
+    return float(np.linalg.norm(points @ difference[:3, :3].T + difference[:3, 3], axis=1).mean())
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A place where the region may lie: before-to-after matrix (4, 4), LPS mm, and its fit (higher is better)."""
@@ -65,8 +73,8 @@ class JointHistogram:
     """
 
     def __init__(self, values: np.ndarray, moving: np.ndarray, bins: int = 16):
-        self._rows = np.rint(_binned(values, bins)).astype(np.int64) * bins
-        self._moving = _binned(moving, bins)
+        self._rows = np.rint(binned(values, bins)).astype(np.int64) * bins
+        self._moving = binned(moving, bins)
         self._bins = bins
 
     def inside(self, index: np.ndarray) -> np.ndarray:
@@ -84,6 +92,19 @@ class JointHistogram:
         joint = np.bincount(row + lower, 1 - upper_weight, self._bins**2)
         joint += np.bincount(row + np.minimum(lower + 1, self._bins - 1), upper_weight, self._bins**2)
         return mutual_information(joint.reshape(self._bins, self._bins))
+
+
+def soft_information(one: np.ndarray, other: np.ndarray, bins: int) -> float:
+    """Mutual information (nats) of two sets of values given as bins of :func:`binned`, each shared out between the two
+    bins next to it, so that it changes smoothly with both."""
+    lower = [np.minimum(values.astype(np.int64), bins - 2) for values in (one, other)]
+    row, column = one - lower[0], other - lower[1]
+    cell = lower[0] * bins + lower[1]
+    joint = np.zeros(bins**2)
+    for down, weight_down in ((0, 1 - row), (bins, row)):
+        for right, weight in ((0, 1 - column), (1, column)):
+            joint += np.bincount(cell + down + right, weight_down * weight, bins**2)
+    return mutual_information(joint.reshape(bins, bins))
 
 
 class Fit:
@@ -132,7 +153,11 @@ def mutual_information(joint: np.ndarray) -> float:
 
 
 def search(coarse: Fit, fine: Fit, centre: np.ndarray, progress: Progress = silent, count: int = 5) -> list[Candidate]:
-    """The best places of a grid of movements, each polished on its own; the best first."""
+    """The best places of a grid of movements, each polished on its own; the best first.
+
+    Where two places fit alike, the grid may have missed a narrow peak (a turn about another axis, little contrast), and
+    many more of its places are followed uphill.
+    """
     tried = []
     ticks = [np.arange(-reach, reach + 0.1, step) for reach, step in zip(REACH_MM, STEP_MM)]
     for number, turn in enumerate(np.radians(TURNS_DEGREES)):
@@ -140,18 +165,27 @@ def search(coarse: Fit, fine: Fit, centre: np.ndarray, progress: Progress = sile
         for shift in np.stack(np.meshgrid(*ticks, indexing="ij"), -1).reshape(-1, 3):
             parameters = np.array([turn, 0, 0, *shift])
             tried.append((coarse(parameters), parameters))
-    tried.sort(key=lambda one: -one[0])
-    starts: list[np.ndarray] = []
-    for _, parameters in tried:
-        if all(_apart(parameters, other) > APART_MM for other in starts):
-            starts.append(parameters)
-        if len(starts) == count:
-            break
-    return polished(fine, starts, centre, part(progress, 0.5, 1.0))
+    found = polished(fine, _apart_from_each_other(tried, count, APART_MM), centre, part(progress, 0.5, 0.8))
+    if len(found) > 1 and found[1].fit > _ALIKE * found[0].fit:
+        starts = _apart_from_each_other(tried, _MANY, APART_MM / 2)
+        climbed = polished(coarse, starts, centre, part(progress, 0.8, 0.9), evaluations=_CLIMB)
+        climbed = [(one.fit, rigid_parameters(one.matrix, centre)) for one in climbed]
+        starts = _apart_from_each_other(climbed, count, APART_MM)
+        found = sorted([*found, *polished(fine, starts, centre, part(progress, 0.9, 1.0))], key=lambda one: -one.fit)
+    return found
+
+
+def _apart_from_each_other(tried: list[tuple[float, np.ndarray]], count: int, apart_mm: float) -> list[np.ndarray]:
+    """The movements of the best fits, as many as wanted, each so far away from the better ones."""
+    chosen: list[np.ndarray] = []
+    for _, parameters in sorted(tried, key=lambda one: -one[0]):
+        if len(chosen) < count and all(_apart(parameters, other) > apart_mm for other in chosen):
+            chosen.append(parameters)
+    return chosen
 
 
 def polished(fit: Fit, starts: list[np.ndarray], centre: np.ndarray, progress: Progress = silent,
-             size_mm: float = 5.0) -> list[Candidate]:
+             size_mm: float = 5.0, evaluations: int = 250) -> list[Candidate]:
     """Each start moved to the best place near it by a downhill simplex; the best first."""
     from scipy.optimize import minimize
 
@@ -160,7 +194,7 @@ def polished(fit: Fit, starts: list[np.ndarray], centre: np.ndarray, progress: P
         progress(number / len(starts), "Fitting the places found")
         simplex = np.vstack([start, start + np.diag([0.05, 0.05, 0.05, 1, 1, 1]) * size_mm])
         best = minimize(lambda p: -fit(p), start, method="Nelder-Mead",
-                        options={"initial_simplex": simplex, "maxfev": 250, "xatol": 0.02, "fatol": 1e-4})
+                        options={"initial_simplex": simplex, "maxfev": evaluations, "xatol": 0.02, "fatol": 1e-4})
         found.append(Candidate(rigid_matrix(best.x, centre), -float(best.fun)))
     return sorted(found, key=lambda one: -one.fit)
 
@@ -176,7 +210,8 @@ def indices(volume: Volume, points: np.ndarray) -> np.ndarray:
     return (points @ to_index[:3, :3].T + to_index[:3, 3]).T[::-1]
 
 
-def _binned(values: np.ndarray, bins: int) -> np.ndarray:
-    """Values as bins (0 to bins - 1), the lowest and highest hundredth in the outer ones."""
-    low, high = np.percentile(values, [1, 99])
+def binned(values: np.ndarray, bins: int, limits: np.ndarray | None = None) -> np.ndarray:
+    """Values as bins (0 to bins - 1), fractions between them; what lies beyond ``limits`` (None: the lowest and highest
+    hundredth) in the outer ones."""
+    low, high = np.percentile(values, [1, 99]) if limits is None else limits
     return np.clip((values - low) / max(high - low, 1e-6) * (bins - 1), 0, bins - 1).astype(np.float32)

@@ -32,7 +32,8 @@ class RegistrationEvaluation:
     Attributes:
         cases: one row a pair: errors at the treated vertebra (mean over its voxels, mm): "tre_mm" of the local
             registration, "global_mm" of one rigid registration of the whole scans, "start_mm" of none; "offset_mm",
-            the mean error along (l, p, s); the quality's figures; times.
+            the mean error along (l, p, s); the quality's figures; "fat": its displacement was "told" by headers,
+            "fitted" or "ignored"; times.
         summary: over all rows.
         sequences: which sequence before, and after.
         simulated: always True: only simulated pairs have this truth.
@@ -95,6 +96,7 @@ def summarise(cases: Sequence[dict]) -> dict:
                           "max": float(max(row["seconds"] for row in cases)),
                           "median_cpu": float(np.median([row["cpu_seconds"] for row in cases]))}
     estimated = np.array([row["error_mm"] for row in cases])
+    summary["told"] = sum(row["fat"] == "told" for row in cases)
     summary["within_estimate"] = float((tre <= estimated).mean())
     return summary
 
@@ -117,7 +119,8 @@ def markdown(evaluation: RegistrationEvaluation) -> str:
     seconds = summary["seconds"]
     lines += [
         "",
-        (f"Failed (over 2 mm): {summary['failed']}, of these not flagged: {summary['failed_unflagged']}; flagged "
+        (f"Displacement of fat told by the headers: {summary['told']} of {summary['cases']} pairs. "
+         f"Failed (over 2 mm): {summary['failed']}, of these not flagged: {summary['failed_unflagged']}; flagged "
          f"though within 2 mm: {summary['flagged_though_good']}. Error within the estimate: "
          f"{100 * summary['within_estimate']:.0f} %. Time: median {seconds['median']:.1f} s, longest "
          f"{seconds['max']:.1f} s (processor {seconds['median_cpu']:.1f} s)."),
@@ -168,8 +171,9 @@ def _row(pair: Pair, sequences: tuple[str, str], settings: RegisterSettings, glo
         matrix[:3, 3] = transform.TransformPoint((0.0, 0.0, 0.0))
         row["global_mm"] = _mean_length(target_errors(np.linalg.inv(matrix), truth, points))
     row |= {f"offset_{axis}_mm": float(value) for axis, value in zip("lps", errors.mean(axis=0))}
-    row |= quality | {"reasons": " ".join(quality["reasons"]), "slice_mm": max(before.spacing + after.spacing),
-                      "seconds": seconds, "cpu_seconds": cpu}
+    fat = (result.provenance["fat"] or {}).get("way", "ignored")
+    row |= quality | {"reasons": " ".join(quality["reasons"]), "fat": fat,
+                      "slice_mm": max(before.spacing + after.spacing), "seconds": seconds, "cpu_seconds": cpu}
     return row
 
 

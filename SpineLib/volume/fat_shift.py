@@ -3,7 +3,7 @@
 Fat resonates 3.4 ppm lower than water (Brown et al., Magnetic Resonance Imaging, 2014, ch. 17), so a scanner that reads
 place from frequency draws it beside its true place: by ``3.4 ppm x imaging frequency / bandwidth of a pixel`` pixels
 along the frequency direction. The header does not tell the polarity of the readout gradient, and so not to which side.
-Only the first three of the words below are needed, and either of the last two.
+Needed are the bandwidth, the frequency or the field, and the phase direction in either form.
 
 ============================== ============ ====================================================================
 BIDS sidecar                   DICOM        what
@@ -13,6 +13,8 @@ ImagingFrequency               (0018,0084)  MHz; or MagneticFieldStrength (0018,
 InPlanePhaseEncodingDirection- (0018,1312)  "ROW": phase runs along the rows, so frequency along the columns; or "COL"
 DICOM
 PhaseEncodingDirection, -Axis               "i", "j-": the file's own index axis; goes before the line above
+EchoTime                       (0018,0081)  seconds in a sidecar, milliseconds in DICOM
+ScanOptions                    (0018,0022)  with "FS" among them: fat was suppressed
 BaseResolution                 (0018,1310)  samples along the frequency direction, where the scanner interpolated
 ImageOrientationPatientDICOM   (0020,0037)  directions of row and column, where the file was reoriented
 ============================== ============ ====================================================================
@@ -33,11 +35,13 @@ import numpy as np
 PARTS_PER_MILLION, MHZ_PER_TESLA = 3.4, 42.577
 #: Larger displacements (pixels), and frequencies out of this range (MHz), are mistakes of the header.
 _MOST_PIXELS, _MHZ = 8.0, (2.0, 500.0)
+#: At longer echo times (s) than those of T1 water is as bright as fat.
+_T1_ECHO = 0.025
 #: An axis is a direction's when they are this near each other (cosine).
 _ALONG = 0.9
 _TAGS = {"PixelBandwidth": "0018|0095", "ImagingFrequency": "0018|0084", "MagneticFieldStrength": "0018|0087",
          "InPlanePhaseEncodingDirectionDICOM": "0018|1312", "ImageOrientationPatientDICOM": "0020|0037",
-         "BaseResolution": "0018|1310"}
+         "BaseResolution": "0018|1310", "ScanOptions": "0018|0022", "EchoTime": "0018|0081"}
 #: All words that are read; they say nothing of the patient.
 FIELDS = (*_TAGS, "PhaseEncodingDirection", "PhaseEncodingAxis")
 
@@ -49,10 +53,14 @@ class FatShift:
     Attributes:
         axis: index axis along which: 0 (i), 1 (j) or 2 (k).
         mm: how far; to which side is not known.
+        suppressed: whether the header says that fat was suppressed; if not, it may have been all the same.
+        told_by_brightness: whether bright tissue is fat, as on T1; not at the long echo times of T2.
     """
 
     axis: int
     mm: float
+    suppressed: bool = False
+    told_by_brightness: bool = True
 
     def vector(self, direction: np.ndarray) -> np.ndarray:
         """The displacement (3,), LPS mm, to one of both sides; ``direction``: (3, 3) of the scan."""
@@ -80,7 +88,8 @@ def fat_shift(fields: Mapping[str, Any], direction: np.ndarray, spacing: Sequenc
         return None
     samples = _number(fields.get("BaseResolution"))
     pixel_mm = spacing[axis] * (size[axis] / samples if 0 < samples <= size[axis] else 1.0)
-    return FatShift(axis, pixels * pixel_mm)
+    return FatShift(axis, pixels * pixel_mm, _suppressed(fields.get("ScanOptions")),
+                    _number(fields.get("EchoTime")) <= _T1_ECHO)
 
 
 def sidecar_of(image: str | Path) -> Path:
@@ -105,6 +114,8 @@ def fields_of_dicom(tags: Mapping[str, str]) -> dict[str, Any]:
     fields: dict[str, Any] = {key: tags[tag] for key, tag in _TAGS.items() if tags.get(tag)}
     if "ImageOrientationPatientDICOM" in fields:
         fields["ImageOrientationPatientDICOM"] = fields["ImageOrientationPatientDICOM"].split("\\")
+    if "EchoTime" in fields:
+        fields["EchoTime"] = _number(fields["EchoTime"]) / 1000
     if "BaseResolution" in fields:  # AcquisitionMatrix: frequency rows and columns, one of them 0, then those of phase
         fields["BaseResolution"] = max(map(_number, fields["BaseResolution"].split("\\")[:2]))
     return fields
@@ -124,6 +135,12 @@ def _frequency_axis(fields: Mapping[str, Any], direction: np.ndarray) -> int | N
     along = [_number(value) for value in (axes[3:] if phase == "ROW" else axes[:3])]
     cosines = np.abs(np.array(along) @ direction)
     return int(cosines.argmax()) if cosines.max() > _ALONG else None
+
+
+def _suppressed(options: Any) -> bool:
+    """Whether "FS" is among the options: values apart by a backslash (DICOM), an underscore (dcm2niix), or a list."""
+    text = " ".join(map(str, options)) if isinstance(options, (list, tuple)) else str(options or "")
+    return "FS" in text.upper().replace("\\", " ").replace("_", " ").replace(",", " ").split()
 
 
 def _number(value: Any) -> float:

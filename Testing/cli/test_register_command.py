@@ -53,6 +53,20 @@ def test_a_registration_is_written_and_told(scans, tmp_path, capsys):
     assert "--overwrite" in capsys.readouterr().err and (tmp_path / "t.tfm").read_bytes() == old
 
 
+def test_sidecars_beside_the_scans_are_used_unless_they_are_to_be_left_aside(scans, tmp_path, capsys):
+    for name in ("before", "after"):
+        write_volume(read_volume(scans / f"{name}.nrrd"), tmp_path / f"{name}.nrrd")
+        (tmp_path / f"{name}.json").write_text(json.dumps(
+            {"PixelBandwidth": 200, "MagneticFieldStrength": 1.5, "InPlanePhaseEncodingDirectionDICOM": "COL"}))
+    arguments = ["register", "--before", str(tmp_path / "before.nrrd"), "--after", str(tmp_path / "after.nrrd"),
+                 "--region", str(scans / "labels.nrrd"), "--lesion", "3", "--points", str(scans / "points.csv"),
+                 "--margin", "12", "-o", str(tmp_path / "t.tfm")]
+    assert main(arguments) == 0
+    assert "Fat is displaced by 1.2 mm before and 1.2 mm after, as the headers tell" in capsys.readouterr().out
+    assert main([*arguments, "--overwrite", "--no-headers"]) == 0
+    assert "left aside and fitted freely" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("region, more, words", [
     (("--region", "labels.nrrd"), [], "several lesions (1, 3)"),
     (("--region", "labels.nrrd", "--lesion", "7"), [], "no lesion 7"),

@@ -61,6 +61,7 @@ def test_sidecars_tell_axis_and_size_of_the_displacement_of_fat_but_not_its_side
             for name, file in case.sequences.items():
                 facts, volume = pair.truth[session]["sequences"][name], read_volume(file)
                 assert volume.fat_shift.axis == (1 if facts["fat_shift_down_rows"] else 0)
+                assert volume.fat_shift.suppressed is (facts["fat_left"] < 1)
                 assert volume.fat_shift.mm == pytest.approx(abs(facts["fat_shift_voxels"]) * volume.spacing[0])
 
 

@@ -1,6 +1,7 @@
 """Registration of a simulated patient who lies differently in the second scan."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,10 @@ from SpineLib.tasks.jobs import run_job
 from SpineLib.tasks.region import Region
 from SpineLib.tasks.register import RegisterSettings, Registration, register, resample_after
 from SpineLib.tasks.registration_quality import RegistrationQuality
+from SpineLib.tasks.registration_search import rigid_matrix, rigid_parameters
+from SpineLib.tasks.registration_told import fit_told
 from SpineLib.volume import Volume, write_volume
+from SpineLib.volume.fat_shift import FatShift
 from SpineLib.volume.transform import read_transform
 from Testing.tasks.moving import error_mm, host_points, lesion, lesion_centre, moved, movement, patient
 
@@ -50,6 +54,54 @@ def test_a_result_survives_json(found):
     np.testing.assert_array_equal(again.after_to_before, found.after_to_before)
     assert again.quality == found.quality and again.notes == found.notes
     assert again.provenance["task"] == "register" and again.provenance["parameters"]["margin_mm"] == 12
+
+
+@pytest.fixture(scope="module")
+def told(before):
+    """T1 before and contrast-enhanced T1 after, with what their headers tell of the displacement of fat."""
+    scans = []
+    for volume, name in ((before, "T1"), (moved(patient().images["ceT1"], MOVEMENT), "ceT1")):
+        facts = patient().truth["sequences"][name]
+        assert facts["fat_left"] == 1, "or this tests nothing"
+        axis = 1 if facts["fat_shift_down_rows"] else 0
+        scans.append(replace(volume, fat_shift=FatShift(axis, abs(facts["fat_shift_voxels"]) * volume.spacing[axis])))
+    return scans
+
+
+def test_headers_tell_how_far_fat_is_displaced_and_the_fit_finds_to_which_side(told):
+    region = Region.from_mask(lesion())
+    matrix = rigid_matrix(rigid_parameters(MOVEMENT, region.centre) + [0.01, 0, 0.01, 0.5, -1.0, 1.0], region.centre)
+    candidates, halves = fit_told(*told, region, matrix, 30.0)
+    voxels = [patient().truth["sequences"][name]["fat_shift_voxels"] for name in ("T1", "ceT1")]
+    assert abs(voxels[0]) > 1 > 0.1 > abs(voxels[1]), "in the scan after fat is where it belongs: either side will do"
+    assert {one.sides[0] for one in (candidates[0], *halves)} == {int(np.sign(voxels[0]))}
+    # Voxels of 1.1 mm: a third of one.
+    assert all(error_mm(np.linalg.inv(one.matrix), MOVEMENT, host_points()) < 0.4 for one in halves)
+
+
+def test_a_registration_uses_the_headers_where_both_scans_have_them_and_says_so(told):
+    region, errors = Region.from_mask(lesion()), {}
+    for name, scans, settings in (("told", told, RegisterSettings()),
+                                  ("left aside", told, RegisterSettings(headers=False)),
+                                  ("not told", [told[0], replace(told[1], fat_shift=None)], RegisterSettings())):
+        found = register(*scans, region, settings, start=NEAR)
+        errors[name] = error_mm(found.after_to_before, MOVEMENT, host_points())
+        assert found.provenance["fat"]["way"] == ("told" if name == "told" else "fitted")
+        assert any(name in note or name == "told" and "headers tell" in note for note in found.notes)
+        if name == "told":
+            assert found.quality.trusted and errors[name] < found.quality.error_mm
+            json.dumps(found.to_dict())
+    t2 = replace(told[1], fat_shift=replace(told[1].fat_shift, told_by_brightness=False))
+    found = register(told[0], t2, region, RegisterSettings(margin_mm=12), start=NEAR)
+    assert found.provenance["fat"]["way"] == "fitted", "on T2 water is as bright as fat"
+    assert errors["told"] < 0.4
+    assert errors["left aside"] == errors["not told"] > errors["told"]
+
+
+def test_fat_that_was_suppressed_is_not_displaced(before, told):
+    dark = replace(told[1], fat_shift=replace(told[1].fat_shift, suppressed=True))
+    candidates, _ = fit_told(told[0], dark, Region.from_mask(lesion()), MOVEMENT, 12.0)
+    assert {one.sides for one in candidates} == {(1, 0), (-1, 0)}
 
 
 def test_fat_that_the_scanners_displaced_is_fitted_as_a_layer_of_its_own(before):

@@ -9,12 +9,12 @@ from SpineLib.errors import SpineError
 from SpineLib.tasks.region import Region
 from SpineLib.tasks.registration_points import read_point_pairs, rigid_from_points
 from SpineLib.tasks.registration_quality import judge
-from SpineLib.tasks.registration_search import mutual_information, rigid_matrix, rigid_parameters
+from SpineLib.tasks.registration_search import mutual_information, rigid_matrix, rigid_parameters, soft_information
 from SpineLib.volume import Volume
 
 CORNERS = np.array([[0, 0, 0], [40, 0, 0], [0, 30, 0], [0, 0, 25.0]])
 GOOD = {"metric": 0.5, "rival": 0.5, "overlap": 1.0, "spread_mm": 0.1, "bend_mm": 1.0, "voxel_mm": 0.8,
-        "two_layers": True}
+        "fat": "fitted"}
 
 
 def ball(radius=10.0):
@@ -62,6 +62,14 @@ def test_a_rigid_movement_is_its_parameters_and_back():
 def test_mutual_information_of_known_histograms():
     assert mutual_information(np.eye(4)) == pytest.approx(np.log(4))
     assert mutual_information(np.ones((4, 4))) == pytest.approx(0)
+
+
+def test_mutual_information_of_values_between_bins_is_that_of_their_two_neighbours():
+    whole = np.tile(np.arange(4.0), 4)
+    assert soft_information(whole, whole, 4) == pytest.approx(np.log(4))
+    assert soft_information(whole, np.repeat(np.arange(4.0), 4), 4) == pytest.approx(0)
+    half = np.array([0.5, 0.5, 2.5, 2.5])  # each of two groups spread over its own two bins
+    assert soft_information(half, half, 4) == pytest.approx(np.log(2))
 
 
 def test_points_give_the_movement_and_what_remains():
@@ -126,7 +134,7 @@ def test_a_good_registration_is_trusted():
 
 def test_the_error_grows_with_voxels_spread_and_without_the_layer_of_fat():
     error = judge(**GOOD).error_mm
-    for change in ({"voxel_mm": 1.2}, {"spread_mm": 1.0}, {"two_layers": False}):
+    for change in ({"voxel_mm": 1.2}, {"spread_mm": 1.0}, {"fat": "ignored"}):
         assert judge(**(GOOD | change)).error_mm > error
 
 

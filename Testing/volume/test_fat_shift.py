@@ -51,6 +51,19 @@ def test_pixels_that_the_scanner_interpolated_are_those_it_measured():
     assert told(BaseResolution=1000) == told()  # more than the file has: cropped, so not to be told
 
 
+def test_at_the_echo_times_of_t2_fat_is_not_told_by_its_brightness():
+    assert told().told_by_brightness and told(EchoTime=0.012).told_by_brightness
+    assert not told(EchoTime=0.1).told_by_brightness
+
+
+@pytest.mark.parametrize("options, suppressed", [
+    ("FS", True), ("SP\\FS", True), ("PFP_FS", True), (["SAT1", "FS"], True), ("PFP", False), ("PFSS", False),
+    ("", False), (None, False),
+])
+def test_fat_may_have_been_suppressed(options, suppressed):
+    assert told(ScanOptions=options).suppressed is suppressed
+
+
 def test_a_file_that_was_turned_after_the_scan_is_told_by_the_scans_own_axes():
     rows_to_the_back_columns_down = [0, 1, 0, 0, 0, -1]
     for direction, axis in ((sagittal().direction, 1), (np.eye(3), 2), (np.eye(3)[:, [2, 0, 1]], 0)):
@@ -92,8 +105,9 @@ def test_a_dicom_series_tells_it_itself(tmp_path):
     tags = {"PixelBandwidth": 145, "ImagingFrequency": 63.87, "InPlanePhaseEncodingDirection": "ROW"}
     write_image_series(tmp_path / "a", sagittal(), **tags)
     assert read_volume(tmp_path / "a").fat_shift == FatShift(1, pytest.approx(PIXELS * 0.75))
-    write_image_series(tmp_path / "b", sagittal(), **tags, AcquisitionMatrix=[0, 10, 30, 0])
-    assert read_volume(tmp_path / "b").fat_shift == FatShift(1, pytest.approx(2 * PIXELS * 0.75))
+    write_image_series(tmp_path / "b", sagittal(), **tags, AcquisitionMatrix=[0, 10, 30, 0], ScanOptions=["SP", "FS"],
+                       EchoTime=100)
+    assert read_volume(tmp_path / "b").fat_shift == FatShift(1, pytest.approx(2 * PIXELS * 0.75), True, False)
     write_image_series(tmp_path / "c", sagittal())
     assert read_volume(tmp_path / "c").fat_shift is None
 
