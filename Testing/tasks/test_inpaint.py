@@ -1,4 +1,4 @@
-"""The repair of a vertebra by methods that need no network, and what is refused or told."""
+"""The repair of a vertebra, and what is refused or told."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from SpineLib.errors import Cancelled, SpineError
-from SpineLib.tasks.inpaint import InpaintSettings, inpaint
+from SpineLib.tasks.completion import CHANNELS, trusted
+from SpineLib.tasks.inpaint import InpaintSettings, fill, fit, inpaint
+from SpineLib.tasks.inpaint_site import site_of
 from SpineLib.tasks.jobs import run_job
 from SpineLib.volume import Volume, read_volume, write_volume
 from Testing.vertebrae import column, voxel_places, with_hole
@@ -117,6 +120,37 @@ def test_a_lone_vertebra_is_repaired_and_the_note_says_so():
     assert repair.measures["added_ml"] > 1
     with pytest.raises(SpineError, match="no neighbour"):
         inpaint(labels, lesion, 10, {}, InpaintSettings("neighbours"))
+
+
+class Filler(torch.nn.Module):
+    """What a network does that learned from pieces without soft tissue: bone wherever nothing is known."""
+
+    multiple = 8
+
+    def forward(self, channels):
+        return -10.0 * channels[:, CHANNELS.index("unknown")].unsqueeze(1)
+
+
+def test_soft_tissue_beyond_the_bone_is_not_filled_whatever_the_network_says(whole):
+    labels, lesion = with_hole(whole, 11, (26.0, -16.0, 0.0), 16.0)  # the most of it lies beside the body
+    fitted = fit(site_of(labels, lesion, 11, 1.0))
+    found, _ = fill(fitted, Filler(), InpaintSettings("completion"))
+    expected, _ = fill(fitted, None, InpaintSettings("templates"))
+    added = np.count_nonzero(found & ~expected) * labels.voxel_volume_ml
+    assert added < 0.1 * np.count_nonzero(fitted.site.region & ~expected) * labels.voxel_volume_ml
+
+
+def test_where_no_mass_is_the_network_moves_the_surface_by_2_mm_at_most():
+    mean = np.add.outer(np.zeros((8, 8)), np.arange(8.0) * 1.5 - 5.0)  # a plane surface
+    unknown = np.ones(mean.shape, bool)
+    few = np.zeros(mean.shape)
+    few[2:4, 2:4, 6:] = -9.0  # 8 voxels of 3.4 mm³, less than a mass
+    assert np.array_equal(trusted(few, mean, unknown, 1.5), np.clip(few, -2, 2))
+    many = np.full(mean.shape, -9.0)
+    believed = trusted(many, mean, unknown, 1.5)
+    assert (believed[..., 4:] == 0).all(), "at the mass and 3 mm around it"
+    assert believed.min() >= -2 and (believed[..., 0] < 0).all(), "8 mm from it the network counts again"
+    assert np.array_equal(trusted(many, mean, np.zeros_like(unknown), 1.5), np.full(mean.shape, -2.0))
 
 
 def test_what_cannot_be_repaired_is_refused(whole, damaged):

@@ -8,20 +8,30 @@ import torch
 
 from SpineLib.errors import SpineError
 from SpineLib.models import load_bundle
+from SpineLib.networks.unet import UNet
 from SpineLib.preprocess.vertebra_frame import Column, vertebra_frame
 from SpineLib.preprocess.vertebra_landmarks import landmarks
 from SpineLib.tasks.completion import CHANNELS, CUT_MM, work_box
 from SpineLib.tasks.inpaint import InpaintSettings, inpaint
-from SpineLib.training.completion.batches import Crops, augmented, tensors_of
+from SpineLib.training.checkpoint import BEST, save_checkpoint
+from SpineLib.training.completion.batches import (
+    Crops,
+    augmented,
+    tensors_of,
+    with_reach,
+)
 from SpineLib.training.completion.config import CompletionAugmentation, CompletionConfig
 from SpineLib.training.completion.damage import EVALUATED, KINDS, damage
 from SpineLib.training.completion.deform import deformed
+from SpineLib.training.completion.export import export_completion
 from SpineLib.training.completion.loop import (
     CompletionRun,
     errors,
+    initial_completion,
     run_completion_training,
     split,
 )
+from SpineLib.training.completion.reach import REACHES, grown
 from SpineLib.training.completion.samples import (
     Source,
     broken,
@@ -29,6 +39,7 @@ from SpineLib.training.completion.samples import (
     read_samples,
     whole_vertebrae,
 )
+from SpineLib.training.loop import write_json
 from SpineLib.volume import write_volume
 from Testing.vertebrae import column, with_hole
 
@@ -73,10 +84,36 @@ def test_the_same_seed_cuts_the_same_piece_and_another_one_another(spine):
     assert np.array_equal(first.array, same.array) and not np.array_equal(first.array, other.array)
 
 
-def test_an_unknown_kind_is_refused(spine):
+@pytest.mark.parametrize("kind", ["explosion", "breach-explosion", "breach-"])
+def test_an_unknown_kind_is_refused(spine, kind):
     frame = vertebra_frame(spine, 11)
-    with pytest.raises(SpineError, match="explosion"):
-        damage(spine, 11, frame, landmarks(spine, 11, frame), "explosion", np.random.default_rng(0))
+    with pytest.raises(SpineError, match=kind):
+        damage(spine, 11, frame, landmarks(spine, 11, frame), kind, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("reach", REACHES)
+def test_a_region_that_reaches_beyond_the_bone_holds_the_piece_and_soft_tissue(spine, reach):
+    from scipy import ndimage
+
+    frame = vertebra_frame(spine, 11)
+    marks = landmarks(spine, 11, frame)
+    tight, wide = (damage(spine, 11, frame, marks, kind, np.random.default_rng(5)) for kind in ("breach",
+                                                                                              f"breach-{reach}"))
+    bone = spine.around(11, 20.0).array == 11
+    away = ndimage.distance_transform_edt(~bone, tight.spacing[::-1])
+    assert not ((tight.array > 0) & (wide.array == 0)).any()
+    assert away[tight.array > 0].max() < 4 < away[wide.array > 0].max()  # 3 mm and a voxel
+    if reach != "box":  # no other bone is taken but where the two grids differ
+        assert np.count_nonzero(bone & (wide.array > tight.array)) < 0.03 * np.count_nonzero(bone)
+
+
+def test_a_hole_within_the_bone_grows_no_mass():
+    bone = np.full((30, 30, 30), 5.0, np.float32)
+    bone[4:26, 4:26, 4:26] = -3.0
+    hole = np.zeros(bone.shape, bool)
+    hole[12:18, 12:18, 12:18] = True
+    assert np.array_equal(grown(hole, bone, 1.5, "mass", np.random.default_rng(0)), hole)
+    assert not grown(~hole & hole, bone, 1.5, "far", np.random.default_rng(0)).any()
 
 
 def test_broken_labels_lack_the_piece_and_nothing_else(spine):
@@ -137,6 +174,21 @@ def test_augmentation_moves_all_channels_alike(samples):
     assert set(channels[:, CHANNELS.index("unknown")].unique().tolist()) == {0.0, 1.0}
 
 
+def test_a_sample_with_a_mass_hides_more_and_shows_what_is_left_as_it_was(samples):
+    arrays = tensors_of(samples[0]).numpy()
+    unknown, known = CHANNELS.index("unknown"), CHANNELS.index("known")
+    more = [with_reach(arrays, np.random.default_rng(seed)) for seed in range(6)]
+    assert any(one[unknown].sum() > 1.3 * arrays[unknown].sum() for one in more)
+    for one in more:
+        assert (one[unknown] >= arrays[unknown]).all()
+        untouched = [n for n in range(len(arrays)) if n not in (unknown, known)]
+        assert np.array_equal(one[untouched], arrays[untouched])
+        # Where it is still seen, bone is bone and the rest is none.
+        seen = one[unknown] == 0
+        clear = seen & (np.abs(arrays[-1] * CUT_MM) > 1.5)
+        assert np.mean(np.sign(one[known][clear]) == np.sign(arrays[-1][clear])) > 0.97
+
+
 def test_without_deviations_augmentation_changes_nothing(samples):
     still = CompletionAugmentation(mirror=False, turn_degrees=0, scale=0, wave_voxels=0, alone=0)
     arrays = tensors_of(samples[0])[None]
@@ -169,6 +221,24 @@ def test_a_training_begins_at_the_templates_mean_and_learns(samples, tmp_path):
     batch = crops.batch(0)
     losses = [run.train_step(batch) for _ in range(8)]
     assert losses[-1] < 0.95 * losses[0]
+
+
+def test_a_training_goes_on_from_a_model_and_from_no_other_kind_of_network(samples, tmp_path):
+    config = CompletionConfig(widths=(4, 8)).changed(sampling={"crop": (24, 24, 24)})
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        network = UNet(3, len(CHANNELS), (4, 8))
+    (tmp_path / "run").mkdir()
+    save_checkpoint(tmp_path / "run" / BEST, {"network": network.state_dict()},
+                    {"step": 1, "minutes": 0.1, "figures": {"dice": 0.5}})
+    write_json(tmp_path / "run" / "training.json", {"command": "-", "config": config.to_dict(), "data": {
+        "simulated": True, "description": "Test.", "training_simulated_vertebrae": 1, "training_vertebrae": 1,
+        "training_cases": 1, "training_samples": 1, "held_out_vertebrae": 1}})
+    export_completion(tmp_path / "run", tmp_path / "start")
+    started = initial_completion(config.changed(init_from=str(tmp_path / "start")))
+    assert all(torch.equal(value, network.state_dict()[key]) for key, value in started.state_dict().items())
+    with pytest.raises(SpineError, match="another network"):
+        initial_completion(CompletionConfig(widths=(4, 6), init_from=str(tmp_path / "start")))
 
 
 def test_vertebrae_held_out_are_not_trained_on(samples):

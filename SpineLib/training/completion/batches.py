@@ -8,11 +8,16 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from SpineLib.tasks.completion import CHANNELS
+from SpineLib.preprocess.vertebra_frame import FRAME_MM
+from SpineLib.tasks.completion import CHANNELS, CUT_MM
 from SpineLib.training.completion.config import CompletionAugmentation, CompletionConfig
+from SpineLib.training.completion.reach import REACHES, grown
 from SpineLib.training.completion.samples import Sample
 
 _PARTS = 127.0
+_UNKNOWN, _KNOWN = CHANNELS.index("unknown"), CHANNELS.index("known")
+#: How often a region beyond the bone is a mass, reaches as far everywhere, or is a box.
+_REACHES = (0.6, 0.25, 0.15)
 #: What channels that are no distances hold beyond a sample: nothing unknown, all of the mirror image known.
 _BEYOND = {name: 1.0 for name in CHANNELS} | {"unknown": 0.0}
 
@@ -37,7 +42,8 @@ class Crops:
         crops = []
         for _ in range(sampling.batch):
             group = self.groups[0] if len(self.groups) == 1 or rng.random() < sampling.real else self.groups[1]
-            crops.append(_crop(group[rng.integers(len(group))], sampling.crop, rng))
+            crop = _crop(group[rng.integers(len(group))], sampling.crop, rng)
+            crops.append(with_reach(crop, rng) if rng.random() < sampling.masses else crop)
         arrays = torch.from_numpy(np.stack(crops))
         return augmented(arrays, self.config.augmentation, rng)
 
@@ -45,6 +51,29 @@ class Crops:
 def tensors_of(sample: Sample) -> torch.Tensor:
     """All channels and the truth of a sample, (8, w, v, u), float32."""
     return torch.from_numpy(np.concatenate([sample.channels, sample.truth[None]]).astype(np.float32) / _PARTS)
+
+
+def with_reach(arrays: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Channels and truth (8, w, v, u) as if a region far beyond the bone were unknown (a mass, a box).
+
+    What is unknown and what is known of the bone change; the templates, which were fitted before, stay.
+    """
+    unknown, bone = arrays[_UNKNOWN] > 0.5, arrays[-1] * CUT_MM
+    wider = grown(unknown, bone, FRAME_MM, str(rng.choice(REACHES, p=_REACHES)), rng)
+    # Only the difference counts, so that what lies between the voxels is kept.
+    change = (_known_distance(bone < 0, wider) - _known_distance(bone < 0, unknown)) / CUT_MM
+    result = arrays.copy()
+    result[_KNOWN] = np.clip(arrays[_KNOWN] + change, -1, 1)
+    result[_UNKNOWN] = wider
+    return result
+
+
+def _known_distance(bone: np.ndarray, unknown: np.ndarray) -> np.ndarray:
+    """To the nearest voxel known to be bone less that to the nearest one known to be none, mm."""
+    from scipy import ndimage
+
+    away = [ndimage.distance_transform_edt(unknown | other).astype(np.float32) * FRAME_MM for other in (~bone, bone)]
+    return np.clip(away[0] - away[1], -CUT_MM, CUT_MM)
 
 
 def augmented(arrays: torch.Tensor, settings: CompletionAugmentation,
@@ -64,8 +93,7 @@ def augmented(arrays: torch.Tensor, settings: CompletionAugmentation,
     scale = torch.tensor([2.0 / size[2], 2.0 / size[1], 2.0 / size[0]])
     grid = grid + wave.permute(0, 2, 3, 4, 1) * scale
     warped = functional.grid_sample(arrays, grid, padding_mode="border", align_corners=False)
-    unknown = CHANNELS.index("unknown")
-    warped[:, unknown] = (warped[:, unknown] > 0.5).float()
+    warped[:, _UNKNOWN] = (warped[:, _UNKNOWN] > 0.5).float()
     above, below = CHANNELS.index("above"), CHANNELS.index("below")
     for n in range(count):
         if rng.random() < settings.alone:
@@ -83,7 +111,7 @@ def _turn(angles: np.ndarray) -> np.ndarray:
 def _crop(sample: Sample, size: Sequence[int], rng: np.random.Generator) -> np.ndarray:
     """(8, w, v, u) float32 around a voxel that was cut away; beyond the sample all is background and known."""
     arrays = np.concatenate([sample.channels, sample.truth[None]])
-    places = np.argwhere(arrays[CHANNELS.index("unknown")] > 0)
+    places = np.argwhere(arrays[_UNKNOWN] > 0)
     middle = places[rng.integers(len(places))]
     result = np.empty((len(arrays), *size), np.float32)
     for channel, name in enumerate((*CHANNELS, "truth")):

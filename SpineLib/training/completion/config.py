@@ -17,6 +17,7 @@ class CompletionSampling:
         batch: crops a step.
         crop: their size in voxels along w, v, u; multiples of 8.
         damages: kinds of damage cut from each vertebra.
+        masses: share of the crops whose region reaches far beyond the bone, as with a soft-tissue mass.
         repeats: how often each real vertebra is deformed, beside once as it is.
         real: share of the crops from label files of patients, where there are both such and a simulated cohort.
         seed: of everything random.
@@ -25,13 +26,15 @@ class CompletionSampling:
     batch: int = 2
     crop: tuple[int, ...] = (48, 48, 48)
     damages: int = 3
+    masses: float = 0.0
     repeats: int = 1
     real: float = 0.7
     seed: int = 0
 
     def __post_init__(self):
-        if self.batch < 1 or self.damages < 1 or self.repeats < 0 or not 0 <= self.real <= 1:
-            raise ValueError("batch and damages must be at least 1, repeats from 0, real from 0 to 1")
+        if self.batch < 1 or self.damages < 1 or self.repeats < 0 or not 0 <= self.real <= 1 \
+                or not 0 <= self.masses <= 1:
+            raise ValueError("batch and damages must be at least 1, repeats from 0, real and masses from 0 to 1")
         if len(self.crop) != 3 or any(size < 16 or size % 8 for size in self.crop):
             raise ValueError(f"crop is {list(self.crop)}; three multiples of 8 from 16 are needed")
 
@@ -107,14 +110,16 @@ class CompletionValidation:
 
 @dataclass(frozen=True)
 class CompletionConfig(ConfigBase):
-    """All settings of one training; see ``presets/completion.toml``.
+    """All settings of one training; see ``presets/completion.toml`` and ``presets/refine-completion.toml``.
 
     Attributes:
         name: of the preset.
         widths: of :class:`SpineLib.networks.unet.UNet`.
+        init_from: id or folder of a completion to start from; random weights if empty.
     """
 
     name: str = ""
+    init_from: str = ""
     widths: tuple[int, ...] = (16, 32, 48, 64)
     sampling: CompletionSampling = field(default_factory=CompletionSampling)
     augmentation: CompletionAugmentation = field(default_factory=CompletionAugmentation)
@@ -127,7 +132,7 @@ class CompletionConfig(ConfigBase):
 
 
 def read_completion_config(path_or_preset: str | Path) -> CompletionConfig:
-    """Read a TOML file, or a preset by its name ("completion").
+    """Read a TOML file, or a preset by its name ("completion", "refine-completion").
 
     Raises:
         SpineError: there is no such file, it is no TOML, or it holds an unknown key or a wrong value.

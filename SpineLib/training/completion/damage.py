@@ -10,13 +10,11 @@ from SpineLib.errors import SpineError
 from SpineLib.preprocess.signed_distance import sampled, signed_distance
 from SpineLib.preprocess.vertebra_frame import Column, VertebraFrame
 from SpineLib.preprocess.vertebra_landmarks import Landmarks
+from SpineLib.training.completion.reach import REACHES, grown, rough
 from SpineLib.volume.volume import Volume
 
-#: Amplitude (mm) and length (mm) of a border's roughness.
-_ROUGH_MM, _ROUGH_LENGTH_MM = 1.5, 5.0
 #: A piece reaches so far beyond the bone, mm.
 _BEYOND_MM = 3.0
-
 
 #: Distance (mm, negative inside) to a piece, at points (u, v, w), of a vertebra with landmarks.
 Piece = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -99,26 +97,28 @@ def damage(column: Column, label: int, frame: VertebraFrame, marks: Landmarks, k
     """A piece of a vertebra with a rough border: uint8, 1 inside, in the box around the vertebra of ``column.around``
     with a margin of 20 mm.
 
+    Args:
+        kind: one of :data:`KINDS`, whose piece ends 3 mm beyond the bone, so that its border tells where the bone was;
+            with one of :data:`SpineLib.training.completion.reach.REACHES` ("breach-mass") it does not.
+
     Raises:
         SpineError: there is no such kind.
     """
-    if kind not in KINDS:
-        raise SpineError(f"There is no damage '{kind}'; there are {', '.join(KINDS)}.")
+    name, dash, reach = kind.partition("-")
+    if name not in KINDS or (dash and reach not in REACHES):
+        raise SpineError(f"There is no damage '{kind}'; there are {', '.join(KINDS)}, each also as "
+                         f"{', '.join(f'{name}-{one}' for one in REACHES)}.")
     labels = column.around(label, 20.0)
     grid = frame.grid()
     middle = (np.array(grid.shape) - 1) / 2
     w, v, u = (np.ogrid[tuple(slice(0, size) for size in grid.shape)][axis].astype(np.float32) for axis in range(3))
     w, v, u = ((part - offset) * grid.spacing[0] for part, offset in zip((w, v, u), middle))
-    distance = np.broadcast_to(KINDS[kind](rng, marks)(u, v, w), grid.shape) + rough(rng, grid.shape, grid.spacing[0])
+    distance = np.broadcast_to(KINDS[name](rng, marks)(u, v, w), grid.shape) + rough(rng, grid.shape, grid.spacing[0])
     inside = sampled(grid.with_array(distance.astype(np.float32)), labels, None) < 0
     bone = signed_distance(labels.with_array((labels.array == label).astype(np.uint8)))
     inside &= bone.array < _BEYOND_MM
+    if reach:
+        near = sampled(bone, grid, None)
+        more = grown((distance < 0) & (near < _BEYOND_MM), near, grid.spacing[0], reach, rng)
+        inside |= sampled(grid.with_array(more.astype(np.float32)), labels, 0.0) > 0.5
     return labels.with_array(inside.astype(np.uint8), "lesion")
-
-
-def rough(rng: np.random.Generator, shape: tuple[int, ...], step_mm: float) -> np.ndarray:
-    """A smooth random field, mm, of the border's roughness as standard deviation."""
-    from scipy import ndimage
-
-    field = ndimage.gaussian_filter(rng.standard_normal(shape).astype(np.float32), _ROUGH_LENGTH_MM / step_mm)
-    return field * np.float32(_ROUGH_MM / max(float(field.std()), 1e-6))

@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from SpineLib.errors import SpineError
-from SpineLib.models import ModelBundle
+from SpineLib.models import ModelBundle, find_bundle
 from SpineLib.networks.unet import UNet
 from SpineLib.tasks.completion import CHANNELS, CUT_MM, STEP_MM
-from SpineLib.training.completion.batches import Crops, tensors_of
+from SpineLib.training.completion.batches import Crops, tensors_of, with_reach
 from SpineLib.training.completion.config import CompletionConfig
 from SpineLib.training.completion.export import export_completion
 from SpineLib.training.completion.samples import Sample, Source, read_samples
@@ -51,18 +51,24 @@ class CompletionRun(Run):
 
     @torch.inference_mode()
     def figures(self, network: nn.Module) -> dict[str, float]:
-        rows = []
-        for sample in self.held_out:
-            arrays = tensors_of(sample)[None].to(self.device)
-            channels, truth = arrays[:, :-1], arrays[:, -1:]
-            with self.autocast():
-                found = network(channels).float()
-            distance, dice = errors(channels, found, truth)
-            start, _ = errors(channels, torch.zeros_like(found), truth)
-            rows.append((float(dice), float(distance), float(start)))
-        dice, distance, start = np.mean(rows, axis=0)
-        return {"dice": float(dice), "distance_mm": float(distance), "templates_mm": float(start),
-                "gained_mm": float(start - distance)}
+        rows = {"": [], "mass_": []}
+        for number, sample in enumerate(self.held_out):
+            arrays = tensors_of(sample)
+            wider = with_reach(arrays.numpy(), np.random.default_rng([self.config.sampling.seed, 31, number]))
+            for name, part in (("", arrays), ("mass_", torch.from_numpy(wider))):
+                rows[name].append(self._figures(network, part[None].to(self.device)))
+        values = {f"{name}{key}": float(value) for name, found in rows.items()
+                  for key, value in zip(("dice", "distance_mm", "templates_mm"), np.mean(found, axis=0))}
+        gained = [values[f"{name}templates_mm"] - values[f"{name}distance_mm"] for name in rows]
+        return values | {"gained_mm": float(np.mean(gained))}
+
+    def _figures(self, network: nn.Module, arrays: torch.Tensor) -> tuple[float, float, float]:
+        channels, truth = arrays[:, :-1], arrays[:, -1:]
+        with self.autocast():
+            found = network(channels).float()
+        distance, dice = errors(channels, found, truth)
+        start, _ = errors(channels, torch.zeros_like(found), truth)
+        return float(dice), float(distance), float(start)
 
 
 def errors(channels: torch.Tensor, found: torch.Tensor, truth: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -86,10 +92,21 @@ def errors(channels: torch.Tensor, found: torch.Tensor, truth: torch.Tensor) -> 
 
 
 def initial_completion(config: CompletionConfig) -> UNet:
-    """The network with random weights that corrects nothing yet: its last layer is zero."""
+    """The network of the model to start from, or one with random weights that corrects nothing yet: its last layer is
+    zero.
+
+    Raises:
+        SpineError: there is no such model, or its network is another one.
+    """
     network = UNet(3, len(CHANNELS), config.widths)
     nn.init.zeros_(network.last.weight)
     nn.init.zeros_(network.last.bias)
+    if config.init_from:
+        card = (bundle := find_bundle(config.init_from)).card
+        if card.task != "vertebra-completion" or tuple(card.network["widths"]) != config.widths:
+            raise SpineError(f"The model '{card.id}' has another network than this training; start from a completion "
+                             f"with widths {list(config.widths)}.")
+        network.load_state_dict(bundle.network().state_dict())
     return network
 
 
