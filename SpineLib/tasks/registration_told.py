@@ -8,7 +8,8 @@ suppressed. Without headers the displacement has to be fitted freely: ``registra
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -20,11 +21,12 @@ from SpineLib.tasks.registration_refine import cut_patches, smoothed
 from SpineLib.tasks.registration_search import binned, indices, rigid_matrix, rigid_parameters, soft_information
 from SpineLib.volume.volume import Volume
 
-#: Points and evaluations of the first look at each candidate, and of the fits of the best ones.
-_LOOK, _FIT = (4000, 140), (9000, 240)
-#: How many candidates are fitted to the end.
-_FITTED = 2
+#: Points of the first look at each candidate, evaluations of its shift alone, then of shift and turn; points and
+#: evaluations of the fits of the best candidates, how many these are, and points by which the best one is chosen.
+_LOOK, _LOOKS, _FIT, _FITTED, _CHOSEN = 4000, (50, 170), (9000, 200), 3, 45000
 _BINS = 24
+#: First steps: turns (radians) and shifts (mm).
+_STEPS = np.diag([0.02, 0.02, 0.02, 0.5, 0.5, 0.5])
 #: Signal beyond this percentile of the patch is taken for fat. Of 10, 25, 35, 50 and 65 it told sides best.
 _WATER = 50
 
@@ -60,18 +62,21 @@ def fit_told(before: Volume, after: Volume, region: Region, matrix: np.ndarray, 
     """
     fixed, moving = (smoothed(one, SIGMA_MM) for one in
                      cut_patches(before, after, region, matrix, margin_mm, relative, GRID_MM))
-    index = drawn(fixed, region, margin_mm, 2 * _FIT[0])
+    index = drawn(fixed, region, margin_mm, _CHOSEN)
     scene = _Scene.of(fixed, moving, region.centre)
     vectors = [volume.fat_shift.vector(volume.direction) for volume in (before, after)]
     looks, steps = [], [*product(*((0,) if volume.fat_shift.suppressed else (1, -1) for volume in (before, after)))]
     for number, sides in enumerate(steps):
         progress(0.5 * number / len(steps), "Looking to which side fat is displaced")
-        looks.append(scene.fit(index[: _LOOK[0]], vectors, sides, matrix, 0.8, _LOOK[1]))
+        looks.append(scene.look(index[:_LOOK], vectors, sides, matrix))
     looks.sort(key=lambda one: -one.metric)
-    found = [scene.again(index[::2], vectors, one, part(progress, 0.5 + 0.17 * number, 0.67 + 0.17 * number))
-             for number, one in enumerate(looks[:_FITTED])]
-    found.sort(key=lambda one: -one.metric)
-    return found, [found[0], scene.again(index[1::2], vectors, found[0], part(progress, 0.84, 1.0))]
+    first, second = index[: _FIT[0]], index[_FIT[0] : 2 * _FIT[0]]
+    fitted = [scene.again(first, vectors, one, part(progress, 0.5 + 0.12 * number, 0.62 + 0.12 * number))
+              for number, one in enumerate(looks[:_FITTED])]
+    # Of a fit's own points chance decides more than the side does.
+    found = sorted((replace(one, metric=scene.metric(index, vectors, one)) for one in fitted),
+                   key=lambda one: -one.metric)
+    return found, [found[0], scene.again(second, vectors, found[0], part(progress, 0.86, 1.0))]
 
 
 @dataclass(frozen=True)
@@ -91,41 +96,63 @@ class _Scene:
         bright = np.maximum(fixed.array - water, 0)
         return cls(fixed, fixed.with_array(bright), moving.with_array(binned(moving.array, _BINS)), centre)
 
-    def again(self, index: np.ndarray, vectors, start: ToldFit, progress: Progress) -> ToldFit:
+    def look(self, index: np.ndarray, vectors, sides: tuple[int, int], matrix: np.ndarray) -> ToldFit:
+        """A rough fit: first of the shift, from where fat nearly stays as it lies under ``matrix``, then of all."""
+        apart = self.apart(vectors, sides, matrix)
+        start = rigid_parameters(matrix, self.centre)
+        start[3:] -= 0.8 * (matrix[:3, :3] @ apart)
+        shifted = self.fit(index, apart, sides, start, _STEPS[3:], _LOOKS[0])
+        return self.fit(index, apart, sides, rigid_parameters(shifted.matrix, self.centre), _STEPS, _LOOKS[1])
+
+    def again(self, index: np.ndarray, vectors, rough: ToldFit, progress: Progress) -> ToldFit:
         """A fit from where another one ended."""
         progress(0.0, "Fitting bone and marrow")
-        return self.fit(index, vectors, start.sides, start.matrix, 0.0, _FIT[1], size=0.4)
+        return self.fit(index, self.apart(vectors, rough.sides, rough.matrix), rough.sides,
+                        rigid_parameters(rough.matrix, self.centre), 0.4 * _STEPS, _FIT[1])
 
-    def fit(self, index: np.ndarray, vectors, sides: tuple[int, int], matrix: np.ndarray, held: float,
-            evaluations: int, size: float = 1.0) -> ToldFit:
+    @staticmethod
+    def apart(vectors, sides: tuple[int, int], matrix: np.ndarray) -> np.ndarray:
+        """How far (LPS mm, in the space before) fat lies after from where it lay before, as ``matrix`` turns."""
+        return matrix[:3, :3].T @ (sides[1] * vectors[1]) - sides[0] * vectors[0]
+
+    def fit(self, index: np.ndarray, apart: np.ndarray, sides: tuple[int, int], start: np.ndarray, steps: np.ndarray,
+            evaluations: int) -> ToldFit:
         """Fit a candidate.
 
         Args:
             index: (n, 3), (k, j, i) of the points in ``fixed``.
-            vectors: the displacements told, before and after, LPS mm.
-            matrix: where to start.
-            held: 1: start where fat stays as it lies under ``matrix``, 0: where water does.
-            size: of the first simplex.
+            apart: the displacement of fat; turns within a fit are too small to matter for it.
+            start: six parameters of :func:`rigid_matrix`.
+            steps: (m, 6), the movements that are tried.
         """
-        from scipy.ndimage import map_coordinates
         from scipy.optimize import minimize
 
+        information = self._information(index, apart)
+
+        def cost(amounts: np.ndarray) -> float:
+            return -information(rigid_matrix(start + amounts @ steps, self.centre))
+
+        simplex = np.vstack([np.zeros(len(steps)), np.eye(len(steps))])
+        found = minimize(cost, simplex[0], method="Nelder-Mead",
+                         options={"initial_simplex": simplex, "maxfev": evaluations, "xatol": 0.01, "fatol": 1e-6})
+        return ToldFit(rigid_matrix(start + found.x @ steps, self.centre), sides, -float(found.fun))
+
+    def metric(self, index: np.ndarray, vectors, fitted: ToldFit) -> float:
+        """Mutual information (nats) over more points, where a candidate was fitted."""
+        return self._information(index, self.apart(vectors, fitted.sides, fitted.matrix))(fitted.matrix)
+
+    def _information(self, index: np.ndarray, apart: np.ndarray) -> Callable[[np.ndarray], float]:
+        """Mutual information as a function of a movement, with the fat displaced by ``apart``."""
+        from scipy.ndimage import map_coordinates
+
         points = to_lps(index, self.fixed)
-        # How far fat lies from where it lay, in the space before; turns within a fit are too small to matter here.
-        apart = matrix[:3, :3].T @ (sides[1] * vectors[1]) - sides[0] * vectors[0]
         here, bright = (volume.array[tuple(index.T)] for volume in (self.fixed, self.bright))
         fat = map_coordinates(self.bright.array, indices(self.bright, points - apart), order=1, mode="nearest")
         shown = binned(here - bright + fat, _BINS, np.percentile(self.fixed.array, [1, 99]))
 
-        def cost(parameters: np.ndarray) -> float:
-            movement = rigid_matrix(parameters, self.centre)
+        def information(movement: np.ndarray) -> float:
             seen = map_coordinates(self.bins.array, indices(self.bins, points @ movement[:3, :3].T + movement[:3, 3]),
                                    order=1, mode="nearest")
-            return -soft_information(shown, seen, _BINS)
+            return soft_information(shown, seen, _BINS)
 
-        start = rigid_parameters(matrix, self.centre)
-        start[3:] -= held * (matrix[:3, :3] @ apart)
-        simplex = np.vstack([start, start + size * np.diag([0.02, 0.02, 0.02, 0.5, 0.5, 0.5])])
-        found = minimize(cost, start, method="Nelder-Mead",
-                         options={"initial_simplex": simplex, "maxfev": evaluations, "xatol": 0.005, "fatol": 1e-6})
-        return ToldFit(rigid_matrix(found.x, self.centre), sides, -float(found.fun))
+        return information
