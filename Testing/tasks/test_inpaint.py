@@ -136,8 +136,8 @@ def test_soft_tissue_beyond_the_bone_is_not_filled_whatever_the_network_says(who
     fitted = fit(site_of(labels, lesion, 11, 1.0))
     found, _ = fill(fitted, Filler(), InpaintSettings("completion"))
     expected, _ = fill(fitted, None, InpaintSettings("templates"))
-    added = np.count_nonzero(found & ~expected) * labels.voxel_volume_ml
-    assert added < 0.1 * np.count_nonzero(fitted.site.region & ~expected) * labels.voxel_volume_ml
+    outside = fitted.site.region & ~expected
+    assert np.count_nonzero(found & outside) < 0.02 * np.count_nonzero(outside)  # a layer of 2 mm would be 0.06
 
 
 def test_where_no_mass_is_the_network_moves_the_surface_by_2_mm_at_most():
