@@ -19,10 +19,10 @@ CHANNELS = ("mean", "known", "unknown", "mirror", "mirror known", "above", "belo
 CUT_MM, STEP_MM = 6.0, 2.0
 #: The network moves the mean's surface by at most this, mm.
 MOST_MM = 2.0
-#: It learned from pieces that end 3 mm beyond the bone, and so makes bone of what lies deeper in the unknown part. Where
-#: a tumour's soft tissue is to be replaced too, that is the mass: more than so many ml in one piece, so many mm beyond
-#: the templates' surface, are no bone that these missed. There and as far around (mm) the templates stand, and from
-#: there on the network counts more and more.
+#: It learned from pieces that end 3 mm beyond the bone, and so makes bone of what lies deeper in the unknown part. With
+#: a tumour's soft tissue to be replaced too, that is the mass: more than so many ml in one piece, so many mm beyond the
+#: templates' surface, are no bone that these missed. There and as far around (mm) the templates stand, and from there
+#: on the network counts more and more.
 _MASS_MM, _MASS_ML, _FADE_MM = 3.0, 0.3, (3.0, 8.0)
 #: Voxels around the unknown part that the network sees too.
 AROUND = 6

@@ -22,9 +22,9 @@ def simulated_description(description: dict) -> bool:
 def simulated_files(paths: Iterable[str | Path]) -> bool:
     """Whether any of these files or folders is simulated.
 
-    It is where its own sidecar (``sub-001_ct.json`` beside ``sub-001_ct.nii.gz``) or the ``dataset_description.json`` of
-    the folder that it lies in, up to six levels above, says so, or where it is called ``simulated_...`` as the demo's
-    files are. The nearest file that says so, or says that it is not, decides.
+    It is where its own sidecar (``sub-001_ct.json`` beside ``sub-001_ct.nii.gz``) or the ``dataset_description.json``
+    of the folder that it lies in, up to six levels above, says so, or where it is called ``simulated_...`` as the
+    demo's files are. The nearest file that says so, or says that it is not, decides.
     """
     return any(_simulated(Path(path)) for path in paths)
 
