@@ -26,8 +26,9 @@ from SpineLib.volume.transform import check_linear
 if TYPE_CHECKING:
     from SpineLib.tasks.register import RegisterSettings, Registration
 
-#: Pairs of sequences that are registered, the best first: like looks most like like.
-PAIRS = (("T2", "T2"), ("T1", "ceT1"), ("T1", "T1"), ("STIR", "T2"), ("T1", "T2"), ("T2", "ceT1"))
+#: Pairs of sequences that are registered, the best first: on T1 the headers tell how far fat is displaced
+#: (:mod:`SpineLib.volume.fat_shift`), and masks lie on the grid of T1; otherwise like looks most like like.
+PAIRS = (("T1", "ceT1"), ("T1", "T1"), ("T2", "T2"), ("STIR", "T2"), ("T1", "T2"), ("T2", "ceT1"))
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ def follow_up(
     """
     started = perf_counter()
     settings = settings or FollowUpSettings()
-    pair = _pair(before, after)
+    pair = choose_pair(before, after)
     for role, volume in [*before.items(), *after.items()]:
         check_image(volume, role)
     if after_to_before is not None:
@@ -208,7 +209,12 @@ def mark(mask: Volume) -> Marked:
     return Marked(labels, lesions)
 
 
-def _pair(before: Mapping[str, Volume], after: Mapping[str, Volume]) -> tuple[str, str]:
+def choose_pair(before: Mapping[str, Volume], after: Mapping[str, Volume]) -> tuple[str, str]:
+    """The sequences before and after that are registered: the first of :data:`PAIRS` that is there.
+
+    Raises:
+        SpineError: there is no scan of before or of after.
+    """
     if not before or not after:
         raise SpineError("A follow-up needs a scan from before and one from after the ablation.")
     for pair in PAIRS:

@@ -9,8 +9,8 @@ from SpineLib.errors import SpineError
 from SpineNecrosisLib.runs import RegisterRun
 from SpinePanel.step import Step
 
-#: Pairs of sequences that can be registered, the best first: like looks most like like.
-_PAIRS = (("T2", "T2"), ("T1", "ceT1"), ("T1", "T2"), ("T2", "ceT1"))
+#: Pairs of sequences that can be registered, the best first, as in :data:`SpineLib.tasks.followup.PAIRS`.
+_PAIRS = (("T1", "ceT1"), ("T2", "T2"), ("T1", "T2"), ("T2", "ceT1"))
 _WARNING, _NOTE = "color: #d0342c;", ""
 #: The checkerboard follows a change after this pause, milliseconds.
 _PAUSE_MS = 500

@@ -7,7 +7,7 @@ import pytest
 
 from SpineLib.errors import Cancelled, SpineError
 from SpineLib.models import find_bundle
-from SpineLib.tasks.followup import follow_up, mark
+from SpineLib.tasks.followup import choose_pair, follow_up, mark
 from SpineLib.volume import Volume
 from Testing.tasks.tiny import patient, save_tiny
 
@@ -122,3 +122,13 @@ def test_progress_may_cancel():
 
     with pytest.raises(Cancelled):
         follow_up(*scans(), metastases=ball(UPPER), necroses=ball(UPPER), after_to_before=STILL, progress=cancel)
+
+
+@pytest.mark.parametrize("before, after, wanted", [
+    (("T1", "T2"), ("ceT1", "T2"), ("T1", "ceT1")),
+    (("T1", "T2"), ("T2",), ("T2", "T2")),
+    (("STIR",), ("T2", "ceT1"), ("STIR", "T2")),
+    (("STIR",), ("ceT1",), ("STIR", "ceT1")),
+])
+def test_t1_is_laid_on_t1_first_and_like_on_like_otherwise(before, after, wanted):
+    assert choose_pair(dict.fromkeys(before), dict.fromkeys(after)) == wanted
