@@ -360,6 +360,9 @@ set(SPINELIB_RESOURCES
   Resources/Models/inpaint-wgan-gp/card.md
   Resources/Models/inpaint-wgan-gp/model.json
   Resources/Models/inpaint-wgan-gp/weights.safetensors
+  Resources/Models/lesions-ct/card.md
+  Resources/Models/lesions-ct/model.json
+  Resources/Models/lesions-ct/weights.safetensors
   Resources/Models/mets-t1-2d/card.md
   Resources/Models/mets-t1-2d/model.json
   Resources/Models/mets-t1-2d/weights.safetensors
