@@ -77,7 +77,7 @@ def test_every_command_in_the_documents_exists(tracked):
 
 def spine_problems(words: list[str], helps: dict[str, str]) -> list[str]:
     """Options and subcommands of ``spine`` that its own help does not know."""
-    plain = [bool(re.fullmatch(r"[a-z]+", word)) for word in words[:2]]
+    plain = [bool(re.fullmatch(r"[a-z]+(-[a-z]+)*", word)) for word in words[:2]]
     command = words[:2] if plain == [True, True] else words[:1]
     key = " ".join(command)
     if key not in helps:
