@@ -67,7 +67,8 @@ class SpineNecrosisParameterNode:
     beforeT1, beforeT2 - scans from before the ablation; metastasisModel - id of the bundle for "Segment now".
     metastasis, metastasisSegment - segmentation of the metastases, and the id of the treated one ("*": all together).
     afterCeT1, afterT2 - scans from after the ablation.
-    pair - the sequences that are registered, "T2 T2"; roi - region that has to fit; none: around the metastasis.
+    pair - the sequences that are registered, "T2 T2"; empty: the best that are there.
+    roi - region that has to fit; none: around the metastasis.
     beforePoints, afterPoints - landmarks in pairs, where the registration begins.
     transform - moves the scan after onto the scan before; moveAfter - whether the scans after lie under it.
     fade - share of the scan after in the slice views.

@@ -276,11 +276,8 @@ class Register:
                 combo.addItem(text)
             combo.enabled = bool(pairs)
             combo.blockSignals(blocked)
-        names = [" ".join(pair) for pair in pairs]
-        if pairs and self._node.pair not in names:
-            self._node.pair = names[0]
-        if self._node.pair in names:
-            combo.currentIndex = names.index(self._node.pair)
+        if pairs:
+            combo.currentIndex = pairs.index(self._pair())
 
     def _onRoiAdded(self, roi):
         """Around the metastasis where there is one; otherwise the user places it."""
@@ -309,8 +306,12 @@ class Register:
 
     def _volumes(self):
         """The two scans that are registered and shown; (None, None) without a pair."""
-        pair = tuple(self._node.pair.split()) if self._node is not None else ()
-        return self._volumesOf(pair) if pair in self._pairs else (None, None)
+        return self._volumesOf(self._pair()) if self._node is not None and self._pairs else (None, None)
+
+    def _pair(self):
+        """What the user chose while it is there, else the best of those that are there by now."""
+        chosen = tuple(self._node.pair.split())
+        return chosen if chosen in self._pairs else self._pairs[0]
 
     def _volumesOf(self, pair):
         before, after = self._panel.scansBefore(self._node), self._panel.scansAfter(self._node)

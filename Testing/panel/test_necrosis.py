@@ -150,6 +150,19 @@ def test_every_step_says_what_it_waits_for(open_necrosis, asked):
         assert not button.enabled and words in button.toolTip, button.name
 
 
+def test_the_best_pair_of_scans_is_registered_until_the_user_chooses_another(patient):
+    combo, node = patient.ui.pairCombo, patient.widget._parameterNode
+    assert combo.currentText == "T2 before with ceT1 after" and node.pair == ""
+    patient.ui.beforeT1Selector.setCurrentNode(patient.before)
+    patient.ui.beforeT2Selector.setCurrentNode(None)
+    assert combo.currentText == "T1 before with ceT1 after", "scans came one by one, a worse pair first"
+    patient.ui.beforeT2Selector.setCurrentNode(patient.before)
+    combo.activated(1)
+    assert combo.currentText == "T2 before with ceT1 after" and node.pair == "T2 ceT1"
+    patient.ui.afterT2Selector.setCurrentNode(patient.after)
+    assert combo.currentText == "T2 before with ceT1 after"
+
+
 def test_registering_moves_the_scan_after_and_a_tick_takes_that_back(patient, necrosis):
     import slicer
     from SpineNecrosisLib.selftest import SHIFT_MM
