@@ -72,8 +72,9 @@ def run(args: argparse.Namespace) -> int:
                          "(--after-cet1, --after-t2), or --bids for a folder of patients.")
     from SpineLib.cli.followup_case import Scans, check_order, output_folder, run_case
     from SpineLib.cli.progress_bar import ProgressBar
+    from SpineLib.volume.simulated import simulated_files
 
-    args.simulated = False
+    args.simulated = simulated_files([*before.values(), *after.values()])
     scans = Scans(before, after, args.metastasis, args.necrosis, args.transform)
     order_notes = check_order(scans, args, ask=_ask if sys.stdin.isatty() else None)
     with output_folder(args.output, args.overwrite) as folder, ProgressBar() as progress:

@@ -69,6 +69,14 @@ def test_masks_and_transform_give_segmentations_figures_surface_and_report(case,
     assert set(record["files"]) == FILES
 
 
+@pytest.mark.parametrize("simulated", [False, True])
+def test_the_report_says_that_scans_are_simulated_where_a_sidecar_does(case, simulated):
+    (case / "before_T2.json").write_text(json.dumps({"Simulated": simulated}))
+    assert main(command(case)) == 0
+    assert json.loads((case / "out" / "comparison.json").read_text())["simulated_data"] is simulated
+    assert ("imulated data" in (case / "out" / "report.html").read_text(encoding="utf-8")) is simulated
+
+
 def test_models_segment_what_no_mask_was_given_for(case):
     assert main(command(case, "--metastasis-model", "tiny-2d-t1-t2", "--necrosis-model", "necrosis-2d-cet1-t2",
                         masks=False)) == 0
