@@ -35,6 +35,7 @@ def write_demo_followup(folder: Path, seed: int, model: str, device: str, progre
     from SpineLib.models import find_bundle, list_bundles
     from SpineLib.phantom.followup import FollowUpSettings as Simulation
     from SpineLib.phantom.followup import simulate_followup
+    from SpineLib.phantom.sidecar import with_header
     from SpineLib.tasks.followup import FollowUpSettings, follow_up
     from SpineLib.tasks.segment import SegmentSettings
     from SpineLib.volume import write_volume
@@ -49,7 +50,9 @@ def write_demo_followup(folder: Path, seed: int, model: str, device: str, progre
         necroses = case.after.labels["necrosis"]
         notes.append(f"The model {NECROSIS_MODEL} is not installed: the necrosis is the simulated truth.")
     each = SegmentSettings(device=device)
-    result = follow_up(case.before.images, case.after.images, **bundles, necroses=necroses,
+    scans = ({sequence: with_header(image, scan.truth["sequences"][sequence], scan.truth["field_t"])
+              for sequence, image in scan.images.items()} for scan in (case.before, case.after))
+    result = follow_up(*scans, **bundles, necroses=necroses,
                        settings=FollowUpSettings(metastasis=each, necrosis=each), progress=part(progress, 0.35, 0.9))
     progress(0.9, "Drawing the follow-up's report")
     with tempfile.TemporaryDirectory(prefix=".followup-", dir=folder) as name:

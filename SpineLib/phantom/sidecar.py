@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from SpineLib.volume.fat_shift import MHZ_PER_TESLA, PARTS_PER_MILLION, sidecar_of
+from SpineLib.volume import Volume
+from SpineLib.volume.fat_shift import MHZ_PER_TESLA, PARTS_PER_MILLION, fat_shift, sidecar_of
 from SpineLib.volume.files import write_text
 
 
@@ -39,3 +41,9 @@ def sidecar(sequence: Mapping[str, Any], field_t: float) -> dict[str, Any]:
 def write_sidecar(image: Path, sequence: Mapping[str, Any], field_t: float) -> None:
     """Write it beside the image file."""
     write_text(sidecar_of(image), json.dumps(sidecar(sequence, field_t), indent=1) + "\n")
+
+
+def with_header(image: Volume, sequence: Mapping[str, Any], field_t: float) -> Volume:
+    """The image as it would be read with its sidecar beside it; arguments as of :func:`sidecar`."""
+    told = fat_shift(sidecar(sequence, field_t), image.direction, image.spacing, image.shape[::-1])
+    return replace(image, fat_shift=told)

@@ -1,6 +1,7 @@
 """The cohort of patients before and after ablation on disk, and the command that writes it."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from SpineLib.cli.main import main
 from SpineLib.errors import Cancelled, SpineError
 from SpineLib.phantom import FollowUpSettings, write_followup_cohort
+from SpineLib.phantom.sidecar import with_header
 from SpineLib.training.cohort import read_cohort, read_pairs
 from SpineLib.volume import read_volume
 
@@ -63,6 +65,8 @@ def test_sidecars_tell_axis_and_size_of_the_displacement_of_fat_but_not_its_side
                 assert volume.fat_shift.axis == (1 if facts["fat_shift_down_rows"] else 0)
                 assert volume.fat_shift.suppressed is (facts["fat_left"] < 1)
                 assert volume.fat_shift.mm == pytest.approx(abs(facts["fat_shift_voxels"]) * volume.spacing[0])
+                unread = with_header(replace(volume, fat_shift=None), facts, pair.truth[session]["field_t"])
+                assert unread.fat_shift == volume.fat_shift
 
 
 def test_the_bytes_do_not_depend_on_the_processes_and_an_interrupted_run_goes_on(cohort, tmp_path):
