@@ -322,6 +322,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/volume/dicom_seg.py
   SpineLib/volume/fat_shift.py
   SpineLib/volume/files.py
+  SpineLib/volume/json_object.py
   SpineLib/volume/levels.py
   SpineLib/volume/nifti.py
   SpineLib/volume/resampling.py

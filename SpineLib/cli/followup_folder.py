@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -24,11 +23,12 @@ def follow_up_folder(args: argparse.Namespace) -> int:
     from SpineLib.cli.segment import check_writable
     from SpineLib.reports.followup_cohort import cohort_page
     from SpineLib.reports.followup_tables import plain_table
-    from SpineLib.training.cohort import Cohort
     from SpineLib.volume.files import write_text
+    from SpineLib.volume.json_object import json_object
+    from SpineLib.volume.simulated import DESCRIPTION, simulated_description
 
     patients = find_patients(args.bids)
-    args.simulated = Cohort(args.bids, (), _description(args.bids)).simulated
+    args.simulated = simulated_description(json_object(args.bids / DESCRIPTION))
     try:
         args.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -110,14 +110,6 @@ def _masks(folder: Path, name: str) -> dict[str, Path]:
     if not masks or None in masks.values():
         raise SpineError("The patient lacks a mask in derivatives/labels; add it, or leave out --labels.")
     return masks
-
-
-def _description(folder: Path) -> dict:
-    try:
-        known = json.loads((folder / "dataset_description.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
 
 
 def _line(row: dict, number: int, count: int) -> str:

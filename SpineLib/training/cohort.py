@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from SpineLib.errors import SpineError
-from SpineLib.volume.simulated import simulated_description
+from SpineLib.volume.json_object import json_object
+from SpineLib.volume.simulated import DESCRIPTION, simulated_description
 
 SUFFIXES = {"T1": "T1w", "T2": "T2w", "STIR": "STIR", "ceT1": "ce-gd_T1w"}
 LABELS = {"lesion": "label-lesion_mask", "necrosis": "label-necrosis_mask", "reader1": "desc-reader1_mask",
@@ -97,7 +97,7 @@ def read_cohort(
         command = "spine phantom --follow-up" if session else "spine phantom"
         raise SpineError(f"'{folder}' holds no case '{place}' with {', '.join([*inputs, *labels]) or 'a sequence'}; "
                          f"choose a folder as '{command}' writes it.")
-    description = _json(folder / "dataset_description.json")
+    description = json_object(folder / DESCRIPTION)
     return Cohort(folder, tuple(cases), description, session)
 
 
@@ -112,7 +112,7 @@ def read_pairs(folder: str | Path) -> tuple[Pair, ...]:
     for path in sorted(folder.glob("sub-*")):
         before, after = (_case(folder, path.name, session) for session in SESSIONS)
         if before.sequences and after.sequences:
-            truth = _json(folder / "derivatives" / "labels" / path.name / f"{path.name}_truth.json")
+            truth = json_object(folder / "derivatives" / "labels" / path.name / f"{path.name}_truth.json")
             pairs.append(Pair(path.name, before, after, truth))
     if not pairs:
         raise SpineError(f"'{folder}' holds no patient with images in both 'ses-before/anat' and 'ses-after/anat'; "
@@ -126,15 +126,6 @@ def _case(folder: Path, name: str, session: str | None) -> Case:
     found = ({key: _file(place, f"{stem}_{suffix}") for key, suffix in names.items()}
              for place, names in ((images, SUFFIXES), (derived, LABELS)))
     return Case(name, *({key: file for key, file in files.items() if file} for files in found))
-
-
-def _json(path: Path) -> dict:
-    """A JSON object; empty where there is none."""
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
 
 
 def _file(folder: Path, stem: str) -> Path | None:

@@ -22,7 +22,6 @@ ImageOrientationPatientDICOM   (0020,0037)  directions of row and column, where 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +29,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from SpineLib.volume.json_object import json_object
 
 #: Fat resonates lower than water by this share of the imaging frequency, and protons at so many MHz a tesla.
 PARTS_PER_MILLION, MHZ_PER_TESLA = 3.4, 42.577
@@ -102,11 +103,7 @@ def sidecar_of(image: str | Path) -> Path:
 
 def read_sidecar(image: str | Path) -> dict[str, Any]:
     """What the sidecar of an image file holds; empty where there is none that can be read."""
-    try:
-        fields = json.loads(sidecar_of(image).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return fields if isinstance(fields, dict) else {}
+    return json_object(sidecar_of(image))
 
 
 def fields_of_dicom(tags: Mapping[str, str]) -> dict[str, Any]:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from SpineLib.volume.json_object import json_object
+
 #: What a BIDS-like cohort says of itself, at its top.
 DESCRIPTION = "dataset_description.json"
 #: Folders above a file in which a cohort's description is looked for.
@@ -34,7 +36,7 @@ def _simulated(path: Path) -> bool:
         return True
     path = path.absolute()
     beside = path.with_name(f"{path.name.split('.')[0]}.json")
-    said = (_said(_json(file)) for file in (beside, *(folder / DESCRIPTION for folder in path.parents[:_LEVELS])))
+    said = (_said(json_object(file)) for file in (beside, *(folder / DESCRIPTION for folder in path.parents[:_LEVELS])))
     return next((answer for answer in said if answer is not None), False)
 
 
@@ -43,11 +45,3 @@ def _said(description: dict) -> bool | None:
     if flag is not None:
         return bool(flag)
     return True if "simulated" in json.dumps(description).lower() else None
-
-
-def _json(path: Path) -> dict:
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
