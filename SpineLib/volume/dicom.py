@@ -46,11 +46,9 @@ def list_dicom_series(folder: str | Path) -> list[DicomSeries]:
 
 def _scan(folder: str | Path) -> list[tuple[DicomSeries, dict[str, dict[str, str]]]]:
     """Each series with the tags of its files."""
-    import SimpleITK as sitk
-
     try:
         files = sorted(file for file in Path(folder).iterdir() if file.is_file())
-        headers = {str(file): _header(sitk, file) for file in files}
+        headers = {str(file): _header(file) for file in files}
     except OSError as error:
         raise SpineError("The folder of DICOM files cannot be read; check its path and your permissions.") from error
     found: dict[str, dict[str, dict[str, str]]] = defaultdict(dict)
@@ -66,25 +64,21 @@ def _scan(folder: str | Path) -> list[tuple[DicomSeries, dict[str, dict[str, str
     return sorted(series, key=lambda one: (int(one[0].number) if one[0].number.isdigit() else 10**9, one[0].uid))
 
 
-def _header(sitk, file: Path) -> dict[str, str] | None:
+def _header(file: Path) -> dict[str, str] | None:
     """The tags of an image slice; None for other files (reports, DICOMDIR, text)."""
     with open(file, "rb") as stream:
         head = stream.read(1024)
     if head[128:132] != b"DICM":
         return None
-    reader = sitk.ImageFileReader()
-    reader.SetImageIO("GDCMImageIO")
-    reader.SetFileName(str(file))
     try:
-        reader.ReadImageInformation()
-    except RuntimeError as error:
+        tags = read_tags(file)
+    except SpineError as error:
         if any(image in head for image in _IMAGES):
             raise SpineError("A slice of the DICOM folder is damaged or incomplete; export it again.") from error
         return None
-    if not reader.HasMetaDataKey(_POSITION) or not reader.HasMetaDataKey(_SERIES):
+    if _POSITION not in tags or _SERIES not in tags:
         return None
-    keys = (_SERIES, _NUMBER, _DESCRIPTION, _MODALITY, _POSITION, _ORIENTATION)
-    return {key: reader.GetMetaData(key).strip(" \0") if reader.HasMetaDataKey(key) else "" for key in keys}
+    return {key: tags.get(key, "") for key in (_SERIES, _NUMBER, _DESCRIPTION, _MODALITY, _POSITION, _ORIENTATION)}
 
 
 def ordered_series(folder: str | Path, series: str | None = None, name: str = "") -> tuple[DicomSeries, np.ndarray]:
