@@ -102,14 +102,20 @@ def _likelihood_beside(panel: QtGui.QImage, image, lesions, node) -> QtGui.QImag
         for number in np.unique(truth[s][truth[s] > 0]):
             own = truth[s] == number
             pixels[own & ~binary_erosion(own)] = 1
-        pixels = np.ascontiguousarray((255 * pixels).astype(np.uint8))
-        rows, columns, _ = pixels.shape
-        drawn = QtGui.QImage(pixels.data, columns, rows, 3 * columns, QtGui.QImage.Format.Format_RGB888)
-        painter.drawImage(QtCore.QRect(panel.width(), place * side, side, side), drawn)
-        painter.setPen(QtCore.Qt.GlobalColor.yellow)
-        painter.drawText(panel.width() + 12, place * side + 24, f"STIR, simulated, slice {s + 1}; true outlines white")
+        text = f"STIR, simulated, slice {s + 1}; true outlines white"
+        _draw(painter, pixels, panel.width(), place * side, side, text)
     painter.end()
     return picture
+
+
+def _draw(painter: QtGui.QPainter, pixels: np.ndarray, left: int, top: int, side: int, text: str) -> None:
+    """A slice (rows, columns, 3), 0..1, as a square, with its name in yellow."""
+    pixels = np.ascontiguousarray((255 * pixels).astype(np.uint8))
+    rows, columns, _ = pixels.shape
+    image = QtGui.QImage(pixels.data, columns, rows, 3 * columns, QtGui.QImage.Format.Format_RGB888)
+    painter.drawImage(QtCore.QRect(left, top, side, side), image)
+    painter.setPen(QtCore.Qt.GlobalColor.yellow)
+    painter.drawText(left + 12, top + 24, text)
 
 
 def necrosis(folder: Path) -> None:
@@ -303,12 +309,7 @@ def _beside(panel: QtGui.QImage, t1, t2, segmentation) -> QtGui.QImage:
         grey = np.clip(grey / np.percentile(grey, 97), 0, 1)[..., None] * np.ones(3)
         for mask, colour in zip(masks, colours, strict=True):
             grey[mask[number]] = 0.5 * grey[mask[number]] + 0.5 * np.array(colour)
-        pixels = np.ascontiguousarray((255 * grey).astype(np.uint8))
-        rows, columns, _ = pixels.shape
-        image = QtGui.QImage(pixels.data, columns, rows, 3 * columns, QtGui.QImage.Format.Format_RGB888)
-        painter.drawImage(QtCore.QRect(panel.width(), place * side, side, side), image)
-        painter.setPen(QtCore.Qt.GlobalColor.yellow)
-        painter.drawText(panel.width() + 12, place * side + 24, f"{name}, simulated")
+        _draw(painter, grey, panel.width(), place * side, side, f"{name}, simulated")
     painter.end()
     return picture
 
