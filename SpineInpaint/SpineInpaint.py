@@ -68,7 +68,8 @@ class SpineInpaintParameterNode:
     lesions - the table of a search, which leads to its boxes.
     roi - the lesion as a box; lesion, lesionSegment - as a segment ("*": all together), where no box is chosen.
     vertebra - id of the segment to repair; method - of the repair; repaired - the segmentation that came of it.
-    cut, smoothing, decimation (mm), scale (%), smallestWall (mm), buildX, buildY, buildZ (mm), space - of the model.
+    cut, smoothing, decimation (mm), scale (%), smallestWall (mm), thickenWalls, buildX, buildY, buildZ (mm),
+        space - of the model.
     model - the table of checks that leads to the model's other nodes; paint - what the model is painted with.
     format - of the exported file.
     """
@@ -90,6 +91,7 @@ class SpineInpaintParameterNode:
     decimation: Annotated[float, WithinRange(0, 0.5)] = 0.1
     scale: Annotated[float, WithinRange(10, 400)] = 100.0
     smallestWall: Annotated[float, WithinRange(0, 5)] = 0.8
+    thickenWalls: bool = True
     buildX: Annotated[float, WithinRange(1, 2000)] = 250.0
     buildY: Annotated[float, WithinRange(1, 2000)] = 210.0
     buildZ: Annotated[float, WithinRange(1, 2000)] = 210.0

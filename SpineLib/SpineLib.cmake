@@ -71,6 +71,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/mesh/simplify.py
   SpineLib/mesh/solid.py
   SpineLib/mesh/surface.py
+  SpineLib/mesh/thicken.py
   SpineLib/mesh/thickness.py
   SpineLib/mesh/threemf.py
   SpineLib/mesh/topology.py

@@ -18,6 +18,8 @@ CUTS = {"none": "Whole vertebra", "pedicles": "Body, cut through the pedicles", 
 SPACES = {"LPS": "LPS (as Slicer and DICOM)", "RAS": "RAS"}
 PAINTS = {"distance": "Distance to before", "thickness": "Wall thickness", "plain": "Plain"}
 FORMATS = {"stl": "STL", "3mf": "3MF", "obj": "OBJ", "ply": "PLY"}
+#: Thin walls are thickened where that adds no more than this share of the volume.
+_THICKENING = 0.01
 _RED, _GREEN = "#d0342c", "#1f7a3d"
 
 
@@ -112,6 +114,7 @@ class ModelStep:
             "decimation_mm": round(float(node.decimation), 4),
             "scale": round(float(node.scale) / 100, 6),
             "smallest_wall_mm": round(float(node.smallestWall), 4),
+            "thickening": _THICKENING if node.thickenWalls else 0.0,
             "build_volume_mm": [float(node.buildX), float(node.buildY), float(node.buildZ)],
         }
 

@@ -46,6 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     printer = parser.add_argument_group("the printer")
     printer.add_argument("--min-wall", type=float, default=0.8, metavar="MM",
                          help="thinner walls are refused; 0: any (default: 0.8)")
+    printer.add_argument("--thicken", type=float, default=1.0, metavar="PERCENT",
+                         help="thicken walls that are too thin where that adds no more of the volume than this; 0: "
+                              "refuse them (default: 1)")
     printer.add_argument("--build-volume", nargs=3, type=float, default=(250.0, 210.0, 210.0),
                          metavar=("X", "Y", "Z"), help="mm (default: 250 210 210)")
 
@@ -62,7 +65,8 @@ def run(args: argparse.Namespace) -> int:
     settings = ModelSettings(
         smoothing=args.smooth, decimation_mm=args.decimate, cut=args.cut, scale=args.scale,
         planes=tuple((plane[:3], plane[3:]) for plane in args.plane), bodies=args.bodies or None,
-        smallest_wall_mm=args.min_wall, build_volume_mm=tuple(args.build_volume))
+        smallest_wall_mm=args.min_wall, thickening=args.thicken / 100,
+        build_volume_mm=tuple(args.build_volume))
     with ProgressBar() as progress:
         progress(0.0, "Reading")
         mask = _mask(args.mask, args.label, "mask")

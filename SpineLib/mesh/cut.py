@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
@@ -19,6 +20,9 @@ _SMALLEST_MM2, _SHORTEST_MM = 60.0, 4.0
 _DEEP = 0.6
 #: Arches with a gap, or cut by a tumour, are closed by so many mm before the canal is looked for.
 _CLOSINGS_MM = (0.0, 3.0, 6.0)
+#: Vertebrae that kyphosis and scoliosis tilt are looked at along their own axis: degrees forwards and to the side, the
+#: least tilt first.
+_TILTS = sorted(product(range(-45, 46, 15), repeat=2), key=lambda tilt: (np.hypot(*tilt), tilt))
 #: The pedicles' plane lies where least is cut, in the anterior part of the canal: up to this share of its depth.
 _PEDICLES = 0.6
 
@@ -77,9 +81,9 @@ def cut(points: np.ndarray, triangles: np.ndarray, planes: Sequence[Plane]) -> t
 def body_plane(mask: Volume, through: str = "body") -> Plane:
     """The plane that parts the vertebral body from the arch, found by the vertebral canal.
 
-    The canal is the hole of the vertebra on cross-sections; its course gives the direction along the spine, and from it
-    towards the thickest part of the bone lies the body. Arches that are open on every cross-section are closed by up to
-    6 mm for this.
+    The canal is the hole of the vertebra on cross-sections, axial ones or, where these show none, tilted ones; its
+    course gives the direction along the spine, and from it towards the thickest part of the bone lies the body. Arches
+    that are open on every cross-section are closed by up to 6 mm for this.
 
     Args:
         mask: of one whole vertebra, not 0 inside.
@@ -94,13 +98,31 @@ def body_plane(mask: Volume, through: str = "body") -> Plane:
     """
     if through not in ("body", "pedicles"):
         raise SpineError(f"There is no cut '{through}'; choose body or pedicles.")
+    if not mask.array.any():
+        raise SpineError("The mask is empty: segment or choose the vertebra first.")
+    for tilt in _TILTS:
+        turn = _rotation(*tilt)
+        turned = replace(mask, direction=turn @ mask.direction, origin=tuple(turn @ np.asarray(mask.origin)))
+        bone, corner = _upright(turned)
+        canal = _canal(bone)
+        if canal is not None:
+            plane = _in_front_of(canal, bone, corner, through)
+            return Plane(tuple(turn.T @ plane.point), tuple(turn.T @ plane.normal))
+    raise SpineError("No canal was found in this vertebra, so its body cannot be told from the arch: give the "
+                     "plane of the cut instead.")
+
+
+def _rotation(forwards: float, sidewards: float) -> np.ndarray:
+    """3 x 3: by degrees about the axis from right to left, then about that from front to back."""
+    a, b = np.radians((forwards, sidewards))
+    return np.array([[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]]) @ \
+        np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
+
+
+def _in_front_of(canal: np.ndarray, bone: np.ndarray, corner: np.ndarray, through: str) -> Plane:
+    """The plane for a canal (k, j, i) in the bone on the grid of :func:`_upright`."""
     from scipy import ndimage
 
-    bone, corner = _upright(mask)
-    canal = _canal(bone)
-    if canal is None:
-        raise SpineError("No canal was found in this vertebra, so its body cannot be told from the arch: give the "
-                         "plane of the cut instead.")
     place = corner + _STEP * np.argwhere(canal)[:, ::-1]
     levels = np.unique(place[:, 2])
     course = np.array([place[place[:, 2] == level].mean(axis=0) for level in levels])
@@ -130,8 +152,6 @@ def _upright(mask: Volume) -> tuple[np.ndarray, np.ndarray]:
     from scipy import ndimage
 
     ijk = np.argwhere(mask.array)[:, ::-1]
-    if not len(ijk):
-        raise SpineError("The mask is empty: segment or choose the vertebra first.")
     low, high = ijk.min(axis=0) - 0.5, ijk.max(axis=0) + 0.5
     corners = np.array(np.meshgrid(*zip(low, high, strict=True))).reshape(3, -1)
     places = (mask.ijk_to_lps @ np.vstack([corners, np.ones(8)]))[:3]

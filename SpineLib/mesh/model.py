@@ -14,6 +14,7 @@ from SpineLib.mesh.gate import GateReport, PrintLimits, check_model
 from SpineLib.mesh.simplify import simplified
 from SpineLib.mesh.solid import without_slivers
 from SpineLib.mesh.surface import largest_shells, repaired, surface_of
+from SpineLib.mesh.thicken import thickened
 from SpineLib.mesh.topology import merged, volume_mm3
 from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
@@ -27,6 +28,9 @@ _OF_THE_SURFACE = {"watertight", "manifold", "winding", "degenerate", "volume", 
 #: Shares of decimation and smoothing that are tried, one after another, until those checks are passed.
 _GENTLER = ((1.0, 1.0), (0.3, 1.0), (0.0, 1.0), (0.0, 0.6), (0.0, 0.0))
 
+#: Walls are thickened by a voxel to each side so many times at most.
+_THICKENINGS = 3
+
 _STEPS_PER_MM = 16384
 #: Where the plane that parts body and arch leaves flakes too thin to print, it is moved along its normal, mm.
 _SHIFTS_MM = (0.0, 0.5, -0.5, 1.0, -1.0, 1.5, -1.5, 2.0, -2.0, 3.0, -3.0)
@@ -34,7 +38,8 @@ _SHIFTS_MM = (0.0, 0.5, -0.5, 1.0, -1.0, 1.5, -1.5, 2.0, -2.0, 3.0, -3.0)
 
 #: The smallest and the largest value of the settings that are numbers.
 _LIMITS = {"smoothing": (0, 1), "decimation_mm": (0, 5), "scale": (0.01, 100), "smallest_island_ml": (0, 1e6),
-           "largest_cavity_ml": (0, 1e6), "smallest_wall_mm": (0, 50), "thin_area_mm2": (0, 1e6)}
+           "largest_cavity_ml": (0, 1e6), "smallest_wall_mm": (0, 50), "thin_area_mm2": (0, 1e6),
+           "thickening": (0, 0.1)}
 
 
 def _between(value: float, low: float, high: float, name: str) -> float:
@@ -63,6 +68,8 @@ class ModelSettings(Settings):
         largest_cavity_ml: enclosed cavities up to this volume are filled.
         smallest_wall_mm: the printer's; 0: any.
         thin_area_mm2: so much surface, of both sides together, may lie on thinner walls.
+        thickening: walls thinner than the printer's are thickened in the mask where that adds no more than this share
+            of its volume; 0: never.
         build_volume_mm: the printer's.
     """
 
@@ -76,6 +83,7 @@ class ModelSettings(Settings):
     largest_cavity_ml: float = 1.0
     smallest_wall_mm: float = 0.8
     thin_area_mm2: float = 5.0
+    thickening: float = 0.01
     build_volume_mm: tuple[float, float, float] = (250.0, 210.0, 210.0)
 
     def __post_init__(self):
@@ -107,7 +115,7 @@ class Model:
         settings: it was made with.
         measures: figures: "mask_ml" and "whole_ml" (mask and surface before cuts, life size), "volume_error" (share by
             which they differ), "volume_ml" (of the model), "decimation_mm" (how far the surface really moved at most,
-            life size), "triangles".
+            life size), "triangles"; "thickened_ml" where walls were thickened.
         planes: it was cut with, those found by the canal too.
         notes: sentences the user should read.
     """
@@ -124,7 +132,8 @@ class Model:
 def build_model(mask: Volume, settings: ModelSettings = ModelSettings(), progress: Progress = silent) -> Model:
     """The printable surface of a mask.
 
-    Where triangles intersect it is made again with less decimation, then with less smoothing, and the notes say so.
+    Where triangles intersect it is made again with less decimation, then with less smoothing; where walls are too thin
+    the mask is thickened there. The notes say so.
 
     Args:
         mask: not 0 inside; any spacing and direction.
@@ -139,22 +148,49 @@ def build_model(mask: Volume, settings: ModelSettings = ModelSettings(), progres
     """
     progress(0.0, "Repairing the mask")
     clean, planes, notes = _prepared(mask, settings)
-    refused = tried = None
+    before_ml = _ml(clean)
+    refused = None
+    for _ in range(_THICKENINGS + 1):
+        first, model = _gentlest(clean, before_ml, settings, planes, notes, progress)
+        if not (failed := _failed(model)):
+            break
+        refused = refused or first
+        if "smallest wall" not in failed or not settings.thickening:
+            break
+        thicker = thickened(clean, model.points / settings.scale, model.triangles,
+                            settings.smallest_wall_mm / settings.scale)
+        clean, _ = repaired(thicker, settings.bodies, settings.smallest_island_ml, settings.largest_cavity_ml)
+        if _ml(clean) - before_ml > settings.thickening * before_ml:
+            break
+    progress(1.0, "Done")
+    if failed:
+        return refused
+    if _ml(clean) > before_ml:
+        added_ml = model.measures["thickened_ml"] = _ml(clean) - before_ml
+        model.notes.append(f"Walls thinner than {settings.smallest_wall_mm:g} mm were thickened by a voxel: "
+                           f"{added_ml:.3f} ml ({added_ml / before_ml:.1%}) were added.")
+    return model
+
+
+def _gentlest(clean: Volume, before_ml: float, settings: ModelSettings, planes: tuple[Plane, ...], notes: list[str],
+              progress: Progress) -> tuple[Model, Model]:
+    """The model as it was asked for, and the first one that does not need less decimation or smoothing than it has."""
+    first = tried = None
     for decimation, smoothing in _GENTLER:
         gentler = replace(settings, decimation_mm=decimation * settings.decimation_mm,
                           smoothing=smoothing * settings.smoothing)
         if gentler == tried:
             continue
         tried = gentler
-        whole = _whole(clean, gentler, part(progress, 0.1, 0.6))
+        whole = _whole(clean, before_ml, gentler, part(progress, 0.1, 0.6))
         for shift_mm in _SHIFTS_MM if settings.cut != "none" else (0.0,):
             moved = _shifted(planes, settings, shift_mm)
             points, triangles, measures = _finished(whole, settings, moved)
             progress(0.6, "Checking the model")
             report = check_model(points, triangles, settings.limits)
             model = Model(points, triangles, report, settings, moved, measures, list(notes))
-            failed = {check.name for check in report.checks if not check.passed}
-            refused = refused or model
+            failed = _failed(model)
+            first = first or model
             if failed != {"smallest wall"}:
                 break
         if shift_mm and not failed:
@@ -165,15 +201,23 @@ def build_model(mask: Volume, settings: ModelSettings = ModelSettings(), progres
                 model.notes.append(f"Decimation was lowered to {gentler.decimation_mm:.2g} mm and smoothing to "
                                    f"{gentler.smoothing:.2g}, so that the surface closes without intersections.")
             break
-    progress(1.0, "Done")
-    return model if not failed else refused
+    return first, model
+
+
+def _failed(model: Model) -> set[str]:
+    """Names of the checks that it does not pass."""
+    return {check.name for check in model.report.checks if not check.passed}
+
+
+def _ml(mask: Volume) -> float:
+    return float(np.count_nonzero(mask.array)) * mask.voxel_volume_ml
 
 
 def build_surface(mask: Volume, settings: ModelSettings = ModelSettings(),
                   progress: Progress = silent) -> tuple[np.ndarray, np.ndarray, dict]:
     """As :func:`build_model`, without the checks: points (n, 3) LPS mm, triangles (m, 3) and measures."""
     clean, planes, _ = _prepared(mask, settings)
-    return _finished(_whole(clean, settings, progress), settings, planes)
+    return _finished(_whole(clean, _ml(clean), settings, progress), settings, planes)
 
 
 def _prepared(mask: Volume, settings: ModelSettings) -> tuple[Volume, tuple[Plane, ...], list[str]]:
@@ -199,11 +243,11 @@ def _shifted(planes: tuple[Plane, ...], settings: ModelSettings, shift_mm: float
     return (*planes[:-1], Plane(tuple(np.add(found.point, shift_mm * np.asarray(found.normal))), found.normal))
 
 
-def _whole(clean: Volume, settings: ModelSettings, progress: Progress) -> tuple[np.ndarray, np.ndarray, dict]:
-    """The surface before cuts, life size, and measures."""
+def _whole(clean: Volume, mask_ml: float, settings: ModelSettings,
+           progress: Progress) -> tuple[np.ndarray, np.ndarray, dict]:
+    """The surface before cuts, life size, and measures; ``mask_ml`` is what its volume is compared with."""
     progress(0.0, "Finding the surface")
     points, triangles = surface_of(clean, settings.smoothing)
-    mask_ml = float(np.count_nonzero(clean.array)) * clean.voxel_volume_ml
     progress(0.4, "Saving triangles")
     points, triangles, moved_mm = simplified(points, triangles, settings.decimation_mm)
     whole_ml = volume_mm3(points, triangles) / 1000

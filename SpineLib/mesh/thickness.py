@@ -93,6 +93,14 @@ def thin_walls(points: np.ndarray, triangles: np.ndarray, thickness: Thickness, 
     return thin
 
 
+def middles_of_thin_walls(points: np.ndarray, triangles: np.ndarray, wall_mm: float) -> np.ndarray:
+    """Places (p, 3) in mm half way through the walls that :func:`thin_walls` finds."""
+    thickness = wall_thickness(points, triangles)
+    thin = thin_walls(points, triangles, thickness, wall_mm)
+    half = thickness.mm[thin, None] / 2
+    return thickness.corners[thin].mean(axis=1) + half * _inwards(points, triangles)[thickness.triangle[thin]]
+
+
 def smallest_wall_mm(thickness: Thickness, counted: np.ndarray, area_mm2: float) -> float:
     """The thickness below which more than ``area_mm2`` of the surface lie, among the pieces that count; mm."""
     values, size = thickness.mm[counted], thickness.area_mm2[counted]

@@ -224,6 +224,8 @@ def _model_facts(measures: Mapping) -> dict[str, str]:
         "Triangles": str(measures["triangles"]),
         "Moved by decimation at most": f"{measures['decimation_mm']:.3f} mm",
     }
+    if measures.get("thickened_ml"):
+        found["Walls thickened by"] = f"{measures['thickened_ml']:.3f} ml"
     if measures.get("smallest_wall_mm") is not None:
         found["Smallest wall"] = f"{measures['smallest_wall_mm']:.2f} mm"
     if measures.get("changed_mm2") is not None:

@@ -43,6 +43,7 @@ _STOPS = {
 _LABELS = {
     "before_ml": "Vertebra before", "mask_ml": "Vertebra repaired", "added_ml": "Added", "removed_ml": "Removed",
     "volume_ml": "Model", "whole_ml": "Model before it was cut, life size", "volume_error": "Model against voxels",
+    "thickened_ml": "Walls thickened by",
     "changed_mm2": "Changed surface", "distance_95_mm": "Distance to before, 95 %",
     "distance_max_mm": "Distance to before, largest", "smallest_wall_mm": "Smallest wall",
     "surface_mm2": "Surface of the model", "decimation_mm": "Moved by decimation", "triangles": "Triangles",

@@ -32,9 +32,11 @@ def test_a_cut_that_leaves_nothing_is_refused():
         cut(*sphere(8.0), [Plane((0, 0, 20), (0, 0, 1))])
 
 
-@pytest.mark.parametrize(("spacing", "direction"), [((1.0, 1.0, 1.0), np.eye(3)), ((0.8, 0.8, 3.0), TURNED)])
+@pytest.mark.parametrize(("spacing", "direction"), [
+    ((1.0, 1.0, 1.0), np.eye(3)), ((0.8, 0.8, 3.0), TURNED), ((1.0, 1.0, 1.0), rotation((-30, 25, 0))),
+    ((1.0, 1.0, 2.0), rotation((40, -20, 0)))])
 def test_the_bodys_plane_touches_the_canal_and_looks_forward(spacing, direction):
-    mask = vertebra(grid(spacing, 36.0, direction, CENTRE))
+    mask = vertebra(grid(spacing, 42.0, direction, CENTRE))
     plane = body_plane(mask)
     forward = direction @ (0, -1, 0)
     assert np.degrees(np.arccos(np.dot(plane.normal, forward))) < 6

@@ -274,6 +274,15 @@ def test_while_the_gate_refuses_nothing_can_be_exported_and_the_reason_is_said(r
     assert part_of(repaired.node.model, "Model") is not None, "the refused model is shown all the same"
 
 
+def test_thin_walls_are_thickened_unless_the_user_wants_them_refused(repaired, inpaint):
+    from SpineLib.mesh.model import ModelSettings
+
+    ui, step = repaired.ui, repaired.widget.panel.model
+    assert ui.thickenCheckBox.checked and step.settings()["thickening"] == ModelSettings().thickening
+    ui.thickenCheckBox.checked = False
+    assert inpaint.wait(lambda: step.settings()["thickening"] == 0.0, 20)
+
+
 def test_another_setting_or_a_corrected_vertebra_makes_the_model_out_of_date(built, inpaint):
     ui, head = built.ui, built.node.model
     ui.scaleSlider.value = 50
