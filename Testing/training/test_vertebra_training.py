@@ -74,6 +74,17 @@ def test_a_training_learns_bone_and_its_bundle_segments(cohort, tmp_path):
     assert len(found.vertebrae) == 2
 
 
+def test_the_figures_of_the_training_set_are_of_all_cases_trained_on(cohort, tmp_path, monkeypatch):
+    from SpineLib.training.vertebrae import loop
+
+    measured = []
+    monkeypatch.setattr(loop, "slice_figures", lambda network, cases, **settings:
+                        measured.append({case.name for case in cases}) or slice_figures(network, cases, **settings))
+    run(tiny(optimisation={"steps": 2}), cohort, tmp_path / "run")
+    cases = json.loads((tmp_path / "run" / "training.json").read_text())["cases"]
+    assert measured[-2:] == [set(cases["training"]), set(cases["held_out"])]
+
+
 def test_a_u_net_is_trained_in_the_same_way(cohort, tmp_path):
     bundle = run(tiny("unet", optimisation={"steps": 2}), cohort, tmp_path / "run")
     assert load_bundle(bundle.folder).card.network == {"type": "unet", "dimensions": 2, "inputs": 1,

@@ -137,10 +137,9 @@ def split(cases: list[SliceCase], settings: ValidationSettings,
 
 
 def _write_figures(run: VertebraRun, training: list[SliceCase], out: Path) -> None:
-    """Loss and IoU of the exported weights, on as many cases trained on as held out."""
+    """Loss and IoU of the exported weights, on all cases trained on and on those held out."""
     run.judged.load_state_dict(load_checkpoint(out / BEST)[0]["network"])
     run.judged.eval()
     step = run.config.validation.slice_step
-    seen = training[:max(1, len(run.held_out))]
-    write_json(out / FIGURES, {"training": run.figures_on(run.judged, seen, step),
+    write_json(out / FIGURES, {"training": run.figures_on(run.judged, training, step),
                                "held_out": run.figures_on(run.judged, run.held_out, step)})
