@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from SpineLib.cli.train_common import add_common, run_folds
-from SpineLib.errors import SpineError
+from SpineLib.cli.train_common import add_common, changed, run_folds
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,8 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="folder of cases with lesion and vertebra labels, as 'spine phantom' writes it")
     parser.add_argument("--run", "--out", dest="out", required=True, type=Path, help="folder of the training")
     parser.add_argument("--sequence", help="e.g. STIR or T2 (default: the configuration's)")
-    parser.add_argument("--scales", help="mm a pixel of the sub-networks, e.g. 1 or 0.5,1,2 (default: the "
-                                         "configuration's)")
+    parser.add_argument("--scales", type=numbers,
+                        help="mm a pixel of the sub-networks, e.g. 1 or 0.5,1,2 (default: the configuration's)")
     parser.add_argument("--decay", type=float, help="weight of the L2 regularisation; the paper tried 0.001, 0.01, 0.1")
     add_common(parser)
 
@@ -27,16 +26,15 @@ def run(arguments: argparse.Namespace) -> int:
     from SpineLib.training.detection.config import read_detector_config
     from SpineLib.training.detection.loop import run_detector_training
 
-    config = read_detector_config(arguments.config)
-    try:
-        if arguments.scales:
-            config = config.changed(scales=tuple(float(scale) for scale in arguments.scales.split(",")))
-        if arguments.sequence:
-            config = config.changed(sequence=arguments.sequence)
-        if arguments.decay is not None:
-            config = config.changed(optimisation={"decay": arguments.decay})
-    except ValueError as error:
-        raise SpineError(f"The settings do not fit together: {error}.") from error
+    changes: dict = {name: getattr(arguments, name) for name in ("scales", "sequence") if getattr(arguments, name)}
+    if arguments.decay is not None:
+        changes["optimisation"] = {"decay": arguments.decay}
+    config = changed(read_detector_config(arguments.config), arguments, changes)
     return run_folds(config, arguments, lambda current, out, **texts: run_detector_training(
         current, arguments.cohort, out, cache=arguments.cache, processes=arguments.processes,
         first_cases=arguments.cases, **texts))
+
+
+def numbers(text: str) -> tuple[float, ...]:
+    """Of the form "0.5,1,2"."""
+    return tuple(float(number) for number in text.split(","))

@@ -5,7 +5,7 @@ import pytest
 
 from SpineLib.mesh.model import ModelSettings, build_model
 from SpineLib.volume import Volume
-from Testing.tasks.balls import ball, box, grid, rotation, union
+from Testing.tasks.balls import ball, grid, rotation, union
 
 GRIDS = {"cubes": ((0.6, 0.6, 0.6), np.eye(3)),
          "oblique, left-handed": ((0.6, 0.6, 0.6), rotation((20, -15, 35)) * (1, -1, 1))}
