@@ -96,12 +96,14 @@ def body_plane(mask: Volume, through: str = "body") -> Plane:
     Raises:
         SpineError: no canal is found.
     """
+    from scipy.spatial.transform import Rotation
+
     if through not in ("body", "pedicles"):
         raise SpineError(f"There is no cut '{through}'; choose body or pedicles.")
     if not mask.array.any():
         raise SpineError("The mask is empty: segment or choose the vertebra first.")
     for tilt in _TILTS:
-        turn = _rotation(*tilt)
+        turn = Rotation.from_euler("xy", tilt, degrees=True).as_matrix()
         turned = replace(mask, direction=turn @ mask.direction, origin=tuple(turn @ np.asarray(mask.origin)))
         bone, corner = _upright(turned)
         canal = _canal(bone)
@@ -110,13 +112,6 @@ def body_plane(mask: Volume, through: str = "body") -> Plane:
             return Plane(tuple(turn.T @ plane.point), tuple(turn.T @ plane.normal))
     raise SpineError("No canal was found in this vertebra, so its body cannot be told from the arch: give the "
                      "plane of the cut instead.")
-
-
-def _rotation(forwards: float, sidewards: float) -> np.ndarray:
-    """3 x 3: by degrees about the axis from right to left, then about that from front to back."""
-    a, b = np.radians((forwards, sidewards))
-    return np.array([[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]]) @ \
-        np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
 
 
 def _in_front_of(canal: np.ndarray, bone: np.ndarray, corner: np.ndarray, through: str) -> Plane:
