@@ -8,11 +8,13 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from SpineLib.preprocess.signed_distance import signed_distance
 from SpineLib.preprocess.vertebra_frame import FRAME_MM
 from SpineLib.tasks.completion import CHANNELS, CUT_MM
 from SpineLib.training.completion.config import CompletionAugmentation, CompletionConfig
 from SpineLib.training.completion.reach import REACHES, grown
 from SpineLib.training.completion.samples import Sample
+from SpineLib.volume.volume import Volume
 
 _PARTS = 127.0
 _UNKNOWN, _KNOWN = CHANNELS.index("unknown"), CHANNELS.index("known")
@@ -61,19 +63,12 @@ def with_reach(arrays: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     unknown, bone = arrays[_UNKNOWN] > 0.5, arrays[-1] * CUT_MM
     wider = grown(unknown, bone, FRAME_MM, str(rng.choice(REACHES, p=_REACHES)), rng)
     # Only the difference counts, so that what lies between the voxels is kept.
-    change = (_known_distance(bone < 0, wider) - _known_distance(bone < 0, unknown)) / CUT_MM
+    mask = Volume(bone < 0, (FRAME_MM,) * 3)
+    after, before = (signed_distance(mask, part, CUT_MM).array for part in (wider, unknown))
     result = arrays.copy()
-    result[_KNOWN] = np.clip(arrays[_KNOWN] + change, -1, 1)
+    result[_KNOWN] = np.clip(arrays[_KNOWN] + (after - before) / CUT_MM, -1, 1)
     result[_UNKNOWN] = wider
     return result
-
-
-def _known_distance(bone: np.ndarray, unknown: np.ndarray) -> np.ndarray:
-    """To the nearest voxel known to be bone less that to the nearest one known to be none, mm."""
-    from scipy import ndimage
-
-    away = [ndimage.distance_transform_edt(unknown | other).astype(np.float32) * FRAME_MM for other in (~bone, bone)]
-    return np.clip(away[0] - away[1], -CUT_MM, CUT_MM)
 
 
 def augmented(arrays: torch.Tensor, settings: CompletionAugmentation,
