@@ -326,6 +326,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/volume/json_object.py
   SpineLib/volume/levels.py
   SpineLib/volume/nifti.py
+  SpineLib/volume/places.py
   SpineLib/volume/resampling.py
   SpineLib/volume/segmentation.py
   SpineLib/volume/segments.py

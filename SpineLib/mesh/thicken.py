@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from SpineLib.mesh.thickness import middles_of_thin_walls
+from SpineLib.volume.places import to_index
 from SpineLib.volume.volume import Volume
 
 
@@ -22,15 +21,11 @@ def thickened(mask: Volume, points: np.ndarray, triangles: np.ndarray, wall_mm: 
         wall_mm: the printer's.
 
     Returns:
-        bool, on a grid a voxel larger on all sides; nothing is taken away.
+        bool; it may reach the edge of the array. Nothing is taken away.
     """
     from scipy import ndimage
 
-    array = np.pad(mask.array, 1)
-    origin = (mask.ijk_to_lps @ [-1, -1, -1, 1])[:3]
-    larger = replace(mask, array=array, origin=tuple(origin))
-    middles = middles_of_thin_walls(points, triangles, wall_mm)
-    ijk = np.rint((np.c_[middles, np.ones(len(middles))] @ np.linalg.inv(larger.ijk_to_lps).T)[:, :3]).astype(int)
-    seeds = np.zeros(array.shape, bool)
-    seeds[tuple(np.clip(ijk[:, ::-1], 1, np.array(array.shape) - 2).T)] = True
-    return larger.with_array(array | ndimage.binary_dilation(seeds))
+    index = np.rint(to_index(middles_of_thin_walls(points, triangles, wall_mm), mask)).astype(int)
+    seeds = np.zeros(mask.shape, bool)
+    seeds[tuple(np.clip(index, 0, np.array(mask.shape) - 1).T)] = True
+    return mask.with_array(mask.array | ndimage.binary_dilation(seeds))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from SpineLib.volume.places import to_index
 from SpineLib.volume.volume import Volume
 
 
@@ -55,6 +56,4 @@ def at_points(volume: Volume, points: np.ndarray) -> np.ndarray:
     """A volume's values, linear between voxels, at points (n, 3), LPS mm; beyond it the border's voxels go on."""
     from scipy import ndimage
 
-    matrix = np.linalg.inv(volume.ijk_to_lps)
-    kji = (points @ matrix[:3, :3].T + matrix[:3, 3])[:, ::-1]
-    return ndimage.map_coordinates(volume.array, kji.T, order=1, mode="nearest")
+    return ndimage.map_coordinates(volume.array, to_index(points, volume).T, order=1, mode="nearest")

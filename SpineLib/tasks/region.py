@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from SpineLib.errors import SpineError
+from SpineLib.volume.places import to_lps
 from SpineLib.volume.volume import Volume
 
 #: More points than this of a mask's edge make distances no truer, only slower.
@@ -99,9 +100,3 @@ class Region:
         inside = self.mask.array != 0
         edge = np.argwhere(inside & ~ndimage.binary_erosion(inside))
         return KDTree(to_lps(edge[:: max(1, len(edge) // _MOST_POINTS)], self.mask))
-
-
-def to_lps(index: np.ndarray, volume: Volume) -> np.ndarray:
-    """LPS mm of array indices (n, 3) (k, j, i)."""
-    matrix = volume.ijk_to_lps
-    return index[:, ::-1] @ matrix[:3, :3].T + matrix[:3, 3]

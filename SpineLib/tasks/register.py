@@ -21,7 +21,7 @@ from SpineLib.preprocess.orientation import Orientation
 from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
 from SpineLib.tasks.provenance import library_versions
-from SpineLib.tasks.region import Region, to_lps
+from SpineLib.tasks.region import Region
 from SpineLib.tasks.registration_fat import fit_fat
 from SpineLib.tasks.registration_quality import RegistrationQuality, judge
 from SpineLib.tasks.registration_refine import (
@@ -42,6 +42,7 @@ from SpineLib.tasks.registration_search import (
     search,
 )
 from SpineLib.volume.checks import check_image, looks_like_ct
+from SpineLib.volume.places import to_lps
 from SpineLib.volume.resampling import resample_like
 from SpineLib.volume.transform import check_linear, rotation_degrees
 from SpineLib.volume.volume import Volume

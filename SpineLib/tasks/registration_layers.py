@@ -15,9 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from SpineLib.progress import Progress, part, silent
-from SpineLib.tasks.region import Region, to_lps
+from SpineLib.tasks.region import Region
 from SpineLib.tasks.registration_refine import cut_patches, smoothed
-from SpineLib.tasks.registration_search import JointHistogram, indices, rigid_matrix, rigid_parameters
+from SpineLib.tasks.registration_search import JointHistogram, rigid_matrix, rigid_parameters
+from SpineLib.volume.places import to_index, to_lps
 from SpineLib.volume.volume import Volume
 
 #: Grid (mm), smoothing (mm), points of each fit and evaluations of each round.
@@ -94,7 +95,7 @@ def _fit(fixed: Volume, moving: Volume, index: np.ndarray, fat: np.ndarray, plan
     def cost(parameters: np.ndarray) -> float:
         movement = rigid_matrix(parameters[:6], centre)
         moved = points @ movement[:3, :3].T + movement[:3, 3] + fat[:, None] * (plane @ parameters[6:])
-        return -histogram.information(indices(moving, moved))
+        return -histogram.information(to_index(moved, moving).T)
 
     best = np.r_[rigid_parameters(matrix, centre), 0, 0]
     directions = np.diag([0.02, 0.02, 0.02, 0.5, 0.5, 0.5, 1.0, 1.0])

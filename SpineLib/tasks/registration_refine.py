@@ -8,9 +8,10 @@ import numpy as np
 
 from SpineLib.preprocess.registration import one_thread
 from SpineLib.progress import Progress, silent
-from SpineLib.tasks.region import Region, to_lps
+from SpineLib.tasks.region import Region
 from SpineLib.volume.crop import box_around, crop
 from SpineLib.volume.files import from_sitk, to_sitk
+from SpineLib.volume.places import to_lps
 from SpineLib.volume.volume import Volume
 
 #: Smoothing (mm), points sampled, and first step (mm) of each resolution.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from SpineLib.progress import Progress, part, silent
+from SpineLib.volume.places import to_index
 from SpineLib.volume.volume import Volume
 
 #: Places that are tried: along left-right, front-back and the body's axis (mm), and turns in the sagittal plane.
@@ -121,7 +122,7 @@ class Fit:
     def __init__(self, before: Volume, after: Volume, points: np.ndarray, centre: np.ndarray):
         from scipy import ndimage
 
-        values = ndimage.map_coordinates(before.array, indices(before, points), order=1, mode="nearest")
+        values = ndimage.map_coordinates(before.array, to_index(points, before).T, order=1, mode="nearest")
         self._histogram = JointHistogram(values, after.array)
         self._after, self._points, self._centre = after, points, centre
 
@@ -141,7 +142,7 @@ class Fit:
 
     def _moved(self, parameters: np.ndarray) -> np.ndarray:
         matrix = rigid_matrix(parameters, self._centre)
-        return indices(self._after, self._points @ matrix[:3, :3].T + matrix[:3, 3])
+        return to_index(self._points @ matrix[:3, :3].T + matrix[:3, 3], self._after).T
 
 
 def mutual_information(joint: np.ndarray) -> float:
@@ -202,12 +203,6 @@ def polished(fit: Fit, starts: list[np.ndarray], centre: np.ndarray, progress: P
 def _apart(one: np.ndarray, other: np.ndarray) -> float:
     """Distance of two movements, mm: a turn by 8 degrees counts as much as 12 mm (a point 85 mm off the centre)."""
     return float(np.hypot(np.linalg.norm(one[3:] - other[3:]), 85 * np.linalg.norm(one[:3] - other[:3])))
-
-
-def indices(volume: Volume, points: np.ndarray) -> np.ndarray:
-    """Array indices (3, n) (k, j, i) of points (n, 3), LPS mm."""
-    to_index = np.linalg.inv(volume.ijk_to_lps)
-    return (points @ to_index[:3, :3].T + to_index[:3, 3]).T[::-1]
 
 
 def binned(values: np.ndarray, bins: int, limits: np.ndarray | None = None) -> np.ndarray:

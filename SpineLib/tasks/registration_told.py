@@ -15,10 +15,11 @@ from itertools import product
 import numpy as np
 
 from SpineLib.progress import Progress, part, silent
-from SpineLib.tasks.region import Region, to_lps
+from SpineLib.tasks.region import Region
 from SpineLib.tasks.registration_layers import GRID_MM, SIGMA_MM, drawn, relative
 from SpineLib.tasks.registration_refine import cut_patches, smoothed
-from SpineLib.tasks.registration_search import binned, indices, rigid_matrix, rigid_parameters, soft_information
+from SpineLib.tasks.registration_search import binned, rigid_matrix, rigid_parameters, soft_information
+from SpineLib.volume.places import to_index, to_lps
 from SpineLib.volume.volume import Volume
 
 #: Points of the first look at each candidate, evaluations of its shift alone, then of shift and turn; points and
@@ -147,12 +148,12 @@ class _Scene:
 
         points = to_lps(index, self.fixed)
         here, bright = (volume.array[tuple(index.T)] for volume in (self.fixed, self.bright))
-        fat = map_coordinates(self.bright.array, indices(self.bright, points - apart), order=1, mode="nearest")
+        fat = map_coordinates(self.bright.array, to_index(points - apart, self.bright).T, order=1, mode="nearest")
         shown = binned(here - bright + fat, _BINS, np.percentile(self.fixed.array, [1, 99]))
 
         def information(movement: np.ndarray) -> float:
-            seen = map_coordinates(self.bins.array, indices(self.bins, points @ movement[:3, :3].T + movement[:3, 3]),
-                                   order=1, mode="nearest")
+            moved = to_index(points @ movement[:3, :3].T + movement[:3, 3], self.bins).T
+            seen = map_coordinates(self.bins.array, moved, order=1, mode="nearest")
             return soft_information(shown, seen, _BINS)
 
         return information
