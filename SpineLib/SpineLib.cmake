@@ -302,6 +302,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/training/inpaint_evaluation.py
   SpineLib/training/loop.py
   SpineLib/training/losses.py
+  SpineLib/training/mining.py
   SpineLib/training/record.py
   SpineLib/training/registration_evaluation.py
   SpineLib/training/sampling.py
@@ -405,6 +406,7 @@ set(SPINELIB_RESOURCES
   SpineLib/training/presets/dcgan.toml
   SpineLib/training/presets/faster-rcnn-vgg16.toml
   SpineLib/training/presets/lesions-ct.toml
+  SpineLib/training/presets/long-2d.toml
   SpineLib/training/presets/necrosis-2d.toml
   SpineLib/training/presets/necrosis-3d.toml
   SpineLib/training/presets/paper-2d.toml

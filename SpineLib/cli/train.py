@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                                "necrosis after ablation. The same command again goes on where an interrupted training "
                                "was. Ctrl-C saves and stops.")
     train.add_argument("--config", required=True,
-                       help="TOML file, or paper-2d, paper-3d, small-2d, small-3d, refine-2d; for necrosis "
+                       help="TOML file, or paper-2d, paper-3d, small-2d, small-3d, refine-2d, long-2d; for necrosis "
                             "necrosis-2d, necrosis-3d, paper-necrosis-2d, paper-necrosis-3d")
     train.add_argument("--cohort", required=True, type=Path, help="folder of cases, as 'spine phantom' writes it")
     train.add_argument("--out", required=True, type=Path, help="folder of the training")

@@ -35,7 +35,8 @@ class AugmentationSettings:
             Gaussian smoothing the grid with a sigma ranging between 0 and 0.3 (cf. Ronneberger)" and gives no unit. A
             smoothing by 0.3 voxels would leave noise, so it is read as Ronneberger et al. (2015), section 3.1, do it:
             normally distributed displacements on a coarse grid, made smooth by cubic interpolation, sigma as a share of
-            the coarse grid's spacing: 0.3 x 32 = 9.6 voxels, where Ronneberger has 10.
+            the coarse grid's spacing: 0.3 x 32 = 9.6 voxels, where Ronneberger has 10. Planes are bent within
+            themselves, as Ronneberger's are.
         elastic_grid_voxels: spacing of the coarse grid.
         blur: sigma of the Gaussian, voxels.
         gamma: exponents, drawn for each channel.
@@ -98,10 +99,13 @@ def draw_spatial(rng: np.random.Generator, settings: AugmentationSettings, patch
     sigma = rng.uniform(0, settings.elastic) * settings.elastic_grid_voxels
     coarse = tuple(1 if n == 1 else -(-n // settings.elastic_grid_voxels) + 1 for n in size)
     shift = rng.uniform(-1, 1, 2) * settings.translation_voxels
+    displacement = rng.normal(0, sigma, (3, *coarse)) if settings.elastic else None
+    if displacement is not None and len(patch) == 2:
+        displacement[0] = 0  # Slices beside this one are no part of the plane.
     return SpatialDraw(
         mirror=mirror, scale=float(rng.uniform(*settings.scale)),
         angles=tuple(float(a) for a in rng.uniform(-1, 1, 2) * limits), shift=np.array([0.0, *shift]),
-        displacement=rng.normal(0, sigma, (3, *coarse)) if settings.elastic else None)
+        displacement=displacement)
 
 
 def sampling_points(draw: SpatialDraw, patch: tuple[int, ...], centre: np.ndarray,

@@ -41,7 +41,7 @@ class OptimisationSettings:
         rate: learning rate at the start, or at the end of the warm-up.
         schedule: "constant", or "cosine" down to a hundredth at the end of steps or minutes, whichever comes first.
         warm_up: steps over which the rate rises linearly.
-        alpha, beta, cross_entropy: of ``losses.TverskyLoss``.
+        alpha, beta, cross_entropy, by_sample: of ``losses.TverskyLoss``.
         steps: batches to train on.
         minutes: time to train, validation included; 0 is no limit. With a limit a cosine follows the clock, so that
             two runs are not the same to the last bit.
@@ -57,6 +57,7 @@ class OptimisationSettings:
     alpha: float = 0.3
     beta: float = 0.7
     cross_entropy: float = 0.0
+    by_sample: float = 0.0
     steps: int = 126000
     minutes: float = 0.0
     average: float = 0.0
@@ -70,6 +71,8 @@ class OptimisationSettings:
             raise ValueError(f"precision is {self.precision!r}; it must be 'auto', 'bfloat16' or 'float32'")
         if self.steps < 1 or self.rate <= 0 or not 0 <= self.average < 1:
             raise ValueError("steps and rate must be above 0 and average from 0 to below 1")
+        if not 0 <= self.by_sample <= 1:
+            raise ValueError(f"by_sample is {self.by_sample}; it must be from 0 to 1")
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from SpineLib.training.config import OptimisationSettings, TrainingConfig
 from SpineLib.training.dataset import PreparedCase
 from SpineLib.training.initialise import initial_network
 from SpineLib.training.losses import TverskyLoss
+from SpineLib.training.mining import Errors, find_errors
 from SpineLib.training.record import Record
 from SpineLib.training.sampling import Steps
 from SpineLib.training.validation import validate
@@ -58,8 +59,19 @@ def train(config: TrainingConfig, training: list[PreparedCase], held_out: list[P
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     run = _SegmentationRun(config, held_out, folder, device)
     data = Steps(training, config.sampling, config.augmentation, config.preparation.whitening)
-    return drive(run, lambda start: iter(_loader(data, start, config.optimisation.steps, config.workers)),
-                 config.validation.every if held_out else None, report)
+
+    def batches(start: int) -> Iterator:
+        total = config.optimisation.steps
+        every = config.sampling.hard_every if config.sampling.hard_fraction else total
+        while start < total:
+            if config.sampling.hard_fraction and start:
+                data.remember([run.errors(case) for case in training])
+                report(data.hardness)
+            stop = min(start - start % every + every, total)
+            yield from _loader(data, start, stop, config.workers)
+            start = stop
+
+    return drive(run, batches, config.validation.every if held_out else None, report)
 
 
 def drive(run: Run, batches: Callable[[int], Iterator], every: int | None, report: Callable[[str], None]) -> Path:
@@ -248,7 +260,8 @@ class _SegmentationRun(Run):
         self.layout = torch.channels_last if config.network.dimensions == 2 else torch.channels_last_3d
         network = initial_network(config).to(device, memory_format=self.layout)
         super().__init__(network, torch.optim.Adam(network.parameters(), lr=settings.rate), settings, folder, device)
-        self.criterion = TverskyLoss(settings.alpha, settings.beta, settings.cross_entropy)
+        self.criterion = TverskyLoss(settings.alpha, settings.beta, settings.cross_entropy,
+                                     by_sample=settings.by_sample)
 
     def loss(self, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         images, masks = batch
@@ -257,11 +270,18 @@ class _SegmentationRun(Run):
         return self.criterion(logits, masks.to(self.device))
 
     def figures(self, network: torch.nn.Module) -> dict[str, float]:
+        return validate(network, self.held_out, **self._how)
+
+    def errors(self, case: PreparedCase) -> Errors:
+        """Where the network as it is now errs."""
+        return find_errors(self.judged.eval(), case, **self._how)
+
+    @property
+    def _how(self) -> dict:
         config = self.config
-        return validate(
-            network, self.held_out, slice_step=config.validation.slice_step, threshold=config.threshold,
-            whitening=config.preparation.whitening, patch=config.sampling.patch, autocast=self.autocast,
-            device=self.device)
+        return {"slice_step": config.validation.slice_step, "threshold": config.threshold,
+                "whitening": config.preparation.whitening, "patch": config.sampling.patch, "autocast": self.autocast,
+                "device": self.device}
 
 
 def learning_rate(settings: OptimisationSettings, step: int, done: float) -> float:

@@ -13,28 +13,41 @@ class TverskyLoss(nn.Module):
     The index is TP / (TP + alpha FP + beta FN) with soft counts, 0 to 1. Hille et al. (2020), equation 1, print a
     factor 2 in the numerator, with which the "index" would run to 2 and the loss to -1; Salehi's formula has none. The
     sums run over the whole batch, not over each sample, so that samples without lesion have a use: their false
-    positives count.
+    positives count. There large lesions outweigh small ones, so ``by_sample`` mixes in the mean of the losses of the
+    samples that have lesion, each for itself.
 
     Args:
         alpha: weight of false positives.
         beta: weight of false negatives; larger than ``alpha`` favours sensitivity.
         cross_entropy: weight of an added binary cross-entropy (0 in the paper).
+        by_sample: share, 0 to 1, of the loss that is counted sample by sample; the first axis is that of the samples.
         smooth: added to numerator and denominator; makes the loss of an empty reference and prediction 0.
     """
 
-    def __init__(self, alpha: float = 0.3, beta: float = 0.7, cross_entropy: float = 0.0, smooth: float = 1.0):
+    def __init__(self, alpha: float = 0.3, beta: float = 0.7, cross_entropy: float = 0.0, smooth: float = 1.0,
+                 by_sample: float = 0.0):
         super().__init__()
         self.alpha, self.beta, self.cross_entropy, self.smooth = alpha, beta, cross_entropy, smooth
+        self.by_sample = by_sample
 
     def forward(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """The loss, a scalar in float32; ``target`` holds 0 or 1 in the shape of ``logits``."""
         logits, target = logits.float(), target.float()
         probability = torch.sigmoid(logits)
-        hit = (probability * target).sum()
-        false_positive = probability.sum() - hit
-        false_negative = target.sum() - hit
-        index = (hit + self.smooth) / (hit + self.alpha * false_positive + self.beta * false_negative + self.smooth)
-        loss = 1 - index
+        loss = self._loss(probability.reshape(1, -1), target.reshape(1, -1))[0]
+        if self.by_sample and target.any():
+            probability, diseased = probability.flatten(1), target.flatten(1)
+            with_lesion = diseased.any(dim=1)
+            single = self._loss(probability[with_lesion], diseased[with_lesion]).mean()
+            loss = (1 - self.by_sample) * loss + self.by_sample * single
         if self.cross_entropy:
             loss = loss + self.cross_entropy * functional.binary_cross_entropy_with_logits(logits, target)
         return loss
+
+    def _loss(self, probability: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Of each row, shape (n,), from probabilities and targets (n, voxels)."""
+        hit = (probability * target).sum(dim=1)
+        false_positive = probability.sum(dim=1) - hit
+        false_negative = target.sum(dim=1) - hit
+        index = (hit + self.smooth) / (hit + self.alpha * false_positive + self.beta * false_negative + self.smooth)
+        return 1 - index

@@ -116,6 +116,15 @@ def test_elastic_displacement_bends_smoothly_and_by_its_sigma():
     assert np.abs(np.diff(moved, axis=-1)).max() < 2
 
 
+def test_a_plane_is_bent_within_itself_and_a_block_in_all_directions():
+    rng, settings = np.random.default_rng(0), AugmentationSettings(elastic=0.3, rotation_sagittal_degrees=0)
+    for patch, bent in (((64, 64), [False, True, True]), ((32, 64, 64), [True, True, True])):
+        drawn = draw_spatial(rng, settings, patch)
+        assert [bool(part.any()) for part in drawn.displacement] == bent
+    centre = np.array([7.0, 40.0, 40.0])
+    assert (sampling_points(draw_spatial(rng, settings, (64, 64)), (64, 64), centre, (3, 1, 1))[0] == 7).all()
+
+
 def test_outside_the_volume_the_border_is_repeated():
     channels, mask = np.full((1, 4, 10, 10), 3, np.float16), np.zeros((4, 10, 10), np.uint8)
     image, found = _apply(SpatialDraw(), (32, 32), (channels, mask), (-8, 60, -20))

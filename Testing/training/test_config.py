@@ -58,7 +58,8 @@ def test_the_small_2d_preset_keeps_within_90_minutes():
     ("[sampling]\npatch = [100, 100]", "multiple of 16"), ("[sampling]\npatch = [64]", "patch has 1 sizes"),
     ("[optimisation]\nschedule = 'linear'", "schedule is 'linear'"), ("[optimisation]\nrate = 0", "rate"),
     ("[augmentation]\nmirror = ['up']", "known directions"), ("[validation]\nfolds = 8\nfold = 8", "fold is 8 of 8"),
-    ("sampling = 3", "must be a table"), ("[", "not valid TOML"), ("[preparation]\nslices = 1", "preparation")])
+    ("[optimisation]\nby_sample = 2", "from 0 to 1"), ("sampling = 3", "must be a table"), ("[", "not valid TOML"),
+    ("[preparation]\nslices = 1", "preparation")])
 def test_a_mistake_in_a_configuration_is_named(tmp_path, text, words):
     (tmp_path / "x.toml").write_text(text)
     with pytest.raises(SpineError, match=words):

@@ -44,6 +44,29 @@ def test_an_empty_reference_and_an_empty_prediction_cost_nothing():
     assert TverskyLoss()(torch.full((4,), -50.0), torch.zeros(4)).item() == pytest.approx(0, abs=1e-6)
 
 
+def test_by_sample_a_small_lesion_missed_costs_as_much_as_a_large_one():
+    target = torch.zeros(2, 1, 16, 16)
+    target[0, 0, 2:14, 2:14] = 1  # 144 pixels
+    target[1, 0, 2:4, 2:4] = 1  # 4 pixels
+    only_large, only_small = ((target * keep - 0.5) * 100 for keep in torch.eye(2).reshape(2, 2, 1, 1, 1))
+    together, apart = TverskyLoss(smooth=0.0), TverskyLoss(smooth=0.0, by_sample=1.0)
+    assert together(only_small, target) > 5 * together(only_large, target)
+    assert apart(only_small, target).item() == pytest.approx(0.5) == apart(only_large, target).item()
+    half = TverskyLoss(smooth=0.0, by_sample=0.5)(only_large, target).item()
+    assert half == pytest.approx((0.5 + together(only_large, target).item()) / 2)
+
+
+def test_by_sample_those_without_lesion_count_in_the_batch_alone():
+    target = torch.zeros(2, 1, 8, 8)
+    target[0, 0, :4] = 1
+    alarm = (target - 0.5) * 100
+    alarm[1, 0, :2] = 50  # a false alarm where there is no lesion
+    assert TverskyLoss(smooth=0.0, by_sample=1.0)(alarm, target).item() == pytest.approx(0, abs=1e-6)
+    assert TverskyLoss(smooth=0.0, by_sample=0.5)(alarm, target) > 0.05
+    healthy = torch.zeros(2, 1, 8, 8)
+    assert TverskyLoss(by_sample=1.0)(alarm, healthy) == TverskyLoss()(alarm, healthy) > 0.5
+
+
 def test_the_gradient_is_that_of_finite_differences_and_pulls_the_right_way():
     target = torch.tensor([1.0, 0.0, 1.0, 0.0])
     logits = torch.tensor([0.3, -0.2, -1.0, 0.8], requires_grad=True)

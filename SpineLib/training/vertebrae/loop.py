@@ -45,7 +45,8 @@ class VertebraRun(Run):
         network = KINDS[config.network.type].build(config.network.card)
         network = network.to(device, memory_format=torch.channels_last)
         super().__init__(network, torch.optim.Adam(network.parameters(), lr=settings.rate), settings, folder, device)
-        self.criterion = TverskyLoss(settings.alpha, settings.beta, settings.cross_entropy)
+        self.criterion = TverskyLoss(settings.alpha, settings.beta, settings.cross_entropy,
+                                     by_sample=settings.by_sample)
 
     def loss(self, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         images, masks = batch
