@@ -17,7 +17,7 @@ demo: $(READY) ## Simulate patients, segment metastases, follow up an ablation, 
 	@$(BIN)/spine demo --out "$(DEMO)"
 
 test: $(READY) ## Run all tests (TESTS=Testing/house for some).
-	@$(BIN)/python -m pytest $(TESTS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 clean: ## Remove .venv and what the tests left.
 	@rm -rf $(VENV) .pytest_cache build SpineLib.egg-info

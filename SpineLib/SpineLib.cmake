@@ -391,9 +391,6 @@ set(SPINELIB_RESOURCES
   Resources/Models/necrosis-t2-2d/card.md
   Resources/Models/necrosis-t2-2d/model.json
   Resources/Models/necrosis-t2-2d/weights.safetensors
-  Resources/Models/vertebrae-ct-unet/card.md
-  Resources/Models/vertebrae-ct-unet/model.json
-  Resources/Models/vertebrae-ct-unet/weights.safetensors
   Resources/Models/vertebrae-ct-vnet/card.md
   Resources/Models/vertebrae-ct-vnet/model.json
   Resources/Models/vertebrae-ct-vnet/weights.safetensors
