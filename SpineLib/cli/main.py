@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Sequence
@@ -46,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         parser, run = _parser(argv)
         arguments = parser.parse_args(argv)
+        arguments.typed = shlex.join(["spine", *argv])  # what a trained model's card repeats
     except SystemExit as end:  # argparse has said what it had to say
         return end.code if isinstance(end.code, int) else USAGE
     except ImportError as error:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -74,7 +72,7 @@ def run_once(config: _Config, out: Path, arguments: argparse.Namespace, train: C
         import torch
 
         torch.set_num_threads(arguments.threads)
-    bundle = train(config, out, command=shlex.join(["spine", *sys.argv[1:]]), model_id=arguments.model_id or "",
+    bundle = train(config, out, command=arguments.typed, model_id=arguments.model_id or "",
                    report=lambda text: print(text, flush=True))
     print(f"{bundle.folder}: {bundle.card.title}", flush=True)
     return 0
