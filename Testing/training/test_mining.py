@@ -8,7 +8,7 @@ import torch
 
 from SpineLib.training import loop
 from SpineLib.training.augmentation import AugmentationSettings
-from SpineLib.training.dataset import PreparedCase
+from SpineLib.training.dataset import PreparedCase, _measure
 from SpineLib.training.mining import Errors, find_errors
 from SpineLib.training.sampling import SamplingSettings, Steps
 
@@ -26,9 +26,7 @@ class Bright(torch.nn.Module):
 
 
 def _case(marked, lesions):
-    centres = np.array([np.argwhere(lesions == n).mean(axis=0) for n in np.unique(lesions[lesions > 0])])
-    boxes = np.array([[where.min(axis=0), where.max(axis=0)] for where in
-                      (np.argwhere(lesions == n) for n in np.unique(lesions[lesions > 0]))])
+    centres, boxes = map(np.array, _measure(lesions))
     nowhere = np.zeros((0, 3), np.int16)
     return PreparedCase("sub-001", Path(), marked[None].astype(np.float16), lesions.astype(np.uint8), (2.0, 1.0, 1.0),
                         centres, boxes, nowhere, nowhere, nowhere)
