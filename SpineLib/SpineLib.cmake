@@ -88,6 +88,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/models/bundle.py
   SpineLib/models/card.py
   SpineLib/models/catalogue.py
+  SpineLib/models/compact.py
   SpineLib/models/networks.py
   SpineLib/networks/__init__.py
   SpineLib/networks/boxes.py

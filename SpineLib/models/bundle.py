@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from SpineLib.errors import SpineError
 from SpineLib.models.card import CARD_FILE, TEXT_FILE, WEIGHTS_FILE, ModelCard, read_card
+from SpineLib.models.compact import compacted, expanded, halved
 from SpineLib.models.networks import KINDS
 
 if TYPE_CHECKING:
@@ -34,10 +35,8 @@ class ModelBundle:
         import torch
 
         network = build_network(self.card)
-        state = {name: value.float() if value.is_floating_point() else value
-                 for name, value in _read_weights(self.folder / WEIGHTS_FILE).items()}
         with torch.no_grad():
-            network.load_state_dict(state)
+            network.load_state_dict(_read_weights(self.folder / WEIGHTS_FILE))
         return network.eval()
 
 
@@ -77,11 +76,15 @@ def load_bundle(folder: str | Path) -> ModelBundle:
     return ModelBundle(folder, card)
 
 
-def save_bundle(folder: str | Path, network: torch.nn.Module, card: ModelCard) -> ModelBundle:
+def save_bundle(folder: str | Path, network: torch.nn.Module, card: ModelCard, *,
+                compact: bool = False) -> ModelBundle:
     """Write a bundle, all buffers included; returns it with its SHA-256.
 
-    Floating-point tensors are stored in half precision, rounded to the eight significant bits of bfloat16, in which
-    matrix units compute: such weights take a sixth less in the repository.
+    Args:
+        folder: of the bundle.
+        network: with its weights.
+        card: what it says about itself.
+        compact: store weights in eight bits instead of half precision, see :mod:`SpineLib.models.compact`.
 
     Raises:
         SpineError: a weight does not fit into half precision, or the folder cannot be written.
@@ -90,12 +93,11 @@ def save_bundle(folder: str | Path, network: torch.nn.Module, card: ModelCard) -
     from safetensors.torch import save
 
     folder = Path(folder)
-    state = {}
-    for name, tensor in network.state_dict().items():
-        tensor = tensor.detach().cpu().contiguous()
-        state[name] = tensor.bfloat16().half() if tensor.is_floating_point() else tensor
-        if tensor.is_floating_point() and not torch.isfinite(state[name]).all():
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    for name, tensor in halved(tensors).items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise SpineError(f"'{name}' of the network does not fit into half precision; train with a lower rate.")
+    state = compacted(tensors) if compact else halved(tensors)
     weights = save(state)
     card = replace(card, sha256=hashlib.sha256(weights).hexdigest())
     try:
@@ -121,7 +123,7 @@ def _read_weights(path: Path) -> dict[str, torch.Tensor]:
     from safetensors.torch import load_file
 
     try:
-        return load_file(path)
+        return expanded(load_file(path))
     except (OSError, SafetensorError, ValueError) as error:
         raise SpineError("The model's weights.safetensors is not a valid safetensors file; get the model again.") \
             from error

@@ -36,6 +36,7 @@ from SpineLib.training.validation import validate
 
 _SAVE_SECONDS = 120.0
 _LOG_STEPS = 20
+_LOOK_CASES = 20
 
 
 def train(config: TrainingConfig, training: list[PreparedCase], held_out: list[PreparedCase], folder: Path, *,
@@ -65,7 +66,7 @@ def train(config: TrainingConfig, training: list[PreparedCase], held_out: list[P
         every = config.sampling.hard_every if config.sampling.hard_fraction else total
         while start < total:
             if config.sampling.hard_fraction and start:
-                data.remember([run.errors(case) for case in training])
+                data.remember(run.all_errors(training, report))
                 report(data.hardness)
             stop = min(start - start % every + every, total)
             yield from _loader(data, start, stop, config.workers)
@@ -90,6 +91,7 @@ def drive(run: Run, batches: Callable[[int], Iterator], every: int | None, repor
     run.resume(report)
     record = Record(run.folder, run.step)
     with _interruptible() as stopped:
+        run.stopped = stopped
         source, saved, waited, counted = batches(run.step), time.monotonic(), 0.0, run.step
         losses: list[float] = []
         while not run.finished:
@@ -141,6 +143,7 @@ class Run(ABC):
         self.network, self.optimizer, self.settings = network, optimizer, settings
         self.folder, self.device = folder, device
         self.step, self.best, self._seconds, self.resumed = 0, -1.0, 0.0, time.monotonic()
+        self.stopped = threading.Event()
         self.average = copy.deepcopy(network) if settings.average else None
         self.reduced = settings.precision == "bfloat16" or (settings.precision == "auto" and computes_bfloat16(device))
 
@@ -260,21 +263,34 @@ class _SegmentationRun(Run):
         self.layout = torch.channels_last if config.network.dimensions == 2 else torch.channels_last_3d
         network = initial_network(config).to(device, memory_format=self.layout)
         super().__init__(network, torch.optim.Adam(network.parameters(), lr=settings.rate), settings, folder, device)
+        self.learner = torch.compile(network) if settings.compile else network
         self.criterion = TverskyLoss(settings.alpha, settings.beta, settings.cross_entropy,
                                      by_sample=settings.by_sample)
 
     def loss(self, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         images, masks = batch
         with self.autocast():
-            logits = self.network(images.to(self.device, memory_format=self.layout))
+            logits = self.learner(images.to(self.device, memory_format=self.layout))
         return self.criterion(logits, masks.to(self.device))
 
     def figures(self, network: torch.nn.Module) -> dict[str, float]:
         return validate(network, self.held_out, **self._how)
 
-    def errors(self, case: PreparedCase) -> Errors:
-        """Where the network as it is now errs."""
-        return find_errors(self.judged.eval(), case, **self._how)
+    def all_errors(self, cases: list[PreparedCase], report: Callable[[str], None]) -> list[Errors]:
+        """Where the network as it is now errs in each case.
+
+        Raises:
+            Cancelled: Ctrl-C; the state is saved before.
+        """
+        found = []
+        for number, case in enumerate(cases, start=1):
+            found.append(find_errors(self.judged.eval(), case, **self._how))
+            if number % _LOOK_CASES == 0:
+                report(f"looked through {number} of {len(cases)} cases for what is hard")
+            if self.stopped.is_set():
+                self.save()
+                raise Cancelled
+        return found
 
     @property
     def _how(self) -> dict:

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from SpineLib.errors import SpineError
-from SpineLib.models import load_bundle, read_card
+from SpineLib.models import load_bundle, read_card, save_bundle
 from SpineLib.models.bundle import file_sha256
 
 
@@ -35,11 +35,11 @@ def _refusal(folder):
     return text
 
 
-def test_a_loaded_network_is_the_saved_one_to_eight_significant_bits_with_its_statistics(bundle):
+def test_a_loaded_network_is_the_saved_one_to_half_precision_with_its_statistics(bundle):
     loaded, original = load_bundle(bundle.folder).network(), bundle.__dict__["original"]
     assert not loaded.training and loaded.last.weight.dtype == torch.float32
     for name, value in original.state_dict().items():
-        assert torch.allclose(loaded.state_dict()[name].double(), value.double(), atol=1e-6, rtol=1 / 256), name
+        assert torch.allclose(loaded.state_dict()[name].double(), value.double(), atol=1e-6, rtol=1e-3), name
     assert loaded.down[0][1].running_mean.abs().max() > 0
     x = torch.randn(1, 2, 16, 16)
     assert torch.allclose(loaded(x), original(x), atol=0.02)
@@ -50,10 +50,41 @@ def test_weights_are_stored_in_half_precision(bundle):
     assert kinds == {torch.float16, torch.int64}
 
 
-def test_weights_have_the_bits_that_matrix_units_compute_in_and_so_compress(bundle):
-    state = load_file(bundle.folder / "weights.safetensors")
-    floating = [value for value in state.values() if value.is_floating_point()]
-    assert all(torch.equal(value.bfloat16().half(), value) for value in floating)
+def test_compact_weights_take_a_byte_each_and_are_off_by_half_a_step_of_their_channel_at_most(bundle, card, tmp_path):
+    original = bundle.__dict__["original"]
+    compact = save_bundle(tmp_path / "tiny", original, card(), compact=True)
+    stored = load_file(compact.folder / "weights.safetensors")
+    assert all(stored[name].dtype == torch.int8 for name, value in original.state_dict().items() if value.ndim > 1)
+    state = load_bundle(compact.folder).network().state_dict()
+    for name, value in original.state_dict().items():
+        if value.ndim > 1:
+            step = value.abs().flatten(1).amax(dim=1) / 127
+            assert ((state[name] - value).abs().flatten(1).amax(dim=1) <= step * 0.5001).all(), name
+        else:
+            assert torch.allclose(state[name].double(), value.double(), atol=1e-6, rtol=1e-3), name
+
+
+def test_a_channel_of_zeros_stays_zero_in_compact_weights(bundle, card, tmp_path):
+    network = load_bundle(bundle.folder).network()
+    with torch.no_grad():
+        network.down[0][0].weight[1] = 0
+    state = save_bundle(tmp_path / "zeros", network, card(), compact=True).network().state_dict()
+    assert not state["down.0.0.weight"][1].any() and state["down.0.0.weight"][0].any()
+
+
+@pytest.mark.parametrize("scale", [torch.ones(3), torch.ones(4, 1)])
+def test_scales_that_do_not_fit_their_weights_are_refused(bundle, card, tmp_path, scale):
+    folder = save_bundle(tmp_path / "tiny", bundle.__dict__["original"], card(), compact=True).folder
+    _replace_weights(folder, {**load_file(folder / "weights.safetensors"), "down.0.0.weight.scale": scale})
+    assert "not a valid safetensors file" in _refusal(folder)
+
+
+def test_eight_bit_weights_without_their_scales_are_refused(bundle, card, tmp_path):
+    folder = save_bundle(tmp_path / "tiny", bundle.__dict__["original"], card(), compact=True).folder
+    state = load_file(folder / "weights.safetensors")
+    del state["down.0.0.weight.scale"]
+    _replace_weights(folder, state)
+    assert "not a valid safetensors file" in _refusal(folder)
 
 
 def test_the_card_comes_back_with_all_keys_and_its_text(bundle):
@@ -132,8 +163,6 @@ def test_a_folder_without_card_or_without_weights_is_refused(bundle, tmp_path):
 
 
 def test_weights_too_large_for_half_precision_are_refused(bundle, card, tmp_path):
-    from SpineLib.models import save_bundle
-
     network = load_bundle(bundle.folder).network()
     with torch.no_grad():
         network.last.weight.fill_(1e6)

@@ -23,7 +23,7 @@ def test_a_bundle_comes_back_as_it_was_and_is_small(tmp_path):
     back = bundle.network()
     assert bundle.card.target == "metastasis" and back.scales == (0.5, 1.0, 2.0) and not back.training
     for name, value in network.state_dict().items():
-        assert torch.allclose(back.state_dict()[name], value, rtol=1 / 256, atol=1e-6)  # eight significant bits
+        assert torch.allclose(back.state_dict()[name], value, rtol=1e-3, atol=1e-6)  # half precision has 11 bits
 
 
 @pytest.mark.parametrize("change", [

@@ -1,11 +1,14 @@
 """Patches are drawn where the network errs."""
 
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from SpineLib.errors import Cancelled
 from SpineLib.training import loop
 from SpineLib.training.augmentation import AugmentationSettings
 from SpineLib.training.dataset import PreparedCase, _measure
@@ -95,3 +98,21 @@ def test_a_training_looks_through_its_cases_every_so_many_steps(tiny, balls, tmp
     config = tiny(optimisation={"steps": 7}, sampling={"hard_fraction": 0.5, "hard_every": 3})
     loop.train(config, balls[2:], [], tmp_path, report=told.append)
     assert sum("Cases looked through" in line for line in told) == 2  # at steps 3 and 6
+
+
+def test_ctrl_c_while_cases_are_looked_through_stops_after_the_case_with_all_steps_saved(
+        tiny, balls, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "_LOOK_CASES", 1)
+    config = tiny(optimisation={"steps": 7}, sampling={"hard_fraction": 0.5, "hard_every": 3})
+    told = []
+
+    def interrupt(text):
+        told.append(text)
+        if text.startswith("looked through 1 of"):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Cancelled):
+        loop.train(config, balls[2:], [], tmp_path, report=interrupt)
+    assert not any("looked through 2 of" in line for line in told)
+    loop.train(config, balls[2:], [], tmp_path, report=told.append)
+    assert any(line.startswith("Going on at step 3") for line in told)
