@@ -20,7 +20,7 @@ def plain(sequences: Mapping[str, Volume], bundle: ModelBundle) -> np.ndarray:
     import torch
 
     from SpineLib.preprocess import Preparation, prepare
-    from SpineLib.tasks.lesions import find_lesions
+    from SpineLib.tasks.lesions import find_lesions, smoothed_across_slices
 
     card = bundle.card
     prepared = prepare({name: sequences[name] for name in card.inputs}, Preparation.from_dict(card.preparation))
@@ -45,6 +45,7 @@ def plain(sequences: Mapping[str, Volume], bundle: ModelBundle) -> np.ndarray:
             total[box] += result
             count[box] += 1
     probability = (total / count)[tuple(slice(size) for size in shape)]
+    probability = smoothed_across_slices(probability, prepared.spacing[0], card.smoothing_mm)
     mask, _, _ = find_lesions(prepared.to_input(probability), card.threshold, card.smallest_lesion_ml)
     return mask.array
 

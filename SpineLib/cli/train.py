@@ -60,6 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument("--version", default="1")
     export.add_argument("--threshold", type=float, help="probability from which a voxel is lesion")
     export.add_argument("--smallest-lesion-ml", type=float, help="lesions below this are dropped by default")
+    export.add_argument("--smoothing-mm", type=float, default=0.0, metavar="SIGMA",
+                        help="of a segmentation: smooth probabilities across the slices before the threshold")
     export.add_argument("--smallest-area", type=float, metavar="CM2",
                         help="of a detector: regions below this in a slice are dropped by default")
     export.add_argument("--compact", action="store_true",
@@ -118,7 +120,8 @@ def _export(arguments: argparse.Namespace) -> int:
 
         bundle = export_detector(arguments.run, arguments.to, smallest_area_cm2=arguments.smallest_area, **texts)
     else:
-        bundle = export(arguments.run, arguments.to, smallest_lesion_ml=arguments.smallest_lesion_ml, **texts)
+        bundle = export(arguments.run, arguments.to, smallest_lesion_ml=arguments.smallest_lesion_ml,
+                        smoothing_mm=arguments.smoothing_mm, **texts)
     if arguments.compact:
         from SpineLib.models import save_bundle
 

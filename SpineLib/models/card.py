@@ -20,6 +20,8 @@ SEQUENCES = ("T1", "T2", "STIR", "ceT1")
 TASK_INPUTS = {"vertebra-segmentation": ("CT",), "ct-lesion-detection": ("CT",), "vertebra-inpainting": ("mask",),
                "vertebra-completion": ("mask",)}
 CARD_FILE, WEIGHTS_FILE, TEXT_FILE = "model.json", "weights.safetensors", "card.md"
+#: Keys that the first bundles do not have.
+_MAY_LACK = ("smoothing_mm",)
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 _LARGEST_CARD_BYTES = 1_000_000
 
@@ -40,6 +42,8 @@ class ModelCard:
         patch: size in voxels the network was trained on, (y, x) or (s, y, x).
         threshold: probability from which a voxel is lesion.
         smallest_lesion_ml: lesions smaller than this are dropped unless the user says otherwise.
+        smoothing_mm: sigma of the Gaussian along the slices that probabilities are smoothed with before the threshold,
+            so that what one slice alone shows weighs less; 0, or no such key, is none.
         training_data: ``{"simulated": bool, "description": text}``.
         figures: measured figures, free of form.
         sha256: of ``weights.safetensors``, hexadecimal.
@@ -58,6 +62,7 @@ class ModelCard:
     version: str = "1"
     threshold: float = 0.5
     smallest_lesion_ml: float = 0.0
+    smoothing_mm: float = 0.0
     figures: dict[str, Any] = field(default_factory=dict)
     command: str = ""
     sha256: str = ""
@@ -93,10 +98,10 @@ class ModelCard:
             raise SpineError(f"The model has format {values.get('format')!r} and this version reads format {FORMAT}; "
                              "get a model made for this version.")
         known = [f.name for f in fields(cls) if f.name != "text"]
-        missing = [key for key in known if key not in values]
+        missing = [key for key in known if key not in values and key not in _MAY_LACK]
         if missing:
             raise SpineError(f"The model's model.json lacks {', '.join(missing)}; get the model again from its source.")
-        return cls(**{key: values[key] for key in known}, text=text)
+        return cls(**{key: values[key] for key in known if key in values}, text=text)
 
 
 def is_id(text: str) -> bool:
@@ -140,6 +145,8 @@ def _check(card: ModelCard) -> None:
         refuse("threshold", "between 0 and 1")
     if not isinstance(card.smallest_lesion_ml, (int, float)) or not 0 <= card.smallest_lesion_ml < 1e6:
         refuse("smallest_lesion_ml", "0 or more")
+    if not isinstance(card.smoothing_mm, (int, float)) or not 0 <= card.smoothing_mm <= 50:
+        refuse("smoothing_mm", "from 0 to 50")
     if not isinstance(card.preparation, dict):
         refuse("preparation", "a JSON object")
     if not isinstance(card.training_data, dict) or not isinstance(card.training_data.get("simulated"), bool):

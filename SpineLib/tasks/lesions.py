@@ -41,6 +41,21 @@ class Lesion:
         return cls(**(values | {"centre_ras_mm": tuple(values["centre_ras_mm"])}))
 
 
+def smoothed_across_slices(probability: np.ndarray, spacing_mm: float, sigma_mm: float) -> np.ndarray:
+    """Probabilities averaged with those of the neighbouring sagittal slices: a 2D network looks at each by itself.
+
+    Args:
+        probability: (s, y, x), on the prepared grid; beyond the first and last slice it is as in these.
+        spacing_mm: between slices.
+        sigma_mm: of the Gaussian; 0 changes nothing.
+    """
+    from scipy.ndimage import gaussian_filter1d
+
+    if not sigma_mm:
+        return probability
+    return gaussian_filter1d(probability, sigma_mm / spacing_mm, axis=0, mode="nearest")
+
+
 def find_lesions(
     probability: Volume, threshold: float, smallest_ml: float = 0.0
 ) -> tuple[Volume, Volume, list[Lesion]]:

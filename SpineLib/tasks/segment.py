@@ -13,7 +13,7 @@ from SpineLib.models.bundle import ModelBundle
 from SpineLib.preprocess import Preparation, prepare
 from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
-from SpineLib.tasks.lesions import Lesion, find_lesions
+from SpineLib.tasks.lesions import Lesion, find_lesions, smoothed_across_slices
 from SpineLib.tasks.provenance import library_versions
 from SpineLib.volume.volume import Volume
 
@@ -110,7 +110,8 @@ def segment(
         device=settings.device, precision=settings.precision, progress=part(progress, 0.16, 0.95),
     )
     progress(0.95, "Measuring lesions")
-    probability = prepared.to_input(predicted.probability, "probability")
+    smooth = smoothed_across_slices(predicted.probability, prepared.spacing[0], card.smoothing_mm)
+    probability = prepared.to_input(smooth, "probability")
     mask, labels, lesions = find_lesions(probability, threshold, smallest)
     provenance = {
         "program": "SpineOncology",
@@ -122,7 +123,7 @@ def segment(
         "inputs": list(card.inputs),
         "reference": prepared.reference_name,
         "parameters": asdict(settings) | {"threshold": threshold, "smallest_lesion_ml": smallest,
-                                          "preparation": preparation.to_dict()},
+                                          "smoothing_mm": card.smoothing_mm, "preparation": preparation.to_dict()},
         "device": predicted.device,
         "precision": predicted.precision,
         "libraries": library_versions(_LIBRARIES),

@@ -22,13 +22,14 @@ _PAPERS = {
 
 def export(run: Path, target: Path, *, model_id: str = "", title: str = "", version: str = "1",
            licence: str = "Apache-2.0", smallest_lesion_ml: float | None = None, threshold: float | None = None,
-           figures: dict | None = None, notes: str = "") -> ModelBundle:
+           smoothing_mm: float = 0.0, figures: dict | None = None, notes: str = "") -> ModelBundle:
     """Write the best weights so far of the training in ``run`` as a bundle; the training may still be running.
 
     Args:
         run: the training's folder.
         target: the bundle's folder.
         model_id: the folder's name if empty.
+        smoothing_mm: of the card.
         figures: further figures for ``model.json``.
         notes: Markdown that ends ``card.md``, e.g. the table of ``spine evaluate``.
 
@@ -55,7 +56,7 @@ def export(run: Path, target: Path, *, model_id: str = "", title: str = "", vers
         inputs=config.inputs, preparation=config.preparation.to_dict(), patch=config.sampling.patch,
         threshold=config.threshold if threshold is None else threshold,
         smallest_lesion_ml=config.smallest_lesion_ml if smallest_lesion_ml is None else smallest_lesion_ml,
-        training_data=facts["data"], command=facts["command"], notice=NOTICE,
+        smoothing_mm=smoothing_mm, training_data=facts["data"], command=facts["command"], notice=NOTICE,
         figures={"held_out": held_out, "step": state["step"], "minutes_trained": round(state["minutes"], 1),
                  **(figures or {})},
         text=_text(title, inputs, config, facts, held_out, trained["step"], simulated)

@@ -65,7 +65,7 @@ def train(config: TrainingConfig, training: list[PreparedCase], held_out: list[P
         total = config.optimisation.steps
         every = config.sampling.hard_every if config.sampling.hard_fraction else total
         while start < total:
-            if config.sampling.hard_fraction and start:
+            if config.sampling.hard_fraction and (start or config.init_from):
                 data.remember(run.all_errors(training, report))
                 report(data.hardness)
             stop = min(start - start % every + every, total)

@@ -108,6 +108,11 @@ def test_a_card_without_a_key_is_refused(bundle, key):
     assert f"lacks {key}" in _refusal(bundle.folder)
 
 
+def test_a_card_of_an_earlier_version_that_says_nothing_of_smoothing_means_none(bundle):
+    _edit(bundle.folder, smoothing_mm=None)
+    assert load_bundle(bundle.folder).card.smoothing_mm == 0
+
+
 @pytest.mark.parametrize(("changes", "word"), [
     ({"format": 2}, "format 2"), ({"format": "1"}, "format '1'"), ({"task": "find-cats"}, "task"),
     ({"id": "../evil"}, "id"), ({"id": "Ünlaut"}, "id"), ({"id": ""}, "id"), ({"id": "a..b"}, "id"),
@@ -117,7 +122,8 @@ def test_a_card_without_a_key_is_refused(bundle, key):
     ({"network": {"type": "unet", "dimensions": 2, "inputs": 1, "widths": [4, 6, 8]}}, "network"),
     ({"network": {"type": "unet", "dimensions": 2, "inputs": 2, "widths": [4, 10**9]}}, "network"),
     ({"network": "unet"}, "network"), ({"training_data": {"simulated": "no"}}, "training_data"),
-    ({"smallest_lesion_ml": -1}, "smallest_lesion_ml"), ({"preparation": []}, "preparation"), ({"title": 3}, "title")])
+    ({"smallest_lesion_ml": -1}, "smallest_lesion_ml"), ({"preparation": []}, "preparation"), ({"title": 3}, "title"),
+    ({"smoothing_mm": -1}, "smoothing_mm"), ({"smoothing_mm": "much"}, "smoothing_mm")])
 def test_a_card_with_a_wrong_value_is_refused(bundle, changes, word):
     _edit(bundle.folder, **changes)
     assert word in _refusal(bundle.folder)

@@ -1,14 +1,19 @@
 """The main task on patients whose answer is known, and as the worker's job."""
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from itertools import permutations, product
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter1d
 
 from SpineLib.errors import Cancelled, SpineError
+from SpineLib.models import save_bundle
+from SpineLib.preprocess.orientation import Orientation
 from SpineLib.tasks.jobs import run_job
+from SpineLib.tasks.lesions import smoothed_across_slices
 from SpineLib.tasks.naming import TARGETS, target_of
 from SpineLib.tasks.segment import SegmentSettings, segment
 from SpineLib.volume import Volume, read_volume, write_volume
@@ -157,3 +162,22 @@ def test_an_unknown_job_and_a_lacking_parameter_are_refused(tmp_path):
         run_job("paint", {}, tmp_path)
     with pytest.raises(SpineError, match="lacks model"):
         run_job("segment", {"inputs": {}}, tmp_path)
+
+
+def test_probabilities_are_smoothed_across_the_slices_by_as_many_mm_as_the_model_says(tiny, tmp_path):
+    smooth = save_bundle(tmp_path / "smooth", tiny.network(), replace(tiny.card, smoothing_mm=4.0))
+    plain, result = segment(patient(), tiny), segment(patient(), smooth)
+    across = Orientation.of(plain.probability).axes[0]
+    spacing = plain.probability.spacing[2 - across]
+    wanted = gaussian_filter1d(plain.probability.array, 4.0 / spacing, axis=across, mode="nearest")
+    # The network's slices lie closer than the image's, between which probabilities are interpolated linearly.
+    assert np.abs(result.probability.array - wanted).max() < 0.1 < np.abs(plain.probability.array - wanted).max()
+    assert result.provenance["parameters"]["smoothing_mm"] == 4.0
+
+
+def test_one_slice_alone_fades_and_what_many_show_stays_when_slices_are_smoothed():
+    probability = np.zeros((9, 2, 2), np.float32)
+    probability[4, 0], probability[:, 1] = 1, 1
+    smooth = smoothed_across_slices(probability, 2.0, 2.0)
+    assert smooth[4, 0, 0] < 0.5 and np.allclose(smooth[:, 1], 1)
+    assert smoothed_across_slices(probability, 2.0, 0.0) is probability
