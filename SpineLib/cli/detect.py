@@ -12,7 +12,8 @@ from SpineLib.progress import part
 
 HELP = "list places suspicious of metastasis on a fat-suppressed T2 volume, or lesions on a CT"
 #: Options of MR alone: what the argument parser calls them, and its own value of each.
-_MR_ONLY = {"likelihood": None, "smallest_area": None, "no_aggregation": False, "share": None, "step": 1}
+_MR_ONLY = {"likelihood": None, "smallest_area": None, "no_aggregation": False, "no_mirror": False, "share": None,
+            "step": 1}
 _CT_ONLY = {"mask": None, "table": None}
 
 
@@ -35,6 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     choices.add_argument("--smallest-area", type=float, metavar="CM2",
                          help="drop regions smaller than this in their slice (default: the model's; the paper's is 5)")
     choices.add_argument("--no-aggregation", action="store_true", help="do not average neighbouring slices")
+    choices.add_argument("--no-mirror", action="store_true",
+                         help="look at each slice once only, not at its three mirror images as well: four times faster")
     choices.add_argument("--anywhere", action="store_true",
                          help="keep also what does not lie in the vertebral column (MR) or touches no vertebra (CT, "
                               "with --vertebrae)")
@@ -74,7 +77,8 @@ def run(args: argparse.Namespace) -> int:
     check_outputs([path for path in (args.output, args.likelihood) if path is not None], inputs, args.overwrite)
     settings = DetectSettings(
         threshold=args.threshold, smallest_area_cm2=args.smallest_area, aggregate=not args.no_aggregation,
-        share=args.share, column=not args.anywhere, step_mm=args.step, device=args.device, precision=args.precision)
+        mirror=not args.no_mirror, share=args.share, column=not args.anywhere, step_mm=args.step, device=args.device,
+        precision=args.precision)
     bundle = find_bundle(args.model or _first_detector())
     with ProgressBar() as progress:
         progress(0.0, "Reading")

@@ -22,6 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--spine-mask", choices=_CHOICE, default="off",
                         help="search the vertebral column only instead of the middle half of the slices (default off, "
                              "as in the paper)")
+    parser.add_argument("--no-mirror", action="store_true",
+                        help="look at each slice once only, as the paper does, not at its mirror images as well")
     parser.add_argument("--step", type=int, default=1, choices=(1, 2, 4, 8), metavar="MM",
                         help="distance of the places looked at, for models that run patch by patch: 1 (default), 2, 4 "
                              "or 8; what lies between is interpolated")
@@ -48,7 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
     cohort = read_cohort(arguments.cohort, tuple({bundle.card.inputs[0] for bundle in bundles}), labels=("lesion",))
     if arguments.cases:
         cohort = replace(cohort, cases=cohort.cases[:arguments.cases])
-    settings = DetectSettings(device=arguments.device, precision=arguments.precision, step_mm=arguments.step)
+    settings = DetectSettings(device=arguments.device, precision=arguments.precision, step_mm=arguments.step,
+                              mirror=not arguments.no_mirror)
     scans = [read_volume(path, bundles[0].card.inputs[0]) for path in arguments.healthy]
     try:
         arguments.output.mkdir(parents=True, exist_ok=True)

@@ -16,8 +16,10 @@ from SpineLib.volume.checks import check_image
 from SpineLib.volume.volume import Volume
 
 #: "patch": each patch by its own mean and deviation, as in the paper; "local": each pixel by those of the window that
-#: a patch around it covers; "slice": by those of the whole slice. The last two are done here.
-NORMALISATIONS = ("patch", "local", "slice")
+#: a patch around it covers; "local-root": likewise of the intensities' square roots, so that what is dark on a
+#: fat-suppressed image, marrow and sclerotic metastases, keeps more of the range beside bright fluid; "slice": by those
+#: of the whole slice. All but the first are done here.
+NORMALISATIONS = ("patch", "local", "local-root", "slice")
 #: mm between the places at which a likelihood is computed.
 PLACE = 1.0
 #: Slices closer than this are no acquired sagittal slices; they are made anew, ``MADE_APART`` mm apart.
@@ -67,7 +69,7 @@ def make_pyramid(volume: Volume, role: str, scales: Sequence[float], window: tup
             spacing along all axes) is cut into sagittal slices 4 mm apart, which ``notes`` say.
         role: its sequence ("STIR", "T2"), for messages.
         scales: mm a pixel.
-        window: rows and columns of a patch, in pixels of its scale, for "local".
+        window: rows and columns of a patch, in pixels of its scale, for "local" and "local-root".
         normalisation: one of :data:`NORMALISATIONS`; "patch" leaves the intensities as they are.
         progress: told what is done.
 
@@ -119,12 +121,14 @@ def _normalised(image: np.ndarray, apart: float, scale: float, window: tuple[int
     out = np.empty_like(image)
     for number, one in enumerate(image):
         one = one.astype(np.float64)
+        if how == "local-root":
+            one = np.sign(one) * np.sqrt(np.abs(one))  # interpolation makes some values next to edges negative
         mean, deviation = one.mean(), one.std()
         if deviation == 0:
             out[number] = 0
             continue
         one = (one - mean) / deviation
-        if how == "local":
+        if how.startswith("local"):
             one = _local(one, [_odd(size * apart if scale > PLACE else size) for size in window])
         out[number] = one
     return out

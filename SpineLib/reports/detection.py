@@ -25,6 +25,7 @@ def figures(evaluation: DetectionEvaluation) -> dict:
     told: dict = {"simulated": evaluation.simulated, "cases": evaluation.results[0].by_slices.cases,
                   "lesions": len(evaluation.areas_cm2), "hit_within_mm": RADIUS_MM,
                   "smallest_area_cm2": evaluation.smallest_cm2, "step_mm": evaluation.step_mm,
+                  "mirror": evaluation.mirror,
                   "seconds_a_case": round(evaluation.seconds, 2),
                   "lesion_area_cm2": {"least": min(evaluation.areas_cm2), "mean": float(np.mean(evaluation.areas_cm2)),
                                       "most": max(evaluation.areas_cm2)}}
@@ -61,7 +62,7 @@ def markdown(evaluation: DetectionEvaluation, told: dict, healthy: Sequence[dict
     lines = [f"Measured on **{data}**: {told['cases']} cases, {told['lesions']} lesions of {area['least']:.2f} to "
              f"{area['most']:.2f} cm2 (mean {area['mean']:.2f}) in their largest slice. A region hits a lesion when "
              f"their centres of gravity are at most {RADIUS_MM:g} mm apart; regions below "
-             f"{evaluation.smallest_cm2:g} cm2 are dropped. {_coarse(evaluation)}p: two-sided, paired bootstrap of "
+             f"{evaluation.smallest_cm2:g} cm2 are dropped. {_looked(evaluation)}p: two-sided, paired bootstrap of "
              f"20,000 samples against the first row, mean sensitivity over 0 to {RANGE:g} false positives a case."]
     for key, text in _CURVES.items():
         lines += ["", f"Curves {text}:", "",
@@ -126,9 +127,10 @@ def write_detection(
     return [folder / name for name in texts]
 
 
-def _coarse(evaluation: DetectionEvaluation) -> str:
-    return "" if evaluation.step_mm == 1 else (
-        f"Likelihoods were computed {evaluation.step_mm} mm apart and interpolated to 1 mm. ")
+def _looked(evaluation: DetectionEvaluation) -> str:
+    mirror = "Each slice was looked at with its mirror images. " if evaluation.mirror else ""
+    return mirror if evaluation.step_mm == 1 else (
+        f"{mirror}Likelihoods were computed {evaluation.step_mm} mm apart and interpolated to 1 mm. ")
 
 
 def _row(name: str, at_90, at_all, at_02, mean, p) -> str:

@@ -38,6 +38,8 @@ class DetectSettings(Settings):
         share: of the slice along the antero-posterior axis, in its middle, that is looked at; None: with ``column``
             wherever the column lies, else the middle half (section 3.1).
         column: look in the vertebral column only, less its ends: elsewhere the likelihood is 0.
+        mirror: average each slice's likelihood with those of its three mirror images, where the model runs over whole
+            slices; ours, not the paper's.
         step_mm: distance between the places looked at; what lies between is interpolated. A model that runs patch by
             patch wants minutes a slice at 1 mm, and the time falls with the square of this.
         device: "auto", "cuda", "mps" or "cpu".
@@ -49,6 +51,7 @@ class DetectSettings(Settings):
     aggregate: bool = True
     share: float | None = None
     column: bool = False
+    mirror: bool = True
     step_mm: int = 1
     device: str = "auto"
     precision: str = "auto"
@@ -201,7 +204,7 @@ class _Run:
         """Of one slice, (rows, columns); 0 where it is not looked at."""
         import torch
 
-        from SpineLib.tasks.likelihood import dense, patchwise
+        from SpineLib.tasks.likelihood import dense, dense_mirrored, patchwise
 
         def prepare(array: np.ndarray) -> torch.Tensor:
             return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self.device, getattr(torch, precision))
@@ -212,7 +215,8 @@ class _Run:
         with torch.inference_mode():
             rows, columns = (_lattice(one, self.settings.step_mm) for one in (self.rows, self.columns))
             if self.network.context == "margin" and not self.whiten:
-                values = dense(images, self.network, rows, columns, prepare)
+                values = dense_mirrored(images, self.network, rows, columns, found.shape, prepare, tick) \
+                    if self.settings.mirror else dense(images, self.network, rows, columns, prepare)
             else:
                 places = np.stack(np.meshgrid(rows, columns, indexing="ij"), -1)
                 wanted = np.ones(places.shape[:2], bool) if self.inside is None else \

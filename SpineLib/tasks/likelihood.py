@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,6 +56,27 @@ def dense(images: Mapping[float, np.ndarray], network: Siamese, rows: range, col
     return network.probability(inputs, spacing)[0, :wanted[0], :wanted[1]].float().cpu().numpy()
 
 
+def dense_mirrored(images: Mapping[float, np.ndarray], network: Siamese, rows: range, columns: range,
+                   size: tuple[int, int], prepare: Callable[[np.ndarray], torch.Tensor],
+                   tick: Callable[[float], None] = lambda done: None) -> np.ndarray:
+    """As :func:`dense`, averaged over the slice and its mirror images along rows, columns and both.
+
+    Training mirrors patches in the same ways (section 3.2), so that each likelihood is as good as the others; what they
+    do not agree upon weighs less.
+
+    Args:
+        size: rows and columns of places that the whole slice has.
+        tick: told the share done.
+    """
+    found = []
+    for up, across in product((False, True), repeat=2):
+        tick(len(found) / 4)
+        turned = {scale: image[::-1 if up else 1, ::-1 if across else 1] for scale, image in images.items()}
+        lattice = (_mirrored(rows, size[0]) if up else rows, _mirrored(columns, size[1]) if across else columns)
+        found.append(dense(turned, network, *lattice, prepare)[::-1 if up else 1, ::-1 if across else 1])
+    return np.mean(found, axis=0)
+
+
 def patchwise(images: Mapping[float, np.ndarray], network: Siamese, places: np.ndarray,
               prepare: Callable[[np.ndarray], torch.Tensor], *, whiten: bool,
               tick: Callable[[float], None] = lambda done: None) -> np.ndarray:
@@ -99,6 +121,11 @@ def whitened(patches: np.ndarray) -> np.ndarray:
     """Each of (n, rows, columns) with mean 0 and deviation 1 (section 2.4)."""
     deviation = patches.std(axis=(1, 2), keepdims=True)
     return (patches - patches.mean(axis=(1, 2), keepdims=True)) / np.where(deviation > 1e-6, deviation, 1)
+
+
+def _mirrored(places: range, count: int) -> range:
+    """The same places, the last first, counted from the other end of so many."""
+    return range(count - 1 - places[-1], count - places[0], places.step)
 
 
 def _start(network: Siamese, scale: float, first: Sequence, apart_mm: float) -> tuple[list, list[int]]:

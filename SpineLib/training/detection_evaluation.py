@@ -71,6 +71,7 @@ class DetectionEvaluation:
         areas_cm2: of the reference lesions in their largest slices.
         smallest_cm2: least area of a region.
         step_mm: distance of the places looked at.
+        mirror: whether each slice's mirror images were looked at, too, where the model runs over whole slices.
         simulated: whether the cohort is.
         seconds: mean of a case and model.
     """
@@ -79,6 +80,7 @@ class DetectionEvaluation:
     areas_cm2: list[float]
     smallest_cm2: float
     step_mm: int
+    mirror: bool
     simulated: bool
     seconds: float
 
@@ -148,8 +150,8 @@ def evaluate_detection(
         raise SpineError("No case of the cohort has a lesion, so there is no sensitivity to measure.")
     results = [MethodResult(method, *(Froc(thresholds, [pair[n] for pair in pairs]) for n in (0, 1)))
                for method, pairs in tallies.items()]
-    return DetectionEvaluation(results, areas, float(smallest), settings.step_mm, cohort.simulated,
-                               float(np.mean(seconds)))
+    return DetectionEvaluation(results, areas, float(smallest), settings.step_mm, settings.mirror,
+                               cohort.simulated, float(np.mean(seconds)))
 
 
 def count_healthy(image: Volume, bundle: ModelBundle, thresholds: Sequence[float], smallest_cm2: float,

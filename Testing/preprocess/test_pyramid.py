@@ -60,11 +60,26 @@ def test_local_normalisation_is_the_z_score_of_the_window_around_each_pixel():
     assert image[20, 15] == pytest.approx(wanted, abs=1e-3)  # float32
 
 
+def test_square_roots_are_normalised_as_their_image_would_be():
+    # Pixels of the image's own size are taken as they are, so that taking roots before or after makes no difference.
+    plain = volume(spacing=(1.0, 1.0, 4.0))
+    roots = plain.with_array(np.sign(plain.array) * np.sqrt(np.abs(plain.array.astype(np.float64))))
+    found, wanted = (make_pyramid(one, "STIR", (1.0,), (9, 7), how).images[1.0]
+                     for one, how in ((plain, "local-root"), (roots, "local")))
+    assert np.allclose(found, wanted, atol=1e-5) and found.std() > 0.2
+
+
 @pytest.mark.parametrize("how", ["local", "slice"])
 def test_brightness_and_contrast_of_the_scanner_do_not_matter(how):
     first = make_pyramid(volume(), "STIR", SCALES, WINDOW, how).images
     other = make_pyramid(volume().with_array(volume().array * 7 + 300), "STIR", SCALES, WINDOW, how).images
     assert all(np.abs(first[scale] - other[scale]).max() < 1e-2 for scale in SCALES)  # float32 of larger numbers
+
+
+def test_the_scanners_intensity_scale_does_not_matter_to_square_roots():
+    first = make_pyramid(volume(), "STIR", SCALES, WINDOW, "local-root").images
+    other = make_pyramid(volume().with_array(volume().array * 7), "STIR", SCALES, WINDOW, "local-root").images
+    assert all(np.abs(first[scale] - other[scale]).max() < 1e-2 for scale in SCALES)
 
 
 def test_a_volume_of_fine_slices_is_cut_into_sagittal_ones_and_says_so():

@@ -5,7 +5,7 @@ import torch
 
 from SpineLib.networks.siamese import PATCH, SCALES, Siamese
 from SpineLib.preprocess.pyramid import make_pyramid
-from SpineLib.tasks.likelihood import dense, patches, patchwise, whitened
+from SpineLib.tasks.likelihood import dense, dense_mirrored, patches, patchwise, whitened
 
 from .tiny_detector import spine
 
@@ -38,6 +38,23 @@ def test_dense_and_patchwise_agree_at_a_thousand_random_places():
     assert np.abs(whole[places[:, 0], places[:, 1] - 16] - single).max() < 1e-4
     # Every fourth place has the likelihood it has among all; the last ones may lie beyond the image.
     assert coarse.shape == (24, 13) and np.abs(coarse[:23, :12] - whole[::4, ::4]).max() < 1e-4
+
+
+def test_a_slice_and_its_mirror_images_give_each_place_the_mean_of_its_four_likelihoods():
+    pyramid, network = make_pyramid(spine(), "STIR", SCALES, PATCH, "local"), lively()
+    images, size = {scale: image[2] for scale, image in pyramid.images.items()}, pyramid.shape[1:]
+    # A lattice of every fourth place whose last row and column lie beyond the slice.
+    rows, columns = range(1, size[0] + 3, 4), range(18, size[1] + 3, 4)
+    with torch.inference_mode():
+        found = dense_mirrored(images, network, rows, columns, size, as_tensor)
+        whole = range(-4, size[0] + 4), range(-4, size[1] + 4)
+        wanted = []
+        for axes in ((), (0,), (1,), (0, 1)):
+            turned = {scale: np.flip(image, axes) for scale, image in images.items()}
+            wanted.append(np.flip(dense(turned, network, *whole, as_tensor), axes))
+    places = np.ix_([row + 4 for row in rows], [column + 4 for column in columns])
+    assert found.shape == (len(rows), len(columns)) and np.std(wanted, axis=0).max() > 0.01
+    assert np.abs(found - np.mean(wanted, axis=0)[places]).max() < 1e-4
 
 
 def test_a_patch_is_centred_on_its_place_at_each_scale():

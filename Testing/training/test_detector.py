@@ -143,6 +143,17 @@ def test_few_places_of_a_kind_weigh_less_and_hard_ones_more(tmp_path):
     assert float(weights[0, 7, 7] / weights[0, 7, 6]) == pytest.approx(0.91 / 0.11)
 
 
+def test_places_of_a_metastasis_that_are_not_recognised_may_weigh_more(tmp_path):
+    values = STRIPS | {"sampling": STRIPS["sampling"] | {"hard_lesions": 1.0}}
+    run = DetectorRun(detector_config_from_dict(values), [], tmp_path, torch.device("cpu"))
+    kinds, likelihood = torch.full((1, 8, 8), LESION), torch.full((1, 8, 8), 0.9)
+    kinds[0, 0] = BACKGROUND
+    likelihood[0, 7, 7] = 0.1
+    weights = run._weights(kinds, likelihood)
+    assert float(weights[0, 7, 7] / weights[0, 7, 6]) == pytest.approx(0.91 / 0.11)
+    assert float(weights[kinds == LESION].sum()) == pytest.approx(0.5)
+
+
 def test_every_case_is_held_out_once_and_the_rest_is_split_75_to_25(cases):
     six = cases
     held = [split(six, DetectorValidation(folds=3, fold=fold), 0) for fold in range(3)]
@@ -177,6 +188,16 @@ def test_a_training_ends_in_a_bundle_that_detects(trained, ball_cohort):
     found = detect(read_volume(case.sequences["T2"], "T2"), bundle, DetectSettings(device="cpu", precision="float32"))
     assert 0 <= found.likelihood.array.min() and found.likelihood.array.max() <= 1
     assert {"score", "auc"} <= bundle.card.figures["validation"].keys()
+
+
+def test_a_training_starts_from_the_weights_of_another_detector(trained, tmp_path):
+    folder, bundle = trained
+    config = detector_config_from_dict(STRIPS | {"init_from": str(bundle.folder)})
+    run = DetectorRun(config, [], tmp_path, torch.device("cpu"))
+    for name, value in bundle.network().state_dict().items():
+        assert torch.equal(run.network.state_dict()[name], value), name
+    with pytest.raises(SpineError, match="no detector with the resolutions"):
+        DetectorRun(config.changed(scales=(1.0, 2.0)), [], tmp_path, torch.device("cpu"))
 
 
 def test_a_training_goes_on_where_it_was(trained, ball_cohort):
@@ -233,6 +254,8 @@ def test_presets_are_the_papers_and_ours():
         (128, 0.06, 0.9, 0.01)
     assert paper.context == "zeros" and paper.validation.folds == 10 and paper.smallest_area_cm2 == 5.0
     assert dense.context == "margin" and dense.sampling.kind == "strips"
+    root = read_detector_config("siamese-root")
+    assert root.normalisation == "local-root" and root.sampling.hard_lesions > 0
 
 
 @pytest.mark.parametrize("values", [

@@ -26,6 +26,7 @@ class DetectorSampling:
         vertebra: share of the normal ones that lie in a vertebra, the others in the background.
         rows, columns, spacing: of a strip's lattice; mm.
         hard: a normal place weighs as its likelihood to this power; 0 weighs all alike.
+        hard_lesions: a metastasis's place weighs as one less its likelihood to this power; 0 weighs all alike.
         anywhere: ours, of "patches": draw metastases equally often whatever their size and normal places of all slices,
             as strips are drawn. Without it, larger ones oftener and normal places of the same slices, as in the paper.
         seed: of everything random.
@@ -39,14 +40,17 @@ class DetectorSampling:
     columns: int = 8
     spacing: float = 8.0
     hard: float = 0.0
+    hard_lesions: float = 0.0
     anywhere: bool = False
     seed: int = 0
 
     def __post_init__(self):
         if self.kind not in ("patches", "strips"):
             raise ValueError(f"kind is {self.kind!r}; it must be 'patches' or 'strips'")
-        if not 0 < self.positives < 1 or not 0 <= self.vertebra <= 1 or self.batch < 1 or self.hard < 0:
-            raise ValueError("positives must be between 0 and 1, vertebra from 0 to 1, batch from 1, hard from 0")
+        if not 0 < self.positives < 1 or not 0 <= self.vertebra <= 1 or self.batch < 1 \
+                or min(self.hard, self.hard_lesions) < 0:
+            raise ValueError("positives must be between 0 and 1, vertebra from 0 to 1, batch from 1, hard and "
+                             "hard_lesions from 0")
 
 
 @dataclass(frozen=True)
@@ -146,6 +150,7 @@ class DetectorConfig(ConfigBase):
         scales: mm a pixel of the sub-networks.
         context: of :class:`SpineLib.networks.siamese.Siamese`.
         normalisation: of ``SpineLib.preprocess.pyramid``.
+        init_from: id or folder of the detector whose weights are taken at the start; empty is random weights.
         threshold, smallest_area_cm2: of the exported bundle.
     """
 
@@ -154,6 +159,7 @@ class DetectorConfig(ConfigBase):
     scales: tuple[float, ...] = SCALES
     context: str = "zeros"
     normalisation: str = "patch"
+    init_from: str = ""
     threshold: float = 0.5
     smallest_area_cm2: float = 5.0
     sampling: DetectorSampling = field(default_factory=DetectorSampling)

@@ -11,6 +11,10 @@ from SpineLib.training.checkpoint import BEST, LAST, load_checkpoint
 from SpineLib.training.detection.config import DetectorConfig, detector_config_from_dict
 from SpineLib.training.export import model_name, read_facts
 
+_NORMALISED = {"patch": "each patch's mean and deviation", "local": "local mean and deviation",
+               "local-root": "local mean and deviation of the intensities' square roots",
+               "slice": "each slice's mean and deviation"}
+
 
 def export_detector(run: Path, target: Path, *, model_id: str = "", title: str = "", version: str = "1",
                     licence: str = "Apache-2.0", smallest_area_cm2: float | None = None,
@@ -65,7 +69,7 @@ def _text(title: str, config: DetectorConfig, facts: dict, validation: dict, ste
 
 {NOTICE}. {origin}Not for clinical use.
 
-- Input: {config.sequence}, sagittal slices; normalised by {config.normalisation} mean and deviation.
+- Input: {config.sequence}, sagittal slices; normalised by {_NORMALISED[config.normalisation]}.
 - Network: the Siamese network of Wang et al., A multi-resolution approach for spinal metastasis detection using deep
   Siamese neural networks (2017); beyond a patch its convolutions see {beyond}.
 - Training data: {data["description"]} {data["training_cases"]} cases trained on, {data["validation_cases"]} chose the

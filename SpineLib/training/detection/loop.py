@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from SpineLib.errors import SpineError
-from SpineLib.models import SEQUENCES, ModelBundle
+from SpineLib.models import SEQUENCES, ModelBundle, find_bundle
 from SpineLib.networks.siamese import Siamese
 from SpineLib.training.cohort import read_cohort
 from SpineLib.training.detection.cases import (
@@ -59,7 +59,7 @@ class DetectorRun(Run):
             logits = self.network(images, sampling.spacing if sampling.kind == "strips" else None)
         logits, kinds = logits.float(), batch.kinds.to(self.device).long()
         values = functional.cross_entropy(logits, (kinds == LESION).long(), reduction="none")
-        if sampling.kind == "patches" and not sampling.hard:
+        if sampling.kind == "patches" and not (sampling.hard or sampling.hard_lesions):
             return values.mean()
         return (values * self._weights(kinds, torch.softmax(logits.detach(), 1)[:, 1])).sum()
 
@@ -73,6 +73,8 @@ class DetectorRun(Run):
             strength = own.float()
             if kind != LESION and sampling.hard:
                 strength = strength * (likelihood + 0.01) ** sampling.hard
+            elif kind == LESION and sampling.hard_lesions:
+                strength = strength * (1.01 - likelihood) ** sampling.hard_lesions
             total = strength.sum()
             fewer = min(1.0, float(own.sum()) / _FEWEST)
             weights = weights + share * fewer * strength / total.clamp_min(1e-12)
@@ -86,12 +88,24 @@ class DetectorRun(Run):
 
 
 def initial_detector(config: DetectorConfig) -> Siamese:
-    """The network with random weights, drawn as He et al. (2015) for layers before a ReLU.
+    """The network with the weights of ``config.init_from``, or random ones, drawn as He et al. (2015) for layers before
+    a ReLU.
 
-    The last layer's are near zero, so that all likelihoods begin at one half: the 5184 features behind the first fully
-    connected layer are not normalised, and short trials that began elsewhere learned nothing at the paper's rate.
+    The last layer's random ones are near zero, so that all likelihoods begin at one half: the 5184 features behind the
+    first fully connected layer are not normalised, and short trials that began elsewhere learned nothing at the paper's
+    rate.
+
+    Raises:
+        SpineError: there is no such bundle, or its network has other resolutions.
     """
     network = Siamese(config.scales, config.context)
+    if config.init_from:
+        bundle = find_bundle(config.init_from)
+        if bundle.card.network.get("scales") != list(config.scales):
+            raise SpineError(f"The model '{bundle.card.id}' is no detector with the resolutions of this training; start "
+                             "from one that is.")
+        network.load_state_dict(bundle.network().state_dict())
+        return network
     for layer in (*network.convolutions, network.hidden):
         nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         nn.init.zeros_(layer.bias)
