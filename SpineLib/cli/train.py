@@ -56,6 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export = actions.add_parser("export", help="write a training's best weights so far as a model")
     export.add_argument("--run", required=True, type=Path, help="folder of the training; it may still be running")
     export.add_argument("--to", required=True, type=Path, help="folder of the model; its name is the model's id")
+    export.add_argument("--last", action="store_true",
+                        help="of a segmentation: the latest weights, not those best on the few held-out cases")
     export.add_argument("--title", default="", help="for people")
     export.add_argument("--version", default="1")
     export.add_argument("--threshold", type=float, help="probability from which a voxel is lesion")
@@ -121,7 +123,7 @@ def _export(arguments: argparse.Namespace) -> int:
         bundle = export_detector(arguments.run, arguments.to, smallest_area_cm2=arguments.smallest_area, **texts)
     else:
         bundle = export(arguments.run, arguments.to, smallest_lesion_ml=arguments.smallest_lesion_ml,
-                        smoothing_mm=arguments.smoothing_mm, **texts)
+                        smoothing_mm=arguments.smoothing_mm, last=arguments.last, **texts)
     if arguments.compact:
         from SpineLib.models import save_bundle
 

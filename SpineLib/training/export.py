@@ -11,6 +11,7 @@ from SpineLib.models import NOTICE, ModelBundle, ModelCard, save_bundle
 from SpineLib.networks.unet import UNet
 from SpineLib.training.checkpoint import BEST, LAST, load_checkpoint
 from SpineLib.training.config import TASK_OF_LABEL, TrainingConfig, config_from_dict
+from SpineLib.training.record import read_log
 
 _FINDINGS = {"lesion": "Spinal metastases", "necrosis": "Necrosis after ablation of spinal metastases"}
 _PAPERS = {
@@ -22,7 +23,7 @@ _PAPERS = {
 
 def export(run: Path, target: Path, *, model_id: str = "", title: str = "", version: str = "1",
            licence: str = "Apache-2.0", smallest_lesion_ml: float | None = None, threshold: float | None = None,
-           smoothing_mm: float = 0.0, figures: dict | None = None, notes: str = "") -> ModelBundle:
+           smoothing_mm: float = 0.0, last: bool = False, figures: dict | None = None, notes: str = "") -> ModelBundle:
     """Write the best weights so far of the training in ``run`` as a bundle; the training may still be running.
 
     Args:
@@ -30,6 +31,7 @@ def export(run: Path, target: Path, *, model_id: str = "", title: str = "", vers
         target: the bundle's folder.
         model_id: the folder's name if empty.
         smoothing_mm: of the card.
+        last: take the latest weights that were saved, not those that were best on the held-out cases, which are few.
         figures: further figures for ``model.json``.
         notes: Markdown that ends ``card.md``, e.g. the table of ``spine evaluate``.
 
@@ -41,9 +43,15 @@ def export(run: Path, target: Path, *, model_id: str = "", title: str = "", vers
     if not (run / BEST).is_file():
         raise SpineError(f"The training in '{run}' has not looked at its held-out cases yet; wait and export again.")
     groups, state = load_checkpoint(run / BEST)
+    weights, trained = groups["network"], state
+    if (run / LAST).is_file():
+        groups, trained = load_checkpoint(run / LAST)
+        weights = groups.get("average", groups["network"]) if last else weights
+    looks = [line for line in read_log(run) if "held_out" in line]
+    if last and looks:
+        state = {"step": trained["step"], "minutes": trained["seconds"] / 60, "figures": looks[-1]["held_out"]}
     network = UNet(config.network.dimensions, len(config.inputs), config.network.widths)
-    network.load_state_dict(groups["network"])
-    trained = load_checkpoint(run / LAST)[1] if (run / LAST).is_file() else state
+    network.load_state_dict(weights)
     held_out = {key: round(value, 4) for key, value in state["figures"].items()}
     model_id = model_id or target.name
     inputs = " and ".join(config.inputs)
@@ -59,7 +67,7 @@ def export(run: Path, target: Path, *, model_id: str = "", title: str = "", vers
         smoothing_mm=smoothing_mm, training_data=facts["data"], command=facts["command"], notice=NOTICE,
         figures={"held_out": held_out, "step": state["step"], "minutes_trained": round(state["minutes"], 1),
                  **(figures or {})},
-        text=_text(title, inputs, config, facts, held_out, trained["step"], simulated)
+        text=_text(title, inputs, config, facts, held_out, trained["step"], simulated, last)
         + (f"\n{notes.strip()}\n" if notes else ""))
     return save_bundle(target, network, card)
 
@@ -107,7 +115,7 @@ def model_name(folder: Path) -> str:
 
 
 def _text(title: str, inputs: str, config: TrainingConfig, facts: dict, held_out: dict, steps: int,
-          simulated: bool) -> str:
+          simulated: bool, last: bool) -> str:
     data = facts["data"]
     origin = "Trained on **simulated data** only. " if simulated else ""
     rows = "\n".join(f"| {key} | {value} |" for key, value in held_out.items())
@@ -120,7 +128,8 @@ def _text(title: str, inputs: str, config: TrainingConfig, facts: dict, held_out
 - Training data: {data["description"]} {data["training_cases"]} cases trained on, {data["held_out_cases"]} held out.
 - Training: `{facts["command"]}`; {steps} steps of {config.sampling.batch} patches.
 
-Figures on the held-out{" simulated" if simulated else ""} cases that chose the best weights (so slightly favourable):
+Figures on the held-out{" simulated" if simulated else ""} cases{
+    ", at the last look" if last else " that chose the best weights (so slightly favourable)"}:
 
 | figure | value |
 |---|---|

@@ -16,6 +16,7 @@ from SpineLib.networks.unet import UNet
 from SpineLib.training import checkpoint, loop
 from SpineLib.training.augmentation import AugmentationSettings
 from SpineLib.training.config import OptimisationSettings, config_from_dict
+from SpineLib.training.export import export
 from SpineLib.training.initialise import initial_network
 from SpineLib.training.record import read_log
 from SpineLib.training.sampling import SamplingSettings, Steps
@@ -233,3 +234,23 @@ def test_exporting_what_is_no_training_is_refused(tmp_path, capsys):
 
     assert main(["train", "export", "--run", str(tmp_path), "--to", str(tmp_path / "model")]) == 1
     assert "no folder of a training" in capsys.readouterr().err
+
+
+def test_the_latest_weights_may_be_exported_instead_of_the_best_on_few_cases(trained, tmp_path):
+    latest, last = export(trained, tmp_path / "latest", last=True), load_file(trained / "last.safetensors")
+    state = latest.network().state_dict()
+    for name, value in state.items():
+        assert torch.allclose(value.float(), last[f"average/{name}"].float(), atol=1e-3, rtol=1e-3), name
+    assert "at the last look" in latest.card.text
+    assert latest.card.figures["step"] == json.loads((trained / "log.jsonl").read_text().splitlines()[-1])["step"]
+
+
+def test_an_exported_model_may_be_compact_and_smooth_across_slices(trained, tmp_path):
+    from SpineLib.cli.main import main
+
+    assert main(["train", "export", "--run", str(trained), "--to", str(tmp_path / "small"), "--compact",
+                 "--smoothing-mm", "2.5"]) == 0
+    small, whole = load_bundle(tmp_path / "small"), load_bundle(trained / "model")
+    assert small.card.smoothing_mm == 2.5 and whole.card.smoothing_mm == 0
+    stored = load_file(tmp_path / "small" / "weights.safetensors")
+    assert all(value.dtype == torch.int8 for name, value in stored.items() if name.endswith("0.weight"))
