@@ -36,8 +36,9 @@ def measure(model: str | None, device: str, seed: int, places: int = PLACES) -> 
 
 
 def measure_here(folder: Path, model: str, device: str, places: int) -> dict:
-    """In the child: the whole case with ``detect`` as users run it, with its mirror images, then without them, then some
-    places patch by patch, float32 on the CPU, which is compared with the second."""
+    """In the child: the whole case with ``detect`` as users run it, with its mirror images, and without them; then some
+    places patch by patch, float32 on the CPU, which is compared with the second.
+    """
     import numpy as np
     import torch
 
@@ -92,8 +93,8 @@ def sentence(figures: dict) -> str:
             f"without the mirror images: {figures['seconds']:.1f} s\n"
             f"patch by patch: {figures['patchwise_seconds_extrapolated']:.0f} s, extrapolated from "
             f"{figures['places_sampled']} places in {figures['sample_seconds']:.1f} s (float32, cpu)\n"
-            f"{figures['times_faster']:.0f} times faster than that ({figures['times_less_processor_time']:.0f} times less "
-            f"processor time); likelihoods differ by at most {figures['largest_difference']:.1e}")
+            f"{figures['times_faster']:.0f} times faster than that ({figures['times_less_processor_time']:.0f} times "
+            f"less processor time); likelihoods differ by at most {figures['largest_difference']:.1e}")
 
 
 def _write_case(folder: Path, seed: int) -> None:

@@ -10,7 +10,8 @@ from SpineLib.cli.train_common import add_common, changed, run_folds
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options."""
-    parser.add_argument("--config", required=True, help="TOML file, or siamese-paper, siamese-dense, siamese-root, siamese-zeros")
+    parser.add_argument("--config", required=True,
+                        help="TOML file, or siamese-paper, siamese-dense, siamese-root, siamese-zeros")
     parser.add_argument("--cohort", required=True, type=Path,
                         help="folder of cases with lesion and vertebra labels, as 'spine phantom' writes it")
     parser.add_argument("--run", "--out", dest="out", required=True, type=Path, help="folder of the training")
@@ -27,7 +28,8 @@ def run(arguments: argparse.Namespace) -> int:
     from SpineLib.training.detection.config import read_detector_config
     from SpineLib.training.detection.loop import run_detector_training
 
-    changes: dict = {name: getattr(arguments, name) for name in ("scales", "sequence", "init_from") if getattr(arguments, name)}
+    changes: dict = {name: getattr(arguments, name) for name in ("scales", "sequence", "init_from")
+                     if getattr(arguments, name)}
     if arguments.decay is not None:
         changes["optimisation"] = {"decay": arguments.decay}
     config = changed(read_detector_config(arguments.config), arguments, changes)

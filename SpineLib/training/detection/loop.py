@@ -102,8 +102,8 @@ def initial_detector(config: DetectorConfig) -> Siamese:
     if config.init_from:
         bundle = find_bundle(config.init_from)
         if bundle.card.network.get("scales") != list(config.scales):
-            raise SpineError(f"The model '{bundle.card.id}' is no detector with the resolutions of this training; start "
-                             "from one that is.")
+            raise SpineError(f"The model '{bundle.card.id}' is no detector with the resolutions of this training; "
+                             "start from one that is.")
         network.load_state_dict(bundle.network().state_dict())
         return network
     for layer in (*network.convolutions, network.hidden):
