@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                          help="drop regions smaller than this in their slice (default: the model's; the paper's is 5)")
     choices.add_argument("--no-aggregation", action="store_true", help="do not average neighbouring slices")
     choices.add_argument("--no-mirror", action="store_true",
-                         help="look at each slice once only, not at its three mirror images as well: four times faster")
+                         help="look at each slice once, not at its three mirror images as well: a third of the time")
     choices.add_argument("--anywhere", action="store_true",
                          help="keep also what does not lie in the vertebral column (MR) or touches no vertebra (CT, "
                               "with --vertebrae)")
