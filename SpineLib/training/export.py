@@ -36,7 +36,7 @@ def export(run: Path, target: Path, *, model_id: str = "", title: str = "", vers
         notes: Markdown that ends ``card.md``, e.g. the table of ``spine evaluate``.
 
     Raises:
-        SpineError: ``run`` is no training, or has not been validated yet.
+        SpineError: ``run`` is no training, has not been validated yet, or holds no latest weights.
     """
     facts = read_facts(run)
     config: TrainingConfig = config_from_dict(facts["config"])
@@ -46,10 +46,12 @@ def export(run: Path, target: Path, *, model_id: str = "", title: str = "", vers
     weights, trained = groups["network"], state
     if (run / LAST).is_file():
         groups, trained = load_checkpoint(run / LAST)
-        weights = groups.get("average", groups["network"]) if last else weights
-    looks = [line for line in read_log(run) if "held_out" in line]
-    if last and looks:
-        state = {"step": trained["step"], "minutes": trained["seconds"] / 60, "figures": looks[-1]["held_out"]}
+    elif last:
+        raise SpineError(f"The training in '{run}' holds its best weights only; export without the latest ones.")
+    if last:
+        weights = groups.get("average", groups["network"])
+        looks = [line["held_out"] for line in read_log(run) if "held_out" in line]
+        state = {"step": trained["step"], "minutes": trained["seconds"] / 60, "figures": looks[-1] if looks else {}}
     network = UNet(config.network.dimensions, len(config.inputs), config.network.widths)
     network.load_state_dict(weights)
     held_out = {key: round(value, 4) for key, value in state["figures"].items()}

@@ -51,7 +51,8 @@ def test_the_bundle_holds_the_averaged_weights_with_the_best_dice(trained):
     bundle, best = load_bundle(trained / "model"), load_file(trained / "best.safetensors")
     state = bundle.network().state_dict()
     for name, value in state.items():
-        assert torch.allclose(value.float(), best[f"network/{name}"].float(), atol=1e-3, rtol=1e-3), name
+        # Half precision has eleven significant bits.
+        assert torch.allclose(value.float(), best[f"network/{name}"].float(), atol=1e-6, rtol=1e-3), name
 
 
 @pytest.mark.parametrize("average", [0.0, 0.9])
@@ -102,16 +103,22 @@ def test_a_kill_in_mid_save_leaves_the_state_before_and_training_goes_on_from_th
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile wants a C++ compiler")
-def test_a_training_with_a_compiled_network_learns_the_same(tiny, balls, tmp_path):
+def test_a_training_with_a_compiled_network_has_the_same_loss_and_gradients(tiny, balls, tmp_path):
     for name, compile in (("plain", False), ("compiled", True)):
-        config = tiny(optimisation={"steps": 2, "precision": "float32", "compile": compile},
+        config = tiny(optimisation={"steps": 1, "precision": "float32", "compile": compile},
                       sampling={"patch": (8, 8)}, network={"widths": (2, 4)})
         loop.train(config, balls[2:], [], tmp_path / name)
     plain, compiled = (load_file(tmp_path / name / "last.safetensors") for name in ("plain", "compiled"))
-    assert plain.keys() == compiled.keys()
-    # Adam's first steps have the length of the rate whatever the gradient's: a few signs of tiny ones may differ.
-    for key, value in plain.items():
-        assert torch.allclose(value.float(), compiled[key].float(), rtol=1e-3, atol=5e-3), key
+    moments = [key for key in plain if key.endswith("exp_avg")]
+    # After one step Adam's first moments are a tenth of the gradients; sums in another order differ by rounding.
+    largest = max(float(plain[key].abs().max()) for key in moments)
+    assert plain.keys() == compiled.keys() and largest > 1e-3
+    for key in moments:
+        assert torch.allclose(plain[key], compiled[key], rtol=1e-3, atol=1e-4 * largest), key
+    losses = [_curve(tmp_path / name)[0]["loss"] for name in ("plain", "compiled")]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert isinstance(loop._SegmentationRun(config, [], tmp_path, torch.device("cpu")).learner,
+                      torch._dynamo.OptimizedModule)
 
 
 def test_a_finished_training_is_not_trained_again(tiny, balls, tmp_path):
@@ -240,9 +247,16 @@ def test_the_latest_weights_may_be_exported_instead_of_the_best_on_few_cases(tra
     latest, last = export(trained, tmp_path / "latest", last=True), load_file(trained / "last.safetensors")
     state = latest.network().state_dict()
     for name, value in state.items():
-        assert torch.allclose(value.float(), last[f"average/{name}"].float(), atol=1e-3, rtol=1e-3), name
+        assert torch.allclose(value.float(), last[f"average/{name}"].float(), atol=1e-6, rtol=1e-3), name
     assert "at the last look" in latest.card.text
     assert latest.card.figures["step"] == json.loads((trained / "log.jsonl").read_text().splitlines()[-1])["step"]
+
+
+def test_the_latest_weights_of_a_training_that_kept_the_best_only_are_refused(trained, tmp_path):
+    shutil.copytree(trained, tmp_path / "run", ignore=shutil.ignore_patterns("last.safetensors"))
+    with pytest.raises(SpineError, match="holds its best weights only"):
+        export(tmp_path / "run", tmp_path / "latest", last=True)
+    assert export(tmp_path / "run", tmp_path / "best").card.figures["step"] > 0
 
 
 def test_an_exported_model_may_be_compact_and_smooth_across_slices(trained, tmp_path):
