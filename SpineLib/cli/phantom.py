@@ -8,7 +8,7 @@ from pathlib import Path
 from SpineLib.cli.progress_bar import ProgressBar
 
 HELP = "simulate a cohort of spine MR or CT with metastases (BIDS-like folder, with all truths)"
-_CT_ONLY = ("thickness", "kinds", "metal")
+_CT_ONLY = ("thickness", "metal")
 _REGIONS = ("lumbar", "thoracolumbar", "thoracic", "cervicothoracic")
 
 
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--ct", action="store_true", help="CT with the vertebrae as they are and as they were before the lesions"
     )
     parser.add_argument("--thickness", type=float, metavar="MM", help="with --ct: of a slice (default: 0.7 to 3)")
-    parser.add_argument("--kinds", help="with --ct: of lytic, sclerotic, mixed (default: all)")
+    parser.add_argument("--kinds", help="of the metastases, out of lytic, sclerotic, mixed (default: all)")
     parser.add_argument("--metal", type=float, metavar="SHARE", help="with --ct: share with screws (default 0.04)")
     parser.add_argument("--processes", type=int, default=2, help="cases simulated at a time (default 2)")
     parser.add_argument("--uncompressed", action="store_true", help="write .nii instead of .nii.gz: faster, larger")
@@ -107,12 +107,8 @@ def _ct(arguments: argparse.Namespace):
     """Settings of patients with a CT."""
     from SpineLib.errors import SpineError
     from SpineLib.phantom.ct import CtSettings
-    from SpineLib.phantom.lesions import METASTASES
 
     _refuse(arguments, ("sequences", "randomised", "lesion_area", "follow_up", "outcomes", "after_only"), "with --ct")
-    kinds = tuple(part.strip() for part in arguments.kinds.split(",")) if arguments.kinds is not None else METASTASES
-    if set(kinds) - set(METASTASES):
-        raise SpineError(f"--kinds is '{arguments.kinds}'; choose of {', '.join(METASTASES)}.")
     if arguments.thickness is not None and not 0.3 <= arguments.thickness <= 10:
         raise SpineError(f"--thickness is {arguments.thickness:g}; give 0.3 to 10 mm.")
     return CtSettings(
@@ -122,7 +118,7 @@ def _ct(arguments: argparse.Namespace):
         region=arguments.region,
         healthy=arguments.healthy,
         metastases=_range(arguments.metastases, "--metastases", int) or CtSettings.metastases,
-        kinds=kinds,
+        kinds=_kinds(arguments.kinds),
         metal=CtSettings.metal if arguments.metal is None else arguments.metal,
     )
 
@@ -132,7 +128,7 @@ def _follow_up(arguments: argparse.Namespace):
     from SpineLib.errors import SpineError
     from SpineLib.phantom import FollowUpSettings
 
-    _refuse(arguments, ("sequences", "healthy", "metastases", "lesion_area", *_CT_ONLY), "with --follow-up")
+    _refuse(arguments, ("sequences", "healthy", "metastases", "lesion_area", "kinds", *_CT_ONLY), "with --follow-up")
     settings = FollowUpSettings()
     outcomes = settings.outcomes
     if arguments.outcomes is not None:
@@ -177,8 +173,20 @@ def _plain(arguments: argparse.Namespace):
         healthy=arguments.healthy,
         metastases=_range(arguments.metastases, "--metastases", int) or (1, 4),
         lesion_area_cm2=_range(arguments.lesion_area, "--lesion-area", float),
+        kinds=_kinds(arguments.kinds),
         region=arguments.region,
     )
+
+
+def _kinds(text: str | None) -> tuple[str, ...]:
+    """Kinds of metastases, separated by commas; all without the option."""
+    from SpineLib.errors import SpineError
+    from SpineLib.phantom.lesions import METASTASES
+
+    kinds = METASTASES if text is None else tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    if set(kinds) - set(METASTASES):
+        raise SpineError(f"--kinds is '{text}'; choose of {', '.join(METASTASES)}.")
+    return kinds
 
 
 def _range(text: str | None, option: str, kind: type) -> tuple | None:

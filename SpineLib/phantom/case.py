@@ -37,6 +37,7 @@ class PhantomSettings:
         metastases: least and most metastases of the others.
         lesion_area_cm2: least and most area of a metastasis in the sagittal slice that shows most of it, in cm2
             (1.65 to 9.54 in Wang et al. 2017, section 3.1); None takes all sizes.
+        kinds: of the metastases, out of :data:`SpineLib.phantom.lesions.METASTASES`.
         region: "lumbar", "thoracolumbar", "thoracic", "cervicothoracic"; None draws one.
         motion: whether the patient moves a little between the sequences.
         oversampling: sub-slices drawn for each slice.
@@ -50,6 +51,7 @@ class PhantomSettings:
     healthy: float = 0.1
     metastases: tuple[int, int] = (1, 4)
     lesion_area_cm2: tuple[float, float] | None = None
+    kinds: tuple[str, ...] = METASTASES
     region: str | None = None
     motion: bool = True
     oversampling: int = 3
@@ -78,6 +80,9 @@ class PhantomCase:
 
 #: Draws of a metastasis for each one wanted; most of those drawn have an area outside a narrow range.
 _TRIES, _TRIES_FOR_AREA = 4, 80
+#: How often a patient's metastases are mainly of each kind.
+_SHARES = {"lytic": 0.5, "sclerotic": 0.25, "mixed": 0.25}
+
 
 def simulate(seed: int, settings: PhantomSettings = PhantomSettings()) -> PhantomCase:
     """Simulate one patient. The same seed and settings give the same bytes.
@@ -187,12 +192,13 @@ def draw_inclusions(
     sick = set(spared)
     if rng.random() >= settings.healthy:
         wanted = int(rng.integers(settings.metastases[0], settings.metastases[1] + 1))
-        main = str(rng.choice(METASTASES, p=[0.5, 0.25, 0.25]))
+        shares = np.array([_SHARES[kind] for kind in settings.kinds])
+        main = str(rng.choice(settings.kinds, p=shares / shares.sum()))
         for _ in range(wanted * (_TRIES if settings.lesion_area_cm2 is None else _TRIES_FOR_AREA)):
             if sum(i.inside is not None for i in items) >= wanted:
                 break
             host = seen[int(rng.integers(len(seen)))]
-            kind = main if rng.random() < 0.7 else str(rng.choice(METASTASES))
+            kind = main if rng.random() < 0.7 else str(rng.choice(settings.kinds))
             if host.level not in sick:
                 item = draw_metastasis(rng, anatomy, host, kind, field_t, wide)
                 if item is not None and _has_wanted_area(item, items, settings, anatomy.grid, margin):

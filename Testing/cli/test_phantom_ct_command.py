@@ -25,7 +25,8 @@ def test_it_writes_a_cohort_and_says_that_it_is_simulated(tmp_path, capsys):
         (["--ct", "--kinds", "benign"], "choose of lytic, sclerotic, mixed"),
         (["--ct", "--thickness", "0"], "give 0.3 to 10 mm"),
         (["--ct", "--metastases", "3,1"], "give the least and the most"),
-        (["--kinds", "lytic"], "--kinds does not go without --ct"),
+        (["--kinds", "benign"], "choose of lytic, sclerotic, mixed"),
+        (["--follow-up", "--kinds", "lytic"], "--kinds does not go with --follow-up"),
         (["--region", "cervical"], "which only --ct has"),
     ],
 )

@@ -28,6 +28,12 @@ def test_every_metastasis_of_every_case_has_a_wanted_area():
     assert RANGE[0] <= min(areas) and max(areas) <= RANGE[1]
 
 
+def test_only_the_kinds_that_are_wanted_are_drawn():
+    wanted = PhantomSettings(**{**vars(SMALL), "kinds": ("sclerotic", "mixed"), "metastases": (2, 2)})
+    kinds = [fact["kind"] for seed in range(4) for fact in simulate(seed, wanted).truth["lesions"]]
+    assert set(kinds) == {"sclerotic", "mixed"} and len(kinds) == 8
+
+
 def test_an_area_that_no_metastasis_has_is_one_sentence():
     with pytest.raises(SpineError, match="90 to 95 cm2; choose a wider range"):
         simulate(1, PhantomSettings(**{**vars(SMALL), "lesion_area_cm2": (90, 95), "metastases": (1, 1)}))
