@@ -59,7 +59,10 @@ def spots(lesions, others=(), shape=(64, 56, 5), seed=1):
 
 
 def write_spots(folder, cases, sequence="STIR"):
-    """Write a cohort of :func:`spots`, given the rows of lesions and of others for each case."""
+    """Write a cohort of :func:`spots`, given the rows of lesions and of others for each case.
+
+    The lesions of every second case are called sclerotic, the others lytic.
+    """
     folder.mkdir(parents=True)
     (folder / "dataset_description.json").write_text(json.dumps({"Name": "spots", "Simulated": True}))
     for number, rows in enumerate(cases, start=1):
@@ -69,4 +72,7 @@ def write_spots(folder, cases, sequence="STIR"):
                                       (truth, folder / "derivatives" / "labels" / name, "label-lesion_mask")):
             (place / "anat").mkdir(parents=True)
             write_volume(volume, place / "anat" / f"{name}_{suffix}.nii.gz")
+        kind = "sclerotic" if number % 2 == 0 else "lytic"
+        (place / f"{name}_truth.json").write_text(json.dumps({"lesions": [
+            {"number": order, "kind": kind, "place": "body"} for order in range(1, len(rows[0]) + 1)]}))
     return folder

@@ -22,13 +22,14 @@ _CURVES = {"by_slices": "averaged over each case's slices, as in the paper", "by
 
 def figures(evaluation: DetectionEvaluation) -> dict:
     """Operating points, intervals and p-values, JSON-able; what is not reached is null."""
+    areas = [one.area_cm2 for one in evaluation.lesions]
     told: dict = {"simulated": evaluation.simulated, "cases": evaluation.results[0].by_slices.cases,
-                  "lesions": len(evaluation.areas_cm2), "hit_within_mm": RADIUS_MM,
+                  "lesions": len(areas), "hit_within_mm": RADIUS_MM,
                   "smallest_area_cm2": evaluation.smallest_cm2, "step_mm": evaluation.step_mm,
                   "mirror": evaluation.mirror,
                   "seconds_a_case": round(evaluation.seconds, 2),
-                  "lesion_area_cm2": {"least": min(evaluation.areas_cm2), "mean": float(np.mean(evaluation.areas_cm2)),
-                                      "most": max(evaluation.areas_cm2)}}
+                  "lesion_area_cm2": {"least": min(areas), "mean": float(np.mean(areas)), "most": max(areas)},
+                  "by_kind_at_0.2": by_kind(evaluation)}
     for key in _CURVES:
         comparisons = evaluation.comparisons(key)
         rows = []
@@ -44,6 +45,21 @@ def figures(evaluation: DetectionEvaluation) -> dict:
             rows.append(row)
         told[key] = rows
     return told
+
+
+def by_kind(evaluation: DetectionEvaluation, rate: float = 0.2) -> list[dict]:
+    """Of each kind of simulated metastasis how many there are, and how many the first method finds by lesions.
+
+    Args:
+        rate: false positives a case that are allowed over all kinds.
+    """
+    froc = evaluation.results[0].by_lesions
+    allowed = froc.false_positives <= rate + 1e-9
+    threshold = float(froc.thresholds[np.where(allowed, froc.sensitivity, -1).argmax()])
+    kinds = sorted({one.kind for one in evaluation.lesions if one.kind})
+    return [{"kind": kind, "lesions": len(own), "threshold": threshold if np.isfinite(threshold) else None,
+             "found": sum(one.found_from is not None and one.found_from >= threshold for one in own)}
+            for kind in kinds if (own := [one for one in evaluation.lesions if one.kind == kind])]
 
 
 def operating_points(froc: Froc) -> dict:
@@ -75,6 +91,10 @@ def markdown(evaluation: DetectionEvaluation, told: dict, healthy: Sequence[dict
             lines += [_row(f"{one.what} ({one.source}, {one.on})", one.false_positives_at_90,
                            one.false_positives_at_all, one.sensitivity_at_02, None, one.p)
                       for one in DETECTION.values()]
+    if told["by_kind_at_0.2"]:
+        lines += ["", "The first method at 0.20 false positives a case by lesions, by the kind that was simulated:", "",
+                  "| kind | lesions | found |", "|---|---|---|"]
+        lines += [f"| {one['kind']} | {one['lesions']} | {one['found']} |" for one in told["by_kind_at_0.2"]]
     if healthy:
         lines += ["", "Candidates in real scans of healthy people, all of them false. They are T2 without fat "
                   "suppression: fat in the marrow is bright there, so a model made for STIR sees another contrast, and "
@@ -109,10 +129,21 @@ def curves_csv(evaluation: DetectionEvaluation) -> str:
     return stream.getvalue()
 
 
+def lesions_csv(evaluation: DetectionEvaluation) -> str:
+    """Every reference lesion, and the highest threshold at which the first method finds it."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["case", "lesion", "kind", "place", "area_cm2", "found_from_threshold"])
+    for one in evaluation.lesions:
+        writer.writerow([one.case, one.number, one.kind, one.place, f"{one.area_cm2:.3f}",
+                         "" if one.found_from is None else f"{one.found_from:g}"])
+    return stream.getvalue()
+
+
 def write_detection(
     evaluation: DetectionEvaluation, told: dict, folder: Path, healthy: Sequence[dict] = ()
 ) -> list[Path]:
-    """``detection.md``, ``.json``, ``.csv`` and the two pictures; returns their paths.
+    """``detection.md``, ``.json``, ``.csv``, ``lesions.csv`` and the two pictures; returns their paths.
 
     Raises:
         SpineError: they cannot be written.
@@ -120,7 +151,8 @@ def write_detection(
     numbers = told | ({"healthy": list(healthy)} if healthy else {})
     texts = {"detection.md": markdown(evaluation, told, healthy),
              "detection.json": json.dumps(numbers, indent=1) + "\n",
-             "detection.csv": curves_csv(evaluation), "froc.svg": chart(evaluation),
+             "detection.csv": curves_csv(evaluation), "lesions.csv": lesions_csv(evaluation),
+             "froc.svg": chart(evaluation),
              "froc-lesions.svg": chart(evaluation, "by_lesions")}
     for name, text in texts.items():
         write_text(folder / name, text)

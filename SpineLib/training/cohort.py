@@ -70,6 +70,10 @@ class Cohort:
         """Whether the description calls the data simulated, by a key "Simulated" or in its name or text."""
         return simulated_description(self.description)
 
+    def truth(self, case: Case) -> dict:
+        """What was drawn of a simulated patient, "lesions" and more; empty where nothing tells."""
+        return _truth(self.folder, case.name)
+
 
 def read_cohort(
     folder: str | Path, inputs: tuple[str, ...] = (), *, labels: tuple[str, ...] = (), session: str | None = None
@@ -112,8 +116,7 @@ def read_pairs(folder: str | Path) -> tuple[Pair, ...]:
     for path in sorted(folder.glob("sub-*")):
         before, after = (_case(folder, path.name, session) for session in SESSIONS)
         if before.sequences and after.sequences:
-            truth = json_object(folder / "derivatives" / "labels" / path.name / f"{path.name}_truth.json")
-            pairs.append(Pair(path.name, before, after, truth))
+            pairs.append(Pair(path.name, before, after, _truth(folder, path.name)))
     if not pairs:
         raise SpineError(f"'{folder}' holds no patient with images in both 'ses-before/anat' and 'ses-after/anat'; "
                          "choose a folder as 'spine phantom --follow-up' writes it.")
@@ -130,3 +133,7 @@ def _case(folder: Path, name: str, session: str | None) -> Case:
 
 def _file(folder: Path, stem: str) -> Path | None:
     return next((folder / (stem + end) for end in _ENDINGS if (folder / (stem + end)).is_file()), None)
+
+
+def _truth(folder: Path, name: str) -> dict:
+    return json_object(folder / "derivatives" / "labels" / name / f"{name}_truth.json")

@@ -26,7 +26,13 @@ from SpineLib.tasks.column import within
 from SpineLib.tasks.detect import Detection, DetectSettings, detect
 from SpineLib.tasks.likelihood import middle
 from SpineLib.training.cohort import Cohort
-from SpineLib.training.detection_marks import THRESHOLDS, case_tally, largest_areas_cm2, slices_tally
+from SpineLib.training.detection_marks import (
+    THRESHOLDS,
+    case_tally,
+    found_from,
+    largest_areas_cm2,
+    slices_tally,
+)
 from SpineLib.volume import Volume, read_volume
 from SpineLib.volume.resampling import resample_like
 
@@ -62,13 +68,33 @@ class MethodResult:
     by_lesions: Froc
 
 
+@dataclass(frozen=True)
+class LesionFound:
+    """One reference lesion, and when the first method finds it.
+
+    Attributes:
+        case: its name.
+        number: the lesion's id in the mask.
+        kind, place: of a simulated one ("lytic", "body"); else empty.
+        area_cm2: in its largest slice.
+        found_from: the highest threshold at which it is hit; None: at none.
+    """
+
+    case: str
+    number: int
+    kind: str
+    place: str
+    area_cm2: float
+    found_from: float | None
+
+
 @dataclass(frozen=True, eq=False)
 class DetectionEvaluation:
     """All methods on the same cases, the first one the reference of the comparisons.
 
     Attributes:
         results: of each method.
-        areas_cm2: of the reference lesions in their largest slices.
+        lesions: each of them.
         smallest_cm2: least area of a region.
         step_mm: distance of the places looked at.
         mirror: whether each slice's mirror images were looked at, too, where the model runs over whole slices.
@@ -77,7 +103,7 @@ class DetectionEvaluation:
     """
 
     results: list[MethodResult]
-    areas_cm2: list[float]
+    lesions: list[LesionFound]
     smallest_cm2: float
     step_mm: int
     mirror: bool
@@ -134,23 +160,25 @@ def evaluate_detection(
     methods += [Method(bundle.card.id, *choices[0]) for bundle in bundles[1:]]
     tallies: dict[Method, list[tuple[Tally, Tally]]] = {method: [] for method in methods}
     settings = replace(settings, column=any(column), aggregate=False, share=_share(column))
-    areas, seconds = [], []
+    lesions, seconds = [], []
     for number, case in enumerate(cohort.cases):
         share = part(progress, number / len(cohort.cases), (number + 1) / len(cohort.cases))
         truth = read_volume(case.labels["lesion"], "lesion")
-        areas += largest_areas_cm2(truth)
         for order, bundle in enumerate(bundles):
             inner = part(share, order / len(bundles), (order + 0.9) / len(bundles))
             image = read_volume(case.sequences[bundle.card.inputs[0]], bundle.card.inputs[0])
             found = detect(image, bundle, settings, lambda done, text: inner(done, f"{case.name}, {text}"))
             seconds.append(found.provenance["seconds"])
             for method in [one for one in methods if one.model == bundle.card.id]:
-                tallies[method].append(_count(found, truth, method, smallest, thresholds))
-    if not areas:
+                *pair, found_at = _count(found, truth, method, smallest, thresholds)
+                tallies[method].append(tuple(pair))
+                if method is methods[0]:
+                    lesions += _lesions(case.name, cohort.truth(case), truth, found_at)
+    if not lesions:
         raise SpineError("No case of the cohort has a lesion, so there is no sensitivity to measure.")
     results = [MethodResult(method, *(Froc(thresholds, [pair[n] for pair in pairs]) for n in (0, 1)))
                for method, pairs in tallies.items()]
-    return DetectionEvaluation(results, areas, float(smallest), settings.step_mm, settings.mirror,
+    return DetectionEvaluation(results, lesions, float(smallest), settings.step_mm, settings.mirror,
                                cohort.simulated, float(np.mean(seconds)))
 
 
@@ -163,20 +191,29 @@ def count_healthy(image: Volume, bundle: ModelBundle, thresholds: Sequence[float
     """
     found = detect(image, bundle, replace(settings, column=True, aggregate=True, share=_share((True, False))), progress)
     whole = _middle_half(found.single.with_array(aggregate(found.single.array)))
+    inside = whole if found.column is None else found.slices  # without a column the middle half is searched
     return [{"threshold": float(threshold),
              "candidates": len(find_candidates(whole, threshold, smallest_cm2)),
-             "in_column": len(find_candidates(found.slices, threshold, smallest_cm2))}
+             "in_column": len(find_candidates(inside, threshold, smallest_cm2))}
             for threshold in thresholds]
 
 
-def _count(found: Detection, truth: Volume, method: Method, smallest: float, thresholds) -> tuple[Tally, Tally]:
+def _lesions(case: str, facts: dict, truth: Volume, found_at: dict[int, float | None]) -> list[LesionFound]:
+    drawn = {one.get("number"): one for one in facts.get("lesions", ())}
+    return [LesionFound(case, number, *(str(drawn.get(number, {}).get(key, "")) for key in ("kind", "place")), area,
+                        found_at[number]) for number, area in largest_areas_cm2(truth).items()]
+
+
+def _count(found: Detection, truth: Volume, method: Method, smallest: float,
+           thresholds) -> tuple[Tally, Tally, dict[int, float | None]]:
     single = found.single
     likelihood = single.with_array(aggregate(single.array)) if method.aggregation else single
     likelihood = within(likelihood, found.column) if method.column and found.column is not None \
         else _middle_half(likelihood)
     lesions = resample_like(truth, likelihood, nearest=True).array
     candidates = [find_candidates(likelihood, threshold, smallest) for threshold in thresholds]
-    return slices_tally(likelihood, lesions, thresholds, smallest), case_tally(candidates, truth)
+    return (slices_tally(likelihood, lesions, thresholds, smallest), case_tally(candidates, truth),
+            found_from(candidates, truth, thresholds))
 
 
 def _share(column: Sequence[bool]) -> float | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
-from SpineLib.metrics.froc import RADIUS_MM, Marks, Tally, average_slices, tally_each
+from SpineLib.metrics.froc import RADIUS_MM, Marks, Tally, average_slices, hits, tally_each
 from SpineLib.preprocess.orientation import Orientation
 from SpineLib.volume import Volume
 
@@ -51,23 +51,49 @@ def case_tally(
         found: for each threshold its candidates, with ``centre_ras_mm``: what the user is shown there.
         lesions: lesion ids, 0 outside.
     """
-    kji = _centres(np.asarray(lesions.array))
-    centres = (np.c_[kji[:, ::-1], np.ones(len(kji))] @ lesions.ijk_to_lps.T)[:, :3] * (-1, -1, 1)
+    centres = _centres_ras(lesions)
     return tally_each([Marks(np.array([one.centre_ras_mm for one in candidates]), np.ones(len(candidates)), centres)
                        for candidates in found], radius_mm)
 
 
-def largest_areas_cm2(lesions: Volume) -> list[float]:
-    """Area of each lesion in the sagittal slice that shows most of it."""
+def found_from(found: Sequence[Sequence], lesions: Volume, thresholds: Sequence[float] = THRESHOLDS,
+               radius_mm: float = RADIUS_MM) -> dict[int, float | None]:
+    """The highest threshold at which each lesion is hit, by its id; None: at none.
+
+    Args:
+        found: for each threshold its candidates, as of :func:`case_tally`.
+    """
+    ids, centres = _ids(np.asarray(lesions.array)), _centres_ras(lesions)
+    highest: dict[int, float | None] = dict.fromkeys(ids)
+    for threshold, candidates in zip(thresholds, found, strict=True):
+        marked = hits(np.array([one.centre_ras_mm for one in candidates]), centres, radius_mm)
+        for number in {ids[n] for n in marked if n >= 0}:
+            if highest[number] is None:
+                highest[number] = float(threshold)
+    return highest
+
+
+def largest_areas_cm2(lesions: Volume) -> dict[int, float]:
+    """Area of each lesion, by its id, in the sagittal slice that shows most of it."""
     orientation = Orientation.of(lesions)
     array = orientation.apply(np.asarray(lesions.array))
     pixel = np.prod([lesions.spacing[2 - axis] for axis in orientation.axes[1:]]) / 100
-    return [float((array == n).sum(axis=(1, 2)).max() * pixel) for n in np.unique(array) if n]
+    return {n: float((array == n).sum(axis=(1, 2)).max() * pixel) for n in _ids(array)}
+
+
+def _ids(labels: np.ndarray) -> list[int]:
+    return [int(n) for n in np.unique(labels) if n]
+
+
+def _centres_ras(lesions: Volume) -> np.ndarray:
+    """(n, 3) centre of gravity, RAS mm, of each lesion that is there."""
+    kji = _centres(np.asarray(lesions.array))
+    return (np.c_[kji[:, ::-1], np.ones(len(kji))] @ lesions.ijk_to_lps.T)[:, :3] * (-1, -1, 1)
 
 
 def _centres(labels: np.ndarray) -> np.ndarray:
     """(n, d) centre of gravity, in voxels, of each label that is there."""
-    ids = [int(n) for n in np.unique(labels) if n]
+    ids = _ids(labels)
     return np.array(ndimage.center_of_mass(labels > 0, labels, ids), float).reshape(len(ids), labels.ndim)
 
 

@@ -9,7 +9,8 @@ import pytest
 from SpineLib.cli.main import main
 from SpineLib.errors import SpineError
 from SpineLib.models import find_bundle
-from SpineLib.reports.detection import chart, figures, markdown
+from SpineLib.reports.detection import by_kind, chart, figures, lesions_csv, markdown
+from SpineLib.tasks.detect import DetectSettings, detect
 from SpineLib.training.cohort import read_cohort
 from SpineLib.training.detection_evaluation import count_healthy, evaluate_detection
 from SpineLib.volume import read_volume
@@ -60,7 +61,23 @@ def test_each_choice_of_the_first_model_and_each_further_model_is_a_method(evalu
     assert [one.method.name for one in evaluation.results] == [
         "bright-spots-stir, with aggregation", "bright-spots-stir, without aggregation",
         "bright-spots-all-scales, with aggregation"]
-    np.testing.assert_allclose(evaluation.areas_cm2, [2.25] * 3)
+    np.testing.assert_allclose([one.area_cm2 for one in evaluation.lesions], [2.25] * 3)
+
+
+def test_each_lesion_is_told_with_the_highest_threshold_that_finds_it(evaluation):
+    assert [(one.case, one.number, one.kind) for one in evaluation.lesions] == [
+        ("sub-001", 1, "lytic"), ("sub-002", 1, "sclerotic"), ("sub-003", 1, "lytic")]
+    assert [one.found_from for one in evaluation.lesions] == [0.5] * 3, "aggregated, a spot keeps 0.7 of its likelihood"
+    rows = list(csv.DictReader(lesions_csv(evaluation).splitlines()))
+    assert rows[1] == {"case": "sub-002", "lesion": "1", "kind": "sclerotic", "place": "body", "area_cm2": "2.250",
+                       "found_from_threshold": "0.5"}
+
+
+def test_kinds_are_counted_at_the_false_positives_that_are_allowed(evaluation):
+    none, all_ = by_kind(evaluation, 0.2), by_kind(evaluation, 4.0)
+    assert [(one["kind"], one["lesions"], one["found"]) for one in none] == [("lytic", 2, 0), ("sclerotic", 1, 0)]
+    assert [(one["kind"], one["lesions"], one["found"]) for one in all_] == [("lytic", 2, 2), ("sclerotic", 1, 1)]
+    assert "| lytic | 2 | 0 |" in markdown(evaluation, figures(evaluation))
 
 
 def test_the_same_network_at_one_resolution_does_not_differ(evaluation):
@@ -91,8 +108,9 @@ def test_false_positives_of_a_healthy_scan_are_counted_at_each_threshold(made, t
     image = read_volume(healthy / "sub-001" / "anat" / "sub-001_STIR.nii.gz")
     rows = count_healthy(image, find_bundle(made[1]), (0.99, 0.5), 1.0)
     assert [row["candidates"] for row in rows] == [0, 2]
-    # The column reaches farther to the front than the middle half: there the bright front's edge is a third place.
-    assert [row["in_column"] for row in rows] == [0, 3]
+    # What lies in the column, wherever a network sees one in an image without, is what a user is shown.
+    shown = detect(image, find_bundle(made[1]), DetectSettings(column=True, threshold=0.5, smallest_area_cm2=1.0))
+    assert [row["in_column"] for row in rows] == [0, len(shown.candidates)]
 
 
 def test_without_the_column_only_the_middle_half_counts(made):
@@ -108,8 +126,6 @@ def test_without_the_column_only_the_middle_half_counts(made):
 
 
 def test_places_farther_apart_are_said_in_the_table(made):
-    from SpineLib.tasks.detect import DetectSettings
-
     coarse = evaluate_detection(read_cohort(made[0], ("STIR",), labels=("lesion",)), [find_bundle(made[1])],
                                 settings=DetectSettings(step_mm=4), thresholds=THRESHOLDS)
     text = markdown(coarse, figures(coarse))
@@ -125,7 +141,7 @@ def test_the_command_writes_tables_curves_and_pictures(made, tmp_path, capsys):
                  "--aggregation", "on", "--spine-mask", "both", "--cases", "2", "--healthy", str(scan),
                  "-o", str(out)]) == 0
     assert sorted(path.name for path in out.iterdir()) == [
-        "detection.csv", "detection.json", "detection.md", "froc-lesions.svg", "froc.svg"]
+        "detection.csv", "detection.json", "detection.md", "froc-lesions.svg", "froc.svg", "lesions.csv"]
     told = json.loads((out / "detection.json").read_text())
     assert told["cases"] == 2 and [row["method"] for row in told["by_slices"]] == [
         "bright-spots-stir, with aggregation", "bright-spots-stir, with aggregation, in the vertebral column only",

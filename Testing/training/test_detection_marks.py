@@ -76,4 +76,4 @@ def test_in_3d_what_the_user_is_shown_counts_lesion_by_lesion(case):
 def test_a_lesion_s_area_is_that_of_its_largest_slice(case):
     likelihood, lesions = case
     lesions[10:20, 10:15, 2] = 0
-    assert largest_areas_cm2(likelihood.with_array(lesions)) == [pytest.approx(1.0)]
+    assert largest_areas_cm2(likelihood.with_array(lesions)) == {7: pytest.approx(1.0)}
