@@ -61,6 +61,8 @@ class Siamese(nn.Module):
         self.norms = nn.ModuleList(_SharedNorm(width, len(scales)) for width in _WIDTHS)
         self.hidden = nn.Linear(len(scales) * math.prod(_FEATURES), _HIDDEN)
         self.dropout = nn.Dropout(0.5)
+        #: Whether training, too, normalises by the statistics that the network has already: half the time a step.
+        self.frozen_norms = False
         self.last = nn.Linear(_HIDDEN, 2)
 
     @property
@@ -135,7 +137,7 @@ class Siamese(nn.Module):
     def _layer(self, x: torch.Tensor, layer: int, number: int) -> torch.Tensor:
         """Convolution and batch normalisation."""
         convolution, norm = self.convolutions[layer], self.norms[layer]
-        if self.training:
+        if self.training and not self.frozen_norms:
             return norm(convolution(x), number)
         weight, bias = norm.folded(convolution, number)
         return functional.conv2d(x, weight.to(x.dtype), bias.to(x.dtype), padding=convolution.padding)
@@ -174,6 +176,8 @@ def _merge(x: torch.Tensor) -> torch.Tensor:
 
 def _pool_at_all_shifts(x: torch.Tensor) -> torch.Tensor:
     """Max pooling 3 x 3 with stride 2 of the image shifted by 0 or 1 along rows and columns, (4n, c, h, w)."""
+    if x.requires_grad:  # one operation to go back through
+        return _split(functional.max_pool2d(x, 3, 1))
     rows = torch.maximum(torch.maximum(x[:, :, :-2], x[:, :, 1:-1]), x[:, :, 2:])
     return _split(torch.maximum(torch.maximum(rows[..., :-2], rows[..., 1:-1]), rows[..., 2:]))
 

@@ -103,6 +103,14 @@ def test_places_on_a_lattice_get_what_their_own_patches_get(spacing, places):
     assert np.abs(dense.numpy()[tuple(chosen.T)] - single.numpy()).max() < 1e-5
 
 
+def test_a_training_computes_on_a_lattice_what_is_computed_afterwards():
+    network = lively(Siamese((1.0,)))
+    image = blobs(network.extent(1.0, 2.0, (8, 4)))
+    with torch.inference_mode():
+        without = network([image], 2.0)
+    assert torch.allclose(network([image.requires_grad_()], 2.0), without, atol=1e-5)
+
+
 def test_one_resolution_also_runs_on_a_lattice():
     network = lively(Siamese((0.5,)))
     with torch.inference_mode():

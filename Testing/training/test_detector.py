@@ -200,6 +200,22 @@ def test_a_training_starts_from_the_weights_of_another_detector(trained, tmp_pat
         DetectorRun(config.changed(scales=(1.0, 2.0)), [], tmp_path, torch.device("cpu"))
 
 
+def test_frozen_norms_keep_the_statistics_of_the_detector_that_is_started_from(trained, tmp_path, cases):
+    _, bundle = trained
+    frozen = {"frozen_norms": True, "dropout": 0.0}
+    config = detector_config_from_dict(STRIPS | {"init_from": str(bundle.folder)}).changed(optimisation=frozen)
+    run = DetectorRun(config, [], tmp_path, torch.device("cpu"))
+    images = [torch.randn(2, 1, *run.network.extent(1.0, 8.0, (2, 3))) for _ in config.scales]
+    told = run.network.train()(images, 8.0)
+    assert torch.allclose(told, run.network.eval()(images, 8.0), atol=1e-5), "as it does afterwards"
+    told.sum().backward()
+    assert run.network.convolutions[0].weight.grad.abs().sum() > 0 and run.network.norms[0].weight.grad.abs().sum() > 0
+    for own, given in zip(run.network.norms, bundle.network().norms):
+        assert torch.equal(own.mean, given.mean) and torch.equal(own.variance, given.variance)
+    with pytest.raises(SpineError, match="starts from another detector"):
+        DetectorRun(config.changed(init_from=""), [], tmp_path, torch.device("cpu"))
+
+
 def test_a_training_goes_on_where_it_was(trained, ball_cohort):
     folder, _ = trained
     told = []
@@ -260,7 +276,8 @@ def test_presets_are_the_papers_and_ours():
 
 @pytest.mark.parametrize("values", [
     {"sampling": {"kind": "strips"}}, {"context": "wrap"}, {"augmentation": {"flips": ["left-right"]}},
-    {"optimisation": {"steps": 0}}, {"validation": {"folds": 3, "fold": 3}}, {"colour": "red"}])
+    {"optimisation": {"steps": 0}}, {"optimisation": {"dropout": 1.0}}, {"validation": {"folds": 3, "fold": 3}},
+    {"colour": "red"}])
 def test_settings_that_do_not_fit_are_refused(values):
     with pytest.raises(SpineError):
         detector_config_from_dict(values)

@@ -91,6 +91,9 @@ class DetectorOptimisation:
         precision: "auto" (bfloat16 where the processor or GPU computes in it), "bfloat16" or "float32".
         warm_up: steps over which the rate rises linearly.
         clip: largest norm of the gradient; 0 is none.
+        dropout: share of the hidden values that are left out (section 2.2: a half).
+        frozen_norms: ours, for a training that starts from another detector (``init_from``): normalise by the
+            statistics that it has, as afterwards, instead of by each batch's; half the time a step.
     """
 
     optimizer: str = "sgd"
@@ -104,14 +107,16 @@ class DetectorOptimisation:
     average: float = 0.0
     precision: str = "auto"
     clip: float = 0.0
+    dropout: float = 0.5
+    frozen_norms: bool = False
 
     def __post_init__(self):
         if self.schedule not in ("constant", "cosine") or self.precision not in ("auto", "bfloat16", "float32"):
             raise ValueError("schedule is 'constant' or 'cosine', precision 'auto', 'bfloat16' or 'float32'")
         if self.optimizer not in ("sgd", "adam"):
             raise ValueError(f"optimizer is {self.optimizer!r}; it must be 'sgd' or 'adam'")
-        if self.steps < 1 or self.rate <= 0 or self.decay < 0 or not 0 <= self.average < 1:
-            raise ValueError("steps and rate must be above 0, decay from 0, average from 0 to below 1")
+        if self.steps < 1 or self.rate <= 0 or self.decay < 0 or not 0 <= self.average < 1 or not 0 <= self.dropout < 1:
+            raise ValueError("steps and rate must be above 0, decay from 0, average and dropout from 0 to below 1")
 
 
 @dataclass(frozen=True)

@@ -96,9 +96,10 @@ def initial_detector(config: DetectorConfig) -> Siamese:
     rate.
 
     Raises:
-        SpineError: there is no such bundle, or its network has other resolutions.
+        SpineError: there is no such bundle, its network has other resolutions, or one is needed.
     """
     network = Siamese(config.scales, config.context)
+    network.dropout.p, network.frozen_norms = config.optimisation.dropout, config.optimisation.frozen_norms
     if config.init_from:
         bundle = find_bundle(config.init_from)
         if bundle.card.network.get("scales") != list(config.scales):
@@ -106,6 +107,9 @@ def initial_detector(config: DetectorConfig) -> Siamese:
                              "start from one that is.")
         network.load_state_dict(bundle.network().state_dict())
         return network
+    if network.frozen_norms:
+        raise SpineError("A training with frozen_norms starts from another detector, whose statistics it keeps; name "
+                         "one (--init-from).")
     for layer in (*network.convolutions, network.hidden):
         nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         nn.init.zeros_(layer.bias)
