@@ -392,6 +392,9 @@ set(SPINELIB_RESOURCES
   Resources/Models/necrosis-t2-2d/card.md
   Resources/Models/necrosis-t2-2d/model.json
   Resources/Models/necrosis-t2-2d/weights.safetensors
+  Resources/Models/spine-mr/card.md
+  Resources/Models/spine-mr/model.json
+  Resources/Models/spine-mr/weights.safetensors
   Resources/Models/vertebrae-ct-vnet/card.md
   Resources/Models/vertebrae-ct-vnet/model.json
   Resources/Models/vertebrae-ct-vnet/weights.safetensors
@@ -421,6 +424,7 @@ set(SPINELIB_RESOURCES
   SpineLib/training/presets/siamese-zeros.toml
   SpineLib/training/presets/small-2d.toml
   SpineLib/training/presets/small-3d.toml
+  SpineLib/training/presets/spine-2d.toml
   SpineLib/training/presets/unet-ct.toml
   SpineLib/training/presets/vnet-narrow.toml
   SpineLib/training/presets/vnet-paper.toml

@@ -17,18 +17,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the subcommands and their options."""
     actions = parser.add_subparsers(dest="action", required=True)
     train = actions.add_parser("segmentation", help="train on a cohort; goes on after an interruption",
-                               description="Train a U-Net to segment metastases or, with a necrosis configuration, the "
-                               "necrosis after ablation. The same command again goes on where an interrupted training "
-                               "was. Ctrl-C saves and stops.")
+                               description="Train a U-Net to segment metastases or, with another configuration, the "
+                               "necrosis after ablation or vertebrae. The same command again goes on where an "
+                               "interrupted training was. Ctrl-C saves and stops.")
     train.add_argument("--config", required=True,
                        help="TOML file, or paper-2d, paper-3d, small-2d, small-3d, refine-2d, long-2d; for necrosis "
-                            "necrosis-2d, necrosis-3d, paper-necrosis-2d, paper-necrosis-3d")
+                            "necrosis-2d, necrosis-3d, paper-necrosis-2d, paper-necrosis-3d; for vertebrae on MR "
+                            "spine-2d")
     train.add_argument("--cohort", required=True, type=Path, help="folder of cases, as 'spine phantom' writes it")
     train.add_argument("--out", required=True, type=Path, help="folder of the training")
     train.add_argument("--inputs", help="sequences, e.g. T1,T2 (default: the configuration's)")
     train.add_argument("--session", choices=("before", "after"),
                        help="of a cohort with sessions (default: the configuration's)")
-    train.add_argument("--label", choices=("lesion", "necrosis"), help="what is learned (default: the configuration's)")
+    train.add_argument("--label", choices=("lesion", "necrosis", "vertebrae"),
+                       help="what is learned (default: the configuration's)")
     train.add_argument("--init-from", help="id or folder of a model to start from")
     train.add_argument("--compile", action="store_true",
                        help="fuse the network's layers first, a third faster; wants a C++ compiler")

@@ -76,7 +76,8 @@ class ModelCard:
 
     @property
     def target(self) -> str:
-        """What the model looks at: "metastasis", "necrosis", "vertebra" or "ct-lesion"."""
+        """What the model looks at: "metastasis", "necrosis", "spine" (vertebrae on MR), "vertebra" (on CT) or
+        "ct-lesion"."""
         return self.task.rpartition("-")[0]
 
     def to_dict(self) -> dict[str, Any]:

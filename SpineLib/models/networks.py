@@ -14,13 +14,14 @@ TASK_NETWORKS: dict[str, tuple[str, ...]] = {
     "metastasis-segmentation": ("unet",),
     "necrosis-segmentation": ("unet",),
     "metastasis-detection": ("siamese",),
+    "spine-segmentation": ("unet",),
     "vertebra-segmentation": ("unet", "vnet"),
     "ct-lesion-detection": ("faster-rcnn",),
     "vertebra-inpainting": ("wgan-gp", "dcgan"),
     "vertebra-completion": ("unet",),
 }
 #: Tasks whose network has one input channel for each of the card's inputs.
-ONE_CHANNEL_EACH = ("metastasis-segmentation", "necrosis-segmentation")
+ONE_CHANNEL_EACH = ("metastasis-segmentation", "necrosis-segmentation", "spine-segmentation")
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ import numpy as np
 
 import SpineLib
 from SpineLib.errors import SpineError
+from SpineLib.models import find_bundle
 from SpineLib.models.bundle import ModelBundle
 from SpineLib.preprocess.pyramid import Pyramid, make_pyramid
 from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
 from SpineLib.tasks.candidates import Candidate, aggregate, find_candidates
-from SpineLib.tasks.column import column_from_labels, find_column, within, without_ends
+from SpineLib.tasks.column import SPINE_MODEL, column_from_labels, find_column, within, without_ends
 from SpineLib.tasks.likelihood import middle
 from SpineLib.tasks.provenance import library_versions
 from SpineLib.volume.volume import Volume
@@ -101,7 +102,7 @@ def detect(image: Volume, bundle: ModelBundle, settings: DetectSettings = Detect
         settings: the user's choices.
         progress: told after each slice; may raise ``Cancelled``.
         labels: vertebrae (any value but 0), on any grid; with ``settings.column`` candidates lie in or near these.
-            Without it a simple search for the spinal canal says where the column is.
+            Without it a small network (``SPINE_MODEL``) says where vertebrae are.
 
     Raises:
         SpineError: the image or the model cannot be used, no such device.
@@ -118,10 +119,12 @@ def detect(image: Volume, bundle: ModelBundle, settings: DetectSettings = Detect
     normalisation = card.preparation.get("normalisation", "patch")
     pyramid = make_pyramid(image, card.inputs[0], card.network["scales"], PATCH, normalisation,
                            part(progress, 0.0, 0.1))
-    column, notes = _column(pyramid, labels) if settings.column else (None, [])
-    progress(0.1, "Loading the model")
+    spine = find_bundle(SPINE_MODEL) if settings.column and labels is None else None
+    column, notes = _column(pyramid, image, labels, spine, settings, part(progress, 0.1, 0.15)) if settings.column \
+        else (None, [])
+    progress(0.15, "Loading the model")
     single, device, precision, said = _likelihood(pyramid, bundle.network(), normalisation, threshold, settings, column,
-                                                  part(progress, 0.1, 0.95))
+                                                  part(progress, 0.15, 0.95))
     progress(0.95, "Listing candidates")
     joined = aggregate(single) if settings.aggregate else single
     slices = within(pyramid.volume(joined, "likelihood"), column)
@@ -132,6 +135,8 @@ def detect(image: Volume, bundle: ModelBundle, settings: DetectSettings = Detect
         "task": "detect",
         "model": {"id": card.id, "version": card.version, "title": card.title, "sha256": card.sha256,
                   "simulated_training_data": card.training_data["simulated"]},
+        "column_by": "nothing" if not settings.column else "labels" if spine is None else
+        {"id": spine.card.id, "version": spine.card.version, "sha256": spine.card.sha256},
         "inputs": list(card.inputs),
         "parameters": asdict(settings) | {"threshold": threshold, "smallest_area_cm2": smallest},
         "context": card.network["context"],
@@ -148,11 +153,12 @@ def detect(image: Volume, bundle: ModelBundle, settings: DetectSettings = Detect
                      provenance, pyramid.notes + notes + said)
 
 
-def _column(pyramid: Pyramid, labels: Volume | None) -> tuple[Volume | None, list[str]]:
+def _column(pyramid: Pyramid, image: Volume, labels: Volume | None, spine: ModelBundle | None,
+            settings: DetectSettings, progress: Progress) -> tuple[Volume | None, list[str]]:
     """Where the vertebral column lies on the grid of places, None where none was found, and notes."""
-    image = pyramid.volume(pyramid.prepared.channels[0], "column")
-    found = image.with_array(find_column(image.array, pyramid.prepared.spacing)) if labels is None \
-        else column_from_labels(labels, image)
+    like = pyramid.volume(pyramid.prepared.channels[0], "column")
+    found = column_from_labels(labels, like) if spine is None else find_column(
+        image, spine, like, device=settings.device, precision=settings.precision, progress=progress)
     found = without_ends(found)
     if found.array.any():
         return found, []

@@ -19,7 +19,8 @@ except ModuleNotFoundError:  # Python 3.10
 
 PRESETS = Path(__file__).parent / "presets"
 #: Task of the model by the label that is learned.
-TASK_OF_LABEL = {"lesion": "metastasis-segmentation", "necrosis": "necrosis-segmentation"}
+TASK_OF_LABEL = {"lesion": "metastasis-segmentation", "necrosis": "necrosis-segmentation",
+                 "vertebrae": "spine-segmentation"}
 SESSIONS = ("", "before", "after")
 
 _Config = TypeVar("_Config", bound="ConfigBase")
@@ -121,6 +122,8 @@ class TrainingConfig(ConfigBase):
     Attributes:
         name: of the preset.
         inputs: sequences in the order of the channels.
+        also: sequences of the same cases that are learned as well, each as the only input in place of ``inputs``, for a
+            network that shall take any of them.
         label: what is learned, a key of :data:`TASK_OF_LABEL`.
         session: "before" or "after" of a cohort with sessions; empty for one without.
         init_from: id or folder of the bundle whose weights are taken at the start; empty is random weights.
@@ -130,6 +133,7 @@ class TrainingConfig(ConfigBase):
 
     name: str = ""
     inputs: tuple[str, ...] = ("T1", "T2")
+    also: tuple[str, ...] = ()
     label: str = "lesion"
     session: str = ""
     init_from: str = ""
@@ -145,7 +149,9 @@ class TrainingConfig(ConfigBase):
 
     def __post_init__(self):
         if self.label not in TASK_OF_LABEL:
-            raise ValueError(f"label is {self.label!r}; it must be 'lesion' or 'necrosis'")
+            raise ValueError(f"label is {self.label!r}; it must be one of {', '.join(TASK_OF_LABEL)}")
+        if self.also and len(self.inputs) != 1:
+            raise ValueError(f"also is {list(self.also)}, which needs a single sequence in inputs")
         if self.session not in SESSIONS:
             raise ValueError(f"session is {self.session!r}; it must be empty, 'before' or 'after'")
         if len(self.sampling.patch) != self.network.dimensions:

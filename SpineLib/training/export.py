@@ -13,12 +13,14 @@ from SpineLib.training.checkpoint import BEST, LAST, load_checkpoint
 from SpineLib.training.config import TASK_OF_LABEL, TrainingConfig, config_from_dict
 from SpineLib.training.record import read_log
 
-_FINDINGS = {"lesion": "Spinal metastases", "necrosis": "Necrosis after ablation of spinal metastases"}
+_FINDINGS = {"lesion": "Spinal metastases", "necrosis": "Necrosis after ablation of spinal metastases",
+             "vertebrae": "Vertebrae"}
 _PAPERS = {
     "lesion": """Hille et al., Spinal Metastases Segmentation in MR Imaging using Deep Convolutional Neural Networks
   (2020)""",
     "necrosis": """Steffen et al., Automatic Segmentation of Necrosis Zones After Radiofrequency Ablation of Spinal
   Metastases (2020)"""}
+_PAPERS["vertebrae"] = _PAPERS["lesion"]  # for another purpose
 
 
 def export(run: Path, target: Path, *, model_id: str = "", title: str = "", version: str = "1",
@@ -121,11 +123,12 @@ def _text(title: str, inputs: str, config: TrainingConfig, facts: dict, held_out
     data = facts["data"]
     origin = "Trained on **simulated data** only. " if simulated else ""
     rows = "\n".join(f"| {key} | {value} |" for key, value in held_out.items())
+    also = f" In its place also trained on {' and '.join(config.also)}." if config.also else ""
     return f"""# {title}
 
 {NOTICE}. {origin}Not for clinical use.
 
-- Input: {inputs}; co-registered and prepared as `model.json` says.
+- Input: {inputs}; co-registered and prepared as `model.json` says.{also}
 - Network: U-Net of {_PAPERS[config.label]}, {config.network.dimensions}D.
 - Training data: {data["description"]} {data["training_cases"]} cases trained on, {data["held_out_cases"]} held out.
 - Training: `{facts["command"]}`; {steps} steps of {config.sampling.batch} patches.

@@ -25,16 +25,19 @@ def run_training(config: TrainingConfig, cohort_folder: Path, out: Path, *, cach
         SpineError: data or settings cannot be used.
         Cancelled: Ctrl-C.
     """
-    unknown = [name for name in config.inputs if name not in SEQUENCES]
+    unknown = [name for name in (*config.inputs, *config.also) if name not in SEQUENCES]
     if unknown or not config.inputs:
         raise SpineError(f"'{', '.join(unknown)}' is no sequence; inputs are out of {', '.join(SEQUENCES)}.")
-    cohort = read_cohort(cohort_folder, config.inputs, labels=(config.label,), session=config.session or None)
+    cohort = read_cohort(cohort_folder, (*config.inputs, *config.also), labels=(config.label,),
+                         session=config.session or None)
     if first_cases:
         cohort = replace(cohort, cases=cohort.cases[:first_cases])
     preparation = config.preparation.to_dict()
-    cases = prepare_cases(cohort, config.inputs, preparation,
-                          cache_folder(cohort, config.inputs, preparation, cache, label=config.label),
-                          label=config.label, processes=processes, progress=lambda fraction, text: report(text))
+    cases, *others = (
+        prepare_cases(cohort, inputs, preparation,
+                      cache_folder(cohort, inputs, preparation, cache, label=config.label),
+                      label=config.label, processes=processes, progress=lambda fraction, text: report(text))
+        for inputs in (config.inputs, *((name,) for name in config.also)))
     training, held_out = split(cases, config.validation, config.sampling.seed)
     out.mkdir(parents=True, exist_ok=True)
     name = cohort.description.get("Name", "a cohort")
@@ -44,5 +47,8 @@ def run_training(config: TrainingConfig, cohort_folder: Path, out: Path, *, cach
                  "held_out_cases": len(held_out)},
         "cases": {"training": [case.name for case in training], "held_out": [case.name for case in held_out]}})
     report(f"{len(training)} cases to train on, {len(held_out)} held out.")
+    for group in (training, held_out):
+        names = {case.name for case in group}
+        group.extend(case for other in others for case in other if case.name in names)
     train(config, training, held_out, out, report=report)
     return export(out, out / "model", model_id=model_id or model_name(out))

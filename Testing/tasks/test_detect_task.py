@@ -172,19 +172,3 @@ def test_the_job_writes_the_likelihood_and_lists_candidates(bundle, tmp_path):
     assert read_volume(tmp_path / result["likelihood"]).same_grid(spine())
     assert read_volume(tmp_path / result["slices"]).spacing == (1.0, 1.0, 4.0)
     assert len(result["candidates"]) == 1 and result["candidates"][0]["id"] == 1
-
-
-def test_the_canal_shows_where_the_column_lies():
-    from SpineLib.tasks.column import find_column
-
-    image = np.random.default_rng(0).normal(50, 5, (9, 200, 160))
-    rows = np.arange(200)
-    canal = 80 + 12 * np.sin(rows / 40)
-    for s in (3, 4, 5):
-        image[s][np.abs(np.arange(160)[None] - canal[:, None]) <= 7] += 100
-    mask = find_column(image, (4.0, 1.0, 1.0))
-    for row in range(10, 190, 20):
-        inside = np.flatnonzero(mask[4, row])
-        assert inside[0] == pytest.approx(canal[row] - 55, abs=4)
-        assert inside[-1] == pytest.approx(canal[row] + 35, abs=4)
-    assert mask[4].any() and Volume(mask).shape == image.shape
