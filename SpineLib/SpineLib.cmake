@@ -420,6 +420,7 @@ set(SPINELIB_RESOURCES
   SpineLib/training/presets/refine-completion.toml
   SpineLib/training/presets/siamese-dense.toml
   SpineLib/training/presets/siamese-paper.toml
+  SpineLib/training/presets/siamese-refine.toml
   SpineLib/training/presets/siamese-root.toml
   SpineLib/training/presets/siamese-zeros.toml
   SpineLib/training/presets/small-2d.toml

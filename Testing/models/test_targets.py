@@ -9,16 +9,17 @@ from SpineLib.networks.unet import UNet
 
 
 @pytest.mark.parametrize(("task", "target"), [("metastasis-segmentation", "metastasis"),
-                                              ("necrosis-segmentation", "necrosis")])
+                                              ("necrosis-segmentation", "necrosis"),
+                                              ("spine-segmentation", "spine")])
 def test_a_card_says_what_its_model_looks_for(card, task, target):
     assert task in TASKS and card(task=task).target == target
 
 
-def test_the_panel_for_metastases_offers_no_model_of_necrosis(card, user_models, repository, monkeypatch):
+def test_the_panel_for_metastases_offers_no_model_of_necrosis_or_vertebrae(card, user_models, repository, monkeypatch):
     from SpineLib.models import catalogue
 
     monkeypatch.setattr(catalogue, "bundled_folders", lambda: [])
-    for task in ("metastasis-segmentation", "necrosis-segmentation"):
+    for task in ("metastasis-segmentation", "necrosis-segmentation", "spine-segmentation"):
         made = card(id=task.partition("-")[0], task=task)
         save_bundle(user_models / made.id, UNet(2, 2, (4, 6, 8)), made)
     path = repository / "SpineMetSeg" / "SpineMetSegLib" / "models.py"

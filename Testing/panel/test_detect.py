@@ -90,7 +90,7 @@ def test_detect_searches_in_the_worker_and_lists_both_spots(detector, open_panel
     ui, parameters = widget.ui, widget._parameterNode
     assert ui.detectModelCombo.currentText == "Bright spots (test)" and parameters.smallestArea == 1.0
     assert "Without fat suppression" in ui.detectNoteLabel.text and "simulated images" in ui.detectNoteLabel.text
-    ui.columnCheckBox.click()  # this image shows no canal, and a bright front that the column would reach
+    ui.columnCheckBox.click()  # this image shows no vertebra to keep to
     before = scene_names()
     ui.detectButton.click()
     assert not ui.detectButton.enabled and ui.detectStageLabel.text and not ui.applyButton.enabled

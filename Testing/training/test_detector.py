@@ -272,6 +272,8 @@ def test_presets_are_the_papers_and_ours():
     assert dense.context == "margin" and dense.sampling.kind == "strips"
     root = read_detector_config("siamese-root")
     assert root.normalisation == "local-root" and root.sampling.hard_lesions > 0
+    refine = read_detector_config("siamese-refine")
+    assert (refine.normalisation, refine.sampling.vertebra) == ("local-root", 0.7) and refine.optimisation.frozen_norms
 
 
 @pytest.mark.parametrize("values", [
