@@ -150,6 +150,11 @@ class Froc:
         """See :func:`sensitivity_at`."""
         return float(sensitivity_at(false_positives)(self.sensitivity[None], self.false_positives[None])[0])
 
+    def threshold_at(self, false_positives: float) -> float:
+        """The highest threshold with :meth:`sensitivity_at` so many false positives; infinite: nothing marked."""
+        allowed = self.false_positives <= false_positives + _SLACK
+        return float(self.thresholds[np.where(allowed, self.sensitivity, -1).argmax()])
+
     def false_positives_at(self, sensitivity: float) -> float:
         """See :func:`false_positives_at`."""
         return float(false_positives_at(sensitivity)(self.sensitivity[None], self.false_positives[None])[0])

@@ -53,9 +53,7 @@ def by_kind(evaluation: DetectionEvaluation, rate: float = 0.2) -> list[dict]:
     Args:
         rate: false positives a case that are allowed over all kinds.
     """
-    froc = evaluation.results[0].by_lesions
-    allowed = froc.false_positives <= rate + 1e-9
-    threshold = float(froc.thresholds[np.where(allowed, froc.sensitivity, -1).argmax()])
+    threshold = evaluation.results[0].by_lesions.threshold_at(rate)
     kinds = sorted({one.kind for one in evaluation.lesions if one.kind})
     return [{"kind": kind, "lesions": len(own), "threshold": threshold if np.isfinite(threshold) else None,
              "found": sum(one.found_from is not None and one.found_from >= threshold for one in own)}
@@ -118,26 +116,20 @@ def chart(evaluation: DetectionEvaluation, key: str = "by_slices") -> str:
 
 def curves_csv(evaluation: DetectionEvaluation) -> str:
     """Every threshold of every curve."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["method", "counted", "threshold", "false_positives_a_case", "sensitivity"])
+    rows = []
     for result in evaluation.results:
         for key in _CURVES:
             froc: Froc = getattr(result, key)
             for values in zip(froc.thresholds, froc.false_positives, froc.sensitivity, strict=True):
-                writer.writerow([result.method.name, key, *(f"{value:.6g}" for value in values)])
-    return stream.getvalue()
+                rows.append([result.method.name, key, *(f"{value:.6g}" for value in values)])
+    return _csv(["method", "counted", "threshold", "false_positives_a_case", "sensitivity"], rows)
 
 
 def lesions_csv(evaluation: DetectionEvaluation) -> str:
     """Every reference lesion, and the highest threshold at which the first method finds it."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["case", "lesion", "kind", "place", "area_cm2", "found_from_threshold"])
-    for one in evaluation.lesions:
-        writer.writerow([one.case, one.number, one.kind, one.place, f"{one.area_cm2:.3f}",
-                         "" if one.found_from is None else f"{one.found_from:g}"])
-    return stream.getvalue()
+    rows = [[one.case, one.number, one.kind, one.place, f"{one.area_cm2:.3f}",
+             "" if one.found_from is None else f"{one.found_from:g}"] for one in evaluation.lesions]
+    return _csv(["case", "lesion", "kind", "place", "area_cm2", "found_from_threshold"], rows)
 
 
 def write_detection(
@@ -152,8 +144,7 @@ def write_detection(
     texts = {"detection.md": markdown(evaluation, told, healthy),
              "detection.json": json.dumps(numbers, indent=1) + "\n",
              "detection.csv": curves_csv(evaluation), "lesions.csv": lesions_csv(evaluation),
-             "froc.svg": chart(evaluation),
-             "froc-lesions.svg": chart(evaluation, "by_lesions")}
+             "froc.svg": chart(evaluation), "froc-lesions.svg": chart(evaluation, "by_lesions")}
     for name, text in texts.items():
         write_text(folder / name, text)
     return [folder / name for name in texts]
@@ -163,6 +154,12 @@ def _looked(evaluation: DetectionEvaluation) -> str:
     mirror = "Each slice was looked at with its mirror images. " if evaluation.mirror else ""
     return mirror if evaluation.step_mm == 1 else (
         f"{mirror}Likelihoods were computed {evaluation.step_mm} mm apart and interpolated to 1 mm. ")
+
+
+def _csv(head: list[str], rows: Sequence[Sequence]) -> str:
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerows([head, *rows])
+    return stream.getvalue()
 
 
 def _row(name: str, at_90, at_all, at_02, mean, p) -> str:

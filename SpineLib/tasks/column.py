@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 #: The model that sees vertebrae on MR of any sequence, as it comes with the project.
 SPINE_MODEL = "spine-mr"
 #: Candidates may lie so far from vertebrae, mm.
-NEAR_MM = 8.0
+_NEAR_MM = 8.0
 #: The column's ends, at the image's upper and lower edge, are left out, mm: a patch there shows the image's reflection,
 #: in which a vertebra that is cut off looks like another thing. On held-out simulated cases it was mistaken for a
 #: metastasis more often than a metastasis lay there: mean sensitivity 0.65 with the ends, 0.74 without.
@@ -49,7 +49,7 @@ def column_from_labels(labels: Volume, like: Volume) -> Volume:
     inside = resample_like(labels.with_array((np.asarray(labels.array) > 0).astype(np.uint8)), like, nearest=True).array
     if not inside.any():
         return like.with_array(np.zeros(like.shape, np.uint8), "column")
-    near = ndimage.distance_transform_edt(inside == 0, sampling=like.spacing[::-1]) <= NEAR_MM
+    near = ndimage.distance_transform_edt(inside == 0, sampling=like.spacing[::-1]) <= _NEAR_MM
     return like.with_array(near.astype(np.uint8), "column")
 
 
@@ -84,13 +84,12 @@ def find_column(image: Volume, bundle: ModelBundle, like: Volume, *, device: str
     return like.with_array(there.astype(np.uint8), "column")
 
 
-def near_vertebrae(seen: np.ndarray, spacing: tuple[float, float, float], near_mm: float = NEAR_MM) -> np.ndarray:
-    """What lies near a spine, of which some vertebrae may not be seen and beside which something else may be.
+def near_vertebrae(seen: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """What lies within 8 mm of a spine, of which some vertebrae may not be seen and beside which something else may be.
 
     Args:
         seen: bool (s, y, x), the vertebrae that are seen.
         spacing: mm along (s, y, x).
-        near_mm: how near.
 
     Returns:
         bool (s, y, x): gaps of less than 30 mm are bridged, small pieces left out.
@@ -108,4 +107,4 @@ def near_vertebrae(seen: np.ndarray, spacing: tuple[float, float, float], near_m
     reach = [int(np.ceil(_BRIDGE_MM / step)) for step in spacing]
     inner = ndimage.distance_transform_edt(np.pad(spine, [(n, n) for n in reach], mode="edge"), sampling=spacing)
     inner = inner[tuple(slice(n, -n) for n in reach)]
-    return (inner > _BRIDGE_MM - near_mm) & spine
+    return (inner > _BRIDGE_MM - _NEAR_MM) & spine

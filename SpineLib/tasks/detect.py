@@ -10,8 +10,7 @@ import numpy as np
 
 import SpineLib
 from SpineLib.errors import SpineError
-from SpineLib.models import find_bundle
-from SpineLib.models.bundle import ModelBundle
+from SpineLib.models import ModelBundle, find_bundle
 from SpineLib.preprocess.pyramid import Pyramid, make_pyramid
 from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings

@@ -123,6 +123,15 @@ def read_pairs(folder: str | Path) -> tuple[Pair, ...]:
     return tuple(pairs)
 
 
+def drawn_lesions(facts: dict) -> dict[int, dict]:
+    """What the truth of a simulated patient says of each lesion, by its id: "kind" and "place", as far as it does."""
+    try:
+        return {int(fact["number"]): {key: fact[key] for key in ("kind", "place") if key in fact}
+                for fact in facts["lesions"]}
+    except (ValueError, KeyError, TypeError):
+        return {}
+
+
 def _case(folder: Path, name: str, session: str | None) -> Case:
     inner, stem = (f"{name}/ses-{session}", f"{name}_ses-{session}") if session else (name, name)
     images, derived = folder / inner / "anat", folder / "derivatives" / "labels" / inner / "anat"

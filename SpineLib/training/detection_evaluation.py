@@ -21,11 +21,11 @@ from SpineLib.metrics.froc import (
 )
 from SpineLib.models import ModelBundle, find_bundle
 from SpineLib.progress import Progress, part, silent
-from SpineLib.tasks.candidates import aggregate, find_candidates
+from SpineLib.tasks.candidates import Candidate, aggregate, find_candidates
 from SpineLib.tasks.column import within
 from SpineLib.tasks.detect import Detection, DetectSettings, detect
 from SpineLib.tasks.likelihood import middle
-from SpineLib.training.cohort import Cohort
+from SpineLib.training.cohort import Cohort, drawn_lesions
 from SpineLib.training.detection_marks import (
     THRESHOLDS,
     case_tally,
@@ -94,7 +94,7 @@ class DetectionEvaluation:
 
     Attributes:
         results: of each method.
-        lesions: each of them.
+        lesions: the reference's, each with when the first method finds it.
         smallest_cm2: least area of a region.
         step_mm: distance of the places looked at.
         mirror: whether each slice's mirror images were looked at, too, where the model runs over whole slices.
@@ -170,10 +170,11 @@ def evaluate_detection(
             found = detect(image, bundle, settings, lambda done, text: inner(done, f"{case.name}, {text}"))
             seconds.append(found.provenance["seconds"])
             for method in [one for one in methods if one.model == bundle.card.id]:
-                *pair, found_at = _count(found, truth, method, smallest, thresholds)
+                *pair, candidates = _count(found, truth, method, smallest, thresholds)
                 tallies[method].append(tuple(pair))
                 if method is methods[0]:
-                    lesions += _lesions(case.name, cohort.truth(case), truth, found_at)
+                    lesions += _lesions(case.name, drawn_lesions(cohort.truth(case)), truth,
+                                        found_from(candidates, truth, thresholds))
     if not lesions:
         raise SpineError("No case of the cohort has a lesion, so there is no sensitivity to measure.")
     results = [MethodResult(method, *(Froc(thresholds, [pair[n] for pair in pairs]) for n in (0, 1)))
@@ -198,22 +199,25 @@ def count_healthy(image: Volume, bundle: ModelBundle, thresholds: Sequence[float
             for threshold in thresholds]
 
 
-def _lesions(case: str, facts: dict, truth: Volume, found_at: dict[int, float | None]) -> list[LesionFound]:
-    drawn = {one.get("number"): one for one in facts.get("lesions", ())}
-    return [LesionFound(case, number, *(str(drawn.get(number, {}).get(key, "")) for key in ("kind", "place")), area,
-                        found_at[number]) for number, area in largest_areas_cm2(truth).items()]
+def _lesions(case: str, drawn: dict[int, dict], truth: Volume, found_at: dict[int, float | None]) -> list[LesionFound]:
+    rows = []
+    for number, area in largest_areas_cm2(truth).items():
+        own = drawn.get(number, {})
+        rows.append(LesionFound(case, number, str(own.get("kind", "")), str(own.get("place", "")), area,
+                                found_at[number]))
+    return rows
 
 
 def _count(found: Detection, truth: Volume, method: Method, smallest: float,
-           thresholds) -> tuple[Tally, Tally, dict[int, float | None]]:
+           thresholds) -> tuple[Tally, Tally, list[list[Candidate]]]:
+    """By slices, by lesions, and the candidates at each threshold."""
     single = found.single
     likelihood = single.with_array(aggregate(single.array)) if method.aggregation else single
     likelihood = within(likelihood, found.column) if method.column and found.column is not None \
         else _middle_half(likelihood)
     lesions = resample_like(truth, likelihood, nearest=True).array
     candidates = [find_candidates(likelihood, threshold, smallest) for threshold in thresholds]
-    return (slices_tally(likelihood, lesions, thresholds, smallest), case_tally(candidates, truth),
-            found_from(candidates, truth, thresholds))
+    return slices_tally(likelihood, lesions, thresholds, smallest), case_tally(candidates, truth), candidates
 
 
 def _share(column: Sequence[bool]) -> float | None:

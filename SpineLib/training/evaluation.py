@@ -13,7 +13,7 @@ from SpineLib.metrics.overlap import Overlap, lesion_matches, overlap
 from SpineLib.models import ModelBundle, load_bundle
 from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.segment import SegmentSettings, segment
-from SpineLib.training.cohort import Case, Cohort
+from SpineLib.training.cohort import Cohort, drawn_lesions
 from SpineLib.training.falsemarks import false_marks, summarise_false_marks
 from SpineLib.volume import Volume, read_volume
 from SpineLib.volume.resampling import resample_like
@@ -60,8 +60,8 @@ def evaluate(cohort: Cohort, bundles: list[ModelBundle], settings: SegmentSettin
     for number, case in enumerate(cohort.cases):
         share = part(progress, number / len(cohort.cases), (number + 1) / len(cohort.cases))
         truth = read_volume(case.labels[label], label)
-        facts = _facts(cohort, case)
-        kinds = {} if necrosis else _kinds(facts)
+        facts = cohort.truth(case)
+        kinds = {} if necrosis else drawn_lesions(facts)
         for order, bundle in enumerate(bundles):
             inner = part(share, order / len(bundles), (order + 1) / len(bundles))
             inputs = {name: read_volume(case.sequences[name], name) for name in bundle.card.inputs}
@@ -203,25 +203,6 @@ def _reader_lesions(first: Volume, second: Volume) -> list[dict]:
 
 def _named(progress: Progress, name: str) -> Progress:
     return lambda fraction, text: progress(fraction, f"{name}, {text}")
-
-
-def _facts(cohort: Cohort, case: Case) -> dict:
-    """The truth file, if any."""
-    path = cohort.folder / "derivatives" / "labels" / case.name / f"{case.name}_truth.json"
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return facts if isinstance(facts, dict) else {}
-
-
-def _kinds(facts: dict) -> dict[int, dict]:
-    """What the truth says about each lesion."""
-    try:
-        return {int(fact["number"]): {key: fact[key] for key in ("kind", "place") if key in fact}
-                for fact in facts["lesions"]}
-    except (ValueError, KeyError, TypeError):
-        return {}
 
 
 def _share(rows: list[dict]) -> float:

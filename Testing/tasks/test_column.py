@@ -63,11 +63,11 @@ def test_the_column_is_found_on_real_scans_without_fat_suppression(shared_data, 
 
 @pytest.mark.parametrize("sequence", ["STIR", "T1", "T2"])
 def test_the_column_is_found_on_simulated_scans_of_any_sequence(simulated, sequence):
-    case = simulated
-    column = find_column(case.images[sequence], find_bundle(SPINE_MODEL), case.images[sequence], device="cpu").array > 0
-    vertebrae = np.asarray(case.vertebrae.array) > 0
+    image = simulated.images[sequence]
+    column = find_column(image, find_bundle(SPINE_MODEL), image, device="cpu").array > 0
+    vertebrae = np.asarray(simulated.vertebrae.array) > 0
     assert column[vertebrae].mean() > 0.9, "but for the ends of a few processes"
-    assert column[np.asarray(case.lesions.array) > 0].mean() > 0.95
+    assert column[np.asarray(simulated.lesions.array) > 0].mean() > 0.95
     assert column.mean() < 0.45
 
 

@@ -200,7 +200,7 @@ def test_a_training_starts_from_the_weights_of_another_detector(trained, tmp_pat
         DetectorRun(config.changed(scales=(1.0, 2.0)), [], tmp_path, torch.device("cpu"))
 
 
-def test_frozen_norms_keep_the_statistics_of_the_detector_that_is_started_from(trained, tmp_path, cases):
+def test_frozen_norms_keep_the_statistics_of_the_detector_that_is_started_from(trained, tmp_path):
     _, bundle = trained
     frozen = {"frozen_norms": True, "dropout": 0.0}
     config = detector_config_from_dict(STRIPS | {"init_from": str(bundle.folder)}).changed(optimisation=frozen)
