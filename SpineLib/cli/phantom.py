@@ -9,6 +9,7 @@ from SpineLib.cli.progress_bar import ProgressBar
 
 HELP = "simulate a cohort of spine MR or CT with metastases (BIDS-like folder, with all truths)"
 _CT_ONLY = ("thickness", "metal")
+_MR_LESIONS = ("lesion_area", "mean_area", "places")
 _REGIONS = ("lumbar", "thoracolumbar", "thoracic", "cervicothoracic")
 
 
@@ -37,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="LEAST,MOST",
         help="cm2 of a metastasis in its largest sagittal slice, e.g. 1.65,9.54 as in Wang 2017 (default: all sizes)",
     )
+    parser.add_argument("--mean-area", type=float, metavar="CM2",
+                        help="with --lesion-area: mean of the areas, e.g. 5.07 as in Wang 2017 (default: as they come)")
+    parser.add_argument("--places", help="of the metastases, out of body, pedicle, posterior, whole (default: all)")
     parser.add_argument("--matrix", type=int, help="rows and columns of a slice (default: drawn)")
     parser.add_argument("--slices", type=int, help="sagittal slices (default: 15 to 28, drawn)")
     parser.add_argument(
@@ -107,8 +111,9 @@ def _ct(arguments: argparse.Namespace):
     """Settings of patients with a CT."""
     from SpineLib.errors import SpineError
     from SpineLib.phantom.ct import CtSettings
+    from SpineLib.phantom.lesions import METASTASES
 
-    _refuse(arguments, ("sequences", "randomised", "lesion_area", "follow_up", "outcomes", "after_only"), "with --ct")
+    _refuse(arguments, ("sequences", "randomised", *_MR_LESIONS, "follow_up", "outcomes", "after_only"), "with --ct")
     if arguments.thickness is not None and not 0.3 <= arguments.thickness <= 10:
         raise SpineError(f"--thickness is {arguments.thickness:g}; give 0.3 to 10 mm.")
     return CtSettings(
@@ -118,7 +123,7 @@ def _ct(arguments: argparse.Namespace):
         region=arguments.region,
         healthy=arguments.healthy,
         metastases=_range(arguments.metastases, "--metastases", int) or CtSettings.metastases,
-        kinds=_kinds(arguments.kinds),
+        kinds=_some_of(arguments.kinds, "--kinds", METASTASES),
         metal=CtSettings.metal if arguments.metal is None else arguments.metal,
     )
 
@@ -128,7 +133,7 @@ def _follow_up(arguments: argparse.Namespace):
     from SpineLib.errors import SpineError
     from SpineLib.phantom import FollowUpSettings
 
-    _refuse(arguments, ("sequences", "healthy", "metastases", "lesion_area", "kinds", *_CT_ONLY), "with --follow-up")
+    _refuse(arguments, ("sequences", "healthy", "metastases", "kinds", *_MR_LESIONS, *_CT_ONLY), "with --follow-up")
     settings = FollowUpSettings()
     outcomes = settings.outcomes
     if arguments.outcomes is not None:
@@ -155,6 +160,7 @@ def _plain(arguments: argparse.Namespace):
     """Settings of patients with one scan."""
     from SpineLib.errors import SpineError
     from SpineLib.phantom import SEQUENCES, PhantomSettings
+    from SpineLib.phantom.lesions import METASTASES, PLACES
 
     _refuse(arguments, _CT_ONLY, "without --ct")
     if arguments.region == "cervical":
@@ -165,6 +171,8 @@ def _plain(arguments: argparse.Namespace):
     unknown = sorted(set(sequences) - set(SEQUENCES))
     if unknown or not sequences:
         raise SpineError(f"Unknown sequence {', '.join(unknown) or '(none)'}; choose of {', '.join(SEQUENCES)}.")
+    areas = _range(arguments.lesion_area, "--lesion-area", float)
+    _check_mean(arguments.mean_area, areas)
     return PhantomSettings(
         sequences=sequences,
         matrix=arguments.matrix,
@@ -172,21 +180,37 @@ def _plain(arguments: argparse.Namespace):
         randomised=arguments.randomised,
         healthy=arguments.healthy,
         metastases=_range(arguments.metastases, "--metastases", int) or (1, 4),
-        lesion_area_cm2=_range(arguments.lesion_area, "--lesion-area", float),
-        kinds=_kinds(arguments.kinds),
+        lesion_area_cm2=areas,
+        mean_area_cm2=arguments.mean_area,
+        places=_some_of(arguments.places, "--places", tuple(PLACES)),
+        kinds=_some_of(arguments.kinds, "--kinds", METASTASES),
         region=arguments.region,
     )
 
 
-def _kinds(text: str | None) -> tuple[str, ...]:
-    """Kinds of metastases, separated by commas; all without the option."""
+def _check_mean(mean: float | None, areas: tuple[float, float] | None) -> None:
+    """Refuse a mean area without a range, or one that a triangular distribution over the range cannot have."""
     from SpineLib.errors import SpineError
-    from SpineLib.phantom.lesions import METASTASES
+    from SpineLib.phantom.areas import is_mean_of
 
-    kinds = METASTASES if text is None else tuple(dict.fromkeys(part.strip() for part in text.split(",")))
-    if set(kinds) - set(METASTASES):
-        raise SpineError(f"--kinds is '{text}'; choose of {', '.join(METASTASES)}.")
-    return kinds
+    if mean is None:
+        return
+    if areas is None:
+        raise SpineError("--mean-area needs --lesion-area, the least and the most; add it or leave it out.")
+    if not is_mean_of(areas[0], mean, areas[1]):
+        third = (areas[1] - areas[0]) / 3
+        raise SpineError(f"--mean-area is {mean:g}; give one of {areas[0] + third:.2f} to {areas[1] - third:.2f}, the "
+                         "middle third of --lesion-area.")
+
+
+def _some_of(text: str | None, option: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    """Names separated by commas, each once; all without the option."""
+    from SpineLib.errors import SpineError
+
+    names = known if text is None else tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    if set(names) - set(known):
+        raise SpineError(f"{option} is '{text}'; choose of {', '.join(known)}.")
+    return names
 
 
 def _range(text: str | None, option: str, kind: type) -> tuple | None:

@@ -10,9 +10,10 @@ import numpy as np
 from SpineLib.errors import SpineError
 from SpineLib.phantom.acquisition import ChemicalShift, Motion, acquire
 from SpineLib.phantom.anatomy import Anatomy, draw_anatomy
+from SpineLib.phantom.areas import draw_area_cm2, draw_of_area, slice_areas_cm2
 from SpineLib.phantom.geometry import draw_geometry, draw_region, place_image, vertebra_facts
 from SpineLib.phantom.grid import Grid
-from SpineLib.phantom.lesions import METASTASES, MIMICS, Inclusion, draw_metastasis, draw_mimic, slice_areas_cm2
+from SpineLib.phantom.lesions import METASTASES, MIMICS, PLACES, Inclusion, draw_metastasis, draw_mimic
 from SpineLib.phantom.physics import Sequence, draw_sequence
 from SpineLib.phantom.readers import read_lesion
 from SpineLib.phantom.spine import Vertebra
@@ -37,6 +38,9 @@ class PhantomSettings:
         metastases: least and most metastases of the others.
         lesion_area_cm2: least and most area of a metastasis in the sagittal slice that shows most of it, in cm2
             (1.65 to 9.54 in Wang et al. 2017, section 3.1); None takes all sizes.
+        mean_area_cm2: of those areas (5.07 in the paper), drawn from a triangular distribution; None takes them as they
+            come, most of them small.
+        places: where metastases may lie, out of :data:`SpineLib.phantom.lesions.PLACES`.
         kinds: of the metastases, out of :data:`SpineLib.phantom.lesions.METASTASES`.
         region: "lumbar", "thoracolumbar", "thoracic", "cervicothoracic"; None draws one.
         motion: whether the patient moves a little between the sequences.
@@ -52,6 +56,8 @@ class PhantomSettings:
     metastases: tuple[int, int] = (1, 4)
     lesion_area_cm2: tuple[float, float] | None = None
     kinds: tuple[str, ...] = METASTASES
+    mean_area_cm2: float | None = None
+    places: tuple[str, ...] = tuple(PLACES)
     region: str | None = None
     motion: bool = True
     oversampling: int = 3
@@ -80,6 +86,8 @@ class PhantomCase:
 
 #: Draws of a metastasis for each one wanted; most of those drawn have an area outside a narrow range.
 _TRIES, _TRIES_FOR_AREA = 4, 80
+#: After so many an area is given up that no vertebra in the image may have room for.
+_TRIES_FOR_ONE_AREA = 20
 #: How often a patient's metastases are mainly of each kind.
 _SHARES = {"lytic": 0.5, "sclerotic": 0.25, "mixed": 0.25}
 
@@ -194,16 +202,23 @@ def draw_inclusions(
         wanted = int(rng.integers(settings.metastases[0], settings.metastases[1] + 1))
         shares = np.array([_SHARES[kind] for kind in settings.kinds])
         main = str(rng.choice(settings.kinds, p=shares / shares.sum()))
+        area, tries = None, 0
         for _ in range(wanted * (_TRIES if settings.lesion_area_cm2 is None else _TRIES_FOR_AREA)):
             if sum(i.inside is not None for i in items) >= wanted:
                 break
             host = seen[int(rng.integers(len(seen)))]
             kind = main if rng.random() < 0.7 else str(rng.choice(settings.kinds))
-            if host.level not in sick:
-                item = draw_metastasis(rng, anatomy, host, kind, field_t, wide)
-                if item is not None and _has_wanted_area(item, items, settings, anatomy.grid, margin):
-                    items.append(item)
-                    sick.add(host.level)
+            if host.level in sick:
+                continue
+            if settings.mean_area_cm2 is not None and tries % _TRIES_FOR_ONE_AREA == 0:
+                area = draw_area_cm2(rng, settings.lesion_area_cm2[0], settings.mean_area_cm2,
+                                     settings.lesion_area_cm2[1])
+            item = _draw_one(rng, anatomy, host, kind, field_t, wide, settings, margin, area)
+            tries += 1
+            if item is not None and _has_wanted_area(item, items, settings, anatomy.grid, margin):
+                items.append(item)
+                sick.add(host.level)
+                tries = 0
         if not items and settings.lesion_area_cm2 is not None:
             raise SpineError(
                 "No metastasis came out with an area of {:g} to {:g} cm2; choose a wider range.".format(
@@ -220,6 +235,20 @@ def draw_inclusions(
     return mimics + items
 
 
+def _draw_one(rng, anatomy, host, kind, field_t, wide, settings, margin, area) -> Inclusion | None:
+    """A metastasis of ``host``, of about ``area`` (cm2) unless that is None."""
+    def draw(enlarged: float) -> Inclusion | None:
+        return draw_metastasis(rng, anatomy, host, kind, field_t, wide, settings.places, enlarged)
+
+    if area is None:
+        return draw(1.0)
+    return draw_of_area(rng, draw, lambda item: _largest_area(item, anatomy.grid, margin), area)
+
+
+def _largest_area(item: Inclusion, grid: Grid, margin: int) -> float:
+    return float(slice_areas_cm2(item, grid, slice(margin, grid.shape[1] - margin)).max(initial=0.0))
+
+
 def _has_wanted_area(
     item: Inclusion, others: list[Inclusion], settings: PhantomSettings, grid: Grid, margin: int
 ) -> bool:
@@ -227,8 +256,7 @@ def _has_wanted_area(
     if settings.lesion_area_cm2 is None:
         return True
     low, high = settings.lesion_area_cm2
-    area = slice_areas_cm2(item, grid, slice(margin, grid.shape[1] - margin)).max(initial=0.0)
-    if not low <= area <= high:
+    if not low <= _largest_area(item, grid, margin) <= high:
         return False
     mask = np.zeros(grid.shape, bool)
     mask[item.box] = item.inside

@@ -9,11 +9,12 @@ import numpy as np
 from SpineLib.phantom import bone
 from SpineLib.phantom.anatomy import Anatomy, level_number
 from SpineLib.phantom.fields import smooth_field
-from SpineLib.phantom.grid import Grid
 from SpineLib.phantom.spine import Vertebra
 from SpineLib.phantom.tissues import Tissue
 
 METASTASES = ("lytic", "sclerotic", "mixed")
+#: Where a metastasis lies, and how often.
+PLACES = {"body": 4, "pedicle": 1, "posterior": 1, "whole": 1}
 MIMICS = ("haemangioma", "modic1", "modic2", "modic3", "schmorl", "fatty_marrow")
 
 
@@ -80,9 +81,18 @@ def _poles(rng, kind: str, field_t: float, wild: bool) -> tuple[Pole, Pole]:
 
 
 def draw_metastasis(
-    rng: np.random.Generator, anatomy: Anatomy, host: Vertebra, kind: str, field_t: float, wild: bool
+    rng: np.random.Generator,
+    anatomy: Anatomy,
+    host: Vertebra,
+    kind: str,
+    field_t: float,
+    wild: bool,
+    places: tuple[str, ...] = tuple(PLACES),
+    enlarged: float = 1.0,
 ) -> Inclusion | None:
     """Draw one metastasis of ``host``; None when what lies in the image comes out smaller than 0.3 ml.
+
+    ``places`` are those of PLACES that it may lie in; ``enlarged`` multiplies its radius.
 
     The shape is a sum of Gaussian blobs with a rough edge (so it need not be star-convex), clipped to the host's bone;
     a fifth breaks through the cortex into the canal or the soft tissue beside it. Discs are spared.
@@ -90,11 +100,14 @@ def draw_metastasis(
     grid = anatomy.grid
     a, b, h = host.half
     size = float(np.exp(rng.uniform(np.log(3.2), np.log(13.0))))
-    place = rng.choice(["body", "body", "body", "body", "pedicle", "posterior", "whole"])
+    place = rng.choice([place for place in PLACES if place in places for _ in range(PLACES[place])])
     if host.is_sacral and place in ("pedicle", "posterior"):
+        if "body" not in places:
+            return None
         place = "body"
     if place == "whole":
         size = max(size, 0.75 * h)
+    size *= enlarged
     side = rng.choice([-1.0, 1.0])
     start = {
         "body": np.array([rng.uniform(-0.75, 0.75) * a, rng.uniform(-0.8, 0.8) * b, rng.uniform(-0.75, 0.75) * h]),
@@ -177,23 +190,6 @@ def draw_metastasis(
         blend.astype(np.float32),
         {"place": str(place), "breach": bool(breach)},
     )
-
-
-def slice_areas_cm2(item: Inclusion, grid: Grid, rows: slice) -> np.ndarray:
-    """Area of a metastasis in each sagittal slice of the image, cm2, as its truth will show it.
-
-    Args:
-        item: a metastasis.
-        grid: the drawing's; a voxel of the image belongs to the lesion when half of its sub-slices do.
-        rows: the grid's rows that the image shows.
-    """
-    q = grid.oversampling
-    fine = np.zeros((grid.shape[0],) + item.inside.shape[1:], bool)
-    fine[item.box[0]] = item.inside
-    seen = np.arange(grid.shape[1])[item.box[1]]
-    fine = fine[:, (seen >= rows.start) & (seen < rows.stop)]
-    slices = fine.reshape((-1, q) + fine.shape[1:]).sum(axis=1, dtype=np.uint8) * 2 > q
-    return slices.sum(axis=(1, 2)) * (grid.step[1] * grid.step[2] / 100)
 
 
 def draw_mimic(

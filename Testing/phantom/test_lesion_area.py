@@ -28,6 +28,27 @@ def test_every_metastasis_of_every_case_has_a_wanted_area():
     assert RANGE[0] <= min(areas) and max(areas) <= RANGE[1]
 
 
+def test_areas_have_the_mean_that_is_wanted():
+    wanted = PhantomSettings(**{**vars(SMALL), "mean_area_cm2": 5.07, "places": ("body", "whole")})
+    areas = [area for seed in range(8) for area in largest_areas(simulate(seed, wanted).lesions)]
+    # 16 draws of a triangular distribution with a standard deviation of 1.65 cm2: two standard errors are 0.8.
+    assert len(areas) == 16 and abs(np.mean(areas) - 5.07) < 0.8
+    assert RANGE[0] <= min(areas) and max(areas) <= RANGE[1]
+
+
+def test_a_mean_area_that_the_smallest_vertebrae_have_no_room_for_stops_no_cohort():
+    wanted = PhantomSettings(**{**vars(SMALL), "region": "cervicothoracic", "lesion_area_cm2": (1.65, 12.0),
+                                "mean_area_cm2": 8.0, "metastases": (1, 1)})
+    assert largest_areas(simulate(3, wanted).lesions)
+
+
+@pytest.mark.parametrize("places", [("body",), ("pedicle", "posterior")])
+def test_metastases_lie_only_where_they_are_wanted(places):
+    wanted = PhantomSettings(**{**vars(SMALL), "places": places, "lesion_area_cm2": None})
+    found = [fact["place"] for seed in range(4) for fact in simulate(seed, wanted).truth["lesions"]]
+    assert found and set(found) <= set(places)
+
+
 def test_only_the_kinds_that_are_wanted_are_drawn():
     wanted = PhantomSettings(**{**vars(SMALL), "kinds": ("sclerotic", "mixed"), "metastases": (2, 2)})
     kinds = [fact["kind"] for seed in range(4) for fact in simulate(seed, wanted).truth["lesions"]]
@@ -55,6 +76,29 @@ def test_the_command_keeps_to_area_and_number(tmp_path):
     areas = largest_areas(read_volume(
         tmp_path / "c/derivatives/labels/sub-001/anat/sub-001_label-lesion_mask.nii.gz"))
     assert status == 0 and len(areas) == 1 and 2 <= areas[0] <= 6
+
+
+def test_the_command_draws_the_cohort_of_the_paper(tmp_path):
+    status = main(["phantom", "-o", str(tmp_path / "c"), "--cases", "1", "--seed", "6", "--sequences", "STIR",
+                   "--lesion-area", "1.65,9.54", "--mean-area", "5.07", "--places", "body,whole", "--metastases", "1,2",
+                   "--healthy", "0", "--matrix", "96", "--slices", "15", "--processes", "1"])
+    settings = json.loads((tmp_path / "c/dataset_description.json").read_text())["Settings"]
+    truth = json.loads((tmp_path / "c/derivatives/labels/sub-001/sub-001_truth.json").read_text())
+    assert status == 0 and settings["mean_area_cm2"] == 5.07 and settings["places"] == ["body", "whole"]
+    assert {fact["place"] for fact in truth["lesions"]} <= {"body", "whole"}
+
+
+@pytest.mark.parametrize(("options", "told"), [
+    (["--mean-area", "5"], "--mean-area needs --lesion-area"),
+    (["--mean-area", "9", "--lesion-area", "1.65,9.54"], "give one of 4.28 to 6.91"),
+    (["--places", "rib"], "--places is 'rib'; choose of body, pedicle, posterior, whole"),
+    (["--places", "body", "--follow-up"], "--places does not go with --follow-up"),
+    (["--mean-area", "5", "--ct"], "--mean-area does not go with --ct"),
+])
+def test_wrong_areas_and_places_are_one_sentence(tmp_path, capsys, options, told):
+    assert main(["phantom", "-o", str(tmp_path / "c"), *options]) == 1
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "c").exists()
 
 
 @pytest.mark.parametrize("text", ["9,2", "big", "0,3", "1,2,3"])
