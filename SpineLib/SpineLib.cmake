@@ -102,6 +102,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/phantom/ablation.py
   SpineLib/phantom/acquisition.py
   SpineLib/phantom/anatomy.py
+  SpineLib/phantom/areas.py
   SpineLib/phantom/background.py
   SpineLib/phantom/bone.py
   SpineLib/phantom/canal.py
@@ -196,6 +197,7 @@ set(SPINELIB_SCRIPTS
   SpineLib/scene/views.py
   SpineLib/settings.py
   SpineLib/tasks/__init__.py
+  SpineLib/tasks/candidate_parts.py
   SpineLib/tasks/candidates.py
   SpineLib/tasks/column.py
   SpineLib/tasks/compare.py

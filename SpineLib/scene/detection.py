@@ -94,9 +94,12 @@ def candidate_mask(likelihood_node, image_node, threshold: float, candidate: Can
     ijk = (np.linalg.inv(likelihood.ijk_to_lps) @ np.vstack([corners, np.ones(8)]))[:3]
     first = np.clip(np.round(ijk.min(axis=1)).astype(int)[::-1], 0, None)
     last = np.round(ijk.max(axis=1)).astype(int)[::-1] + 1
-    inside = bodies[tuple(slice(a, b) for a, b in zip(first, last, strict=True))]
+    box = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
+    inside = bodies[box]
     counts = np.bincount(inside[inside > 0], minlength=1)
-    chosen = likelihood.with_array((bodies == counts.argmax()).astype(np.uint8) * bool(counts.any()), "candidate")
+    chosen = np.zeros(likelihood.shape, np.uint8)  # what touches it beyond its bounds is another candidate
+    chosen[box] = (inside == counts.argmax()) & counts.any()
+    chosen = likelihood.with_array(chosen, "candidate")
     image = volume_from_node(image_node, "image")
     return image.with_array(resample_like(chosen, image, nearest=True).array, "candidate")
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from SpineLib.preprocess.orientation import canonical
+from SpineLib.tasks.candidate_parts import bodies_of, split_body, suspicious_regions
 from SpineLib.volume.volume import Volume
 
 #: Weights of a slice and of its two neighbours (Wang 2017, section 2.5.2).
@@ -98,7 +99,8 @@ def find_candidates(likelihood: Volume, threshold: float, smallest_cm2: float = 
     """Candidates of a likelihood map, the most suspicious first; fast enough to follow a slider.
 
     Pixels of one sagittal slice that touch, also by a corner, make a region; regions that are too small go; what
-    remains and touches across slices (26 neighbours) is one candidate.
+    remains and touches across slices (26 neighbours) is one candidate, or several where it holds places that were
+    candidates by themselves at a higher threshold (ours: the paper's regions merge).
 
     Args:
         likelihood: 0 to 1, of any orientation; the axis nearest to left-right counts the slices.
@@ -110,18 +112,16 @@ def find_candidates(likelihood: Volume, threshold: float, smallest_cm2: float = 
     array, base = _cropped(likelihood, threshold)
     if array is None:
         return []
-    regions, count = ndimage.label(array >= threshold, structure=np.array([np.zeros((3, 3)), np.ones((3, 3)),
-                                                                           np.zeros((3, 3))], dtype=int))
     pixel_cm2 = base.spacing[0] * base.spacing[1] / 100
-    areas = np.bincount(regions.ravel(), minlength=count + 1) * pixel_cm2
-    large = areas >= smallest_cm2 * (1 - 1e-9)
-    large[0] = False
-    bodies, count = ndimage.label(large[regions], structure=np.ones((3, 3, 3)))
+    fewest = smallest_cm2 / pixel_cm2
+    regions, sizes = suspicious_regions(array, threshold)
+    bodies, _ = bodies_of(regions, sizes, fewest)
     found = []
     for number, box in enumerate(ndimage.find_objects(bodies), start=1):
-        inside = bodies[box] == number
-        where = np.argwhere(inside) + [part.start for part in box]
-        found.append(_candidate(where, array, regions, areas, base))
+        parts = split_body(array[box], bodies[box] == number, threshold, fewest, base.spacing[::-1])
+        for part in range(1, parts.max() + 1):
+            where = np.argwhere(parts == part) + [one.start for one in box]
+            found.append(_candidate(where, array, regions, base))
     found.sort(key=lambda one: (-one.probability, -one.volume_ml, one.centre_lps_mm))
     return [Candidate(**{**vars(one), "id": number}) for number, one in enumerate(found, start=1)]
 
@@ -141,14 +141,14 @@ def _cropped(likelihood: Volume, threshold: float) -> tuple[np.ndarray | None, V
     return array, Volume(array, base.spacing, tuple(origin), base.direction)
 
 
-def _candidate(where: np.ndarray, array: np.ndarray, regions: np.ndarray, areas: np.ndarray, base: Volume) -> Candidate:
+def _candidate(where: np.ndarray, array: np.ndarray, regions: np.ndarray, base: Volume) -> Candidate:
     """Of the voxels ``where`` (n, 3); its id is given later."""
     values, owner = array[tuple(where.T)], regions[tuple(where.T)]
     points = np.c_[where[:, ::-1], np.ones(len(where))] @ base.ijk_to_lps[:3].T
-    slices = []
+    pixel_cm2, slices = base.spacing[0] * base.spacing[1] / 100, []
     for region in np.unique(owner):
         own = owner == region
-        slices.append(SliceRegion(int(where[own][0, 0]), _place(points[own].mean(axis=0)), float(areas[region]),
+        slices.append(SliceRegion(int(where[own][0, 0]), _place(points[own].mean(axis=0)), float(own.sum() * pixel_cm2),
                                   float(values[own].max())))
     slices.sort(key=lambda one: (one.slice, -one.area_cm2))
     return Candidate(0, _place(points.mean(axis=0)), float(values.max()), float(values.mean()),

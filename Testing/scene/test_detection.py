@@ -15,6 +15,8 @@ from SpineLib.scene.detection import (  # noqa: E402
     LikelihoodOverlay,
     add_candidates,
     add_likelihood,
+    candidate_mask,
+    list_candidates,
     update_candidates,
 )
 from SpineLib.scene.nodes import volume_from_node  # noqa: E402
@@ -186,3 +188,16 @@ def test_under_a_warp_the_candidates_stay_as_they_are_and_a_sentence_says_why(so
     with pytest.raises(SpineError, match="list of candidates lies under a warping"):
         update_candidates(node, [])
     assert node.GetNumberOfControlPoints() == 1
+
+
+def test_the_voxels_of_a_candidate_end_where_the_next_one_begins(scene):
+    """Two places whose likelihoods run into each other, 19 mm apart in sagittal slices."""
+    node = add_volume(axis_matrix((2, 1, 0), (1, -1, -1)), (6, 60, 30))
+    image = volume_from_node(node)
+    array = np.zeros(image.shape, np.float32)
+    array[:, 2:40], array[:, 2:16], array[:, 26:40] = 0.6, 0.95, 0.9
+    likelihood = add_likelihood(image.with_array(array), node, "likelihood", PROVENANCE)
+    found = list_candidates(likelihood, 0.5, 1.0)
+    masks = [candidate_mask(likelihood, node, 0.5, one).array > 0 for one in found]
+    assert len(found) == 2 and not (masks[0] & masks[1]).any()
+    assert (masks[0] | masks[1]).sum() == (array > 0).sum()

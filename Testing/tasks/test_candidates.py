@@ -78,6 +78,42 @@ def test_axis_order_does_not_matter():
         assert (one.area_cm2, one.slices[0].slice) == (other.area_cm2, other.slices[0].slice)
 
 
+def two_vertebrae(saddle, apart=24, low=0.9):
+    """Two ill vertebrae, 14 mm high, whose likelihoods run into each other over a saddle."""
+    return map_with(*((s, slice(2, 16 + apart), slice(8, 22), saddle) for s in (2, 3)),
+                    *((s, slice(2, 16), slice(8, 22), 0.95) for s in (2, 3)),
+                    *((s, slice(2 + apart, 16 + apart), slice(8, 22), low) for s in (2, 3)), shape=(6, 60, 30))
+
+
+@pytest.mark.parametrize("threshold", [0.85, 0.7, 0.55, 0.4, 0.2])
+def test_two_ill_vertebrae_stay_two_candidates_when_the_threshold_falls_below_what_lies_between(threshold):
+    found = find_candidates(two_vertebrae(0.6), threshold, 1.0)
+    assert [round(one.probability, 2) for one in found] == [0.95, 0.9]
+    centres = [one.centre_lps_mm[2] for one in found]  # rows 8.5 and 32.5; the saddle is shared
+    assert centres == pytest.approx([100 - 8.5, 100 - 32.5], abs=3.0)
+    if threshold < 0.6:
+        assert sum(one.volume_ml for one in found) == pytest.approx(2 * 38 * 14 * 4 / 1000), "none is lost or shared"
+        assert all(region.area_cm2 == pytest.approx(1.4 * 1.9, abs=0.3) for one in found for region in one.slices)
+
+
+def test_one_place_is_one_candidate_however_uneven():
+    assert len(find_candidates(two_vertebrae(0.6, apart=14), 0.5, 1.0)) == 1, "centres 14 mm apart: one vertebra"
+    assert len(find_candidates(two_vertebrae(0.94, low=0.95), 0.5, 1.0)) == 1, "hardly a saddle between them"
+    assert len(find_candidates(two_vertebrae(0.6), 0.5, 3.0)) == 1, "parts below the least area"
+    rng = np.random.default_rng(3)
+    rough = two_vertebrae(0.8, low=0.8)
+    rough = rough.with_array(np.where(rough.array > 0, rough.array + rng.uniform(-0.05, 0.05, rough.shape), 0))
+    assert len(find_candidates(rough, 0.5, 1.0)) == 1, "noise"
+
+
+def test_what_is_found_at_a_threshold_is_not_lost_at_a_lower_one():
+    volume, places = two_vertebrae(0.6), []
+    for threshold in (0.92, 0.8, 0.61, 0.5, 0.3, 0.1):
+        rows = [100 - one.centre_lps_mm[2] for one in find_candidates(volume, threshold, 1.0)]
+        assert all(any(abs(row - earlier) < 5 for row in rows) for earlier in places), threshold
+        places = rows
+
+
 def test_candidates_outside_of_the_column_are_dropped_and_the_others_renumbered():
     volume = map_with((0, slice(0, 5), slice(0, 5), 0.9), (3, slice(20, 30), slice(10, 20), 0.8))
     mask = np.zeros(volume.shape, np.uint8)
