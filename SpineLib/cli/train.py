@@ -11,6 +11,8 @@ from SpineLib.cli.train_common import add_common, changed, run_folds
 from SpineLib.errors import SpineError
 
 HELP = "train a segmentation or detection network, or export a training as a model"
+_OF_SEGMENTATIONS = ("smallest_lesion_ml", "smoothing_mm", "last")
+_OF_DETECTORS = ("smallest_area", "average")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,11 +65,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument("--title", default="", help="for people")
     export.add_argument("--version", default="1")
     export.add_argument("--threshold", type=float, help="probability from which a voxel is lesion")
-    export.add_argument("--smallest-lesion-ml", type=float, help="lesions below this are dropped by default")
+    export.add_argument("--smallest-lesion-ml", type=float,
+                        help="of a segmentation: lesions below this are dropped by default")
     export.add_argument("--smoothing-mm", type=float, default=0.0, metavar="SIGMA",
                         help="of a segmentation: smooth probabilities across the slices before the threshold")
     export.add_argument("--smallest-area", type=float, metavar="CM2",
                         help="of a detector: regions below this in a slice are dropped by default")
+    export.add_argument("--average", type=Path, action="append", default=[], metavar="RUN",
+                        help="of a detector: a further training from the same start with another seed; the mean of all "
+                             "weights is written; may be given several times")
     export.add_argument("--compact", action="store_true",
                         help="store weights in eight bits with a scale for each output channel, half as large")
     export.add_argument("--figures", type=Path, action="append", default=[],
@@ -104,26 +110,33 @@ def _export(arguments: argparse.Namespace) -> int:
     if is_gan(arguments.run):
         from SpineLib.training.gan.export import export_gan
 
+        _refuse(arguments, "threshold", *_OF_SEGMENTATIONS, *_OF_DETECTORS)
         del texts["threshold"]
         bundle = export_gan(arguments.run, arguments.to, **texts)
     elif is_completion(arguments.run):
         from SpineLib.training.completion.export import export_completion
 
+        _refuse(arguments, "threshold", *_OF_SEGMENTATIONS, *_OF_DETECTORS)
         del texts["threshold"]
         bundle = export_completion(arguments.run, arguments.to, **texts)
     elif is_ct_detector(arguments.run):
         from SpineLib.training.ctlesions.export import export_ct_lesions
 
+        _refuse(arguments, *_OF_SEGMENTATIONS, *_OF_DETECTORS)
         bundle = export_ct_lesions(arguments.run, arguments.to, **texts)
     elif is_on_vertebrae(arguments.run):
         from SpineLib.training.vertebrae.export import export_vertebrae
 
+        _refuse(arguments, *_OF_SEGMENTATIONS, *_OF_DETECTORS)
         bundle = export_vertebrae(arguments.run, arguments.to, **texts)
     elif is_detector(arguments.run):
         from SpineLib.training.detection.export import export_detector
 
-        bundle = export_detector(arguments.run, arguments.to, smallest_area_cm2=arguments.smallest_area, **texts)
+        _refuse(arguments, *_OF_SEGMENTATIONS)
+        bundle = export_detector(arguments.run, arguments.to, smallest_area_cm2=arguments.smallest_area,
+                                 average=arguments.average, **texts)
     else:
+        _refuse(arguments, *_OF_DETECTORS)
         bundle = export(arguments.run, arguments.to, smallest_lesion_ml=arguments.smallest_lesion_ml,
                         smoothing_mm=arguments.smoothing_mm, last=arguments.last, **texts)
     if arguments.compact:
@@ -132,6 +145,13 @@ def _export(arguments: argparse.Namespace) -> int:
         bundle = save_bundle(bundle.folder, bundle.network(), bundle.card, compact=True)
     print(f"{bundle.folder}: {bundle.card.title}, SHA-256 {bundle.card.sha256}")
     return 0
+
+
+def _refuse(arguments: argparse.Namespace, *names: str) -> None:
+    """Refuse options that this kind of training knows nothing of."""
+    unused = [f"--{name.replace('_', '-')}" for name in names if getattr(arguments, name) not in (None, False, 0.0, [])]
+    if unused:
+        raise SpineError(f"{', '.join(unused)} does not go with the training in '{arguments.run}'; leave it out.")
 
 
 def _train(arguments: argparse.Namespace) -> int:

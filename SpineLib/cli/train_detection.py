@@ -11,7 +11,7 @@ from SpineLib.cli.train_common import add_common, changed, run_folds
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options."""
     parser.add_argument("--config", required=True,
-                        help="TOML file, or siamese-paper, siamese-dense, siamese-root, siamese-zeros")
+                        help="TOML file, or siamese-paper, siamese-dense, siamese-root, siamese-refine, siamese-zeros")
     parser.add_argument("--cohort", required=True, type=Path,
                         help="folder of cases with lesion and vertebra labels, as 'spine phantom' writes it")
     parser.add_argument("--run", "--out", dest="out", required=True, type=Path, help="folder of the training")

@@ -22,6 +22,7 @@ from SpineLib.training.detection.config import (
     detector_config_from_dict,
     read_detector_config,
 )
+from SpineLib.training.detection.export import export_detector
 from SpineLib.training.detection.loop import DetectorRun, run_detector_training, split
 from SpineLib.training.detection.sampling import OUTSIDE, Sampler
 
@@ -285,7 +286,7 @@ def test_settings_that_do_not_fit_are_refused(values):
         detector_config_from_dict(values)
 
 
-def test_the_command_trains_and_exports(ball_cohort, tmp_path):
+def test_the_command_trains_and_exports(ball_cohort, tmp_path, capsys):
     from SpineLib.cli.main import main
     from SpineLib.models import load_bundle
 
@@ -303,3 +304,36 @@ def test_the_command_trains_and_exports(ball_cohort, tmp_path):
                  "0.4", "--smallest-area", "1.5"]) == 0
     card = load_bundle(tmp_path / "balls").card
     assert card.id == "balls" and card.threshold == 0.4 and card.preparation["smallest_area_cm2"] == 1.5
+    for option, text in ((["--last"], "--last"), (["--smoothing-mm", "1", "--smallest-lesion-ml", "2"],
+                                                  "--smallest-lesion-ml, --smoothing-mm")):
+        assert main(["train", "export", "--run", str(tmp_path / "run"), "--to", str(tmp_path / "no"), *option]) == 1
+        assert f"{text} does not go with the training" in capsys.readouterr().err
+        assert not (tmp_path / "no").exists()
+
+
+def test_a_bundle_can_hold_the_mean_of_trainings_that_differ_in_their_seed(trained, ball_cohort, tmp_path):
+    _, bundle = trained
+    config = detector_config_from_dict(STRIPS | {"init_from": str(bundle.folder)}).changed(
+        optimisation={"frozen_norms": True, "steps": 1})
+    single = [run_detector_training(config.changed(sampling={"seed": seed}), ball_cohort, tmp_path / f"seed-{seed}",
+                                    processes=1, command=f"spine train detection --seed {seed}") for seed in (1, 2)]
+    mean = export_detector(tmp_path / "seed-1", tmp_path / "mean", average=[tmp_path / "seed-2"])
+    states = [one.network().state_dict() for one in (*single, mean)]
+    for name, value in states[2].items():
+        # All three were rounded to bfloat16's eight bits: three halves of 2^-8.
+        wanted = (states[0][name] + states[1][name]) / 2
+        assert torch.allclose(value, wanted, rtol=2**-6, atol=1e-4), name
+    assert any(not torch.equal(states[0][name], states[2][name]) for name in states[2])
+    assert "--seed 1" in mean.card.command and "--seed 2" in mean.card.text and "Model soups" in mean.card.text
+    assert "| figure | training 1 | training 2 |" in mean.card.text and len(mean.card.figures["validation"]) == 2
+
+
+def test_trainings_that_differ_in_more_than_their_seed_are_not_averaged(trained, ball_cohort, tmp_path):
+    folder, bundle = trained
+    with pytest.raises(SpineError, match="Only trainings with frozen_norms that started from the same detector"):
+        export_detector(folder, tmp_path / "mean", average=[folder])
+    config = detector_config_from_dict(STRIPS | {"init_from": str(bundle.folder)}).changed(optimisation={"steps": 1})
+    run_detector_training(config, ball_cohort, tmp_path / "other", processes=1)
+    with pytest.raises(SpineError, match="differ in more than their seed"):
+        export_detector(folder, tmp_path / "mean", average=[tmp_path / "other"])
+    assert not (tmp_path / "mean").exists()
