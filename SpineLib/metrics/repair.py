@@ -10,6 +10,7 @@ import numpy as np
 from SpineLib.metrics.overlap import overlap
 from SpineLib.metrics.shape import Surface, shape_of
 from SpineLib.metrics.surface import distances_to, weighted_percentiles
+from SpineLib.volume.places import to_index
 from SpineLib.volume.volume import Volume
 
 
@@ -66,7 +67,6 @@ def repair_figures(truth: Volume, repaired: Volume, region: Volume,
 
 def _within(points: np.ndarray, region: Volume) -> np.ndarray:
     """Which points (n, 3), LPS mm, lie in a voxel of a mask."""
-    matrix = np.linalg.inv(region.ijk_to_lps)
-    kji = np.rint(points @ matrix[:3, :3].T + matrix[:3, 3]).astype(int)[:, ::-1]
+    kji = np.rint(to_index(points, region)).astype(int)
     kji = np.clip(kji, 0, np.array(region.shape) - 1)
     return region.array[tuple(kji.T)] != 0

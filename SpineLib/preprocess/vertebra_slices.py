@@ -6,6 +6,7 @@ import numpy as np
 
 from SpineLib.preprocess.signed_distance import sampled, signed_distance
 from SpineLib.preprocess.vertebra_frame import VertebraFrame
+from SpineLib.volume.places import to_lps
 from SpineLib.volume.volume import Volume
 
 #: Pixels a side and their side in mm: 112 mm, which hold a lumbar vertebra with its processes.
@@ -34,8 +35,7 @@ def slice_grid(frame: VertebraFrame, inside: Volume, slice_mm: float = SLICE_MM,
     found = np.argwhere(np.asarray(inside.array) != 0)
     if not len(found):
         raise ValueError("the mask is empty")
-    matrix = inside.ijk_to_lps
-    heights = frame.to_local(found[:, ::-1] @ matrix[:3, :3].T + matrix[:3, 3])[:, 2]
+    heights = frame.to_local(to_lps(found, inside))[:, 2]
     lowest, highest = heights.min() - margin_mm, heights.max() + margin_mm
     count = int(np.ceil((highest - lowest) / slice_mm)) + 1
     across = (SLICE_SIZE - 1) / 2 * PIXEL_MM

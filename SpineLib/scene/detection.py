@@ -15,6 +15,7 @@ from SpineLib.scene.results import SOURCE_ROLE, place_beside, scene_unchanged_on
 from SpineLib.scene.runs import RunInputs, result_name
 from SpineLib.tasks.naming import PROVENANCE, provenance_text
 from SpineLib.volume import Volume, read_volume
+from SpineLib.volume.places import to_index
 from SpineLib.volume.resampling import resample_like
 
 if TYPE_CHECKING:
@@ -90,10 +91,9 @@ def candidate_mask(likelihood_node, image_node, threshold: float, candidate: Can
 
     likelihood = volume_from_node(likelihood_node, "likelihood")
     bodies, _ = ndimage.label(likelihood.array >= threshold, np.ones((3, 3, 3)))
-    corners = np.array(np.meshgrid(*zip(*candidate.bounds_lps_mm, strict=True))).reshape(3, -1)
-    ijk = (np.linalg.inv(likelihood.ijk_to_lps) @ np.vstack([corners, np.ones(8)]))[:3]
-    first = np.clip(np.round(ijk.min(axis=1)).astype(int)[::-1], 0, None)
-    last = np.round(ijk.max(axis=1)).astype(int)[::-1] + 1
+    corners = np.array(np.meshgrid(*zip(*candidate.bounds_lps_mm, strict=True))).reshape(3, -1).T
+    kji = np.round(to_index(corners, likelihood)).astype(int)
+    first, last = np.clip(kji.min(axis=0), 0, None), kji.max(axis=0) + 1
     box = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
     inside = bodies[box]
     counts = np.bincount(inside[inside > 0], minlength=1)

@@ -15,6 +15,7 @@ from SpineLib.scene.results import add_segmentation
 from SpineLib.scene.runs import RunInputs
 from SpineLib.volume import Volume, check_image, read_volume, write_volume
 from SpineLib.volume.crop import box_around, crop
+from SpineLib.volume.places import to_lps
 
 #: A lesion farther from the place than this is another one (the radius of a hit, Wang et al. 2017, section 3.3).
 _FAR_MM = 20.0
@@ -89,8 +90,7 @@ def nearest_lesion(labels: Volume, centre_ras_mm: Sequence[float]) -> int:
     kji = np.argwhere(labels.array)
     if not len(kji):
         return 0
-    places = (np.c_[kji[:, ::-1], np.ones(len(kji))] @ labels.ijk_to_lps.T)[:, :3]
-    distances = np.linalg.norm(places - np.array(centre_ras_mm, float) * (-1, -1, 1), axis=1)
+    distances = np.linalg.norm(to_lps(kji, labels) - np.array(centre_ras_mm, float) * (-1, -1, 1), axis=1)
     nearest = int(distances.argmin())
     return int(labels.array[tuple(kji[nearest])]) if distances[nearest] <= _FAR_MM else 0
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from SpineLib.preprocess.orientation import canonical
 from SpineLib.tasks.candidate_parts import bodies_of, split_body, suspicious_regions
+from SpineLib.volume.places import to_lps
 from SpineLib.volume.volume import Volume
 
 #: Weights of a slice and of its two neighbours (Wang 2017, section 2.5.2).
@@ -144,7 +145,7 @@ def _cropped(likelihood: Volume, threshold: float) -> tuple[np.ndarray | None, V
 def _candidate(where: np.ndarray, array: np.ndarray, regions: np.ndarray, base: Volume) -> Candidate:
     """Of the voxels ``where`` (n, 3); its id is given later."""
     values, owner = array[tuple(where.T)], regions[tuple(where.T)]
-    points = np.c_[where[:, ::-1], np.ones(len(where))] @ base.ijk_to_lps[:3].T
+    points = to_lps(where, base)
     pixel_cm2, slices = base.spacing[0] * base.spacing[1] / 100, []
     for region in np.unique(owner):
         own = owner == region

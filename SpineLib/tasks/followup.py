@@ -21,6 +21,7 @@ from SpineLib.tasks.lesions import Lesion, find_lesions, measure_lesion
 from SpineLib.tasks.segment import SegmentResult, SegmentSettings, segment
 from SpineLib.volume import Volume, check_image
 from SpineLib.volume.dicom_facts import DicomFacts
+from SpineLib.volume.places import to_lps
 from SpineLib.volume.transform import check_linear
 
 if TYPE_CHECKING:
@@ -303,5 +304,4 @@ def _nearest(metastases: Marked, necroses: Marked, matrices: Mapping[int, np.nda
 
 def _points(labels: Volume, id_: int) -> np.ndarray:
     """Centres (n, 3) of a label's voxels, LPS mm."""
-    kji = np.argwhere(labels.array == id_)
-    return kji[:, ::-1] @ labels.ijk_to_lps[:3, :3].T + labels.ijk_to_lps[:3, 3]
+    return to_lps(np.argwhere(labels.array == id_), labels)

@@ -35,6 +35,7 @@ from SpineLib.tasks.shape_templates import (
     templates,
 )
 from SpineLib.volume.crop import box_around
+from SpineLib.volume.places import to_lps
 from SpineLib.volume.volume import Volume
 
 if TYPE_CHECKING:
@@ -289,8 +290,7 @@ def _seen_notes(site: Site, ct: Volume | None) -> list[str]:
                      "beyond it.")
     if ct is not None:
         notes += check_ct(ct)
-        matrix = site.labels.ijk_to_lps
-        centre = matrix[:3, :3] @ np.argwhere(bone)[:, ::-1].mean(axis=0) + matrix[:3, 3]
+        centre = to_lps(np.argwhere(bone), site.labels).mean(axis=0)
         box_around(ct, centre, (1.0, 1.0, 1.0))  # refuses a CT of another place
     return notes
 

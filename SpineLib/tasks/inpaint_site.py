@@ -11,6 +11,7 @@ from SpineLib.preprocess.signed_distance import sampled
 from SpineLib.preprocess.vertebra_frame import Column
 from SpineLib.volume.checks import check_image
 from SpineLib.volume.crop import crop
+from SpineLib.volume.places import to_lps
 from SpineLib.volume.volume import Volume
 
 #: A lesion farther from the vertebra than this is not its own; less of the bone than this share is nothing to repair
@@ -107,8 +108,7 @@ def _overlapped(column: Column, lesion: Volume) -> int:
     counts = [n if number in column.boxes else 0 for number, n in enumerate(counts)]
     if max(counts):
         return int(np.argmax(counts))
-    matrix = lesion.ijk_to_lps
-    centre = matrix[:3, :3] @ np.argwhere(lesion.array)[:, ::-1].mean(axis=0) + matrix[:3, 3]
+    centre = to_lps(np.argwhere(lesion.array), lesion).mean(axis=0)
     return min(column.centres, key=lambda number: float(np.linalg.norm(column.centres[number] - centre)))
 
 

@@ -152,6 +152,8 @@ class TrainingConfig(ConfigBase):
             raise ValueError(f"label is {self.label!r}; it must be one of {', '.join(TASK_OF_LABEL)}")
         if self.also and len(self.inputs) != 1:
             raise ValueError(f"also is {list(self.also)}, which needs a single sequence in inputs")
+        if set(self.also) & set(self.inputs):
+            raise ValueError(f"also is {list(self.also)}, of which {self.inputs[0]} is the input already")
         if self.session not in SESSIONS:
             raise ValueError(f"session is {self.session!r}; it must be empty, 'before' or 'after'")
         if len(self.sampling.patch) != self.network.dimensions:

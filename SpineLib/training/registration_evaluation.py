@@ -20,6 +20,7 @@ from SpineLib.tasks.register import RegisterSettings, register
 from SpineLib.training.cohort import Pair
 from SpineLib.volume import Volume, read_volume
 from SpineLib.volume.files import write_text
+from SpineLib.volume.places import to_lps
 
 #: Target registration error, mm, from which a registration has failed and has to be flagged.
 FAILED_MM = 2.0
@@ -190,8 +191,7 @@ def _read(pair: Pair, sequences: tuple[str, str]) -> tuple[Volume, Volume, Volum
     lesion = lesions.with_array((lesions.array == treated["lesion"]).astype(np.uint8))
     hosts = vertebrae.array[lesion.array > 0]
     host = int(np.bincount(hosts[hosts > 0]).argmax())
-    matrix = vertebrae.ijk_to_lps
-    points = np.argwhere(vertebrae.array == host)[:, ::-1] @ matrix[:3, :3].T + matrix[:3, 3]
+    points = to_lps(np.argwhere(vertebrae.array == host), vertebrae)
     return before, after, lesion, points, np.array(matrices[treated["level"]])
 
 

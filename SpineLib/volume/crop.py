@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from SpineLib.errors import SpineError
+from SpineLib.volume.places import to_index
 from SpineLib.volume.volume import Volume
 
 
@@ -18,10 +19,10 @@ def box_around(volume: Volume, centre_lps_mm: Sequence[float], size_mm: Sequence
         SpineError: none of it lies in the image.
     """
     signs = np.array(np.meshgrid(*[(-0.5, 0.5)] * 3)).reshape(3, -1)
-    corners = np.asarray(centre_lps_mm, float)[:, None] + signs * np.asarray(size_mm, float)[:, None]
-    ijk = (np.linalg.inv(volume.ijk_to_lps) @ np.vstack([corners, np.ones(8)]))[:3]
-    first = np.maximum(np.floor(ijk.min(axis=1)).astype(int), 0)[::-1]
-    last = np.minimum(np.ceil(ijk.max(axis=1)).astype(int) + 1, np.array(volume.shape)[::-1])[::-1]
+    corners = np.asarray(centre_lps_mm, float) + signs.T * np.asarray(size_mm, float)
+    kji = to_index(corners, volume)
+    first = np.maximum(np.floor(kji.min(axis=0)).astype(int), 0)
+    last = np.minimum(np.ceil(kji.max(axis=0)).astype(int) + 1, volume.shape)
     if (last <= first).any():
         raise SpineError(f"The place lies outside the {volume.name or 'image'}: choose an image that shows it.")
     return tuple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))

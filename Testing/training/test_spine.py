@@ -39,6 +39,8 @@ def test_each_case_is_learned_in_every_sequence_and_held_out_in_every_one(run):
 def test_other_sequences_take_the_place_of_a_single_one_only():
     with pytest.raises(SpineError, match="single sequence"):
         config_from_dict(TINY | {"also": ["STIR"]})
+    with pytest.raises(SpineError, match="of which T1 is the input already"):
+        config_from_dict(SPINE | {"inputs": ["T1"]})
 
 
 def test_the_preset_takes_any_sequence():

@@ -6,6 +6,7 @@ import numpy as np
 
 from SpineLib.preprocess.signed_distance import signed_distance
 from SpineLib.preprocess.vertebra_frame import Column
+from SpineLib.volume.places import to_lps
 from SpineLib.volume.volume import Volume
 
 #: Voxels of the result, mm, and what it holds around the vertebrae.
@@ -55,7 +56,7 @@ def deformed(column: Column, label: int, rng: np.random.Generator) -> Volume:
 
 def _corners(volume: Volume) -> np.ndarray:
     ends = np.array(np.meshgrid(*[(0, size - 1) for size in volume.shape[::-1]])).reshape(3, -1).T
-    return ends @ volume.ijk_to_lps[:3, :3].T + volume.ijk_to_lps[:3, 3]
+    return to_lps(ends[:, ::-1], volume)
 
 
 def _wave(rng: np.random.Generator, shape: tuple[int, ...], length: float, size: float) -> np.ndarray:
