@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count
 
 import numpy as np
 from scipy import ndimage
@@ -24,8 +25,8 @@ def suspicious_regions(array: np.ndarray, threshold: float) -> tuple[np.ndarray,
     Returns:
         Region ids (s, y, x), 0 outside, and the number of pixels of each id, 0 for the outside.
     """
-    regions, count = ndimage.label(array >= threshold, structure=_EIGHT)
-    sizes = np.bincount(regions.ravel(), minlength=count + 1)
+    regions, number = ndimage.label(array >= threshold, structure=_EIGHT)
+    sizes = np.bincount(regions.ravel(), minlength=number + 1)
     sizes[0] = 0
     return regions, sizes
 
@@ -53,41 +54,44 @@ def split_body(array: np.ndarray, inside: np.ndarray, threshold: float, fewest: 
     """
     from skimage.segmentation import watershed
 
-    seeds = np.zeros(array.shape, np.int32)
-    for number, seed in enumerate(_seeds(array, inside, _logit(threshold), fewest, np.array(spacing, float)), start=1):
-        seeds[seed] = number
+    seeds, ids = np.zeros(array.shape, np.int32), count(1)
+    _mark_surest(seeds, array, inside, _logit(threshold), fewest, np.array(spacing, float), ids)
     if seeds.max() == 1:
         return inside.astype(np.int32)
     return watershed(-array, seeds, mask=inside, connectivity=_ALL)
 
 
-def _seeds(array: np.ndarray, inside: np.ndarray, level: float, fewest: float, spacing: np.ndarray) -> list[np.ndarray]:
-    """Where each part is surest, bool (s, y, x); one or more."""
-    for level in [one for one in _LEVELS if one > level]:
-        if np.ptp(np.argwhere(inside) * spacing, axis=0).max() < _CLOSEST_MM:
+def _mark_surest(seeds: np.ndarray, array: np.ndarray, inside: np.ndarray, level: float, fewest: float,
+                 spacing: np.ndarray, ids: Iterator[int]) -> None:
+    """Write one of ``ids`` where each part of the body is surest; all arrays (s, y, x) are of the body's box."""
+    for higher in [one for one in _LEVELS if one > level]:
+        if (np.array(inside.shape) * spacing).max() < _CLOSEST_MM:
             break
-        bodies, count = bodies_of(*suspicious_regions(np.where(inside, array, 0), _probability(level)), fewest)
-        if not count:
+        bodies, number = bodies_of(*suspicious_regions(np.where(inside, array, 0), _probability(higher)), fewest)
+        if not number:
             break
-        groups = _far_apart([bodies == number for number in range(1, count + 1)], spacing)
-        if len(groups) > 1:
-            return [seed for group in groups for seed in _seeds(array, group, level, fewest, spacing)]
-        inside = groups[0]
-    return [inside]
+        groups = _grouped(bodies, number, spacing)
+        boxes = ndimage.find_objects(groups)
+        if len(boxes) > 1:
+            for group, box in enumerate(boxes, start=1):
+                _mark_surest(seeds[box], array[box], groups[box] == group, higher, fewest, spacing, ids)
+            return
+        seeds, array, inside = seeds[boxes[0]], array[boxes[0]], groups[boxes[0]] > 0
+    seeds[inside] = next(ids)
 
 
-def _far_apart(bodies: list[np.ndarray], spacing: np.ndarray) -> list[np.ndarray]:
-    """Bodies, the largest first, each joined to an earlier one whose centre of gravity is near."""
-    groups, centres = [], []
-    for body in sorted(bodies, key=lambda one: -int(one.sum())):
-        centre = np.argwhere(body).mean(axis=0) * spacing
-        near = [n for n, other in enumerate(centres) if np.linalg.norm(centre - other) < _CLOSEST_MM]
-        if near:
-            groups[near[0]] = groups[near[0]] | body
-        else:
-            groups.append(body)
-            centres.append(centre)
-    return groups
+def _grouped(bodies: np.ndarray, number: int, spacing: np.ndarray) -> np.ndarray:
+    """Bodies (ids from 1), the largest first, each joined to an earlier one whose centre of gravity is near."""
+    sizes = np.bincount(bodies.ravel())[1:]
+    places = np.array(ndimage.center_of_mass(bodies > 0, bodies, np.arange(1, number + 1))) * spacing
+    group_of, centres = np.zeros(number + 1, np.int32), []
+    for body in np.argsort(-sizes, kind="stable"):
+        near = [n for n, centre in enumerate(centres) if np.linalg.norm(centre - places[body]) < _CLOSEST_MM]
+        if not near:
+            near = [len(centres)]
+            centres.append(places[body])
+        group_of[body + 1] = near[0] + 1
+    return group_of[bodies]
 
 
 def _logit(probability: float) -> float:
