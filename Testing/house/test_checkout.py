@@ -51,8 +51,8 @@ def test_the_checkout_is_smaller_than_100_megabytes(tracked):
     assert inside + history < 100 * MEGABYTE
 
 
-def test_the_weights_in_git_history_included_stay_under_60_megabytes():
-    assert 0 < sum(sizes_in_git(objects_in_git(".safetensors"), "objectsize")) < 60 * MEGABYTE
+def test_the_weights_in_git_history_included_stay_under_66_megabytes():
+    assert 0 < sum(sizes_in_git(objects_in_git(".safetensors"), "objectsize")) < 66 * MEGABYTE
 
 
 def test_no_python_file_is_longer_than_450_lines_or_wider_than_120_columns(tracked):
