@@ -8,8 +8,9 @@ from itertools import count
 import numpy as np
 from scipy import ndimage
 
-#: Logits at which parts may show: always the same ones, so that parts do not come and go with the threshold.
-_LEVELS = tuple(np.arange(-3.0, 7.5, 0.5))
+#: Likelihoods at which parts may show: always the same ones, so that parts do not come and go with the threshold, and
+#: as close together as those of an FROC, so that little is lost between two of them.
+_LEVELS = tuple(np.round(np.r_[np.arange(0.06, 0.96, 0.02), np.arange(0.96, 1, 0.01), 0.995, 0.999], 3))
 #: Parts with closer centres of gravity (mm) are one: the vertebrae of the neck, the smallest, are about 17 mm apart.
 _CLOSEST_MM = 15.0
 _EIGHT = np.array([np.zeros((3, 3)), np.ones((3, 3)), np.zeros((3, 3))], dtype=int)
@@ -55,7 +56,7 @@ def split_body(array: np.ndarray, inside: np.ndarray, threshold: float, fewest: 
     from skimage.segmentation import watershed
 
     seeds, ids = np.zeros(array.shape, np.int32), count(1)
-    _mark_surest(seeds, array, inside, _logit(threshold), fewest, np.array(spacing, float), ids)
+    _mark_surest(seeds, array, inside, threshold, fewest, np.array(spacing, float), ids)
     if seeds.max() == 1:
         return inside.astype(np.int32)
     return watershed(-array, seeds, mask=inside, connectivity=_ALL)
@@ -67,7 +68,7 @@ def _mark_surest(seeds: np.ndarray, array: np.ndarray, inside: np.ndarray, level
     for higher in [one for one in _LEVELS if one > level]:
         if (np.array(inside.shape) * spacing).max() < _CLOSEST_MM:
             break
-        bodies, number = bodies_of(*suspicious_regions(np.where(inside, array, 0), _probability(higher)), fewest)
+        bodies, number = bodies_of(*suspicious_regions(np.where(inside, array, 0), higher), fewest)
         if not number:
             break
         groups = _grouped(bodies, number, spacing)
@@ -92,11 +93,3 @@ def _grouped(bodies: np.ndarray, number: int, spacing: np.ndarray) -> np.ndarray
             centres.append(places[body])
         group_of[body + 1] = near[0] + 1
     return group_of[bodies]
-
-
-def _logit(probability: float) -> float:
-    return float(np.log(probability / (1 - probability))) if 0 < probability < 1 else np.sign(probability - 0.5) * 1e3
-
-
-def _probability(logit: float) -> float:
-    return float(1 / (1 + np.exp(-logit)))
