@@ -18,8 +18,8 @@ def box_around(volume: Volume, centre_lps_mm: Sequence[float], size_mm: Sequence
     Raises:
         SpineError: none of it lies in the image.
     """
-    signs = np.array(np.meshgrid(*[(-0.5, 0.5)] * 3)).reshape(3, -1)
-    corners = np.asarray(centre_lps_mm, float) + signs.T * np.asarray(size_mm, float)
+    signs = np.array(np.meshgrid(*[(-0.5, 0.5)] * 3)).reshape(3, -1).T
+    corners = np.asarray(centre_lps_mm, float) + signs * np.asarray(size_mm, float)
     kji = to_index(corners, volume)
     first = np.maximum(np.floor(kji.min(axis=0)).astype(int), 0)
     last = np.minimum(np.ceil(kji.max(axis=0)).astype(int) + 1, volume.shape)

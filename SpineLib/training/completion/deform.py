@@ -55,8 +55,8 @@ def deformed(column: Column, label: int, rng: np.random.Generator) -> Volume:
 
 
 def _corners(volume: Volume) -> np.ndarray:
-    ends = np.array(np.meshgrid(*[(0, size - 1) for size in volume.shape[::-1]])).reshape(3, -1).T
-    return to_lps(ends[:, ::-1], volume)
+    ends = np.array(np.meshgrid(*[(0, size - 1) for size in volume.shape])).reshape(3, -1).T
+    return to_lps(ends, volume)
 
 
 def _wave(rng: np.random.Generator, shape: tuple[int, ...], length: float, size: float) -> np.ndarray:

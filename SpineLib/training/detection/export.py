@@ -108,13 +108,11 @@ def _text(title: str, trained: list[_Trained], looks: list[dict]) -> str:
     unit = "lattices of places" if config.sampling.kind == "strips" else "patches"
     trainings = "\n".join(f"- Training: `{one.facts['command']}`; {one.steps} steps of {config.sampling.batch} {unit}."
                           for one in trained)
-    mean, heads = "", "figure"
+    mean, alone, heads = "", "", ["value"]
     if len(trained) > 1:
         mean = (f"- Weights: the mean of those of the {len(trained)} trainings, which differ in their seed (Wortsman "
                 "et al., Model soups, 2022).\n")
-        heads += "".join(f" | training {number}" for number in range(1, len(trained) + 1))
-    else:
-        heads += " | value"
+        alone, heads = ", of each training alone", [f"training {number}" for number in range(1, len(trained) + 1)]
     return f"""# {title}
 
 {NOTICE}. {origin}Not for clinical use.
@@ -127,9 +125,9 @@ def _text(title: str, trained: list[_Trained], looks: list[dict]) -> str:
 {trainings}
 {mean}
 Figures on the{" simulated" if data["simulated"] else ""} cases that chose the best weights (so slightly favourable){
-    ", of each training alone" if len(trained) > 1 else ""}:
+    alone}:
 
-| {heads} |
+| {" | ".join(["figure", *heads])} |
 |{"---|" * (len(looks) + 1)}
 {rows}
 """
