@@ -13,6 +13,7 @@ def brightSpots(folder, task, inputs, dimensions=2, identifier="bright-spots-2d"
         The folder, as text.
     """
     import torch
+
     from SpineLib.models import ModelCard, save_bundle
     from SpineLib.networks.unet import UNet
 

@@ -32,10 +32,16 @@ def bright_spot_detector(folder, identifier="bright-spots-stir", scales=(1.0,), 
         network.last.weight[:, 0] = torch.tensor([-2.0, 2.0])
         network.last.bias[:] = torch.tensor([3.0, -3.0])  # even odds at 1.5 deviations of the slice
     card = ModelCard(
-        id=identifier, title="Bright spots (test)", task="metastasis-detection", licence="Apache-2.0",
-        network={"type": "siamese", "context": "margin", "scales": list(scales)}, inputs=inputs,
-        preparation={"normalisation": "slice", "smallest_area_cm2": 1.0}, patch=(79, 55),
-        training_data={"simulated": True, "description": "Made by hand for tests, not trained"})
+        id=identifier,
+        title="Bright spots (test)",
+        task="metastasis-detection",
+        licence="Apache-2.0",
+        network={"type": "siamese", "context": "margin", "scales": list(scales)},
+        inputs=inputs,
+        preparation={"normalisation": "slice", "smallest_area_cm2": 1.0},
+        patch=(79, 55),
+        training_data={"simulated": True, "description": "Made by hand for tests, not trained"},
+    )
     save_bundle(folder, network, card)
     return str(folder)
 
@@ -68,11 +74,16 @@ def write_spots(folder, cases, sequence="STIR"):
     for number, rows in enumerate(cases, start=1):
         name = f"sub-{number:03d}"
         image, truth = spots(*rows, seed=number)
-        for volume, place, suffix in ((image, folder / name, SUFFIXES[sequence]),
-                                      (truth, folder / "derivatives" / "labels" / name, "label-lesion_mask")):
+        for volume, place, suffix in (
+            (image, folder / name, SUFFIXES[sequence]),
+            (truth, folder / "derivatives" / "labels" / name, "label-lesion_mask"),
+        ):
             (place / "anat").mkdir(parents=True)
             write_volume(volume, place / "anat" / f"{name}_{suffix}.nii.gz")
         kind = "sclerotic" if number % 2 == 0 else "lytic"
-        (place / f"{name}_truth.json").write_text(json.dumps({"lesions": [
-            {"number": order, "kind": kind, "place": "body"} for order in range(1, len(rows[0]) + 1)]}))
+        (place / f"{name}_truth.json").write_text(
+            json.dumps(
+                {"lesions": [{"number": order, "kind": kind, "place": "body"} for order in range(1, len(rows[0]) + 1)]}
+            )
+        )
     return folder

@@ -46,6 +46,7 @@ def voxel_places(labels: Volume) -> np.ndarray:
 def with_hole(labels: Volume, number: int, centre, radius: float) -> tuple[Volume, Volume]:
     """The labels with a ball taken from one vertebra, and the ball as the lesion's mask."""
     ball = (np.linalg.norm(voxel_places(labels) - np.asarray(centre), axis=-1) < radius) & (
-        (labels.array == number) | (labels.array == 0))
+        (labels.array == number) | (labels.array == 0)
+    )
     left = np.where(ball & (labels.array == number), 0, labels.array).astype(np.uint8)
     return labels.with_array(left), labels.with_array(ball.astype(np.uint8))

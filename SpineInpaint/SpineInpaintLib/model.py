@@ -228,8 +228,10 @@ class ModelStep:
         self.look()
 
     def _onExported(self, path):
-        self.step.say(f"{path.name} was written, read back and passed all checks again; "
-                      f"{self._panel.parameterNode().space} coordinates, millimetres.")
+        self.step.say(
+            f"{path.name} was written, read back and passed all checks again; "
+            f"{self._panel.parameterNode().space} coordinates, millimetres."
+        )
 
     def _watch(self, segmentation):
         """Follow the edits of another segmentation."""

@@ -62,6 +62,7 @@ def slices_picture(volume, width=_WIDTH):
         width: of the picture, pixels.
     """
     import numpy as np
+
     from SpineLib.preprocess.orientation import Orientation
     from SpineLib.scene.masks import bounding_box
 

@@ -49,6 +49,7 @@ def simulateSample(source=None):
         [CT, vertebrae as they are, true lesion, vertebrae before the lesion]: volume and segmentation nodes.
     """
     import slicer
+
     from SpineLib.errors import SpineError
 
     try:
@@ -95,6 +96,7 @@ def loadSimulatedCt(seed, settings=None):
 def _truth(labels, source, name, seed):
     """What was drawn as a segmentation."""
     import numpy as np
+
     from SpineLib.scene.results import Entry, add_labels
     from SpineLib.scene.vertebrae import vertebra_entry
     from SpineLib.tasks.naming import METASTASIS, lesion_colour

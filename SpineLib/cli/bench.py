@@ -20,15 +20,18 @@ _SIZE, _SLICES, _SPACING = 384, 20, 1.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``spine bench``."""
-    parser.add_argument("task", choices=("segment", "phantom", "compare", "detect", "followup", "model",
-                                         "inpaint"),
-                        help="what to measure")
+    parser.add_argument(
+        "task",
+        choices=("segment", "phantom", "compare", "detect", "followup", "model", "inpaint"),
+        help="what to measure",
+    )
     parser.add_argument("--cases", type=int, default=12, help="phantom: patients to simulate (default: 12)")
     parser.add_argument("--processes", type=int, default=2, help="phantom: patients at a time (default: 2)")
     parser.add_argument("--model-2d", default=MODELS["2d"], help=f"model id or folder (default: {MODELS['2d']})")
     parser.add_argument("--model-3d", default=MODELS["3d"], help=f"model id or folder (default: {MODELS['3d']})")
-    parser.add_argument("--model", help="detect, inpaint: model id or folder (default: the first installed that can do "
-                                        "it)")
+    parser.add_argument(
+        "--model", help="detect, inpaint: model id or folder (default: the first installed that can do it)"
+    )
     parser.add_argument("--only", choices=("2d", "3d"), help="measure one kind only")
     parser.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"), help="default: auto")
     parser.add_argument("--seed", type=int, default=1, help="which simulated patient or pair of masks (default: 1)")
@@ -71,8 +74,14 @@ def _measure_segment(args: argparse.Namespace) -> tuple[list[dict], str]:
         for kind in (args.only,) if args.only else ("2d", "3d"):
             model = args.model_2d if kind == "2d" else args.model_3d
             results = {way: _child(folder, kind, way, model, args.device) for way in ("fast", "plain")}
-            figures.append({"kind": kind, "dice": _dice(folder, kind), **results,
-                            "times_faster": results["plain"]["seconds"] / results["fast"]["seconds"]})
+            figures.append(
+                {
+                    "kind": kind,
+                    "dice": _dice(folder, kind),
+                    **results,
+                    "times_faster": results["plain"]["seconds"] / results["fast"]["seconds"],
+                }
+            )
     return figures, _table(figures)
 
 
@@ -149,8 +158,15 @@ def measure(folder: Path, kind: str, way: str, model: str, device: str) -> dict:
     np.save(folder / f"{kind}-{way}.npy", mask)
     import torch
 
-    return {"seconds": seconds, "resident_gb": peak_gb(), "precision": precision, "device": device,
-            "model": bundle.card.id, "note": note, "threads": torch.get_num_threads()}
+    return {
+        "seconds": seconds,
+        "resident_gb": peak_gb(),
+        "precision": precision,
+        "device": device,
+        "model": bundle.card.id,
+        "note": note,
+        "threads": torch.get_num_threads(),
+    }
 
 
 def _bundle(folder: Path, kind: str, model: str):
@@ -174,10 +190,14 @@ def _bundle(folder: Path, kind: str, model: str):
         network.last.weight.sub_(network.last.weight.mean()).mul_(20)
         network.last.bias.zero_()
     card = ModelCard(
-        id=f"random-{kind}", title="Random weights", task="metastasis-segmentation",
+        id=f"random-{kind}",
+        title="Random weights",
+        task="metastasis-segmentation",
         network={"type": "unet", "dimensions": dimensions, "inputs": 2, "widths": [16, 32, 64, 128, 160]},
-        inputs=("T1", "T2"), preparation=Preparation(in_plane_spacing=_SPACING).to_dict(),
-        patch=(128, 128) if dimensions == 2 else (64, 128, 128), licence="none",
+        inputs=("T1", "T2"),
+        preparation=Preparation(in_plane_spacing=_SPACING).to_dict(),
+        patch=(128, 128) if dimensions == 2 else (64, 128, 128),
+        licence="none",
         training_data={"simulated": True, "description": "none: random weights"},
     )
     return save_bundle(folder / card.id, network, card), f"{model} is not installed: random weights"
@@ -208,21 +228,31 @@ def _dice(folder: Path, kind: str) -> float:
 
 
 def _table(figures: list[dict]) -> str:
-    lines = [f"T1+T2, {_SIZE}x{_SIZE}x{_SLICES}, {figures[0]['fast']['threads']} threads (simulated patient)",
-             "      way     seconds  resident GB  precision  device  times faster  Dice fast/plain"]
+    lines = [
+        f"T1+T2, {_SIZE}x{_SIZE}x{_SLICES}, {figures[0]['fast']['threads']} threads (simulated patient)",
+        "      way     seconds  resident GB  precision  device  times faster  Dice fast/plain",
+    ]
     for one in figures:
         for way in ("fast", "plain"):
             row = one[way]
             last = f"{one['times_faster']:12.1f}  {one['dice']:15.4f}" if way == "fast" else ""
-            lines.append(f"{one['kind']:4}  {way:6} {row['seconds']:8.1f} {row['resident_gb']:12.2f}  "
-                         f"{row['precision']:9}  {row['device']:6}  {last}".rstrip())
+            lines.append(
+                f"{one['kind']:4}  {way:6} {row['seconds']:8.1f} {row['resident_gb']:12.2f}  "
+                f"{row['precision']:9}  {row['device']:6}  {last}".rstrip()
+            )
         lines += [f"      {one['fast']['note'] or one['fast']['model']}"]
     return "\n".join(lines)
 
 
-_WAYS = {"segment": _measure_segment, "phantom": _measure_phantom, "compare": _measure_compare,
-         "detect": _measure_detect, "followup": _measure_followup, "model": _measure_model,
-         "inpaint": _measure_inpaint}
+_WAYS = {
+    "segment": _measure_segment,
+    "phantom": _measure_phantom,
+    "compare": _measure_compare,
+    "detect": _measure_detect,
+    "followup": _measure_followup,
+    "model": _measure_model,
+    "inpaint": _measure_inpaint,
+}
 
 if __name__ == "__main__":
     print(json.dumps(measure(Path(sys.argv[1]), *sys.argv[2:])))

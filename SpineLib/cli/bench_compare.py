@@ -40,17 +40,28 @@ def measure(seed: int = 1) -> dict:
             seconds[way] = min(seconds.get(way, np.inf), time.perf_counter() - started)
     results["ours_finer"] = surface_distances(*fine_masks, finer, counted=True)
     results["monai_finer"] = monai_distances(*fine_masks, finer)
-    difference = {end: max(abs(results[f"ours{end}"][name] - results[f"monai{end}"][name]) for name in _MEASURES)
-                  for end in ("", "_finer")}
+    difference = {
+        end: max(abs(results[f"ours{end}"][name] - results[f"monai{end}"][name]) for name in _MEASURES)
+        for end in ("", "_finer")
+    }
     ml = float(np.prod(SPACING)) / 1000
-    return {"kind": "compare", "shape": list(SHAPE), "spacing_mm": list(SPACING), "simulated": True,
-            "volumes_ml": [float(mask.sum()) * ml for mask in masks], "seconds": seconds,
-            "times_faster": seconds["monai"] / seconds["ours"], "results_mm": results,
-            "largest_difference_mm": difference[""], "largest_difference_finer_mm": difference["_finer"]}
+    return {
+        "kind": "compare",
+        "shape": list(SHAPE),
+        "spacing_mm": list(SPACING),
+        "simulated": True,
+        "volumes_ml": [float(mask.sum()) * ml for mask in masks],
+        "seconds": seconds,
+        "times_faster": seconds["monai"] / seconds["ours"],
+        "results_mm": results,
+        "largest_difference_mm": difference[""],
+        "largest_difference_finer_mm": difference["_finer"],
+    }
 
 
-def surface_distances(first: np.ndarray, second: np.ndarray, spacing: tuple[float, ...],
-                      counted: bool = False) -> dict[str, float]:
+def surface_distances(
+    first: np.ndarray, second: np.ndarray, spacing: tuple[float, ...], counted: bool = False
+) -> dict[str, float]:
     """This library's way: triangles, weighted by area, or as voxels at the border are counted."""
     from SpineLib.metrics.shape import Surface, shape_of
     from SpineLib.metrics.surface import distances_to, summarise
@@ -119,14 +130,24 @@ def table(figures: dict) -> str:
     size = "x".join(str(n) for n in figures["shape"])
     volumes = " and ".join(f"{ml:.1f} ml" for ml in figures["volumes_ml"])
     seconds, results = figures["seconds"], figures["results_mm"]
-    lines = [f"Surface distances of two simulated masks ({volumes}) of {size}: {seconds['ours']:.3f} s, MONAI "
-             f"{seconds['monai']:.3f} s, {figures['times_faster']:.1f} times faster",
-             "mm                           Hausdorff  95 %    average symmetric"]
+    lines = [
+        f"Surface distances of two simulated masks ({volumes}) of {size}: {seconds['ours']:.3f} s, MONAI "
+        f"{seconds['monai']:.3f} s, {figures['times_faster']:.1f} times faster",
+        "mm                           Hausdorff  95 %    average symmetric",
+    ]
     finer = f", voxels 1/{FINER}"
-    for way, name in (("ours", "surfaces"), ("monai", "MONAI"), ("ours_finer", f"surfaces{finer}"),
-                      ("monai_finer", f"MONAI{finer}")):
-        lines.append(f"{name:28s} {results[way]['hausdorff']:9.2f} {results[way]['hausdorff95']:7.2f} "
-                     f"{results[way]['average_symmetric']:10.2f}")
-    lines.append(f"largest difference: {figures['largest_difference_mm']:.2f} mm, with the finer voxels "
-                 f"{figures['largest_difference_finer_mm']:.2f} mm")
+    for way, name in (
+        ("ours", "surfaces"),
+        ("monai", "MONAI"),
+        ("ours_finer", f"surfaces{finer}"),
+        ("monai_finer", f"MONAI{finer}"),
+    ):
+        lines.append(
+            f"{name:28s} {results[way]['hausdorff']:9.2f} {results[way]['hausdorff95']:7.2f} "
+            f"{results[way]['average_symmetric']:10.2f}"
+        )
+    lines.append(
+        f"largest difference: {figures['largest_difference_mm']:.2f} mm, with the finer voxels "
+        f"{figures['largest_difference_finer_mm']:.2f} mm"
+    )
     return "\n".join(lines)

@@ -75,26 +75,41 @@ def measure_here(folder: Path, model: str, device: str, places: int) -> dict:
         sample, of_patches = time.perf_counter() - started, time.process_time() - of_patches
     share = places / (slices * rows * (columns // 2))
     difference = np.abs(found.single.array[middle][tuple(chosen.T)] - single).max()
-    return {"kind": "detect", "size": [slices, rows, columns], "model": bundle.card.id, "note": note,
-            "seconds_as_used": as_used, "seconds": seconds, "processor_seconds": processor, "resident_gb": resident,
-            "precision": found.provenance["precision"], "device": found.provenance["device"],
-            "threads": torch.get_num_threads(), "places_sampled": places, "sample_seconds": sample,
-            "patchwise_seconds_extrapolated": sample / share, "times_faster": sample / share / seconds,
-            "times_less_processor_time": of_patches / share / processor, "largest_difference": float(difference)}
+    return {
+        "kind": "detect",
+        "size": [slices, rows, columns],
+        "model": bundle.card.id,
+        "note": note,
+        "seconds_as_used": as_used,
+        "seconds": seconds,
+        "processor_seconds": processor,
+        "resident_gb": resident,
+        "precision": found.provenance["precision"],
+        "device": found.provenance["device"],
+        "threads": torch.get_num_threads(),
+        "places_sampled": places,
+        "sample_seconds": sample,
+        "patchwise_seconds_extrapolated": sample / share,
+        "times_faster": sample / share / seconds,
+        "times_less_processor_time": of_patches / share / processor,
+        "largest_difference": float(difference),
+    }
 
 
 def sentence(figures: dict) -> str:
     """The figures in lines."""
     s, rows, columns = figures["size"]
-    return (f"{s} slices of {rows} x {columns} mm at 1 mm, STIR (simulated patient), "
-            f"{figures['note'] or figures['model']}, {figures['threads']} threads\n"
-            f"the vertebral column with mirror images, as users run it: {figures['seconds_as_used']:.1f} s, "
-            f"{figures['resident_gb']:.2f} GB resident ({figures['precision']}, {figures['device']})\n"
-            f"all places of the middle half at once, without mirror images: {figures['seconds']:.1f} s\n"
-            f"patch by patch: {figures['patchwise_seconds_extrapolated']:.0f} s, extrapolated from "
-            f"{figures['places_sampled']} places in {figures['sample_seconds']:.1f} s (float32, cpu)\n"
-            f"{figures['times_faster']:.0f} times faster than that ({figures['times_less_processor_time']:.0f} times "
-            f"less processor time); likelihoods differ by at most {figures['largest_difference']:.1e}")
+    return (
+        f"{s} slices of {rows} x {columns} mm at 1 mm, STIR (simulated patient), "
+        f"{figures['note'] or figures['model']}, {figures['threads']} threads\n"
+        f"the vertebral column with mirror images, as users run it: {figures['seconds_as_used']:.1f} s, "
+        f"{figures['resident_gb']:.2f} GB resident ({figures['precision']}, {figures['device']})\n"
+        f"all places of the middle half at once, without mirror images: {figures['seconds']:.1f} s\n"
+        f"patch by patch: {figures['patchwise_seconds_extrapolated']:.0f} s, extrapolated from "
+        f"{figures['places_sampled']} places in {figures['sample_seconds']:.1f} s (float32, cpu)\n"
+        f"{figures['times_faster']:.0f} times faster than that ({figures['times_less_processor_time']:.0f} times "
+        f"less processor time); likelihoods differ by at most {figures['largest_difference']:.1e}"
+    )
 
 
 def _write_case(folder: Path, seed: int) -> None:
@@ -112,8 +127,11 @@ def _bundle(folder: Path, model: str):
     from SpineLib.models import ModelCard, find_bundle, list_bundles, save_bundle
     from SpineLib.networks.siamese import PATCH, Siamese
 
-    installed = [card.id for _, card in list_bundles() if card.task == "metastasis-detection"
-                 and card.network["context"] == "margin" and card.inputs == ("STIR",)]
+    installed = [
+        card.id
+        for _, card in list_bundles()
+        if card.task == "metastasis-detection" and card.network["context"] == "margin" and card.inputs == ("STIR",)
+    ]
     if model or installed:
         bundle = find_bundle(model or installed[0])
         if bundle.card.task != "metastasis-detection" or bundle.card.network["context"] != "margin":
@@ -121,10 +139,16 @@ def _bundle(folder: Path, model: str):
         return bundle, ""
     torch.manual_seed(0)
     card = ModelCard(
-        id="random-detector", title="Random weights", task="metastasis-detection",
-        network={"type": "siamese", "context": "margin", "scales": [0.5, 1.0, 2.0]}, inputs=("STIR",),
-        preparation={"normalisation": "local", "smallest_area_cm2": 1.0}, patch=PATCH, licence="none",
-        training_data={"simulated": True, "description": "none: random weights"})
+        id="random-detector",
+        title="Random weights",
+        task="metastasis-detection",
+        network={"type": "siamese", "context": "margin", "scales": [0.5, 1.0, 2.0]},
+        inputs=("STIR",),
+        preparation={"normalisation": "local", "smallest_area_cm2": 1.0},
+        patch=PATCH,
+        licence="none",
+        training_data={"simulated": True, "description": "none: random weights"},
+    )
     return save_bundle(folder / card.id, Siamese(), card), "random weights"
 
 

@@ -44,22 +44,33 @@ def measure(seed: int, device: str = "auto") -> dict:
         root = str(Path(__file__).resolve().parents[2])
         paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
         started = time.perf_counter()
-        done = subprocess.run(line, capture_output=True, text=True, check=False,
-                              env=os.environ | threads | {"PYTHONPATH": paths})
+        done = subprocess.run(
+            line, capture_output=True, text=True, check=False, env=os.environ | threads | {"PYTHONPATH": paths}
+        )
         seconds = time.perf_counter() - started
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["the process was killed"])[-1]
             raise SpineError(f"Measuring failed ({last}); close other programs or choose another --seed.")
         record = json.loads((folder / "out" / "comparison.json").read_text(encoding="utf-8"))
-    return {"kind": "followup", "seconds": seconds, "threads": THREADS, "seed": seed, "necrosis_given": given,
-            "outcome": record["metastases"][0]["outcome"], "steps": _steps(record)}
+    return {
+        "kind": "followup",
+        "seconds": seconds,
+        "threads": THREADS,
+        "seed": seed,
+        "necrosis_given": given,
+        "outcome": record["metastases"][0]["outcome"],
+        "steps": _steps(record),
+    }
 
 
 def _steps(record: dict) -> dict[str, float]:
     """Seconds of the steps, as their provenance tells them; registration and comparison of all treated metastases."""
     provenance = record["provenance"]
-    steps = {f"segment {name}": provenance[name]["seconds"] for name in ("metastases", "necroses")
-             if isinstance(provenance[name], dict)}
+    steps = {
+        f"segment {name}": provenance[name]["seconds"]
+        for name in ("metastases", "necroses")
+        if isinstance(provenance[name], dict)
+    }
     for name, key in (("register", "registration"), ("compare", "comparison")):
         steps[name] = sum(one[key]["provenance"]["seconds"] for one in record["metastases"] if one[key])
     return steps
@@ -69,5 +80,7 @@ def sentence(figures: dict) -> str:
     """The figures in a few lines."""
     given = " (mask of the necrosis given, its model is not installed)" if figures["necrosis_given"] else ""
     steps = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in figures["steps"].items())
-    return (f"A follow-up of {SIZE}x{SIZE}x{SLICES}, two sequences each, from files to report on {figures['threads']} "
-            f"threads{given}: {figures['seconds']:.1f} s\n  {steps} (simulated patient, {figures['outcome']})")
+    return (
+        f"A follow-up of {SIZE}x{SIZE}x{SLICES}, two sequences each, from files to report on {figures['threads']} "
+        f"threads{given}: {figures['seconds']:.1f} s\n  {steps} (simulated patient, {figures['outcome']})"
+    )

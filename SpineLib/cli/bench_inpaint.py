@@ -61,8 +61,9 @@ def measure_here(folder: Path, model: str, seed: int) -> dict:
     settings = GanSettings(probability=kind == "dcgan")
 
     def repaired(part: slice, fast: bool = True) -> np.ndarray:
-        return inpaint_slices(images[part], known[part], network.generator, network.critic,
-                              replace(settings, fast=fast))
+        return inpaint_slices(
+            images[part], known[part], network.generator, network.critic, replace(settings, fast=fast)
+        )
 
     chosen = range(0, len(images), len(images) // ALONE)
 
@@ -74,47 +75,63 @@ def measure_here(folder: Path, model: str, seed: int) -> dict:
         inpaint_slices(images[:2], known[:2], network.generator, network.critic, GanSettings(steps=3, fast=fast))
     # On a machine that does other things too, all have their share of its good and bad seconds.
     rounds = [(one_by_one(False), _timed(lambda: repaired(slice(None))), one_by_one(True)) for _ in range(ROUNDS)]
-    plain, at_once, arranged = ((runs[0][0], *(min(run[part] for run in runs) for part in (1, 2)))
-                                for runs in zip(*rounds))
+    plain, at_once, arranged = (
+        (runs[0][0], *(min(run[part] for run in runs) for part in (1, 2))) for runs in zip(*rounds)
+    )
     holes, masks = ~known[chosen], [found[0] > 0.5 for found in (at_once, plain, arranged)]
     masks[0] = masks[0][chosen]
     whole = _timed(lambda: inpaint(labels, lesion, 1, {_TASK: bundle}, InpaintSettings(method=kind)))
-    return {"kind": "inpaint", "slices": len(images), "steps": settings.steps, "model": bundle.card.id, "note": note,
-            "threads": torch.get_num_threads(), "precision": choose_precision(settings.precision, "cpu"),
-            "seconds_at_once": at_once[1], "processor_seconds_at_once": at_once[2],
-            "seconds_one_by_one_extrapolated": plain[1], "processor_seconds_one_by_one_extrapolated": plain[2],
-            "seconds_one_by_one_arranged_extrapolated": arranged[1],
-            "processor_seconds_one_by_one_arranged_extrapolated": arranged[2], "slices_one_by_one": len(chosen),
-            "times_faster": plain[1] / at_once[1], "times_less_processor_time": plain[2] / at_once[2],
-            "times_faster_than_arranged": arranged[1] / at_once[1],
-            "dice_with_one_by_one": overlap(masks[1], masks[0]).dice,
-            "dice_with_one_by_one_arranged": overlap(masks[2], masks[0]).dice,
-            "differing_pixels": float((masks[0] != masks[1])[holes].mean()),
-            "dice_in_the_hole": float(np.mean(hole_dice(images, at_once[0], known))),
-            "seconds_whole_repair": whole[1], "processor_seconds_whole_repair": whole[2], "resident_gb": peak_gb()}
+    return {
+        "kind": "inpaint",
+        "slices": len(images),
+        "steps": settings.steps,
+        "model": bundle.card.id,
+        "note": note,
+        "threads": torch.get_num_threads(),
+        "precision": choose_precision(settings.precision, "cpu"),
+        "seconds_at_once": at_once[1],
+        "processor_seconds_at_once": at_once[2],
+        "seconds_one_by_one_extrapolated": plain[1],
+        "processor_seconds_one_by_one_extrapolated": plain[2],
+        "seconds_one_by_one_arranged_extrapolated": arranged[1],
+        "processor_seconds_one_by_one_arranged_extrapolated": arranged[2],
+        "slices_one_by_one": len(chosen),
+        "times_faster": plain[1] / at_once[1],
+        "times_less_processor_time": plain[2] / at_once[2],
+        "times_faster_than_arranged": arranged[1] / at_once[1],
+        "dice_with_one_by_one": overlap(masks[1], masks[0]).dice,
+        "dice_with_one_by_one_arranged": overlap(masks[2], masks[0]).dice,
+        "differing_pixels": float((masks[0] != masks[1])[holes].mean()),
+        "dice_in_the_hole": float(np.mean(hole_dice(images, at_once[0], known))),
+        "seconds_whole_repair": whole[1],
+        "processor_seconds_whole_repair": whole[2],
+        "resident_gb": peak_gb(),
+    }
 
 
 def sentence(figures: dict) -> str:
     """The figures in lines."""
-    return (f"A vertebra of {figures['slices']} slices (simulated), {figures['note'] or figures['model']}, "
-            f"{figures['steps']} steps, {figures['threads']} threads, {figures['precision']}\n"
-            f"all slices at once: {figures['seconds_at_once']:.1f} s ({figures['processor_seconds_at_once']:.1f} s of "
-            f"processor time)\n"
-            f"slice by slice: {figures['seconds_one_by_one_extrapolated']:.1f} s "
-            f"({figures['processor_seconds_one_by_one_extrapolated']:.1f} s of processor time), extrapolated from "
-            f"{figures['slices_one_by_one']} slices: all at once is {figures['times_faster']:.1f} times faster, goal "
-            f"{GOAL_TIMES:g} ({figures['times_less_processor_time']:.1f} times less processor time)\n"
-            f"slice by slice in the form of all at once: {figures['seconds_one_by_one_arranged_extrapolated']:.1f} s "
-            f"({figures['processor_seconds_one_by_one_arranged_extrapolated']:.1f} s of processor time), "
-            f"{figures['times_faster_than_arranged']:.1f} times\n"
-            f"Dice of the repaired slices, at once and slice by slice: {figures['dice_with_one_by_one']:.4f}, in the "
-            f"same form {figures['dice_with_one_by_one_arranged']:.4f}; {figures['differing_pixels']:.1%} of the "
-            f"pixels in the hole differ\n"
-            f"whole repair on {MATRIX}x{MATRIX}x{SLICES} labels, from labels to labels: "
-            f"{figures['seconds_whole_repair']:.1f} s, goal {GOAL_SECONDS:g} s "
-            f"({figures['processor_seconds_whole_repair']:.1f} s of processor time), "
-            f"{figures['resident_gb']:.2f} GB resident\n"
-            f"Dice with the truth inside the hole: {figures['dice_in_the_hole']:.2f}")
+    return (
+        f"A vertebra of {figures['slices']} slices (simulated), {figures['note'] or figures['model']}, "
+        f"{figures['steps']} steps, {figures['threads']} threads, {figures['precision']}\n"
+        f"all slices at once: {figures['seconds_at_once']:.1f} s ({figures['processor_seconds_at_once']:.1f} s of "
+        f"processor time)\n"
+        f"slice by slice: {figures['seconds_one_by_one_extrapolated']:.1f} s "
+        f"({figures['processor_seconds_one_by_one_extrapolated']:.1f} s of processor time), extrapolated from "
+        f"{figures['slices_one_by_one']} slices: all at once is {figures['times_faster']:.1f} times faster, goal "
+        f"{GOAL_TIMES:g} ({figures['times_less_processor_time']:.1f} times less processor time)\n"
+        f"slice by slice in the form of all at once: {figures['seconds_one_by_one_arranged_extrapolated']:.1f} s "
+        f"({figures['processor_seconds_one_by_one_arranged_extrapolated']:.1f} s of processor time), "
+        f"{figures['times_faster_than_arranged']:.1f} times\n"
+        f"Dice of the repaired slices, at once and slice by slice: {figures['dice_with_one_by_one']:.4f}, in the "
+        f"same form {figures['dice_with_one_by_one_arranged']:.4f}; {figures['differing_pixels']:.1%} of the "
+        f"pixels in the hole differ\n"
+        f"whole repair on {MATRIX}x{MATRIX}x{SLICES} labels, from labels to labels: "
+        f"{figures['seconds_whole_repair']:.1f} s, goal {GOAL_SECONDS:g} s "
+        f"({figures['processor_seconds_whole_repair']:.1f} s of processor time), "
+        f"{figures['resident_gb']:.2f} GB resident\n"
+        f"Dice with the truth inside the hole: {figures['dice_in_the_hole']:.2f}"
+    )
 
 
 def _timed(work):
@@ -138,14 +155,15 @@ def _vertebra(seed: int):
     long = (stack for n in range(50) for stack in simulate_stacks(1000 * seed + n) if len(stack.distances) >= SLICES)
     stack = next(long)
     first = (len(stack.distances) - SLICES) // 2
-    distances = stack.distances[first:first + SLICES]
+    distances = stack.distances[first : first + SLICES]
     corner = -(SLICE_SIZE - 1) / 2 * SIDE_MM
     small = Volume(distances.astype(np.float32) * PART_MM, (SIDE_MM, SIDE_MM, 1.0), (corner, corner, 0.0))
     corner = -(MATRIX - 1) / 2 * PIXEL_MM
     grid = Volume(np.zeros((SLICES, MATRIX, MATRIX), np.uint8), (PIXEL_MM, PIXEL_MM, 1.0), (corner, corner, 0.0))
     labels = grid.with_array((sampled(small, grid, 8.0) < 0).astype(np.uint8))
-    lesion = grid.with_array((sampled(small.with_array((~_known(distances)).astype(np.float32)), grid, 0.0)
-                              > 0.5).astype(np.uint8))
+    lesion = grid.with_array(
+        (sampled(small.with_array((~_known(distances)).astype(np.float32)), grid, 0.0) > 0.5).astype(np.uint8)
+    )
     return images_of(distances), labels, lesion
 
 
@@ -173,9 +191,16 @@ def _bundle(folder: Path, model: str):
         return bundle, ""
     torch.manual_seed(0)
     card = ModelCard(
-        id="random-gan", title="Random weights", task=_TASK, inputs=("mask",), patch=(64, 64), preparation={},
-        network={"type": "wgan-gp", "latent": 48, "widths": [16, 32, 64, 128]}, licence="none",
-        training_data={"simulated": True, "description": "none: random weights"})
+        id="random-gan",
+        title="Random weights",
+        task=_TASK,
+        inputs=("mask",),
+        patch=(64, 64),
+        preparation={},
+        network={"type": "wgan-gp", "latent": 48, "widths": [16, 32, 64, 128]},
+        licence="none",
+        training_data={"simulated": True, "description": "none: random weights"},
+    )
     return save_bundle(folder / card.id, Gan("wgan-gp", 48, (16, 32, 64, 128)), card), "random weights"
 
 

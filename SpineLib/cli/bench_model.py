@@ -35,15 +35,27 @@ def measure(seed: int) -> dict:
             started = time.perf_counter()
             one = _child(folder, way)
             figures[way] = one | {"process": time.perf_counter() - started}
-    return {"kind": "model", "shape": list(SHAPE), "spacing_mm": list(SPACING), "simulated": True, "seed": seed,
-            **figures, "times_the_plain_way": figures["checked"]["seconds"] / figures["plain"]["seconds"]}
+    return {
+        "kind": "model",
+        "shape": list(SHAPE),
+        "spacing_mm": list(SPACING),
+        "simulated": True,
+        "seed": seed,
+        **figures,
+        "times_the_plain_way": figures["checked"]["seconds"] / figures["plain"]["seconds"],
+    }
 
 
 def _child(*arguments: str) -> dict:
     root = str(Path(__file__).resolve().parents[2])
     paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-    done = subprocess.run([sys.executable, "-m", "SpineLib.cli.bench_model", *arguments], text=True,
-                          capture_output=True, env=os.environ | {"PYTHONPATH": paths}, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "SpineLib.cli.bench_model", *arguments],
+        text=True,
+        capture_output=True,
+        env=os.environ | {"PYTHONPATH": paths},
+        check=False,
+    )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["the process was killed"])[-1]
         raise SpineError(f"Measuring failed ({last}); close other programs or choose another --seed.")
@@ -59,8 +71,14 @@ def simulated_vertebra(seed: int):
     from SpineLib.volume import Volume
 
     vertebra = min(draw_spine(np.random.default_rng(seed), "L2", 20.0), key=lambda one: np.linalg.norm(one.centre))
-    k, j, i = np.meshgrid(*((np.arange(count, dtype=np.float32) - (count - 1) / 2) * side
-                            for count, side in zip(SHAPE, SPACING[::-1], strict=True)), indexing="ij", sparse=True)
+    k, j, i = np.meshgrid(
+        *(
+            (np.arange(count, dtype=np.float32) - (count - 1) / 2) * side
+            for count, side in zip(SHAPE, SPACING[::-1], strict=True)
+        ),
+        indexing="ij",
+        sparse=True,
+    )
     u, v, w = i, j + np.float32(_ARCH), k
     wall, plates = body_distance(vertebra, u, v, w)
     bone = np.minimum(np.maximum(wall, plates), posterior_distance(vertebra, u, v, w))
@@ -86,9 +104,15 @@ def measure_here(folder: Path, way: str, seed: str = "1") -> dict:
     from SpineLib.mesh.topology import merged
 
     report = check_model(*merged(points, triangles))
-    return {"seconds": seconds, "model_seconds": made - started, "processor_seconds": processor,
-            "resident_gb": resident, "triangles": len(triangles), "passed": report.passed,
-            "volume_ml": next(check.value for check in report.checks if check.name == "volume")}
+    return {
+        "seconds": seconds,
+        "model_seconds": made - started,
+        "processor_seconds": processor,
+        "resident_gb": resident,
+        "triangles": len(triangles),
+        "passed": report.passed,
+        "volume_ml": next(check.value for check in report.checks if check.name == "volume"),
+    }
 
 
 def _checked(mask, path: Path):
@@ -115,15 +139,24 @@ def _plain(mask, path: Path):
 def table(figures: dict) -> str:
     """The figures in lines."""
     size = "x".join(str(n) for n in figures["shape"][::-1])
-    lines = [f"Model of a mask of {size}, {figures['mask_ml']:.1f} ml (simulated vertebra)",
-             "way       model s  with file s  processor s  process s  resident GB  triangles  volume ml  gate"]
+    lines = [
+        f"Model of a mask of {size}, {figures['mask_ml']:.1f} ml (simulated vertebra)",
+        "way       model s  with file s  processor s  process s  resident GB  triangles  volume ml  gate",
+    ]
     for way in WAYS:
         one = figures[way]
-        lines.append(f"{way:8} {one['model_seconds']:8.2f} {one['seconds']:12.2f} {one['processor_seconds']:12.2f} "
-                     f"{one['process']:10.2f} {one['resident_gb']:12.2f} {one['triangles']:10d} "
-                     f"{one['volume_ml']:10.2f}  {'passed' if one['passed'] else 'refused'}")
-    return "\n".join([*lines, f"{figures['times_the_plain_way']:.1f} times the plain way's time, for smoothing, "
-                              "decimation within 0.1 mm and all checks, twice"])
+        lines.append(
+            f"{way:8} {one['model_seconds']:8.2f} {one['seconds']:12.2f} {one['processor_seconds']:12.2f} "
+            f"{one['process']:10.2f} {one['resident_gb']:12.2f} {one['triangles']:10d} "
+            f"{one['volume_ml']:10.2f}  {'passed' if one['passed'] else 'refused'}"
+        )
+    return "\n".join(
+        [
+            *lines,
+            f"{figures['times_the_plain_way']:.1f} times the plain way's time, for smoothing, "
+            "decimation within 0.1 mm and all checks, twice",
+        ]
+    )
 
 
 if __name__ == "__main__":

@@ -18,11 +18,18 @@ def measure(cases: int, processes: int) -> dict:
         started = time.perf_counter()
         write_cohort(Path(folder) / "cohort", cases, 1, settings, processes, extension=".nii")
         seconds = time.perf_counter() - started
-    return {"kind": "phantom", "cases": cases, "processes": processes, "seconds": seconds,
-            "cases_a_minute": 60 * cases / seconds}
+    return {
+        "kind": "phantom",
+        "cases": cases,
+        "processes": processes,
+        "seconds": seconds,
+        "cases_a_minute": 60 * cases / seconds,
+    }
 
 
 def sentence(figures: dict) -> str:
     """The figures in a line."""
-    return (f"{figures['cases']} simulated patients of {SIZE}x{SIZE}x{SLICES}, T1 and T2, {figures['processes']} "
-            f"processes: {figures['seconds']:.1f} s, {figures['cases_a_minute']:.0f} a minute")
+    return (
+        f"{figures['cases']} simulated patients of {SIZE}x{SIZE}x{SLICES}, T1 and T2, {figures['processes']} "
+        f"processes: {figures['seconds']:.1f} s, {figures['cases_a_minute']:.0f} a minute"
+    )

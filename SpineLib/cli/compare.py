@@ -22,22 +22,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     masks.add_argument("--segment-after", metavar="NAME", help="the segment (name or number) of several")
     masks.add_argument("--all", action="store_true", help="compare every metastasis with the necroses at it")
     space = parser.add_argument_group("space")
-    space.add_argument("--transform", type=Path, metavar="FILE",
-                       help="what 'spine register' wrote (.tfm, .h5); without it both masks are in one space")
+    space.add_argument(
+        "--transform",
+        type=Path,
+        metavar="FILE",
+        help="what 'spine register' wrote (.tfm, .h5); without it both masks are in one space",
+    )
     space.add_argument("--error", type=float, metavar="MM", help="how far the registration may be off")
     rule = parser.add_argument_group("the verdict")
     rule.add_argument("--margin", type=float, default=0.0, metavar="MM", help="margin to be reached (default: 0)")
-    rule.add_argument("--tolerated-share", type=float, default=0.01, metavar="SHARE",
-                      help="share of the surface that may lack it (default: 0.01)")
-    rule.add_argument("--smallest-untreated", type=float, metavar="ML",
-                      help="smaller untreated pieces do not matter (default: a cube of the longest voxel side)")
-    rule.add_argument("--bins", type=float, nargs="+", default=(0.0, 5.0), metavar="MM",
-                      help="limits of the margins whose shares are given (default: 0 5)")
+    rule.add_argument(
+        "--tolerated-share",
+        type=float,
+        default=0.01,
+        metavar="SHARE",
+        help="share of the surface that may lack it (default: 0.01)",
+    )
+    rule.add_argument(
+        "--smallest-untreated",
+        type=float,
+        metavar="ML",
+        help="smaller untreated pieces do not matter (default: a cube of the longest voxel side)",
+    )
+    rule.add_argument(
+        "--bins",
+        type=float,
+        nargs="+",
+        default=(0.0, 5.0),
+        metavar="MM",
+        help="limits of the margins whose shares are given (default: 0 5)",
+    )
     output = parser.add_argument_group("output")
     output.add_argument("-o", "--output", type=Path, metavar="FILE", help="all figures and provenance as JSON")
     output.add_argument("--csv", type=Path, metavar="FILE", help="the figures as a table, one line a metastasis")
-    output.add_argument("--surface", type=Path, metavar="FILE",
-                        help="the metastasis's surface with its margin (.vtp or .ply, LPS)")
+    output.add_argument(
+        "--surface", type=Path, metavar="FILE", help="the metastasis's surface with its margin (.vtp or .ply, LPS)"
+    )
     output.add_argument("--overwrite", action="store_true", help="replace files that exist")
 
 
@@ -59,8 +79,9 @@ def run(args: argparse.Namespace) -> int:
             matrix = read_transform(args.transform)
         share, notes = part(progress, 0.1, 0.95), []
         if args.all:
-            result = compare_all([one.mask for one in before], [one.mask for one in after], matrix, settings, share,
-                                 args.error)
+            result = compare_all(
+                [one.mask for one in before], [one.mask for one in after], matrix, settings, share, args.error
+            )
             rows = [(before[lesion.metastasis].info.name, lesion.comparison) for lesion in result.lesions]
             notes = result.notes
         else:
@@ -80,11 +101,14 @@ def _check(args: argparse.Namespace) -> None:
     from SpineLib.tasks.comparison_output import SURFACE_SUFFIXES
 
     if args.all and (args.segment_before or args.segment_after or args.surface):
-        raise SpineError("With --all, leave out --segment-before, --segment-after and --surface: all segments are "
-                         "compared, and a surface file holds one.")
+        raise SpineError(
+            "With --all, leave out --segment-before, --segment-after and --surface: all segments are "
+            "compared, and a surface file holds one."
+        )
     if args.surface is not None and args.surface.suffix.lower() not in SURFACE_SUFFIXES:
-        raise SpineError(f"A surface cannot be written as '{args.surface.suffix}'; use "
-                         f"{' or '.join(SURFACE_SUFFIXES)}.")
+        raise SpineError(
+            f"A surface cannot be written as '{args.surface.suffix}'; use {' or '.join(SURFACE_SUFFIXES)}."
+        )
     inputs = [path for path in (args.before, args.after, args.transform) if path is not None]
     check_outputs([path for path in (args.output, args.csv, args.surface) if path is not None], inputs, args.overwrite)
 
@@ -101,8 +125,9 @@ def _segments(args: argparse.Namespace):
         after = [one for one in [choose_segment(after, args.segment_after, "after", "--segment-after")] if one]
     if not before:
         raise SpineError("The before file marks nothing: segment the metastasis first, or choose another file.")
-    if (any(NECROSIS.value in one.info.terminology for one in before)
-            and any(SECONDARY_NEOPLASM.value in one.info.terminology for one in after)):
+    if any(NECROSIS.value in one.info.terminology for one in before) and any(
+        SECONDARY_NEOPLASM.value in one.info.terminology for one in after
+    ):
         raise SpineError("The before file holds a necrosis and the after file a metastasis: swap --before and --after.")
     return before, after, empty
 
@@ -137,8 +162,10 @@ def summary(name: str, comparison) -> list[str]:
     ]
     for piece in overlap.pieces:
         r, a, s = piece.centre_ras_mm
-        lines.append(f"    {piece.volume_ml:.2f} ml {piece.where}, RAS {r:.1f} {a:.1f} {s:.1f}, up to "
-                     f"{piece.depth_mm:.1f} mm outside")
+        lines.append(
+            f"    {piece.volume_ml:.2f} ml {piece.where}, RAS {r:.1f} {a:.1f} {s:.1f}, up to "
+            f"{piece.depth_mm:.1f} mm outside"
+        )
     if distance.percentiles_mm is not None:
         shares = ", ".join(f"{100 * one.share:.0f} % {_range(one.low_mm, one.high_mm)}" for one in distance.bins)
         percentiles = " ".join(f"{value:.1f}" for value in distance.percentiles_mm.values())

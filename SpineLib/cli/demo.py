@@ -11,8 +11,10 @@ from SpineLib.cli.demo_followup import SEED as FOLLOWUP_SEED
 from SpineLib.cli.demo_inpaint import SEED as REPAIR_SEED
 from SpineLib.errors import SpineError
 
-HELP = ("simulate patients, segment metastases, follow up an ablation, repair a vertebra, and write pages that show "
-        "the results")
+HELP = (
+    "simulate patients, segment metastases, follow up an ablation, repair a vertebra, and write pages that show "
+    "the results"
+)
 
 #: Lytic and sclerotic metastases and a haemangioma to be left alone; chosen by what was drawn, before any result.
 SEED = 36
@@ -20,13 +22,26 @@ SEED = 36
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The demo's options."""
-    parser.add_argument("--out", type=Path, default=Path("demo"), metavar="FOLDER",
-                        help="where to write; a folder that an earlier demo wrote is written again (default: demo)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("demo"),
+        metavar="FOLDER",
+        help="where to write; a folder that an earlier demo wrote is written again (default: demo)",
+    )
     parser.add_argument("--seed", type=int, default=SEED, help=f"which patient to simulate (default: {SEED})")
-    parser.add_argument("--followup-seed", type=int, default=FOLLOWUP_SEED,
-                        help=f"which patient before and after an ablation (default: {FOLLOWUP_SEED})")
-    parser.add_argument("--repair-seed", type=int, default=REPAIR_SEED,
-                        help=f"which CT with a destroyed vertebra (default: {REPAIR_SEED})")
+    parser.add_argument(
+        "--followup-seed",
+        type=int,
+        default=FOLLOWUP_SEED,
+        help=f"which patient before and after an ablation (default: {FOLLOWUP_SEED})",
+    )
+    parser.add_argument(
+        "--repair-seed",
+        type=int,
+        default=REPAIR_SEED,
+        help=f"which CT with a destroyed vertebra (default: {REPAIR_SEED})",
+    )
     parser.add_argument("--model", default="mets-t1t2-2d", help="model id or folder (default: mets-t1t2-2d)")
     parser.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"), help="default: auto")
 
@@ -71,8 +86,9 @@ def write_demo(folder: Path, seeds: tuple[int, int, int], model: str, device: st
     progress(0.0, "Loading the model")
     bundle = find_bundle(model)
     progress(0.02, "Simulating a patient")
-    settings = PhantomSettings(tuple(bundle.card.inputs), matrix=384, slices=20, region="lumbar", healthy=0.0,
-                               metastases=(3, 5))
+    settings = PhantomSettings(
+        tuple(bundle.card.inputs), matrix=384, slices=20, region="lumbar", healthy=0.0, metastases=(3, 5)
+    )
     case = simulate(seed, settings)
     result = segment(case.images, bundle, SegmentSettings(device=device), part(progress, 0.1, 0.35))
     progress(0.35, "Comparing with the truth")
@@ -86,24 +102,49 @@ def write_demo(folder: Path, seeds: tuple[int, int, int], model: str, device: st
     _write_volumes(folder, case, result)
     drawn = Table(TRUTH_COLUMNS, truths)
     (folder / "simulated_truth.csv").write_text(drawn.to_csv(), encoding="utf-8", newline="")
-    record = {"simulated": True, "seed": seed, "provenance": result.provenance, "notes": result.notes,
-              "lesions": [lesion.to_dict() for lesion in result.lesions],
-              "agreement": {"dice": agreement.dice, "tpr": agreement.tpr, "tnr": agreement.tnr,
-                            "found": matches.found, "missed": matches.missed,
-                            "false_positives": len(matches.false_positives), "readers_dice": readers.dice},
-              "truth": case.truth}
+    record = {
+        "simulated": True,
+        "seed": seed,
+        "provenance": result.provenance,
+        "notes": result.notes,
+        "lesions": [lesion.to_dict() for lesion in result.lesions],
+        "agreement": {
+            "dice": agreement.dice,
+            "tpr": agreement.tpr,
+            "tnr": agreement.tnr,
+            "found": matches.found,
+            "missed": matches.missed,
+            "false_positives": len(matches.false_positives),
+            "readers_dice": readers.dice,
+        },
+        "truth": case.truth,
+    }
     (folder / "simulated_provenance.json").write_text(json.dumps(record, indent=2), encoding="utf-8")
     followed = write_demo_followup(folder, followup_seed, model, device, part(progress, 0.4, 0.75))
     mended = write_demo_inpaint(folder, repair_seed, device, part(progress, 0.75, 0.95))
     progress(0.95, "Drawing the page")
-    _write_page(folder, case, result, bundle.card, agreement, readers, matches, table, drawn,
-                {"Follow-up after ablation": followed.html, "Repair of a destroyed vertebra": mended.html})
+    _write_page(
+        folder,
+        case,
+        result,
+        bundle.card,
+        agreement,
+        readers,
+        matches,
+        table,
+        drawn,
+        {"Follow-up after ablation": followed.html, "Repair of a destroyed vertebra": mended.html},
+    )
     progress(1.0, "Done")
-    return [f"{len(result.lesions)} lesions segmented; {len(matches.found)} of {len(truths)} simulated metastases "
-            f"found, {len(matches.false_positives)} false positive.",
-            f"Dice {100 * agreement.dice:.1f} %, sensitivity {100 * agreement.tpr:.1f} %, "
-            f"specificity {100 * agreement.tnr:.2f} % (two simulated readers: Dice {100 * readers.dice:.1f} %).",
-            "Follow-up of another simulated patient after ablation:", *followed.lines, *mended.lines]
+    return [
+        f"{len(result.lesions)} lesions segmented; {len(matches.found)} of {len(truths)} simulated metastases "
+        f"found, {len(matches.false_positives)} false positive.",
+        f"Dice {100 * agreement.dice:.1f} %, sensitivity {100 * agreement.tpr:.1f} %, "
+        f"specificity {100 * agreement.tnr:.2f} % (two simulated readers: Dice {100 * readers.dice:.1f} %).",
+        "Follow-up of another simulated patient after ablation:",
+        *followed.lines,
+        *mended.lines,
+    ]
 
 
 def _truth_rows(case, result, matches) -> list[dict]:
@@ -140,21 +181,31 @@ def _write_volumes(folder: Path, case, result) -> None:
     write_volume(result.probability, folder / "simulated_probability.nii.gz")
     write_result(result, folder / "simulated_result.seg.nrrd")
     write_table(result.lesions, folder / "simulated_lesions.csv")
-    truths = [SegmentInfo(fact["number"], f"Simulated {fact['kind']} metastasis, {fact['level']}",
-                          lesion_colour(fact["number"]), METASTASIS) for fact in case.truth["lesions"]]
+    truths = [
+        SegmentInfo(
+            fact["number"],
+            f"Simulated {fact['kind']} metastasis, {fact['level']}",
+            lesion_colour(fact["number"]),
+            METASTASIS,
+        )
+        for fact in case.truth["lesions"]
+    ]
     write_segmentation(folder / "simulated_truth.seg.nrrd", case.lesions, truths)
 
 
-def _write_page(folder: Path, case, result, card, agreement, readers, matches, table, drawn,
-                steps: dict[str, str]) -> None:
+def _write_page(
+    folder: Path, case, result, card, agreement, readers, matches, table, drawn, steps: dict[str, str]
+) -> None:
     import numpy as np
 
     from SpineLib.reports import Layer, Section, Tile, sagittal_index, slice_viewer, write_page
     from SpineLib.reports.segmentation import RESULT_COLOUR, TRUTH_COLOUR, agreement_section, model_section
 
     first = next(iter(case.images.values()))
-    layers = [Layer("Truth (simulated)", case.lesions, TRUTH_COLOUR, dashed=True),
-              Layer("Segmentation", result.labels, RESULT_COLOUR)]
+    layers = [
+        Layer("Truth (simulated)", case.lesions, TRUTH_COLOUR, dashed=True),
+        Layer("Segmentation", result.labels, RESULT_COLOUR),
+    ]
     viewer = slice_viewer({f"{name} (simulated)": volume for name, volume in case.images.items()}, layers)
     where = []
     for row in drawn.rows:
@@ -166,27 +217,51 @@ def _write_page(folder: Path, case, result, card, agreement, readers, matches, t
     links = "".join(f'<li><a href="{escape(name)}">{escape(name)}</a></li>' for name in files)
     notes = "".join(f"<li>{escape(note)}</li>" for note in result.notes)
     sections = [
-        Section("Slices", viewer + '<p class="small">Sagittal, anterior at the left. Click a lesion in a table to see '
-                "its slice.</p>"),
-        Section("Segmented lesions", table.to_html([sagittal_index(first, lesion.centre_ras_mm)
-                                                    for lesion in result.lesions])),
-        Section("Simulated metastases", drawn.to_html(where) + f'<p class="small">A metastasis counts as found when a '
-                f"tenth of it is covered. Drawn to be left alone: {escape(mimics)}.</p>"),
-        agreement_section(card, agreement, readers,
-                          note="One simulated case beside means over real patients: not the same task. Specificity is "
-                          "taken over the whole volume here, most of which is easy background."),
+        Section(
+            "Slices",
+            viewer + '<p class="small">Sagittal, anterior at the left. Click a lesion in a table to see its slice.</p>',
+        ),
+        Section(
+            "Segmented lesions",
+            table.to_html([sagittal_index(first, lesion.centre_ras_mm) for lesion in result.lesions]),
+        ),
+        Section(
+            "Simulated metastases",
+            drawn.to_html(where) + f'<p class="small">A metastasis counts as found when a '
+            f"tenth of it is covered. Drawn to be left alone: {escape(mimics)}.</p>",
+        ),
+        agreement_section(
+            card,
+            agreement,
+            readers,
+            note="One simulated case beside means over real patients: not the same task. Specificity is "
+            "taken over the whole volume here, most of which is easy background.",
+        ),
         model_section(card, result.provenance),
         *(Section(title, html) for title, html in steps.items()),
         Section("Files", f"<ul>{links}</ul>" + (f"<h3>Notes of the run</h3><ul>{notes}</ul>" if notes else "")),
     ]
-    tiles = [Tile(f"{100 * agreement.dice:.1f} %", "Dice", f"two simulated readers: {100 * readers.dice:.1f} %"),
-             Tile(f"{len(matches.found)} of {len(drawn.rows)}", "metastases found",
-                  f"{len(matches.false_positives)} false positive"),
-             Tile(f"{100 * agreement.tpr:.1f} %", "sensitivity", "voxels of the truth"),
-             Tile(f"{sum(lesion.volume_ml for lesion in result.lesions):.1f} ml", "segmented",
-                  f"truth: {sum(row['volume_ml'] for row in drawn.rows):.1f} ml"),
-             Tile(f"{result.provenance['seconds']:.0f} s", "to segment", result.provenance["device"])]
-    write_page(folder / "index.html", "Spinal metastases on MR: a simulated patient",
-               f"{' + '.join(card.inputs)}, {card.title}", sections, tiles=tiles,
-               badges=["Simulated data, not a patient"],
-               footer="Made by 'spine demo' of SpineOncology. Images, lesions and readers are simulated.")
+    tiles = [
+        Tile(f"{100 * agreement.dice:.1f} %", "Dice", f"two simulated readers: {100 * readers.dice:.1f} %"),
+        Tile(
+            f"{len(matches.found)} of {len(drawn.rows)}",
+            "metastases found",
+            f"{len(matches.false_positives)} false positive",
+        ),
+        Tile(f"{100 * agreement.tpr:.1f} %", "sensitivity", "voxels of the truth"),
+        Tile(
+            f"{sum(lesion.volume_ml for lesion in result.lesions):.1f} ml",
+            "segmented",
+            f"truth: {sum(row['volume_ml'] for row in drawn.rows):.1f} ml",
+        ),
+        Tile(f"{result.provenance['seconds']:.0f} s", "to segment", result.provenance["device"]),
+    ]
+    write_page(
+        folder / "index.html",
+        "Spinal metastases on MR: a simulated patient",
+        f"{' + '.join(card.inputs)}, {card.title}",
+        sections,
+        tiles=tiles,
+        badges=["Simulated data, not a patient"],
+        footer="Made by 'spine demo' of SpineOncology. Images, lesions and readers are simulated.",
+    )

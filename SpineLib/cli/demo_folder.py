@@ -45,8 +45,10 @@ def demo_folder(folder: Path) -> Iterator[Path]:
         for name in old - set(new):
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
-        raise SpineError("The demo cannot be written: the disk is full or the folder may not be written; free some "
-                         "space or choose another folder with --out.") from error
+        raise SpineError(
+            "The demo cannot be written: the disk is full or the folder may not be written; free some "
+            "space or choose another folder with --out."
+        ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

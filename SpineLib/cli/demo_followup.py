@@ -50,24 +50,46 @@ def write_demo_followup(folder: Path, seed: int, model: str, device: str, progre
         necroses = case.after.labels["necrosis"]
         notes.append(f"The model {NECROSIS_MODEL} is not installed: the necrosis is the simulated truth.")
     each = SegmentSettings(device=device)
-    scans = ({sequence: with_header(image, scan.truth["sequences"][sequence], scan.truth["field_t"])
-              for sequence, image in scan.images.items()} for scan in (case.before, case.after))
-    result = follow_up(*scans, **bundles, necroses=necroses,
-                       settings=FollowUpSettings(metastasis=each, necrosis=each), progress=part(progress, 0.35, 0.9))
+    scans = (
+        {
+            sequence: with_header(image, scan.truth["sequences"][sequence], scan.truth["field_t"])
+            for sequence, image in scan.images.items()
+        }
+        for scan in (case.before, case.after)
+    )
+    result = follow_up(
+        *scans,
+        **bundles,
+        necroses=necroses,
+        settings=FollowUpSettings(metastasis=each, necrosis=each),
+        progress=part(progress, 0.35, 0.9),
+    )
     progress(0.9, "Drawing the follow-up's report")
     with tempfile.TemporaryDirectory(prefix=".followup-", dir=folder) as name:
         written = Path(name)
         for when, scan in (("before", case.before), ("after", case.after)):
             for sequence, volume in scan.images.items():
                 write_volume(volume, written / f"{when}_{sequence}.nii.gz")
-        _, lines = write_follow_up(written, result, notes, [one.card for one in bundles.values()], simulated=True,
-                                   patient=None, series=None, progress=part(progress, 0.92, 1.0))
+        _, lines = write_follow_up(
+            written,
+            result,
+            notes,
+            [one.card for one in bundles.values()],
+            simulated=True,
+            patient=None,
+            series=None,
+            progress=part(progress, 0.92, 1.0),
+        )
         for path in sorted(written.iterdir()):
             path.rename(folder / f"{PREFIX}{path.name}")
     treated = case.truth["treated"]
-    truth = (f"Simulated truth: {treated['outcome']} ablation in {treated['level']}, "
-             f"{100 * treated['covered_share']:.0f} % of the metastasis covered.")
+    truth = (
+        f"Simulated truth: {treated['outcome']} ablation in {treated['level']}, "
+        f"{100 * treated['covered_share']:.0f} % of the metastasis covered."
+    )
     items = "".join(f"<li>{escape(line.strip())}</li>" for line in lines)
-    html = (f'<p><a href="{PREFIX}report.html">Report of the follow-up</a>: another simulated patient before and one '
-            f'to three days after radiofrequency ablation.</p><ul class="notes">{items}</ul><p>{escape(truth)}</p>')
+    html = (
+        f'<p><a href="{PREFIX}report.html">Report of the follow-up</a>: another simulated patient before and one '
+        f'to three days after radiofrequency ablation.</p><ul class="notes">{items}</ul><p>{escape(truth)}</p>'
+    )
     return DemoFollowUp([*lines, truth], html)

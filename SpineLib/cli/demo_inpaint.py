@@ -45,8 +45,21 @@ def write_demo_inpaint(folder: Path, seed: int, device: str, progress: Progress)
     from SpineLib.volume import write_volume
 
     progress(0.0, "Simulating a CT")
-    case = simulate_ct(seed, CtSettings(matrix=224, spacing=0.8, slices=100, thickness=1.5, region="lumbar",
-                                        healthy=0.0, metastases=(1, 1), kinds=("lytic",), metal=0.0, sagittal=0.0))
+    case = simulate_ct(
+        seed,
+        CtSettings(
+            matrix=224,
+            spacing=0.8,
+            slices=100,
+            thickness=1.5,
+            region="lumbar",
+            healthy=0.0,
+            metastases=(1, 1),
+            kinds=("lytic",),
+            metal=0.0,
+            sagittal=0.0,
+        ),
+    )
     if not case.truth["lesions"]:
         raise SpineError("No metastasis found room in this simulated CT; choose another --repair-seed.")
     lesion = case.lesion.with_array((case.lesion.array > 0).astype(np.uint8))
@@ -63,18 +76,23 @@ def write_demo_inpaint(folder: Path, seed: int, device: str, progress: Progress)
     progress(0.9, "Drawing the repair's page")
     whole = case.intact.with_array((case.intact.array == case.truth["lesions"][0]["label"]).astype(np.uint8))
     files = sorted(path.name for path in folder.glob(f"{PREFIX}*"))
-    repair_page(folder / f"{PREFIX}report.html",
-                RepairReport(repair, lesion, case.ct, model, cards, whole, notes, files, simulated=True))
+    repair_page(
+        folder / f"{PREFIX}report.html",
+        RepairReport(repair, lesion, case.ct, model, cards, whole, notes, files, simulated=True),
+    )
     found = agreement(repair, whole)
     lines = summary(repair, [*notes, *repair.notes, *model.notes])
     checks = model.model.report.checks
-    lines[2:2] = [f"Dice with the simulated vertebra before the lesion, within the repaired region: "
-                  f"{100 * found['dice']:.1f} %.",
-                  f"Print gate: {sum(check.passed for check in checks)} of {len(checks)} checks passed, "
-                  + (f"{PREFIX}model.stl and .3mf can be printed." if model.model.report.passed else "refused.")]
+    lines[2:2] = [
+        f"Dice with the simulated vertebra before the lesion, within the repaired region: {100 * found['dice']:.1f} %.",
+        f"Print gate: {sum(check.passed for check in checks)} of {len(checks)} checks passed, "
+        + (f"{PREFIX}model.stl and .3mf can be printed." if model.model.report.passed else "refused."),
+    ]
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    html = (f'<p><a href="{PREFIX}report.html">Page of the repair</a>: a simulated CT with a vertebra that a lytic '
-            f'metastasis destroyed, and the model of what it may have been before.</p><ul class="notes">{items}</ul>')
+    html = (
+        f'<p><a href="{PREFIX}report.html">Page of the repair</a>: a simulated CT with a vertebra that a lytic '
+        f'metastasis destroyed, and the model of what it may have been before.</p><ul class="notes">{items}</ul>'
+    )
     progress(1.0, "Done")
     return DemoRepair(["Repair of a destroyed vertebra of a simulated CT:", *lines], html)
 

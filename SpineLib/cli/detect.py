@@ -12,43 +12,81 @@ from SpineLib.progress import part
 
 HELP = "list places suspicious of metastasis on a fat-suppressed T2 volume, or lesions on a CT"
 #: Options of MR alone: what the argument parser calls them, and its own value of each.
-_MR_ONLY = {"likelihood": None, "smallest_area": None, "no_aggregation": False, "no_mirror": False, "share": None,
-            "step": 1}
+_MR_ONLY = {
+    "likelihood": None,
+    "smallest_area": None,
+    "no_aggregation": False,
+    "no_mirror": False,
+    "share": None,
+    "step": 1,
+}
 _CT_ONLY = {"mask": None, "table": None}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``spine detect``."""
-    parser.add_argument("--task", choices=("metastasis", "ct-lesion"), default="metastasis",
-                        help="metastases on MR, or lesions of the spine on CT (default: metastasis)")
-    parser.add_argument("--image", type=Path, required=True, metavar="IMAGE",
-                        help="a volume of the model's sequence (STIR, CT), or a folder of DICOM files (FOLDER#3: "
-                             "series 3)")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="JSON",
-                        help="candidates, notes, provenance")
-    parser.add_argument("--likelihood", type=Path, metavar="FILE",
-                        help="also write the likelihood, on the image's grid")
+    parser.add_argument(
+        "--task",
+        choices=("metastasis", "ct-lesion"),
+        default="metastasis",
+        help="metastases on MR, or lesions of the spine on CT (default: metastasis)",
+    )
+    parser.add_argument(
+        "--image",
+        type=Path,
+        required=True,
+        metavar="IMAGE",
+        help="a volume of the model's sequence (STIR, CT), or a folder of DICOM files (FOLDER#3: series 3)",
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="JSON", help="candidates, notes, provenance"
+    )
+    parser.add_argument(
+        "--likelihood", type=Path, metavar="FILE", help="also write the likelihood, on the image's grid"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     choices = parser.add_argument_group("how")
     choices.add_argument("--model", help="model id or folder (default: the first that detects)")
-    choices.add_argument("--threshold", type=float,
-                         help="likelihood that makes a pixel suspicious (default: the model's)")
-    choices.add_argument("--smallest-area", type=float, metavar="CM2",
-                         help="drop regions smaller than this in their slice (default: the model's; the paper's is 5)")
+    choices.add_argument(
+        "--threshold", type=float, help="likelihood that makes a pixel suspicious (default: the model's)"
+    )
+    choices.add_argument(
+        "--smallest-area",
+        type=float,
+        metavar="CM2",
+        help="drop regions smaller than this in their slice (default: the model's; the paper's is 5)",
+    )
     choices.add_argument("--no-aggregation", action="store_true", help="do not average neighbouring slices")
-    choices.add_argument("--no-mirror", action="store_true",
-                         help="look at each slice once, not at its three mirror images as well: a third of the time")
-    choices.add_argument("--anywhere", action="store_true",
-                         help="keep also what does not lie in the vertebral column (MR) or touches no vertebra (CT, "
-                              "with --vertebrae)")
-    choices.add_argument("--share", type=float,
-                         help="of the slice, antero-posteriorly, in its middle, that is looked at (default: where the "
-                              "vertebral column lies; with --anywhere 0.5)")
-    choices.add_argument("--vertebrae", type=Path, metavar="LABELS",
-                         help="labelled vertebrae that say where the column is (default on MR: searched for)")
-    choices.add_argument("--step", type=int, default=1, choices=(1, 2, 4, 8), metavar="MM",
-                         help="distance of the places looked at: 1, 2, 4 or 8; what lies between is interpolated "
-                              "(default: 1)")
+    choices.add_argument(
+        "--no-mirror",
+        action="store_true",
+        help="look at each slice once, not at its three mirror images as well: a third of the time",
+    )
+    choices.add_argument(
+        "--anywhere",
+        action="store_true",
+        help="keep also what does not lie in the vertebral column (MR) or touches no vertebra (CT, with --vertebrae)",
+    )
+    choices.add_argument(
+        "--share",
+        type=float,
+        help="of the slice, antero-posteriorly, in its middle, that is looked at (default: where the "
+        "vertebral column lies; with --anywhere 0.5)",
+    )
+    choices.add_argument(
+        "--vertebrae",
+        type=Path,
+        metavar="LABELS",
+        help="labelled vertebrae that say where the column is (default on MR: searched for)",
+    )
+    choices.add_argument(
+        "--step",
+        type=int,
+        default=1,
+        choices=(1, 2, 4, 8),
+        metavar="MM",
+        help="distance of the places looked at: 1, 2, 4 or 8; what lies between is interpolated (default: 1)",
+    )
     choices.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"), help="default: auto")
     choices.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"), help="default: auto")
     detect_ct.add_arguments(parser)
@@ -76,9 +114,16 @@ def run(args: argparse.Namespace) -> int:
     inputs = [path for path in (args.image, args.vertebrae) if path is not None]
     check_outputs([path for path in (args.output, args.likelihood) if path is not None], inputs, args.overwrite)
     settings = DetectSettings(
-        threshold=args.threshold, smallest_area_cm2=args.smallest_area, aggregate=not args.no_aggregation,
-        mirror=not args.no_mirror, share=args.share, column=not args.anywhere, step_mm=args.step, device=args.device,
-        precision=args.precision)
+        threshold=args.threshold,
+        smallest_area_cm2=args.smallest_area,
+        aggregate=not args.no_aggregation,
+        mirror=not args.no_mirror,
+        share=args.share,
+        column=not args.anywhere,
+        step_mm=args.step,
+        device=args.device,
+        precision=args.precision,
+    )
     bundle = find_bundle(args.model or _first_detector())
     with ProgressBar() as progress:
         progress(0.0, "Reading")
@@ -88,8 +133,18 @@ def run(args: argparse.Namespace) -> int:
         progress(0.97, "Writing")
         if args.likelihood is not None:
             write_volume(found.likelihood, args.likelihood)
-        write_text(args.output, json.dumps({"candidates": [one.to_dict() for one in found.candidates],
-                                            "notes": found.notes, "provenance": found.provenance}, indent=2) + "\n")
+        write_text(
+            args.output,
+            json.dumps(
+                {
+                    "candidates": [one.to_dict() for one in found.candidates],
+                    "notes": found.notes,
+                    "provenance": found.provenance,
+                },
+                indent=2,
+            )
+            + "\n",
+        )
         progress(1.0, "Done")
     print(*summary(found), sep="\n")
     return 0
@@ -100,8 +155,10 @@ def _first_detector() -> str:
 
     names = [card.id for _, card in list_bundles() if card.task == "metastasis-detection"]
     if not names:
-        raise SpineError("No model that detects metastases is installed; import one with 'spine models import', or "
-                         "give its folder with --model.")
+        raise SpineError(
+            "No model that detects metastases is installed; import one with 'spine models import', or "
+            "give its folder with --model."
+        )
     return names[0]
 
 
@@ -111,13 +168,16 @@ def summary(found) -> list[str]:
     badge = ", trained on simulated data" if said["model"]["simulated_training_data"] else ""
     count = len(found.candidates)
     how = f"{said['device']}, {said['precision']}, {said['seconds']:.1f} s"
-    lines = [f"{count} candidate{'' if count == 1 else 's'} from likelihood {said['parameters']['threshold']:g} on "
-             f"(model {said['model']['id']}{badge}; {how})"]
+    lines = [
+        f"{count} candidate{'' if count == 1 else 's'} from likelihood {said['parameters']['threshold']:g} on "
+        f"(model {said['model']['id']}{badge}; {how})"
+    ]
     if count:
         lines.append("candidate  likelihood  area cm2  volume ml  slices   centre RAS mm")
     for one in found.candidates:
         centre = " ".join(f"{value:7.1f}" for value in one.centre_ras_mm)
         slices = len({region.slice for region in one.slices})
-        lines.append(f"{one.id:9d} {one.probability:11.2f} {one.area_cm2:9.2f} {one.volume_ml:10.2f} {slices:7d}   "
-                     f"{centre}")
+        lines.append(
+            f"{one.id:9d} {one.probability:11.2f} {one.area_cm2:9.2f} {one.volume_ml:10.2f} {slices:7d}   {centre}"
+        )
     return lines + [f"Note: {note}" for note in found.notes] + [f"{said['notice']}."]

@@ -12,15 +12,32 @@ from SpineLib.errors import SpineError
 from SpineLib.progress import part
 
 #: Columns of the table.
-COLUMNS = ("lesion", "probability", "long_mm", "short_mm", "measured", "size_1_mm", "size_2_mm", "size_3_mm",
-           "centre_r_mm", "centre_a_mm", "centre_s_mm", "first_slice", "last_slice")
+COLUMNS = (
+    "lesion",
+    "probability",
+    "long_mm",
+    "short_mm",
+    "measured",
+    "size_1_mm",
+    "size_2_mm",
+    "size_3_mm",
+    "centre_r_mm",
+    "centre_a_mm",
+    "centre_s_mm",
+    "first_slice",
+    "last_slice",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options that only CT has."""
     group = parser.add_argument_group("with --task ct-lesion")
-    group.add_argument("--mask", type=Path, metavar="FILE",
-                       help="also write the boxes as labels on the CT's grid, the lesion's number inside")
+    group.add_argument(
+        "--mask",
+        type=Path,
+        metavar="FILE",
+        help="also write the boxes as labels on the CT's grid, the lesion's number inside",
+    )
     group.add_argument("--table", type=Path, metavar="CSV", help="also write the lesions as a table")
 
 
@@ -39,8 +56,9 @@ def run(args: argparse.Namespace) -> int:
         raise SpineError(f"An image cannot be written as '{args.mask.suffix}'; use .nrrd, .nii.gz or .mha.")
     inputs = [path for path in (args.image, args.vertebrae) if path is not None]
     check_outputs([path for path in (args.output, args.mask, args.table) if path is not None], inputs, args.overwrite)
-    settings = CtLesionSettings(threshold=args.threshold, in_vertebrae=not args.anywhere, device=args.device,
-                                precision=args.precision)
+    settings = CtLesionSettings(
+        threshold=args.threshold, in_vertebrae=not args.anywhere, device=args.device, precision=args.precision
+    )
     bundle = find_bundle(args.model or first_detector())
     with ProgressBar() as progress:
         progress(0.0, "Reading")
@@ -52,8 +70,18 @@ def run(args: argparse.Namespace) -> int:
             write_volume(label_boxes(ct, found.lesions), args.mask)
         if args.table is not None:
             write_text(args.table, table(found.lesions))
-        write_text(args.output, json.dumps({"lesions": [one.to_dict() for one in found.lesions], "notes": found.notes,
-                                            "provenance": found.provenance}, indent=2) + "\n")
+        write_text(
+            args.output,
+            json.dumps(
+                {
+                    "lesions": [one.to_dict() for one in found.lesions],
+                    "notes": found.notes,
+                    "provenance": found.provenance,
+                },
+                indent=2,
+            )
+            + "\n",
+        )
         progress(1.0, "Done")
     print(*summary(found), sep="\n")
     return 0
@@ -70,8 +98,10 @@ def first_detector() -> str:
 
     names = [card.id for _, card in list_bundles() if card.task == TASK]
     if not names:
-        raise SpineError("No model that finds lesions on CT is installed; import one with 'spine models import', or "
-                         "give its folder with --model.")
+        raise SpineError(
+            "No model that finds lesions on CT is installed; import one with 'spine models import', or "
+            "give its folder with --model."
+        )
     return names[0]
 
 
@@ -93,9 +123,17 @@ def table(lesions) -> str:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(COLUMNS)
     for one in lesions:
-        writer.writerow([one.id, f"{one.probability:.4f}", *(f"{value:.1f}" for value in one.recist_mm),
-                         one.recist_from, *(f"{value:.1f}" for value in one.size_mm),
-                         *(f"{value:.2f}" for value in one.centre_ras_mm), *one.slices])
+        writer.writerow(
+            [
+                one.id,
+                f"{one.probability:.4f}",
+                *(f"{value:.1f}" for value in one.recist_mm),
+                one.recist_from,
+                *(f"{value:.1f}" for value in one.size_mm),
+                *(f"{value:.2f}" for value in one.centre_ras_mm),
+                *one.slices,
+            ]
+        )
     return stream.getvalue()
 
 
@@ -105,8 +143,10 @@ def summary(found) -> list[str]:
     badge = ", trained on simulated data" if said["model"]["simulated_training_data"] else ""
     count = len(found.lesions)
     how = f"{said['device']}, {said['precision']}, {said['seconds']:.1f} s"
-    lines = [f"{count} lesion{'' if count == 1 else 's'} from probability {said['parameters']['threshold']:g} on "
-             f"(model {said['model']['id']}{badge}; {how})"]
+    lines = [
+        f"{count} lesion{'' if count == 1 else 's'} from probability {said['parameters']['threshold']:g} on "
+        f"(model {said['model']['id']}{badge}; {how})"
+    ]
     if count:
         lines.append("lesion  probability  RECIST mm    size mm             slices    centre RAS mm")
     for one in found.lesions:

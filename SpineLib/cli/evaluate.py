@@ -42,17 +42,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     segmentation.add_argument("--cohort", required=True, type=Path, help="folder of cases with lesion masks")
     models = segmentation.add_mutually_exclusive_group(required=True)
     models.add_argument("--model", action="append", help="id or folder; several are possible")
-    models.add_argument("--cross-validation", type=Path, metavar="RUN",
-                        help="folder of 'spine train segmentation --fold all': each case by the model of the fold that "
-                             "held it out")
-    segmentation.add_argument("--label", choices=("lesion", "necrosis"),
-                              help="the mask to compare with (default: what the models segment)")
-    segmentation.add_argument("--session", choices=("before", "after"),
-                              help="of a cohort with sessions (default for necrosis: after)")
+    models.add_argument(
+        "--cross-validation",
+        type=Path,
+        metavar="RUN",
+        help="folder of 'spine train segmentation --fold all': each case by the model of the fold that held it out",
+    )
+    segmentation.add_argument(
+        "--label", choices=("lesion", "necrosis"), help="the mask to compare with (default: what the models segment)"
+    )
+    segmentation.add_argument(
+        "--session", choices=("before", "after"), help="of a cohort with sessions (default for necrosis: after)"
+    )
     segmentation.add_argument("-o", "--output", required=True, type=Path, help="folder for the tables")
     segmentation.add_argument("--cases", type=int, help="only the first so many cases")
-    segmentation.add_argument("--held-out-of", type=Path, metavar="RUN",
-                              help="only the cases that this training's folder held out")
+    segmentation.add_argument(
+        "--held-out-of", type=Path, metavar="RUN", help="only the cases that this training's folder held out"
+    )
     segmentation.add_argument("--threshold", type=float, help="probability from which a voxel is lesion")
     segmentation.add_argument("--smallest-lesion-ml", type=float, help="smaller lesions are dropped")
     segmentation.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"))
@@ -91,9 +97,13 @@ def run(arguments: argparse.Namespace) -> int:
         names = held_out_cases(arguments.held_out_of)
         cohort = replace(cohort, cases=tuple(case for case in cohort.cases if case.name in names))
     if arguments.cases:
-        cohort = replace(cohort, cases=cohort.cases[:arguments.cases])
-    settings = SegmentSettings(threshold=arguments.threshold, smallest_lesion_ml=arguments.smallest_lesion_ml,
-                               device=arguments.device, precision=arguments.precision)
+        cohort = replace(cohort, cases=cohort.cases[: arguments.cases])
+    settings = SegmentSettings(
+        threshold=arguments.threshold,
+        smallest_lesion_ml=arguments.smallest_lesion_ml,
+        device=arguments.device,
+        precision=arguments.precision,
+    )
     with ProgressBar() as bar:
         if arguments.cross_validation:
             evaluation = evaluate_folds(cohort, arguments.cross_validation, settings, label=label, progress=bar)
@@ -112,8 +122,10 @@ def _bundles(arguments: argparse.Namespace) -> list:
         return [find_bundle(model) for model in arguments.model]
     first = arguments.cross_validation / "fold-0" / "model"
     if not first.is_dir():
-        raise SpineError(f"'{arguments.cross_validation}' holds no finished 'fold-0'; give the folder of 'spine train "
-                         "segmentation --fold all'.")
+        raise SpineError(
+            f"'{arguments.cross_validation}' holds no finished 'fold-0'; give the folder of 'spine train "
+            "segmentation --fold all'."
+        )
     return [find_bundle(first)]  # The folds differ in their weights only.
 
 

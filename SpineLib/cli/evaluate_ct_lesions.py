@@ -16,10 +16,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", required=True, help="id or folder of the detector")
     parser.add_argument("--cases", type=int, help="only the first so many cases")
     parser.add_argument("--threshold", type=float, help="probability from which a lesion counts (default: the model's)")
-    parser.add_argument("--around-vertebrae", action="store_true",
-                        help="look around the true vertebrae only, as after a segmentation (default: whole slices)")
-    parser.add_argument("--healthy", type=Path, action="append", default=[], metavar="FILE",
-                        help="CT without lesions: count what is found there; several are possible")
+    parser.add_argument(
+        "--around-vertebrae",
+        action="store_true",
+        help="look around the true vertebrae only, as after a segmentation (default: whole slices)",
+    )
+    parser.add_argument(
+        "--healthy",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="CT without lesions: count what is found there; several are possible",
+    )
     parser.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"))
     parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
     parser.add_argument("--threads", type=int, help="threads that compute (default: all cores)")
@@ -42,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         torch.set_num_threads(arguments.threads)
     bundle = find_ct_detector(arguments.model)
-    cases = read_ct_cohort(arguments.cohort)[:arguments.cases]
+    cases = read_ct_cohort(arguments.cohort)[: arguments.cases]
     scans = {f"{number}, {path.name}": read_volume(path, "CT") for number, path in enumerate(arguments.healthy, 1)}
     settings = CtLesionSettings(threshold=arguments.threshold, device=arguments.device, precision=arguments.precision)
     try:

@@ -17,8 +17,14 @@ _SHOWN = 10
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("--model", required=True, action="append", help="id or folder; may be given several times")
-    parser.add_argument("--masks", type=Path, nargs="+", default=[], metavar="FILE",
-                        help="label files of real columns that no model was trained on")
+    parser.add_argument(
+        "--masks",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="label files of real columns that no model was trained on",
+    )
     parser.add_argument("--simulate", type=int, default=0, metavar="N", help="also draw so many simulated columns")
     parser.add_argument("--vertebrae", type=int, default=12, help="at most so many, evenly chosen (default 12)")
     parser.add_argument("--slices", type=int, default=64, help="single slices with a hole (default 64)")
@@ -43,10 +49,20 @@ def run(arguments: argparse.Namespace) -> int:
     stacks = _stacks(arguments)
     settings = GanSettings() if arguments.steps is None else GanSettings(steps=arguments.steps)
     with ProgressBar("GANs") as bar:
-        comparison = compare_gans(stacks, {bundle.card.id: bundle.network() for bundle in bundles}, settings,
-                                  arguments.tie, arguments.slices, arguments.seed, bar)
-    kind = "simulated" if all(stack.simulated for stack in stacks) else (
-        "real and simulated" if any(stack.simulated for stack in stacks) else "real")
+        comparison = compare_gans(
+            stacks,
+            {bundle.card.id: bundle.network() for bundle in bundles},
+            settings,
+            arguments.tie,
+            arguments.slices,
+            arguments.seed,
+            bar,
+        )
+    kind = (
+        "simulated"
+        if all(stack.simulated for stack in stacks)
+        else ("real and simulated" if any(stack.simulated for stack in stacks) else "real")
+    )
     rows, text = comparison.rows(), table(comparison.rows(), len(comparison.single.images), len(comparison.cubes), kind)
     arguments.output.mkdir(parents=True, exist_ok=True)
     write_text(arguments.output / "gan.json", json.dumps({"vertebrae": kind, "rows": rows}, indent=1) + "\n")
@@ -58,18 +74,26 @@ def run(arguments: argparse.Namespace) -> int:
 
 def table(rows: list[dict], slices: int, cubes: int, kind: str) -> str:
     """Markdown; the paper's KMMD beside ours."""
-    lines = [(f"Holes in vertebrae that no model was trained on ({kind}): {slices} single slices with a hole of 16 x "
-              f"16 pixels (28 mm), as in the paper's figure 6, and {cubes} vertebrae with a cube of 28 mm missing. "
-              "KMMD: "
-              "squared, biased, Gaussian kernel, bandwidth the median distance of the whole slices; the paper tells "
-              "neither its kernel nor its bandwidth, so its figure stands beside ours and does not compare."), "",
-             ("| method | Dice in the hole of a slice | KMMD of repaired slices | KMMD of made images "
-              "| Dice in the cube | jumps between slices |"), "|---|---|---|---|---|---|"]
+    lines = [
+        (
+            f"Holes in vertebrae that no model was trained on ({kind}): {slices} single slices with a hole of 16 x "
+            f"16 pixels (28 mm), as in the paper's figure 6, and {cubes} vertebrae with a cube of 28 mm missing. "
+            "KMMD: "
+            "squared, biased, Gaussian kernel, bandwidth the median distance of the whole slices; the paper tells "
+            "neither its kernel nor its bandwidth, so its figure stands beside ours and does not compare."
+        ),
+        "",
+        (
+            "| method | Dice in the hole of a slice | KMMD of repaired slices | KMMD of made images "
+            "| Dice in the cube | jumps between slices |"
+        ),
+        "|---|---|---|---|---|---|",
+    ]
     single = {row["method"]: row for row in rows if row["holes"] == "slices"}
     for row in rows:
         if row["holes"] == "cubes":
             one = single.get(row["method"])
-            start = (f"{one['dice']:.3f} | {one['kmmd']:.6f} | {one['kmmd_made']:.4f}" if one else "– | – | –")
+            start = f"{one['dice']:.3f} | {one['kmmd']:.6f} | {one['kmmd_made']:.4f}" if one else "– | – | –"
             jumps = "–" if row["jumps"] is None else f"{row['jumps']:+.3f}"
             lines.append(f"| {row['method']} | {start} | {row['dice']:.3f} | {jumps} |")
     lines.append(f"| Paper, WGAN-GP | – | {PAPER_KMMD} | – | – | – |")

@@ -26,8 +26,8 @@ def run(arguments: argparse.Namespace) -> int:
     from SpineLib.errors import SpineError
     from SpineLib.models import find_bundle
     from SpineLib.phantom.healthy import evaluate_healthy
-    from SpineLib.volume.files import write_text
     from SpineLib.volume import read_volume
+    from SpineLib.volume.files import write_text
 
     images = {name: read_volume(path, name) for name, path in (("T1", arguments.t1), ("T2", arguments.t2)) if path}
     bodies = read_volume(arguments.bodies, "bodies")
@@ -38,8 +38,17 @@ def run(arguments: argparse.Namespace) -> int:
         if missing:
             raise SpineError(f"The model '{bundle.card.id}' needs {' and '.join(missing)}; give it with --t1 or --t2.")
         with ProgressBar(bundle.card.id) as bar:
-            results.append(evaluate_healthy(bundle, images, bodies, repeats=arguments.repeats, count=arguments.lesions,
-                                            seed=arguments.seed, progress=bar))
+            results.append(
+                evaluate_healthy(
+                    bundle,
+                    images,
+                    bodies,
+                    repeats=arguments.repeats,
+                    count=arguments.lesions,
+                    seed=arguments.seed,
+                    progress=bar,
+                )
+            )
     for result in results:
         print(sentence(result))
     if arguments.json is not None:
@@ -52,6 +61,8 @@ def sentence(result: dict) -> str:
     false, rows = result["false_positives"], result["painted"]
     large = [row for row in rows if row["volume_ml"] >= 1]
     dice = sum(result["dice"]) / len(result["dice"]) if result["dice"] else float("nan")
-    return (f"{result['model']}: {false['count']} false positives, {false['ml']:.2f} ml in all, "
-            f"{false['count_half_ml']} of 0.5 ml or more; painted lesions found: {sum(r['found'] for r in rows)} of "
-            f"{len(rows)}, of 1 ml or more {sum(r['found'] for r in large)} of {len(large)}; mean Dice {dice:.3f}")
+    return (
+        f"{result['model']}: {false['count']} false positives, {false['ml']:.2f} ml in all, "
+        f"{false['count_half_ml']} of 0.5 ml or more; painted lesions found: {sum(r['found'] for r in rows)} of "
+        f"{len(rows)}, of 1 ml or more {sum(r['found'] for r in large)} of {len(large)}; mean Dice {dice:.3f}"
+    )

@@ -13,16 +13,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options."""
     from SpineLib.training.completion.damage import EVALUATED
 
-    parser.add_argument("--masks", type=Path, nargs="+", default=[], metavar="FILE",
-                        help="label files of real, healthy columns; lytic holes, breaches, a pedicle, the posterior "
-                             "part, a quarter and a half are cut from each vertebra")
-    parser.add_argument("--cohort", type=Path, metavar="FOLDER",
-                        help="simulated CTs, as 'spine phantom --ct' writes them: their lytic lesions")
+    parser.add_argument(
+        "--masks",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="label files of real, healthy columns; lytic holes, breaches, a pedicle, the posterior "
+        "part, a quarter and a half are cut from each vertebra",
+    )
+    parser.add_argument(
+        "--cohort",
+        type=Path,
+        metavar="FOLDER",
+        help="simulated CTs, as 'spine phantom --ct' writes them: their lytic lesions",
+    )
     parser.add_argument("--methods", default="all", help="separated by commas (default: all whose model is installed)")
     parser.add_argument("--kinds", default=",".join(EVALUATED), help=f"of damage (default: {','.join(EVALUATED)})")
     parser.add_argument("-o", "--output", required=True, type=Path, help="folder for tables and page")
-    parser.add_argument("--vertebrae", type=int, metavar="N",
-                        help="only N vertebrae of each label file, spread over it")
+    parser.add_argument(
+        "--vertebrae", type=int, metavar="N", help="only N vertebrae of each label file, spread over it"
+    )
     parser.add_argument("--cases", type=int, help="only the first so many cases of the cohort")
     parser.add_argument("--weights", metavar="MODEL", help="model id or folder for the method completion")
     parser.add_argument("--steps", type=int, help="of the GANs' descent")
@@ -51,11 +62,12 @@ def run(arguments: argparse.Namespace) -> int:
         raise SpineError(f"There is no damage '{unknown[0]}'; there are {', '.join(KINDS)}.")
     settings = InpaintSettings("templates", **({} if arguments.steps is None else {"steps": arguments.steps}))
     margin = settings.margin_mm
-    parts = [damaged_vertebrae(path, most=arguments.vertebrae, seed=arguments.seed, margin_mm=margin,
-                               kinds=kinds)
-             for path in arguments.masks]
+    parts = [
+        damaged_vertebrae(path, most=arguments.vertebrae, seed=arguments.seed, margin_mm=margin, kinds=kinds)
+        for path in arguments.masks
+    ]
     if arguments.cohort is not None:
-        parts += [simulated_lesions(case, margin) for case in read_ct_cohort(arguments.cohort)[:arguments.cases]]
+        parts += [simulated_lesions(case, margin) for case in read_ct_cohort(arguments.cohort)[: arguments.cases]]
     with ProgressBar() as progress:
         evaluation = evaluate_inpaint(chain(*parts), methods, models, settings, progress)
     files = write_inpaint_evaluation(evaluation, arguments.output)

@@ -18,8 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--after", default="ceT1", help="sequence of the scan after (default ceT1)")
     parser.add_argument("--margin", type=float, help="how far around the metastasis the scans are compared, mm")
     parser.add_argument("--one-layer", action="store_true", help="do not fit the displacement of fat")
-    parser.add_argument("--no-headers", action="store_true",
-                        help="do not use what the sidecars tell of the displacement of fat")
+    parser.add_argument(
+        "--no-headers", action="store_true", help="do not use what the sidecars tell of the displacement of fat"
+    )
     parser.add_argument("--no-global", action="store_true", help="leave out the registration of the whole scans")
 
 
@@ -35,12 +36,16 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.cases is not None and arguments.cases < 1:
         raise SpineError("--cases must be at least 1.")
-    settings = RegisterSettings(chemical_shift=not arguments.one_layer, headers=not arguments.no_headers,
-                                **({} if arguments.margin is None else {"margin_mm": arguments.margin}))
+    settings = RegisterSettings(
+        chemical_shift=not arguments.one_layer,
+        headers=not arguments.no_headers,
+        **({} if arguments.margin is None else {"margin_mm": arguments.margin}),
+    )
     pairs = read_pairs(arguments.cohort)[: arguments.cases]
     with ProgressBar() as bar:
-        evaluation = evaluate_registration(pairs, (arguments.before, arguments.after), settings,
-                                           globally=not arguments.no_global, progress=bar)
+        evaluation = evaluate_registration(
+            pairs, (arguments.before, arguments.after), settings, globally=not arguments.no_global, progress=bar
+        )
     paths = write_registration_evaluation(evaluation, arguments.output)
     print(markdown(evaluation))
     print("Written:", ", ".join(str(path) for path in paths))

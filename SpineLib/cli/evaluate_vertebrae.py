@@ -14,13 +14,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("--cohort", type=Path, help="folder of simulated CTs, as 'spine phantom --ct' writes it")
     parser.add_argument("--cases", type=int, help="only the first so many cases of the cohort")
-    parser.add_argument("--scan", nargs=2, type=Path, action="append", default=[], metavar=("CT", "LABELS"),
-                        help="a patient's CT and its numbered vertebrae; several are possible")
-    parser.add_argument("--left-out", type=int, action="append", default=[], metavar="NUMBER",
-                        help="a number of the labels that is no vertebra to find, e.g. 26 (VerSe's sacrum)")
+    parser.add_argument(
+        "--scan",
+        nargs=2,
+        type=Path,
+        action="append",
+        default=[],
+        metavar=("CT", "LABELS"),
+        help="a patient's CT and its numbered vertebrae; several are possible",
+    )
+    parser.add_argument(
+        "--left-out",
+        type=int,
+        action="append",
+        default=[],
+        metavar="NUMBER",
+        help="a number of the labels that is no vertebra to find, e.g. 26 (VerSe's sacrum)",
+    )
     parser.add_argument("--model", action="append", default=[], help="id or folder; several are possible")
-    parser.add_argument("--cross-validation", type=Path, action="append", default=[], metavar="RUN",
-                        help="folder of 'spine train vertebrae --fold all'; several are possible")
+    parser.add_argument(
+        "--cross-validation",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="RUN",
+        help="folder of 'spine train vertebrae --fold all'; several are possible",
+    )
     parser.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"))
     parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
     parser.add_argument("-o", "--output", required=True, type=Path, help="folder for figures and tables")
@@ -41,8 +60,10 @@ def run(arguments: argparse.Namespace) -> int:
     except OSError as error:
         raise SpineError("The output folder cannot be made; choose one where you may write.") from error
     text = "\n".join([case_table(figures)] * bool(figures) + [table_one(folds)] * bool(folds))
-    write_text(arguments.output / "vertebrae.json",
-               json.dumps({"cases": to_dict(figures), "cross_validation": folds}, indent=1) + "\n")
+    write_text(
+        arguments.output / "vertebrae.json",
+        json.dumps({"cases": to_dict(figures), "cross_validation": folds}, indent=1) + "\n",
+    )
     write_text(arguments.output / "vertebrae.md", text)
     print(text)
     print("Written:", arguments.output / "vertebrae.json", arguments.output / "vertebrae.md")
@@ -60,10 +81,14 @@ def _cases(arguments: argparse.Namespace) -> list:
     sacrum = (26,)
     work = []
     if arguments.cohort:
-        work += [(case.name + " (simulated)", case.ct, case.vertebrae, sacrum)
-                 for case in read_ct_cohort(arguments.cohort)[:arguments.cases]]
-    work += [(f"scan {number}", ct, labels, tuple(arguments.left_out))
-             for number, (ct, labels) in enumerate(arguments.scan, start=1)]
+        work += [
+            (case.name + " (simulated)", case.ct, case.vertebrae, sacrum)
+            for case in read_ct_cohort(arguments.cohort)[: arguments.cases]
+        ]
+    work += [
+        (f"scan {number}", ct, labels, tuple(arguments.left_out))
+        for number, (ct, labels) in enumerate(arguments.scan, start=1)
+    ]
     bundles = [find_bundle(model) for model in arguments.model]
     settings = VertebraeSettings(device=arguments.device, precision=arguments.precision)
     figures = []

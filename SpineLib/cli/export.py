@@ -18,39 +18,82 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     masks = parser.add_argument_group("masks: .seg.nrrd files (Slicer segmentations), labelmaps")
     masks.add_argument("--mask", type=Path, required=True, metavar="MASK", help="the vertebra to be printed")
     masks.add_argument("--label", metavar="NAME", help="the segment (name or number) of several")
-    masks.add_argument("--before", type=Path, metavar="MASK",
-                       help="the vertebra before its repair, to compare with; the same label")
+    masks.add_argument(
+        "--before", type=Path, metavar="MASK", help="the vertebra before its repair, to compare with; the same label"
+    )
     output = parser.add_argument_group("output, in mm and LPS, which the files say")
-    output.add_argument("-o", "--output", type=Path, required=True, metavar="FILE",
-                        help="the model: .stl (binary), .3mf, .obj or .ply")
+    output.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE", help="the model: .stl (binary), .3mf, .obj or .ply"
+    )
     output.add_argument("--format", nargs="+", choices=_FORMATS, default=[], help="further formats, beside the output")
     output.add_argument("--ras", action="store_true", help="write RAS instead of LPS")
     output.add_argument("--json", type=Path, metavar="FILE", help="also write checks, measures and provenance")
-    output.add_argument("--painted", type=Path, metavar="FILE",
-                        help="also write a .vtp with wall thickness, distance to the vertebra before, and what the "
-                             "checks complain about; also when they refuse the model")
+    output.add_argument(
+        "--painted",
+        type=Path,
+        metavar="FILE",
+        help="also write a .vtp with wall thickness, distance to the vertebra before, and what the "
+        "checks complain about; also when they refuse the model",
+    )
     output.add_argument("--overwrite", action="store_true", help="replace files that exist")
     shape = parser.add_argument_group("the model")
-    shape.add_argument("--smooth", type=float, default=0.5, metavar="FACTOR",
-                       help="0 (none) to 1, as Slicer's smoothing factor (default: 0.5)")
-    shape.add_argument("--decimate", type=float, default=0.1, metavar="MM",
-                       help="how far the surface may move to save triangles; 0: none are (default: 0.1)")
-    shape.add_argument("--cut", choices=("none", "body", "pedicles"), default="none",
-                       help="leave the vertebral body: in front of the canal, or through the pedicles")
-    shape.add_argument("--plane", nargs=6, type=float, action="append", default=[],
-                       metavar=("X", "Y", "Z", "NX", "NY", "NZ"),
-                       help="cut by the plane through a point (LPS mm); what its normal points to is kept")
+    shape.add_argument(
+        "--smooth",
+        type=float,
+        default=0.5,
+        metavar="FACTOR",
+        help="0 (none) to 1, as Slicer's smoothing factor (default: 0.5)",
+    )
+    shape.add_argument(
+        "--decimate",
+        type=float,
+        default=0.1,
+        metavar="MM",
+        help="how far the surface may move to save triangles; 0: none are (default: 0.1)",
+    )
+    shape.add_argument(
+        "--cut",
+        choices=("none", "body", "pedicles"),
+        default="none",
+        help="leave the vertebral body: in front of the canal, or through the pedicles",
+    )
+    shape.add_argument(
+        "--plane",
+        nargs=6,
+        type=float,
+        action="append",
+        default=[],
+        metavar=("X", "Y", "Z", "NX", "NY", "NZ"),
+        help="cut by the plane through a point (LPS mm); what its normal points to is kept",
+    )
     shape.add_argument("--scale", type=float, default=1.0, help="of the printed model (default: 1, life size)")
-    shape.add_argument("--bodies", type=int, default=1, metavar="N",
-                       help="how many separate bodies, the largest first; 0: any number (default: 1)")
+    shape.add_argument(
+        "--bodies",
+        type=int,
+        default=1,
+        metavar="N",
+        help="how many separate bodies, the largest first; 0: any number (default: 1)",
+    )
     printer = parser.add_argument_group("the printer")
-    printer.add_argument("--min-wall", type=float, default=0.8, metavar="MM",
-                         help="thinner walls are refused; 0: any (default: 0.8)")
-    printer.add_argument("--thicken", type=float, default=1.0, metavar="PERCENT",
-                         help="thicken walls that are too thin where that adds no more of the volume than this; 0: "
-                              "refuse them (default: 1)")
-    printer.add_argument("--build-volume", nargs=3, type=float, default=(250.0, 210.0, 210.0),
-                         metavar=("X", "Y", "Z"), help="mm (default: 250 210 210)")
+    printer.add_argument(
+        "--min-wall", type=float, default=0.8, metavar="MM", help="thinner walls are refused; 0: any (default: 0.8)"
+    )
+    printer.add_argument(
+        "--thicken",
+        type=float,
+        default=1.0,
+        metavar="PERCENT",
+        help="thicken walls that are too thin where that adds no more of the volume than this; 0: "
+        "refuse them (default: 1)",
+    )
+    printer.add_argument(
+        "--build-volume",
+        nargs=3,
+        type=float,
+        default=(250.0, 210.0, 210.0),
+        metavar=("X", "Y", "Z"),
+        help="mm (default: 250 210 210)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -63,10 +106,16 @@ def run(args: argparse.Namespace) -> int:
     from SpineLib.tasks.reconstruct import reconstruct
 
     settings = ModelSettings(
-        smoothing=args.smooth, decimation_mm=args.decimate, cut=args.cut, scale=args.scale,
-        planes=tuple((plane[:3], plane[3:]) for plane in args.plane), bodies=args.bodies or None,
-        smallest_wall_mm=args.min_wall, thickening=args.thicken / 100,
-        build_volume_mm=tuple(args.build_volume))
+        smoothing=args.smooth,
+        decimation_mm=args.decimate,
+        cut=args.cut,
+        scale=args.scale,
+        planes=tuple((plane[:3], plane[3:]) for plane in args.plane),
+        bodies=args.bodies or None,
+        smallest_wall_mm=args.min_wall,
+        thickening=args.thicken / 100,
+        build_volume_mm=tuple(args.build_volume),
+    )
     with ProgressBar() as progress:
         progress(0.0, "Reading")
         mask = _mask(args.mask, args.label, "mask")
@@ -88,8 +137,9 @@ def _files(args: argparse.Namespace) -> list[Path]:
     """All models that are asked for, each once."""
     suffix = args.output.suffix.lower()
     if suffix.lstrip(".") not in _FORMATS:
-        raise SpineError(f"A model cannot be written as '{args.output.suffix}'; use "
-                         f"{', '.join('.' + name for name in _FORMATS)}.")
+        raise SpineError(
+            f"A model cannot be written as '{args.output.suffix}'; use {', '.join('.' + name for name in _FORMATS)}."
+        )
     if args.painted is not None and args.painted.suffix.lower() != ".vtp":
         raise SpineError(f"A painted model cannot be written as '{args.painted.suffix}'; use .vtp.")
     others = [args.output.with_suffix(f".{name}") for name in args.format if f".{name}" != suffix]
@@ -114,8 +164,11 @@ def _write_more(result, args: argparse.Namespace) -> None:
     if args.painted is not None:
         write_painted(result, args.painted)
     if args.json is not None:
-        figures = result.model.report.to_dict() | {"measures": result.measures, "notes": result.notes,
-                                                   "provenance": result.provenance}
+        figures = result.model.report.to_dict() | {
+            "measures": result.measures,
+            "notes": result.notes,
+            "provenance": result.provenance,
+        }
         write_text(args.json, json.dumps(figures, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
@@ -123,11 +176,15 @@ def summary(result) -> list[str]:
     """Checks and measures in lines for a terminal."""
     measures, checks = result.measures, result.model.report.checks
     size = " x ".join(f"{side:.1f}" for side in measures["size_mm"])
-    lines = [f"Model of {measures['volume_ml']:.2f} ml, {size} mm, {measures['triangles']} triangles; mask "
-             f"{measures['mask_ml']:.2f} ml, surface {100 * measures['volume_error']:+.2f} %"]
+    lines = [
+        f"Model of {measures['volume_ml']:.2f} ml, {size} mm, {measures['triangles']} triangles; mask "
+        f"{measures['mask_ml']:.2f} ml, surface {100 * measures['volume_error']:+.2f} %"
+    ]
     if "before_ml" in measures:
-        lines.append(f"before {measures['before_ml']:.2f} ml; {measures['changed_mm2']:.0f} mm2 of the surface changed,"
-                     f" 95 % of it all within {measures['distance_95_mm']:.1f} mm, at most "
-                     f"{measures['distance_max_mm']:.1f} mm")
+        lines.append(
+            f"before {measures['before_ml']:.2f} ml; {measures['changed_mm2']:.0f} mm2 of the surface changed,"
+            f" 95 % of it all within {measures['distance_95_mm']:.1f} mm, at most "
+            f"{measures['distance_max_mm']:.1f} mm"
+        )
     lines += [f"{'ok' if check.passed else 'FAILED':6}  {check.name:18}  {check.text}" for check in checks]
     return lines + [f"Note: {note}" for note in result.notes] + [f"{result.provenance['notice']}."]

@@ -15,42 +15,75 @@ AFTER = {"after_cet1": "ceT1", "after_t2": "T2"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``spine followup``."""
-    scans = parser.add_argument_group("one patient: image files, or folders of DICOM files (FOLDER#3: series 3 of "
-                                      "several)")
+    scans = parser.add_argument_group(
+        "one patient: image files, or folders of DICOM files (FOLDER#3: series 3 of several)"
+    )
     for when, options in (("before", BEFORE), ("after", AFTER)):
         for option, name in options.items():
-            scans.add_argument(f"--{option.replace('_', '-')}", type=Path, metavar="IMAGE",
-                               help=f"the {name} volume from {when} the ablation")
-    scans.add_argument("--metastasis", type=Path, metavar="MASK",
-                       help="the metastases before, one label each or one mask (default: a model segments them)")
-    scans.add_argument("--necrosis", type=Path, metavar="MASK",
-                       help="the necrosis after (default: a model segments it)")
-    scans.add_argument("--transform", type=Path, metavar="TFM",
-                       help="ITK transform from before to after, as 'spine register' writes (default: registered "
-                            "around each treated metastasis)")
+            scans.add_argument(
+                f"--{option.replace('_', '-')}",
+                type=Path,
+                metavar="IMAGE",
+                help=f"the {name} volume from {when} the ablation",
+            )
+    scans.add_argument(
+        "--metastasis",
+        type=Path,
+        metavar="MASK",
+        help="the metastases before, one label each or one mask (default: a model segments them)",
+    )
+    scans.add_argument(
+        "--necrosis", type=Path, metavar="MASK", help="the necrosis after (default: a model segments it)"
+    )
+    scans.add_argument(
+        "--transform",
+        type=Path,
+        metavar="TFM",
+        help="ITK transform from before to after, as 'spine register' writes (default: registered "
+        "around each treated metastasis)",
+    )
     batch = parser.add_argument_group("many patients")
-    batch.add_argument("--bids", type=Path, metavar="FOLDER",
-                       help="a folder of sub-*/ses-before/anat and sub-*/ses-after/anat; each patient gets a folder in "
-                            "OUTPUT, and those that are there already are kept")
-    batch.add_argument("--labels", action="store_true",
-                       help="with --bids: take the masks of derivatives/labels instead of segmenting")
+    batch.add_argument(
+        "--bids",
+        type=Path,
+        metavar="FOLDER",
+        help="a folder of sub-*/ses-before/anat and sub-*/ses-after/anat; each patient gets a folder in "
+        "OUTPUT, and those that are there already are kept",
+    )
+    batch.add_argument(
+        "--labels", action="store_true", help="with --bids: take the masks of derivatives/labels instead of segmenting"
+    )
     output = parser.add_argument_group("output")
     output.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="a folder for all results")
     output.add_argument("--overwrite", action="store_true", help="replace results that exist")
-    output.add_argument("--include-patient", action="store_true",
-                        help="show name, ID and dates of the DICOM series in the report (default: no patient data)")
-    output.add_argument("--dicom-seg", action="store_true",
-                        help="also write both segmentations as DICOM SEG; the scans must be DICOM folders")
+    output.add_argument(
+        "--include-patient",
+        action="store_true",
+        help="show name, ID and dates of the DICOM series in the report (default: no patient data)",
+    )
+    output.add_argument(
+        "--dicom-seg",
+        action="store_true",
+        help="also write both segmentations as DICOM SEG; the scans must be DICOM folders",
+    )
     choices = parser.add_argument_group("how")
-    choices.add_argument("--metastasis-model", metavar="MODEL",
-                         help="model id or folder (default: the one that uses most of the scans, 2D first)")
+    choices.add_argument(
+        "--metastasis-model",
+        metavar="MODEL",
+        help="model id or folder (default: the one that uses most of the scans, 2D first)",
+    )
     choices.add_argument("--necrosis-model", metavar="MODEL", help="likewise")
     choices.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"), help="default: auto")
-    choices.add_argument("--allow-different-patients", action="store_true",
-                         help="compare scans whose DICOM patient IDs differ")
-    choices.add_argument("--swap-check", default="auto", choices=("auto", "off"),
-                         help="auto: refuse scans in the wrong order, by DICOM dates or by names, and ask on a "
-                              "terminal when neither tells (default: auto)")
+    choices.add_argument(
+        "--allow-different-patients", action="store_true", help="compare scans whose DICOM patient IDs differ"
+    )
+    choices.add_argument(
+        "--swap-check",
+        default="auto",
+        choices=("auto", "off"),
+        help="auto: refuse scans in the wrong order, by DICOM dates or by names, and ask on a "
+        "terminal when neither tells (default: auto)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -58,8 +91,10 @@ def run(args: argparse.Namespace) -> int:
     given = [name for name in (*BEFORE, *AFTER, "metastasis", "necrosis", "transform") if getattr(args, name)]
     if args.bids is not None:
         if given or args.dicom_seg:
-            raise SpineError("With --bids, leave out single scans, masks, --transform and --dicom-seg: every case is "
-                             "read from its own folder.")
+            raise SpineError(
+                "With --bids, leave out single scans, masks, --transform and --dicom-seg: every case is "
+                "read from its own folder."
+            )
         from SpineLib.cli.followup_folder import follow_up_folder
 
         return follow_up_folder(args)
@@ -68,8 +103,10 @@ def run(args: argparse.Namespace) -> int:
     before = {name: getattr(args, option) for option, name in BEFORE.items() if getattr(args, option)}
     after = {name: getattr(args, option) for option, name in AFTER.items() if getattr(args, option)}
     if not before or not after:
-        raise SpineError("A follow-up needs a scan from before (--before-t1, --before-t2) and one from after "
-                         "(--after-cet1, --after-t2), or --bids for a folder of patients.")
+        raise SpineError(
+            "A follow-up needs a scan from before (--before-t1, --before-t2) and one from after "
+            "(--after-cet1, --after-t2), or --bids for a folder of patients."
+        )
     from SpineLib.cli.followup_case import Scans, check_order, output_folder, run_case
     from SpineLib.cli.progress_bar import ProgressBar
     from SpineLib.volume.simulated import simulated_files

@@ -18,10 +18,14 @@ from SpineLib.progress import Progress, part
 
 #: Written last: a folder that holds it is complete.
 RECORD = "comparison.json"
-_NAMES = re.compile(r"(metastases|necroses)\.(seg\.nrrd|dcm)|after_to_before(_\d+)?\.tfm|margin(_\d+)?\.vtp|"
-                    r"comparison\.(csv|json)|report\.html")
-_SWAPPED = ("The scan given as 'before' seems to be the later one{how}; swap the two, or add --swap-check off when you "
-            "are sure.")
+_NAMES = re.compile(
+    r"(metastases|necroses)\.(seg\.nrrd|dcm)|after_to_before(_\d+)?\.tfm|margin(_\d+)?\.vtp|"
+    r"comparison\.(csv|json)|report\.html"
+)
+_SWAPPED = (
+    "The scan given as 'before' seems to be the later one{how}; swap the two, or add --swap-check off when you "
+    "are sure."
+)
 
 
 @dataclass(frozen=True)
@@ -114,8 +118,10 @@ def output_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
         for name in new:
             os.replace(temporary / name, folder / name)
     except OSError as error:
-        raise SpineError("The output cannot be written: the disk is full or the folder may not be written; free some "
-                         "space or choose another folder.") from error
+        raise SpineError(
+            "The output cannot be written: the disk is full or the folder may not be written; free some "
+            "space or choose another folder."
+        ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -133,8 +139,9 @@ def _written_earlier(folder: Path) -> set[str]:
     return {str(name) for name in names if Path(str(name)).name == name} | {RECORD}
 
 
-def run_case(scans: Scans, args: argparse.Namespace, folder: Path, progress: Progress,
-             notes: list[str] | None = None) -> CaseResult:
+def run_case(
+    scans: Scans, args: argparse.Namespace, folder: Path, progress: Progress, notes: list[str] | None = None
+) -> CaseResult:
     """Read, follow up, and write everything into ``folder``."""
     from SpineLib.cli.followup_files import patient_facts, write_follow_up
     from SpineLib.models import find_bundle
@@ -149,15 +156,28 @@ def run_case(scans: Scans, args: argparse.Namespace, folder: Path, progress: Pro
         raise SpineError("--dicom-seg needs scans that are folders of DICOM files; leave it out for other images.")
     before_facts, after_facts = _first_facts(scans.before), _first_facts(scans.after)
     notes += check_patients(before_facts, after_facts, args.allow_different_patients)
-    models = {"metastasis_model": (scans.metastasis, args.metastasis_model, "metastasis-segmentation", scans.before),
-              "necrosis_model": (scans.necrosis, args.necrosis_model, "necrosis-segmentation", scans.after)}
-    bundles = {key: find_bundle(chosen or _model_for(task, images)) for key, (mask, chosen, task, images)
-               in models.items() if mask is None}
+    models = {
+        "metastasis_model": (scans.metastasis, args.metastasis_model, "metastasis-segmentation", scans.before),
+        "necrosis_model": (scans.necrosis, args.necrosis_model, "necrosis-segmentation", scans.after),
+    }
+    bundles = {
+        key: find_bundle(chosen or _model_for(task, images))
+        for key, (mask, chosen, task, images) in models.items()
+        if mask is None
+    }
     progress(0.0, "Reading")
-    images = {when: {name: read_volume(path, name) for name, path in paths.items()}
-              for when, paths in (("before", scans.before), ("after", scans.after))}
-    masks = {key: read_volume(path, what) for key, path, what in (
-        ("metastases", scans.metastasis, "metastasis"), ("necroses", scans.necrosis, "necrosis")) if path is not None}
+    images = {
+        when: {name: read_volume(path, name) for name, path in paths.items()}
+        for when, paths in (("before", scans.before), ("after", scans.after))
+    }
+    masks = {
+        key: read_volume(path, what)
+        for key, path, what in (
+            ("metastases", scans.metastasis, "metastasis"),
+            ("necroses", scans.necrosis, "necrosis"),
+        )
+        if path is not None
+    }
     transform = None
     if scans.transform is not None:
         from SpineLib.volume.transform import read_transform
@@ -165,14 +185,26 @@ def run_case(scans: Scans, args: argparse.Namespace, folder: Path, progress: Pro
         transform = read_transform(scans.transform)
     each = SegmentSettings(device=args.device)
     result = follow_up(
-        images["before"], images["after"], **masks, **bundles, after_to_before=transform,
+        images["before"],
+        images["after"],
+        **masks,
+        **bundles,
+        after_to_before=transform,
         after_facts=read_dicom_facts(scans.after["ceT1"]) if "ceT1" in scans.after else None,
-        settings=FollowUpSettings(metastasis=each, necrosis=each), progress=part(progress, 0.02, 0.88))
+        settings=FollowUpSettings(metastasis=each, necrosis=each),
+        progress=part(progress, 0.02, 0.88),
+    )
     progress(0.88, "Writing the report")
     row, lines = write_follow_up(
-        folder, result, notes, [one.card for one in bundles.values()], simulated=args.simulated,
+        folder,
+        result,
+        notes,
+        [one.card for one in bundles.values()],
+        simulated=args.simulated,
         patient=patient_facts(before_facts, after_facts) if args.include_patient else None,
-        series=(scans.before, scans.after) if args.dicom_seg else None, progress=part(progress, 0.88, 1.0))
+        series=(scans.before, scans.after) if args.dicom_seg else None,
+        progress=part(progress, 0.88, 1.0),
+    )
     return CaseResult(row, lines)
 
 

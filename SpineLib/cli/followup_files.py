@@ -65,8 +65,7 @@ def write_follow_up(
     progress(0.9, "Writing the figures")
     rows = [_row(part) | {"simulated_data": simulated} for part in result.treated]
     write_text(folder / "comparison.csv", plain_table(rows).to_csv())
-    record = case_json(report) | {"rows": rows,
-                                  "files": sorted([*(path.name for path in folder.iterdir()), RECORD])}
+    record = case_json(report) | {"rows": rows, "files": sorted([*(path.name for path in folder.iterdir()), RECORD])}
     write_text(folder / RECORD, json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     progress(1.0, "Done")
     return patient_row(rows, notes), _lines(result, notes, cards)
@@ -81,17 +80,40 @@ def row_of(folder: Path) -> dict | None:
         return None
 
 
-def report_of(result: FollowUp, notes: Sequence[str], cards: Sequence[ModelCard], *, simulated: bool,
-              patient: Mapping[str, Any] | None = None) -> FollowUpReport:
+def report_of(
+    result: FollowUp,
+    notes: Sequence[str],
+    cards: Sequence[ModelCard],
+    *,
+    simulated: bool,
+    patient: Mapping[str, Any] | None = None,
+) -> FollowUpReport:
     """What the page shows of a result."""
     before, after = result.pair
     after = "ceT1" if "ceT1" in result.after else after  # the rim is seen best there
-    parts = [LesionPart(one.lesion, one.comparison.to_dict() if one.comparison else None,
-                        one.comparison.surface if one.comparison else None, one.after_to_before,
-                        one.registration.to_dict() if one.registration else None) for one in result.treated]
+    parts = [
+        LesionPart(
+            one.lesion,
+            one.comparison.to_dict() if one.comparison else None,
+            one.comparison.surface if one.comparison else None,
+            one.after_to_before,
+            one.registration.to_dict() if one.registration else None,
+        )
+        for one in result.treated
+    ]
     return FollowUpReport(
-        result.before[before], result.after[after], (f"{before} before", f"{after} after"), result.metastases.labels,
-        result.necroses.labels, parts, cards, result.provenance, notes, simulated, patient)
+        result.before[before],
+        result.after[after],
+        (f"{before} before", f"{after} after"),
+        result.metastases.labels,
+        result.necroses.labels,
+        parts,
+        cards,
+        result.provenance,
+        notes,
+        simulated,
+        patient,
+    )
 
 
 def patient_facts(before: DicomFacts | None, after: DicomFacts | None) -> dict[str, str]:
@@ -99,8 +121,12 @@ def patient_facts(before: DicomFacts | None, after: DicomFacts | None) -> dict[s
     known = before or after
     if known is None:
         return {"Patient": "the scans are no DICOM series and name no patient"}
-    shown = {"Name": known.patient_name.replace("^", " ").strip(), "ID": known.patient_id,
-             "Born": _date(known.birth_date), "Sex": known.sex}
+    shown = {
+        "Name": known.patient_name.replace("^", " ").strip(),
+        "ID": known.patient_id,
+        "Born": _date(known.birth_date),
+        "Sex": known.sex,
+    }
     for name, facts in (("Scan before", before), ("Scan after", after)):
         shown[name] = _date(facts.when[:8]) if facts else ""
     return {name: value or "–" for name, value in shown.items()}
@@ -129,8 +155,9 @@ def _write_dicom(folder: Path, result: FollowUp, series, cards: Sequence[ModelCa
 
     notes = []
     for name, marked, target, paths, shown in (
-            ("metastases", result.metastases, TARGETS["metastasis"], series[0], result.pair[0]),
-            ("necroses", result.necroses, TARGETS["necrosis"], series[1], result.pair[1])):
+        ("metastases", result.metastases, TARGETS["metastasis"], series[0], result.pair[0]),
+        ("necroses", result.necroses, TARGETS["necrosis"], series[1], result.pair[1]),
+    ):
         if not marked.lesions:
             notes.append(f"There are no {target.many}, so no DICOM SEG of them was written.")
             continue
@@ -139,14 +166,19 @@ def _write_dicom(folder: Path, result: FollowUp, series, cards: Sequence[ModelCa
         if provenance is not None:
             shown = provenance["reference"]
             algorithm = SegAlgorithm(provenance["model"]["id"], provenance["model"]["version"])
-        notes += write_dicom_seg(folder / f"{name}.dcm", marked.labels, lesion_segments(marked.lesions, target),
-                                 paths[shown], description=target.disease.capitalize(), algorithm=algorithm)
+        notes += write_dicom_seg(
+            folder / f"{name}.dcm",
+            marked.labels,
+            lesion_segments(marked.lesions, target),
+            paths[shown],
+            description=target.disease.capitalize(),
+            algorithm=algorithm,
+        )
     return notes
 
 
 def _row(part: TreatedLesion) -> dict[str, Any]:
-    row: dict[str, Any] = {"metastasis": part.lesion.id, "metastasis_ml": part.lesion.volume_ml,
-                           "outcome": NOT_TREATED}
+    row: dict[str, Any] = {"metastasis": part.lesion.id, "metastasis_ml": part.lesion.volume_ml, "outcome": NOT_TREATED}
     if part.comparison is not None:
         row |= comparison_row(part.comparison)
     row["registration_trusted"] = part.registration.quality.trusted if part.registration else None
@@ -162,8 +194,10 @@ def _lines(result: FollowUp, notes: Sequence[str], cards: Sequence[ModelCard]) -
             continue
         overlap, distance = part.comparison.overlap, part.comparison.distance
         error = f" +- {distance.error_mm:.1f}" if distance.error_mm is not None else ""
-        lines.append(f"{start}{part.comparison.verdict.outcome}; {100 * overlap.covered_share:.1f} % covered, "
-                     f"smallest margin {distance.minimum_mm:.1f}{error} mm.")
+        lines.append(
+            f"{start}{part.comparison.verdict.outcome}; {100 * overlap.covered_share:.1f} % covered, "
+            f"smallest margin {distance.minimum_mm:.1f}{error} mm."
+        )
         lines += [f"  {reason}" for reason in part.comparison.verdict.reasons]
     if any(card.training_data["simulated"] for card in cards):
         lines.append("Models trained on simulated data: " + ", ".join(card.id for card in cards) + ".")

@@ -59,13 +59,15 @@ def follow_up_folder(args: argparse.Namespace) -> int:
 
                 traceback.print_exception(error)
         rows.append(row)
-        print(_line(row, number, len(patients)), flush=True,
-              file=sys.stderr if row["status"] == "failed" else sys.stdout)
+        print(
+            _line(row, number, len(patients)), flush=True, file=sys.stderr if row["status"] == "failed" else sys.stdout
+        )
         write_text(args.output / "cohort.csv", plain_table(rows).to_csv())
         cohort_page(args.output / "cohort.html", rows, simulated=args.simulated)
     failed = sum(row["status"] == "failed" for row in rows)
-    print(f"{len(rows) - failed} of {len(rows)} patients followed up; see cohort.csv and cohort.html. "
-          "Research use only.")
+    print(
+        f"{len(rows) - failed} of {len(rows)} patients followed up; see cohort.csv and cohort.html. Research use only."
+    )
     return 1 if failed else 0
 
 
@@ -83,8 +85,10 @@ def find_patients(folder: Path) -> list[tuple[str, dict[str, dict[str, list[Path
         if session in _SESSIONS:
             patients.setdefault(name, {})[session] = images
     if not patients:
-        raise SpineError("The folder holds no patients with sessions; it needs files like "
-                         "sub-001/ses-before/anat/sub-001_ses-before_T1w.nii.gz and sub-001/ses-after/anat/...")
+        raise SpineError(
+            "The folder holds no patients with sessions; it needs files like "
+            "sub-001/ses-before/anat/sub-001_ses-before_T1w.nii.gz and sub-001/ses-after/anat/..."
+        )
     return sorted(patients.items())
 
 
@@ -105,8 +109,11 @@ def _masks(folder: Path, name: str) -> dict[str, Path]:
     from SpineLib.training.cohort import read_pairs
 
     pair = next((pair for pair in read_pairs(folder) if pair.name == name), None)
-    masks = {} if pair is None else {"metastasis": pair.before.labels.get("lesion"),
-                                     "necrosis": pair.after.labels.get("necrosis")}
+    masks = (
+        {}
+        if pair is None
+        else {"metastasis": pair.before.labels.get("lesion"), "necrosis": pair.after.labels.get("necrosis")}
+    )
     if not masks or None in masks.values():
         raise SpineError("The patient lacks a mask in derivatives/labels; add it, or leave out --labels.")
     return masks

@@ -18,35 +18,68 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     inputs = parser.add_argument_group("inputs: image files, or folders of DICOM files (FOLDER#3: series 3 of several)")
     inputs.add_argument("--ct", type=Path, metavar="IMAGE", help="the CT; needed without --vertebrae")
-    inputs.add_argument("--vertebrae", type=Path, metavar="LABELS",
-                        help="the vertebrae, a number each (of VerSe or TotalSegmentator), or a Slicer segmentation "
-                             "whose segments are named after them (default: segmented on the CT)")
-    inputs.add_argument("--first", default="", metavar="LEVEL",
-                        help="without --vertebrae: level of the most cranial vertebra in the CT, e.g. T11; names all")
-    inputs.add_argument("--lesion", type=Path, required=True, metavar="MASK",
-                        help="what is to be repaired; may reach beyond the bone")
-    inputs.add_argument("--label", metavar="LEVEL",
-                        help="the vertebra, e.g. L3 or its number (default: the one that the lesion meets most)")
+    inputs.add_argument(
+        "--vertebrae",
+        type=Path,
+        metavar="LABELS",
+        help="the vertebrae, a number each (of VerSe or TotalSegmentator), or a Slicer segmentation "
+        "whose segments are named after them (default: segmented on the CT)",
+    )
+    inputs.add_argument(
+        "--first",
+        default="",
+        metavar="LEVEL",
+        help="without --vertebrae: level of the most cranial vertebra in the CT, e.g. T11; names all",
+    )
+    inputs.add_argument(
+        "--lesion", type=Path, required=True, metavar="MASK", help="what is to be repaired; may reach beyond the bone"
+    )
+    inputs.add_argument(
+        "--label",
+        metavar="LEVEL",
+        help="the vertebra, e.g. L3 or its number (default: the one that the lesion meets most)",
+    )
     output = parser.add_argument_group("output")
-    output.add_argument("-o", "--output", type=Path, required=True,
-                        help="a .seg.nrrd (a Slicer segmentation: the vertebra repaired, and what was added) or a mask "
-                             "(.nii.gz, .nrrd, .mha) with the vertebra's number")
-    output.add_argument("--model", type=Path, metavar="FILE",
-                        help="also write a model to print (.stl, .3mf, .obj, .ply)")
-    output.add_argument("--report", type=Path, metavar="PAGE.html",
-                        help="also write a page with pictures before and after, the model and its checks")
+    output.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        help="a .seg.nrrd (a Slicer segmentation: the vertebra repaired, and what was added) or a mask "
+        "(.nii.gz, .nrrd, .mha) with the vertebra's number",
+    )
+    output.add_argument(
+        "--model", type=Path, metavar="FILE", help="also write a model to print (.stl, .3mf, .obj, .ply)"
+    )
+    output.add_argument(
+        "--report",
+        type=Path,
+        metavar="PAGE.html",
+        help="also write a page with pictures before and after, the model and its checks",
+    )
     output.add_argument("--json", type=Path, metavar="FILE", help="also write measures, notes and provenance")
     output.add_argument("--overwrite", action="store_true", help="replace files that exist")
     choices = parser.add_argument_group("how")
-    choices.add_argument("--method", choices=METHODS, default=InpaintSettings.method,
-                         help="; ".join(f"{name}: {text}" for name, text in METHODS.items())
-                              + f" (default: {InpaintSettings.method})")
+    choices.add_argument(
+        "--method",
+        choices=METHODS,
+        default=InpaintSettings.method,
+        help="; ".join(f"{name}: {text}" for name, text in METHODS.items()) + f" (default: {InpaintSettings.method})",
+    )
     choices.add_argument("--weights", metavar="MODEL", help="model id or folder (default: the one of the method)")
-    choices.add_argument("--margin", type=float, metavar="MM",
-                         help=f"around the lesion, replaced too (default: {InpaintSettings.margin_mm:g})")
+    choices.add_argument(
+        "--margin",
+        type=float,
+        metavar="MM",
+        help=f"around the lesion, replaced too (default: {InpaintSettings.margin_mm:g})",
+    )
     choices.add_argument("--steps", type=int, help=f"of a GAN's descent (default: {InpaintSettings.steps})")
-    choices.add_argument("--weight", type=float, metavar="LAMBDA",
-                         help=f"of a GAN's perceptual loss (default: {InpaintSettings.weight:g})")
+    choices.add_argument(
+        "--weight",
+        type=float,
+        metavar="LAMBDA",
+        help=f"of a GAN's perceptual loss (default: {InpaintSettings.weight:g})",
+    )
     choices.add_argument("--seed", type=int, help="of a GAN's noise")
 
 
@@ -55,8 +88,9 @@ def run(args: argparse.Namespace) -> int:
     from SpineLib.cli.segment import check_outputs
 
     outputs = [path for path in (args.output, args.model, args.json, args.report) if path is not None]
-    check_outputs(outputs, [path for path in (args.ct, args.vertebrae, args.lesion) if path is not None],
-                  args.overwrite)
+    check_outputs(
+        outputs, [path for path in (args.ct, args.vertebrae, args.lesion) if path is not None], args.overwrite
+    )
     _check(args)
     from SpineLib.cli.progress_bar import ProgressBar
     from SpineLib.tasks.inpaint import InpaintSettings, inpaint
@@ -89,8 +123,13 @@ def run(args: argparse.Namespace) -> int:
         progress(0.95, "Writing")
         notes += repair.notes + (reconstruction.notes if reconstruction else [])
         if args.json:
-            values = {"label": repair.label, "simulated": simulated, "measures": repair.measures, "notes": notes,
-                      "provenance": repair.provenance}
+            values = {
+                "label": repair.label,
+                "simulated": simulated,
+                "measures": repair.measures,
+                "notes": notes,
+                "provenance": repair.provenance,
+            }
             if reconstruction:
                 values["model"] = {"measures": reconstruction.measures, "checks": reconstruction.model.report.to_dict()}
             write_text(args.json, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
@@ -98,8 +137,9 @@ def run(args: argparse.Namespace) -> int:
         if args.report:
             from SpineLib.reports.inpaint import RepairReport, repair_page
 
-            repair_page(args.report, RepairReport(repair, lesion, ct, reconstruction, cards, notes=notes,
-                                                   simulated=simulated))
+            repair_page(
+                args.report, RepairReport(repair, lesion, ct, reconstruction, cards, notes=notes, simulated=simulated)
+            )
         if args.model:
             from SpineLib.mesh.model import write_model
 
@@ -123,7 +163,9 @@ def summary(repair, notes: list[str], simulated: bool = False) -> list[str]:
         f"{measures['volume_before_ml']:.2f} ml before, {measures['volume_after_ml']:.2f} ml after: "
         f"{measures['added_ml']:.2f} ml added, {measures['removed_ml']:.2f} ml taken away",
         *(["Simulated data, not a patient."] if simulated else []),
-        *(f"Note: {note}" for note in notes), f"{repair.provenance['notice']}."]
+        *(f"Note: {note}" for note in notes),
+        f"{repair.provenance['notice']}.",
+    ]
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -135,8 +177,9 @@ def _check(args: argparse.Namespace) -> None:
     if args.first and args.vertebrae is not None:
         raise SpineError("--first names vertebrae that are segmented now; leave it out with --vertebrae.")
     if not suffix_of(args.output):
-        raise SpineError(f"An image cannot be written as '{args.output.suffix}'; use .seg.nrrd, .nrrd, .nii.gz or "
-                         ".mha.")
+        raise SpineError(
+            f"An image cannot be written as '{args.output.suffix}'; use .seg.nrrd, .nrrd, .nii.gz or .mha."
+        )
     if args.model is not None and args.model.suffix.lower() not in FORMATS:
         raise SpineError(f"A model cannot be written as '{args.model.suffix}'; use {', '.join(FORMATS)}.")
 
@@ -177,5 +220,12 @@ def write_repair(path: Path, repair) -> None:
         return
     name = level_name(repair.label)
     tags = {PROVENANCE: provenance_text(repair.provenance)}
-    write_segmentation(path, labels, [SegmentInfo(
-        repair.label, f"{name} repaired", vertebra_colour(repair.label), vertebra_terminology(name), tags)])
+    write_segmentation(
+        path,
+        labels,
+        [
+            SegmentInfo(
+                repair.label, f"{name} repaired", vertebra_colour(repair.label), vertebra_terminology(name), tags
+            )
+        ],
+    )

@@ -27,7 +27,7 @@ COMMANDS = {
     "evaluate": "compare a model's masks with the truth of a cohort",
     "phantom": "simulate a cohort of spine MR or CT with metastases (BIDS-like folder, with all truths)",
     "demo": "simulate patients, segment metastases, follow up an ablation, repair a vertebra, and write pages that "
-            "show the results",
+    "show the results",
     "bench": "measure time and memory beside the plain way of running the same weights",
 }
 

@@ -49,9 +49,17 @@ def _list(bundles, as_json: bool, user_folder: Path) -> None:
         return
     rows = [("id", "task", "inputs", "network", "data", "", "title")]
     for folder, card in bundles:
-        rows.append((card.id, card.task, "+".join(card.inputs), _network(card.network),
-                     "simulated" if card.training_data["simulated"] else "real",
-                     "imported" if folder.parent == user_folder else "", card.title))
+        rows.append(
+            (
+                card.id,
+                card.task,
+                "+".join(card.inputs),
+                _network(card.network),
+                "simulated" if card.training_data["simulated"] else "real",
+                "imported" if folder.parent == user_folder else "",
+                card.title,
+            )
+        )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
@@ -63,6 +71,12 @@ def _network(settings) -> str:
 
 
 def _facts(card) -> str:
-    lines = [f"id: {card.id} (version {card.version})", f"licence: {card.licence}", f"SHA-256: {card.sha256}",
-             f"simulated training data: {'yes' if card.training_data['simulated'] else 'no'}", "", card.text.strip()]
+    lines = [
+        f"id: {card.id} (version {card.version})",
+        f"licence: {card.licence}",
+        f"SHA-256: {card.sha256}",
+        f"simulated training data: {'yes' if card.training_data['simulated'] else 'no'}",
+        "",
+        card.text.strip(),
+    ]
     return "\n".join(lines).rstrip()

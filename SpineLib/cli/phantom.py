@@ -31,21 +31,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--healthy", type=float, default=0.1, metavar="SHARE", help="share without metastasis (default 0.1)"
     )
-    parser.add_argument("--metastases", metavar="LEAST,MOST",
-                        help="metastases of the other cases (default 1,4; CT: 1,3)")
+    parser.add_argument(
+        "--metastases", metavar="LEAST,MOST", help="metastases of the other cases (default 1,4; CT: 1,3)"
+    )
     parser.add_argument(
         "--lesion-area",
         metavar="LEAST,MOST",
         help="cm2 of a metastasis in its largest sagittal slice, e.g. 1.65,9.54 as in Wang 2017 (default: all sizes)",
     )
-    parser.add_argument("--mean-area", type=float, metavar="CM2",
-                        help="with --lesion-area: mean of the areas, e.g. 5.07 as in Wang 2017 (default: as they come)")
+    parser.add_argument(
+        "--mean-area",
+        type=float,
+        metavar="CM2",
+        help="with --lesion-area: mean of the areas, e.g. 5.07 as in Wang 2017 (default: as they come)",
+    )
     parser.add_argument("--places", help="of the metastases, out of body, pedicle, posterior, whole (default: all)")
     parser.add_argument("--matrix", type=int, help="rows and columns of a slice (default: drawn)")
     parser.add_argument("--slices", type=int, help="sagittal slices (default: 15 to 28, drawn)")
-    parser.add_argument(
-        "--region", choices=(*_REGIONS, "cervical"), help="default: drawn; cervical with --ct only"
-    )
+    parser.add_argument("--region", choices=(*_REGIONS, "cervical"), help="default: drawn; cervical with --ct only")
     parser.add_argument(
         "--follow-up",
         action="store_true",
@@ -142,8 +145,10 @@ def _follow_up(arguments: argparse.Namespace):
         except ValueError:
             outcomes = ()
         if len(outcomes) != len(settings.outcomes) or min(outcomes) < 0 or not 0 < sum(outcomes) < float("inf"):
-            raise SpineError(f"--outcomes is '{arguments.outcomes}'; give the shares of complete, partial and missed "
-                             "ablations, e.g. 0.45,0.4,0.15.")
+            raise SpineError(
+                f"--outcomes is '{arguments.outcomes}'; give the shares of complete, partial and missed "
+                "ablations, e.g. 0.45,0.4,0.15."
+            )
     if arguments.region in ("cervicothoracic", "cervical"):
         raise SpineError(f"--region is {arguments.region}, where nothing is ablated; choose another region.")
     return FollowUpSettings(
@@ -199,8 +204,10 @@ def _check_mean(mean: float | None, areas: tuple[float, float] | None) -> None:
         raise SpineError("--mean-area needs --lesion-area, the least and the most; add it or leave it out.")
     if not is_mean_of(areas[0], mean, areas[1]):
         third = (areas[1] - areas[0]) / 3
-        raise SpineError(f"--mean-area is {mean:g}; give one of {areas[0] + third:.2f} to {areas[1] - third:.2f}, the "
-                         "middle third of --lesion-area.")
+        raise SpineError(
+            f"--mean-area is {mean:g}; give one of {areas[0] + third:.2f} to {areas[1] - third:.2f}, the "
+            "middle third of --lesion-area."
+        )
 
 
 def _some_of(text: str | None, option: str, known: tuple[str, ...]) -> tuple[str, ...]:

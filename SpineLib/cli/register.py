@@ -17,38 +17,62 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``spine register``."""
     scans = parser.add_argument_group("scans: image files, or folders of DICOM files (FOLDER#3: series 3 of several)")
     scans.add_argument("--before", type=Path, required=True, metavar="IMAGE", help="before the ablation, e.g. T1")
-    scans.add_argument("--after", type=Path, required=True, metavar="IMAGE",
-                       help="after it, best the same sequence, e.g. contrast-enhanced T1")
+    scans.add_argument(
+        "--after",
+        type=Path,
+        required=True,
+        metavar="IMAGE",
+        help="after it, best the same sequence, e.g. contrast-enhanced T1",
+    )
     place = parser.add_argument_group("place: a mask or a box on the scan before")
     place.add_argument("--region", type=Path, metavar="MASK", help="the metastasis, or a labelmap of several")
     place.add_argument("--lesion", type=int, metavar="N", help="its number in the labelmap")
-    place.add_argument("--box", type=float, nargs=6, metavar=("L", "P", "S", "DL", "DP", "DS"),
-                       help="instead of a mask: centre (LPS, mm) and size (mm)")
-    place.add_argument("--points", type=Path, metavar="FILE",
-                       help="start from three or more pairs of points: a Slicer markups file (.mrk.json; \"1 before\", "
-                            "\"1 after\", ... or two lists), or a table (.csv) of l, p, s before and l, p, s after")
+    place.add_argument(
+        "--box",
+        type=float,
+        nargs=6,
+        metavar=("L", "P", "S", "DL", "DP", "DS"),
+        help="instead of a mask: centre (LPS, mm) and size (mm)",
+    )
+    place.add_argument(
+        "--points",
+        type=Path,
+        metavar="FILE",
+        help='start from three or more pairs of points: a Slicer markups file (.mrk.json; "1 before", '
+        '"1 after", ... or two lists), or a table (.csv) of l, p, s before and l, p, s after',
+    )
     how = parser.add_argument_group("how")
-    how.add_argument("--margin", type=float, metavar="MM",
-                     help="how far around the metastasis the scans are compared (default 30)")
-    how.add_argument("--one-layer", action="store_true",
-                     help="do not fit the displacement of fat by the scanner: for other sequences than T1")
-    how.add_argument("--no-headers", action="store_true",
-                     help="do not use what DICOM headers, or a BIDS sidecar (.json) beside the image, tell of the "
-                          "displacement of fat")
+    how.add_argument(
+        "--margin", type=float, metavar="MM", help="how far around the metastasis the scans are compared (default 30)"
+    )
+    how.add_argument(
+        "--one-layer",
+        action="store_true",
+        help="do not fit the displacement of fat by the scanner: for other sequences than T1",
+    )
+    how.add_argument(
+        "--no-headers",
+        action="store_true",
+        help="do not use what DICOM headers, or a BIDS sidecar (.json) beside the image, tell of the "
+        "displacement of fat",
+    )
     output = parser.add_argument_group("output")
-    output.add_argument("-o", "--output", type=Path, required=True, metavar="FILE",
-                        help="the transform (.tfm; ITK and Slicer)")
+    output.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE", help="the transform (.tfm; ITK and Slicer)"
+    )
     output.add_argument("--json", type=Path, metavar="FILE", help="also write quality, notes and provenance")
-    output.add_argument("--resampled", type=Path, metavar="FILE",
-                        help="also write the scan after on the grid of the scan before")
+    output.add_argument(
+        "--resampled", type=Path, metavar="FILE", help="also write the scan after on the grid of the scan before"
+    )
     output.add_argument("--overwrite", action="store_true", help="replace files that exist")
 
 
 def run(args: argparse.Namespace) -> int:
     """Register; returns 0, also when the result is not to be trusted (the text and the JSON say so)."""
     inputs = [path for path in (args.before, args.after, args.region, args.points) if path is not None]
-    check_outputs([path for path in (args.output, args.json, args.resampled) if path is not None], inputs,
-                  args.overwrite)
+    check_outputs(
+        [path for path in (args.output, args.json, args.resampled) if path is not None], inputs, args.overwrite
+    )
     _check(args)
     from SpineLib.cli.progress_bar import ProgressBar
     from SpineLib.tasks.register import RegisterSettings, register, resample_after
@@ -57,8 +81,11 @@ def run(args: argparse.Namespace) -> int:
     from SpineLib.volume.files import write_text
     from SpineLib.volume.transform import write_transform
 
-    settings = RegisterSettings(chemical_shift=not args.one_layer, headers=not args.no_headers,
-                                **({} if args.margin is None else {"margin_mm": args.margin}))
+    settings = RegisterSettings(
+        chemical_shift=not args.one_layer,
+        headers=not args.no_headers,
+        **({} if args.margin is None else {"margin_mm": args.margin}),
+    )
     with ProgressBar() as progress:
         progress(0.0, "Reading")
         start, left_mm = rigid_from_points(*read_point_pairs(args.points)) if args.points else (None, 0.0)
@@ -98,8 +125,9 @@ def _check(args: argparse.Namespace) -> None:
     if args.lesion is not None and args.region is None:
         raise SpineError("--lesion chooses a number of the labelmap --region; give that too.")
     if args.output.suffix.lower() not in TRANSFORM_SUFFIXES:
-        raise SpineError(f"A transform cannot be written as '{args.output.suffix}'; "
-                         f"use one of {', '.join(TRANSFORM_SUFFIXES)}.")
+        raise SpineError(
+            f"A transform cannot be written as '{args.output.suffix}'; use one of {', '.join(TRANSFORM_SUFFIXES)}."
+        )
     if args.resampled is not None and not suffix_of(args.resampled):
         raise SpineError(f"An image cannot be written as '{args.resampled.suffix}'; use .nrrd, .nii.gz or .mha.")
 

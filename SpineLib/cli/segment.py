@@ -18,33 +18,49 @@ SEQUENCES = {"t1": "T1", "t2": "T2", "stir": "STIR", "cet1": "ceT1"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``spine segment``."""
-    inputs = parser.add_argument_group("one patient: image files, or folders of DICOM files "
-                                       "(FOLDER#3: series 3 of several)")
+    inputs = parser.add_argument_group(
+        "one patient: image files, or folders of DICOM files (FOLDER#3: series 3 of several)"
+    )
     for option, name in SEQUENCES.items():
         inputs.add_argument(f"--{option}", type=Path, metavar="IMAGE", help=f"the {name} volume")
     batch = parser.add_argument_group("many patients")
-    batch.add_argument("--bids", type=Path, metavar="FOLDER",
-                       help="a folder of sub-*/anat/*_T1w, *_T2w ... (or sub-*/ses-*/anat); results go into the folder "
-                            "OUTPUT, and those that are there already are kept")
-    batch.add_argument("--session", metavar="NAME",
-                       help="only this session of each patient, e.g. after (default: all; for necrosis 'after', where "
-                            "a patient has one)")
+    batch.add_argument(
+        "--bids",
+        type=Path,
+        metavar="FOLDER",
+        help="a folder of sub-*/anat/*_T1w, *_T2w ... (or sub-*/ses-*/anat); results go into the folder "
+        "OUTPUT, and those that are there already are kept",
+    )
+    batch.add_argument(
+        "--session",
+        metavar="NAME",
+        help="only this session of each patient, e.g. after (default: all; for necrosis 'after', where "
+        "a patient has one)",
+    )
     output = parser.add_argument_group("output")
-    output.add_argument("-o", "--output", type=Path, required=True,
-                        help="a .seg.nrrd (a Slicer segmentation) or a labelmap (.nii.gz, .nrrd, .mha); "
-                             "with --bids a folder")
+    output.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        help="a .seg.nrrd (a Slicer segmentation) or a labelmap (.nii.gz, .nrrd, .mha); with --bids a folder",
+    )
     output.add_argument("--probability", type=Path, metavar="FILE", help="also write the probability")
     output.add_argument("--json", type=Path, metavar="FILE", help="also write lesions, notes and provenance")
     output.add_argument("--csv", type=Path, metavar="FILE", help="also write the table of lesions")
     output.add_argument("--overwrite", action="store_true", help="replace files that exist")
     choices = parser.add_argument_group("how")
-    choices.add_argument("--task", choices=(*TASKS, "vertebrae"),
-                         help="what to segment (default: metastasis, or what --model is for)")
+    choices.add_argument(
+        "--task", choices=(*TASKS, "vertebrae"), help="what to segment (default: metastasis, or what --model is for)"
+    )
     choices.add_argument("--model", help="model id or folder (default: the one that uses most of the inputs, 2D first)")
     choices.add_argument("--threshold", type=float, help="probability that marks a voxel (default: the model's)")
     choices.add_argument("--smallest-lesion", type=float, metavar="ML", help="drop smaller ones (default: the model's)")
-    choices.add_argument("--reference", choices=SEQUENCES.values(),
-                         help="whose grid the result has (default: T1's, else that of the model's first input)")
+    choices.add_argument(
+        "--reference",
+        choices=SEQUENCES.values(),
+        help="whose grid the result has (default: T1's, else that of the model's first input)",
+    )
     choices.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"), help="default: auto")
     choices.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"), help="default: auto")
     segment_vertebrae.add_arguments(parser)
@@ -59,8 +75,9 @@ def run(args: argparse.Namespace) -> int:
     given = {name: getattr(args, option) for option, name in SEQUENCES.items() if getattr(args, option) is not None}
     if args.bids is not None:
         if given or args.probability or args.json or args.csv:
-            raise SpineError("With --bids, leave out single images, --probability, --json and --csv: "
-                             "each case gets its own files.")
+            raise SpineError(
+                "With --bids, leave out single images, --probability, --json and --csv: each case gets its own files."
+            )
         from SpineLib.cli.segment_folder import segment_folder
 
         return segment_folder(args)
@@ -88,8 +105,13 @@ def segment_files(paths: dict[str, Path], args: argparse.Namespace, progress: Pr
     from SpineLib.tasks.segment import SegmentSettings, segment
     from SpineLib.volume import read_volume
 
-    settings = SegmentSettings(threshold=args.threshold, smallest_lesion_ml=args.smallest_lesion, device=args.device,
-                               precision=args.precision, reference=args.reference)
+    settings = SegmentSettings(
+        threshold=args.threshold,
+        smallest_lesion_ml=args.smallest_lesion,
+        device=args.device,
+        precision=args.precision,
+        reference=args.reference,
+    )
     target = chosen_target(args)  # also refuses a model of another task
     bundle = find_bundle(args.model or best_model(paths, TASKS[target]))
     progress(0.0, "Reading")
@@ -109,8 +131,9 @@ def chosen_target(args: argparse.Namespace) -> str:
 
     card = find_bundle(args.model).card
     if card.task not in TASKS.values() or (args.task and card.task != TASKS[args.task]):
-        raise SpineError(f"The model '{card.id}' is for {card.task}; choose another one with --model, or another "
-                         "--task.")
+        raise SpineError(
+            f"The model '{card.id}' is for {card.task}; choose another one with --model, or another --task."
+        )
     return card.target
 
 
@@ -122,11 +145,14 @@ def best_model(given: Iterable[str], task: str = TASKS["metastasis"]) -> Path:
     """
     from SpineLib.models import list_bundles
 
-    fitting = [(folder, card) for folder, card in list_bundles()
-               if card.task == task and set(card.inputs) <= set(given)]
+    fitting = [
+        (folder, card) for folder, card in list_bundles() if card.task == task and set(card.inputs) <= set(given)
+    ]
     if not fitting:
-        raise SpineError(f"No installed model for {task} works on {' and '.join(given)} alone; "
-                         "'spine models list' shows what there is, --model chooses one.")
+        raise SpineError(
+            f"No installed model for {task} works on {' and '.join(given)} alone; "
+            "'spine models list' shows what there is, --model chooses one."
+        )
     return max(fitting, key=lambda one: (len(one[1].inputs), -one[1].network["dimensions"]))[0]
 
 
@@ -186,12 +212,16 @@ def summary(result) -> list[str]:
     total = sum(lesion.volume_ml for lesion in result.lesions)
     model = result.provenance["model"]
     badge = ", trained on simulated data" if model["simulated_training_data"] else ""
-    lines = [f"{len(result.lesions)} {target.many}, {total:.2f} ml in all (model {model['id']}{badge}; "
-             f"{result.provenance['device']}, {result.provenance['precision']}, {result.provenance['seconds']:.1f} s)"]
+    lines = [
+        f"{len(result.lesions)} {target.many}, {total:.2f} ml in all (model {model['id']}{badge}; "
+        f"{result.provenance['device']}, {result.provenance['precision']}, {result.provenance['seconds']:.1f} s)"
+    ]
     if result.lesions:
         lines.append(f"{target.one.lower()}  volume ml  in plane mm  3-D mm   centre RAS mm            probability")
     for lesion in result.lesions:
         centre = " ".join(f"{value:7.1f}" for value in lesion.centre_ras_mm)
-        lines.append(f"{lesion.id:{len(target.one)}d} {lesion.volume_ml:10.2f} {lesion.diameter_in_plane_mm:12.1f} "
-                     f"{lesion.diameter_3d_mm:7.1f}   {centre}  {lesion.mean_probability:11.2f}")
+        lines.append(
+            f"{lesion.id:{len(target.one)}d} {lesion.volume_ml:10.2f} {lesion.diameter_in_plane_mm:12.1f} "
+            f"{lesion.diameter_3d_mm:7.1f}   {centre}  {lesion.mean_probability:11.2f}"
+        )
     return lines + [f"Note: {note}" for note in result.notes] + [f"{result.provenance['notice']}."]

@@ -53,8 +53,10 @@ def segment_folder(args: argparse.Namespace) -> int:
                 mask_file = args.output / f"{case}_{target.many}.seg.nrrd"
                 table_file = args.output / f"{case}_{target.many}.csv"
                 if not args.overwrite and (mask_file.exists() or table_file.exists()):
-                    raise SpineError("A segmentation without its report lies in the output folder; "
-                                     "move it elsewhere, or add --overwrite.")
+                    raise SpineError(
+                        "A segmentation without its report lies in the output folder; "
+                        "move it elsewhere, or add --overwrite."
+                    )
                 paths = single_images(images)
                 with ProgressBar(case) as progress:
                     result = segment_files(paths, args, progress)
@@ -75,8 +77,11 @@ def segment_folder(args: argparse.Namespace) -> int:
 
                 traceback.print_exception(error)
         rows.append(row)
-        print(_line(row, number, len(cases), target.many), flush=True,
-              file=sys.stderr if row["status"] == "failed" else sys.stdout)
+        print(
+            _line(row, number, len(cases), target.many),
+            flush=True,
+            file=sys.stderr if row["status"] == "failed" else sys.stdout,
+        )
         write_text(args.output / f"summary{kind}.csv", _table(rows, target.many))
     failed = sum(row["status"] == "failed" for row in rows)
     print(f"{len(rows) - failed} of {len(rows)} cases segmented; see summary{kind}.csv. Research use only.")
@@ -137,8 +142,11 @@ def choose_session(cases: list[tuple[str, dict]], session: str | None, *, necros
             raise SpineError(f"No patient has the session '{session}'; look at the names of the folders 'ses-*'.")
         return chosen
     treated = {name.partition("_")[0] for name, _ in cases if name.endswith(f"_ses-{_TREATED_SESSION}")}
-    return [case for case in cases if not necrosis or case[0].partition("_")[0] not in treated
-            or case[0].endswith(f"_ses-{_TREATED_SESSION}")]
+    return [
+        case
+        for case in cases
+        if not necrosis or case[0].partition("_")[0] not in treated or case[0].endswith(f"_ses-{_TREATED_SESSION}")
+    ]
 
 
 def _sequence(file_name: str) -> str | None:
@@ -169,9 +177,13 @@ def single_images(images: dict[str, list[Path]]) -> dict[str, Path]:
 
 def _facts(report: dict) -> dict:
     volumes = [lesion["volume_ml"] for lesion in report["lesions"]]
-    return {"lesions": len(volumes), "total_volume_ml": f"{sum(volumes):.3f}",
-            "largest_ml": f"{max(volumes, default=0.0):.3f}", "model": report["provenance"]["model"]["id"],
-            "message": " ".join(report["notes"])}
+    return {
+        "lesions": len(volumes),
+        "total_volume_ml": f"{sum(volumes):.3f}",
+        "largest_ml": f"{max(volumes, default=0.0):.3f}",
+        "model": report["provenance"]["model"]["id"],
+        "message": " ".join(report["notes"]),
+    }
 
 
 def _line(row: dict, number: int, count: int, many: str) -> str:

@@ -9,17 +9,28 @@ from SpineLib.errors import SpineError
 from SpineLib.progress import part
 
 #: Options of the other tasks, and the parser's own value of each.
-_OTHERS = {"t1": None, "t2": None, "stir": None, "cet1": None, "bids": None, "session": None, "reference": None,
-           "smallest_lesion": None}
+_OTHERS = {
+    "t1": None,
+    "t2": None,
+    "stir": None,
+    "cet1": None,
+    "bids": None,
+    "session": None,
+    "reference": None,
+    "smallest_lesion": None,
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of vertebrae alone."""
     group = parser.add_argument_group("vertebrae on CT (--task vertebrae)")
     group.add_argument("--ct", type=Path, metavar="IMAGE", help="the CT: a file, or a folder of DICOM files")
-    group.add_argument("--first", default="", metavar="LEVEL",
-                       help="level of the most cranial vertebra in the CT, e.g. T11: names all (default: they are "
-                            "counted)")
+    group.add_argument(
+        "--first",
+        default="",
+        metavar="LEVEL",
+        help="level of the most cranial vertebra in the CT, e.g. T11: names all (default: they are counted)",
+    )
 
 
 def is_meant(args: argparse.Namespace) -> bool:
@@ -48,8 +59,9 @@ def run(args: argparse.Namespace) -> int:
     from SpineLib.tasks.vertebrae import VertebraeSettings, segment_vertebrae
     from SpineLib.volume import read_volume, write_volume
 
-    settings = VertebraeSettings(threshold=args.threshold, first=args.first, device=args.device,
-                                 precision=args.precision)
+    settings = VertebraeSettings(
+        threshold=args.threshold, first=args.first, device=args.device, precision=args.precision
+    )
     bundle = find_bundle(args.model or _first_model())
     with ProgressBar() as progress:
         progress(0.0, "Reading")
@@ -78,20 +90,26 @@ def _first_model() -> Path:
 
     found = [(folder, card) for folder, card in list_bundles() if card.task == TASK]
     if not found:
-        raise SpineError("No model for vertebrae on CT is installed; 'spine models import' brings one, 'spine train "
-                         "vertebrae' trains one.")
+        raise SpineError(
+            "No model for vertebrae on CT is installed; 'spine models import' brings one, 'spine train "
+            "vertebrae' trains one."
+        )
     return min(found, key=lambda one: (one[1].network["type"] != "vnet", one[1].id))[0]
 
 
 def _summary(result) -> list[str]:
     model = result.provenance["model"]
     badge = ", trained on simulated data" if model["simulated_training_data"] else ""
-    lines = [f"{len(result.vertebrae)} vertebrae (model {model['id']}{badge}; {result.provenance['device']}, "
-             f"{result.provenance['precision']}, {result.provenance['seconds']:.1f} s)"]
+    lines = [
+        f"{len(result.vertebrae)} vertebrae (model {model['id']}{badge}; {result.provenance['device']}, "
+        f"{result.provenance['precision']}, {result.provenance['seconds']:.1f} s)"
+    ]
     if result.vertebrae:
         lines.append("label  name          volume ml   centre RAS mm")
     for one in result.vertebrae:
         left, back, up = one.centre_lps_mm
-        lines.append(f"{one.label:5d}  {one.name:12s} {one.volume_ml:10.1f}   {-left:7.1f} {-back:7.1f} {up:7.1f}"
-                     f"{'   cut by the edge' if one.touches_border else ''}")
+        lines.append(
+            f"{one.label:5d}  {one.name:12s} {one.volume_ml:10.1f}   {-left:7.1f} {-back:7.1f} {up:7.1f}"
+            f"{'   cut by the edge' if one.touches_border else ''}"
+        )
     return lines + [f"Note: {note}" for note in result.notes] + [f"{result.provenance['notice']}."]

@@ -16,8 +16,13 @@ if TYPE_CHECKING:
     _Config = TypeVar("_Config", bound=ConfigBase)
 
 
-def add_common(parser: argparse.ArgumentParser, *, folds: bool = True, cases: str = "use only the first so many cases",
-               cache: str = "folder for prepared cases (default: beside the cohort)") -> None:
+def add_common(
+    parser: argparse.ArgumentParser,
+    *,
+    folds: bool = True,
+    cases: str = "use only the first so many cases",
+    cache: str = "folder for prepared cases (default: beside the cohort)",
+) -> None:
     """The options that each training has; ``cases`` and ``cache`` are the help of these two, ``folds`` adds those of
     the cross-validation."""
     parser.add_argument("--minutes", type=float, help="time budget")
@@ -72,8 +77,13 @@ def run_once(config: _Config, out: Path, arguments: argparse.Namespace, train: C
         import torch
 
         torch.set_num_threads(arguments.threads)
-    bundle = train(config, out, command=arguments.typed, model_id=arguments.model_id or "",
-                   report=lambda text: print(text, flush=True))
+    bundle = train(
+        config,
+        out,
+        command=arguments.typed,
+        model_id=arguments.model_id or "",
+        report=lambda text: print(text, flush=True),
+    )
     print(f"{bundle.folder}: {bundle.card.title}", flush=True)
     return 0
 
@@ -83,5 +93,7 @@ def _folds(config: _Config, arguments: argparse.Namespace) -> Iterator[tuple[_Co
     if arguments.fold not in (None, "all") and not arguments.fold.isdigit():
         raise SpineError(f"--fold is '{arguments.fold}' but must be a number from 0 or 'all'.")
     for fold in range(count) if arguments.fold == "all" else [int(arguments.fold or 0)]:
-        yield (changed(config, arguments, {"validation": {"folds": count, "fold": fold}}),
-               arguments.out / f"fold-{fold}" if arguments.fold == "all" else arguments.out)
+        yield (
+            changed(config, arguments, {"validation": {"folds": count, "fold": fold}}),
+            arguments.out / f"fold-{fold}" if arguments.fold == "all" else arguments.out,
+        )

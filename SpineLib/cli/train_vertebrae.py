@@ -12,11 +12,20 @@ from SpineLib.errors import SpineError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options."""
     parser.add_argument("--config", required=True, help="TOML file, or vnet-paper, vnet-narrow, unet-ct")
-    parser.add_argument("--cohort", type=Path, action="append", default=[],
-                        help="folder of simulated CTs, as 'spine phantom --ct' writes it; several are possible")
-    parser.add_argument("--real-cohort", type=Path, action="append", default=[],
-                        help="folder of the same form with patients' CTs, which the model's card tells of; several are "
-                             "possible")
+    parser.add_argument(
+        "--cohort",
+        type=Path,
+        action="append",
+        default=[],
+        help="folder of simulated CTs, as 'spine phantom --ct' writes it; several are possible",
+    )
+    parser.add_argument(
+        "--real-cohort",
+        type=Path,
+        action="append",
+        default=[],
+        help="folder of the same form with patients' CTs, which the model's card tells of; several are possible",
+    )
     parser.add_argument("--run", "--out", dest="out", required=True, type=Path, help="folder of the training")
     add_common(parser, cases="use only the first so many cases of each cohort")
 
@@ -28,7 +37,17 @@ def run(arguments: argparse.Namespace) -> int:
 
     if not arguments.cohort and not arguments.real_cohort:
         raise SpineError("No CT was given to train on; add --cohort or --real-cohort.")
-    return run_folds(read_vertebra_config(arguments.config), arguments,
-                     lambda current, out, **texts: run_vertebra_training(
-                         current, arguments.cohort, out, cache=arguments.cache, processes=arguments.processes,
-                         first_cases=arguments.cases, real_cohorts=arguments.real_cohort, **texts))
+    return run_folds(
+        read_vertebra_config(arguments.config),
+        arguments,
+        lambda current, out, **texts: run_vertebra_training(
+            current,
+            arguments.cohort,
+            out,
+            cache=arguments.cache,
+            processes=arguments.processes,
+            first_cases=arguments.cases,
+            real_cohorts=arguments.real_cohort,
+            **texts,
+        ),
+    )

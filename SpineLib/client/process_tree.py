@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -26,10 +27,8 @@ def kill_tree(pid: int) -> None:
         )
         return
     for kill in (os.killpg, os.kill):  # killpg(pid) finds a group only if pid leads (or led) it
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError, OverflowError):
             kill(pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError, OverflowError):
-            pass
 
 
 def process_is_alive(pid: int) -> bool:

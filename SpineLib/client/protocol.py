@@ -133,8 +133,13 @@ def parse_event(line: bytes) -> Event:
     if not _is_number(job, int):
         return noise
     if kind == "progress" and _is_number(message.get("fraction"), (int, float)):
-        return Event("progress", job, fraction=_clamp(message["fraction"]), text=str(message.get("text", "")),
-                     file=_bare_name(message.get("file")))
+        return Event(
+            "progress",
+            job,
+            fraction=_clamp(message["fraction"]),
+            text=str(message.get("text", "")),
+            file=_bare_name(message.get("file")),
+        )
     if kind == "result" and isinstance(message.get("result"), dict):
         return Event("result", job, result=message["result"])
     if kind == "error" and isinstance(message.get("message"), str):

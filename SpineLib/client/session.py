@@ -106,7 +106,7 @@ class WorkerSession:
 
     @property
     def state(self) -> str:
-        """"idle", "starting" (a job waits for the worker), "running" or "cancelling"."""
+        """ "idle", "starting" (a job waits for the worker), "running" or "cancelling"."""
         if self._job is None:
             return "idle"
         if self._job.cancelled_at is not None:
@@ -155,8 +155,9 @@ class WorkerSession:
         request = {"id": self._last_number, "job": job, "parameters": parameters, "folder": path}
         encode(request)  # a parameter that is no JSON fails here, before anything has begun
         self.warm_up()
-        self._job = _Job(self._last_number, request, private, on_progress, on_result, on_error, on_cancelled,
-                         on_preview)
+        self._job = _Job(
+            self._last_number, request, private, on_progress, on_result, on_error, on_cancelled, on_preview
+        )
         if self._ready:
             self._transport.write(encode(request))
 

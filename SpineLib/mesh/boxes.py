@@ -23,8 +23,10 @@ class BoxTree:
         levels = [(low[self._order], high[self._order])]
         while len(levels[-1][0]) > 1:
             more = -len(levels[-1][0]) % _BRANCH
-            below = [np.concatenate([side, np.full((more, 3), fill)])
-                     for side, fill in zip(levels[-1], (np.inf, -np.inf), strict=True)]
+            below = [
+                np.concatenate([side, np.full((more, 3), fill)])
+                for side, fill in zip(levels[-1], (np.inf, -np.inf), strict=True)
+            ]
             levels[-1] = (below[0], below[1])
             levels.append((below[0].reshape(-1, _BRANCH, 3).min(axis=1), below[1].reshape(-1, _BRANCH, 3).max(axis=1)))
         self._levels = levels
@@ -39,7 +41,7 @@ class BoxTree:
                 found.append(pairs[pairs[:, 0] != pairs[:, 1]])
                 continue
             for start in range(0, len(pairs), _PORTION):
-                waiting.append((level - 1, self._opened(level - 1, pairs[start:start + _PORTION])))
+                waiting.append((level - 1, self._opened(level - 1, pairs[start : start + _PORTION])))
         return np.sort(self._order[np.concatenate(found)], axis=1)
 
     def _opened(self, level: int, parents: np.ndarray) -> np.ndarray:

@@ -110,8 +110,10 @@ def body_plane(mask: Volume, through: str = "body") -> Plane:
         if canal is not None:
             plane = _in_front_of(canal, bone, corner, through)
             return Plane(tuple(turn.T @ plane.point), tuple(turn.T @ plane.normal))
-    raise SpineError("No canal was found in this vertebra, so its body cannot be told from the arch: give the "
-                     "plane of the cut instead.")
+    raise SpineError(
+        "No canal was found in this vertebra, so its body cannot be told from the arch: give the "
+        "plane of the cut instead."
+    )
 
 
 def _in_front_of(canal: np.ndarray, bone: np.ndarray, corner: np.ndarray, through: str) -> Plane:
@@ -156,8 +158,13 @@ def _upright(mask: Volume) -> tuple[np.ndarray, np.ndarray]:
     to_lps = np.diag([_STEP, _STEP, _STEP, 1.0])
     to_lps[:3, 3] = first
     matrix = np.linalg.inv(mask.ijk_to_lps) @ to_lps
-    values = ndimage.affine_transform((mask.array != 0).astype(np.float32), matrix[:3, :3][::-1, ::-1],
-                                      matrix[:3, 3][::-1], tuple(shape[::-1]), order=1)
+    values = ndimage.affine_transform(
+        (mask.array != 0).astype(np.float32),
+        matrix[:3, :3][::-1, ::-1],
+        matrix[:3, 3][::-1],
+        tuple(shape[::-1]),
+        order=1,
+    )
     return values > 0.5, first
 
 
@@ -169,7 +176,7 @@ def _canal(bone: np.ndarray) -> np.ndarray | None:
         closed = bone
         if radius_mm:
             reach = round(radius_mm / _STEP)
-            j, i = np.ogrid[-reach:reach + 1, -reach:reach + 1]
+            j, i = np.ogrid[-reach : reach + 1, -reach : reach + 1]
             closed = ndimage.binary_closing(bone, (j * j + i * i <= reach * reach)[None])
         holes = np.stack([_holes(section) for section in closed])
         label, count = ndimage.label(holes & ~bone)

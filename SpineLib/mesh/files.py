@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +15,24 @@ from SpineLib.mesh.topology import merged, without_loose_points
 SPACES = ("LPS", "RAS")
 _MOST_BYTES = 2_000_000_000
 _FACET = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
-_PLY_TYPES = {"char": "i1", "int8": "i1", "uchar": "u1", "uint8": "u1", "short": "<i2", "int16": "<i2",
-              "ushort": "<u2", "uint16": "<u2", "int": "<i4", "int32": "<i4", "uint": "<u4", "uint32": "<u4",
-              "float": "<f4", "float32": "<f4", "double": "<f8", "float64": "<f8"}
+_PLY_TYPES = {
+    "char": "i1",
+    "int8": "i1",
+    "uchar": "u1",
+    "uint8": "u1",
+    "short": "<i2",
+    "int16": "<i2",
+    "ushort": "<u2",
+    "uint16": "<u2",
+    "int": "<i4",
+    "int32": "<i4",
+    "uint": "<u4",
+    "uint32": "<u4",
+    "float": "<f4",
+    "float32": "<f4",
+    "double": "<f8",
+    "float64": "<f8",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,17 +153,27 @@ def _read_obj(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
         elif kind == "f":
             corners = [int(part.split("/")[0]) for part in rest.split()]
             corners = [corner - 1 if corner > 0 else len(points) + corner for corner in corners]
-            triangles += [[corners[0], *pair] for pair in zip(corners[1:], corners[2:], strict=False)]
+            triangles += [[corners[0], *pair] for pair in itertools.pairwise(corners)]
         elif kind.startswith("#"):
             space = space or _space_in(rest)
     return np.array(points, float).reshape(-1, 3), np.array(triangles, np.int64).reshape(-1, 3), space
 
 
 def _write_ply(points: np.ndarray, triangles: np.ndarray, path: Path, space: str) -> None:
-    header = "\n".join([
-        "ply", "format binary_little_endian 1.0", f"comment {_remark(space)}", f"element vertex {len(points)}",
-        "property float x", "property float y", "property float z", f"element face {len(triangles)}",
-        "property list uchar int vertex_indices", "end_header\n"])
+    header = "\n".join(
+        [
+            "ply",
+            "format binary_little_endian 1.0",
+            f"comment {_remark(space)}",
+            f"element vertex {len(points)}",
+            "property float x",
+            "property float y",
+            "property float z",
+            f"element face {len(triangles)}",
+            "property list uchar int vertex_indices",
+            "end_header\n",
+        ]
+    )
     faces = np.empty(len(triangles), np.dtype([("count", "u1"), ("corners", "<i4", 3)]))
     faces["count"], faces["corners"] = 3, triangles
     path.write_bytes(header.encode("ascii") + points.astype("<f4").tobytes() + faces.tobytes())
@@ -168,13 +194,16 @@ def _read_ply(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
             properties[element].append(words[1:])
     vertex = np.dtype([(name, _PLY_TYPES[kind]) for kind, name in properties["vertex"]])
     vertices = np.frombuffer(data, vertex, counts["vertex"], end)
-    (_, size, index, _), = properties["face"]
+    ((_, size, index, _),) = properties["face"]
     face = np.dtype([("count", _PLY_TYPES[size]), ("corners", _PLY_TYPES[index], 3)])
     faces = np.frombuffer(data, face, counts["face"], end + vertices.nbytes)
     if (faces["count"] != 3).any():
         raise SpineError("The PLY file holds faces that are no triangles; triangulate it and write it again.")
-    return (np.stack([vertices[axis] for axis in "xyz"], axis=1).astype(np.float64),
-            faces["corners"].astype(np.int64), _space_in(" ".join(lines)))
+    return (
+        np.stack([vertices[axis] for axis in "xyz"], axis=1).astype(np.float64),
+        faces["corners"].astype(np.int64),
+        _space_in(" ".join(lines)),
+    )
 
 
 def _write_3mf(points: np.ndarray, triangles: np.ndarray, path: Path, space: str) -> None:
@@ -187,5 +216,9 @@ def _read_3mf(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
 
 
 #: Endings of the files of models, each with its writer and its reader.
-FORMATS = {".stl": (_write_stl, _read_stl), ".3mf": (_write_3mf, _read_3mf), ".obj": (_write_obj, _read_obj),
-           ".ply": (_write_ply, _read_ply)}
+FORMATS = {
+    ".stl": (_write_stl, _read_stl),
+    ".3mf": (_write_3mf, _read_3mf),
+    ".obj": (_write_obj, _read_obj),
+    ".ply": (_write_ply, _read_ply),
+}

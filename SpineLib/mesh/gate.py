@@ -75,8 +75,11 @@ class GateReport:
 
     def to_dict(self) -> dict:
         """The JSON form, without what is per point or triangle."""
-        return {"passed": self.passed, "checks": [asdict(check) for check in self.checks],
-                "bad_triangles": int(self.bad_triangles.sum())}
+        return {
+            "passed": self.passed,
+            "checks": [asdict(check) for check in self.checks],
+            "bad_triangles": int(self.bad_triangles.sum()),
+        }
 
 
 def check_model(points: np.ndarray, triangles: np.ndarray, limits: PrintLimits = PrintLimits()) -> GateReport:
@@ -90,14 +93,24 @@ def check_model(points: np.ndarray, triangles: np.ndarray, limits: PrintLimits =
     points, triangles = np.asarray(points, np.float64), np.asarray(triangles)
     bad = np.zeros(len(triangles), bool)
     if not len(triangles):
-        return GateReport([Check("bodies", False, 0, _wanted(limits.bodies), "The model is empty.")],
-                          np.full(len(points), np.nan), bad)
+        return GateReport(
+            [Check("bodies", False, 0, _wanted(limits.bodies), "The model is empty.")],
+            np.full(len(points), np.nan),
+            bad,
+        )
     checks = _topology(points, triangles, limits, bad)
     crossing = np.unique(self_intersections(points, triangles))
     bad[crossing] = True
-    checks.append(_none("self-intersection", len(crossing), "triangle that passes through others",
-                        "No triangle passes through another one.", "make the model anew with less smoothing",
-                        many="triangles that pass through others"))
+    checks.append(
+        _none(
+            "self-intersection",
+            len(crossing),
+            "triangle that passes through others",
+            "No triangle passes through another one.",
+            "make the model anew with less smoothing",
+            many="triangles that pass through others",
+        )
+    )
     thickness = wall_thickness(points, triangles)
     checks.append(_wall(points, triangles, thickness, limits, bad))
     checks.append(_fits(points, limits.build_volume_mm))
@@ -125,16 +138,33 @@ def _topology(points, triangles, limits, bad) -> list[Check]:
     bad |= np.isin(shells, lost)
     return [
         _bodies(len(outer), limits.bodies),
-        _none("watertight", int(open_edges.sum()), "open edge", "The surface is closed.",
-              "close the holes of the mask"),
-        _none("manifold", int(shared.sum() + forked.sum()), "edge or point where parts touch",
-              "Every edge has two triangles and every point one fan of them.", "separate or join the parts in the mask",
-              many="edges or points where parts touch"),
-        _none("winding", int(turned.sum()), "edge between triangles turned against each other",
-              "All triangles are turned outwards.", "make the model anew from its mask",
-              many="edges between triangles turned against each other"),
-        _none("degenerate", int(flat.sum()), "triangle without area", "Every triangle has an area.",
-              "make the model anew with less decimation", many="triangles without area"),
+        _none(
+            "watertight", int(open_edges.sum()), "open edge", "The surface is closed.", "close the holes of the mask"
+        ),
+        _none(
+            "manifold",
+            int(shared.sum() + forked.sum()),
+            "edge or point where parts touch",
+            "Every edge has two triangles and every point one fan of them.",
+            "separate or join the parts in the mask",
+            many="edges or points where parts touch",
+        ),
+        _none(
+            "winding",
+            int(turned.sum()),
+            "edge between triangles turned against each other",
+            "All triangles are turned outwards.",
+            "make the model anew from its mask",
+            many="edges between triangles turned against each other",
+        ),
+        _none(
+            "degenerate",
+            int(flat.sum()),
+            "triangle without area",
+            "Every triangle has an area.",
+            "make the model anew with less decimation",
+            many="triangles without area",
+        ),
         _volume(float(signed.sum()), len(lost), len(cavities)),
     ]
 
@@ -147,8 +177,10 @@ def _bodies(found: int, wanted: int | None) -> Check:
     passed = found > 0 and wanted in (None, found)
     text = f"{found} {'body' if found == 1 else 'bodies'}."
     if not passed:
-        text = f"The model has {text[:-1]}, and {wanted or 'at least 1'} was asked for: join or remove parts in the " \
-               "mask, or ask for another number."
+        text = (
+            f"The model has {text[:-1]}, and {wanted or 'at least 1'} was asked for: join or remove parts in the "
+            "mask, or ask for another number."
+        )
     return Check("bodies", passed, found, _wanted(wanted), text)
 
 
@@ -163,8 +195,9 @@ def _volume(mm3: float, lost: int, cavities: int) -> Check:
     passed = mm3 > 0 and not lost
     text = f"{mm3 / 1000:.2f} ml" + (f", around {cavities} enclosed cavities." if cavities else ".")
     if not passed:
-        text = ("The triangles are turned inwards, or a shell lies inside another one: make the model anew from its "
-                "mask.")
+        text = (
+            "The triangles are turned inwards, or a shell lies inside another one: make the model anew from its mask."
+        )
     return Check("volume", passed, mm3 / 1000, "> 0 ml", text)
 
 
@@ -194,8 +227,10 @@ def _wall(points, triangles, thickness, limits, bad) -> Check:
     text = f"The smallest wall is {wall:.2f} mm." if np.isfinite(wall) else "The walls could not be measured."
     if not passed:
         bad[thickness.triangle[thin]] = True
-        text = (f"{area:.0f} mm2 of the surface bound walls thinner than {limits.smallest_wall_mm:g} mm, down to "
-                f"{wall:.2f} mm: thicken them in the mask, enlarge the scale, or lower the printer's smallest wall.")
+        text = (
+            f"{area:.0f} mm2 of the surface bound walls thinner than {limits.smallest_wall_mm:g} mm, down to "
+            f"{wall:.2f} mm: thicken them in the mask, enlarge the scale, or lower the printer's smallest wall."
+        )
     return Check("smallest wall", passed, wall if np.isfinite(wall) else "unknown", limits.smallest_wall_mm, text)
 
 

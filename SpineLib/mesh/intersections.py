@@ -28,8 +28,10 @@ def self_intersections(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     corners = (points - points.mean(axis=0))[triangles]
     pairs = BoxTree(corners.min(axis=1), corners.max(axis=1)).overlapping_pairs()
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    found = [_meeting(corners, normals, triangles, pairs[start:start + _PORTION])
-             for start in range(0, len(pairs), _PORTION)]
+    found = [
+        _meeting(corners, normals, triangles, pairs[start : start + _PORTION])
+        for start in range(0, len(pairs), _PORTION)
+    ]
     return np.concatenate(found) if found else np.zeros((0, 2), np.int64)
 
 
@@ -95,8 +97,9 @@ def _same_corners(triangles: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     return np.stack([one == other[:, [b]] for b in range(3)], axis=2)
 
 
-def _heights(corners: np.ndarray, normals: np.ndarray, pairs: np.ndarray, same: np.ndarray,
-             side: int) -> tuple[np.ndarray, np.ndarray]:
+def _heights(
+    corners: np.ndarray, normals: np.ndarray, pairs: np.ndarray, same: np.ndarray, side: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Heights (k, 3) of the corners of each pair's triangle ``side`` above the plane of the other one, 0 at corners
     that both have, and which these are."""
     moving, still = pairs[:, side], pairs[:, 1 - side]
@@ -133,10 +136,12 @@ def _pierces(start: np.ndarray, end: np.ndarray, corners: np.ndarray) -> np.ndar
     from_end = np.einsum("ij,ij->i", end - corners[:, 0], normal)
     through = (from_start * from_end <= 0) & (from_start != from_end)
     along = end - start
-    sides = [np.einsum("ij,ij->i", along, np.cross(corners[:, n] - start, corners[:, (n + 1) % 3] - start))
-             for n in range(3)]
+    sides = [
+        np.einsum("ij,ij->i", along, np.cross(corners[:, n] - start, corners[:, (n + 1) % 3] - start)) for n in range(3)
+    ]
     inside = ((sides[0] >= 0) & (sides[1] >= 0) & (sides[2] >= 0)) | (
-        (sides[0] <= 0) & (sides[1] <= 0) & (sides[2] <= 0))
+        (sides[0] <= 0) & (sides[1] <= 0) & (sides[2] <= 0)
+    )
     return through & inside
 
 
@@ -150,7 +155,12 @@ def _overlap_in_plane(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     for corners in flat:
         side = np.roll(corners, -1, axis=1) - corners
         across = np.stack([-side[..., 1], side[..., 0]], axis=2)  # (k, side, 2)
-        low, high = zip(*((seen.min(axis=2), seen.max(axis=2)) for seen in (
-            np.einsum("ksd,kcd->ksc", across, other) for other in flat)), strict=True)
+        low, high = zip(
+            *(
+                (seen.min(axis=2), seen.max(axis=2))
+                for seen in (np.einsum("ksd,kcd->ksc", across, other) for other in flat)
+            ),
+            strict=True,
+        )
         apart |= ((high[0] <= low[1]) | (high[1] <= low[0])).any(axis=1)
     return ~apart

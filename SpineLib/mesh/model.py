@@ -37,9 +37,16 @@ _SHIFTS_MM = (0.0, 0.5, -0.5, 1.0, -1.0, 1.5, -1.5, 2.0, -2.0, 3.0, -3.0)
 
 
 #: The smallest and the largest value of the settings that are numbers.
-_LIMITS = {"smoothing": (0, 1), "decimation_mm": (0, 5), "scale": (0.01, 100), "smallest_island_ml": (0, 1e6),
-           "largest_cavity_ml": (0, 1e6), "smallest_wall_mm": (0, 50), "thin_area_mm2": (0, 1e6),
-           "thickening": (0, 0.1)}
+_LIMITS = {
+    "smoothing": (0, 1),
+    "decimation_mm": (0, 5),
+    "scale": (0.01, 100),
+    "smallest_island_ml": (0, 1e6),
+    "largest_cavity_ml": (0, 1e6),
+    "smallest_wall_mm": (0, 50),
+    "thin_area_mm2": (0, 1e6),
+    "thickening": (0, 0.1),
+}
 
 
 def _between(value: float, low: float, high: float, name: str) -> float:
@@ -157,8 +164,9 @@ def build_model(mask: Volume, settings: ModelSettings = ModelSettings(), progres
         refused = refused or first
         if "smallest wall" not in failed or not settings.thickening:
             break
-        thicker = thickened(clean, model.points / settings.scale, model.triangles,
-                            settings.smallest_wall_mm / settings.scale)
+        thicker = thickened(
+            clean, model.points / settings.scale, model.triangles, settings.smallest_wall_mm / settings.scale
+        )
         clean, _ = repaired(thicker, settings.bodies, settings.smallest_island_ml, settings.largest_cavity_ml)
         if _ml(clean) - before_ml > settings.thickening * before_ml:
             break
@@ -167,18 +175,27 @@ def build_model(mask: Volume, settings: ModelSettings = ModelSettings(), progres
         return refused
     if _ml(clean) > before_ml:
         added_ml = model.measures["thickened_ml"] = _ml(clean) - before_ml
-        model.notes.append(f"Walls thinner than {settings.smallest_wall_mm:g} mm were thickened by a voxel: "
-                           f"{added_ml:.3f} ml ({added_ml / before_ml:.1%}) were added.")
+        model.notes.append(
+            f"Walls thinner than {settings.smallest_wall_mm:g} mm were thickened by a voxel: "
+            f"{added_ml:.3f} ml ({added_ml / before_ml:.1%}) were added."
+        )
     return model
 
 
-def _gentlest(clean: Volume, before_ml: float, settings: ModelSettings, planes: tuple[Plane, ...], notes: list[str],
-              progress: Progress) -> tuple[Model, Model]:
+def _gentlest(
+    clean: Volume,
+    before_ml: float,
+    settings: ModelSettings,
+    planes: tuple[Plane, ...],
+    notes: list[str],
+    progress: Progress,
+) -> tuple[Model, Model]:
     """The model as it was asked for, and the first one that does not need less decimation or smoothing than it has."""
     first = tried = None
     for decimation, smoothing in _GENTLER:
-        gentler = replace(settings, decimation_mm=decimation * settings.decimation_mm,
-                          smoothing=smoothing * settings.smoothing)
+        gentler = replace(
+            settings, decimation_mm=decimation * settings.decimation_mm, smoothing=smoothing * settings.smoothing
+        )
         if gentler == tried:
             continue
         tried = gentler
@@ -194,12 +211,16 @@ def _gentlest(clean: Volume, before_ml: float, settings: ModelSettings, planes: 
             if failed != {"smallest wall"}:
                 break
         if shift_mm and not failed:
-            model.notes.append(f"The plane of the cut was moved by {shift_mm:+g} mm towards the body, so that it "
-                               "leaves no thin flakes.")
+            model.notes.append(
+                f"The plane of the cut was moved by {shift_mm:+g} mm towards the body, so that it "
+                "leaves no thin flakes."
+            )
         if not failed & _OF_THE_SURFACE:
             if gentler != settings:
-                model.notes.append(f"Decimation was lowered to {gentler.decimation_mm:.2g} mm and smoothing to "
-                                   f"{gentler.smoothing:.2g}, so that the surface closes without intersections.")
+                model.notes.append(
+                    f"Decimation was lowered to {gentler.decimation_mm:.2g} mm and smoothing to "
+                    f"{gentler.smoothing:.2g}, so that the surface closes without intersections."
+                )
             break
     return first, model
 
@@ -213,8 +234,9 @@ def _ml(mask: Volume) -> float:
     return float(np.count_nonzero(mask.array)) * mask.voxel_volume_ml
 
 
-def build_surface(mask: Volume, settings: ModelSettings = ModelSettings(),
-                  progress: Progress = silent) -> tuple[np.ndarray, np.ndarray, dict]:
+def build_surface(
+    mask: Volume, settings: ModelSettings = ModelSettings(), progress: Progress = silent
+) -> tuple[np.ndarray, np.ndarray, dict]:
     """As :func:`build_model`, without the checks: points (n, 3) LPS mm, triangles (m, 3) and measures."""
     clean, planes, _ = _prepared(mask, settings)
     return _finished(_whole(clean, _ml(clean), settings, progress), settings, planes)
@@ -230,8 +252,9 @@ def _prepared(mask: Volume, settings: ModelSettings) -> tuple[Volume, tuple[Plan
     notes = repairs.sentences()
     edge = [mask.array.take(index, axis).any() for axis in range(3) for index in (0, -1)]
     if any(edge):
-        notes.append("The mask touches the edge of its image: there the model ends in a flat face where the vertebra "
-                     "may go on.")
+        notes.append(
+            "The mask touches the edge of its image: there the model ends in a flat face where the vertebra may go on."
+        )
     return clean, planes, notes
 
 
@@ -243,20 +266,25 @@ def _shifted(planes: tuple[Plane, ...], settings: ModelSettings, shift_mm: float
     return (*planes[:-1], Plane(tuple(np.add(found.point, shift_mm * np.asarray(found.normal))), found.normal))
 
 
-def _whole(clean: Volume, mask_ml: float, settings: ModelSettings,
-           progress: Progress) -> tuple[np.ndarray, np.ndarray, dict]:
+def _whole(
+    clean: Volume, mask_ml: float, settings: ModelSettings, progress: Progress
+) -> tuple[np.ndarray, np.ndarray, dict]:
     """The surface before cuts, life size, and measures; ``mask_ml`` is what its volume is compared with."""
     progress(0.0, "Finding the surface")
     points, triangles = surface_of(clean, settings.smoothing)
     progress(0.4, "Saving triangles")
     points, triangles, moved_mm = simplified(points, triangles, settings.decimation_mm)
     whole_ml = volume_mm3(points, triangles) / 1000
-    return points, triangles, {"mask_ml": mask_ml, "whole_ml": whole_ml, "volume_error": whole_ml / mask_ml - 1,
-                               "decimation_mm": moved_mm}
+    return (
+        points,
+        triangles,
+        {"mask_ml": mask_ml, "whole_ml": whole_ml, "volume_error": whole_ml / mask_ml - 1, "decimation_mm": moved_mm},
+    )
 
 
-def _finished(whole: tuple[np.ndarray, np.ndarray, dict], settings: ModelSettings,
-              planes: tuple[Plane, ...]) -> tuple[np.ndarray, np.ndarray, dict]:
+def _finished(
+    whole: tuple[np.ndarray, np.ndarray, dict], settings: ModelSettings, planes: tuple[Plane, ...]
+) -> tuple[np.ndarray, np.ndarray, dict]:
     """The surface after cuts and scaling, as files hold it, and all measures."""
     points, triangles, measures = whole
     if planes:
@@ -264,8 +292,11 @@ def _finished(whole: tuple[np.ndarray, np.ndarray, dict], settings: ModelSetting
     points, triangles = as_in_files(points * settings.scale, triangles)
     if planes:
         points, triangles = without_slivers(points, triangles)
-    return points, triangles, measures | {"volume_ml": volume_mm3(points, triangles) / 1000,
-                                          "triangles": len(triangles)}
+    return (
+        points,
+        triangles,
+        measures | {"volume_ml": volume_mm3(points, triangles) / 1000, "triangles": len(triangles)},
+    )
 
 
 def as_in_files(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

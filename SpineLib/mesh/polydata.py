@@ -48,8 +48,13 @@ def distances_to_triangles(places: np.ndarray, points: np.ndarray, triangles: np
     return vtk_to_numpy(result).copy()
 
 
-def write_vtp(points: np.ndarray, triangles: np.ndarray, path: Path, at_points: Mapping[str, np.ndarray] | None = None,
-              at_triangles: Mapping[str, np.ndarray] | None = None) -> None:
+def write_vtp(
+    points: np.ndarray,
+    triangles: np.ndarray,
+    path: Path,
+    at_points: Mapping[str, np.ndarray] | None = None,
+    at_triangles: Mapping[str, np.ndarray] | None = None,
+) -> None:
     """Write a VTK file, LPS mm, with a remark that it is LPS, which Slicer reads.
 
     Args:

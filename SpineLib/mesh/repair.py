@@ -35,8 +35,10 @@ class Repairs:
         if self.islands:
             told.append(f"{_count(self.islands, 'island')} of {self.islands_ml:.3f} ml in all left out.")
         if self.cavities:
-            told.append(f"{_count(self.cavities, 'enclosed cavity', 'enclosed cavities')} of {self.cavities_ml:.3f} ml "
-                        "in all filled.")
+            told.append(
+                f"{_count(self.cavities, 'enclosed cavity', 'enclosed cavities')} of {self.cavities_ml:.3f} ml "
+                "in all filled."
+            )
         if self.contacts:
             told.append(f"{_count(self.contacts, 'voxel')} changed where parts touched by an edge or a corner only.")
         return told
@@ -46,8 +48,13 @@ def _count(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
-def repaired_mask(inside: np.ndarray, voxel_ml: float, bodies: int | None = 1, smallest_island_ml: float = 0.01,
-                  largest_cavity_ml: float = 1.0) -> tuple[np.ndarray, Repairs]:
+def repaired_mask(
+    inside: np.ndarray,
+    voxel_ml: float,
+    bodies: int | None = 1,
+    smallest_island_ml: float = 0.01,
+    largest_cavity_ml: float = 1.0,
+) -> tuple[np.ndarray, Repairs]:
     """A mask whose surface is one closed skin around each body.
 
     Args:

@@ -46,5 +46,6 @@ def distance_mm(one: tuple[np.ndarray, np.ndarray], other: tuple[np.ndarray, np.
     points, triangles = other
     middles = points[edges_of(triangles, len(points)).corners].mean(axis=1)
     places = np.vstack([points, points[triangles].mean(axis=1), middles])
-    return float(max(np.abs(distances_to_triangles(one[0], *other)).max(),
-                     np.abs(distances_to_triangles(places, *one)).max()))
+    return float(
+        max(np.abs(distances_to_triangles(one[0], *other)).max(), np.abs(distances_to_triangles(places, *one)).max())
+    )

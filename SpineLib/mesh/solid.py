@@ -18,8 +18,9 @@ def to_solid(points: np.ndarray, triangles: np.ndarray):
     try:
         import manifold3d
     except ImportError as error:
-        raise SpineError("The package manifold3d is missing: install it (pip install manifold3d) to make models.") \
-            from error
+        raise SpineError(
+            "The package manifold3d is missing: install it (pip install manifold3d) to make models."
+        ) from error
     mesh = manifold3d.Mesh64(np.ascontiguousarray(points, np.float64), np.ascontiguousarray(triangles, np.uint64))
     solid = manifold3d.Manifold(mesh)
     return None if solid.is_empty() else solid

@@ -20,8 +20,9 @@ _ITERATIONS = 20
 _MOVES = 4
 
 
-def repaired(mask: Volume, bodies: int | None = 1, smallest_island_ml: float = 0.01,
-             largest_cavity_ml: float = 1.0) -> tuple[Volume, Repairs]:
+def repaired(
+    mask: Volume, bodies: int | None = 1, smallest_island_ml: float = 0.01, largest_cavity_ml: float = 1.0
+) -> tuple[Volume, Repairs]:
     """The mask's box with a voxel of outside around it, repaired (:func:`SpineLib.mesh.repair.repaired_mask`).
 
     A mask that touches the edge of its image is closed there by that voxel.
@@ -34,11 +35,14 @@ def repaired(mask: Volume, bodies: int | None = 1, smallest_island_ml: float = 0
         raise SpineError("The mask is empty: segment or choose the vertebra first.")
     part = crop(mask, tuple(slice(int(at[0]), int(at[-1]) + 1) for at in where))
     origin = (part.ijk_to_lps @ [-1, -1, -1, 1])[:3]
-    inside, repairs = repaired_mask(np.pad(part.array != 0, 1), mask.voxel_volume_ml, bodies, smallest_island_ml,
-                                    largest_cavity_ml)
+    inside, repairs = repaired_mask(
+        np.pad(part.array != 0, 1), mask.voxel_volume_ml, bodies, smallest_island_ml, largest_cavity_ml
+    )
     if not inside.any():
-        raise SpineError(f"The mask holds only islands smaller than {smallest_island_ml:g} ml: choose a larger mask, "
-                         "or a smaller limit for islands.")
+        raise SpineError(
+            f"The mask holds only islands smaller than {smallest_island_ml:g} ml: choose a larger mask, "
+            "or a smaller limit for islands."
+        )
     return replace(part, array=inside, origin=tuple(origin)), repairs
 
 

@@ -59,8 +59,10 @@ def wall_thickness(points: np.ndarray, triangles: np.ndarray) -> Thickness:
             found[number] = _START + (reach - _START) * float(share)
     size = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
     weight = np.where(np.isnan(found), 0, size)
-    around = [np.bincount(triangles[triangle].ravel(), np.repeat(values, 3), minlength=len(points))
-              for values in (weight, weight * np.nan_to_num(found))]
+    around = [
+        np.bincount(triangles[triangle].ravel(), np.repeat(values, 3), minlength=len(points))
+        for values in (weight, weight * np.nan_to_num(found))
+    ]
     of_points = np.where(around[0] > 0, around[1] / np.maximum(around[0], 1e-30), np.nan)
     return Thickness(corners, triangle, size, found, of_points)
 

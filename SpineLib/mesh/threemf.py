@@ -16,13 +16,17 @@ _RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
 _MODEL_RELATION = "http://schemas.microsoft.com/3dmanufacturing/2013/01/3dmodel"
 _MODEL_TYPE = "application/vnd.ms-package.3dmanufacturing-3dmodel+xml"
 _MODEL = "3D/3dmodel.model"
-_TYPES = ('<?xml version="1.0" encoding="UTF-8"?>\n'
-          '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
-          '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
-          f'<Default Extension="model" ContentType="{_MODEL_TYPE}"/></Types>\n')
-_ROOT = ('<?xml version="1.0" encoding="UTF-8"?>\n'
-         f'<Relationships xmlns="{_RELATIONS}">'
-         f'<Relationship Target="/{_MODEL}" Id="rel0" Type="{_MODEL_RELATION}"/></Relationships>\n')
+_TYPES = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n'
+    '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+    '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+    f'<Default Extension="model" ContentType="{_MODEL_TYPE}"/></Types>\n'
+)
+_ROOT = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n'
+    f'<Relationships xmlns="{_RELATIONS}">'
+    f'<Relationship Target="/{_MODEL}" Id="rel0" Type="{_MODEL_RELATION}"/></Relationships>\n'
+)
 #: Millimetres in the units of the specification.
 _UNITS = {"micron": 0.001, "millimeter": 1.0, "centimeter": 10.0, "inch": 25.4, "foot": 304.8, "meter": 1000.0}
 _MOST_FILES, _MOST_BYTES, _MOST_RATIO = 1000, 1_000_000_000, 200
@@ -30,11 +34,13 @@ _MOST_FILES, _MOST_BYTES, _MOST_RATIO = 1000, 1_000_000_000, 200
 
 def write(points: np.ndarray, triangles: np.ndarray, path: Path, description: str) -> None:
     """Write one object in millimetres; ``description`` is kept as metadata."""
-    lines = ['<?xml version="1.0" encoding="UTF-8"?>',
-             f'<model unit="millimeter" xml:lang="en-US" xmlns="{_CORE}">',
-             '<metadata name="Application">SpineOncology</metadata>',
-             f'<metadata name="Description">{escape(description)}</metadata>',
-             '<resources><object id="1" type="model"><mesh><vertices>']
+    lines = [
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        f'<model unit="millimeter" xml:lang="en-US" xmlns="{_CORE}">',
+        '<metadata name="Application">SpineOncology</metadata>',
+        f'<metadata name="Description">{escape(description)}</metadata>',
+        '<resources><object id="1" type="model"><mesh><vertices>',
+    ]
     lines += ['<vertex x="%.9g" y="%.9g" z="%.9g"/>' % tuple(place) for place in points.astype(np.float32).tolist()]
     lines += ["</vertices><triangles>"]
     lines += ['<triangle v1="%d" v2="%d" v3="%d"/>' % tuple(corners) for corners in triangles.tolist()]
@@ -71,8 +77,9 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
         count += len(places)
     if not points:
         raise SpineError("The 3MF file holds nothing to be built; write it again.")
-    description = next((one.text or "" for one in root.iter(f"{{{_CORE}}}metadata")
-                        if one.get("name") == "Description"), "")
+    description = next(
+        (one.text or "" for one in root.iter(f"{{{_CORE}}}metadata") if one.get("name") == "Description"), ""
+    )
     return np.concatenate(points), np.concatenate(triangles), description
 
 

@@ -30,11 +30,16 @@ class Edges:
 def edges_of(triangles: np.ndarray, count: int) -> Edges:
     """The edges of triangles among ``count`` points."""
     start, end = triangles.astype(np.int64), np.roll(triangles, -1, axis=1).astype(np.int64)
-    keys, inverse, uses = np.unique((np.minimum(start, end) * count + np.maximum(start, end)).ravel(),
-                                    return_inverse=True, return_counts=True)
+    keys, inverse, uses = np.unique(
+        (np.minimum(start, end) * count + np.maximum(start, end)).ravel(), return_inverse=True, return_counts=True
+    )
     forward = np.bincount(inverse, (start < end).ravel(), minlength=len(keys))
-    return Edges(np.stack([keys // count, keys % count], axis=1), uses, (uses == 2) & (forward != 1),
-                 inverse.reshape(triangles.shape))
+    return Edges(
+        np.stack([keys // count, keys % count], axis=1),
+        uses,
+        (uses == 2) & (forward != 1),
+        inverse.reshape(triangles.shape),
+    )
 
 
 def fans(triangles: np.ndarray, edges: Edges) -> np.ndarray:
@@ -114,8 +119,10 @@ def volume_mm3(points: np.ndarray, triangles: np.ndarray) -> float:
 def point_normals(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """Unit normals at the points (n, 3): of the triangles around them, weighted by area."""
     normal = crossed(points, triangles)
-    total = np.stack([np.bincount(triangles.ravel(), np.repeat(normal[:, axis], 3), minlength=len(points))
-                      for axis in range(3)], axis=1)
+    total = np.stack(
+        [np.bincount(triangles.ravel(), np.repeat(normal[:, axis], 3), minlength=len(points)) for axis in range(3)],
+        axis=1,
+    )
     return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-30)
 
 
@@ -124,8 +131,11 @@ def merged(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.nd
     without a triangle, are left out."""
     places, inverse = np.unique(points + 0.0, axis=0, return_inverse=True)  # + 0.0: -0 and 0 are one place
     triangles = inverse.reshape(-1)[triangles]
-    distinct = ((triangles[:, 0] != triangles[:, 1]) & (triangles[:, 1] != triangles[:, 2])
-                & (triangles[:, 2] != triangles[:, 0]))
+    distinct = (
+        (triangles[:, 0] != triangles[:, 1])
+        & (triangles[:, 1] != triangles[:, 2])
+        & (triangles[:, 2] != triangles[:, 0])
+    )
     return without_loose_points(places, triangles[distinct])
 
 
@@ -145,7 +155,11 @@ def winding_numbers(places: np.ndarray, points: np.ndarray, triangles: np.ndarra
         a, b, c = (points[triangles[:, n]] - place for n in range(3))
         la, lb, lc = (np.linalg.norm(side, axis=1) for side in (a, b, c))
         determinant = np.einsum("ij,ij->i", a, np.cross(b, c))
-        below = (la * lb * lc + np.einsum("ij,ij->i", a, b) * lc + np.einsum("ij,ij->i", b, c) * la
-                 + np.einsum("ij,ij->i", c, a) * lb)
+        below = (
+            la * lb * lc
+            + np.einsum("ij,ij->i", a, b) * lc
+            + np.einsum("ij,ij->i", b, c) * la
+            + np.einsum("ij,ij->i", c, a) * lb
+        )
         found[number] = np.arctan2(determinant, below).sum() / (2 * np.pi)
     return found

@@ -84,8 +84,11 @@ def tally(marks: Marks, thresholds: np.ndarray, radius_mm: float = RADIUS_MM) ->
     false = marks.scores[nearest < 0]
     thresholds = np.asarray(thresholds, float)
     hit = best[best > -np.inf]
-    return Tally((hit[:, None] >= thresholds).sum(axis=0).astype(float), float(len(best)),
-                 (false[:, None] >= thresholds).sum(axis=0).astype(float))
+    return Tally(
+        (hit[:, None] >= thresholds).sum(axis=0).astype(float),
+        float(len(best)),
+        (false[:, None] >= thresholds).sum(axis=0).astype(float),
+    )
 
 
 def tally_each(marks: Sequence[Marks], radius_mm: float = RADIUS_MM) -> Tally:
@@ -94,8 +97,11 @@ def tally_each(marks: Sequence[Marks], radius_mm: float = RADIUS_MM) -> Tally:
     Regions of a thresholded map grow and merge as the threshold falls, so their centres move.
     """
     counted = [tally(one, np.array([-np.inf]), radius_mm) for one in marks]
-    return Tally(np.array([one.found[0] for one in counted]), counted[0].lesions,
-                 np.array([one.false_positives[0] for one in counted]))
+    return Tally(
+        np.array([one.found[0] for one in counted]),
+        counted[0].lesions,
+        np.array([one.false_positives[0] for one in counted]),
+    )
 
 
 def average_slices(slices: Sequence[Tally]) -> Tally:
@@ -143,8 +149,10 @@ class Froc:
 
     def resampled(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Sensitivity and false positives a case, each (b, t + 1), with case c counted ``weights[b, c]`` times."""
-        return (weights @ self._found / (weights @ self._lesions)[:, None],
-                weights @ self._false / weights.sum(axis=1)[:, None])
+        return (
+            weights @ self._found / (weights @ self._lesions)[:, None],
+            weights @ self._false / weights.sum(axis=1)[:, None],
+        )
 
     def sensitivity_at(self, false_positives: float) -> float:
         """See :func:`sensitivity_at`."""
@@ -181,8 +189,7 @@ def froc_of_slices(cases: Sequence[Sequence[Marks]], radius_mm: float = RADIUS_M
         cases: for each case its slices' marks and lesions (2-D, in the slice's plane).
     """
     thresholds = _thresholds([one for slices in cases for one in slices])
-    return Froc(thresholds, [average_slices([tally(one, thresholds, radius_mm) for one in slices])
-                             for slices in cases])
+    return Froc(thresholds, [average_slices([tally(one, thresholds, radius_mm) for one in slices]) for slices in cases])
 
 
 #: Sensitivity (b, t) and false positives (b, t) of b curves to one figure each, (b,).
@@ -273,7 +280,7 @@ def _resample(weights: np.ndarray, frocs: list[Froc], statistic: Statistic) -> l
     """The figure of each curve in each sample; samples without a lesion, of which there is no figure, are left out."""
     for froc in frocs:
         weights = weights[weights @ froc._lesions > 0]
-    chunks = [weights[start:start + _CHUNK] for start in range(0, len(weights), _CHUNK)]
+    chunks = [weights[start : start + _CHUNK] for start in range(0, len(weights), _CHUNK)]
     return [np.concatenate([statistic(*froc.resampled(chunk)) for chunk in chunks]) for froc in frocs]
 
 

@@ -88,18 +88,30 @@ _UNREADABLE = float("nan")  # The print at hand garbles two means of the sensiti
 
 #: Necrosis after ablation, likewise.
 NECROSIS = {
-    (("ceT1",), 2): Published("Paper, 2D, ceT1", _ABLATED, _STEFFEN, (76.7, 19.0), (_UNREADABLE, 17.1), (99.2, 0.9),
-                              (83.5, 84.5, 99.6)),
-    (("T2",), 2): Published("Paper, 2D, T2", _ABLATED, _STEFFEN, (62.2, 21.7), (_UNREADABLE, 20.3), (98.8, 1.0),
-                            (65.9, 76.0, 99.1)),
-    (("ceT1", "T2"), 2): Published("Paper, 2D, ceT1 + T2", _ABLATED, f"{_STEFFEN} and section 3", (77.2, 15.6),
-                                   (86.4, 15.4), (99.2, 0.8), (82.3, 81.0, 99.5)),
-    (("ceT1",), 3): Published("Paper, 3D, ceT1", _ABLATED, _STEFFEN, (72.7, 18.7), (77.7, 21.5), (99.1, 0.9),
-                              (78.1, 86.2, 99.4)),
-    (("T2",), 3): Published("Paper, 3D, T2", _ABLATED, _STEFFEN, (60.4, 27.4), (63.1, 26.5), (98.7, 1.3),
-                            (63.3, 71.1, 99.0)),
-    (("ceT1", "T2"), 3): Published("Paper, 3D, ceT1 + T2", _ABLATED, _STEFFEN, (75.9, 17.2), (77.8, 19.6), (99.2, 0.9),
-                                   (80.7, 82.6, 99.6)),
+    (("ceT1",), 2): Published(
+        "Paper, 2D, ceT1", _ABLATED, _STEFFEN, (76.7, 19.0), (_UNREADABLE, 17.1), (99.2, 0.9), (83.5, 84.5, 99.6)
+    ),
+    (("T2",), 2): Published(
+        "Paper, 2D, T2", _ABLATED, _STEFFEN, (62.2, 21.7), (_UNREADABLE, 20.3), (98.8, 1.0), (65.9, 76.0, 99.1)
+    ),
+    (("ceT1", "T2"), 2): Published(
+        "Paper, 2D, ceT1 + T2",
+        _ABLATED,
+        f"{_STEFFEN} and section 3",
+        (77.2, 15.6),
+        (86.4, 15.4),
+        (99.2, 0.8),
+        (82.3, 81.0, 99.5),
+    ),
+    (("ceT1",), 3): Published(
+        "Paper, 3D, ceT1", _ABLATED, _STEFFEN, (72.7, 18.7), (77.7, 21.5), (99.1, 0.9), (78.1, 86.2, 99.4)
+    ),
+    (("T2",), 3): Published(
+        "Paper, 3D, T2", _ABLATED, _STEFFEN, (60.4, 27.4), (63.1, 26.5), (98.7, 1.3), (63.3, 71.1, 99.0)
+    ),
+    (("ceT1", "T2"), 3): Published(
+        "Paper, 3D, ceT1 + T2", _ABLATED, _STEFFEN, (75.9, 17.2), (77.8, 19.6), (99.2, 0.9), (80.7, 82.6, 99.6)
+    ),
 }
 
 
@@ -121,8 +133,13 @@ class PublishedPrecision:
 
 
 #: Lesions of the spine on CT.
-CT_LESIONS = PublishedPrecision("Paper, Faster R-CNN on VGG-16", "test images out of 282 of DeepLesion, GPU",
-                                "Miao et al., section III.B", 0.7688, 60.33)
+CT_LESIONS = PublishedPrecision(
+    "Paper, Faster R-CNN on VGG-16",
+    "test images out of 282 of DeepLesion, GPU",
+    "Miao et al., section III.B",
+    0.7688,
+    60.33,
+)
 
 
 @dataclass(frozen=True)

@@ -50,9 +50,11 @@ def kernel_mmd(first: np.ndarray, second: np.ndarray, bandwidth: float | None = 
     k_x, k_y, k_xy = (np.exp(-squares / (2 * bandwidth**2)) for squares in (within_x, within_y, between))
     n, m = len(x), len(y)
     cross = 2 * k_xy.mean()
-    return Mmd(biased=float(max(k_x.mean() + k_y.mean() - cross, 0.0)),
-               unbiased=float((k_x.sum() - n) / (n * (n - 1)) + (k_y.sum() - m) / (m * (m - 1)) - cross),
-               bandwidth=bandwidth)
+    return Mmd(
+        biased=float(max(k_x.mean() + k_y.mean() - cross, 0.0)),
+        unbiased=float((k_x.sum() - n) / (n * (n - 1)) + (k_y.sum() - m) / (m * (m - 1)) - cross),
+        bandwidth=bandwidth,
+    )
 
 
 def _squares(x: np.ndarray, y: np.ndarray) -> np.ndarray:

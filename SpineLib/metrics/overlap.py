@@ -60,11 +60,15 @@ def overlap(reference: np.ndarray, prediction: np.ndarray) -> Overlap:
         dice=2 * common / (first + second) if first + second else float("nan"),
         tpr=common / first if first else float("nan"),
         tnr=(background - (second - common)) / background if background else float("nan"),
-        reference_voxels=first, prediction_voxels=second, common_voxels=common)
+        reference_voxels=first,
+        prediction_voxels=second,
+        common_voxels=common,
+    )
 
 
-def lesion_matches(reference: np.ndarray, prediction: np.ndarray, *, least_share: float = 0.1,
-                   least_voxels: int = 1) -> LesionMatches:
+def lesion_matches(
+    reference: np.ndarray, prediction: np.ndarray, *, least_share: float = 0.1, least_voxels: int = 1
+) -> LesionMatches:
     """Match lesions by overlap.
 
     A reference lesion is found when the prediction covers at least ``least_share`` of it (and one voxel). A predicted

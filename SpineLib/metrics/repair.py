@@ -32,8 +32,9 @@ class RepairFigures:
     volume_error: float
 
 
-def repair_figures(truth: Volume, repaired: Volume, region: Volume,
-                   true_surface: Surface | None = None) -> RepairFigures:
+def repair_figures(
+    truth: Volume, repaired: Volume, region: Volume, true_surface: Surface | None = None
+) -> RepairFigures:
     """Compare a repaired vertebra with the one that was.
 
     Args:
@@ -61,8 +62,12 @@ def repair_figures(truth: Volume, repaired: Volume, region: Volume,
         values, weights = np.concatenate(distances), np.concatenate(areas)
         mean = float(values @ weights / max(float(weights.sum()), 1e-30))
         p95 = float(weighted_percentiles(values, weights, 95))
-    return RepairFigures(overlap(whole & inside, found & inside).dice, mean, p95,
-                         float(np.count_nonzero(found) / np.count_nonzero(whole) - 1))
+    return RepairFigures(
+        overlap(whole & inside, found & inside).dice,
+        mean,
+        p95,
+        float(np.count_nonzero(found) / np.count_nonzero(whole) - 1),
+    )
 
 
 def _within(points: np.ndarray, region: Volume) -> np.ndarray:

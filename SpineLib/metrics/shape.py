@@ -70,8 +70,11 @@ class Shape:
     def moved(self, matrix: np.ndarray) -> Shape:
         """The shape after all its points went through ``matrix`` (4 x 4, LPS mm)."""
         return replace(
-            self, to_lps=matrix @ self.to_lps, volume_ml=self.volume_ml * abs(float(np.linalg.det(matrix[:3, :3]))),
-            box_to_unit=self.box_to_unit @ np.linalg.inv(matrix))
+            self,
+            to_lps=matrix @ self.to_lps,
+            volume_ml=self.volume_ml * abs(float(np.linalg.det(matrix[:3, :3]))),
+            box_to_unit=self.box_to_unit @ np.linalg.inv(matrix),
+        )
 
     def at(self, points: np.ndarray) -> np.ndarray:
         """The level at points (n, 3), LPS mm; -1 beyond the samples."""
@@ -86,7 +89,8 @@ class Shape:
 
         matrix = np.linalg.inv(self.to_lps) @ to_lps
         values = ndimage.affine_transform(
-            self.level, matrix[:3, :3][::-1, ::-1], matrix[:3, 3][::-1], shape, np.float32, order=1, cval=-1.0)
+            self.level, matrix[:3, :3][::-1, ::-1], matrix[:3, 3][::-1], shape, np.float32, order=1, cval=-1.0
+        )
         return values > 0
 
     def seen_on_grid(self, to_lps: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
@@ -128,8 +132,9 @@ def shape_of(mask: Volume) -> Shape | None:
     if max(factors) == 1:
         fine = binary.astype(np.float32) * 2 - 1
     else:
-        fine = (ndimage.distance_transform_edt(binary, spacing)
-                - ndimage.distance_transform_edt(~binary, spacing)).astype(np.float32)
+        fine = (
+            ndimage.distance_transform_edt(binary, spacing) - ndimage.distance_transform_edt(~binary, spacing)
+        ).astype(np.float32)
         for axis, factor in enumerate(factors):
             if factor > 1:
                 count = fine.shape[axis]
@@ -139,8 +144,14 @@ def shape_of(mask: Volume) -> Shape | None:
     fine = ndimage.gaussian_filter(fine, _SMOOTHING, mode="nearest", truncate=3.0)
     fine = _with_volume(fine, binary, factors)
     to_lps = inside.ijk_to_lps @ np.diag([*(1 / factor for factor in factors[::-1]), 1.0])
-    return Shape(fine, to_lps, float(np.count_nonzero(binary)) * mask.voxel_volume_ml,
-                 tuple(sorted(inside.spacing)), corner, edges)
+    return Shape(
+        fine,
+        to_lps,
+        float(np.count_nonzero(binary)) * mask.voxel_volume_ml,
+        tuple(sorted(inside.spacing)),
+        corner,
+        edges,
+    )
 
 
 def _with_volume(smooth: np.ndarray, binary: np.ndarray, factors: list[int]) -> np.ndarray:

@@ -104,13 +104,15 @@ class SurfaceDistances:
     average_symmetric: float
 
 
-def summarise(first: np.ndarray, first_areas: np.ndarray, second: np.ndarray,
-              second_areas: np.ndarray) -> SurfaceDistances:
+def summarise(
+    first: np.ndarray, first_areas: np.ndarray, second: np.ndarray, second_areas: np.ndarray
+) -> SurfaceDistances:
     """Of the distances of each surface's points to the other, and the areas that belong to the points."""
     total = float(first_areas.sum() + second_areas.sum())
     return SurfaceDistances(
         hausdorff=float(max(first.max(), second.max())),
-        hausdorff95=float(max(weighted_percentiles(first, first_areas, 95),
-                              weighted_percentiles(second, second_areas, 95))),
+        hausdorff95=float(
+            max(weighted_percentiles(first, first_areas, 95), weighted_percentiles(second, second_areas, 95))
+        ),
         average_symmetric=float((first @ first_areas + second @ second_areas) / max(total, 1e-30)),
     )

@@ -4,5 +4,19 @@ from SpineLib.models.bundle import ModelBundle, load_bundle, save_bundle
 from SpineLib.models.card import FORMAT, NOTICE, SEQUENCES, TASKS, ModelCard, read_card
 from SpineLib.models.catalogue import find_bundle, import_bundle, list_bundles, remove_bundle, user_folder
 
-__all__ = ["FORMAT", "NOTICE", "SEQUENCES", "TASKS", "ModelBundle", "ModelCard", "find_bundle", "import_bundle",
-           "list_bundles", "load_bundle", "read_card", "remove_bundle", "save_bundle", "user_folder"]
+__all__ = [
+    "FORMAT",
+    "NOTICE",
+    "SEQUENCES",
+    "TASKS",
+    "ModelBundle",
+    "ModelCard",
+    "find_bundle",
+    "import_bundle",
+    "list_bundles",
+    "load_bundle",
+    "read_card",
+    "remove_bundle",
+    "save_bundle",
+    "user_folder",
+]

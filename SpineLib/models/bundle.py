@@ -60,24 +60,29 @@ def load_bundle(folder: str | Path) -> ModelBundle:
     except OSError as error:
         raise SpineError(f"The model '{card.id}' has no readable weights.safetensors; get the model again.") from error
     if found != card.sha256:
-        raise SpineError(f"The weights of the model '{card.id}' do not have the SHA-256 that its card promises; "
-                         "the file is damaged or was replaced, get the model again.")
+        raise SpineError(
+            f"The weights of the model '{card.id}' do not have the SHA-256 that its card promises; "
+            "the file is damaged or was replaced, get the model again."
+        )
     state = _read_weights(folder / WEIGHTS_FILE)
     with torch.device("meta"):
         wanted = build_network(card).state_dict()
     missing = sorted(wanted.keys() - state.keys()) + sorted(state.keys() - wanted.keys())
     if missing:
-        raise SpineError(f"The weights of the model '{card.id}' do not belong to its network: '{missing[0]}' "
-                         f"{'is missing' if missing[0] in wanted else 'is too many'}; get the model again.")
+        raise SpineError(
+            f"The weights of the model '{card.id}' do not belong to its network: '{missing[0]}' "
+            f"{'is missing' if missing[0] in wanted else 'is too many'}; get the model again."
+        )
     for name, tensor in wanted.items():
         if state[name].shape != tensor.shape:
-            raise SpineError(f"The weights of the model '{card.id}' do not fit its network: '{name}' has shape "
-                             f"{tuple(state[name].shape)} instead of {tuple(tensor.shape)}; get the model again.")
+            raise SpineError(
+                f"The weights of the model '{card.id}' do not fit its network: '{name}' has shape "
+                f"{tuple(state[name].shape)} instead of {tuple(tensor.shape)}; get the model again."
+            )
     return ModelBundle(folder, card)
 
 
-def save_bundle(folder: str | Path, network: torch.nn.Module, card: ModelCard, *,
-                compact: bool = False) -> ModelBundle:
+def save_bundle(folder: str | Path, network: torch.nn.Module, card: ModelCard, *, compact: bool = False) -> ModelBundle:
     """Write a bundle, all buffers included; returns it with its SHA-256.
 
     Args:
@@ -106,16 +111,20 @@ def save_bundle(folder: str | Path, network: torch.nn.Module, card: ModelCard, *
         _write(folder / TEXT_FILE, card.text.encode())
         _write(folder / CARD_FILE, (json.dumps(card.to_dict(), indent=2, ensure_ascii=False) + "\n").encode())
     except OSError as error:
-        raise SpineError(f"The model cannot be written to '{folder}': {error.strerror}; choose another folder.") \
-            from error
+        raise SpineError(
+            f"The model cannot be written to '{folder}': {error.strerror}; choose another folder."
+        ) from error
     return ModelBundle(folder, card)
 
 
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file, hexadecimal."""
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") \
+        return (
+            hashlib.file_digest(file, "sha256").hexdigest()
+            if hasattr(hashlib, "file_digest")
             else hashlib.sha256(file.read()).hexdigest()
+        )
 
 
 def _read_weights(path: Path) -> dict[str, torch.Tensor]:
@@ -125,8 +134,9 @@ def _read_weights(path: Path) -> dict[str, torch.Tensor]:
     try:
         return expanded(load_file(path))
     except (OSError, SafetensorError, ValueError) as error:
-        raise SpineError("The model's weights.safetensors is not a valid safetensors file; get the model again.") \
-            from error
+        raise SpineError(
+            "The model's weights.safetensors is not a valid safetensors file; get the model again."
+        ) from error
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -17,8 +17,12 @@ TASKS = tuple(TASK_NETWORKS)
 NOTICE = "Research use only, not a medical device"
 SEQUENCES = ("T1", "T2", "STIR", "ceT1")
 #: What a network that does not look at MR is shown: a CT in HU, or masks of vertebrae.
-TASK_INPUTS = {"vertebra-segmentation": ("CT",), "ct-lesion-detection": ("CT",), "vertebra-inpainting": ("mask",),
-               "vertebra-completion": ("mask",)}
+TASK_INPUTS = {
+    "vertebra-segmentation": ("CT",),
+    "ct-lesion-detection": ("CT",),
+    "vertebra-inpainting": ("mask",),
+    "vertebra-completion": ("mask",),
+}
 CARD_FILE, WEIGHTS_FILE, TEXT_FILE = "model.json", "weights.safetensors", "card.md"
 #: Keys that the first bundles do not have.
 _MAY_LACK = ("smoothing_mm",)
@@ -96,8 +100,10 @@ class ModelCard:
         if not isinstance(values, dict):
             raise SpineError("The model's model.json does not hold a JSON object; get the model again from its source.")
         if values.get("format") != FORMAT:
-            raise SpineError(f"The model has format {values.get('format')!r} and this version reads format {FORMAT}; "
-                             "get a model made for this version.")
+            raise SpineError(
+                f"The model has format {values.get('format')!r} and this version reads format {FORMAT}; "
+                "get a model made for this version."
+            )
         known = [f.name for f in fields(cls) if f.name != "text"]
         missing = [key for key in known if key not in values and key not in _MAY_LACK]
         if missing:
@@ -138,8 +144,7 @@ def _check(card: ModelCard) -> None:
     if card.task not in TASKS:
         refuse("task", "one of " + ", ".join(TASKS))
     names = TASK_INPUTS.get(card.task, SEQUENCES)
-    if (not card.inputs or any(name not in names for name in card.inputs)
-            or len(set(card.inputs)) != len(card.inputs)):
+    if not card.inputs or any(name not in names for name in card.inputs) or len(set(card.inputs)) != len(card.inputs):
         refuse("inputs", "different names out of " + ", ".join(names))
     _check_network(card, refuse)
     if not isinstance(card.threshold, (int, float)) or not 0 < card.threshold < 1:
@@ -164,8 +169,11 @@ def _check_network(card: ModelCard, refuse: Callable[[str, str], None]) -> None:
         refuse("network", " or ".join(KINDS[name].wish for name in possible))
     kind = KINDS[network["type"]]
     each = card.task in ONE_CHANNEL_EACH
-    if (not kind.fits(network) or (each and network["inputs"] != len(card.inputs))
-            or (not each and len(card.inputs) > 1)):
+    if (
+        not kind.fits(network)
+        or (each and network["inputs"] != len(card.inputs))
+        or (not each and len(card.inputs) > 1)
+    ):
         refuse("network", kind.wish)
     dimensions = kind.dimensions(network)
     if not are_sizes(card.patch, dimensions, dimensions, 4096):

@@ -89,8 +89,9 @@ def import_bundle(source: str | Path) -> ModelBundle:
                 target.rename(Path(name) / "replaced")
             staged.rename(target)
     except OSError as error:
-        raise SpineError(f"The model cannot be imported: {error.strerror or error}; look at the disk's free space and "
-                         "permissions.") from error
+        raise SpineError(
+            f"The model cannot be imported: {error.strerror or error}; look at the disk's free space and permissions."
+        ) from error
     return ModelBundle(target, card)
 
 
@@ -131,24 +132,35 @@ def _unpack(source: Path, target: Path) -> None:
             parents = {entry.filename.rpartition("/")[0] for entry in entries}
             for entry in entries:
                 folder, _, name = entry.filename.rpartition("/")
-                if (name not in _FILES or len(parents) > 1 or "\\" in entry.filename or entry.filename.startswith("/")
-                        or ".." in folder.split("/") or ":" in folder or "/" in folder):
-                    raise SpineError(f"The model's zip file holds '{entry.filename[:80]}', which is no part of a "
-                                     "model; it was not unpacked.")
+                if (
+                    name not in _FILES
+                    or len(parents) > 1
+                    or "\\" in entry.filename
+                    or entry.filename.startswith("/")
+                    or ".." in folder.split("/")
+                    or ":" in folder
+                    or "/" in folder
+                ):
+                    raise SpineError(
+                        f"The model's zip file holds '{entry.filename[:80]}', which is no part of a "
+                        "model; it was not unpacked."
+                    )
                 kind = stat.S_IFMT(entry.external_attr >> 16)
                 if kind not in (0, stat.S_IFREG):
                     raise SpineError(f"'{name}' in the model's zip file is a link or a device; it was not unpacked.")
             if len({entry.filename for entry in entries}) != len(entries):
                 raise SpineError("The model's zip file holds a file twice; it was not unpacked.")
             if sum(entry.file_size for entry in entries) > LARGEST_BYTES:
-                raise SpineError(f"The model's zip file unpacks to more than {LARGEST_BYTES // 10**6} MB; it was not "
-                                 "unpacked.")
+                raise SpineError(
+                    f"The model's zip file unpacks to more than {LARGEST_BYTES // 10**6} MB; it was not unpacked."
+                )
             for entry in entries:
                 with archive.open(entry) as stream, open(target / entry.filename.rpartition("/")[2], "wb") as file:
                     _copy_at_most(stream, file, entry.file_size)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-        raise SpineError("The file is not a readable zip file of a model; choose a model's folder or zip file.") \
-            from error
+        raise SpineError(
+            "The file is not a readable zip file of a model; choose a model's folder or zip file."
+        ) from error
 
 
 def _copy_at_most(stream, file, size: int) -> None:

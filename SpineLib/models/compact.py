@@ -53,8 +53,11 @@ def expanded(stored: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     import torch
 
     scales = {name: value for name, value in stored.items() if name.endswith(SCALE)}
-    state = {name: value.float() if value.is_floating_point() else value
-             for name, value in stored.items() if name not in scales}
+    state = {
+        name: value.float() if value.is_floating_point() else value
+        for name, value in stored.items()
+        if name not in scales
+    }
     for name, scale in scales.items():
         value = state.get(name.removesuffix(SCALE))
         if value is None or value.dtype != torch.int8 or value.ndim < 2 or scale.shape != value.shape[:1]:

@@ -43,20 +43,32 @@ class Kind:
 
 def are_sizes(values: Any, least: int, most: int, largest: int) -> bool:
     """Whether ``values`` is a list of ``least`` to ``most`` whole numbers from 1 to ``largest``."""
-    return (isinstance(values, (list, tuple)) and least <= len(values) <= most
-            and all(isinstance(v, int) and not isinstance(v, bool) and 1 <= v <= largest for v in values))
+    return (
+        isinstance(values, (list, tuple))
+        and least <= len(values) <= most
+        and all(isinstance(v, int) and not isinstance(v, bool) and 1 <= v <= largest for v in values)
+    )
 
 
 def _are_scales(values: Any) -> bool:
     allowed = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
-    return (isinstance(values, (list, tuple)) and len(values) >= 1
-            and all(isinstance(value, (int, float)) and not isinstance(value, bool) and value in allowed
-                    for value in values) and len(set(values)) == len(values))
+    return (
+        isinstance(values, (list, tuple))
+        and len(values) >= 1
+        and all(
+            isinstance(value, (int, float)) and not isinstance(value, bool) and value in allowed for value in values
+        )
+        and len(set(values)) == len(values)
+    )
 
 
 def _fits_unet(settings: Mapping[str, Any]) -> bool:
-    return (settings.get("dimensions") in (2, 3) and are_sizes([settings.get("inputs")], 1, 1, 64)
-            and are_sizes([settings.get("outputs", 1)], 1, 1, 64) and are_sizes(settings.get("widths"), 2, 8, 2048))
+    return (
+        settings.get("dimensions") in (2, 3)
+        and are_sizes([settings.get("inputs")], 1, 1, 64)
+        and are_sizes([settings.get("outputs", 1)], 1, 1, 64)
+        and are_sizes(settings.get("widths"), 2, 8, 2048)
+    )
 
 
 def _unet(settings: Mapping[str, Any]) -> torch.nn.Module:
@@ -86,20 +98,35 @@ def _siamese(settings: Mapping[str, Any]) -> torch.nn.Module:
 
 
 def _fits_faster_rcnn(settings: Mapping[str, Any]) -> bool:
-    return (are_sizes([settings.get("inputs")], 1, 1, 64) and are_sizes(settings.get("widths"), 5, 5, 2048)
-            and are_sizes([settings.get("hidden")], 1, 1, 8192) and isinstance(settings.get("batch_norm"), bool)
-            and settings.get("stride", 16) in (8, 16) and settings.get("pooling", "max") in ("max", "align")
-            and all(isinstance(settings.get(key), (list, tuple)) and 1 <= len(settings[key]) <= 9
-                    and all(isinstance(value, (int, float)) and 0.01 <= value <= 4096 for value in settings[key])
-                    for key in ("scales", "ratios")))
+    return (
+        are_sizes([settings.get("inputs")], 1, 1, 64)
+        and are_sizes(settings.get("widths"), 5, 5, 2048)
+        and are_sizes([settings.get("hidden")], 1, 1, 8192)
+        and isinstance(settings.get("batch_norm"), bool)
+        and settings.get("stride", 16) in (8, 16)
+        and settings.get("pooling", "max") in ("max", "align")
+        and all(
+            isinstance(settings.get(key), (list, tuple))
+            and 1 <= len(settings[key]) <= 9
+            and all(isinstance(value, (int, float)) and 0.01 <= value <= 4096 for value in settings[key])
+            for key in ("scales", "ratios")
+        )
+    )
 
 
 def _faster_rcnn(settings: Mapping[str, Any]) -> torch.nn.Module:
     from SpineLib.networks.faster_rcnn import FasterRCNN
 
-    return FasterRCNN(settings["inputs"], tuple(settings["widths"]), settings["hidden"], tuple(settings["scales"]),
-                      tuple(settings["ratios"]), settings["batch_norm"], settings.get("stride", 16),
-                      settings.get("pooling", "max"))
+    return FasterRCNN(
+        settings["inputs"],
+        tuple(settings["widths"]),
+        settings["hidden"],
+        tuple(settings["scales"]),
+        tuple(settings["ratios"]),
+        settings["batch_norm"],
+        settings.get("stride", 16),
+        settings.get("pooling", "max"),
+    )
 
 
 def _gan(kind: str) -> Kind:
@@ -116,13 +143,24 @@ def _gan(kind: str) -> Kind:
 
 #: By the card's ``network["type"]``.
 KINDS: dict[str, Kind] = {
-    "unet": Kind("a unet of 2 or 3 dimensions with an input for each sequence and 2 to 8 widths", _fits_unet, _unet,
-                 lambda settings: settings["dimensions"]),
+    "unet": Kind(
+        "a unet of 2 or 3 dimensions with an input for each sequence and 2 to 8 widths",
+        _fits_unet,
+        _unet,
+        lambda settings: settings["dimensions"],
+    ),
     "vnet": Kind("a vnet of 2 to 5 widths", _fits_vnet, _vnet),
-    "siamese": Kind("a siamese of one sequence, with context 'zeros' or 'margin' and scales in powers of two",
-                    _fits_siamese, _siamese),
-    "faster-rcnn": Kind("a faster-rcnn with inputs, 5 widths, hidden, anchors of some scales and ratios, batch_norm "
-                        "true or false, stride 8 or 16, and pooling 'max' or 'align'", _fits_faster_rcnn, _faster_rcnn),
+    "siamese": Kind(
+        "a siamese of one sequence, with context 'zeros' or 'margin' and scales in powers of two",
+        _fits_siamese,
+        _siamese,
+    ),
+    "faster-rcnn": Kind(
+        "a faster-rcnn with inputs, 5 widths, hidden, anchors of some scales and ratios, batch_norm "
+        "true or false, stride 8 or 16, and pooling 'max' or 'align'",
+        _fits_faster_rcnn,
+        _faster_rcnn,
+    ),
     "wgan-gp": _gan("wgan-gp"),
     "dcgan": _gan("dcgan"),
 }

@@ -57,8 +57,13 @@ def clip(boxes: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     return torch.minimum(boxes.clamp(min=0), limits)
 
 
-def anchors(size: tuple[int, int], stride: int, scales: Sequence[float], ratios: Sequence[float],
-            device: torch.device | str = "cpu") -> torch.Tensor:
+def anchors(
+    size: tuple[int, int],
+    stride: int,
+    scales: Sequence[float],
+    ratios: Sequence[float],
+    device: torch.device | str = "cpu",
+) -> torch.Tensor:
     """Reference boxes centred on each place of a feature map (Ren 2017, section 3.1.1).
 
     Args:
@@ -105,8 +110,9 @@ def keep_best(boxes: torch.Tensor, scores: torch.Tensor, overlap: float, most: i
     return order[torch.tensor(kept, dtype=torch.long, device=order.device)]
 
 
-def pool_boxes(features: torch.Tensor, boxes: torch.Tensor, images: torch.Tensor, stride: int,
-               bins: int = 7) -> torch.Tensor:
+def pool_boxes(
+    features: torch.Tensor, boxes: torch.Tensor, images: torch.Tensor, stride: int, bins: int = 7
+) -> torch.Tensor:
     """RoI max pooling (Girshick, Fast R-CNN, 2015, section 2.1): each box cut into ``bins`` x ``bins``, their maxima.
 
     A box is rounded to whole places of the feature map, at least one; bins narrower than a place share it.
@@ -121,13 +127,18 @@ def pool_boxes(features: torch.Tensor, boxes: torch.Tensor, images: torch.Tensor
         (m, c, bins, bins).
     """
     count, _, rows, columns = features.shape
-    axes = [_bins(boxes[:, axis] / stride, boxes[:, axis + 2] / stride, bins, size)
-            for axis, size in ((1, rows), (0, columns))]
+    axes = [
+        _bins(boxes[:, axis] / stride, boxes[:, axis + 2] / stride, bins, size)
+        for axis, size in ((1, rows), (0, columns))
+    ]
     # Maxima over 1, 2, 4, ... places are made once for the map; a bin of any length is two of these, which may overlap.
     levels = [_whole_logarithm(last - first + 1) for first, last in axes]
     tall, wide = (int(level.max()) + 1 if len(boxes) else 1 for level in levels)
-    maxima = [functional.pad(functional.max_pool2d(features, (2**down, 2**along), 1),
-                             (0, 2**along - 1, 0, 2**down - 1)) for down in range(tall) for along in range(wide)]
+    maxima = [
+        functional.pad(functional.max_pool2d(features, (2**down, 2**along), 1), (0, 2**along - 1, 0, 2**down - 1))
+        for down in range(tall)
+        for along in range(wide)
+    ]
     table = torch.stack(maxima).permute(0, 1, 3, 4, 2).reshape(-1, features.shape[1])
     table_of = ((levels[0][:, :, None] * wide + levels[1][:, None, :]) * count + images[:, None, None]) * rows
     best = None
@@ -139,8 +150,9 @@ def pool_boxes(features: torch.Tensor, boxes: torch.Tensor, images: torch.Tensor
     return best.reshape(len(boxes), bins, bins, features.shape[1]).permute(0, 3, 1, 2)
 
 
-def align_boxes(features: torch.Tensor, boxes: torch.Tensor, images: torch.Tensor, stride: int, bins: int = 7,
-                samples: int = 2) -> torch.Tensor:
+def align_boxes(
+    features: torch.Tensor, boxes: torch.Tensor, images: torch.Tensor, stride: int, bins: int = 7, samples: int = 2
+) -> torch.Tensor:
     """RoI align (He et al., Mask R-CNN, 2017, section 3): means of interpolated values, not maxima of whole places.
 
     A box is not rounded, so that it can be told from one that lies a fraction of a place beside it.
@@ -155,15 +167,21 @@ def align_boxes(features: torch.Tensor, boxes: torch.Tensor, images: torch.Tenso
     count, channels, rows, columns = features.shape
     steps = (torch.arange(bins * samples, device=boxes.device) + 0.5) / (bins * samples)
     # grid_sample's coordinates: the map reaches from -1 to 1.
-    x, y = (2 * (boxes[:, axis, None] + (boxes[:, axis + 2] - boxes[:, axis])[:, None] * steps) / (stride * size) - 1
-            for axis, size in ((0, columns), (1, rows)))
+    x, y = (
+        2 * (boxes[:, axis, None] + (boxes[:, axis + 2] - boxes[:, axis])[:, None] * steps) / (stride * size) - 1
+        for axis, size in ((0, columns), (1, rows))
+    )
     grid = torch.stack(torch.broadcast_tensors(x[:, None, :], y[:, :, None]), dim=-1)
     aligned = features.new_zeros((len(boxes), channels, bins, bins), dtype=torch.float32)
     for number in range(count):
         own = torch.nonzero(images == number)[:, 0]
         if len(own):
-            values = functional.grid_sample(features[number:number + 1].float(), grid[own].flatten(0, 1)[None],
-                                            padding_mode="border", align_corners=False)
+            values = functional.grid_sample(
+                features[number : number + 1].float(),
+                grid[own].flatten(0, 1)[None],
+                padding_mode="border",
+                align_corners=False,
+            )
             values = values.reshape(channels, len(own), bins * samples, bins * samples).transpose(0, 1)
             aligned = aligned.index_copy(0, own, functional.avg_pool2d(values, samples))
     return aligned

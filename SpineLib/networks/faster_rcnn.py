@@ -75,20 +75,35 @@ class FasterRCNN(nn.Module):
         dropout: of fc6 and fc7, in training.
     """
 
-    def __init__(self, inputs: int = 3, widths: Sequence[int] = WIDTHS, hidden: int = HIDDEN,
-                 scales: Sequence[float] = SCALES, ratios: Sequence[float] = RATIOS, batch_norm: bool = False,
-                 stride: int = STRIDE, pooling: str = "max", dropout: float = 0.5):
+    def __init__(
+        self,
+        inputs: int = 3,
+        widths: Sequence[int] = WIDTHS,
+        hidden: int = HIDDEN,
+        scales: Sequence[float] = SCALES,
+        ratios: Sequence[float] = RATIOS,
+        batch_norm: bool = False,
+        stride: int = STRIDE,
+        pooling: str = "max",
+        dropout: float = 0.5,
+    ):
         super().__init__()
         if not scales or not ratios or min(*scales, *ratios) <= 0 or hidden < 1 or pooling not in POOLINGS:
-            raise ValueError(f"scales={tuple(scales)}, ratios={tuple(ratios)}, hidden={hidden}, pooling={pooling} make "
-                             "no detector")
+            raise ValueError(
+                f"scales={tuple(scales)}, ratios={tuple(ratios)}, hidden={hidden}, pooling={pooling} make no detector"
+            )
         self.inputs, self.scales, self.ratios = inputs, tuple(scales), tuple(ratios)
         self.stride, self.pooling = stride, POOLINGS[pooling]
         self.features = convolutions(inputs, widths, batch_norm, stride)
         self.classifier = fully_connected(widths[-1], hidden, dropout)
         own, count = min(widths[-1], _MOST_RPN), len(self.scales) * len(self.ratios)
-        self.proposer = nn.ModuleDict({"convolution": nn.Conv2d(widths[-1], own, 3, padding=1),
-                                       "objectness": nn.Conv2d(own, count, 1), "deltas": nn.Conv2d(own, 4 * count, 1)})
+        self.proposer = nn.ModuleDict(
+            {
+                "convolution": nn.Conv2d(widths[-1], own, 3, padding=1),
+                "objectness": nn.Conv2d(own, count, 1),
+                "deltas": nn.Conv2d(own, 4 * count, 1),
+            }
+        )
         self.score, self.deltas = nn.Linear(hidden, 2), nn.Linear(hidden, 4)
         self.register_buffer("units", torch.tensor(BOX_UNITS), persistent=False)
 
@@ -110,8 +125,14 @@ class FasterRCNN(nn.Module):
         deltas = self.proposer["deltas"](hidden).permute(0, 2, 3, 1).reshape(*logits.shape, 4)
         return logits.float(), deltas.float()
 
-    def proposals(self, logits: torch.Tensor, deltas: torch.Tensor, places: torch.Tensor, size: tuple[int, int],
-                  settings: ProposalSettings = ProposalSettings()) -> list[torch.Tensor]:
+    def proposals(
+        self,
+        logits: torch.Tensor,
+        deltas: torch.Tensor,
+        places: torch.Tensor,
+        size: tuple[int, int],
+        settings: ProposalSettings = ProposalSettings(),
+    ) -> list[torch.Tensor]:
         """Boxes (m, 4) of each image, the most likely first, without gradients (section 3.3).
 
         Args:
@@ -129,8 +150,9 @@ class FasterRCNN(nn.Module):
                 found.append(boxes[keep_best(boxes, scores, settings.overlap, settings.after)])
         return found
 
-    def heads(self, features: torch.Tensor, boxes: torch.Tensor, images: torch.Tensor) -> tuple[torch.Tensor,
-                                                                                              torch.Tensor]:
+    def heads(
+        self, features: torch.Tensor, boxes: torch.Tensor, images: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """What fc7 says of boxes: logits (m, 2) of background and object, and differences (m, 4) in ``units``.
 
         Args:
@@ -140,8 +162,14 @@ class FasterRCNN(nn.Module):
         hidden = self.classifier(self.pooling(features, boxes, images, self.stride, POOLED).flatten(1))
         return self.score(hidden).float(), self.deltas(hidden).float()
 
-    def forward(self, images: torch.Tensor, threshold: float = 0.05, overlap: float = 0.3, most: int = 20,
-                settings: ProposalSettings = ProposalSettings()) -> list[Found]:
+    def forward(
+        self,
+        images: torch.Tensor,
+        threshold: float = 0.05,
+        overlap: float = 0.3,
+        most: int = 20,
+        settings: ProposalSettings = ProposalSettings(),
+    ) -> list[Found]:
         """The objects in images (n, inputs, rows, columns), the sides best multiples of 16.
 
         Args:
@@ -154,8 +182,10 @@ class FasterRCNN(nn.Module):
         features = self.feature_map(images)
         places = self.anchors_on(features)
         boxes = self.proposals(*self.proposal_scores(features), places, size, settings)
-        owners = torch.repeat_interleave(torch.arange(len(boxes), device=images.device),
-                                         torch.tensor([len(own) for own in boxes], device=images.device))
+        owners = torch.repeat_interleave(
+            torch.arange(len(boxes), device=images.device),
+            torch.tensor([len(own) for own in boxes], device=images.device),
+        )
         joined = torch.cat(boxes)
         if not len(joined):
             return [Found(own, own.new_zeros(0)) for own in boxes]
@@ -176,8 +206,13 @@ def initialise(network: FasterRCNN) -> FasterRCNN:
         if isinstance(layer, (nn.Conv2d, nn.Linear)):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             nn.init.zeros_(layer.bias)
-    for layer, deviation in ((network.proposer["convolution"], 0.01), (network.proposer["objectness"], 0.01),
-                             (network.proposer["deltas"], 0.01), (network.score, 0.01), (network.deltas, 0.001)):
+    for layer, deviation in (
+        (network.proposer["convolution"], 0.01),
+        (network.proposer["objectness"], 0.01),
+        (network.proposer["deltas"], 0.01),
+        (network.score, 0.01),
+        (network.deltas, 0.001),
+    ):
         nn.init.normal_(layer.weight, std=deviation)
         nn.init.zeros_(layer.bias)
     return network

@@ -40,7 +40,8 @@ class Generator(nn.Module):
         outputs = (widths[2], widths[1], widths[0], 1)
         self.layers = nn.ModuleList(
             nn.ConvTranspose2d(a, b, 5, stride=2, padding=2, output_padding=1, bias=not normalised or b == 1)
-            for a, b in zip((widths[3], *outputs), outputs))
+            for a, b in zip((widths[3], *outputs), outputs)
+        )
         # Radford et al.: not on the generator's last layer, which has to get the right mean and contrast.
         self.norms = nn.ModuleList(nn.BatchNorm2d(width) if normalised else nn.Identity() for width in reversed(widths))
 
@@ -74,10 +75,12 @@ class Critic(nn.Module):
         _check(kind, 1, widths)
         self.kind, self.widths = kind, tuple(widths)
         normalised = kind == "dcgan"
-        self.layers = nn.ModuleList(nn.Conv2d(a, b, 5, stride=2, padding=2, bias=not normalised or a == 1)
-                                    for a, b in zip((1, *widths), widths))
-        self.norms = nn.ModuleList(nn.BatchNorm2d(width) if normalised and n else nn.Identity()
-                                   for n, width in enumerate(widths))
+        self.layers = nn.ModuleList(
+            nn.Conv2d(a, b, 5, stride=2, padding=2, bias=not normalised or a == 1) for a, b in zip((1, *widths), widths)
+        )
+        self.norms = nn.ModuleList(
+            nn.BatchNorm2d(width) if normalised and n else nn.Identity() for n, width in enumerate(widths)
+        )
         self.last = nn.Linear(widths[3] * START**2, 1)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:

@@ -154,8 +154,9 @@ class _SharedNorm(nn.Module):
         self.eps, self.momentum = 1e-5, 0.1
 
     def forward(self, x: torch.Tensor, branch: int) -> torch.Tensor:
-        return functional.batch_norm(x, self.mean[branch], self.variance[branch], self.weight, self.bias,
-                                     self.training, self.momentum, self.eps)
+        return functional.batch_norm(
+            x, self.mean[branch], self.variance[branch], self.weight, self.bias, self.training, self.momentum, self.eps
+        )
 
     def folded(self, convolution: nn.Conv2d, branch: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Weight and bias of a convolution that holds the normalisation as well."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -34,7 +35,7 @@ class UNet(nn.Module):
             raise ValueError(f"inputs={inputs} and widths={tuple(widths)} make no U-Net")
         self.dimensions, self.inputs, self.widths = dimensions, inputs, tuple(widths)
         down = [_level(dimensions, inputs, widths[0], 1)]
-        down += [_level(dimensions, a, b, 2) for a, b in zip(widths, widths[1:])]
+        down += [_level(dimensions, a, b, 2) for a, b in itertools.pairwise(widths)]
         up = [_level(dimensions, a + b, b, 1) for a, b in zip(reversed(widths), list(reversed(widths))[1:])]
         self.down, self.up = nn.ModuleList(down), nn.ModuleList(up)
         self.upsample = nn.Upsample(scale_factor=2, mode="nearest")
@@ -90,11 +91,13 @@ def through_upsampling(weight: torch.Tensor) -> torch.Tensor:
 def _convolve_upsampled(convolution: nn.Module, low: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
     """``convolution(cat([upsample(low), skip]))`` without making the upsampled or the concatenated array."""
     weight = convolution.weight
-    through = through_upsampling(weight[:, :low.shape[1]])
-    plain, transposed = ((functional.conv2d, functional.conv_transpose2d) if weight.ndim == 4
-                         else (functional.conv3d, functional.conv_transpose3d))
-    return (transposed(low, through, stride=2, padding=1)
-            + plain(skip, weight[:, low.shape[1]:], padding=1))
+    through = through_upsampling(weight[:, : low.shape[1]])
+    plain, transposed = (
+        (functional.conv2d, functional.conv_transpose2d)
+        if weight.ndim == 4
+        else (functional.conv3d, functional.conv_transpose3d)
+    )
+    return transposed(low, through, stride=2, padding=1) + plain(skip, weight[:, low.shape[1] :], padding=1)
 
 
 def _level(dimensions: int, inputs: int, outputs: int, stride: int) -> nn.Sequential:
@@ -102,6 +105,9 @@ def _level(dimensions: int, inputs: int, outputs: int, stride: int) -> nn.Sequen
     layers = []
     for channels, step in ((inputs, stride), (outputs, 1)):
         # The bias would be removed again by the batch normalisation.
-        layers += [convolution(channels, outputs, 3, stride=step, padding=1, bias=False),
-                   normalisation(outputs), nn.ReLU(inplace=True)]
+        layers += [
+            convolution(channels, outputs, 3, stride=step, padding=1, bias=False),
+            normalisation(outputs),
+            nn.ReLU(inplace=True),
+        ]
     return nn.Sequential(*layers)

@@ -33,8 +33,14 @@ class VGG16(nn.Module):
         batch_norm: after each convolution, which training from random weights needs.
     """
 
-    def __init__(self, inputs: int = 3, widths: Sequence[int] = WIDTHS, hidden: int = HIDDEN, classes: int = CLASSES,
-                 batch_norm: bool = False):
+    def __init__(
+        self,
+        inputs: int = 3,
+        widths: Sequence[int] = WIDTHS,
+        hidden: int = HIDDEN,
+        classes: int = CLASSES,
+        batch_norm: bool = False,
+    ):
         super().__init__()
         self.features = nn.Sequential(*convolutions(inputs, widths, batch_norm), nn.MaxPool2d(2))
         self.classifier = nn.Sequential(*fully_connected(widths[-1], hidden), nn.Linear(hidden, classes))
@@ -44,8 +50,9 @@ class VGG16(nn.Module):
         return self.classifier(self.features(x).flatten(1))
 
 
-def convolutions(inputs: int = 3, widths: Sequence[int] = WIDTHS, batch_norm: bool = False,
-                 stride: int = 16) -> nn.Sequential:
+def convolutions(
+    inputs: int = 3, widths: Sequence[int] = WIDTHS, batch_norm: bool = False, stride: int = 16
+) -> nn.Sequential:
     """The 13 convolutions of 3 x 3 up to conv5_3: the last pooling is left out, as in Faster R-CNN.
 
     Args:
@@ -73,8 +80,14 @@ def convolutions(inputs: int = 3, widths: Sequence[int] = WIDTHS, batch_norm: bo
 
 def fully_connected(width: int, hidden: int = HIDDEN, dropout: float = 0.5) -> nn.Sequential:
     """fc6 and fc7 of a (n, width x 7 x 7) feature map, each with ReLU and dropout."""
-    return nn.Sequential(nn.Linear(width * POOLED * POOLED, hidden), nn.ReLU(inplace=True), nn.Dropout(dropout),
-                         nn.Linear(hidden, hidden), nn.ReLU(inplace=True), nn.Dropout(dropout))
+    return nn.Sequential(
+        nn.Linear(width * POOLED * POOLED, hidden),
+        nn.ReLU(inplace=True),
+        nn.Dropout(dropout),
+        nn.Linear(hidden, hidden),
+        nn.ReLU(inplace=True),
+        nn.Dropout(dropout),
+    )
 
 
 def load_torchvision_vgg16(network: nn.Module, path: str | Path) -> list[str]:
@@ -97,16 +110,22 @@ def load_torchvision_vgg16(network: nn.Module, path: str | Path) -> list[str]:
     try:
         given = load_file(path)
     except (OSError, SafetensorError, ValueError) as error:
-        raise SpineError(f"'{Path(path).name}' is no readable safetensors file; convert the weights of VGG-16 to "
-                         "safetensors first.") from error
+        raise SpineError(
+            f"'{Path(path).name}' is no readable safetensors file; convert the weights of VGG-16 to safetensors first."
+        ) from error
     own = network.state_dict()
-    shared = [name for name in own if name.startswith(("features.", "classifier."))
-              and not name.endswith("num_batches_tracked")]
+    shared = [
+        name
+        for name in own
+        if name.startswith(("features.", "classifier.")) and not name.endswith("num_batches_tracked")
+    ]
     for name in shared:
         if name not in given or given[name].shape != own[name].shape:
             found = f"has shape {tuple(given[name].shape)}" if name in given else "is missing"
-            raise SpineError(f"'{name}' {found} in '{Path(path).name}' but must have shape {tuple(own[name].shape)}; "
-                             "use VGG-16's weights with the full widths, and with or without batch normalisation as "
-                             "configured.")
+            raise SpineError(
+                f"'{name}' {found} in '{Path(path).name}' but must have shape {tuple(own[name].shape)}; "
+                "use VGG-16's weights with the full widths, and with or without batch normalisation as "
+                "configured."
+            )
     network.load_state_dict({name: given[name] for name in shared}, strict=False)
     return shared

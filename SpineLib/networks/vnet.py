@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -36,12 +37,16 @@ class VNet(nn.Module):
         if inputs < 1 or not 2 <= len(widths) <= len(DEPTHS) or min(widths) < 1:
             raise ValueError(f"inputs={inputs} and widths={tuple(widths)} make no V-Net")
         self.inputs, self.widths = inputs, tuple(widths)
-        self.down = nn.ModuleList(_Group(inputs if level == 0 else width, width, depth)
-                                  for level, (width, depth) in enumerate(zip(widths, DEPTHS)))
-        self.shrink = nn.ModuleList(_Step(nn.Conv2d(a, b, 2, stride=2, bias=False))
-                                   for a, b in zip(widths, widths[1:]))
-        self.grow = nn.ModuleList(_Step(nn.ConvTranspose2d(b, a, 2, stride=2, bias=False))
-                                    for a, b in zip(widths, widths[1:]))
+        self.down = nn.ModuleList(
+            _Group(inputs if level == 0 else width, width, depth)
+            for level, (width, depth) in enumerate(zip(widths, DEPTHS))
+        )
+        self.shrink = nn.ModuleList(
+            _Step(nn.Conv2d(a, b, 2, stride=2, bias=False)) for a, b in itertools.pairwise(widths)
+        )
+        self.grow = nn.ModuleList(
+            _Step(nn.ConvTranspose2d(b, a, 2, stride=2, bias=False)) for a, b in itertools.pairwise(widths)
+        )
         self.up = nn.ModuleList(_Group(2 * width, width, depth) for width, depth in zip(widths[:-1], DEPTHS))
         self.last = nn.Conv2d(widths[0], 1, 1)
 
@@ -92,8 +97,10 @@ class _Group(nn.Module):
 
     def __init__(self, inputs: int, width: int, depth: int):
         super().__init__()
-        self.steps = nn.ModuleList(_Step(nn.Conv2d(inputs if number == 0 else width, width, 3, padding=1, bias=False))
-                                   for number in range(depth))
+        self.steps = nn.ModuleList(
+            _Step(nn.Conv2d(inputs if number == 0 else width, width, 3, padding=1, bias=False))
+            for number in range(depth)
+        )
 
     def forward(self, x: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
         for number, (convolution, normalisation, activation) in enumerate(self.steps):

@@ -124,8 +124,9 @@ def ablate(
 
 def _box(anatomy: Anatomy, host: Vertebra):
     a, b, h = host.half
-    corners = np.array([host.point(x, y, z) for x in (-a - 26, a + 26) for y in (-b - 16, b + 85)
-                        for z in (-h - 18, h + 24)])
+    corners = np.array(
+        [host.point(x, y, z) for x in (-a - 26, a + 26) for y in (-b - 16, b + 85) for z in (-h - 18, h + 24)]
+    )
     return anatomy.grid.box(corners.min(0), corners.max(0))
 
 
@@ -203,8 +204,10 @@ def _plan(rng, host: Vertebra, points, outcome: str, late: float) -> tuple[Appli
     approach = "transpedicular" if rng.random() < 0.7 else "posterolateral"
     most = LENGTH_MM[1] if outcome == "complete" else rng.uniform(20, LENGTH_MM[1])
     sides = (1.0, -1.0) if two else (np.sign(aims[0, 0]) * (1 if rng.random() < 0.85 else -1) or 1.0,)
-    return tuple(_applicator(rng, host, approach, s, aim, float(rng.uniform(least, max(most, least + 1))))
-                 for s, aim in zip(sides, aims))
+    return tuple(
+        _applicator(rng, host, approach, s, aim, float(rng.uniform(least, max(most, least + 1))))
+        for s, aim in zip(sides, aims)
+    )
 
 
 def _applicator(rng, host: Vertebra, approach: str, side: float, aim, length: float) -> Applicator:

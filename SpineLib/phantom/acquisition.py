@@ -41,7 +41,7 @@ def tissue_signal(
     rng, anatomy: Anatomy, inclusions: list[Inclusion], tissues: TissueMaps, sequence: Sequence, wide: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Signal of water and of fat on the fine grid, float32 (kept apart for the chemical shift)."""
-    args = dict(field_t=tissues.field_t)
+    args = {"field_t": tissues.field_t}
     water_of = signal(sequence, tissues.pd, tissues.t1, tissues.t2, tissues.uptake, **args)
     fat_signal = float(signal(sequence, 0.9, tissues.fat_t1, tissues.fat_t2, **args)) * sequence.fat_left
     if sequence.name != "STIR" and wide:
@@ -168,9 +168,7 @@ def _move_in_plane(image: np.ndarray, motion: Motion, step) -> np.ndarray:
         ],
         dtype=torch.float32,
     )
-    pull = torch.nn.functional.affine_grid(theta[None], [1, 1, rows, columns], align_corners=True).expand(
-        n, -1, -1, -1
-    )
+    pull = torch.nn.functional.affine_grid(theta[None], [1, 1, rows, columns], align_corners=True).expand(n, -1, -1, -1)
     moved = torch.nn.functional.grid_sample(
         torch.from_numpy(image)[:, None], pull, mode="bilinear", padding_mode="border", align_corners=True
     )
@@ -187,7 +185,5 @@ def _coil(rng, grid: Grid, spine: list[Vertebra], shape, wide: bool) -> np.ndarr
         bias = bias * np.exp(np.clip(behind, -150, 110) / np.float32(rng.uniform(70, 260)))
     if rng.random() < 0.45:
         edge = -rng.uniform(18, 45)
-        bias = bias * (
-            np.float32(rng.uniform(0.05, 0.5)) + (1 - np.float32(0.3)) / (1 + np.exp(-(behind - edge) / 4))
-        )
+        bias = bias * (np.float32(rng.uniform(0.05, 0.5)) + (1 - np.float32(0.3)) / (1 + np.exp(-(behind - edge) / 4)))
     return bias.astype(np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,7 +55,7 @@ def draw_anatomy(rng: np.random.Generator, grid: Grid, spine: list[Vertebra]) ->
     for vertebra in spine:
         _draw_posterior(grid, vertebra, labels, vertebrae)
     draw_canal(rng, grid, spine, canal, labels, vertebrae)
-    for lower, upper in zip(spine[:-1], spine[1:]):
+    for lower, upper in itertools.pairwise(spine):
         _draw_disc(rng, grid, lower, upper, labels, vertebrae)
     for vertebra in spine:
         _draw_body(rng, grid, vertebra, labels, vertebrae, marrow_fat)
@@ -143,11 +144,7 @@ def _draw_body(rng, grid: Grid, vertebra: Vertebra, labels, vertebrae, marrow_fa
     inside = (wall < 0) & (plates < 0)
     part = labels[box]
     ligament = (
-        (wall > 0)
-        & (wall < vertebra.shape["ligament"])
-        & (plates < 0)
-        & (np.abs(v) > 0.5 * b)
-        & (vertebrae[box] == 0)
+        (wall > 0) & (wall < vertebra.shape["ligament"]) & (plates < 0) & (np.abs(v) > 0.5 * b) & (vertebrae[box] == 0)
     )
     part[ligament] = Tissue.LIGAMENT
     shell = (wall > -vertebra.shape["cortex"]) | (plates > -vertebra.shape["endplate"])

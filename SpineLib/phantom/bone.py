@@ -29,9 +29,7 @@ def body_distance(vertebra: Vertebra, u, v, w) -> tuple[np.ndarray, np.ndarray]:
     relative_w = np.clip(w / h, -1.3, 1.3)
     rim = relative_w**2
     narrowing = (
-        1
-        - np.float32(s["waist"]) * np.maximum(1 - rim, 0)
-        + np.float32(s["osteophyte"] / b) * np.clip(rim, 0, 1) ** 4
+        1 - np.float32(s["waist"]) * np.maximum(1 - rim, 0) + np.float32(s["osteophyte"] / b) * np.clip(rim, 0, 1) ** 4
     )
     hollow = np.float32(s["posterior_concavity"]) * np.maximum(1 - (u / (0.75 * a)) ** 2, 0)
     back = np.where(v > 0, v + hollow, v)
@@ -74,9 +72,7 @@ def posterior_distance(vertebra: Vertebra, u, v, w) -> np.ndarray:
     length = 14.0 if cervical else 22.0
     tall = 1.5 if thoracic or cervical else 3.0
     parts.append(
-        capsule(
-            points, (0, back + canal + 1, -0.4 * h), (0, back + canal + length, -0.4 * h + drop), 2.9, (1, 1, tall)
-        )
+        capsule(points, (0, back + canal + 1, -0.4 * h), (0, back + canal + length, -0.4 * h + drop), 2.9, (1, 1, tall))
     )
     if thoracic:  # heads of the ribs
         parts.append(capsule(points, (a + 1, 0.55 * b, 0.75 * h), (a + 24, 0.7 * b + 16, 0.9 * h), 4.2))

@@ -132,6 +132,4 @@ def draw_foramina(rng, grid: Grid, spine: list[Vertebra], path: CanalPath, label
         )
         root = rng.uniform(1.8, 3.2)
         part[capsule(points, (0.5 * a, b + 4, below + 3), (a + 10, b + 1, below - 1), root) < 0] = Tissue.NERVE
-        part[capsule(points, (0.6 * a, b + 1, below), (a + 5, b + 1, below), rng.uniform(0.6, 1.4)) < 0] = (
-            Tissue.BLOOD
-        )
+        part[capsule(points, (0.6 * a, b + 1, below), (a + 5, b + 1, below), rng.uniform(0.6, 1.4)) < 0] = Tissue.BLOOD

@@ -107,7 +107,11 @@ def simulate(seed: int, settings: PhantomSettings = PhantomSettings()) -> Phanto
     tissues = draw_tissues(rng, field_t, 0.32 if wide else 0.07)
     direction, origin = place_image(rng, grid, acquired["spacing"], margin)
     arrays, sequences = acquire_all(
-        rng, settings.sequences, field_t, wide, settings.motion,
+        rng,
+        settings.sequences,
+        field_t,
+        wide,
+        settings.motion,
         lambda sequence, motion: acquire(rng, anatomy, inclusions, tissues, sequence, motion, wide, margin),
     )
     images = {name: Volume(a[::-1], acquired["spacing"], origin, direction, name) for name, a in arrays.items()}
@@ -128,6 +132,7 @@ def simulate(seed: int, settings: PhantomSettings = PhantomSettings()) -> Phanto
         "mimics": [{"kind": i.kind, "level": i.level} for i in inclusions if i.inside is None],
         "vertebrae": [vertebra_facts(v, direction, origin, grid, margin) for v in spine],
     }
+
     def put(array: np.ndarray, name: str) -> Volume:
         return Volume(np.ascontiguousarray(array[crop]), first.spacing, origin, direction, name)
 
@@ -211,8 +216,9 @@ def draw_inclusions(
             if host.level in sick:
                 continue
             if settings.mean_area_cm2 is not None and tries % _TRIES_FOR_ONE_AREA == 0:
-                area = draw_area_cm2(rng, settings.lesion_area_cm2[0], settings.mean_area_cm2,
-                                     settings.lesion_area_cm2[1])
+                area = draw_area_cm2(
+                    rng, settings.lesion_area_cm2[0], settings.mean_area_cm2, settings.lesion_area_cm2[1]
+                )
             item = _draw_one(rng, anatomy, host, kind, field_t, wide, settings, margin, area)
             tries += 1
             if item is not None and _has_wanted_area(item, items, settings, anatomy.grid, margin):
@@ -237,6 +243,7 @@ def draw_inclusions(
 
 def _draw_one(rng, anatomy, host, kind, field_t, wide, settings, margin, area) -> Inclusion | None:
     """A metastasis of ``host``, of about ``area`` (cm2) unless that is None."""
+
     def draw(enlarged: float) -> Inclusion | None:
         return draw_metastasis(rng, anatomy, host, kind, field_t, wide, settings.places, enlarged)
 

@@ -132,8 +132,9 @@ def write_case(folder: Path, name: str, case: PhantomCase, extension: str = ".ni
         place.mkdir(parents=True, exist_ok=True)
     for sequence, volume in case.images.items():
         write_volume(volume, images / f"{name}_{SUFFIXES[sequence]}{extension}")
-        write_sidecar(images / f"{name}_{SUFFIXES[sequence]}{extension}", case.truth["sequences"][sequence],
-                      case.truth["field_t"])
+        write_sidecar(
+            images / f"{name}_{SUFFIXES[sequence]}{extension}", case.truth["sequences"][sequence], case.truth["field_t"]
+        )
     maps: dict[str, Volume] = {
         "label-lesion_mask": case.lesions,
         "desc-reader1_mask": case.readers[0],

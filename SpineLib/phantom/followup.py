@@ -147,8 +147,14 @@ def _draw_patient(rng, settings: FollowUpSettings) -> _Patient:
     wide = bool(rng.random() < settings.randomised)
     fields_t = tuple(float(t) for t in rng.choice([1.5, 3.0], 2))
     region = settings.region or str(rng.choice(_REGIONS, p=[0.5, 0.3, 0.2]))
-    scanner = PhantomSettings(matrix=settings.matrix, slices=settings.slices, spacing=settings.spacing,
-                              oversampling=settings.oversampling, healthy=0.0, metastases=settings.others)
+    scanner = PhantomSettings(
+        matrix=settings.matrix,
+        slices=settings.slices,
+        spacing=settings.spacing,
+        oversampling=settings.oversampling,
+        healthy=0.0,
+        metastases=settings.others,
+    )
     grid, spine, _, margin = draw_geometry(rng, region, scanner)
     direction, origin = place_image(rng, grid, None, margin)
     beyond = (grid.oversampling, *(int(_BEYOND_MM / s) for s in grid.step[1:]))
@@ -158,11 +164,30 @@ def _draw_patient(rng, settings: FollowUpSettings) -> _Patient:
     inclusions = draw_inclusions(rng, anatomy, seen, scanner, fields_t[0], wide, spared=(ablation.host.level,))
     frame = frame_of(direction, origin, grid, margin)
     shown = set(np.unique(anatomy.vertebrae).tolist())
-    moves = draw_posture(rng, [moved(v, frame.matrix) for v in spine], ablation.host.level, settings.shift_mm,
-                         settings.turn_deg, settings.bend_deg)
+    moves = draw_posture(
+        rng,
+        [moved(v, frame.matrix) for v in spine],
+        ablation.host.level,
+        settings.shift_mm,
+        settings.turn_deg,
+        settings.bend_deg,
+    )
     moves = {level: move for level, move in moves.items() if level_number(level) in shown}
-    return _Patient(region, wide, fields_t, grid, beyond, margin, frame, anatomy, [*inclusions, lesion], lesion,
-                    ablation, moves, int(rng.integers(2**32)))
+    return _Patient(
+        region,
+        wide,
+        fields_t,
+        grid,
+        beyond,
+        margin,
+        frame,
+        anatomy,
+        [*inclusions, lesion],
+        lesion,
+        ablation,
+        moves,
+        int(rng.integers(2**32)),
+    )
 
 
 def _treat(rng, anatomy, grid: Grid, seen: list[Vertebra], field_t, wide, settings) -> tuple[Inclusion, Ablation]:
@@ -193,8 +218,13 @@ def _before(rng, patient: _Patient, settings: FollowUpSettings) -> Scan:
     grid, margin, field_t = patient.grid, patient.margin, patient.fields_t[0]
     tissues = draw_tissues(np.random.default_rng(patient.tissue_seed), field_t, 0.32 if patient.wide else 0.07)
     arrays, sequences = acquire_all(
-        rng, BEFORE, field_t, patient.wide, settings.motion,
-        lambda s, motion: acquire(rng, anatomy, inclusions, tissues, s, motion, patient.wide, margin))
+        rng,
+        BEFORE,
+        field_t,
+        patient.wide,
+        settings.motion,
+        lambda s, motion: acquire(rng, anatomy, inclusions, tissues, s, motion, patient.wide, margin),
+    )
     lesions, facts = lesion_map(anatomy, inclusions)
     middle = slice(grid.oversampling // 2, None, grid.oversampling)
     labels = {"lesion": lesions, "vertebrae": anatomy.vertebrae[middle], "tissue": anatomy.labels[middle]}
@@ -215,8 +245,10 @@ def _after(rng, patient: _Patient, settings: FollowUpSettings) -> tuple[Scan, di
     lesion = _at_field(patient.lesion, patient.fields_t)
     leftover, reaction, facts = react(rng, anatomy, patient.ablation, lesion, field_t, wide)
     dose = float(np.exp(rng.normal(0, 0.2)))
-    drawn = [_enhanced(i, dose) for i in
-             [*(_at_field(i, patient.fields_t) for i in patient.inclusions[:-1]), leftover, *reaction]]
+    drawn = [
+        _enhanced(i, dose)
+        for i in [*(_at_field(i, patient.fields_t) for i in patient.inclusions[:-1]), leftover, *reaction]
+    ]
     tissues = draw_tissues(np.random.default_rng(patient.tissue_seed), field_t, 0.32 if wide else 0.07)
     tissues = replace(tissues, uptake=tissues.uptake * dose)
 
@@ -226,8 +258,10 @@ def _after(rng, patient: _Patient, settings: FollowUpSettings) -> tuple[Scan, di
 
     arrays, sequences = acquire_all(rng, AFTER, field_t, wide, settings.motion, take)
     middle = slice(grid.oversampling // 2, None, grid.oversampling)
-    labels = {name: np.zeros((grid.shape[0] // grid.oversampling, *grid.shape[1:]), np.uint8)
-              for name in ("lesion", "necrosis")}
+    labels = {
+        name: np.zeros((grid.shape[0] // grid.oversampling, *grid.shape[1:]), np.uint8)
+        for name in ("lesion", "necrosis")
+    }
     metastases = [i for i in drawn if i.inside is not None]
     for number, item in enumerate(metastases, start=1):
         _mark(labels["lesion"], warp, item.inside, item.box, grid, number)
@@ -235,9 +269,16 @@ def _after(rng, patient: _Patient, settings: FollowUpSettings) -> tuple[Scan, di
     labels |= {"vertebrae": warp.nearest(anatomy.vertebrae, middle), "tissue": warp.nearest(anatomy.labels, middle)}
     images, labels = (_volumes(given, grid, frame, 0) for given in (arrays, labels))
     voxel_ml = labels["lesion"].voxel_volume_ml
-    lesions = [{"number": n, "kind": i.kind, "level": i.level, **i.facts,
-                "volume_ml": round(float((labels["lesion"].array == n).sum()) * voxel_ml, 4)}
-               for n, i in enumerate(metastases, start=1)]
+    lesions = [
+        {
+            "number": n,
+            "kind": i.kind,
+            "level": i.level,
+            **i.facts,
+            "volume_ml": round(float((labels["lesion"].array == n).sum()) * voxel_ml, 4),
+        }
+        for n, i in enumerate(metastases, start=1)
+    ]
     truth = _facts(field_t, sequences, lesions, patient.inclusions, images["T2"], spine, grid, 0)
     truth["contrast_dose"] = dose
     old = patient.frame.matrix
@@ -246,9 +287,16 @@ def _after(rng, patient: _Patient, settings: FollowUpSettings) -> tuple[Scan, di
     return Scan(images, labels, truth), {
         "shift_mm": round(float(np.linalg.norm((new - old) @ [*host.centre, 1])), 3),
         "necrosis_ml": round(float(patient.ablation.core.sum() * np.prod(anatomy.grid.step)) / 1000, 4),
-        "applicators": [{"approach": a.approach, "length_mm": round(a.length, 2), "width_mm": round(a.width, 2),
-                         "entry_lps_mm": place(a.entry), "tip_lps_mm": place(a.tip)}
-                        for a in patient.ablation.applicators],
+        "applicators": [
+            {
+                "approach": a.approach,
+                "length_mm": round(a.length, 2),
+                "width_mm": round(a.width, 2),
+                "entry_lps_mm": place(a.entry),
+                "tip_lps_mm": place(a.tip),
+            }
+            for a in patient.ablation.applicators
+        ],
         **facts,
     }
 
@@ -257,7 +305,7 @@ def _place_after(rng, patient: _Patient, spine: list[Vertebra], settings) -> tup
     """Draw the second scan's grid about the treated vertebra; returns also the column (given in LPS) in its axes."""
     first = patient.grid
     matrix = settings.matrix or int(rng.choice([256, 320, 384, 448], p=[0.2, 0.3, 0.35, 0.15]))
-    height, depth = (len(axis) * first.step[2] for axis in (first.zs[2 * patient.margin:], first.ys))
+    height, depth = (len(axis) * first.step[2] for axis in (first.zs[2 * patient.margin :], first.ys))
     spacing = settings.spacing or float(np.clip(depth * rng.uniform(0.8, 1.0) / matrix, 0.45, 1.25))
     slab, q = len(first.xs) * first.step[0], settings.oversampling
     slices, thickness = settings.slices or int(rng.integers(15, 29)), float(rng.uniform(3.3, 4.8))
@@ -293,8 +341,11 @@ def _cropped(patient: _Patient) -> tuple[Anatomy, list[Inclusion]]:
     """The drawn patient on the grid of the first scan."""
     drawn, sizes = patient.anatomy, patient.grid.shape
     cut = tuple(slice(n, n + size) for n, size in zip(patient.beyond, sizes))
-    anatomy = replace(drawn, grid=patient.grid, **{
-        name: getattr(drawn, name)[cut] for name in ("labels", "vertebrae", "marrow_fat", "texture")})
+    anatomy = replace(
+        drawn,
+        grid=patient.grid,
+        **{name: getattr(drawn, name)[cut] for name in ("labels", "vertebrae", "marrow_fat", "texture")},
+    )
     items = []
     for item in patient.inclusions:
         low = [min(max(e.start, c.start), c.stop) for e, c in zip(item.box, cut)]
@@ -334,8 +385,10 @@ def _volumes(arrays: dict[str, np.ndarray], grid: Grid, frame: Frame, margin: in
     """Volumes of arrays (s, row, column); the slices run from left to right as those of ``simulate``."""
     direction, origin = image_of(frame, grid, margin)
     spacing = (grid.step[2], grid.step[1], grid.step[0] * grid.oversampling)
-    return {name: Volume(np.ascontiguousarray(array[::-1]), spacing, origin, direction, name)
-            for name, array in arrays.items()}
+    return {
+        name: Volume(np.ascontiguousarray(array[::-1]), spacing, origin, direction, name)
+        for name, array in arrays.items()
+    }
 
 
 def _facts(field_t, sequences, lesions, inclusions, image: Volume, spine, grid: Grid, margin: int) -> dict:

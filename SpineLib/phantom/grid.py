@@ -34,8 +34,10 @@ class Grid:
 
     def extended(self, more: tuple[int, int, int]) -> Grid:
         """The grid with so many more voxels at both ends along (s, row, column)."""
-        wide = [np.concatenate([axis[0] - d * np.arange(n, 0, -1), axis, axis[-1] + d * np.arange(1, n + 1)])
-                for axis, d, n in zip((self.xs, self.zs, self.ys), (self.step[0], -self.step[1], self.step[2]), more)]
+        wide = [
+            np.concatenate([axis[0] - d * np.arange(n, 0, -1), axis, axis[-1] + d * np.arange(1, n + 1)])
+            for axis, d, n in zip((self.xs, self.zs, self.ys), (self.step[0], -self.step[1], self.step[2]), more)
+        ]
         return Grid(wide[0], wide[1], wide[2], self.oversampling)
 
     def box(self, low, high) -> tuple[slice, slice, slice] | None:

@@ -43,9 +43,7 @@ def paint_lesions(
     """
     for name, volume in images.items():
         if not volume.same_grid(bodies):
-            raise SpineError(
-                f"{name} and the body labels lie on different grids; resample the labels onto the image."
-            )
+            raise SpineError(f"{name} and the body labels lie on different grids; resample the labels onto the image.")
     rng = np.random.default_rng(seed)
     numbers = [int(n) for n in np.unique(bodies.array) if n > 0]
     if len(numbers) < count:

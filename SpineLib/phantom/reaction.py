@@ -66,8 +66,9 @@ class _Scene:
         self.level = ablation.host.level
         self.place = anatomy.grid.local(self.box, ablation.host.centre, ablation.host.axes)
         core = ablation.core
-        self.distance = (ndimage.distance_transform_edt(~core, self.step)
-                         - ndimage.distance_transform_edt(core, self.step)).astype(np.float32)
+        self.distance = (
+            ndimage.distance_transform_edt(~core, self.step) - ndimage.distance_transform_edt(core, self.step)
+        ).astype(np.float32)
         host = anatomy.vertebrae[self.box] == level_number(self.level)
         self.marrow = (host & (self.tissue == Tissue.MARROW)) | ablation.tumour
         self.open = ~np.isin(self.tissue, (*_SPARED, Tissue.ANNULUS, Tissue.NUCLEUS, Tissue.CORTEX, Tissue.LIGAMENT))
@@ -125,8 +126,9 @@ class _Scene:
         items = [self.item("necrosis of marrow", soft * strength * ~self.ablation.tumour, (dark, between), blend)]
         if self.rng.random() < 0.5:
             shade = draw(0.7, 1.0)
-            poles = tuple(replace(p, t2=p.t2 * shade, t1=p.t1 * draw(0.8, 1.0), uptake=draw(*uptake))
-                          for p in leftover.poles)
+            poles = tuple(
+                replace(p, t2=p.t2 * shade, t1=p.t1 * draw(0.8, 1.0), uptake=draw(*uptake)) for p in leftover.poles
+            )
         else:
             poles = tuple(replace(p, fat=0.15 * p.fat) for p in (dark, between))
         items.append(self.item("necrosis of tumour", soft * strength * self.ablation.tumour, poles, blend))
@@ -136,8 +138,11 @@ class _Scene:
         """Blood at the edge of the necrosis, over it, or beside the track; T1 shortened, T2 by the age of the blood."""
         draw = self.rng.uniform
         near_track = self.rng.random() < 0.4
-        edge = self.open & ((self.axis < 5) & (self.distance > 8) & (self.tissue == Tissue.MUSCLE) if near_track
-                            else np.abs(self.distance) < 3)
+        edge = self.open & (
+            (self.axis < 5) & (self.distance > 8) & (self.tissue == Tissue.MUSCLE)
+            if near_track
+            else np.abs(self.distance) < 3
+        )
         places = np.argwhere(edge)
         weight = np.zeros(self.tissue.shape, np.float32)
         if len(places):
@@ -159,7 +164,10 @@ class _Scene:
             away = applicator.from_axis(*self.place)
             weight = np.clip(0.5 + (radius - away) / 0.8, 0, 1) * self.rng.uniform(0.5, 0.95)
             weight = weight * ~np.isin(self.tissue, _SPARED)
-            pole = (self.pole((0.8, 1.0), (1100, 1900), (70, 200), uptake=(0, 0.2)) if self.rng.random() < 0.65
-                    else self.pole((0.1, 0.4), (700, 1100), (12, 35)))
+            pole = (
+                self.pole((0.8, 1.0), (1100, 1900), (70, 200), uptake=(0, 0.2))
+                if self.rng.random() < 0.65
+                else self.pole((0.1, 0.4), (700, 1100), (12, 35))
+            )
             items.append(self.item("track", weight, (pole, pole), np.zeros_like(away)))
         return items

@@ -108,8 +108,15 @@ def _blend(anatomy: Anatomy, maps: dict[int, np.ndarray], grid: Grid) -> np.ndar
 def _make_rigid(anatomy: Anatomy, number: int, box, matrix: np.ndarray, places: np.ndarray) -> None:
     """Within the vertebra ``number`` the points follow it alone."""
     back = np.linalg.inv(np.vstack([matrix, [0, 0, 0, 1]]))
-    corners = np.array([[s, r, c, 1] for s in (box[0].start, box[0].stop) for r in (box[1].start, box[1].stop)
-                        for c in (box[2].start, box[2].stop)], dtype=float).T
+    corners = np.array(
+        [
+            [s, r, c, 1]
+            for s in (box[0].start, box[0].stop)
+            for r in (box[1].start, box[1].stop)
+            for c in (box[2].start, box[2].stop)
+        ],
+        dtype=float,
+    ).T
     found = (back @ corners)[:3]
     low = np.clip(np.floor(found.min(1)) - 1, 0, places.shape[1:]).astype(int)
     high = np.clip(np.ceil(found.max(1)) + 2, 0, places.shape[1:]).astype(int)
@@ -117,8 +124,9 @@ def _make_rigid(anatomy: Anatomy, number: int, box, matrix: np.ndarray, places: 
         return
     here = tuple(slice(a, b) for a, b in zip(low, high))
     index = np.ogrid[here]
-    own = [sum(np.float32(m) * i.astype(np.float32) for m, i in zip(row[:3], index)) + np.float32(row[3])
-           for row in matrix]
+    own = [
+        sum(np.float32(m) * i.astype(np.float32) for m, i in zip(row[:3], index)) + np.float32(row[3]) for row in matrix
+    ]
     nearest = [np.rint(p).astype(np.intp) for p in own]
     inside = np.ones(own[0].shape, bool)
     for n, size in zip(nearest, anatomy.grid.shape):

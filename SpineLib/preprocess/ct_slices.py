@@ -85,8 +85,9 @@ class AxialSlices:
         return self._prepared.from_input(inside, nearest=True)
 
 
-def axial_slices(ct: Volume, preparation: SlicePreparation = SlicePreparation(),
-                 progress: Progress = silent) -> AxialSlices:
+def axial_slices(
+    ct: Volume, preparation: SlicePreparation = SlicePreparation(), progress: Progress = silent
+) -> AxialSlices:
     """Cut a CT of any axis order into axial slices.
 
     Args:
@@ -108,8 +109,15 @@ def axial_slices(ct: Volume, preparation: SlicePreparation = SlicePreparation(),
         thick = _thicker(ct, axis, weights, where, step)
     prepared = prepare_ct(thick, CtPreparation(preparation.window, preparation.pixel_mm), progress)
     own = _own_slices(count, where, step)
-    return AxialSlices(prepared.channels[0], prepared.spacing, thick.ijk_to_lps @ _to_input(prepared),
-                       own[::-1] if prepared.orientation.flips[0] else own, prepared, axis, weights)
+    return AxialSlices(
+        prepared.channels[0],
+        prepared.spacing,
+        thick.ijk_to_lps @ _to_input(prepared),
+        own[::-1] if prepared.orientation.flips[0] else own,
+        prepared,
+        axis,
+        weights,
+    )
 
 
 def _thicker(ct: Volume, axis: int, weights: np.ndarray, where: np.ndarray, step: float) -> Volume:

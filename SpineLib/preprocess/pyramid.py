@@ -60,8 +60,14 @@ class Pyramid:
         return Volume(array, self.prepared.spacing[::-1], tuple(origin), base.direction, name, base.modality)
 
 
-def make_pyramid(volume: Volume, role: str, scales: Sequence[float], window: tuple[int, int],
-                 normalisation: str = "local", progress: Progress = silent) -> Pyramid:
+def make_pyramid(
+    volume: Volume,
+    role: str,
+    scales: Sequence[float],
+    window: tuple[int, int],
+    normalisation: str = "local",
+    progress: Progress = silent,
+) -> Pyramid:
     """Bring a volume to sagittal slices at several resolutions.
 
     Args:
@@ -87,16 +93,19 @@ def make_pyramid(volume: Volume, role: str, scales: Sequence[float], window: tup
         array = resample.along(array, resample.cubic(base.shape[0], slices), 0)
     where = [_positions(base.shape[axis], base.spacing[2 - axis], PLACE) for axis in (1, 2)]
     if max(scales) * max(window) > PLACE * max(len(rows) for rows in where):
-        notes.append(f"The image of {role} is smaller than a patch of the detector at {max(scales):g} mm a pixel: it "
-                     "was continued by reflection, check the result with care.")
+        notes.append(
+            f"The image of {role} is smaller than a patch of the detector at {max(scales):g} mm a pixel: it "
+            "was continued by reflection, check the result with care."
+        )
     images = {}
     for number, scale in enumerate(scales):
         progress(number / len(scales), f"Resampling {role} to {scale:g} mm")
         image = _scaled(array, base, where, scale)
         images[scale] = _normalised(image, max(scale, PLACE) / min(scale, PLACE), scale, window, normalisation)
     plain = _scaled(array, base, where, PLACE)
-    prepared = Prepared(plain[None], (role,), (spacing, PLACE, PLACE), notes, volume, role, orientation,
-                        (slices, *where))
+    prepared = Prepared(
+        plain[None], (role,), (spacing, PLACE, PLACE), notes, volume, role, orientation, (slices, *where)
+    )
     progress(1.0, "Resampled")
     return Pyramid(images, prepared, notes)
 
@@ -162,8 +171,9 @@ def _remarks(base: Volume, role: str) -> list[str]:
     if spacing != base.spacing[2]:
         kind = {1: "axial ", 2: "coronal "}.get(thick, "") if base.spacing[2 - thick] >= CLOSEST_SLICES else ""
         what = f"has {kind}slices" if kind else f"has slices {base.spacing[2]:.1f} mm apart"
-        notes.append(f"{role} {what}; it was cut into sagittal slices {spacing:g} mm apart, check the result with "
-                     "care.")
+        notes.append(
+            f"{role} {what}; it was cut into sagittal slices {spacing:g} mm apart, check the result with care."
+        )
     elif base.spacing[2] > FARTHEST_SLICES:
         notes.append(f"The slices of {role} are {base.spacing[2]:.1f} mm apart; lesions between them may be missed.")
     angle = np.degrees(np.arccos(min(1.0, abs(float(base.direction[0, 2])))))

@@ -48,8 +48,15 @@ def sampled(volume: Volume, grid: Volume, outside: float | None = None, *, neare
 
     matrix = np.linalg.inv(volume.ijk_to_lps) @ grid.ijk_to_lps
     return ndimage.affine_transform(
-        np.asarray(volume.array, np.float32), matrix[:3, :3][::-1, ::-1], matrix[:3, 3][::-1], grid.shape, np.float32,
-        order=0 if nearest else 1, mode="nearest" if outside is None else "constant", cval=outside or 0.0)
+        np.asarray(volume.array, np.float32),
+        matrix[:3, :3][::-1, ::-1],
+        matrix[:3, 3][::-1],
+        grid.shape,
+        np.float32,
+        order=0 if nearest else 1,
+        mode="nearest" if outside is None else "constant",
+        cval=outside or 0.0,
+    )
 
 
 def at_points(volume: Volume, points: np.ndarray) -> np.ndarray:

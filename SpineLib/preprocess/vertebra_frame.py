@@ -86,12 +86,19 @@ class Column:
         With ``least_mm`` voxels are left out as long as those that stay are not farther apart than this.
         """
         voxels = [int(np.ceil(margin_mm / side)) for side in self.labels.spacing[::-1]]
-        part = crop(self.labels, tuple(
-            slice(max(0, part.start - more), min(size, part.stop + more))
-            for part, more, size in zip(self.boxes[label], voxels, self.labels.shape)))
+        part = crop(
+            self.labels,
+            tuple(
+                slice(max(0, part.start - more), min(size, part.stop + more))
+                for part, more, size in zip(self.boxes[label], voxels, self.labels.shape)
+            ),
+        )
         strides = [max(1, int(least_mm / side)) for side in part.spacing]
-        return replace(part, array=part.array[tuple(slice(None, None, stride) for stride in strides[::-1])],
-                       spacing=tuple(side * stride for side, stride in zip(part.spacing, strides)))
+        return replace(
+            part,
+            array=part.array[tuple(slice(None, None, stride) for stride in strides[::-1])],
+            spacing=tuple(side * stride for side, stride in zip(part.spacing, strides)),
+        )
 
     def including(self, label: int, mask: Volume) -> Column:
         """The same with one vertebra's box and centre made to hold a mask (not 0 inside, on the labels' grid) too."""
@@ -110,15 +117,19 @@ class Column:
         """The numbers of the next vertebra above and below; None where there is none within reach."""
         here, found = self.centres[label], []
         for sign in (1.0, -1.0):
-            beyond = {number: np.linalg.norm(centre - here) for number, centre in self.centres.items()
-                      if number != label and sign * (centre - here)[2] > 5.0}
+            beyond = {
+                number: np.linalg.norm(centre - here)
+                for number, centre in self.centres.items()
+                if number != label and sign * (centre - here)[2] > 5.0
+            }
             best = min(beyond, key=beyond.get, default=None)
             found.append(best if best is not None and beyond[best] <= _FARTHEST_MM else None)
         return found[0], found[1]
 
 
-def vertebra_frame(column: Column, label: int, lesion: Volume | None = None,
-                   neighbours: Sequence[VertebraFrame] | None = None) -> VertebraFrame:
+def vertebra_frame(
+    column: Column, label: int, lesion: Volume | None = None, neighbours: Sequence[VertebraFrame] | None = None
+) -> VertebraFrame:
     """The frame of one vertebra.
 
     Up is the direction between the centres of its neighbours. The mirror plane is where the mirrored known surface lies
@@ -134,8 +145,10 @@ def vertebra_frame(column: Column, label: int, lesion: Volume | None = None,
         SpineError: there is no such vertebra.
     """
     if label not in column.boxes:
-        raise SpineError(f"There is no vertebra {label} among the labels; choose one of "
-                         f"{', '.join(map(str, column.boxes)) or 'those of another segmentation'}.")
+        raise SpineError(
+            f"There is no vertebra {label} among the labels; choose one of "
+            f"{', '.join(map(str, column.boxes)) or 'those of another segmentation'}."
+        )
     if neighbours is None:
         neighbours = [_own_frame(column, number, None, ()) for number in column.neighbours(label) if number is not None]
     return _own_frame(column, label, lesion, neighbours)
@@ -146,8 +159,10 @@ def _own_frame(column: Column, label: int, lesion: Volume | None, priors: Sequen
     unknown = np.zeros(labels.shape, bool) if lesion is None else sampled(lesion, labels, 0.0, nearest=True) > 0
     known = (labels.array == label) & ~unknown
     if not known.any():
-        raise SpineError("The lesion covers the whole vertebra, so that nothing is left to repair it from; draw it "
-                         "smaller, or choose another vertebra.")
+        raise SpineError(
+            "The lesion covers the whole vertebra, so that nothing is left to repair it from; draw it "
+            "smaller, or choose another vertebra."
+        )
     # With the lesion's part the centre lies nearer to where the whole vertebra's was.
     near = known | (unknown & (signed_distance(labels.with_array(known)).array < 15.0))
     centre = _centre(labels, near)
@@ -170,8 +185,12 @@ def _own_frame(column: Column, label: int, lesion: Volume | None, priors: Sequen
     from scipy.optimize import minimize
 
     simplex = prior + np.vstack([np.zeros(3), np.diag([4.0, 3.0, 3.0])])
-    found = minimize(misfit, prior, method="Nelder-Mead",
-                     options={"initial_simplex": simplex, "maxfev": 120, "xatol": 0.05, "fatol": 1e-3})
+    found = minimize(
+        misfit,
+        prior,
+        method="Nelder-Mead",
+        options={"initial_simplex": simplex, "maxfev": 120, "xatol": 0.05, "fatol": 1e-3},
+    )
     return _turned(start, found.x)
 
 
@@ -212,8 +231,9 @@ def _prior(start: VertebraFrame, frames: Sequence[VertebraFrame]) -> tuple[np.nd
     else:
         on_plane = centres[0] + start.axes[2] * ((start.centre - centres[0]) @ start.axes[2])
     shift = (on_plane - start.centre) @ (left @ start.axes)
-    return np.array([np.degrees(np.arctan2(left[1], left[0])), np.degrees(np.arcsin(np.clip(-left[2], -1, 1))),
-                     shift]), 0.15
+    return np.array(
+        [np.degrees(np.arctan2(left[1], left[0])), np.degrees(np.arcsin(np.clip(-left[2], -1, 1))), shift]
+    ), 0.15
 
 
 def _turned(start: VertebraFrame, values: np.ndarray) -> VertebraFrame:

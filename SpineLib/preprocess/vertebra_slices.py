@@ -19,8 +19,9 @@ _MARGIN_MM = 4.0
 BACK_MM = 6.0
 
 
-def slice_grid(frame: VertebraFrame, inside: Volume, slice_mm: float = SLICE_MM,
-               margin_mm: float = _MARGIN_MM) -> Volume:
+def slice_grid(
+    frame: VertebraFrame, inside: Volume, slice_mm: float = SLICE_MM, margin_mm: float = _MARGIN_MM
+) -> Volume:
     """The empty grid (w, v, u), 64 x 64 pixels a slice, of all slices that meet a mask.
 
     Args:
@@ -40,8 +41,12 @@ def slice_grid(frame: VertebraFrame, inside: Volume, slice_mm: float = SLICE_MM,
     count = int(np.ceil((highest - lowest) / slice_mm)) + 1
     across = (SLICE_SIZE - 1) / 2 * PIXEL_MM
     corner = np.array([-across, BACK_MM - across, (lowest + highest) / 2 - (count - 1) / 2 * slice_mm])
-    return Volume(np.zeros((count, SLICE_SIZE, SLICE_SIZE), np.uint8), (PIXEL_MM, PIXEL_MM, slice_mm),
-                  tuple(frame.centre + corner @ frame.axes), frame.axes.T)
+    return Volume(
+        np.zeros((count, SLICE_SIZE, SLICE_SIZE), np.uint8),
+        (PIXEL_MM, PIXEL_MM, slice_mm),
+        tuple(frame.centre + corner @ frame.axes),
+        frame.axes.T,
+    )
 
 
 def slice_images(distance: Volume, grid: Volume) -> np.ndarray:

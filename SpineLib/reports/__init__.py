@@ -6,6 +6,15 @@ from SpineLib.reports.tables import Column, Table
 from SpineLib.reports.viewer import Layer, sagittal_index, slice_viewer
 
 __all__ = [
-    "Column", "Interval", "Layer", "Section", "Table", "Tile",
-    "facts", "interval_chart", "sagittal_index", "slice_viewer", "write_page",
+    "Column",
+    "Interval",
+    "Layer",
+    "Section",
+    "Table",
+    "Tile",
+    "facts",
+    "interval_chart",
+    "sagittal_index",
+    "slice_viewer",
+    "write_page",
 ]

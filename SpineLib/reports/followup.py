@@ -30,8 +30,12 @@ from SpineLib.volume.resampling import resample_like
 
 METASTASIS_COLOUR, NECROSIS_COLOUR = "#ff5a5f", "#38bdf8"
 _CLASSES = {"complete": "complete", "incomplete": "incomplete"}
-_TITLES = {"complete": "Complete ablation", "incomplete": "Incomplete ablation", "not to be told": "Not to be told",
-           NOT_TREATED: "Not treated"}
+_TITLES = {
+    "complete": "Complete ablation",
+    "incomplete": "Incomplete ablation",
+    "not to be told": "Not to be told",
+    NOT_TREATED: "Not treated",
+}
 _UNTREATED_RULE = "No necrosis lies at this metastasis: it counts as not treated."
 
 
@@ -112,17 +116,30 @@ def followup_page(path: str | Path, report: FollowUpReport) -> None:
     if any(card.training_data["simulated"] for card in report.models):
         badges.append("Simulated training data")
     first = report.parts[0]
-    write_page(path, "Follow-up after ablation", " and ".join(report.names), sections, tiles=_tiles(first),
-               badges=badges, footer="Made by SpineOncology. Read together with the images, never alone.")
+    write_page(
+        path,
+        "Follow-up after ablation",
+        " and ".join(report.names),
+        sections,
+        tiles=_tiles(first),
+        badges=badges,
+        footer="Made by SpineOncology. Read together with the images, never alone.",
+    )
 
 
 def case_json(report: FollowUpReport) -> dict[str, Any]:
     """All figures of the follow-up, JSON-able; nothing of the patient."""
     return {
         "metastases": [
-            {"lesion": _without_nan(part.lesion.to_dict()), "outcome": part.outcome, "comparison": part.comparison,
-             "registration": part.registration,
-             "after_to_before_lps": None if part.after_to_before is None else np.asarray(part.after_to_before).tolist()}
+            {
+                "lesion": _without_nan(part.lesion.to_dict()),
+                "outcome": part.outcome,
+                "comparison": part.comparison,
+                "registration": part.registration,
+                "after_to_before_lps": None
+                if part.after_to_before is None
+                else np.asarray(part.after_to_before).tolist(),
+            }
             for part in report.parts
         ],
         "models": [card.id for card in report.models],
@@ -141,9 +158,12 @@ def _verdict_section(part: LesionPart) -> Section:
     verdict = part.comparison["verdict"]
     outcome = verdict["outcome"]
     reasons = "".join(f"<li>{escape(reason)}</li>" for reason in verdict["reasons"])
-    return Section(name, f'<div class="verdict {_CLASSES.get(outcome, "open")}"><b>{escape(_TITLES[outcome])}</b>'
-                         f'<ul class="notes">{reasons}</ul></div>'
-                         f'<p class="small">{escape(verdict["rule"])}</p>')
+    return Section(
+        name,
+        f'<div class="verdict {_CLASSES.get(outcome, "open")}"><b>{escape(_TITLES[outcome])}</b>'
+        f'<ul class="notes">{reasons}</ul></div>'
+        f'<p class="small">{escape(verdict["rule"])}</p>',
+    )
 
 
 def _part_sections(report: FollowUpReport, part: LesionPart) -> list[Section]:
@@ -156,15 +176,23 @@ def _part_sections(report: FollowUpReport, part: LesionPart) -> list[Section]:
         views = margin_views(part.surface.points, part.surface.triangles, part.surface.margin_mm)
         chart = histogram_chart(edges, shares, comparison["distance"]["error_mm"], bins)
         band = "The grey band is the registration's error. " if comparison["distance"]["error_mm"] else ""
-        sections.append(Section(
-            f"Margin, {title}", f'{views}<div class="columns"><div><h3>Histogram</h3>{chart}<p class="small">{band}'
-            f"Weighed by area.</p></div><div><h3>Shares of the surface</h3>{bins_table(comparison).to_html()}</div>"
-            "</div>"))
+        sections.append(
+            Section(
+                f"Margin, {title}",
+                f'{views}<div class="columns"><div><h3>Histogram</h3>{chart}<p class="small">{band}'
+                f"Weighed by area.</p></div><div><h3>Shares of the surface</h3>{bins_table(comparison).to_html()}</div>"
+                "</div>",
+            )
+        )
     pieces = pieces_table(comparison)
     left = pieces.to_html() if pieces.rows else "<p>None that matters.</p>"
-    sections.append(Section(
-        f"Measures, {title}", f'<div class="columns"><div><h3>Overlap</h3>{facts(overlap_facts(comparison))}</div>'
-        f"<div><h3>Distance</h3>{facts(distance_facts(comparison))}</div></div><h3>Untreated pieces</h3>{left}"))
+    sections.append(
+        Section(
+            f"Measures, {title}",
+            f'<div class="columns"><div><h3>Overlap</h3>{facts(overlap_facts(comparison))}</div>'
+            f"<div><h3>Distance</h3>{facts(distance_facts(comparison))}</div></div><h3>Untreated pieces</h3>{left}",
+        )
+    )
     if part.registration is not None:
         sections.append(Section(f"Registration, {title}", facts(registration_facts(part.registration))))
     return sections
@@ -176,29 +204,39 @@ def _scans(report: FollowUpReport, part: LesionPart) -> str:
     to_after = np.linalg.inv(matrix)
     before = report.before
     after = resample_like(report.after, before, to_after)
-    masks = [resample_like(report.metastases, before, nearest=True),
-             resample_like(report.necroses, before, to_after, nearest=True)]
-    own = resample_like(report.metastases.with_array((report.metastases.array == part.lesion.id).astype(np.uint8)),
-                        before, nearest=True)
+    masks = [
+        resample_like(report.metastases, before, nearest=True),
+        resample_like(report.necroses, before, to_after, nearest=True),
+    ]
+    own = resample_like(
+        report.metastases.with_array((report.metastases.array == part.lesion.id).astype(np.uint8)), before, nearest=True
+    )
     own = own if own.array.any() else masks[0]
-    layers = [Layer("Metastasis before", masks[0], METASTASIS_COLOUR),
-              Layer("Necrosis after", masks[1], NECROSIS_COLOUR, dashed=True)]
+    layers = [
+        Layer("Metastasis before", masks[0], METASTASIS_COLOUR),
+        Layer("Necrosis after", masks[1], NECROSIS_COLOUR, dashed=True),
+    ]
     names = report.names[0], f"{report.names[1]}, registered"
-    near = close_ups([(names[0], before, layers[:1]), (names[1], after, layers[1:]),
-                      ("Both outlines", after, layers)], own)
-    viewer = slice_viewer(dict(zip(names, (before, after))), layers, _slice_with_most(own), blend=True, around=2,
-                          key=f"m{part.lesion.id}")
-    return (f'{near}{viewer}<p class="small">Sagittal, anterior at the left; the scan after was resampled into the '
-            "space of the scan before. Fade, or switch to the checkerboard, to see how well they lie on each other."
-            "</p>")
+    near = close_ups(
+        [(names[0], before, layers[:1]), (names[1], after, layers[1:]), ("Both outlines", after, layers)], own
+    )
+    viewer = slice_viewer(
+        dict(zip(names, (before, after))), layers, _slice_with_most(own), blend=True, around=2, key=f"m{part.lesion.id}"
+    )
+    return (
+        f'{near}{viewer}<p class="small">Sagittal, anterior at the left; the scan after was resampled into the '
+        "space of the scan before. Fade, or switch to the checkerboard, to see how well they lie on each other."
+        "</p>"
+    )
 
 
 def _scans_apart(report: FollowUpReport) -> str:
     """Both scans as they are, where nothing brought them into one space."""
     pages = []
     for name, image, mask, layer, colour, key in (
-            (report.names[0], report.before, report.metastases, "Metastasis before", METASTASIS_COLOUR, "b"),
-            (report.names[1], report.after, report.necroses, "Necrosis after", NECROSIS_COLOUR, "a")):
+        (report.names[0], report.before, report.metastases, "Metastasis before", METASTASIS_COLOUR, "b"),
+        (report.names[1], report.after, report.necroses, "Necrosis after", NECROSIS_COLOUR, "a"),
+    ):
         on_image = resample_like(mask, image, nearest=True)
         pages.append(f"<div>{slice_viewer({name: image}, [Layer(layer, on_image, colour)], around=2, key=key)}</div>")
     return f'<div class="columns">{"".join(pages)}</div>'
@@ -215,10 +253,15 @@ def _tiles(part: LesionPart) -> list[Tile]:
     if part.comparison is None:
         return [Tile(_TITLES[NOT_TREATED], "largest metastasis", f"{part.lesion.volume_ml:.1f} ml")]
     overlap, distance = part.comparison["overlap"], part.comparison["distance"]
-    tiles = [Tile(_TITLES[part.outcome], "verdict", f"metastasis {part.lesion.id}"),
-             Tile(f"{100 * overlap['covered_share']:.1f} %", "covered", f"of {overlap['metastasis_ml']:.1f} ml"),
-             Tile(f"{overlap['untreated_ml']:.2f} ml", "untreated",
-                  f"{len(overlap['pieces'])} piece{'s' if len(overlap['pieces']) != 1 else ''} that matter")]
+    tiles = [
+        Tile(_TITLES[part.outcome], "verdict", f"metastasis {part.lesion.id}"),
+        Tile(f"{100 * overlap['covered_share']:.1f} %", "covered", f"of {overlap['metastasis_ml']:.1f} ml"),
+        Tile(
+            f"{overlap['untreated_ml']:.2f} ml",
+            "untreated",
+            f"{len(overlap['pieces'])} piece{'s' if len(overlap['pieces']) != 1 else ''} that matter",
+        ),
+    ]
     if distance["minimum_mm"] is not None:
         error = f" ± {distance['error_mm']:.1f}" if distance["error_mm"] else ""
         tiles.append(Tile(f"{distance['minimum_mm']:.1f}{error} mm", "smallest margin", distance["thinnest_where"]))
@@ -235,11 +278,16 @@ def _settings_section(report: FollowUpReport) -> Section:
     settings = dict(first["provenance"]["parameters"]) if first else {}
     settings.pop("after_to_before_lps", None)
     settings = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in settings.items()}
-    made = {"SpineOncology": provenance.get("version", "–"), "Time": provenance.get("time", "–"),
-            "Took": f"{provenance['seconds']} s" if "seconds" in provenance else "–",
-            "Libraries": ", ".join(f"{name} {version}" for name, version in _libraries(report).items())}
-    html = (f'<div class="columns"><div><h3>Models</h3>{facts(models or {"Segmentation": "given, no model"})}</div>'
-            f"<div><h3>Settings</h3>{facts(readable(settings))}</div></div><h3>Made</h3>{facts(made)}")
+    made = {
+        "SpineOncology": provenance.get("version", "–"),
+        "Time": provenance.get("time", "–"),
+        "Took": f"{provenance['seconds']} s" if "seconds" in provenance else "–",
+        "Libraries": ", ".join(f"{name} {version}" for name, version in _libraries(report).items()),
+    }
+    html = (
+        f'<div class="columns"><div><h3>Models</h3>{facts(models or {"Segmentation": "given, no model"})}</div>'
+        f"<div><h3>Settings</h3>{facts(readable(settings))}</div></div><h3>Made</h3>{facts(made)}"
+    )
     return Section("Models, settings, versions", html)
 
 

@@ -28,15 +28,30 @@ def cohort_page(path: str | Path, rows: Sequence[Mapping[str, Any]], *, simulate
     outcomes = Counter(row["outcome"] for row in rows if row.get("outcome"))
     failed = sum(row["status"] == "failed" for row in rows)
     table = Table(ROW_COLUMNS, rows)
-    links = "".join(f'<li><a href="{escape(row["case"])}/report.html">{escape(row["case"])}</a></li>'
-                    for row in rows if row["status"] != "failed")
+    links = "".join(
+        f'<li><a href="{escape(row["case"])}/report.html">{escape(row["case"])}</a></li>'
+        for row in rows
+        if row["status"] != "failed"
+    )
     badges = ["Simulated data, not patients"] if simulated else []
     if any(row.get("simulated_training_data") for row in rows):
         badges.append("Simulated training data")
     tiles = [Tile(str(count), outcome, "patients") for outcome, count in outcomes.most_common()]
     tiles.append(Tile(str(failed), "failed", "see the last column" if failed else ""))
-    sections = [Section("Patients", table.to_html() + '<p class="small">Of several treated metastases the largest one '
-                        "is shown; each patient's own report has all of them.</p>"),
-                Section("Reports", f"<ul>{links}</ul>" if links else "<p>None.</p>")]
-    write_page(path, "Follow-up after ablation: cohort", f"{len(rows)} patients", sections, tiles=tiles, badges=badges,
-               footer="Made by 'spine followup' of SpineOncology.")
+    sections = [
+        Section(
+            "Patients",
+            table.to_html() + '<p class="small">Of several treated metastases the largest one '
+            "is shown; each patient's own report has all of them.</p>",
+        ),
+        Section("Reports", f"<ul>{links}</ul>" if links else "<p>None.</p>"),
+    ]
+    write_page(
+        path,
+        "Follow-up after ablation: cohort",
+        f"{len(rows)} patients",
+        sections,
+        tiles=tiles,
+        badges=badges,
+        footer="Made by 'spine followup' of SpineOncology.",
+    )

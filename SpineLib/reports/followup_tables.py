@@ -49,10 +49,14 @@ def overlap_facts(comparison: Mapping[str, Any]) -> dict[str, str]:
     """Volumes, by name."""
     overlap = comparison["overlap"]
     facts = {
-        "Metastasis": _ml(overlap["metastasis_ml"]), "Necrosis": _ml(overlap["necrosis_ml"]),
-        "In common": _ml(overlap["common_ml"]), "Covered (completeness)": _percent(overlap["covered_share"]),
-        "Untreated": _ml(overlap["untreated_ml"]), "Necrosis outside": _ml(overlap["necrosis_outside_ml"]),
-        "Dice": _percent(overlap["dice"]), "Jaccard": _percent(overlap["jaccard"]),
+        "Metastasis": _ml(overlap["metastasis_ml"]),
+        "Necrosis": _ml(overlap["necrosis_ml"]),
+        "In common": _ml(overlap["common_ml"]),
+        "Covered (completeness)": _percent(overlap["covered_share"]),
+        "Untreated": _ml(overlap["untreated_ml"]),
+        "Necrosis outside": _ml(overlap["necrosis_outside_ml"]),
+        "Dice": _percent(overlap["dice"]),
+        "Jaccard": _percent(overlap["jaccard"]),
     }
     if overlap["unseen_ml"]:
         facts["Not on the scan after"] = _ml(overlap["unseen_ml"])
@@ -67,7 +71,8 @@ def distance_facts(comparison: Mapping[str, Any]) -> dict[str, str]:
     percentiles = ", ".join(f"{percent} %: {_mm(value)}" for percent, value in distance["percentiles_mm"].items())
     facts = {
         "Smallest margin": f"{_mm(distance['minimum_mm'])} ({distance['thinnest_where']})",
-        "Mean margin": _mm(distance["mean_mm"]), "Percentiles of the margin": percentiles,
+        "Mean margin": _mm(distance["mean_mm"]),
+        "Percentiles of the margin": percentiles,
         "Hausdorff distance": _mm(distance["hausdorff_mm"]),
         "95 % Hausdorff distance": _mm(distance["hausdorff95_mm"]),
         "Average symmetric distance": _mm(distance["average_symmetric_mm"], 2),
@@ -95,14 +100,21 @@ def registration_facts(registration: Mapping[str, Any]) -> dict[str, Any]:
 
 def bins_table(comparison: Mapping[str, Any]) -> Table:
     """Shares of the surface by margin."""
-    return Table(_BIN_COLUMNS, [{"margin": _range(one["low_mm"], one["high_mm"]), "share": one["share"],
-                                 "area_mm2": one["area_mm2"]} for one in comparison["distance"]["bins"]])
+    return Table(
+        _BIN_COLUMNS,
+        [
+            {"margin": _range(one["low_mm"], one["high_mm"]), "share": one["share"], "area_mm2": one["area_mm2"]}
+            for one in comparison["distance"]["bins"]
+        ],
+    )
 
 
 def pieces_table(comparison: Mapping[str, Any]) -> Table:
     """Untreated pieces, the largest first."""
-    return Table(_PIECE_COLUMNS, [dict(piece) | {"number": number}
-                                  for number, piece in enumerate(comparison["overlap"]["pieces"], start=1)])
+    return Table(
+        _PIECE_COLUMNS,
+        [dict(piece) | {"number": number} for number, piece in enumerate(comparison["overlap"]["pieces"], start=1)],
+    )
 
 
 def _range(low: float | None, high: float | None) -> str:

@@ -44,8 +44,11 @@ def froc_chart(title: str, curves: Sequence[Curve], points: Sequence[Point] = ()
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" '
         'font-family="sans-serif" font-size="12">',
-        f"<title>{escape(title)}</title>", f'<rect width="{_WIDTH}" height="{height}" fill="#fff"/>',
-        f'<text x="{_LEFT}" y="22" font-size="14" font-weight="bold">{escape(title)}</text>', *_axes(limit)]
+        f"<title>{escape(title)}</title>",
+        f'<rect width="{_WIDTH}" height="{height}" fill="#fff"/>',
+        f'<text x="{_LEFT}" y="22" font-size="14" font-weight="bold">{escape(title)}</text>',
+        *_axes(limit),
+    ]
     legend = _TOP + _SIDE + 56
     for number, curve in enumerate(curves):
         colour, y = _COLOURS[number % len(_COLOURS)], legend + 18 * number
@@ -53,7 +56,8 @@ def froc_chart(title: str, curves: Sequence[Curve], points: Sequence[Point] = ()
             f'<polyline class="curve" fill="none" stroke="{colour}" stroke-width="2.2" '
             f'points="{_steps(curve, limit)}"/>',
             f'<line x1="{_LEFT}" x2="{_LEFT + 24}" y1="{y}" y2="{y}" stroke="{colour}" stroke-width="2.2"/>',
-            f'<text x="{_LEFT + 32}" y="{y + 4}">{escape(curve.label)}</text>']
+            f'<text x="{_LEFT + 32}" y="{y + 4}">{escape(curve.label)}</text>',
+        ]
     for number, point in enumerate(points, start=len(curves)):
         colour = "#666" if point.curve is None else _COLOURS[point.curve % len(_COLOURS)]
         ring = f'r="5" fill="#fff" stroke="{colour}" stroke-width="2"/>'
@@ -61,8 +65,10 @@ def froc_chart(title: str, curves: Sequence[Curve], points: Sequence[Point] = ()
         if point.false_positives <= limit:
             x, at = _place(point.false_positives, point.sensitivity, limit)
             parts.append(f'<circle class="published" cx="{x:.1f}" cy="{at:.1f}" {ring}')
-        parts += [f'<circle cx="{_LEFT + 12}" cy="{y}" {ring}',
-                  f'<text x="{_LEFT + 32}" y="{y + 4}">{escape(point.label)}</text>']
+        parts += [
+            f'<circle cx="{_LEFT + 12}" cy="{y}" {ring}',
+            f'<text x="{_LEFT + 32}" y="{y + 4}">{escape(point.label)}</text>',
+        ]
     return "".join(parts) + "</svg>\n"
 
 
@@ -71,10 +77,12 @@ def _axes(limit: float) -> list[str]:
     parts = []
     for tick in np.linspace(0, 1, 6):
         x, y = _place(tick * limit, tick, limit)
-        parts += [f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{bottom}" stroke="#ddd"/>',
-                  f'<line x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="#ddd"/>',
-                  f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{tick * limit:.2g}</text>',
-                  f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{100 * tick:.0f} %</text>']
+        parts += [
+            f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{bottom}" stroke="#ddd"/>',
+            f'<line x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="#ddd"/>',
+            f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{tick * limit:.2g}</text>',
+            f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{100 * tick:.0f} %</text>',
+        ]
     middle = (_LEFT + right) / 2
     parts.append(f'<text x="{middle}" y="{bottom + 34}" text-anchor="middle">False positives a case</text>')
     turn = f"translate(16 {(_TOP + bottom) / 2}) rotate(-90)"

@@ -28,10 +28,20 @@ WINDOW = (-250.0, 900.0)
 #: Around the vertebra, mm.
 _BORDER_MM = 14.0
 #: Distance between the surfaces in mm and the colour there: bone that stayed, bone that the repair put there.
-_STOPS = ((0.0, (0.93, 0.89, 0.80)), (0.4, (0.93, 0.89, 0.80)), (1.5, (0.98, 0.75, 0.35)), (4.0, (0.89, 0.37, 0.24)),
-          (10.0, (0.52, 0.08, 0.33)))
-_CHECK_COLUMNS = (Column("name", "Check"), Column("passed", "Passed"), Column("value", "Found"),
-                  Column("limit", "Allowed"), Column("text", ""))
+_STOPS = (
+    (0.0, (0.93, 0.89, 0.80)),
+    (0.4, (0.93, 0.89, 0.80)),
+    (1.5, (0.98, 0.75, 0.35)),
+    (4.0, (0.89, 0.37, 0.24)),
+    (10.0, (0.52, 0.08, 0.33)),
+)
+_CHECK_COLUMNS = (
+    Column("name", "Check"),
+    Column("passed", "Passed"),
+    Column("value", "Found"),
+    Column("limit", "Allowed"),
+    Column("text", ""),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,10 +102,16 @@ def repair_page(path: str | Path, report: RepairReport) -> None:
     badges = ["Simulated data, not a patient"] if report.simulated else []
     if any(card.training_data["simulated"] for card in report.models):
         badges.append("Simulated training data")
-    write_page(path, f"{level_name(repair.label)}, repaired", METHODS[repair.measures["method"]], sections,
-               tiles=_tiles(report), badges=badges,
-               footer="Made by SpineOncology. The repaired part is an estimate of bone that is gone; look at it "
-                      "together with the scan.")
+    write_page(
+        path,
+        f"{level_name(repair.label)}, repaired",
+        METHODS[repair.measures["method"]],
+        sections,
+        tiles=_tiles(report),
+        badges=badges,
+        footer="Made by SpineOncology. The repaired part is an estimate of bone that is gone; look at it "
+        "together with the scan.",
+    )
 
 
 def agreement(repair: Repair, truth: Volume) -> dict[str, float]:
@@ -110,8 +126,11 @@ def agreement(repair: Repair, truth: Volume) -> dict[str, float]:
     found = overlap(there[inside], repair.mask.array[inside] > 0)
     ml = repair.mask.voxel_volume_ml
     true_ml = float(there.sum()) * ml
-    return {"dice": found.dice, "covered": found.tpr,
-            "volume_error": abs(float((repair.mask.array > 0).sum()) * ml - true_ml) / max(true_ml, 1e-9)}
+    return {
+        "dice": found.dice,
+        "covered": found.tpr,
+        "volume_error": abs(float((repair.mask.array > 0).sum()) * ml - true_ml) / max(true_ml, 1e-9),
+    }
 
 
 def _slices(report: RepairReport) -> str:
@@ -124,8 +143,10 @@ def _slices(report: RepairReport) -> str:
         pictures = [(f"{plane.capitalize()}, {title}", image, outlines) for title, outlines in shown.items()]
         rows.append(close_ups(pictures, changed, 26.0, plane, window))
     viewer = slice_viewer({"Axial": image}, layers, plane="axial", window=window, around=2, key="axial")
-    return (f'{"".join(rows)}<div class="narrow">{viewer}</div><p class="small">The slices that show most of '
-            "what was changed. Axial and coronal: the patient's right at the left; sagittal: anterior at the left.</p>")
+    return (
+        f'{"".join(rows)}<div class="narrow">{viewer}</div><p class="small">The slices that show most of '
+        "what was changed. Axial and coronal: the patient's right at the left; sagittal: anterior at the left.</p>"
+    )
 
 
 def _cut_out(report: RepairReport) -> tuple[Volume, list[Layer], Volume]:
@@ -133,8 +154,9 @@ def _cut_out(report: RepairReport) -> tuple[Volume, list[Layer], Volume]:
     repair = report.repair
     grid = repair.mask
     box = []
-    for axis, (where, spacing) in enumerate(zip(np.nonzero((grid.array > 0) | (repair.before.array > 0)),
-                                                grid.spacing[::-1])):
+    for axis, (where, spacing) in enumerate(
+        zip(np.nonzero((grid.array > 0) | (repair.before.array > 0)), grid.spacing[::-1])
+    ):
         border = round(_BORDER_MM / spacing)
         box.append(slice(max(int(where.min()) - border, 0), min(int(where.max()) + border + 1, grid.shape[axis])))
     around = crop(grid, tuple(box))
@@ -148,8 +170,11 @@ def _cut_out(report: RepairReport) -> tuple[Volume, list[Layer], Volume]:
     else:
         image = resample_like(report.ct, around)
     after, before, lesion = part(repair.mask), part(repair.before), part(report.lesion)
-    layers = [Layer("Vertebra before", before, BEFORE_COLOUR, dashed=True), Layer("Repaired", after, AFTER_COLOUR),
-              Layer("Lesion", lesion, LESION_COLOUR)]
+    layers = [
+        Layer("Vertebra before", before, BEFORE_COLOUR, dashed=True),
+        Layer("Repaired", after, AFTER_COLOUR),
+        Layer("Lesion", lesion, LESION_COLOUR),
+    ]
     if report.truth is not None:
         layers.append(Layer("Truth (simulated)", part(report.truth), TRUTH_COLOUR, dashed=True))
     changed = (after.array != before.array).astype(np.uint8)
@@ -162,21 +187,40 @@ def _surfaces(model: Reconstruction) -> str:
     parts = []
     if model.before is not None:
         radius = max(radius, surface_radius_mm(model.before.points))
-        parts.append("<h3>Before</h3>" + surface_views(
-            model.before.points, model.before.triangles, model.before.distance_mm, distance_colours,
-            "The vertebra before", radius_mm=radius))
+        parts.append(
+            "<h3>Before</h3>"
+            + surface_views(
+                model.before.points,
+                model.before.triangles,
+                model.before.distance_mm,
+                distance_colours,
+                "The vertebra before",
+                radius_mm=radius,
+            )
+        )
     painted = model.distance_mm if model.distance_mm is not None else np.zeros(len(points))
-    parts.append("<h3>After</h3>" + surface_views(points, triangles, painted, distance_colours, "The repaired vertebra",
-                                                  radius_mm=radius))
+    parts.append(
+        "<h3>After</h3>"
+        + surface_views(points, triangles, painted, distance_colours, "The repaired vertebra", radius_mm=radius)
+    )
     if model.distance_mm is not None:
-        parts.append(colour_scale(distance_colours, (0.0, 10.0), (0, 2, 5, 10), "Distance between the surfaces",
-                                  ("as before", "changed by the repair")))
+        parts.append(
+            colour_scale(
+                distance_colours,
+                (0.0, 10.0),
+                (0, 2, 5, 10),
+                "Distance between the surfaces",
+                ("as before", "changed by the repair"),
+            )
+        )
     bad = model.model.report.bad_triangles
     if bad.any():
         marked = np.zeros(len(points))
         marked[np.unique(triangles[bad])] = 1.0
-        parts.append("<h3>What the gate refuses, in red</h3>" + surface_views(
-            points, triangles, marked, _refused_colours, "What the gate refuses", radius_mm=radius))
+        parts.append(
+            "<h3>What the gate refuses, in red</h3>"
+            + surface_views(points, triangles, marked, _refused_colours, "What the gate refuses", radius_mm=radius)
+        )
     return "".join(parts)
 
 
@@ -187,8 +231,16 @@ def _refused_colours(share: np.ndarray) -> np.ndarray:
 
 def _checks(model: Reconstruction) -> str:
     report = model.model.report
-    rows = [{"name": check.name, "passed": check.passed, "value": _plain(check.value), "limit": _plain(check.limit),
-             "text": check.text} for check in report.checks]
+    rows = [
+        {
+            "name": check.name,
+            "passed": check.passed,
+            "value": _plain(check.value),
+            "limit": _plain(check.limit),
+            "text": check.text,
+        }
+        for check in report.checks
+    ]
     verdict = "Every check passed: the model can be printed." if report.passed else "The model is refused."
     state = "complete" if report.passed else "incomplete"
     return f'<div class="verdict {state}"><b>{verdict}</b></div>{Table(_CHECK_COLUMNS, rows).to_html()}'
@@ -200,18 +252,29 @@ def _plain(value: float | str) -> str:
 
 def _measures(report: RepairReport) -> str:
     measures = report.repair.measures
-    volumes = {"Vertebra before": f"{measures['volume_before_ml']:.2f} ml",
-               "Repaired": f"{measures['volume_after_ml']:.2f} ml", "Added": f"{measures['added_ml']:.2f} ml",
-               "Taken away": f"{measures['removed_ml']:.2f} ml"}
+    volumes = {
+        "Vertebra before": f"{measures['volume_before_ml']:.2f} ml",
+        "Repaired": f"{measures['volume_after_ml']:.2f} ml",
+        "Added": f"{measures['added_ml']:.2f} ml",
+        "Taken away": f"{measures['removed_ml']:.2f} ml",
+    }
     columns = [("Volumes", facts(volumes))]
     if report.reconstruction is not None:
         columns.append(("Model", facts(_model_facts(report.reconstruction.measures))))
     if report.truth is not None:
         found = agreement(report.repair, report.truth)
-        columns.append(("Beside the simulated truth", facts({
-            "Dice within the repaired region": f"{100 * found['dice']:.1f} %",
-            "Of the bone that was there": f"{100 * found['covered']:.1f} %",
-            "Error of the volume": f"{100 * found['volume_error']:.1f} %"})))
+        columns.append(
+            (
+                "Beside the simulated truth",
+                facts(
+                    {
+                        "Dice within the repaired region": f"{100 * found['dice']:.1f} %",
+                        "Of the bone that was there": f"{100 * found['covered']:.1f} %",
+                        "Error of the volume": f"{100 * found['volume_error']:.1f} %",
+                    }
+                ),
+            )
+        )
     parts = "".join(f"<div><h3>{title}</h3>{html}</div>" for title, html in columns)
     return f'<div class="columns">{parts}</div>'
 
@@ -229,40 +292,60 @@ def _model_facts(measures: Mapping) -> dict[str, str]:
     if measures.get("smallest_wall_mm") is not None:
         found["Smallest wall"] = f"{measures['smallest_wall_mm']:.2f} mm"
     if measures.get("changed_mm2") is not None:
-        found |= {"Surface that changed": f"{measures['changed_mm2']:.0f} mm²",
-                  "Largest distance to the surface before": f"{measures['distance_max_mm']:.1f} mm"}
+        found |= {
+            "Surface that changed": f"{measures['changed_mm2']:.0f} mm²",
+            "Largest distance to the surface before": f"{measures['distance_max_mm']:.1f} mm",
+        }
     return found
 
 
 def _tiles(report: RepairReport) -> list[Tile]:
     repair, model = report.repair, report.reconstruction
     measures = repair.measures
-    tiles = [Tile(level_name(repair.label), "repaired", measures["method"]),
-             Tile(f"{measures['added_ml']:.1f} ml", "bone added",
-                  f"{measures['volume_before_ml']:.1f} ml before, {measures['volume_after_ml']:.1f} ml after")]
+    tiles = [
+        Tile(level_name(repair.label), "repaired", measures["method"]),
+        Tile(
+            f"{measures['added_ml']:.1f} ml",
+            "bone added",
+            f"{measures['volume_before_ml']:.1f} ml before, {measures['volume_after_ml']:.1f} ml after",
+        ),
+    ]
     if report.truth is not None:
         found = agreement(repair, report.truth)
         tiles.append(Tile(f"{100 * found['dice']:.1f} %", "Dice with the truth", "within the repaired region"))
     if model is not None:
         checks = model.model.report.checks
-        tiles.append(Tile(f"{sum(check.passed for check in checks)} of {len(checks)}", "checks passed",
-                          "printable" if model.model.report.passed else "refused"))
+        tiles.append(
+            Tile(
+                f"{sum(check.passed for check in checks)} of {len(checks)}",
+                "checks passed",
+                "printable" if model.model.report.passed else "refused",
+            )
+        )
     tiles.append(Tile(f"{repair.provenance['seconds']:.0f} s", "to repair", ""))
     return tiles
 
 
 def _made(report: RepairReport) -> Section:
     provenance = report.repair.provenance
-    models = {card.title: f"{card.id}, version {card.version}, SHA-256 {card.sha256}"
-              + (" (simulated training data)" if card.training_data["simulated"] else "") for card in report.models}
+    models = {
+        card.title: f"{card.id}, version {card.version}, SHA-256 {card.sha256}"
+        + (" (simulated training data)" if card.training_data["simulated"] else "")
+        for card in report.models
+    }
     settings = {"Repair": readable(provenance["parameters"])}
     if report.reconstruction is not None:
         settings["Model"] = readable(report.reconstruction.provenance["parameters"], leave_out=("planes",))
     libraries = dict(provenance.get("libraries", {}))
     if report.reconstruction is not None:
         libraries |= report.reconstruction.provenance.get("libraries", {})
-    made = {"SpineOncology": provenance["version"], "Time": provenance["time"],
-            "Libraries": ", ".join(f"{name} {version}" for name, version in libraries.items())}
-    return Section("Models, settings, versions",
-                   f'<div class="columns"><div><h3>Models</h3>{facts(models or {"Repair": "without a model"})}</div>'
-                   f"<div><h3>Settings</h3>{facts(settings)}</div></div><h3>Made</h3>{facts(made)}")
+    made = {
+        "SpineOncology": provenance["version"],
+        "Time": provenance["time"],
+        "Libraries": ", ".join(f"{name} {version}" for name, version in libraries.items()),
+    }
+    return Section(
+        "Models, settings, versions",
+        f'<div class="columns"><div><h3>Models</h3>{facts(models or {"Repair": "without a model"})}</div>'
+        f"<div><h3>Settings</h3>{facts(settings)}</div></div><h3>Made</h3>{facts(made)}",
+    )

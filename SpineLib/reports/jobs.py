@@ -39,9 +39,15 @@ def report_job(parameters: Mapping, folder: Path, progress: Progress = silent) -
     masks = {name: read_volume(parameters["inputs"][name], name) for name in ("metastasis", "necrosis")}
     images = {role: read_volume(parameters["images"][role], f"scan {role}") for role in ("before", "after")}
     matrix = parameters.get("after_to_before_lps")
-    comparison = compare(masks["metastasis"], masks["necrosis"], matrix,
-                         CompareSettings.from_dict(parameters.get("settings") or {}), part(progress, 0.05, 0.4),
-                         parameters.get("error_mm"), parameters.get("trusted", True))
+    comparison = compare(
+        masks["metastasis"],
+        masks["necrosis"],
+        matrix,
+        CompareSettings.from_dict(parameters.get("settings") or {}),
+        part(progress, 0.05, 0.4),
+        parameters.get("error_mm"),
+        parameters.get("trusted", True),
+    )
     notes = list(dict.fromkeys([*parameters.get("notes", ()), *comparison.notes]))
     files = ["report.html", "comparison.csv", "comparison.json"]
     for name, one in (parameters.get("dicom") or {}).items():
@@ -56,14 +62,25 @@ def report_job(parameters: Mapping, folder: Path, progress: Progress = silent) -
     cards = [known[name] for name in parameters.get("models", ()) if name in known]
     names = parameters["names"]
     report = FollowUpReport(
-        images["before"], images["after"], (names["before"], names["after"]), masks["metastasis"], masks["necrosis"],
-        [shown], cards, comparison.provenance, notes, bool(parameters.get("simulated")), parameters.get("patient"))
+        images["before"],
+        images["after"],
+        (names["before"], names["after"]),
+        masks["metastasis"],
+        masks["necrosis"],
+        [shown],
+        cards,
+        comparison.provenance,
+        notes,
+        bool(parameters.get("simulated")),
+        parameters.get("patient"),
+    )
     followup_page(folder / "report.html", report)
     progress(0.95, "Writing the figures")
     row = comparison_row(comparison) | {"simulated_data": report.simulated}
     write_text(folder / "comparison.csv", plain_table([row]).to_csv())
-    write_text(folder / "comparison.json",
-               json.dumps(case_json(report), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(
+        folder / "comparison.json", json.dumps(case_json(report), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    )
     progress(1.0, "Done")
     return {"files": files, "notes": notes}
 
@@ -72,11 +89,18 @@ def _write_dicom(path: Path, name: str, one: Mapping) -> list[str]:
     from SpineLib.volume import SegmentInfo, read_volume
     from SpineLib.volume.dicom_seg import SegAlgorithm, write_dicom_seg
 
-    segments = [SegmentInfo(each["label"], each["name"], tuple(each["colour"]), each["terminology"])
-                for each in one["segments"]]
+    segments = [
+        SegmentInfo(each["label"], each["name"], tuple(each["colour"]), each["terminology"]) for each in one["segments"]
+    ]
     algorithm = SegAlgorithm(one["model"]["id"], one["model"]["version"]) if one.get("model") else None
-    return write_dicom_seg(path, read_volume(one["labels"], name), segments, one["series"],
-                           description=name.capitalize(), algorithm=algorithm)
+    return write_dicom_seg(
+        path,
+        read_volume(one["labels"], name),
+        segments,
+        one["series"],
+        description=name.capitalize(),
+        algorithm=algorithm,
+    )
 
 
 _NEEDED = ("inputs", "images", "names")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+
 import numpy as np
 
 from SpineLib.reports.surface import VIEWS, colour_scale, css_colour, surface_views
@@ -32,12 +33,18 @@ def margin_views(points: np.ndarray, triangles: np.ndarray, margin_mm: np.ndarra
 
 def legend() -> str:
     """The scale of colours as SVG."""
-    return colour_scale(margin_colours, (_LOWEST, _HIGHEST), (-5, 0, 5, 10), "Colours of the margin",
-                        ("tumour outside the necrosis", "necrosis beyond the tumour"))
+    return colour_scale(
+        margin_colours,
+        (_LOWEST, _HIGHEST),
+        (-5, 0, 5, 10),
+        "Colours of the margin",
+        ("tumour outside the necrosis", "necrosis beyond the tumour"),
+    )
 
 
-def histogram_chart(edges: np.ndarray, shares: np.ndarray, uncertainty_mm: float | None = None,
-                    marks: Sequence[float] = (0.0, 5.0)) -> str:
+def histogram_chart(
+    edges: np.ndarray, shares: np.ndarray, uncertainty_mm: float | None = None, marks: Sequence[float] = (0.0, 5.0)
+) -> str:
     """SVG of the share of the metastasis's surface at each margin.
 
     Args:
@@ -59,29 +66,39 @@ def histogram_chart(edges: np.ndarray, shares: np.ndarray, uncertainty_mm: float
     parts = []
     for tick in _ticks(most):
         y = top + height * (1 - tick / most)
-        parts.append(f'<line class="grid" x1="{left}" x2="{left + width}" y1="{y:.1f}" y2="{y:.1f}"/>'
-                     f'<text class="tick" x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{tick:g}%</text>')
+        parts.append(
+            f'<line class="grid" x1="{left}" x2="{left + width}" y1="{y:.1f}" y2="{y:.1f}"/>'
+            f'<text class="tick" x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{tick:g}%</text>'
+        )
     if uncertainty_mm:
         band = x(max(marks[0] - uncertainty_mm, edges[0])), x(min(marks[0] + uncertainty_mm, edges[-1]))
-        parts.append(f'<rect class="band" x="{band[0]:.1f}" y="{top}" width="{band[1] - band[0]:.1f}" '
-                     f'height="{height}"/>')
+        parts.append(
+            f'<rect class="band" x="{band[0]:.1f}" y="{top}" width="{band[1] - band[0]:.1f}" height="{height}"/>'
+        )
     for share, start, end in zip(shares, edges[:-1], edges[1:]):
         tall = height * share / most
         colour = css_colour(margin_colours(np.array([(start + end) / 2]))[0])
-        parts.append(f'<rect x="{x(start) + 1:.1f}" y="{top + height - tall:.1f}" width="{x(end) - x(start) - 2:.1f}" '
-                     f'height="{tall:.1f}" fill="{colour}"><title>{start:g} to {end:g} mm: {share:.1f} % of the '
-                     "surface</title></rect>")
+        parts.append(
+            f'<rect x="{x(start) + 1:.1f}" y="{top + height - tall:.1f}" width="{x(end) - x(start) - 2:.1f}" '
+            f'height="{tall:.1f}" fill="{colour}"><title>{start:g} to {end:g} mm: {share:.1f} % of the '
+            "surface</title></rect>"
+        )
     for value in marks:
         parts.append(f'<line class="mark" x1="{x(value):.1f}" x2="{x(value):.1f}" y1="{top}" y2="{top + height}"/>')
     every = max(1, round(len(edges) / 14))
     zero = int(np.argmin(np.abs(edges)))
     for n in range(zero % every, len(edges), every):
-        parts.append(f'<text class="tick" x="{x(edges[n]):.1f}" y="{top + height + 16}" text-anchor="middle">'
-                     f"{edges[n]:g}</text>")
-    parts.append(f'<text class="note" x="{left + width / 2}" y="{top + height + 34}" text-anchor="middle">'
-                 "signed margin, mm (share of the metastasis's surface)</text>")
-    return f'<svg class="chart" viewBox="0 0 550 {top + height + 42}" role="img" ' \
-           f'aria-label="Histogram of the margin">{"".join(parts)}</svg>'
+        parts.append(
+            f'<text class="tick" x="{x(edges[n]):.1f}" y="{top + height + 16}" text-anchor="middle">{edges[n]:g}</text>'
+        )
+    parts.append(
+        f'<text class="note" x="{left + width / 2}" y="{top + height + 34}" text-anchor="middle">'
+        "signed margin, mm (share of the metastasis's surface)</text>"
+    )
+    return (
+        f'<svg class="chart" viewBox="0 0 550 {top + height + 42}" role="img" '
+        f'aria-label="Histogram of the margin">{"".join(parts)}</svg>'
+    )
 
 
 def _ticks(most: float) -> np.ndarray:

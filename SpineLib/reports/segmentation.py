@@ -113,8 +113,13 @@ def _training_data(card: ModelCard) -> str:
 
 
 def _row(what: str, overlap: Overlap, data: str) -> dict[str, Any]:
-    return {"what": what, "dice": 100 * overlap.dice, "sensitivity": 100 * overlap.tpr,
-            "specificity": 100 * overlap.tnr, "data": data}
+    return {
+        "what": what,
+        "dice": 100 * overlap.dice,
+        "sensitivity": 100 * overlap.tpr,
+        "specificity": 100 * overlap.tnr,
+        "data": data,
+    }
 
 
 def _published_row(published: Published) -> dict[str, Any]:

@@ -44,8 +44,15 @@ _BACKGROUND = 255
 _DENSITY = 1.3  # samples a pixel along a triangle's longest side: no pixel inside stays empty
 
 
-def paint_surface(points: np.ndarray, triangles: np.ndarray, values: np.ndarray, colours, view: View,
-                  size: int = 320, radius_mm: float | None = None) -> np.ndarray:
+def paint_surface(
+    points: np.ndarray,
+    triangles: np.ndarray,
+    values: np.ndarray,
+    colours,
+    view: View,
+    size: int = 320,
+    radius_mm: float | None = None,
+) -> np.ndarray:
     """The surface as a picture, seen in parallel projection, lit, on white.
 
     Args:
@@ -71,7 +78,8 @@ def paint_surface(points: np.ndarray, triangles: np.ndarray, values: np.ndarray,
         xy = np.stack([fine / 2 + scale * seen[:, 0], fine / 2 - scale * seen[:, 1]], axis=1)
         crossed = _outward(points, triangles)
         light = _AMBIENT + (1 - _AMBIENT) * np.clip(
-            _normals(crossed, triangles, len(points)) @ axes.T @ _unit(_LIGHT), 0, 1)
+            _normals(crossed, triangles, len(points)) @ axes.T @ _unit(_LIGHT), 0, 1
+        )
         corners = np.column_stack([xy, seen[:, 2], values, light]).astype(np.float32)
         for samples in _samples(corners, triangles[crossed @ axes[2] > 0]):  # of a closed surface half is hidden
             column, row = samples[:, 0].astype(np.int32), samples[:, 1].astype(np.int32)
@@ -87,21 +95,32 @@ def paint_surface(points: np.ndarray, triangles: np.ndarray, values: np.ndarray,
     return np.clip(picture + 0.5, 0, 255).astype(np.uint8)
 
 
-def surface_views(points: np.ndarray, triangles: np.ndarray, values: np.ndarray, colours, subject: str,
-                  views: Sequence[View] = VIEWS, size: int = 280, radius_mm: float | None = None) -> str:
+def surface_views(
+    points: np.ndarray,
+    triangles: np.ndarray,
+    values: np.ndarray,
+    colours,
+    subject: str,
+    views: Sequence[View] = VIEWS,
+    size: int = 280,
+    radius_mm: float | None = None,
+) -> str:
     """HTML of a painted surface seen from all sides, at one scale; ``subject`` names it for those who can't see it."""
     radius_mm = radius_mm or surface_radius_mm(points)
     figures = []
     for view in views:
         picture = paint_surface(points, triangles, values, colours, view, size, radius_mm)
         name = escape(view.name)
-        figures.append(f'<figure class="light"><img src="{data_uri(png(picture, optimize=False))}" width="{size}" '
-                       f'height="{size}" alt="{escape(subject)} {name}"/><figcaption>{name}</figcaption></figure>')
+        figures.append(
+            f'<figure class="light"><img src="{data_uri(png(picture, optimize=False))}" width="{size}" '
+            f'height="{size}" alt="{escape(subject)} {name}"/><figcaption>{name}</figcaption></figure>'
+        )
     return f'<div class="views">{"".join(figures)}</div>'
 
 
-def colour_scale(colours, ends: tuple[float, float], ticks: Sequence[float], label: str,
-                 notes: tuple[str, str] = ("", "")) -> str:
+def colour_scale(
+    colours, ends: tuple[float, float], ticks: Sequence[float], label: str, notes: tuple[str, str] = ("", "")
+) -> str:
     """A scale of colours as SVG.
 
     Args:
@@ -116,16 +135,21 @@ def colour_scale(colours, ends: tuple[float, float], ticks: Sequence[float], lab
     count = 150
     where = low + (np.arange(count) + 0.5) * (high - low) / count
     step = width / count
-    parts = [f'<rect x="{left + n * step:.2f}" y="{top}" width="{step + 0.3:.2f}" height="{height}" fill="{colour}"/>'
-             for n, colour in enumerate(map(css_colour, colours(where)))]
+    parts = [
+        f'<rect x="{left + n * step:.2f}" y="{top}" width="{step + 0.3:.2f}" height="{height}" fill="{colour}"/>'
+        for n, colour in enumerate(map(css_colour, colours(where)))
+    ]
     for value in ticks:
         x = left + width * (value - low) / (high - low)
         parts.append(f'<text class="tick" x="{x:.1f}" y="{top + height + 15}" text-anchor="middle">{value} mm</text>')
-    parts.append(f'<text class="note" x="{left}" y="{top + height + 31}">{escape(notes[0])}</text>'
-                 f'<text class="note" x="{left + width}" y="{top + height + 31}" text-anchor="end">'
-                 f"{escape(notes[1])}</text>")
-    return f'<svg class="chart legend" viewBox="0 0 440 58" role="img" aria-label="{escape(label)}">' \
-           f'{"".join(parts)}</svg>'
+    parts.append(
+        f'<text class="note" x="{left}" y="{top + height + 31}">{escape(notes[0])}</text>'
+        f'<text class="note" x="{left + width}" y="{top + height + 31}" text-anchor="end">'
+        f"{escape(notes[1])}</text>"
+    )
+    return (
+        f'<svg class="chart legend" viewBox="0 0 440 58" role="img" aria-label="{escape(label)}">{"".join(parts)}</svg>'
+    )
 
 
 def css_colour(colour) -> str:
@@ -141,8 +165,13 @@ def surface_radius_mm(points: np.ndarray) -> float:
 def _samples(corners: np.ndarray, triangles: np.ndarray):
     """Yields rows (x, y, depth, value, light) that cover all triangles at less than a pixel's distance, in portions."""
     pixels = corners[:, :2]
-    longest = np.max([np.linalg.norm(pixels[triangles[:, a]] - pixels[triangles[:, b]], axis=1)
-                      for a, b in ((0, 1), (1, 2), (2, 0))], axis=0)
+    longest = np.max(
+        [
+            np.linalg.norm(pixels[triangles[:, a]] - pixels[triangles[:, b]], axis=1)
+            for a, b in ((0, 1), (1, 2), (2, 0))
+        ],
+        axis=0,
+    )
     steps = np.ceil(_DENSITY * longest).astype(int).clip(1)
     for count in np.unique(steps):
         i, j = np.meshgrid(np.arange(count + 1), np.arange(count + 1), indexing="ij")
@@ -151,7 +180,7 @@ def _samples(corners: np.ndarray, triangles: np.ndarray):
         chosen = triangles[steps == count]
         portion = max(1, 500_000 // len(weights))
         for start in range(0, len(chosen), portion):
-            yield np.matmul(weights, corners[chosen[start:start + portion]]).reshape(-1, corners.shape[1])
+            yield np.matmul(weights, corners[chosen[start : start + portion]]).reshape(-1, corners.shape[1])
 
 
 def _outward(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
@@ -164,8 +193,11 @@ def _outward(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
 
 def _normals(crossed: np.ndarray, triangles: np.ndarray, count: int) -> np.ndarray:
     """Unit normals at the points, of the triangles around them weighted by area."""
-    return _unit(np.stack([np.bincount(triangles.ravel(), np.repeat(crossed[:, n], 3), minlength=count)
-                           for n in range(3)], axis=1))
+    return _unit(
+        np.stack(
+            [np.bincount(triangles.ravel(), np.repeat(crossed[:, n], 3), minlength=count) for n in range(3)], axis=1
+        )
+    )
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

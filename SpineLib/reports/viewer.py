@@ -30,8 +30,11 @@ class Layer:
     dashed: bool = False
 
 
-_SLICES = {"sagittal": "Sagittal slice, right to left", "axial": "Axial slice, from above to below",
-           "coronal": "Coronal slice, front to back"}
+_SLICES = {
+    "sagittal": "Sagittal slice, right to left",
+    "axial": "Axial slice, from above to below",
+    "coronal": "Coronal slice, front to back",
+}
 #: Order of the canonical array's axes (towards the left, down, back), slices first, by plane.
 PLANES = {"sagittal": (0, 1, 2), "axial": (1, 2, 0), "coronal": (2, 1, 0)}
 
@@ -56,8 +59,15 @@ def sagittal_index(reference: Volume, point_ras_mm: Sequence[float]) -> int:
 
 
 def slice_viewer(
-    images: Mapping[str, Volume], layers: Sequence[Layer], start: int | None = None, *, blend: bool = False,
-    around: int | None = None, key: str = "", plane: str = "sagittal", window: tuple[float, float] | None = None,
+    images: Mapping[str, Volume],
+    layers: Sequence[Layer],
+    start: int | None = None,
+    *,
+    blend: bool = False,
+    around: int | None = None,
+    key: str = "",
+    plane: str = "sagittal",
+    window: tuple[float, float] | None = None,
 ) -> str:
     """HTML of the viewer.
 
@@ -126,8 +136,13 @@ def slice_viewer(
     )
 
 
-def close_ups(pictures: Sequence[tuple[str, Volume, Sequence[Layer]]], around: Volume, border_mm: float = 18.0,
-              plane: str = "sagittal", window: tuple[float, float] | None = None) -> str:
+def close_ups(
+    pictures: Sequence[tuple[str, Volume, Sequence[Layer]]],
+    around: Volume,
+    border_mm: float = 18.0,
+    plane: str = "sagittal",
+    window: tuple[float, float] | None = None,
+) -> str:
     """HTML of pictures side by side, cut out around a mask, in the slice that shows most of it.
 
     Args:
@@ -150,8 +165,9 @@ def close_ups(pictures: Sequence[tuple[str, Volume, Sequence[Layer]]], around: V
         turned = in_plane(image, plane)
         shown = window or grey_window(turned.array)
         cut = replace(turned, array=turned.array[:, box[0], box[1]])
-        paths = "".join(_path(layer, in_plane(layer.mask, plane).array[n][box[0], box[1]] != 0, k)
-                        for k, layer in enumerate(layers))
+        paths = "".join(
+            _path(layer, in_plane(layer.mask, plane).array[n][box[0], box[1]] != 0, k) for k, layer in enumerate(layers)
+        )
         caption = f"<figcaption>{escape(title)}</figcaption>"
         figures.append(f"<figure>{_picture(title, cut, n, shown, paths)}{caption}</figure>")
     return f'<div class="closeups">{"".join(figures)}</div>'

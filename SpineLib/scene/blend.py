@@ -79,7 +79,7 @@ class SliceBlend:
     def _show(self, background, foreground, opacity):
         ids = [node.GetID() if node is not None else None for node in (background, foreground)]
         ours = {*self._shown, ids[0]}
-        for composite_id, values in self._before.items():
+        for composite_id, _values in self._before.items():
             composite = slicer.mrmlScene.GetNodeByID(composite_id)
             if composite is not None and (composite.GetBackgroundVolumeID() in ours or not self._shown):
                 _set(composite, *ids, opacity)

@@ -69,8 +69,13 @@ class Pair:
             files[name] = str(Path(folder) / f"{name}.nrrd")
             write_volume(mask, files[name], compress=False)
         matrix = None if self.after_to_before is None else self.after_to_before.tolist()
-        return {"inputs": files, "after_to_before_lps": matrix, "error_mm": self.error_mm, "trusted": self.trusted,
-                "settings": dict(self.settings)}
+        return {
+            "inputs": files,
+            "after_to_before_lps": matrix,
+            "error_mm": self.error_mm,
+            "trusted": self.trusted,
+            "settings": dict(self.settings),
+        }
 
 
 def collect_pair(metastasis, necrosis, registration=None, settings: Mapping | None = None) -> Pair:
@@ -94,8 +99,10 @@ def collect_pair(metastasis, necrosis, registration=None, settings: Mapping | No
     if registration is not None:
         matrix = after_to_before(registration)
         error, trusted = trust(registration)
-    masks = [segments_volume(node, ids, name, registration)
-             for (node, ids), name in ((metastasis, "metastasis"), (necrosis, "necrosis"))]
+    masks = [
+        segments_volume(node, ids, name, registration)
+        for (node, ids), name in ((metastasis, "metastasis"), (necrosis, "necrosis"))
+    ]
     nodes, ids = zip(metastasis, necrosis, strict=True)
     return Pair(*masks, matrix, error, trusted, dict(settings or {}), nodes, ids, registration)
 

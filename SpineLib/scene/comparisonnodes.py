@@ -71,13 +71,19 @@ def fill_comparison(nodes: dict, comparison: Mapping, surface_file: str | Path) 
     overlap, distance = comparison["overlap"], comparison["distance"]
     _fill_measures(nodes["Overlap"], overlap_rows(overlap))
     _fill_measures(nodes["Distance"], distance_rows(distance))
-    fill_table(nodes["Untreated"], {
-        "Piece": [str(n) for n in range(1, len(overlap["pieces"]) + 1)],
-        "Volume (ml)": [piece["volume_ml"] for piece in overlap["pieces"]],
-        "Depth (mm)": [number(piece["depth_mm"]) for piece in overlap["pieces"]],
-        "Where": [piece["where"] for piece in overlap["pieces"]],
-        **{f"{axis} (mm)": [piece["centre_ras_mm"][n] for piece in overlap["pieces"]] for n, axis in enumerate("RAS")},
-    })
+    fill_table(
+        nodes["Untreated"],
+        {
+            "Piece": [str(n) for n in range(1, len(overlap["pieces"]) + 1)],
+            "Volume (ml)": [piece["volume_ml"] for piece in overlap["pieces"]],
+            "Depth (mm)": [number(piece["depth_mm"]) for piece in overlap["pieces"]],
+            "Where": [piece["where"] for piece in overlap["pieces"]],
+            **{
+                f"{axis} (mm)": [piece["centre_ras_mm"][n] for piece in overlap["pieces"]]
+                for n, axis in enumerate("RAS")
+            },
+        },
+    )
     _paint(nodes["Surface"], poly)
     _fill_chart(nodes, surface)
 
@@ -90,8 +96,10 @@ def overlap_rows(overlap: Mapping) -> list[tuple[str, float | None, str]]:
 def distance_rows(distance: Mapping) -> list[tuple[str, float | None, str]]:
     """(name, value, unit) of the distances, percentiles and shares by margin; shares in %."""
     rows = [(name, distance[key], unit) for name, key, unit in _DISTANCE]
-    rows[2:2] = [(f"Margin, {percent} % of the surface below", value, "mm")
-                 for percent, value in (distance["percentiles_mm"] or {}).items()]
+    rows[2:2] = [
+        (f"Margin, {percent} % of the surface below", value, "mm")
+        for percent, value in (distance["percentiles_mm"] or {}).items()
+    ]
     for one in distance["bins"]:
         low, high = one["low_mm"], one["high_mm"]
         where = f"below {high:g}" if low is None else f"{low:g} and more" if high is None else f"{low:g} to {high:g}"
@@ -142,10 +150,13 @@ def _paint(model, poly) -> None:
 
 def _fill_chart(nodes: Mapping, surface: MarginSurface) -> None:
     edges, shares = margin_histogram(surface)
-    fill_table(nodes["Histogram"], {
-        "Margin (mm)": [float(value) for value in (edges[:-1] + edges[1:]) / 2],
-        "Share of the surface (%)": [100 * float(value) for value in shares],
-    })
+    fill_table(
+        nodes["Histogram"],
+        {
+            "Margin (mm)": [float(value) for value in (edges[:-1] + edges[1:]) / 2],
+            "Share of the surface (%)": [100 * float(value) for value in shares],
+        },
+    )
     series, chart = nodes["Series"], nodes["Chart"]
     series.SetPlotType(series.PlotTypeBar)
     series.SetAndObserveTableNodeID(nodes["Histogram"].GetID())
@@ -161,11 +172,14 @@ def _fill_chart(nodes: Mapping, surface: MarginSurface) -> None:
 
 
 def _fill_measures(table, rows: Sequence) -> None:
-    fill_table(table, {
-        "Measure": [name for name, _, _ in rows],
-        "Value": [number(value) for _, value, _ in rows],
-        "Unit": [unit for _, _, unit in rows],
-    })
+    fill_table(
+        table,
+        {
+            "Measure": [name for name, _, _ in rows],
+            "Value": [number(value) for _, value, _ in rows],
+            "Unit": [unit for _, _, unit in rows],
+        },
+    )
 
 
 def _in_unit(value, unit: str):

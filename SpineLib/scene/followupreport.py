@@ -93,12 +93,22 @@ def _dicom(segmentation, shown, folder: Path, name: str, registration) -> dict:
         labels = mask if labels is None else labels
         labels.array[mask.array > 0] = number
         segment = inner.GetSegment(segment_id)
-        segments.append({"label": number, "name": segment.GetName(), "colour": list(segment.GetColor()),
-                         "terminology": segment_tag(segment, slicer.vtkSegment.GetTerminologyEntryTagName())})
+        segments.append(
+            {
+                "label": number,
+                "name": segment.GetName(),
+                "colour": list(segment.GetColor()),
+                "terminology": segment_tag(segment, slicer.vtkSegment.GetTerminologyEntryTagName()),
+            }
+        )
     if labels is None:
         raise SpineError(f"Nothing is segmented as {name}, so there is no DICOM SEG to write.")
     path = folder / f"labels-{name}.nrrd"
     write_volume(labels, path, compress=False)
     model = provenance_of(segmentation).get("model") or {}
-    return {"labels": str(path), "segments": segments, "series": str(copy_series(source, folder / f"series-{name}")),
-            "model": {"id": model["id"], "version": model.get("version", "")} if model.get("id") else None}
+    return {
+        "labels": str(path),
+        "segments": segments,
+        "series": str(copy_series(source, folder / f"series-{name}")),
+        "model": {"id": model["id"], "version": model.get("version", "")} if model.get("id") else None,
+    }

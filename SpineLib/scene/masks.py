@@ -146,8 +146,7 @@ def _own_to_index(segmentation_node, volume_node) -> np.ndarray:
     """4 x 4 matrix from the segmentation's own RAS mm to the volume's index."""
     to_ras = np.eye(4)
     if segmentation_node.GetParentTransformNode() is not volume_node.GetParentTransformNode():
-        to_ras = (
-            np.linalg.inv(transform_to_world(volume_node.GetParentTransformNode(), "reference volume"))
-            @ transform_to_world(segmentation_node.GetParentTransformNode(), "segmentation")
-        )
+        to_ras = np.linalg.inv(
+            transform_to_world(volume_node.GetParentTransformNode(), "reference volume")
+        ) @ transform_to_world(segmentation_node.GetParentTransformNode(), "segmentation")
     return np.linalg.inv(ijk_to_ras(volume_node)) @ to_ras

@@ -89,8 +89,10 @@ def collect_shape(segmentation, settings: Mapping | None = None) -> Shape:
         except SpineError:  # emptied by the user: then there is nothing to compare with
             before = ""
     box = bounding_box(np.logical_or.reduce([mask.array > 0 for mask in masks]))
-    box = tuple(slice(max(part.start - _BORDER, 0), min(part.stop + _BORDER, size))
-                for part, size in zip(box, masks[0].shape, strict=True))
+    box = tuple(
+        slice(max(part.start - _BORDER, 0), min(part.stop + _BORDER, size))
+        for part, size in zip(box, masks[0].shape, strict=True)
+    )
     masks = [crop(mask, box) for mask in masks]
     name = repair_of(segmentation).get("level") or inner.GetSegment(repaired).GetName()
     return Shape(name, masks[0], masks[1] if before else None, dict(settings or {}), segmentation)
@@ -123,8 +125,14 @@ def import_model(folder: str | Path, result: Mapping, shape: Shape, *, existing=
     Raises:
         SpineError: a surface cannot be read. The scene is then as it was.
     """
-    model = {"name": shape.name, "settings": dict(shape.settings), "passed": bool(result["passed"]),
-             "checks": result["checks"], "measures": result["measures"], "notes": list(result.get("notes", ()))}
+    model = {
+        "name": shape.name,
+        "settings": dict(shape.settings),
+        "passed": bool(result["passed"]),
+        "checks": result["checks"],
+        "measures": result["measures"],
+        "notes": list(result.get("notes", ())),
+    }
     there = existing is not None and existing.GetScene() is slicer.mrmlScene
     files = {part: Path(folder) / result[part] if result.get(part) else None for part in ("model", "before")}
     with scene_unchanged_on_failure():

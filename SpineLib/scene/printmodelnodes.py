@@ -22,8 +22,13 @@ PARTS = {
     "Before": "vtkMRMLModelNode",
     "Bad": "vtkMRMLModelNode",
 }
-_NAMES = {"Checks": "{} model checks", "Figures": "{} model figures", "Model": "{} repaired model",
-          "Before": "{} model before", "Bad": "{} model, does not print"}
+_NAMES = {
+    "Checks": "{} model checks",
+    "Figures": "{} model figures",
+    "Model": "{} repaired model",
+    "Before": "{} model before",
+    "Bad": "{} model, does not print",
+}
 #: Arrays of the surface that job "model" writes.
 DISTANCE, THICKNESS, BAD = "distance_mm", "thickness_mm", "bad"
 #: What a model can be painted with: array, name of its colours, range in mm, title of the legend.
@@ -76,16 +81,25 @@ def fill_model(nodes: dict, model: Mapping, surface_file: Path | None, before_fi
             name = slicer.mrmlScene.GenerateUniqueName(_NAMES[part].format(model["name"]))
             nodes[part] = slicer.mrmlScene.AddNewNodeByClass(kind, name)
     checks = model["checks"]
-    fill_table(nodes["Checks"], {
-        "Check": [one["name"] for one in checks], "Passed": ["yes" if one["passed"] else "no" for one in checks],
-        "Found": [words(one["value"]) for one in checks], "Allowed": [words(one["limit"]) for one in checks],
-        "In words": [one["text"] for one in checks],
-    })
+    fill_table(
+        nodes["Checks"],
+        {
+            "Check": [one["name"] for one in checks],
+            "Passed": ["yes" if one["passed"] else "no" for one in checks],
+            "Found": [words(one["value"]) for one in checks],
+            "Allowed": [words(one["limit"]) for one in checks],
+            "In words": [one["text"] for one in checks],
+        },
+    )
     rows = measure_rows(model["measures"])
-    fill_table(nodes["Figures"], {
-        "Measure": [name for name, _, _ in rows], "Value": [number(value) for _, value, _ in rows],
-        "Unit": [unit for *_, unit in rows],
-    })
+    fill_table(
+        nodes["Figures"],
+        {
+            "Measure": [name for name, _, _ in rows],
+            "Value": [number(value) for _, value, _ in rows],
+            "Unit": [unit for *_, unit in rows],
+        },
+    )
     _show(nodes["Model"], surface, _BONE)
     if before is not None:
         _show(nodes["Before"], before, _BEFORE, opacity=0.35)

@@ -137,8 +137,9 @@ def import_lesion(
             raise SpineError("Nothing was found at this place: use Refine boundary, or draw it in the Segment Editor.")
         mask = labels.with_array((np.asarray(labels.array) == chosen).astype(np.uint16) * number)
         found = next((one["mean_probability"] for one in result.get("lesions", ()) if one["id"] == chosen), np.nan)
-        lesion = replace(measure_lesion(mask, number=number),
-                         mean_probability=float(found if probability is None else probability))
+        lesion = replace(
+            measure_lesion(mask, number=number), mean_probability=float(found if probability is None else probability)
+        )
         source = inputs.node(role)
         if source is not None:
             whole = np.zeros(region.shapes[role], np.uint16)

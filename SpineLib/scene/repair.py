@@ -74,12 +74,24 @@ class Damage:
             if volume is not None:
                 files[name] = str(Path(folder) / f"{name}.nrrd")
                 write_volume(volume, files[name], compress=False)  # the window waits for this
-        return {"inputs": files, "label": self.vertebra.number, "settings": dict(self.settings), "model": model,
-                "preview": True}
+        return {
+            "inputs": files,
+            "label": self.vertebra.number,
+            "settings": dict(self.settings),
+            "model": model,
+            "preview": True,
+        }
 
 
-def collect_damage(vertebrae, segment_id: str, lesion=(None, None), roi=None, ct=None,
-                   settings: Mapping | None = None, known: Vertebrae | None = None) -> Damage:
+def collect_damage(
+    vertebrae,
+    segment_id: str,
+    lesion=(None, None),
+    roi=None,
+    ct=None,
+    settings: Mapping | None = None,
+    known: Vertebrae | None = None,
+) -> Damage:
     """Read vertebrae and lesion from the scene, without touching them.
 
     Args:
@@ -103,8 +115,10 @@ def collect_damage(vertebrae, segment_id: str, lesion=(None, None), roi=None, ct
     grid = found.labels
     mask = lesion_mask(grid, lesion, roi)
     margins = [int(np.ceil(_AROUND_MM / step)) for step in reversed(grid.spacing)]
-    box = tuple(slice(max(part.start - m, 0), min(part.stop + m, size))
-                for part, m, size in zip(found.boxes[segment_id], margins, grid.shape, strict=True))
+    box = tuple(
+        slice(max(part.start - m, 0), min(part.stop + m, size))
+        for part, m, size in zip(found.boxes[segment_id], margins, grid.shape, strict=True)
+    )
     image = None
     if ct is not None and ct.GetImageData() is not None:
         whole = volume_from_node(ct, "CT", voxels=False)
@@ -194,8 +208,9 @@ def import_repair(folder: str | Path, result: Mapping, damage: Damage, inputs: R
             if mask.shape != damage.labels.shape:
                 raise SpineError("The result of the repair does not fit the vertebrae: repair again.")
             array = (np.asarray(mask.array) > 0).astype(np.uint8)
-            entry = Entry(1, part.capitalize(), f"{level} {part}", _COLOURS[part], vertebra_terminology(level),
-                          {PART: part})
+            entry = Entry(
+                1, part.capitalize(), f"{level} {part}", _COLOURS[part], vertebra_terminology(level), {PART: part}
+            )
             parts.append((_whole(array, damage) if source is not None else mask.with_array(array), [entry]))
         provenance = result["provenance"]
         # "L3 repaired (templates, 14:05:09)": the method tells more than its model.
@@ -203,8 +218,12 @@ def import_repair(folder: str | Path, result: Mapping, damage: Damage, inputs: R
         name = result_name(level, known).replace(" metastases", " repaired", 1)
         node, ids = add_labels(parts, source, name=name, provenance=provenance)
         node.SetAttribute(FINGERPRINT, damage.fingerprint())
-        figures = {"level": level, "settings": dict(damage.settings), "measures": result.get("measures", {}),
-                   "centre_ras_mm": _centre(parts, damage)}
+        figures = {
+            "level": level,
+            "settings": dict(damage.settings),
+            "measures": result.get("measures", {}),
+            "centre_ras_mm": _centre(parts, damage),
+        }
         node.SetAttribute(REPAIR, json.dumps(figures))
         node.GetDisplayNode().SetSegmentVisibility(ids[1], False)
     finally:

@@ -220,8 +220,14 @@ def _add_to_existing(node, parts, source_node, text) -> list[str]:
 
 def _lesion_entry(lesion, target: Target) -> Entry:
     tags = {LESION_ID: str(lesion.id), PROBABILITY: f"{lesion.mean_probability:.4f}"}
-    return Entry(int(lesion.id), f"Lesion_{lesion.id}", lesion_name(lesion, target), lesion_colour(lesion.id),
-                 target.terminology, tags)
+    return Entry(
+        int(lesion.id),
+        f"Lesion_{lesion.id}",
+        lesion_name(lesion, target),
+        lesion_colour(lesion.id),
+        target.terminology,
+        tags,
+    )
 
 
 def _segments(parts, matrix: np.ndarray, text: str) -> list[tuple]:

@@ -182,13 +182,19 @@ def vertebra_entry(label: int, name: str) -> Entry:
 def preselect_ct() -> dict:
     """The scene's CT and its vertebrae: {"ct": volume node, "vertebrae": segmentation node}; what is not clear is
     missing. A CT is told by its DICOM modality, by its name, or as the only volume."""
-    volumes = [node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
-               if not node.GetHideFromEditors() and node.GetClassName() == "vtkMRMLScalarVolumeNode"]
+    volumes = [
+        node
+        for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+        if not node.GetHideFromEditors() and node.GetClassName() == "vtkMRMLScalarVolumeNode"
+    ]
     found, named = {}, [node for node in volumes if _looks_like_ct(node)]
     if named or len(volumes) == 1:
         found["ct"] = (named or volumes)[0]
-    segmentations = [node for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
-                     if not node.GetHideFromEditors() and _has_levels(node)]
+    segmentations = [
+        node
+        for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+        if not node.GetHideFromEditors() and _has_levels(node)
+    ]
     if len(segmentations) == 1:
         found["vertebrae"] = segmentations[0]
     return found

@@ -37,8 +37,9 @@ def bodies_of(regions: np.ndarray, sizes: np.ndarray, fewest: float) -> tuple[np
     return ndimage.label((sizes >= max(fewest, 1) * (1 - 1e-9))[regions], structure=_ALL)
 
 
-def split_body(array: np.ndarray, inside: np.ndarray, threshold: float, fewest: float,
-               spacing: Sequence[float]) -> np.ndarray:
+def split_body(
+    array: np.ndarray, inside: np.ndarray, threshold: float, fewest: float, spacing: Sequence[float]
+) -> np.ndarray:
     """Parts of one body that were bodies by themselves at a higher threshold, each grown back down to this one.
 
     So what is found at a threshold is not lost at a lower one because it ran into its neighbour.
@@ -62,8 +63,15 @@ def split_body(array: np.ndarray, inside: np.ndarray, threshold: float, fewest: 
     return watershed(-array, seeds, mask=inside, connectivity=_ALL)
 
 
-def _mark_surest(seeds: np.ndarray, array: np.ndarray, inside: np.ndarray, level: float, fewest: float,
-                 spacing: np.ndarray, ids: Iterator[int]) -> None:
+def _mark_surest(
+    seeds: np.ndarray,
+    array: np.ndarray,
+    inside: np.ndarray,
+    level: float,
+    fewest: float,
+    spacing: np.ndarray,
+    ids: Iterator[int],
+) -> None:
     """Write one of ``ids`` where each part of the body is surest; all arrays (s, y, x) are of the body's box."""
     for higher in [one for one in _LEVELS if one > level]:
         if (np.array(inside.shape) * spacing).max() < _CLOSEST_MM:

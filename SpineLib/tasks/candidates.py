@@ -70,10 +70,19 @@ class Candidate:
     def from_dict(cls, values: dict) -> Candidate:
         """The inverse of :meth:`to_dict`."""
         values = {key: value for key, value in values.items() if key != "centre_ras_mm"}
-        regions = tuple(SliceRegion(**(one | {"centre_lps_mm": tuple(one["centre_lps_mm"])}))
-                        for one in values["slices"])
-        return cls(**(values | {"centre_lps_mm": tuple(values["centre_lps_mm"]), "slices": regions,
-                                "bounds_lps_mm": tuple(tuple(one) for one in values["bounds_lps_mm"])}))
+        regions = tuple(
+            SliceRegion(**(one | {"centre_lps_mm": tuple(one["centre_lps_mm"])})) for one in values["slices"]
+        )
+        return cls(
+            **(
+                values
+                | {
+                    "centre_lps_mm": tuple(values["centre_lps_mm"]),
+                    "slices": regions,
+                    "bounds_lps_mm": tuple(tuple(one) for one in values["bounds_lps_mm"]),
+                }
+            )
+        )
 
 
 def aggregate(likelihood: np.ndarray, own: float = OWN_WEIGHT, neighbour: float = NEIGHBOUR_WEIGHT) -> np.ndarray:
@@ -149,12 +158,25 @@ def _candidate(where: np.ndarray, array: np.ndarray, regions: np.ndarray, base: 
     pixel_cm2, slices = base.spacing[0] * base.spacing[1] / 100, []
     for region in np.unique(owner):
         own = owner == region
-        slices.append(SliceRegion(int(where[own][0, 0]), _place(points[own].mean(axis=0)), float(own.sum() * pixel_cm2),
-                                  float(values[own].max())))
+        slices.append(
+            SliceRegion(
+                int(where[own][0, 0]),
+                _place(points[own].mean(axis=0)),
+                float(own.sum() * pixel_cm2),
+                float(values[own].max()),
+            )
+        )
     slices.sort(key=lambda one: (one.slice, -one.area_cm2))
-    return Candidate(0, _place(points.mean(axis=0)), float(values.max()), float(values.mean()),
-                     max(one.area_cm2 for one in slices), len(where) * base.voxel_volume_ml,
-                     (_place(points.min(axis=0)), _place(points.max(axis=0))), tuple(slices))
+    return Candidate(
+        0,
+        _place(points.mean(axis=0)),
+        float(values.max()),
+        float(values.mean()),
+        max(one.area_cm2 for one in slices),
+        len(where) * base.voxel_volume_ml,
+        (_place(points.min(axis=0)), _place(points.max(axis=0))),
+        tuple(slices),
+    )
 
 
 def _place(point: np.ndarray) -> tuple[float, float, float]:

@@ -38,7 +38,7 @@ def without_ends(column: Volume) -> Volume:
     """A column, of slices (s, rows, columns), less its ends at the image's upper and lower edge."""
     ends = round(ENDS_MM / column.spacing[1])
     kept = np.array(column.array)
-    kept[:, :ends] = kept[:, kept.shape[1] - ends:] = 0
+    kept[:, :ends] = kept[:, kept.shape[1] - ends :] = 0
     return column.with_array(kept)
 
 
@@ -53,8 +53,15 @@ def column_from_labels(labels: Volume, like: Volume) -> Volume:
     return like.with_array(near.astype(np.uint8), "column")
 
 
-def find_column(image: Volume, bundle: ModelBundle, like: Volume, *, device: str = "auto", precision: str = "auto",
-                progress: Progress = silent) -> Volume:
+def find_column(
+    image: Volume,
+    bundle: ModelBundle,
+    like: Volume,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    progress: Progress = silent,
+) -> Volume:
     """Within 8 mm of the vertebrae that a network sees.
 
     Args:
@@ -75,10 +82,18 @@ def find_column(image: Volume, bundle: ModelBundle, like: Volume, *, device: str
     from SpineLib.tasks.predict import predict
 
     card = bundle.card
-    prepared = prepare({card.inputs[0]: image}, Preparation.from_dict(card.preparation),
-                       progress=part(progress, 0.0, 0.4))
-    seen = predict(prepared.channels, bundle.network(), whiten_windows=False, threshold=card.threshold, device=device,
-                   precision=precision, progress=part(progress, 0.4, 1.0))
+    prepared = prepare(
+        {card.inputs[0]: image}, Preparation.from_dict(card.preparation), progress=part(progress, 0.0, 0.4)
+    )
+    seen = predict(
+        prepared.channels,
+        bundle.network(),
+        whiten_windows=False,
+        threshold=card.threshold,
+        device=device,
+        precision=precision,
+        progress=part(progress, 0.4, 1.0),
+    )
     near = near_vertebrae(seen.probability >= card.threshold, prepared.spacing)
     there = resample_like(prepared.to_input(near.astype(np.float32)), like).array >= 0.5
     return like.with_array(there.astype(np.uint8), "column")

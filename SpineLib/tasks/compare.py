@@ -80,10 +80,15 @@ class Comparison:
 
     def to_dict(self) -> dict:
         """The JSON form, without the surface; what there is not (nan) is null."""
-        return _plain({
-            "overlap": self.overlap.to_dict(), "distance": self.distance.to_dict(), "verdict": self.verdict.to_dict(),
-            "notes": list(self.notes), "provenance": self.provenance,
-        })
+        return _plain(
+            {
+                "overlap": self.overlap.to_dict(),
+                "distance": self.distance.to_dict(),
+                "verdict": self.verdict.to_dict(),
+                "notes": list(self.notes),
+                "provenance": self.provenance,
+            }
+        )
 
 
 def compare(
@@ -128,8 +133,11 @@ def compare(
     dead_surface = dead.surface() if dead is not None else None
     areas = tumour_surface.areas().astype(np.float32)
     progress(0.3, "Measuring the margin")
-    margin = (signed_margin(tumour_surface, dead, dead_surface) if dead is not None
-              else np.full(len(areas), np.nan, np.float32))
+    margin = (
+        signed_margin(tumour_surface, dead, dead_surface)
+        if dead is not None
+        else np.full(len(areas), np.nan, np.float32)
+    )
     surface = MarginSurface(tumour_surface.points, tumour_surface.triangles, margin, areas)
     distance = margin_distances(surface, dead_surface, settings.margin_bins_mm, settings.required_margin_mm, error_mm)
     progress(0.6, "Measuring what is covered")
@@ -144,14 +152,21 @@ def compare(
             short_at_best=share_below(surface, settings.required_margin_mm - error),
             short_at_worst=share_below(surface, settings.required_margin_mm + error),
             pieces=[(piece.volume_ml, piece.depth_mm) for piece in overlap.pieces if piece.seen_share > 0.5],
-            unseen_ml=overlap.unseen_ml, error_mm=error)
+            unseen_ml=overlap.unseen_ml,
+            error_mm=error,
+        )
     verdict = judge(evidence, settings.required_margin_mm, settings.tolerated_share, smallest, trusted)
     provenance = {
         "program": "SpineOncology",
         "version": SpineLib.__version__,
         "task": "compare",
-        "parameters": asdict(settings) | {"smallest_untreated_ml": smallest, "error_mm": error_mm, "trusted": trusted,
-                                          "after_to_before_lps": matrix.tolist()},
+        "parameters": asdict(settings)
+        | {
+            "smallest_untreated_ml": smallest,
+            "error_mm": error_mm,
+            "trusted": trusted,
+            "after_to_before_lps": matrix.tolist(),
+        },
         "libraries": library_versions(_LIBRARIES),
         "time": datetime.now().astimezone().isoformat(timespec="seconds"),
         "seconds": round(perf_counter() - started, 2),
@@ -167,19 +182,24 @@ def _shape(mask: Volume, name: str) -> Shape | None:
     return shape_of(mask)
 
 
-def _notes(tumour: Shape, dead: Shape | None, overlap: VolumeOverlap, matrix: np.ndarray,
-           error_unknown: bool) -> list[str]:
+def _notes(
+    tumour: Shape, dead: Shape | None, overlap: VolumeOverlap, matrix: np.ndarray, error_unknown: bool
+) -> list[str]:
     notes = []
     for name, shape in (("metastasis", tumour), ("necrosis", dead)):
         if shape is not None and shape.edges:
-            notes.append(f"The {name} touches the edge of its image ({', '.join(shape.edges)}): there its surface is "
-                         "the edge of the field of view.")
+            notes.append(
+                f"The {name} touches the edge of its image ({', '.join(shape.edges)}): there its surface is "
+                "the edge of the field of view."
+            )
     if dead is None:
         notes.append("The necrosis is empty: the whole metastasis counts as untreated, and there is no margin.")
         return notes
     if overlap.unseen_ml > 0.001 * overlap.metastasis_ml:
-        notes.append(f"{overlap.unseen_ml:.2f} ml of the metastasis lie outside the image with the necrosis and count "
-                     "as untreated.")
+        notes.append(
+            f"{overlap.unseen_ml:.2f} ml of the metastasis lie outside the image with the necrosis and count "
+            "as untreated."
+        )
     if overlap.common_ml == 0:
         notes.append("Metastasis and necrosis do not overlap: check the registration, and that they belong together.")
     scales = np.linalg.svd(matrix[:3, :3], compute_uv=False)

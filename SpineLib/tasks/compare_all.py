@@ -92,16 +92,21 @@ def compare_all(
     notes = []
     shared = sorted({n for n in range(len(necroses)) if sum(n in ids for ids in pairs) > 1})
     if shared:
-        notes.append(f"{len(shared)} of {len(necroses)} necroses overlap several metastases and count for each of "
-                     "them.")
+        notes.append(
+            f"{len(shared)} of {len(necroses)} necroses overlap several metastases and count for each of them."
+        )
     if stray:
-        notes.append(f"{len(stray)} of {len(necroses)} necroses lie more than {farthest_mm:g} mm away from every "
-                     "metastasis and were left out.")
+        notes.append(
+            f"{len(stray)} of {len(necroses)} necroses lie more than {farthest_mm:g} mm away from every "
+            "metastasis and were left out."
+        )
     return ComparedLesions(tuple(lesions), stray, notes)
 
 
 def pair_necroses(
-    metastases: Sequence[Volume], necroses: Sequence[Volume], matrices: Sequence[np.ndarray | None],
+    metastases: Sequence[Volume],
+    necroses: Sequence[Volume],
+    matrices: Sequence[np.ndarray | None],
     farthest_mm: float = FARTHEST_MM,
 ) -> tuple[list[tuple[int, ...]], tuple[int, ...]]:
     """Which necroses belong to which metastasis.

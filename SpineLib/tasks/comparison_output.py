@@ -19,10 +19,31 @@ from SpineLib.volume.files import whole_files, write_text
 #: Name of the array of margins (mm) at the points of a written surface.
 MARGIN = "margin_mm"
 SURFACE_SUFFIXES = (".vtp", ".ply")
-_COLUMNS = ("outcome", "metastasis_ml", "necrosis_ml", "common_ml", "dice", "jaccard", "covered_share", "untreated_ml",
-            "necrosis_outside_ml", "unseen_ml", "minimum_mm", "mean_mm", "percentile_5_mm", "percentile_25_mm",
-            "percentile_50_mm", "percentile_75_mm", "percentile_95_mm", "hausdorff_mm", "hausdorff95_mm",
-            "average_symmetric_mm", "surface_mm2", "error_mm", "uncertain_share")
+_COLUMNS = (
+    "outcome",
+    "metastasis_ml",
+    "necrosis_ml",
+    "common_ml",
+    "dice",
+    "jaccard",
+    "covered_share",
+    "untreated_ml",
+    "necrosis_outside_ml",
+    "unseen_ml",
+    "minimum_mm",
+    "mean_mm",
+    "percentile_5_mm",
+    "percentile_25_mm",
+    "percentile_50_mm",
+    "percentile_75_mm",
+    "percentile_95_mm",
+    "hausdorff_mm",
+    "hausdorff95_mm",
+    "average_symmetric_mm",
+    "surface_mm2",
+    "error_mm",
+    "uncertain_share",
+)
 
 
 def write_surface(surface: MarginSurface, path: str | Path) -> None:
@@ -48,10 +69,21 @@ def write_surface(surface: MarginSurface, path: str | Path) -> None:
 
 def _write_ply(surface: MarginSurface, path: Path) -> None:
     # vtkPLYWriter keeps colours only; the format itself is plain.
-    header = "\n".join([
-        "ply", "format binary_little_endian 1.0", "comment SPACE=LPS, mm", f"element vertex {len(surface.points)}",
-        "property float x", "property float y", "property float z", f"property float {MARGIN}",
-        f"element face {len(surface.triangles)}", "property list uchar int vertex_indices", "end_header\n"])
+    header = "\n".join(
+        [
+            "ply",
+            "format binary_little_endian 1.0",
+            "comment SPACE=LPS, mm",
+            f"element vertex {len(surface.points)}",
+            "property float x",
+            "property float y",
+            "property float z",
+            f"property float {MARGIN}",
+            f"element face {len(surface.triangles)}",
+            "property list uchar int vertex_indices",
+            "end_header\n",
+        ]
+    )
     vertices = np.column_stack([surface.points, surface.margin_mm]).astype("<f4")
     faces = np.empty(len(surface.triangles), np.dtype([("count", "u1"), ("corners", "<i4", 3)]))
     faces["count"], faces["corners"] = 3, surface.triangles
@@ -69,13 +101,19 @@ def comparison_row(comparison: Comparison) -> dict:
     values = comparison.to_dict()["overlap"] | comparison.to_dict()["distance"]
     percentiles = {f"percentile_{p}_mm": value for p, value in (distance.percentiles_mm or {}).items()}
     row = {"outcome": comparison.verdict.outcome} | {
-        key: (values | percentiles).get(key) for key in _COLUMNS if key != "outcome"}
+        key: (values | percentiles).get(key) for key in _COLUMNS if key != "outcome"
+    }
     row["pieces"] = len(overlap.pieces)
     row["largest_piece_ml"] = overlap.pieces[0].volume_ml if overlap.pieces else 0.0
     row["largest_piece_where"] = overlap.pieces[0].where if overlap.pieces else None
     for part in distance.bins:
-        name = (f"share_below_{part.high_mm:g}_mm" if part.low_mm is None else f"share_from_{part.low_mm:g}_mm"
-                if part.high_mm is None else f"share_{part.low_mm:g}_to_{part.high_mm:g}_mm")
+        name = (
+            f"share_below_{part.high_mm:g}_mm"
+            if part.low_mm is None
+            else f"share_from_{part.low_mm:g}_mm"
+            if part.high_mm is None
+            else f"share_{part.low_mm:g}_to_{part.high_mm:g}_mm"
+        )
         row[name] = part.share
     return row
 

@@ -52,8 +52,10 @@ def completion_inputs(known: Known, shapes: list[Template], multiple: int = 8) -
     by_name = {shape.name: shape for shape in shapes}
     mirror = by_name.get("mirror")
     above, below = by_name.get("above"), by_name.get("below")
-    neighbours = [one.distance if one is not None else other.distance if other is not None else mean
-                  for one, other in ((above, below), (below, above))]
+    neighbours = [
+        one.distance if one is not None else other.distance if other is not None else mean
+        for one, other in ((above, below), (below, above))
+    ]
     box = work_box(known.unknown, multiple)
     distances = [mean, known.distance, mirror.distance if mirror is not None else mean, *neighbours]
     mean_, known_, mirror_, above_, below_ = (np.clip(part[box] / CUT_MM, -1, 1) for part in distances)

@@ -74,8 +74,13 @@ class VolumeOverlap:
         return asdict(self)
 
 
-def volume_overlap(metastasis: Shape, necrosis: Shape | None, metastasis_surface: Surface,
-                   necrosis_surface: Surface | None, smallest_ml: float) -> VolumeOverlap:
+def volume_overlap(
+    metastasis: Shape,
+    necrosis: Shape | None,
+    metastasis_surface: Surface,
+    necrosis_surface: Surface | None,
+    smallest_ml: float,
+) -> VolumeOverlap:
     """Volumes of two shapes of one space, counted in a fine grid around the metastasis, along the patient's axes.
 
     Neither mask's own grid is favoured, and coarse slices do not show as steps: the common grid's step is a quarter of
@@ -94,8 +99,10 @@ def volume_overlap(metastasis: Shape, necrosis: Shape | None, metastasis_surface
     ml = volume / max(inside, 1)  # a sample's, so that the whole is the mask's own volume
     necrosis_ml = necrosis.volume_ml if necrosis is not None else 0.0
     common = min(int(np.count_nonzero(covered)) * ml, necrosis_ml)
-    error = max(abs(inside * sample_ml - volume),
-                abs(necrosis_surface.volume_ml() - necrosis_ml) if necrosis_surface is not None else 0.0)
+    error = max(
+        abs(inside * sample_ml - volume),
+        abs(necrosis_surface.volume_ml() - necrosis_ml) if necrosis_surface is not None else 0.0,
+    )
 
     left = tumour & ~covered
     labels, _ = ndimage.label(left, np.ones((3, 3, 3)))
@@ -113,15 +120,30 @@ def volume_overlap(metastasis: Shape, necrosis: Shape | None, metastasis_surface
         if necrosis_surface is not None:
             probes = kji[:: max(1, len(kji) // _PROBES)]
             depth = float(distances_to(_place(probes, to_lps), necrosis_surface).max())
-        pieces.append(UntreatedPiece(
-            float(sizes[n] * ml), depth, tuple(float(v) for v in np.round(centre * (-1, -1, 1), 3)),
-            direction_words(centre - middle, size), float(seen[tuple(kji.T)].mean())))
+        pieces.append(
+            UntreatedPiece(
+                float(sizes[n] * ml),
+                depth,
+                tuple(float(v) for v in np.round(centre * (-1, -1, 1), 3)),
+                direction_words(centre - middle, size),
+                float(seen[tuple(kji.T)].mean()),
+            )
+        )
     return VolumeOverlap(
-        metastasis_ml=volume, necrosis_ml=necrosis_ml, common_ml=common,
-        dice=2 * common / (volume + necrosis_ml), jaccard=common / (volume + necrosis_ml - common),
-        covered_share=common / volume, untreated_ml=volume - common, necrosis_outside_ml=max(necrosis_ml - common, 0.0),
-        unseen_ml=int(np.count_nonzero(tumour & ~seen)) * ml, pieces=tuple(pieces), smallest_ml=smallest_ml,
-        grid_mm=step, error_ml=error)
+        metastasis_ml=volume,
+        necrosis_ml=necrosis_ml,
+        common_ml=common,
+        dice=2 * common / (volume + necrosis_ml),
+        jaccard=common / (volume + necrosis_ml - common),
+        covered_share=common / volume,
+        untreated_ml=volume - common,
+        necrosis_outside_ml=max(necrosis_ml - common, 0.0),
+        unseen_ml=int(np.count_nonzero(tumour & ~seen)) * ml,
+        pieces=tuple(pieces),
+        smallest_ml=smallest_ml,
+        grid_mm=step,
+        error_ml=error,
+    )
 
 
 def direction_words(offset_lps: Sequence[float], size_mm: float) -> str:

@@ -43,16 +43,21 @@ def check_ct(ct: Volume) -> list[str]:
     notes = []
     metal_ml = np.count_nonzero(ct.array >= METAL_HU) * ct.voxel_volume_ml
     if metal_ml >= METAL_ML:
-        notes.append(f"The CT shows {metal_ml:.1f} ml denser than {METAL_HU:.0f} HU (metal); near it check the result "
-                     "with care.")
+        notes.append(
+            f"The CT shows {metal_ml:.1f} ml denser than {METAL_HU:.0f} HU (metal); near it check the result with care."
+        )
     thickest = max(ct.spacing)
     if thickest > THICK_MM + 0.05:
-        notes.append(f"The voxels of the CT are {thickest:.1f} mm long; surfaces will be coarse, a reconstruction with "
-                     "slices of 1 mm is better.")
+        notes.append(
+            f"The voxels of the CT are {thickest:.1f} mm long; surfaces will be coarse, a reconstruction with "
+            "slices of 1 mm is better."
+        )
     tilt = oblique_degrees(ct)
     if tilt > 20:
-        notes.append(f"The voxel grid of the CT is turned {tilt:.0f} degrees against the patient's axes; check the "
-                     "result with care.")
+        notes.append(
+            f"The voxel grid of the CT is turned {tilt:.0f} degrees against the patient's axes; check the "
+            "result with care."
+        )
     return notes
 
 
@@ -71,8 +76,10 @@ def _check_units(ct: Volume) -> None:
     elif ct.array.max() < BONE_HU:
         wrong = f"nothing above {BONE_HU:.0f} HU, where bone lies"
     if wrong:
-        raise SpineError(f"The CT does not hold Hounsfield units ({wrong}); choose the CT as the scanner made it, not "
-                         "an MR image, a mask or a windowed copy.")
+        raise SpineError(
+            f"The CT does not hold Hounsfield units ({wrong}); choose the CT as the scanner made it, not "
+            "an MR image, a mask or a windowed copy."
+        )
 
 
 def _check_shear(ct: Volume) -> None:
@@ -80,5 +87,7 @@ def _check_shear(ct: Volume) -> None:
     cosines = np.abs(columns.T @ columns - np.eye(3)).max()
     shear = float(np.degrees(np.arcsin(min(cosines, 1.0))))
     if shear > SHEAR_DEGREES:
-        raise SpineError(f"The voxel grid of the CT is sheared by {shear:.0f} degrees (a tilted gantry); resample it "
-                         "to a straight grid first.")
+        raise SpineError(
+            f"The voxel grid of the CT is sheared by {shear:.0f} degrees (a tilted gantry); resample it "
+            "to a straight grid first."
+        )

@@ -34,5 +34,8 @@ def ct_lesions_job(parameters: Mapping, folder: Path, progress: Progress = silen
     ct = read_volume(parameters["inputs"]["CT"], "CT")
     labels = read_volume(parameters["labels"], "vertebrae") if parameters.get("labels") else None
     found = detect_ct_lesions(ct, bundle, settings, part(progress, 0.05, 1.0), labels)
-    return {"lesions": [lesion.to_dict() for lesion in found.lesions], "provenance": found.provenance,
-            "notes": found.notes}
+    return {
+        "lesions": [lesion.to_dict() for lesion in found.lesions],
+        "provenance": found.provenance,
+        "notes": found.notes,
+    }

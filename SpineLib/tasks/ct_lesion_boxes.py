@@ -66,8 +66,11 @@ class CtLesion:
     @classmethod
     def from_dict(cls, values: dict) -> CtLesion:
         """The inverse of :meth:`to_dict`."""
-        kept = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
-                if key != "centre_ras_mm"}
+        kept = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in values.items()
+            if key != "centre_ras_mm"
+        }
         return cls(**(kept | {"direction": tuple(tuple(row) for row in kept["direction"])}))
 
 
@@ -86,8 +89,14 @@ def link(slices: Sequence[Sequence[SliceBox]], overlap: float, gap: int) -> list
     chains: list[list[SliceBox]] = []
     for number, boxes in enumerate(slices):
         open_ = [chain for chain in chains if number - chain[-1].slice <= gap + 1]
-        pairs = sorted(((overlap_of(chain[-1].box, box.box), -first, -second)
-                        for first, chain in enumerate(open_) for second, box in enumerate(boxes)), reverse=True)
+        pairs = sorted(
+            (
+                (overlap_of(chain[-1].box, box.box), -first, -second)
+                for first, chain in enumerate(open_)
+                for second, box in enumerate(boxes)
+            ),
+            reverse=True,
+        )
         joined: dict[int, list[SliceBox]] = {}
         taken = set()
         for value, first, second in pairs:
@@ -111,8 +120,9 @@ def overlap_of(first: Sequence[float], second: Sequence[float]) -> float:
     return shared / (both - shared) if both > shared else 0.0
 
 
-def lesion_of(boxes: Sequence[SliceBox], to_lps: np.ndarray, own: np.ndarray, recist: tuple[float, float, str],
-              probability: float) -> CtLesion:
+def lesion_of(
+    boxes: Sequence[SliceBox], to_lps: np.ndarray, own: np.ndarray, recist: tuple[float, float, str], probability: float
+) -> CtLesion:
     """A lesion from its linked boxes; its id is given later.
 
     The box in space reaches over all the slices and, in the plane, over their boxes.
@@ -131,17 +141,26 @@ def lesion_of(boxes: Sequence[SliceBox], to_lps: np.ndarray, own: np.ndarray, re
     high = np.array([*(edges[:, 2:].max(axis=0) - 0.5), boxes[-1].slice + 0.5])
     reach = own[[one.slice for one in boxes]]
     return CtLesion(
-        0, _lps(to_lps, (low + high) / 2), _rounded((high - low) * steps), tuple(_rounded(row, 9) for row in axes),
-        probability, (int(reach.min()), int(reach.max())), _rounded(recist[:2]), recist[2],
-        tuple(_slice_box(one, to_lps, steps, own) for one in boxes))
+        0,
+        _lps(to_lps, (low + high) / 2),
+        _rounded((high - low) * steps),
+        tuple(_rounded(row, 9) for row in axes),
+        probability,
+        (int(reach.min()), int(reach.max())),
+        _rounded(recist[:2]),
+        recist[2],
+        tuple(_slice_box(one, to_lps, steps, own) for one in boxes),
+    )
 
 
 def _slice_box(one: SliceBox, to_lps: np.ndarray, steps: np.ndarray, own: np.ndarray) -> dict:
     x0, y0, x1, y1 = one.box
-    return {"slices": [int(value) for value in own[one.slice]],
-            "centre_lps_mm": list(_lps(to_lps, ((x0 + x1 - 1) / 2, (y0 + y1 - 1) / 2, one.slice))),
-            "size_mm": list(_rounded(((x1 - x0) * steps[0], (y1 - y0) * steps[1]))),
-            "probability": round(one.probability, 4)}
+    return {
+        "slices": [int(value) for value in own[one.slice]],
+        "centre_lps_mm": list(_lps(to_lps, ((x0 + x1 - 1) / 2, (y0 + y1 - 1) / 2, one.slice))),
+        "size_mm": list(_rounded(((x1 - x0) * steps[0], (y1 - y0) * steps[1]))),
+        "probability": round(one.probability, 4),
+    }
 
 
 def numbered(lesions: Sequence[CtLesion]) -> list[CtLesion]:
@@ -176,9 +195,10 @@ def box_mask(grid: Volume, lesion: CtLesion) -> Volume:
         value = row[0] * i[None, None] + row[1] * j[None, :, None] + row[2] * k[:, None, None] + row[3]
         inside &= (value >= -limit - 1e-6) & (value < limit - 1e-6)  # of two faces one: the volume is the box's
     if not inside.any():
-        raise SpineError("The lesion's box lies outside the image; choose the image that it was found in, or move the "
-                         "box.")
-    mask[first[2]:end[2], first[1]:end[1], first[0]:end[0]] = inside
+        raise SpineError(
+            "The lesion's box lies outside the image; choose the image that it was found in, or move the box."
+        )
+    mask[first[2] : end[2], first[1] : end[1], first[0] : end[0]] = inside
     return grid.with_array(mask, "lesion")
 
 

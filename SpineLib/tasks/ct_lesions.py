@@ -86,8 +86,13 @@ class CtLesions:
     notes: list[str]
 
 
-def detect_ct_lesions(ct: Volume, bundle: ModelBundle, settings: CtLesionSettings = CtLesionSettings(),
-                      progress: Progress = silent, vertebrae: Volume | None = None) -> CtLesions:
+def detect_ct_lesions(
+    ct: Volume,
+    bundle: ModelBundle,
+    settings: CtLesionSettings = CtLesionSettings(),
+    progress: Progress = silent,
+    vertebrae: Volume | None = None,
+) -> CtLesions:
     """Find lesions of the spine.
 
     The network looks at each axial slice between its two neighbours; boxes that overlap from slice to slice are one
@@ -119,8 +124,9 @@ def detect_ct_lesions(ct: Volume, bundle: ModelBundle, settings: CtLesionSetting
             raise SpineError("The vertebrae do not lie in the CT; choose a segmentation of this CT.")
     slices = axial_slices(ct, SlicePreparation.from_dict(card.preparation), part(progress, 0.0, 0.2))
     progress(0.2, "Loading the model")
-    boxes, device, precision = slice_boxes(slices, bundle.network(), region_of(slices, labels), settings,
-                                           part(progress, 0.2, 0.95), _WEAK * threshold)
+    boxes, device, precision = slice_boxes(
+        slices, bundle.network(), region_of(slices, labels), settings, part(progress, 0.2, 0.95), _WEAK * threshold
+    )
     progress(0.95, "Merging slices")
     lesions = merge(slices, boxes, threshold, settings)
     if labels is not None and settings.in_vertebrae:
@@ -129,8 +135,13 @@ def detect_ct_lesions(ct: Volume, bundle: ModelBundle, settings: CtLesionSetting
         "program": "SpineOncology",
         "version": SpineLib.__version__,
         "task": "detect-ct-lesions",
-        "model": {"id": card.id, "version": card.version, "title": card.title, "sha256": card.sha256,
-                  "simulated_training_data": card.training_data["simulated"]},
+        "model": {
+            "id": card.id,
+            "version": card.version,
+            "title": card.title,
+            "sha256": card.sha256,
+            "simulated_training_data": card.training_data["simulated"],
+        },
         "inputs": list(card.inputs),
         "vertebrae_given": vertebrae is not None,
         "parameters": asdict(settings) | {"threshold": threshold},
@@ -142,8 +153,9 @@ def detect_ct_lesions(ct: Volume, bundle: ModelBundle, settings: CtLesionSetting
         "notice": card.notice,
     }
     if vertebrae is None and lesions:
-        notes.append("All of the CT was searched, other bones too; give the vertebrae's segmentation to keep to the "
-                     "spine.")
+        notes.append(
+            "All of the CT was searched, other bones too; give the vertebrae's segmentation to keep to the spine."
+        )
     progress(1.0, "Done")
     return CtLesions(numbered(lesions), provenance, notes)
 
@@ -158,9 +170,14 @@ def region_of(slices: AxialSlices, vertebrae: Volume | None = None) -> tuple[sli
     return tuple(_extent(body, axis, 0) for axis in range(3))
 
 
-def slice_boxes(slices: AxialSlices, network: FasterRCNN, region: tuple[slice, slice, slice],
-                settings: CtLesionSettings, progress: Progress, threshold: float) -> tuple[list[list[SliceBox]], str,
-                                                                                            str]:
+def slice_boxes(
+    slices: AxialSlices,
+    network: FasterRCNN,
+    region: tuple[slice, slice, slice],
+    settings: CtLesionSettings,
+    progress: Progress,
+    threshold: float,
+) -> tuple[list[list[SliceBox]], str, str]:
     """The network's boxes in each slice (none beyond the region), and the device and precision used.
 
     Args:
@@ -184,7 +201,7 @@ def slice_boxes(slices: AxialSlices, network: FasterRCNN, region: tuple[slice, s
     found: list[list[SliceBox]] = [[] for _ in slices.images]
     for start in range(0, len(numbers), _BATCH):
         progress(start / len(numbers), f"Slice {start + 1} of {len(numbers)}")
-        batch = numbers[start:start + _BATCH]
+        batch = numbers[start : start + _BATCH]
         cut = np.stack([slices.stack(number)[:, rows, columns] for number in batch])
         cut = np.pad(cut, [(0, 0), (0, 0), *((0, -size % STRIDE) for size in cut.shape[2:])])
         images = torch.from_numpy(cut).to(device, memory_format=torch.channels_last)
@@ -192,13 +209,16 @@ def slice_boxes(slices: AxialSlices, network: FasterRCNN, region: tuple[slice, s
             results = network(images, threshold)
         for number, one in zip(batch, results):
             shifted = one.boxes.cpu().numpy() + [columns.start, rows.start] * 2
-            found[number] = [SliceBox(number, tuple(box), float(score))
-                             for box, score in zip(shifted.tolist(), one.scores.cpu().numpy())]
+            found[number] = [
+                SliceBox(number, tuple(box), float(score))
+                for box, score in zip(shifted.tolist(), one.scores.cpu().numpy())
+            ]
     return found, device, precision
 
 
-def merge(slices: AxialSlices, boxes: list[list[SliceBox]], threshold: float,
-          settings: CtLesionSettings = CtLesionSettings()) -> list[CtLesion]:
+def merge(
+    slices: AxialSlices, boxes: list[list[SliceBox]], threshold: float, settings: CtLesionSettings = CtLesionSettings()
+) -> list[CtLesion]:
     """Lesions in space of all slices' boxes, of at least the threshold's probability; their ids are 0."""
     lesions = []
     for chain in link(boxes, settings.overlap, settings.gap):
@@ -213,8 +233,10 @@ def merge(slices: AxialSlices, boxes: list[list[SliceBox]], threshold: float,
 def chain_probability(chain: list[SliceBox]) -> float:
     """The largest mean probability of two neighbouring slices, one of which may lack the lesion."""
     by_slice = {one.slice: one.probability for one in chain}
-    return max((value + max(by_slice.get(number - 1, 0.0), by_slice.get(number + 1, 0.0))) / 2
-               for number, value in by_slice.items())
+    return max(
+        (value + max(by_slice.get(number - 1, 0.0), by_slice.get(number + 1, 0.0))) / 2
+        for number, value in by_slice.items()
+    )
 
 
 def _extent(inside: np.ndarray, axis: int, margin: int) -> slice:

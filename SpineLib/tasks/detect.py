@@ -91,8 +91,13 @@ class Detection:
     notes: list[str]
 
 
-def detect(image: Volume, bundle: ModelBundle, settings: DetectSettings = DetectSettings(),
-           progress: Progress = silent, labels: Volume | None = None) -> Detection:
+def detect(
+    image: Volume,
+    bundle: ModelBundle,
+    settings: DetectSettings = DetectSettings(),
+    progress: Progress = silent,
+    labels: Volume | None = None,
+) -> Detection:
     """Find places suspicious of metastasis.
 
     Args:
@@ -113,17 +118,23 @@ def detect(image: Volume, bundle: ModelBundle, settings: DetectSettings = Detect
     if card.task != "metastasis-detection":
         raise SpineError(f"The model '{card.id}' does not detect metastases; choose one that does.")
     threshold = card.threshold if settings.threshold is None else settings.threshold
-    smallest = card.preparation.get("smallest_area_cm2", PAPER_AREA_CM2) if settings.smallest_area_cm2 is None \
+    smallest = (
+        card.preparation.get("smallest_area_cm2", PAPER_AREA_CM2)
+        if settings.smallest_area_cm2 is None
         else settings.smallest_area_cm2
+    )
     normalisation = card.preparation.get("normalisation", "patch")
-    pyramid = make_pyramid(image, card.inputs[0], card.network["scales"], PATCH, normalisation,
-                           part(progress, 0.0, 0.1))
+    pyramid = make_pyramid(
+        image, card.inputs[0], card.network["scales"], PATCH, normalisation, part(progress, 0.0, 0.1)
+    )
     spine = find_bundle(SPINE_MODEL) if settings.column and labels is None else None
-    column, notes = _column(pyramid, image, labels, spine, settings, part(progress, 0.1, 0.15)) if settings.column \
-        else (None, [])
+    column, notes = (
+        _column(pyramid, image, labels, spine, settings, part(progress, 0.1, 0.15)) if settings.column else (None, [])
+    )
     progress(0.15, "Loading the model")
-    single, device, precision, said = _likelihood(pyramid, bundle.network(), normalisation, threshold, settings, column,
-                                                  part(progress, 0.15, 0.95))
+    single, device, precision, said = _likelihood(
+        pyramid, bundle.network(), normalisation, threshold, settings, column, part(progress, 0.15, 0.95)
+    )
     progress(0.95, "Listing candidates")
     joined = aggregate(single) if settings.aggregate else single
     slices = within(pyramid.volume(joined, "likelihood"), column)
@@ -132,10 +143,18 @@ def detect(image: Volume, bundle: ModelBundle, settings: DetectSettings = Detect
         "program": "SpineOncology",
         "version": SpineLib.__version__,
         "task": "detect",
-        "model": {"id": card.id, "version": card.version, "title": card.title, "sha256": card.sha256,
-                  "simulated_training_data": card.training_data["simulated"]},
-        "column_by": "nothing" if not settings.column else "labels" if spine is None else
-        {"id": spine.card.id, "version": spine.card.version, "sha256": spine.card.sha256},
+        "model": {
+            "id": card.id,
+            "version": card.version,
+            "title": card.title,
+            "sha256": card.sha256,
+            "simulated_training_data": card.training_data["simulated"],
+        },
+        "column_by": "nothing"
+        if not settings.column
+        else "labels"
+        if spine is None
+        else {"id": spine.card.id, "version": spine.card.version, "sha256": spine.card.sha256},
         "inputs": list(card.inputs),
         "parameters": asdict(settings) | {"threshold": threshold, "smallest_area_cm2": smallest},
         "context": card.network["context"],
@@ -148,24 +167,47 @@ def detect(image: Volume, bundle: ModelBundle, settings: DetectSettings = Detect
     }
     likelihood = pyramid.prepared.to_input(slices.array, "likelihood")
     progress(1.0, "Done")
-    return Detection(likelihood, slices, pyramid.volume(single, "likelihood of single slices"), column, candidates,
-                     provenance, pyramid.notes + notes + said)
+    return Detection(
+        likelihood,
+        slices,
+        pyramid.volume(single, "likelihood of single slices"),
+        column,
+        candidates,
+        provenance,
+        pyramid.notes + notes + said,
+    )
 
 
-def _column(pyramid: Pyramid, image: Volume, labels: Volume | None, spine: ModelBundle | None,
-            settings: DetectSettings, progress: Progress) -> tuple[Volume | None, list[str]]:
+def _column(
+    pyramid: Pyramid,
+    image: Volume,
+    labels: Volume | None,
+    spine: ModelBundle | None,
+    settings: DetectSettings,
+    progress: Progress,
+) -> tuple[Volume | None, list[str]]:
     """Where the vertebral column lies on the grid of places, None where none was found, and notes."""
     like = pyramid.volume(pyramid.prepared.channels[0], "column")
-    found = column_from_labels(labels, like) if spine is None else find_column(
-        image, spine, like, device=settings.device, precision=settings.precision, progress=progress)
+    found = (
+        column_from_labels(labels, like)
+        if spine is None
+        else find_column(image, spine, like, device=settings.device, precision=settings.precision, progress=progress)
+    )
     found = without_ends(found)
     if found.array.any():
         return found, []
     return None, ["No vertebral column was found: candidates were not limited to it."]
 
 
-def _likelihood(pyramid: Pyramid, network, normalisation: str, threshold: float, settings: DetectSettings,
-                column: Volume | None, progress: Progress) -> tuple[np.ndarray, str, str, list[str]]:
+def _likelihood(
+    pyramid: Pyramid,
+    network,
+    normalisation: str,
+    threshold: float,
+    settings: DetectSettings,
+    column: Volume | None,
+    progress: Progress,
+) -> tuple[np.ndarray, str, str, list[str]]:
     """Likelihoods (s, rows, columns) of each slice by itself, the device, the precision, and notes."""
     from SpineLib.tasks.predict import choose_device, choose_precision
 
@@ -185,8 +227,9 @@ def _likelihood(pyramid: Pyramid, network, normalisation: str, threshold: float,
 class _Run:
     """One network over one pyramid."""
 
-    def __init__(self, pyramid: Pyramid, network, whiten: bool, settings: DetectSettings, column: Volume | None,
-                 device: str):
+    def __init__(
+        self, pyramid: Pyramid, network, whiten: bool, settings: DetectSettings, column: Volume | None, device: str
+    ):
         self.pyramid, self.network, self.whiten, self.settings, self.device = pyramid, network, whiten, settings, device
         count, rows, columns = pyramid.shape
         self.slices, self.rows, self.inside = range(count), slice(0, rows), None
@@ -220,12 +263,18 @@ class _Run:
         with torch.inference_mode():
             rows, columns = (_lattice(one, self.settings.step_mm) for one in (self.rows, self.columns))
             if self.network.context == "margin" and not self.whiten:
-                values = dense_mirrored(images, self.network, rows, columns, found.shape, prepare, tick) \
-                    if self.settings.mirror else dense(images, self.network, rows, columns, prepare)
+                values = (
+                    dense_mirrored(images, self.network, rows, columns, found.shape, prepare, tick)
+                    if self.settings.mirror
+                    else dense(images, self.network, rows, columns, prepare)
+                )
             else:
                 places = np.stack(np.meshgrid(rows, columns, indexing="ij"), -1)
-                wanted = np.ones(places.shape[:2], bool) if self.inside is None else \
-                    self.inside[tuple(np.minimum(places, np.array(self.inside.shape) - 1).transpose(2, 0, 1))]
+                wanted = (
+                    np.ones(places.shape[:2], bool)
+                    if self.inside is None
+                    else self.inside[tuple(np.minimum(places, np.array(self.inside.shape) - 1).transpose(2, 0, 1))]
+                )
                 values = np.zeros(wanted.shape, np.float32)
                 values[wanted] = patchwise(images, self.network, places[wanted], prepare, whiten=self.whiten, tick=tick)
         found[self.rows, self.columns] = _between(values, rows, columns, self.rows, self.columns)

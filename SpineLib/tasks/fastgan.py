@@ -97,8 +97,10 @@ class PlainGan:
 
     def __init__(self, generator: nn.Module, critic: nn.Module, dtype: torch.dtype):
         self.latent, self.device, self.dtype = generator.latent, next(generator.parameters()).device, torch.float32
-        self._generator, self._critic = (copy.deepcopy(network).requires_grad_(False)
-                                         .to(memory_format=torch.channels_last) for network in (generator, critic))
+        self._generator, self._critic = (
+            copy.deepcopy(network).requires_grad_(False).to(memory_format=torch.channels_last)
+            for network in (generator, critic)
+        )
         self._reduced = dtype == torch.bfloat16
 
     def _precision(self):

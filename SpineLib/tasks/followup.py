@@ -150,17 +150,29 @@ def follow_up(
         check_image(volume, role)
     if after_to_before is not None:
         after_to_before = check_linear(after_to_before)
-    metastases = _marked(before, metastases, metastasis_model, settings.metastasis, "metastases", "before",
-                         part(progress, 0.0, 0.2))
+    metastases = _marked(
+        before, metastases, metastasis_model, settings.metastasis, "metastases", "before", part(progress, 0.0, 0.2)
+    )
     if not metastases.lesions:
-        raise SpineError("No metastasis is marked on the scan from before; correct or draw the segmentation and give "
-                         "it with --metastasis.")
-    necroses = _marked(after, necroses, necrosis_model, settings.necrosis, "necrosis", "after",
-                       part(progress, 0.2, 0.4))
+        raise SpineError(
+            "No metastasis is marked on the scan from before; correct or draw the segmentation and give "
+            "it with --metastasis."
+        )
+    necroses = _marked(
+        after, necroses, necrosis_model, settings.necrosis, "necrosis", "after", part(progress, 0.2, 0.4)
+    )
     notes = []
     if necroses.lesions:
-        treated = _treated(before[pair[0]], after[pair[1]], metastases, necroses, after_to_before, settings,
-                           part(progress, 0.4, 1.0), notes)
+        treated = _treated(
+            before[pair[0]],
+            after[pair[1]],
+            metastases,
+            necroses,
+            after_to_before,
+            settings,
+            part(progress, 0.4, 1.0),
+            notes,
+        )
         if "ceT1" in after and (note := contrast_note(after["ceT1"], necroses.labels, after_facts)):
             notes.append(note)
     else:
@@ -169,18 +181,22 @@ def follow_up(
     for marked in (metastases, necroses):
         notes += marked.result.notes if marked.result else []
     provenance = {
-        "program": "SpineOncology", "version": SpineLib.__version__, "task": "followup",
+        "program": "SpineOncology",
+        "version": SpineLib.__version__,
+        "task": "followup",
         "metastases": metastases.result.provenance if metastases.result else "given",
         "necroses": necroses.result.provenance if necroses.result else "given",
         "transform": "registered" if after_to_before is None else "given",
         "registered": {"before": pair[0], "after": pair[1]},
         "parameters": {"farthest_mm": settings.farthest_mm},
         "time": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "seconds": round(perf_counter() - started, 2), "notice": NOTICE,
+        "seconds": round(perf_counter() - started, 2),
+        "notice": NOTICE,
     }
     progress(1.0, "Done")
-    return FollowUp(dict(before), dict(after), metastases, necroses, treated, pair, provenance,
-                    list(dict.fromkeys(notes)))  # one note may come from several steps
+    return FollowUp(
+        dict(before), dict(after), metastases, necroses, treated, pair, provenance, list(dict.fromkeys(notes))
+    )  # one note may come from several steps
 
 
 def mark(mask: Volume) -> Marked:
@@ -191,8 +207,10 @@ def mark(mask: Volume) -> Marked:
     """
     values = np.unique(mask.array)
     if not np.array_equal(values, values.astype(np.int64)) or values[0] < 0:
-        raise SpineError("The mask holds values that are no labels (fractions or negative); give a labelmap, not an "
-                         "image or probability.")
+        raise SpineError(
+            "The mask holds values that are no labels (fractions or negative); give a labelmap, not an "
+            "image or probability."
+        )
     ids = [int(value) for value in values if value]
     if len(ids) <= 1:
         inside = mask.with_array((mask.array != 0).astype(np.float32))
@@ -201,8 +219,10 @@ def mark(mask: Volume) -> Marked:
     if len(ids) > 1000:
         raise SpineError(f"The mask holds {len(ids)} different values; give a labelmap with one value a lesion.")
     labels = mask.with_array(np.zeros(mask.shape, np.uint16))
-    measured = sorted((measure_lesion(mask.with_array(mask.array == value), number=value) for value in ids),
-                      key=lambda lesion: (-lesion.volume_ml, lesion.centre_ras_mm))
+    measured = sorted(
+        (measure_lesion(mask.with_array(mask.array == value), number=value) for value in ids),
+        key=lambda lesion: (-lesion.volume_ml, lesion.centre_ras_mm),
+    )
     lesions = []
     for number, lesion in enumerate(measured, start=1):
         labels.array[mask.array == lesion.id] = number
@@ -228,14 +248,24 @@ def _marked(scans, mask, model, settings, what: str, when: str, progress: Progre
     if mask is not None:
         return mark(mask)
     if model is None:
-        raise SpineError(f"Neither a segmentation of the {what} nor a model for it was given; give one of them for "
-                         f"the scan from {when}.")
+        raise SpineError(
+            f"Neither a segmentation of the {what} nor a model for it was given; give one of them for "
+            f"the scan from {when}."
+        )
     result = segment(scans, model, settings, progress)
     return Marked(result.labels, result.lesions, result)
 
 
-def _treated(before: Volume, after: Volume, metastases: Marked, necroses: Marked, given: np.ndarray | None,
-             settings: FollowUpSettings, progress: Progress, notes: list[str]) -> list[TreatedLesion]:
+def _treated(
+    before: Volume,
+    after: Volume,
+    metastases: Marked,
+    necroses: Marked,
+    given: np.ndarray | None,
+    settings: FollowUpSettings,
+    progress: Progress,
+    notes: list[str],
+) -> list[TreatedLesion]:
     """Every metastasis with the necroses nearest to it."""
     registrations: dict[int, Registration] = {}
 
@@ -253,8 +283,12 @@ def _treated(before: Volume, after: Volume, metastases: Marked, necroses: Marked
     many = len(metastases.lesions) > 1
     first = to_before(metastases.lesions[0], part(progress, 0.0, 0.4 if many else 0.8))
     # Of a bent spine a far vertebra is out of place under the first transform: a wide net first, then each by itself.
-    wide = _nearest(metastases, necroses, {lesion.id: first for lesion in metastases.lesions},
-                    settings.farthest_mm * (2.5 if many and given is None else 1.0))
+    wide = _nearest(
+        metastases,
+        necroses,
+        {lesion.id: first for lesion in metastases.lesions},
+        settings.farthest_mm * (2.5 if many and given is None else 1.0),
+    )
     candidates = [lesion for lesion in metastases.lesions if wide.get(lesion.id)]
     matrices = {}
     for number, lesion in enumerate(candidates):
@@ -263,8 +297,10 @@ def _treated(before: Volume, after: Volume, metastases: Marked, necroses: Marked
     at = _nearest(metastases, necroses, matrices, settings.farthest_mm)
     stray = sorted(set(range(1, len(necroses.lesions) + 1)) - {n for ids in at.values() for n in ids})
     if stray:
-        notes.append(f"{len(stray)} of {len(necroses.lesions)} necroses lie more than {settings.farthest_mm:g} mm away "
-                     "from every metastasis and were left out.")
+        notes.append(
+            f"{len(stray)} of {len(necroses.lesions)} necroses lie more than {settings.farthest_mm:g} mm away "
+            "from every metastasis and were left out."
+        )
     treated, untreated = [], []
     for number, lesion in enumerate(metastases.lesions):
         progress(0.8 + 0.2 * number / len(metastases.lesions), "Comparing")
@@ -273,16 +309,23 @@ def _treated(before: Volume, after: Volume, metastases: Marked, necroses: Marked
             continue
         registration = registrations.get(lesion.id) if given is None else None
         quality = registration.quality if registration else None
-        comparison = compare(metastases.only(lesion.id), necroses.only(*at[lesion.id]), matrices[lesion.id],
-                             settings.compare, silent, quality.error_mm if quality else None,
-                             quality.trusted if quality else True)
+        comparison = compare(
+            metastases.only(lesion.id),
+            necroses.only(*at[lesion.id]),
+            matrices[lesion.id],
+            settings.compare,
+            silent,
+            quality.error_mm if quality else None,
+            quality.trusted if quality else True,
+        )
         notes += [*(registration.notes if registration else ()), *comparison.notes]
         treated.append(TreatedLesion(lesion, at[lesion.id], matrices[lesion.id], registration, comparison))
     return treated + untreated
 
 
-def _nearest(metastases: Marked, necroses: Marked, matrices: Mapping[int, np.ndarray],
-             farthest_mm: float) -> dict[int, tuple[int, ...]]:
+def _nearest(
+    metastases: Marked, necroses: Marked, matrices: Mapping[int, np.ndarray], farthest_mm: float
+) -> dict[int, tuple[int, ...]]:
     """Necroses by metastasis: each goes to the one it lies nearest to (overlap first), if that is not too far."""
     from scipy.spatial import cKDTree
 

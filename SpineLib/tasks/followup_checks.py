@@ -33,8 +33,10 @@ def check_patients(before: DicomFacts | None, after: DicomFacts | None, allow_di
     if before.patient_id == after.patient_id:
         return []
     if not allow_different:
-        raise SpineError("The two scans have different patient IDs; choose scans of one patient, or add "
-                         "--allow-different-patients when the IDs were replaced.")
+        raise SpineError(
+            "The two scans have different patient IDs; choose scans of one patient, or add "
+            "--allow-different-patients when the IDs were replaced."
+        )
     return ["The two scans have different patient IDs in DICOM; they were compared as asked."]
 
 
@@ -49,7 +51,7 @@ def order_of_names(before: str, after: str) -> str:
     """What the names of files and folders say about the order ("ses-after", "baseline"): both must say it."""
     early_first, late_first = bool(_EARLY.search(before)), bool(_LATE.search(before))
     early_last, late_last = bool(_EARLY.search(after)), bool(_LATE.search(after))
-    if early_first == late_first or early_last == late_last or early_first == early_last:
+    if early_first in (late_first, early_last) or early_last == late_last:
         return UNKNOWN
     return RIGHT if early_first else SWAPPED
 
@@ -68,13 +70,17 @@ def contrast_note(contrast_enhanced: Volume, necrosis: Volume, facts: DicomFacts
     if facts is not None:
         if facts.contrast_agent:
             return None
-        return ("The contrast-enhanced T1 series names no contrast agent in DICOM; make sure that it was taken after "
-                "contrast.")
+        return (
+            "The contrast-enhanced T1 series names no contrast agent in DICOM; make sure that it was taken after "
+            "contrast."
+        )
     ratio = rim_enhancement(contrast_enhanced, necrosis)
     if ratio is None or ratio >= _LEAST_ENHANCEMENT:
         return None
-    return (f"The rim around the necrosis is hardly brighter than its core on contrast-enhanced T1 ({ratio:.2f} times);"
-            " make sure that contrast was given.")
+    return (
+        f"The rim around the necrosis is hardly brighter than its core on contrast-enhanced T1 ({ratio:.2f} times);"
+        " make sure that contrast was given."
+    )
 
 
 def rim_enhancement(image: Volume, necrosis: Volume) -> float | None:

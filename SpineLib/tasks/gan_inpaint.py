@@ -74,9 +74,15 @@ class GanSettings:
             raise ValueError("tied slices have one descent: with tie, restarts must be 1")
 
 
-def inpaint_slices(images: np.ndarray, known: np.ndarray, generator: nn.Module, critic: nn.Module,
-                   settings: GanSettings | None = None, progress: Progress = silent,
-                   preview: Preview | None = None) -> np.ndarray:
+def inpaint_slices(
+    images: np.ndarray,
+    known: np.ndarray,
+    generator: nn.Module,
+    critic: nn.Module,
+    settings: GanSettings | None = None,
+    progress: Progress = silent,
+    preview: Preview | None = None,
+) -> np.ndarray:
     """Fill what is not known of the slices: F' = M F + (1 - M) G(z) (equation 2), all slices in one batch.
 
     z minimises ``|M G(z) - M F|_1 + lambda L_perceptual`` (equations 3 and 5). The paper's perceptual loss,
@@ -115,8 +121,9 @@ def inpaint_slices(images: np.ndarray, known: np.ndarray, generator: nn.Module, 
         def show(done: float, filled: np.ndarray) -> None:
             preview(done, _placed(result, holed, filled))
 
-        part = inpaint_slices(images[holed], known[holed], generator, critic, settings, progress,
-                              None if preview is None else show)
+        part = inpaint_slices(
+            images[holed], known[holed], generator, critic, settings, progress, None if preview is None else show
+        )
         return _placed(result, holed, part)
     device = next(generator.parameters()).device
     exact = arranged(generator, critic, torch.float32, settings.fast)
@@ -161,8 +168,14 @@ def _placed(whole: np.ndarray, chosen: np.ndarray, part: np.ndarray) -> np.ndarr
     return copied
 
 
-def _gradient(z: torch.Tensor, gan: FastGan | PlainGan, made: torch.Tensor, wanted: torch.Tensor,
-              matters: torch.Tensor, settings: GanSettings) -> torch.Tensor:
+def _gradient(
+    z: torch.Tensor,
+    gan: FastGan | PlainGan,
+    made: torch.Tensor,
+    wanted: torch.Tensor,
+    matters: torch.Tensor,
+    settings: GanSettings,
+) -> torch.Tensor:
     """Of the whole loss by z, without the loss itself: |x| falls by the sign of x, which needs no sum over pixels."""
     with torch.no_grad():
         pull = (made - wanted).sign_().mul_(matters)
@@ -178,8 +191,9 @@ def _gradient(z: torch.Tensor, gan: FastGan | PlainGan, made: torch.Tensor, want
     return torch.autograd.grad(parts, z, pulls)[0]
 
 
-def _first_noise(gan: FastGan | PlainGan, target: torch.Tensor, weights: torch.Tensor,
-                 settings: GanSettings) -> torch.Tensor:
+def _first_noise(
+    gan: FastGan | PlainGan, target: torch.Tensor, weights: torch.Tensor, settings: GanSettings
+) -> torch.Tensor:
     """Noise to begin at, (restarts * n, latent): of the candidates, those whose images fit best.
 
     Drawn on the CPU and alike for all slices, so that the device, and how many slices there are, make no difference.
@@ -191,9 +205,13 @@ def _first_noise(gan: FastGan | PlainGan, target: torch.Tensor, weights: torch.T
     with torch.no_grad():
         images = gan.images(gan.generate(noise)).flatten(1)
         difference = torch.empty_like(images)  # made once: fresh memory for each slice costs more than the sums
-        misfit = torch.stack([torch.sub(images, wanted, out=difference).abs_() @ weight
-                              for wanted, weight in zip(target.flatten(1), weights.flatten(1))])
-    order = misfit.argsort(dim=1, stable=True)[:, :settings.restarts]
+        misfit = torch.stack(
+            [
+                torch.sub(images, wanted, out=difference).abs_() @ weight
+                for wanted, weight in zip(target.flatten(1), weights.flatten(1))
+            ]
+        )
+    order = misfit.argsort(dim=1, stable=True)[:, : settings.restarts]
     return noise[order.T.reshape(-1)].clone()
 
 
@@ -208,4 +226,3 @@ def _importance(kept: torch.Tensor) -> torch.Tensor:
 def _composed(target: torch.Tensor, kept: torch.Tensor, made: torch.Tensor) -> np.ndarray:
     """Equation 2."""
     return torch.where(kept, target, made.detach())[:, 0].cpu().numpy()
-

@@ -124,9 +124,16 @@ class Repair:
     notes: list[str]
 
 
-def inpaint(vertebrae: Volume, lesion: Volume, label: int | None, models: Mapping[str, ModelBundle],
-            settings: InpaintSettings = InpaintSettings(), progress: Progress = silent,
-            preview: Preview | None = None, ct: Volume | None = None) -> Repair:
+def inpaint(
+    vertebrae: Volume,
+    lesion: Volume,
+    label: int | None,
+    models: Mapping[str, ModelBundle],
+    settings: InpaintSettings = InpaintSettings(),
+    progress: Progress = silent,
+    preview: Preview | None = None,
+    ct: Volume | None = None,
+) -> Repair:
     """Repair one vertebra.
 
     Args:
@@ -160,8 +167,15 @@ def inpaint(vertebrae: Volume, lesion: Volume, label: int | None, models: Mappin
     if not measures["added_ml"]:
         notes.append("Nothing was added: within the lesion the vertebra is already as it is expected to be.")
     before = vertebrae.with_array((vertebrae.array == site.label).astype(np.uint8), "before")
-    return Repair(site.whole(repaired, "repaired"), before, site.whole(allowed, "region"), site.label, measures,
-                  _provenance(settings, bundle, site, started), notes)
+    return Repair(
+        site.whole(repaired, "repaired"),
+        before,
+        site.whole(allowed, "region"),
+        site.label,
+        measures,
+        _provenance(settings, bundle, site, started),
+        notes,
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,15 +203,21 @@ def fit(site: Site, neighbours: Sequence[Neighbour] | None = None) -> Fitted:
     """
     if neighbours is None:
         neighbours = neighbours_of(site.column, site.label)
-    frame = vertebra_frame(site.column, site.label, site.whole(site.region, "lesion"),
-                           [one.frame for one in neighbours])
+    frame = vertebra_frame(
+        site.column, site.label, site.whole(site.region, "lesion"), [one.frame for one in neighbours]
+    )
     unknown = site.labels.with_array(site.region.astype(np.uint8))
     known = known_part(site.labels, site.label, unknown, frame, site.column.labels)
     return Fitted(site, frame, known, templates(known, neighbours))
 
 
-def fill(fitted: Fitted, network: torch.nn.Module | None, settings: InpaintSettings, progress: Progress = silent,
-         preview: Preview | None = None) -> tuple[np.ndarray, np.ndarray]:
+def fill(
+    fitted: Fitted,
+    network: torch.nn.Module | None,
+    settings: InpaintSettings,
+    progress: Progress = silent,
+    preview: Preview | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Repair by one method.
 
     Args:
@@ -229,8 +249,9 @@ def occupancy(known: Known, distance: np.ndarray) -> Volume:
     return known.grid.with_array(np.clip(0.5 - distance / known.grid.spacing[0], 0, 1).astype(np.float32), "preview")
 
 
-def expected_distance(method: str, known: Known, shapes: list[Template],
-                      network: torch.nn.Module | None = None) -> np.ndarray:
+def expected_distance(
+    method: str, known: Known, shapes: list[Template], network: torch.nn.Module | None = None
+) -> np.ndarray:
     """The whole vertebra's signed distance in its frame, mm, by a method that does not work on slices."""
     if method == "completion":
         from SpineLib.tasks.completion import complete
@@ -250,8 +271,9 @@ def _bundle(settings: InpaintSettings, models: Mapping[str, ModelBundle]) -> Mod
         return None
     task, name = METHOD_MODELS[settings.method]
     if task not in models:
-        raise SpineError(f"The method '{settings.method}' needs a model for {task} ({name}); install it, or choose "
-                         "another method.")
+        raise SpineError(
+            f"The method '{settings.method}' needs a model for {task} ({name}); install it, or choose another method."
+        )
     bundle = models[task]
     kind = settings.method.removesuffix("-tied")
     if task == "vertebra-inpainting" and bundle.card.network["type"] != kind:
@@ -286,8 +308,9 @@ def _seen_notes(site: Site, ct: Volume | None) -> list[str]:
     notes = []
     bone = site.labels.array == site.label
     if border_contact_mm2(bone, site.box, site.column.labels) > 0:
-        notes.append("The vertebra touches the border of the image and may be cut off there; the repair does not go "
-                     "beyond it.")
+        notes.append(
+            "The vertebra touches the border of the image and may be cut off there; the repair does not go beyond it."
+        )
     if ct is not None:
         notes += check_ct(ct)
         centre = to_lps(np.argwhere(bone), site.labels).mean(axis=0)
@@ -299,20 +322,24 @@ def _template_notes(shapes: list[Template]) -> list[str]:
     names = [shape.name for shape in shapes]
     notes = []
     if "above" not in names and "below" not in names:
-        notes.append("There is no neighbouring vertebra among the labels, so the repair rests on the vertebra's own "
-                     "shape alone; segment the neighbours too for a better one.")
+        notes.append(
+            "There is no neighbouring vertebra among the labels, so the repair rests on the vertebra's own "
+            "shape alone; segment the neighbours too for a better one."
+        )
     worst = min(shape.misfit_mm for shape in shapes)
     if worst > 2.0:
-        notes.append(f"Mirror image and neighbours lie {worst:.1f} mm off the bone that is left; look at the result "
-                     "with care.")
+        notes.append(
+            f"Mirror image and neighbours lie {worst:.1f} mm off the bone that is left; look at the result with care."
+        )
     return notes
 
 
 def _border_notes(site: Site, new: np.ndarray) -> list[str]:
     area = border_contact_mm2(new, site.box, site.column.labels)
     if area > _MOST_BORDER_MM2:
-        raise SpineError("The repaired part would be cut off by the border of the image; use a scan that shows the "
-                         "whole vertebra.")
+        raise SpineError(
+            "The repaired part would be cut off by the border of the image; use a scan that shows the whole vertebra."
+        )
     return ["The repaired part reaches the border of the image and may be cut off there."] if area > 0 else []
 
 
@@ -330,12 +357,26 @@ def _measures(site: Site, bone: np.ndarray, repaired: np.ndarray, method: str, s
 
 
 def _provenance(settings: InpaintSettings, bundle: ModelBundle | None, site: Site, started: float) -> dict:
-    model = None if bundle is None else {
-        "id": bundle.card.id, "version": bundle.card.version, "sha256": bundle.card.sha256,
-        "simulated_training_data": bundle.card.training_data["simulated"]}
+    model = (
+        None
+        if bundle is None
+        else {
+            "id": bundle.card.id,
+            "version": bundle.card.version,
+            "sha256": bundle.card.sha256,
+            "simulated_training_data": bundle.card.training_data["simulated"],
+        }
+    )
     return {
-        "program": "SpineOncology", "version": SpineLib.__version__, "notice": NOTICE, "task": "inpaint",
-        "method": settings.method, "label": site.label, "model": model, "parameters": asdict(settings),
-        "libraries": library_versions(_LIBRARIES), "seconds": round(perf_counter() - started, 2),
+        "program": "SpineOncology",
+        "version": SpineLib.__version__,
+        "notice": NOTICE,
+        "task": "inpaint",
+        "method": settings.method,
+        "label": site.label,
+        "model": model,
+        "parameters": asdict(settings),
+        "libraries": library_versions(_LIBRARIES),
+        "seconds": round(perf_counter() - started, 2),
         "time": datetime.now().astimezone().isoformat(timespec="seconds"),
     }

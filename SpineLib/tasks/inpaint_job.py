@@ -50,14 +50,26 @@ def inpaint_job(parameters: Mapping, folder: Path, progress: Progress = silent) 
         write_volume(picture, folder / name, compress=False)
         progress(0.03 + 0.92 * done, "Completing the vertebra", file=name)
 
-    repair = inpaint(vertebrae, lesion, parameters.get("label"), models, settings, part(progress, 0.03, 0.95),
-                     preview if parameters.get("preview") else None, ct)
+    repair = inpaint(
+        vertebrae,
+        lesion,
+        parameters.get("label"),
+        models,
+        settings,
+        part(progress, 0.03, 0.95),
+        preview if parameters.get("preview") else None,
+        ct,
+    )
     progress(0.95, "Writing the result")
     files = {"repaired": repair.mask, "region": repair.region, "before": repair.before}
     for name, volume in files.items():
         write_volume(volume, folder / f"{name}.nrrd")
     return {name: f"{name}.nrrd" for name in files} | {
-        "label": repair.label, "measures": repair.measures, "provenance": repair.provenance, "notes": repair.notes}
+        "label": repair.label,
+        "measures": repair.measures,
+        "provenance": repair.provenance,
+        "notes": repair.notes,
+    }
 
 
 def method_models(method: str, model: str | Path | None = None) -> dict[str, ModelBundle]:
@@ -76,6 +88,7 @@ def method_models(method: str, model: str | Path | None = None) -> dict[str, Mod
     task, usual = METHOD_MODELS[method]
     bundle = find_bundle(model or usual)
     if bundle.card.task != task:
-        raise SpineError(f"The model '{bundle.card.id}' is for {bundle.card.task}; choose one for {task}, or another "
-                         "method.")
+        raise SpineError(
+            f"The model '{bundle.card.id}' is for {bundle.card.task}; choose one for {task}, or another method."
+        )
     return {task: bundle}

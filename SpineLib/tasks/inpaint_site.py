@@ -73,20 +73,24 @@ def site_of(vertebrae: Volume, lesion: Volume, label: int | None, margin_mm: flo
     marked = _on(lesion, vertebrae)
     column = Column.of(vertebrae)
     if not column.boxes:
-        raise SpineError("There is no vertebra among the labels; segment the vertebrae first, or choose another "
-                         "segmentation.")
+        raise SpineError(
+            "There is no vertebra among the labels; segment the vertebrae first, or choose another segmentation."
+        )
     label = _overlapped(column, marked) if label is None else int(label)
     if label not in column.boxes:
-        raise SpineError(f"There is no vertebra {label} among the labels; choose one of "
-                         f"{', '.join(map(str, column.boxes))}.")
+        raise SpineError(
+            f"There is no vertebra {label} among the labels; choose one of {', '.join(map(str, column.boxes))}."
+        )
     column, labels, box, near = _around(column, label, marked)
     region = _region(labels, label, near, margin_mm)
     bone = labels.array == label
     left = np.count_nonzero(bone & ~region)
     # What the labels lack where the lesion is would have been bone at most where it is near to the bone.
     if left < _LEAST_LEFT * np.count_nonzero(bone) or left * labels.voxel_volume_ml < 0.5:
-        raise SpineError("The lesion covers the whole vertebra, so that nothing is left to repair it from; draw the "
-                         "lesion smaller, or choose another vertebra.")
+        raise SpineError(
+            "The lesion covers the whole vertebra, so that nothing is left to repair it from; draw the "
+            "lesion smaller, or choose another vertebra."
+        )
     return Site(column, label, marked, labels, box, region, notes)
 
 
@@ -118,21 +122,26 @@ def _around(column: Column, label: int, lesion: Volume) -> tuple[Column, Volume,
 
     labels = column.labels
     voxels = [int(np.ceil(_MARGIN_MM / side)) for side in labels.spacing[::-1]]
-    wide = tuple(slice(max(0, part.start - 3 * more), min(size, part.stop + 3 * more))
-                 for part, more, size in zip(column.boxes[label], voxels, labels.shape))
+    wide = tuple(
+        slice(max(0, part.start - 3 * more), min(size, part.stop + 3 * more))
+        for part, more, size in zip(column.boxes[label], voxels, labels.shape)
+    )
     inside = lesion.array[wide] > 0
     away = ndimage.distance_transform_edt(labels.array[wide] != label, labels.spacing[::-1])
     parts, _ = ndimage.label(inside, np.ones((3, 3, 3)))
     touching = np.unique(parts[inside & (away <= _REACH_MM)])
     if not touching[touching > 0].size:
-        raise SpineError(f"The lesion lies outside vertebra {label}; choose the vertebra that it is in, or mark the "
-                         "lesion again.")
+        raise SpineError(
+            f"The lesion lies outside vertebra {label}; choose the vertebra that it is in, or mark the lesion again."
+        )
     chosen = np.zeros(labels.shape, np.uint8)
     chosen[wide] = np.isin(parts, touching[touching > 0]) & inside
     marked = labels.with_array(chosen, "lesion")
     column = column.including(label, marked)
-    box = tuple(slice(max(0, part.start - more), min(size, part.stop + more))
-                for part, more, size in zip(column.boxes[label], voxels, labels.shape))
+    box = tuple(
+        slice(max(0, part.start - more), min(size, part.stop + more))
+        for part, more, size in zip(column.boxes[label], voxels, labels.shape)
+    )
     return column, crop(labels, box), box, chosen[box] > 0
 
 
@@ -152,4 +161,3 @@ def border_contact_mm2(mask: np.ndarray, box: tuple[slice, ...], whole: Volume) 
             if at_border:
                 total += float(np.count_nonzero(mask.take(index, axis=axis)) * np.prod(sides))
     return total
-

@@ -24,8 +24,15 @@ if TYPE_CHECKING:
     from SpineLib.tasks.inpaint import InpaintSettings, Preview
 
 
-def repaired_by_slices(site: Site, frame: VertebraFrame, known: Known, network: Gan, settings: InpaintSettings,
-                       progress: Progress = silent, preview: Preview | None = None) -> np.ndarray:
+def repaired_by_slices(
+    site: Site,
+    frame: VertebraFrame,
+    known: Known,
+    network: Gan,
+    settings: InpaintSettings,
+    progress: Progress = silent,
+    preview: Preview | None = None,
+) -> np.ndarray:
     """The vertebra's signed distance on the frame's grid (w, v, u), mm.
 
     Args:
@@ -40,15 +47,23 @@ def repaired_by_slices(site: Site, frame: VertebraFrame, known: Known, network: 
     images = slice_images(signed_distance(bone, site.region, LIMIT_MM), grid)
     kept = sampled(bone.with_array(site.region.astype(np.float32)), grid, 0.0) < 0.5
     kind, tied = settings.method.removesuffix("-tied"), settings.method.endswith("-tied")
-    chosen = GanSettings(steps=settings.steps, rate=settings.rate, weight=settings.weight,
-                         tie=settings.tie if tied else 0.0, prior=1.0 if tied else 0.0, slice_mm=SLICE_MM,
-                         probability=kind == "dcgan", seed=settings.seed)
+    chosen = GanSettings(
+        steps=settings.steps,
+        rate=settings.rate,
+        weight=settings.weight,
+        tie=settings.tie if tied else 0.0,
+        prior=1.0 if tied else 0.0,
+        slice_mm=SLICE_MM,
+        probability=kind == "dcgan",
+        seed=settings.seed,
+    )
 
     def show(done: float, slices: np.ndarray) -> None:
         preview(0.4 + 0.5 * done, grid.with_array(slices.astype(np.float32), "preview"))
 
-    filled = inpaint_slices(images, kept, network.generator, network.critic, chosen, progress,
-                            None if preview is None else show)
+    filled = inpaint_slices(
+        images, kept, network.generator, network.critic, chosen, progress, None if preview is None else show
+    )
     return _in_frame(grid.with_array(border_distance(filled).astype(np.float32)), known)
 
 

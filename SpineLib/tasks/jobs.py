@@ -87,11 +87,21 @@ def compare_job(parameters: Mapping, folder: Path, progress: Progress = silent) 
     settings = CompareSettings.from_dict(parameters.get("settings") or {})
     progress(0.0, "Reading the masks")
     masks = [read_volume(parameters["inputs"][name], name) for name in ("metastasis", "necrosis")]
-    result = compare(*masks, parameters.get("after_to_before_lps"), settings, part(progress, 0.1, 0.95),
-                     parameters.get("error_mm"), parameters.get("trusted", True))
+    result = compare(
+        *masks,
+        parameters.get("after_to_before_lps"),
+        settings,
+        part(progress, 0.1, 0.95),
+        parameters.get("error_mm"),
+        parameters.get("trusted", True),
+    )
     write_surface(result.surface, folder / "margin.vtp")
-    return {"comparison": result.to_dict(), "surface": "margin.vtp", "provenance": result.provenance,
-            "notes": result.notes}
+    return {
+        "comparison": result.to_dict(),
+        "surface": "margin.vtp",
+        "provenance": result.provenance,
+        "notes": result.notes,
+    }
 
 
 def detect_job(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
@@ -115,8 +125,9 @@ def detect_job(parameters: Mapping, folder: Path, progress: Progress = silent) -
     bundle = find_bundle(parameters["model"])
     wanted = bundle.card.inputs[0]
     if wanted not in parameters["inputs"]:
-        raise SpineError(f"The model '{bundle.card.id}' needs {wanted}, and it was not given; choose it or another "
-                         "model.")
+        raise SpineError(
+            f"The model '{bundle.card.id}' needs {wanted}, and it was not given; choose it or another model."
+        )
     progress(0.01, "Reading the image")
     image = read_volume(parameters["inputs"][wanted], wanted)
     labels = read_volume(parameters["labels"], "vertebrae") if parameters.get("labels") else None
@@ -195,8 +206,15 @@ def model_job(parameters: Mapping, folder: Path, progress: Progress = silent) ->
     for name in parameters.get("formats") or [] if result.model.report.passed else []:
         files.append(f"model.{name.lower().lstrip('.')}")
         write_model(result.model, folder / files[-1], overwrite=True, space=parameters.get("space") or "LPS")
-    return {"model": model, "before": earlier, "files": files, **result.model.report.to_dict(),
-            "measures": result.measures, "provenance": result.provenance, "notes": result.notes}
+    return {
+        "model": model,
+        "before": earlier,
+        "files": files,
+        **result.model.report.to_dict(),
+        "measures": result.measures,
+        "provenance": result.provenance,
+        "notes": result.notes,
+    }
 
 
 #: What each job runs, and the parameters without which it cannot.

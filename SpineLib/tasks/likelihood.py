@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 _BATCH = 64
 
 
-def window(image: np.ndarray, network: Siamese, scale: float, first: tuple[int, int], places: tuple[int, int],
-           spacing: float) -> np.ndarray:
+def window(
+    image: np.ndarray, network: Siamese, scale: float, first: tuple[int, int], places: tuple[int, int], spacing: float
+) -> np.ndarray:
     """What the network reads of one scale for a lattice of places; beyond the image its reflection (section 2.5.1).
 
     Args:
@@ -31,14 +32,22 @@ def window(image: np.ndarray, network: Siamese, scale: float, first: tuple[int, 
         places: rows and columns of the lattice.
         spacing: mm between its places.
     """
-    chosen = [_reflected(start + apart * np.arange(count), size) for start, apart, count, size in
-              zip(*_start(network, scale, first, min(spacing, scale)), network.extent(scale, spacing, places),
-                  image.shape)]
+    chosen = [
+        _reflected(start + apart * np.arange(count), size)
+        for start, apart, count, size in zip(
+            *_start(network, scale, first, min(spacing, scale)), network.extent(scale, spacing, places), image.shape
+        )
+    ]
     return image[np.ix_(*chosen)]
 
 
-def dense(images: Mapping[float, np.ndarray], network: Siamese, rows: range, columns: range,
-          prepare: Callable[[np.ndarray], torch.Tensor]) -> np.ndarray:
+def dense(
+    images: Mapping[float, np.ndarray],
+    network: Siamese,
+    rows: range,
+    columns: range,
+    prepare: Callable[[np.ndarray], torch.Tensor],
+) -> np.ndarray:
     """The likelihood of places in ``rows`` x ``columns`` of one slice, float32, from one run over the slice.
 
     Args:
@@ -51,14 +60,22 @@ def dense(images: Mapping[float, np.ndarray], network: Siamese, rows: range, col
     multiple = network.multiple(spacing)
     wanted = len(rows), len(columns)
     places = tuple(-(-count // multiple) * multiple for count in wanted)
-    inputs = [prepare(window(images[scale], network, scale, (rows.start, columns.start), places, spacing)[None, None])
-              for scale in network.scales]
-    return network.probability(inputs, spacing)[0, :wanted[0], :wanted[1]].float().cpu().numpy()
+    inputs = [
+        prepare(window(images[scale], network, scale, (rows.start, columns.start), places, spacing)[None, None])
+        for scale in network.scales
+    ]
+    return network.probability(inputs, spacing)[0, : wanted[0], : wanted[1]].float().cpu().numpy()
 
 
-def dense_mirrored(images: Mapping[float, np.ndarray], network: Siamese, rows: range, columns: range,
-                   size: tuple[int, int], prepare: Callable[[np.ndarray], torch.Tensor],
-                   tick: Callable[[float], None] = lambda done: None) -> np.ndarray:
+def dense_mirrored(
+    images: Mapping[float, np.ndarray],
+    network: Siamese,
+    rows: range,
+    columns: range,
+    size: tuple[int, int],
+    prepare: Callable[[np.ndarray], torch.Tensor],
+    tick: Callable[[float], None] = lambda done: None,
+) -> np.ndarray:
     """As :func:`dense`, averaged over the slice and its mirror images along rows, columns and both.
 
     Training mirrors patches in the same ways (section 3.2), so that each likelihood is as good as the others; what they
@@ -71,15 +88,21 @@ def dense_mirrored(images: Mapping[float, np.ndarray], network: Siamese, rows: r
     found = []
     for up, across in product((False, True), repeat=2):
         tick(len(found) / 4)
-        turned = {scale: image[::-1 if up else 1, ::-1 if across else 1] for scale, image in images.items()}
+        turned = {scale: image[:: -1 if up else 1, :: -1 if across else 1] for scale, image in images.items()}
         lattice = (_mirrored(rows, size[0]) if up else rows, _mirrored(columns, size[1]) if across else columns)
-        found.append(dense(turned, network, *lattice, prepare)[::-1 if up else 1, ::-1 if across else 1])
+        found.append(dense(turned, network, *lattice, prepare)[:: -1 if up else 1, :: -1 if across else 1])
     return np.mean(found, axis=0)
 
 
-def patchwise(images: Mapping[float, np.ndarray], network: Siamese, places: np.ndarray,
-              prepare: Callable[[np.ndarray], torch.Tensor], *, whiten: bool,
-              tick: Callable[[float], None] = lambda done: None) -> np.ndarray:
+def patchwise(
+    images: Mapping[float, np.ndarray],
+    network: Siamese,
+    places: np.ndarray,
+    prepare: Callable[[np.ndarray], torch.Tensor],
+    *,
+    whiten: bool,
+    tick: Callable[[float], None] = lambda done: None,
+) -> np.ndarray:
     """The likelihood of single places of one slice, each from its own patches.
 
     Args:
@@ -96,7 +119,7 @@ def patchwise(images: Mapping[float, np.ndarray], network: Siamese, places: np.n
     found = []
     for start in range(0, len(places), _BATCH):
         tick(start / len(places))
-        chosen = places[start:start + _BATCH]
+        chosen = places[start : start + _BATCH]
         inputs = [prepare(patches(images[scale], network, scale, chosen, whiten)[:, None]) for scale in network.scales]
         found.append(network.probability(inputs)[:, 0, 0].float().cpu().numpy())
     return np.concatenate(found) if found else np.zeros(0, np.float32)
@@ -111,8 +134,10 @@ def middle(count: int, share: float = 0.5) -> slice:
 def patches(image: np.ndarray, network: Siamese, scale: float, places: np.ndarray, whiten: bool) -> np.ndarray:
     """The patches (n, rows, columns) of one scale around places (n, 2) of one slice."""
     starts, apart = _start(network, scale, places.T, scale)
-    chosen = [_reflected(np.asarray(start)[:, None] + step * np.arange(2 * half + 1), size)
-              for start, step, half, size in zip(starts, apart, network.border, image.shape)]
+    chosen = [
+        _reflected(np.asarray(start)[:, None] + step * np.arange(2 * half + 1), size)
+        for start, step, half, size in zip(starts, apart, network.border, image.shape)
+    ]
     found = image[chosen[0][:, :, None], chosen[1][:, None, :]]
     return whitened(found) if whiten else found
 

@@ -99,8 +99,9 @@ def margin_bins(surface: MarginSurface, limits: Sequence[float]) -> tuple[Margin
     areas = np.bincount(places, surface.area_mm2, minlength=len(limits) + 1)
     edges = [None, *(float(value) for value in limits), None]
     total = max(float(areas.sum()), 1e-30)
-    return tuple(MarginBin(low, high, float(area) / total, float(area))
-                 for low, high, area in zip(edges, edges[1:], areas))
+    return tuple(
+        MarginBin(low, high, float(area) / total, float(area)) for low, high, area in zip(edges, edges[1:], areas)
+    )
 
 
 def margin_histogram(surface: MarginSurface, width_mm: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -115,13 +116,19 @@ def margin_histogram(surface: MarginSurface, width_mm: float = 1.0) -> tuple[np.
     return edges, areas / max(float(surface.area_mm2.sum(dtype=float)), 1e-30)
 
 
-def margin_distances(surface: MarginSurface, necrosis_surface: Surface | None, limits: Sequence[float],
-                     required_mm: float, error_mm: float | None) -> MarginDistances:
+def margin_distances(
+    surface: MarginSurface,
+    necrosis_surface: Surface | None,
+    limits: Sequence[float],
+    required_mm: float,
+    error_mm: float | None,
+) -> MarginDistances:
     """Statistics of the margin, and the symmetric distances of the two surfaces."""
     area = surface.area_mm2
     if necrosis_surface is None:
-        return MarginDistances(None, None, None, None, None, (), None, None, None, float(area.sum(dtype=float)), 0.0,
-                               error_mm, None)
+        return MarginDistances(
+            None, None, None, None, None, (), None, None, None, float(area.sum(dtype=float)), 0.0, error_mm, None
+        )
     margin = surface.margin_mm
     other_area = necrosis_surface.areas()
     back = distances_to(necrosis_surface.points, Surface(surface.points, surface.triangles))
@@ -138,7 +145,12 @@ def margin_distances(surface: MarginSurface, necrosis_surface: Surface | None, l
         thinnest_where=direction_words(thinnest - middle, radius),
         mean_mm=float(np.average(margin, weights=area)),
         percentiles_mm={str(p): float(v) for p, v in zip(PERCENTS, weighted_percentiles(margin, area, PERCENTS))},
-        bins=margin_bins(surface, limits), hausdorff_mm=both.hausdorff, hausdorff95_mm=both.hausdorff95,
-        average_symmetric_mm=both.average_symmetric, surface_mm2=total,
-        necrosis_surface_mm2=float(other_area.sum(dtype=float)), error_mm=error_mm,
-        uncertain_share=float(area[uncertain].sum(dtype=float)) / total)
+        bins=margin_bins(surface, limits),
+        hausdorff_mm=both.hausdorff,
+        hausdorff95_mm=both.hausdorff95,
+        average_symmetric_mm=both.average_symmetric,
+        surface_mm2=total,
+        necrosis_surface_mm2=float(other_area.sum(dtype=float)),
+        error_mm=error_mm,
+        uncertain_share=float(area[uncertain].sum(dtype=float)) / total,
+    )

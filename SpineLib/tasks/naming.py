@@ -69,8 +69,10 @@ class Target:
 
 
 #: By :attr:`SpineLib.models.ModelCard.target`.
-TARGETS = {"metastasis": Target("Lesion", "lesions", "metastases", METASTASIS),
-           "necrosis": Target("Necrosis", "necroses", "necrosis", NECROSIS_ZONE)}
+TARGETS = {
+    "metastasis": Target("Lesion", "lesions", "metastases", METASTASIS),
+    "necrosis": Target("Necrosis", "necroses", "necrosis", NECROSIS_ZONE),
+}
 
 
 def target_of(provenance: Mapping) -> Target:

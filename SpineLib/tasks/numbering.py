@@ -32,8 +32,11 @@ def read_vertebrae(path: str | Path) -> tuple[Volume, list[str]]:
     grid, segments = read_segments(path, "vertebrae")
     array, seen = np.zeros(grid.shape, np.uint8), set()
     for segment in segments:
-        number = (verse_of_name(segment.info.name) or verse_of_terminology(segment.info.terminology)
-                  or counted_of_name(segment.info.name))
+        number = (
+            verse_of_name(segment.info.name)
+            or verse_of_terminology(segment.info.terminology)
+            or counted_of_name(segment.info.name)
+        )
         if number is None:
             continue
         if number in seen:
@@ -41,8 +44,10 @@ def read_vertebrae(path: str | Path) -> tuple[Volume, list[str]]:
         seen.add(number)
         array[segment.mask.array > 0] = number
     if not seen:
-        raise SpineError("No segment of the vertebrae file is named after a vertebra; name them L1, T12 and so on, or "
-                         "give a labelmap with VerSe's numbers.")
+        raise SpineError(
+            "No segment of the vertebrae file is named after a vertebra; name them L1, T12 and so on, or "
+            "give a labelmap with VerSe's numbers."
+        )
     return grid.with_array(array, "vertebrae"), []
 
 
@@ -62,7 +67,8 @@ def verse_numbers(labels: Volume) -> tuple[Volume, list[str]]:
             table[number] = _NUMBERS["S" if name == "S1" else name]
     return labels.with_array(table[labels.array.astype(np.int64)]), [
         "The vertebrae are numbered from below, as TotalSegmentator does; they were taken as "
-        f"{', '.join(level_name(int(table[number])) for number in reversed(numbers))}."]
+        f"{', '.join(level_name(int(table[number])) for number in reversed(numbers))}."
+    ]
 
 
 def label_of(text: str | None, labels: Volume) -> int | None:

@@ -25,8 +25,16 @@ from SpineLib.tasks.segment import SegmentResult
 from SpineLib.volume import SegmentInfo, write_segmentation, write_volume
 from SpineLib.volume.files import write_text
 
-COLUMNS = ("lesion", "volume_ml", "diameter_in_plane_mm", "diameter_3d_mm", "centre_r_mm", "centre_a_mm", "centre_s_mm",
-           "mean_probability")
+COLUMNS = (
+    "lesion",
+    "volume_ml",
+    "diameter_in_plane_mm",
+    "diameter_3d_mm",
+    "centre_r_mm",
+    "centre_a_mm",
+    "centre_s_mm",
+    "mean_probability",
+)
 
 
 def write_result(result: SegmentResult, path: str | Path) -> None:
@@ -51,8 +59,9 @@ def lesion_segments(
         tags = {LESION_ID: str(lesion.id)}
         if provenance is not None:
             tags |= {PROBABILITY: f"{lesion.mean_probability:.4f}", PROVENANCE: provenance_text(provenance)}
-        segments.append(SegmentInfo(lesion.id, lesion_name(lesion, target), lesion_colour(lesion.id),
-                                    target.terminology, tags))
+        segments.append(
+            SegmentInfo(lesion.id, lesion_name(lesion, target), lesion_colour(lesion.id), target.terminology, tags)
+        )
     return segments
 
 
@@ -77,7 +86,14 @@ def write_table(lesions: list[Lesion], path: str | Path, target: Target = TARGET
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow([target.one.lower(), *COLUMNS[1:]])
     for lesion in lesions:
-        writer.writerow([lesion.id, f"{lesion.volume_ml:.4f}", f"{lesion.diameter_in_plane_mm:.2f}",
-                         f"{lesion.diameter_3d_mm:.2f}", *(f"{value:.2f}" for value in lesion.centre_ras_mm),
-                         f"{lesion.mean_probability:.4f}"])
+        writer.writerow(
+            [
+                lesion.id,
+                f"{lesion.volume_ml:.4f}",
+                f"{lesion.diameter_in_plane_mm:.2f}",
+                f"{lesion.diameter_3d_mm:.2f}",
+                *(f"{value:.2f}" for value in lesion.centre_ras_mm),
+                f"{lesion.mean_probability:.4f}",
+            ]
+        )
     write_text(path, stream.getvalue())

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from SpineLib.errors import SpineError, is_out_of_memory
-from SpineLib.progress import Progress, silent
 from SpineLib.networks.vnet import VNet
+from SpineLib.progress import Progress, silent
 from SpineLib.tasks.fastnet import FastNetwork
 from SpineLib.tasks.fastvnet import FastVNet
 
@@ -38,7 +38,7 @@ class Prediction:
 
 
 def choose_device(wanted: str = "auto") -> str:
-    """"cuda", "mps" or "cpu"; "auto" takes the first that is there.
+    """ "cuda", "mps" or "cpu"; "auto" takes the first that is there.
 
     Raises:
         SpineError: a device that this machine does not have.
@@ -53,7 +53,7 @@ def choose_device(wanted: str = "auto") -> str:
 
 
 def choose_precision(wanted: str, device: str) -> str:
-    """"bfloat16" or "float32"; "auto" takes bfloat16 where the processor multiplies matrices in it.
+    """ "bfloat16" or "float32"; "auto" takes bfloat16 where the processor multiplies matrices in it.
 
     Raises:
         SpineError: no such precision.
@@ -171,8 +171,11 @@ class _Run:
         total = np.zeros(self.channels.shape[1:], dtype=np.float32)
         weights = np.zeros(self.channels.shape[2:], dtype=np.float32)
         for number, box in enumerate(boxes):
-            text = f"Network on slices {box[0].start + 1} to {box[0].stop} of {total.shape[0]}" if self.flat \
+            text = (
+                f"Network on slices {box[0].start + 1} to {box[0].stop} of {total.shape[0]}"
+                if self.flat
                 else f"Network on window {number + 1} of {len(boxes)}"
+            )
             self.progress(number / len(boxes), text)
             probability = self.one(fast, box, lambda done: self.progress((number + done) / len(boxes), text))
             if self.flat:
@@ -207,14 +210,18 @@ class _Run:
         else:
             s, y, x = self.channels.shape[1:]
             sizes = min(y, _CHECKED), min(x, _CHECKED)  # small: a run that stays in bfloat16 should not wait for it
-            boxes = [(slice(0, s), slice(a, a + sizes[0]), slice(b, b + sizes[1]))
-                     for a, b in itertools.product(_starts(y, sizes[0]), _starts(x, sizes[1]))]
+            boxes = [
+                (slice(0, s), slice(a, a + sizes[0]), slice(b, b + sizes[1]))
+                for a, b in itertools.product(_starts(y, sizes[0]), _starts(x, sizes[1]))
+            ]
         lesion = [(np.count_nonzero(result.probability[b] >= threshold), result.probability[b].max()) for b in boxes]
         box = boxes[max(range(len(boxes)), key=lesion.__getitem__)]
         tick = lambda done: self.progress(1.0, "Checking the precision")  # noqa: E731
         try:
-            masks = [self.one(_fast(self.network, result.device, dtype), box, tick) >= threshold
-                     for dtype in (getattr(torch, result.precision), torch.float32)]
+            masks = [
+                self.one(_fast(self.network, result.device, dtype), box, tick) >= threshold
+                for dtype in (getattr(torch, result.precision), torch.float32)
+            ]
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise

@@ -46,9 +46,12 @@ def region_in_box(image: np.ndarray, box: Sequence[float], spacing: tuple[float,
     x1, y1 = (min(int(np.ceil(value)), size) for value, size in zip(box[2:], image.shape[::-1]))
     margin = int(np.ceil(4 * _SMOOTHING_MM / min(spacing)))
     top, left = max(y0 - margin, 0), max(x0 - margin, 0)
-    smooth = ndimage.gaussian_filter(image[top:y1 + margin, left:x1 + margin].astype(np.float32),
-                                     [_SMOOTHING_MM / step for step in spacing], mode="nearest")
-    patch = smooth[y0 - top:y1 - top, x0 - left:x1 - left]
+    smooth = ndimage.gaussian_filter(
+        image[top : y1 + margin, left : x1 + margin].astype(np.float32),
+        [_SMOOTHING_MM / step for step in spacing],
+        mode="nearest",
+    )
+    patch = smooth[y0 - top : y1 - top, x0 - left : x1 - left]
     if min(patch.shape) < 3 or np.ptp(patch) < _CONTRAST:
         return None
     bright = patch > threshold_otsu(patch)

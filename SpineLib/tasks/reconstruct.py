@@ -66,8 +66,9 @@ class Reconstruction:
     notes: list[str]
 
 
-def reconstruct(mask: Volume, before: Volume | None = None, settings: ModelSettings = ModelSettings(),
-                progress: Progress = silent) -> Reconstruction:
+def reconstruct(
+    mask: Volume, before: Volume | None = None, settings: ModelSettings = ModelSettings(), progress: Progress = silent
+) -> Reconstruction:
     """Make a model of a mask and compare it with the mask before its repair.
 
     The measures are "mask_ml", "whole_ml", "volume_error", "volume_ml", "decimation_mm", "triangles" (see
@@ -90,8 +91,15 @@ def reconstruct(mask: Volume, before: Volume | None = None, settings: ModelSetti
     measures = model.measures | {
         "surface_mm2": float(areas(model.points, model.triangles).sum()),
         "size_mm": [float(side) for side in np.ptp(model.points, axis=0)],
-        "smallest_wall_mm": next((check.value for check in model.report.checks
-                                  if check.name == "smallest wall" and check.value != "unknown"), None)}
+        "smallest_wall_mm": next(
+            (
+                check.value
+                for check in model.report.checks
+                if check.name == "smallest wall" and check.value != "unknown"
+            ),
+            None,
+        ),
+    }
     earlier = distance = None
     if before is not None:
         progress(0.75, "Comparing with the vertebra before")
@@ -134,10 +142,14 @@ def _differences(model: Model, mask: Volume, before: Volume, distance: np.ndarra
     third = areas(model.points, model.triangles) / 3 / scale**2
     area = np.bincount(model.triangles.ravel(), np.repeat(third, 3), minlength=len(model.points))
     away = np.abs(distance)
-    return {"before_ml": float(np.count_nonzero(before.array)) * before.voxel_volume_ml, "added_ml": added,
-            "removed_ml": removed, "changed_mm2": float(area[away > _CHANGED_MM].sum()),
-            "distance_95_mm": float(weighted_percentiles(away, area, [95])[0]),
-            "distance_max_mm": float(away.max())}
+    return {
+        "before_ml": float(np.count_nonzero(before.array)) * before.voxel_volume_ml,
+        "added_ml": added,
+        "removed_ml": removed,
+        "changed_mm2": float(area[away > _CHANGED_MM].sum()),
+        "distance_95_mm": float(weighted_percentiles(away, area, [95])[0]),
+        "distance_max_mm": float(away.max()),
+    }
 
 
 def write_models(result: Reconstruction, folder: str | Path) -> tuple[str, str | None]:
@@ -152,8 +164,12 @@ def write_models(result: Reconstruction, folder: str | Path) -> tuple[str, str |
     if result.before is None:
         return "model.vtp", None
     with whole_files(folder / "before.vtp") as temporary:
-        write_vtp(result.before.points, result.before.triangles, temporary,
-                  {DISTANCE: result.before.distance_mm.astype(np.float32)})
+        write_vtp(
+            result.before.points,
+            result.before.triangles,
+            temporary,
+            {DISTANCE: result.before.distance_mm.astype(np.float32)},
+        )
     return "model.vtp", "before.vtp"
 
 
@@ -170,5 +186,6 @@ def write_painted(result: Reconstruction, path: str | Path) -> None:
     at_points = {} if result.distance_mm is None else {DISTANCE: result.distance_mm.astype(np.float32)}
     at_points[THICKNESS] = model.report.thickness_mm.astype(np.float32)
     with whole_files(path) as temporary:
-        write_vtp(model.points, model.triangles, temporary, at_points,
-                  {BAD: model.report.bad_triangles.astype(np.uint8)})
+        write_vtp(
+            model.points, model.triangles, temporary, at_points, {BAD: model.report.bad_triangles.astype(np.uint8)}
+        )

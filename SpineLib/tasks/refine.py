@@ -50,18 +50,27 @@ class RefineSettings(Settings):
     reach_mm: float = 3.0
 
     def __post_init__(self):
-        if not (0.2 <= self.spacing_mm <= 5 and 2 <= self.iterations <= 500 and self.iterations % 2 == 0
-                and 0 < self.core <= 1 and self.balloon in (-1, 0, 1) and 0 <= self.smoothing <= 10
-                and self.sigma_mm > 0 and self.alpha > 0 and 0 < self.stop < 1 and 0 <= self.reach_mm <= _AROUND_MM):
+        if not (
+            0.2 <= self.spacing_mm <= 5
+            and 2 <= self.iterations <= 500
+            and self.iterations % 2 == 0
+            and 0 < self.core <= 1
+            and self.balloon in (-1, 0, 1)
+            and 0 <= self.smoothing <= 10
+            and self.sigma_mm > 0
+            and self.alpha > 0
+            and 0 < self.stop < 1
+            and 0 <= self.reach_mm <= _AROUND_MM
+        ):
             raise SpineError("A setting of the boundary's refinement is out of its range; leave it at its default.")
 
 
 @dataclass(frozen=True, eq=False)
 class Refined:
     """Attributes:
-        mask: uint8 on the image's own grid.
-        provenance: JSON-able.
-        notes: sentences the user should read.
+    mask: uint8 on the image's own grid.
+    provenance: JSON-able.
+    notes: sentences the user should read.
     """
 
     mask: Volume
@@ -106,8 +115,12 @@ def refine(
         notes.append("The refined boundary encloses much more than the region it started from; look at it closely.")
     progress(1.0, "Done")
     provenance = {
-        "program": "SpineOncology", "version": SpineLib.__version__, "task": "refine", "reference": image.name,
-        "method": "morphological geodesic active contour, by sagittal slice", "parameters": asdict(settings),
+        "program": "SpineOncology",
+        "version": SpineLib.__version__,
+        "task": "refine",
+        "reference": image.name,
+        "method": "morphological geodesic active contour, by sagittal slice",
+        "parameters": asdict(settings),
         "time": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
     return Refined(mask, provenance, notes)
@@ -115,8 +128,10 @@ def refine(
 
 def _box(inside: np.ndarray, around: tuple[int, int]) -> tuple[slice, slice]:
     places = [np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0)]
-    return tuple(slice(max(0, int(place[0]) - more), int(place[-1]) + 1 + more)
-                 for place, more in zip(places, around, strict=True))
+    return tuple(
+        slice(max(0, int(place[0]) - more), int(place[-1]) + 1 + more)
+        for place, more in zip(places, around, strict=True)
+    )
 
 
 def _contour(grey: np.ndarray, region: np.ndarray, step: list[float], settings: RefineSettings) -> np.ndarray:
@@ -129,10 +144,14 @@ def _contour(grey: np.ndarray, region: np.ndarray, step: list[float], settings: 
 
     size = [max(round(count * one / settings.spacing_mm), 3) for count, one in zip(grey.shape, step, strict=True)]
     ratios = [settings.spacing_mm / one for one in step]
-    there = [linear(count, positions(count, target, ratio))
-             for count, target, ratio in zip(grey.shape, size, ratios, strict=True)]
-    back = [linear(target, positions(target, count, 1 / ratio))
-            for count, target, ratio in zip(grey.shape, size, ratios, strict=True)]
+    there = [
+        linear(count, positions(count, target, ratio))
+        for count, target, ratio in zip(grey.shape, size, ratios, strict=True)
+    ]
+    back = [
+        linear(target, positions(target, count, 1 / ratio))
+        for count, target, ratio in zip(grey.shape, size, ratios, strict=True)
+    ]
     image = _resample(grey, there)
     fine = _resample(region.astype(np.float32), there) > 0.5
     if not fine.any():
@@ -140,8 +159,13 @@ def _contour(grey: np.ndarray, region: np.ndarray, step: list[float], settings: 
     depth = ndimage.distance_transform_edt(np.pad(fine, 1))[1:-1, 1:-1]
     edges = inverse_gaussian_gradient(image.astype(float), settings.alpha, settings.sigma_mm / settings.spacing_mm)
     contour = morphological_geodesic_active_contour(
-        edges, settings.iterations, (depth >= settings.core * depth.max()).astype(np.int8),
-        smoothing=settings.smoothing, threshold=float(np.quantile(edges, settings.stop)), balloon=settings.balloon)
+        edges,
+        settings.iterations,
+        (depth >= settings.core * depth.max()).astype(np.int8),
+        smoothing=settings.smoothing,
+        threshold=float(np.quantile(edges, settings.stop)),
+        balloon=settings.balloon,
+    )
     reached = ndimage.distance_transform_edt(~fine) * settings.spacing_mm <= settings.reach_mm
     return (_resample(((contour > 0) & reached).astype(np.float32), back) > 0.5).astype(np.uint8)
 

@@ -53,8 +53,9 @@ class Region:
         try:
             centre, size = (np.asarray(values, dtype=float).reshape(3) for values in (centre_lps_mm, size_mm))
         except (TypeError, ValueError):
-            raise SpineError("The region's box needs three numbers for its centre and three for its size, in mm.") \
-                from None
+            raise SpineError(
+                "The region's box needs three numbers for its centre and three for its size, in mm."
+            ) from None
         if not (np.isfinite(centre).all() and np.isfinite(size).all() and (size > 0).all()):
             raise SpineError("The region's box must have a size above 0 mm; draw it again around the metastasis.")
         return cls(centre - size / 2, centre + size / 2)

@@ -96,14 +96,22 @@ class Registration:
 
     def to_dict(self) -> dict:
         """The JSON form."""
-        return {"after_to_before_lps": self.after_to_before.tolist(), "quality": self.quality.to_dict(),
-                "provenance": self.provenance, "notes": list(self.notes)}
+        return {
+            "after_to_before_lps": self.after_to_before.tolist(),
+            "quality": self.quality.to_dict(),
+            "provenance": self.provenance,
+            "notes": list(self.notes),
+        }
 
     @classmethod
     def from_dict(cls, values: Mapping) -> Registration:
         """The inverse of :meth:`to_dict`; other keys are left alone."""
-        return cls(check_linear(values["after_to_before_lps"]), RegistrationQuality.from_dict(values["quality"]),
-                   dict(values["provenance"]), list(values["notes"]))
+        return cls(
+            check_linear(values["after_to_before_lps"]),
+            RegistrationQuality.from_dict(values["quality"]),
+            dict(values["provenance"]),
+            list(values["notes"]),
+        )
 
 
 def register(
@@ -145,10 +153,19 @@ def register(
     candidates = search(fits.coarse, fits.fine, fits.centre, part(progress, 0.1, 0.4))
     best = candidates[0] if start is None else polished(fits.fine, [np.zeros(6)], fits.centre)[0]
     if best.fit <= 0:
-        raise SpineError("The scan after does not show the region of the metastasis; choose scans of one place, "
-                         "or place pairs of points.")
-    patches = cut_patches(before, after, region, best.matrix, settings.margin_mm,
-                          lambda volume: locally_normalised(volume, _LOCAL_MM), _GRID_MM)
+        raise SpineError(
+            "The scan after does not show the region of the metastasis; choose scans of one place, "
+            "or place pairs of points."
+        )
+    patches = cut_patches(
+        before,
+        after,
+        region,
+        best.matrix,
+        settings.margin_mm,
+        lambda volume: locally_normalised(volume, _LOCAL_MM),
+        _GRID_MM,
+    )
     weight = near_region(patches[0], region, settings.margin_mm)
     found = rigid_parameters(best.matrix, fits.centre)
     starts = [rigid_matrix(found + np.array(offset), fits.centre) for offset in _STARTS]
@@ -179,8 +196,11 @@ def register(
         "version": SpineLib.__version__,
         "task": "register",
         "inputs": [before.name or "before", scan.name or "after"],
-        "parameters": asdict(settings) | {"start": None if start is None else np.asarray(start).tolist(),
-                                          "region": "box" if region.mask is None else "mask"},
+        "parameters": asdict(settings)
+        | {
+            "start": None if start is None else np.asarray(start).tolist(),
+            "region": "box" if region.mask is None else "mask",
+        },
         "fat": None if fat is None else fat.facts,
         "libraries": library_versions(_LIBRARIES),
         "time": datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -190,9 +210,11 @@ def register(
     after_to_before = np.linalg.inv(matrix) @ begin
     matrix = np.linalg.inv(after_to_before)
     shift = np.linalg.norm(matrix[:3, :3] @ fits.centre + matrix[:3, 3] - fits.centre)
-    notes = [f"Registered rigidly around the metastasis: shift {shift:.1f} mm, "
-             f"turn {rotation_degrees(matrix):.1f} degrees, estimated error {quality.error_mm:.1f} mm.",
-             *([fat.note] if fat else ())]
+    notes = [
+        f"Registered rigidly around the metastasis: shift {shift:.1f} mm, "
+        f"turn {rotation_degrees(matrix):.1f} degrees, estimated error {quality.error_mm:.1f} mm.",
+        *([fat.note] if fat else ()),
+    ]
     if not quality.trusted:
         notes.append("This registration is not to be trusted. " + " ".join(quality.reasons))
     progress(1.0, "Done")
@@ -236,8 +258,9 @@ class _Fits:
 def _points(volume: Volume, region: Region, margin_mm: float, step_mm: float) -> np.ndarray:
     """Voxel centres (n, 3), LPS mm, about ``step_mm`` apart, within the margin around the region."""
     steps = [max(1, round(step_mm / spacing)) for spacing in volume.spacing[::-1]]
-    index = np.stack(np.meshgrid(*[np.arange(step // 2, size, step) for step, size in zip(steps, volume.shape)],
-                                 indexing="ij"), -1).reshape(-1, 3)
+    index = np.stack(
+        np.meshgrid(*[np.arange(step // 2, size, step) for step, size in zip(steps, volume.shape)], indexing="ij"), -1
+    ).reshape(-1, 3)
     points = to_lps(index, volume)
     return points[np.isfinite(region.distance(points, margin_mm))]
 

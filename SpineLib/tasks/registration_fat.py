@@ -38,8 +38,15 @@ class FatFit:
     facts: dict
 
 
-def fit_fat(before: Volume, after: Volume, region: Region, matrix: np.ndarray, margin_mm: float, headers: bool,
-            progress: Progress) -> FatFit:
+def fit_fat(
+    before: Volume,
+    after: Volume,
+    region: Region,
+    matrix: np.ndarray,
+    margin_mm: float,
+    headers: bool,
+    progress: Progress,
+) -> FatFit:
     """The fit that starts at ``matrix`` (4, 4, before to after, LPS mm).
 
     Args:
@@ -56,18 +63,33 @@ def fit_fat(before: Volume, after: Volume, region: Region, matrix: np.ndarray, m
         found = middle([one.matrix for one in fits], region.centre)
         spread = 2 * max(distance(one.matrix, found, corners) for one in fits)
         why = "left aside" if not headers else "not told by the headers of two T1 scans"
-        return FatFit(found, spread, "fitted", f"How far the scanners displaced fat was {why} and fitted freely, which "
-                      "may be wrong by 2 mm unnoticed: look at both scans faded into each other.", {"way": "fitted"})
+        return FatFit(
+            found,
+            spread,
+            "fitted",
+            f"How far the scanners displaced fat was {why} and fitted freely, which "
+            "may be wrong by 2 mm unnoticed: look at both scans faded into each other.",
+            {"way": "fitted"},
+        )
     candidates, halves = fit_told(before, after, region, matrix, margin_mm, progress)
     found = middle([one.matrix for one in halves], region.centre)
     best = candidates[0]
     alike = [one for one in candidates[1:] if one.metric > best.metric - _AS_GOOD]
-    spread = max(2 * distance(halves[0].matrix, found, corners),
-                 *(distance(one.matrix, best.matrix, corners) for one in alike), 0.0)
-    note = (f"Fat is displaced by {_words(shifts[0])} before and {_words(shifts[1])} after, as the headers tell; to "
-            "which side was fitted.")
-    facts = {"way": "told", "before_mm": _mm(shifts[0]), "after_mm": _mm(shifts[1]),
-             "candidates": [_row(one) for one in candidates]}
+    spread = max(
+        2 * distance(halves[0].matrix, found, corners),
+        *(distance(one.matrix, best.matrix, corners) for one in alike),
+        0.0,
+    )
+    note = (
+        f"Fat is displaced by {_words(shifts[0])} before and {_words(shifts[1])} after, as the headers tell; to "
+        "which side was fitted."
+    )
+    facts = {
+        "way": "told",
+        "before_mm": _mm(shifts[0]),
+        "after_mm": _mm(shifts[1]),
+        "candidates": [_row(one) for one in candidates],
+    }
     return FatFit(found, float(spread), "told", note, facts)
 
 

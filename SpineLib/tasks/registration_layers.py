@@ -47,19 +47,38 @@ class LayerFit:
     metric: float
 
 
-def fit_layers(before: Volume, after: Volume, region: Region, matrix: np.ndarray, margin_mm: float,
-               progress: Progress = silent, count: int = 2) -> list[LayerFit]:
+def fit_layers(
+    before: Volume,
+    after: Volume,
+    region: Region,
+    matrix: np.ndarray,
+    margin_mm: float,
+    progress: Progress = silent,
+    count: int = 2,
+) -> list[LayerFit]:
     """Fits that start at ``matrix`` (4, 4, before to after, LPS mm), each to other points.
 
     Raises:
         Cancelled: by ``progress``.
     """
-    fixed, moving = (smoothed(one, SIGMA_MM) for one in
-                     cut_patches(before, after, region, matrix, margin_mm, relative, GRID_MM))
+    fixed, moving = (
+        smoothed(one, SIGMA_MM) for one in cut_patches(before, after, region, matrix, margin_mm, relative, GRID_MM)
+    )
     index = drawn(fixed, region, margin_mm, _POINTS * count)
     fat = _fat(fixed.array[tuple(index.T)])
-    return [_fit(fixed, moving, index[number::count], fat[number::count], after.direction[:, :2], region.centre, matrix,
-                 part(progress, number / count, (number + 1) / count)) for number in range(count)]
+    return [
+        _fit(
+            fixed,
+            moving,
+            index[number::count],
+            fat[number::count],
+            after.direction[:, :2],
+            region.centre,
+            matrix,
+            part(progress, number / count, (number + 1) / count),
+        )
+        for number in range(count)
+    ]
 
 
 def drawn(volume: Volume, region: Region, margin_mm: float, count: int) -> np.ndarray:
@@ -84,8 +103,16 @@ def _fat(values: np.ndarray) -> np.ndarray:
     return expit((values - middle) / (_SOFTNESS * middle))
 
 
-def _fit(fixed: Volume, moving: Volume, index: np.ndarray, fat: np.ndarray, plane: np.ndarray, centre: np.ndarray,
-         matrix: np.ndarray, progress: Progress) -> LayerFit:
+def _fit(
+    fixed: Volume,
+    moving: Volume,
+    index: np.ndarray,
+    fat: np.ndarray,
+    plane: np.ndarray,
+    centre: np.ndarray,
+    matrix: np.ndarray,
+    progress: Progress,
+) -> LayerFit:
     """``index`` (n, 3): the points' (k, j, i) in ``fixed``; ``plane`` (3, 2): along which fat may be displaced."""
     from scipy.optimize import minimize
 
@@ -109,7 +136,12 @@ def _fit(fixed: Volume, moving: Volume, index: np.ndarray, fat: np.ndarray, plan
 
     for size in (1.0, 0.5):
         simplex = np.vstack([best, best + size * directions])
-        found = minimize(cost, best, method="Nelder-Mead", callback=tell,
-                         options={"initial_simplex": simplex, "maxfev": _EVALUATIONS, "xatol": 0.005, "fatol": 1e-6})
+        found = minimize(
+            cost,
+            best,
+            method="Nelder-Mead",
+            callback=tell,
+            options={"initial_simplex": simplex, "maxfev": _EVALUATIONS, "xatol": 0.005, "fatol": 1e-6},
+        )
         best = found.x
     return LayerFit(rigid_matrix(best[:6], centre), best[6:], -float(found.fun))

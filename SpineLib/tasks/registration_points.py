@@ -34,17 +34,21 @@ def rigid_from_points(before_lps_mm: Sequence, after_lps_mm: Sequence) -> tuple[
 
     before, after = _points(before_lps_mm, "before"), _points(after_lps_mm, "after")
     if len(before) != len(after):
-        raise SpineError(f"There are {len(before)} points before and {len(after)} after; "
-                         "place them in pairs, in the same order.")
+        raise SpineError(
+            f"There are {len(before)} points before and {len(after)} after; place them in pairs, in the same order."
+        )
     if len(before) < 3:
         raise SpineError(f"There are only {len(before)} pairs of points; place at least three, not on a line.")
     for points, when in ((before, "before"), (after, "after")):
         extent = np.linalg.svd(points - points.mean(axis=0), compute_uv=False) / np.sqrt(len(points))
         if extent[1] < LEAST_WIDTH_MM:
-            raise SpineError(f"The points {when} lie on a line or in one place; "
-                             "place them apart, e.g. at three corners of the vertebra.")
+            raise SpineError(
+                f"The points {when} lie on a line or in one place; "
+                "place them apart, e.g. at three corners of the vertebra."
+            )
     transform = sitk.LandmarkBasedTransformInitializer(
-        sitk.VersorRigid3DTransform(), after.ravel().tolist(), before.ravel().tolist())
+        sitk.VersorRigid3DTransform(), after.ravel().tolist(), before.ravel().tolist()
+    )
     matrix = np.eye(4)
     rigid = sitk.VersorRigid3DTransform(transform)
     matrix[:3, :3] = np.reshape(rigid.GetMatrix(), (3, 3))
@@ -80,8 +84,9 @@ def _from_table(text: str) -> tuple[np.ndarray, np.ndarray]:
             rows.append([float(cell) for cell in row])
         except ValueError:
             if number:
-                raise SpineError(f"Line {number + 1} of the table of points holds something else than numbers.") \
-                    from None
+                raise SpineError(
+                    f"Line {number + 1} of the table of points holds something else than numbers."
+                ) from None
     if any(len(row) != 6 for row in rows) or not rows:
         raise SpineError("The table of points needs six numbers a line: l, p, s before, then l, p, s after, in mm.")
     table = np.array(rows)
@@ -91,16 +96,27 @@ def _from_table(text: str) -> tuple[np.ndarray, np.ndarray]:
 def _from_markups(text: str) -> tuple[np.ndarray, np.ndarray]:
     try:
         lists = [
-            [(str(point.get("label", "")).strip(), np.array(point["position"], float).reshape(3)
-              * ((1, 1, 1) if one.get("coordinateSystem", "LPS") in ("LPS", 0) else (-1, -1, 1)))
-             for point in one["controlPoints"]]
+            [
+                (
+                    str(point.get("label", "")).strip(),
+                    np.array(point["position"], float).reshape(3)
+                    * ((1, 1, 1) if one.get("coordinateSystem", "LPS") in ("LPS", 0) else (-1, -1, 1)),
+                )
+                for point in one["controlPoints"]
+            ]
             for one in json.loads(text)["markups"]
         ]
     except (ValueError, KeyError, TypeError, AttributeError):
         raise SpineError("The file of points is no Slicer markups file (.mrk.json); save the points again.") from None
     every = [point for one in lists for point in one]
-    named = {when: {label.lower().removesuffix(when).strip(" -_"): place for label, place in every
-                    if label.lower().endswith(when)} for when in ("before", "after")}
+    named = {
+        when: {
+            label.lower().removesuffix(when).strip(" -_"): place
+            for label, place in every
+            if label.lower().endswith(when)
+        }
+        for when in ("before", "after")
+    }
     if len(lists) == 2 and not (named["before"] and named["after"]):
         before, after = ([place for _, place in one] for one in lists)
         return np.reshape(before, (-1, 3)), np.reshape(after, (-1, 3))

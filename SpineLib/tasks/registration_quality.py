@@ -60,8 +60,17 @@ class RegistrationQuality:
         return cls(**(dict(values) | {"reasons": tuple(values["reasons"])}))
 
 
-def judge(*, metric: float, rival: float, overlap: float, spread_mm: float, bend_mm: float, voxel_mm: float,
-          fat: str, flipped: str | None = None) -> RegistrationQuality:
+def judge(
+    *,
+    metric: float,
+    rival: float,
+    overlap: float,
+    spread_mm: float,
+    bend_mm: float,
+    voxel_mm: float,
+    fat: str,
+    flipped: str | None = None,
+) -> RegistrationQuality:
     """Quality of the measured values; see :class:`RegistrationQuality`.
 
     Args:

@@ -50,8 +50,15 @@ def smoothed(volume: Volume, sigma_mm: float) -> Volume:
     return volume.with_array(ndimage.gaussian_filter(volume.array, sigma, mode="nearest", truncate=3.0))
 
 
-def cut_patches(before: Volume, after: Volume, region: Region, matrix: np.ndarray, margin_mm: float,
-                prepare: Callable[[Volume], Volume], grid_mm: float) -> tuple[Volume, Volume]:
+def cut_patches(
+    before: Volume,
+    after: Volume,
+    region: Region,
+    matrix: np.ndarray,
+    margin_mm: float,
+    prepare: Callable[[Volume], Volume],
+    grid_mm: float,
+) -> tuple[Volume, Volume]:
     """Both scans around the region, interpolated.
 
     Args:
@@ -75,8 +82,14 @@ def near_region(volume: Volume, region: Region, margin_mm: float) -> np.ndarray:
     return np.isfinite(region.distance(to_lps(index, volume), margin_mm)).reshape(volume.shape)
 
 
-def refine(fixed: Volume, moving: Volume, weight: np.ndarray, starts: Sequence[np.ndarray], centre: np.ndarray,
-           progress: Progress = silent) -> list[tuple[np.ndarray, float]]:
+def refine(
+    fixed: Volume,
+    moving: Volume,
+    weight: np.ndarray,
+    starts: Sequence[np.ndarray],
+    centre: np.ndarray,
+    progress: Progress = silent,
+) -> list[tuple[np.ndarray, float]]:
     """Each start (4, 4, before to after, LPS mm) moved to the best place near it, and its mutual information.
 
     Args:
@@ -94,8 +107,16 @@ def refine(fixed: Volume, moving: Volume, weight: np.ndarray, starts: Sequence[n
             transform = _euler(sitk, start, centre)
             for (_, points, step), pair in zip(LEVELS, images):
                 share = min(1.0, points / max(int(weight.sum()), 1))
-                value = _optimise(sitk, *pair, mask, transform, share, step, number + 1,
-                                  lambda done=number / len(starts): progress(done, "Fitting the vertebra"))
+                value = _optimise(
+                    sitk,
+                    *pair,
+                    mask,
+                    transform,
+                    share,
+                    step,
+                    number + 1,
+                    lambda done=number / len(starts): progress(done, "Fitting the vertebra"),
+                )
             results.append((_matrix(transform), -value))
     return results
 
@@ -110,7 +131,8 @@ def _optimise(sitk, fixed, moving, mask, transform, share: float, step: float, s
     method.SetMetricFixedMask(mask)
     method.SetInterpolator(sitk.sitkLinear)
     method.SetOptimizerAsRegularStepGradientDescent(
-        learningRate=step, minStep=0.004, numberOfIterations=60, relaxationFactor=0.6, gradientMagnitudeTolerance=1e-7)
+        learningRate=step, minStep=0.004, numberOfIterations=60, relaxationFactor=0.6, gradientMagnitudeTolerance=1e-7
+    )
     method.SetOptimizerScalesFromPhysicalShift()
     method.SetInitialTransform(transform, inPlace=True)
     stopped: list[BaseException] = []
@@ -143,8 +165,16 @@ def _fine(volume: Volume, millimetres: float) -> Volume:
 
     spacing = [min(millimetres, one) for one in volume.spacing]
     size = [int((n - 1) * old / new) + 1 for n, old, new in zip(volume.shape[::-1], volume.spacing, spacing)]
-    image = sitk.Resample(to_sitk(volume), size, sitk.Transform(), sitk.sitkBSpline, volume.origin, spacing,
-                          volume.direction.ravel().tolist(), 0.0)
+    image = sitk.Resample(
+        to_sitk(volume),
+        size,
+        sitk.Transform(),
+        sitk.sitkBSpline,
+        volume.origin,
+        spacing,
+        volume.direction.ravel().tolist(),
+        0.0,
+    )
     return shrunken(from_sitk(image, volume.name), millimetres)
 
 

@@ -185,8 +185,14 @@ def _apart_from_each_other(tried: list[tuple[float, np.ndarray]], count: int, ap
     return chosen
 
 
-def polished(fit: Fit, starts: list[np.ndarray], centre: np.ndarray, progress: Progress = silent,
-             size_mm: float = 5.0, evaluations: int = 250) -> list[Candidate]:
+def polished(
+    fit: Fit,
+    starts: list[np.ndarray],
+    centre: np.ndarray,
+    progress: Progress = silent,
+    size_mm: float = 5.0,
+    evaluations: int = 250,
+) -> list[Candidate]:
     """Each start moved to the best place near it by a downhill simplex; the best first."""
     from scipy.optimize import minimize
 
@@ -194,8 +200,12 @@ def polished(fit: Fit, starts: list[np.ndarray], centre: np.ndarray, progress: P
     for number, start in enumerate(starts):
         progress(number / len(starts), "Fitting the places found")
         simplex = np.vstack([start, start + np.diag([0.05, 0.05, 0.05, 1, 1, 1]) * size_mm])
-        best = minimize(lambda p: -fit(p), start, method="Nelder-Mead",
-                        options={"initial_simplex": simplex, "maxfev": evaluations, "xatol": 0.02, "fatol": 1e-4})
+        best = minimize(
+            lambda p: -fit(p),
+            start,
+            method="Nelder-Mead",
+            options={"initial_simplex": simplex, "maxfev": evaluations, "xatol": 0.02, "fatol": 1e-4},
+        )
         found.append(Candidate(rigid_matrix(best.x, centre), -float(best.fun)))
     return sorted(found, key=lambda one: -one.fit)
 

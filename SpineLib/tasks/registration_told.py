@@ -48,8 +48,9 @@ class ToldFit:
     metric: float
 
 
-def fit_told(before: Volume, after: Volume, region: Region, matrix: np.ndarray, margin_mm: float,
-             progress: Progress = silent) -> tuple[list[ToldFit], list[ToldFit]]:
+def fit_told(
+    before: Volume, after: Volume, region: Region, matrix: np.ndarray, margin_mm: float, progress: Progress = silent
+) -> tuple[list[ToldFit], list[ToldFit]]:
     """Fits that start at ``matrix`` (4, 4, before to after, LPS mm).
 
     Args:
@@ -61,8 +62,9 @@ def fit_told(before: Volume, after: Volume, region: Region, matrix: np.ndarray, 
     Raises:
         Cancelled: by ``progress``.
     """
-    fixed, moving = (smoothed(one, SIGMA_MM) for one in
-                     cut_patches(before, after, region, matrix, margin_mm, relative, GRID_MM))
+    fixed, moving = (
+        smoothed(one, SIGMA_MM) for one in cut_patches(before, after, region, matrix, margin_mm, relative, GRID_MM)
+    )
     index = drawn(fixed, region, margin_mm, _CHOSEN)
     scene = _Scene.of(fixed, moving, region.centre)
     vectors = [volume.fat_shift.vector(volume.direction) for volume in (before, after)]
@@ -72,11 +74,14 @@ def fit_told(before: Volume, after: Volume, region: Region, matrix: np.ndarray, 
         looks.append(scene.look(index[:_LOOK], vectors, sides, matrix))
     looks.sort(key=lambda one: -one.metric)
     first, second = index[: _FIT[0]], index[_FIT[0] : 2 * _FIT[0]]
-    fitted = [scene.again(first, vectors, one, part(progress, 0.5 + 0.12 * number, 0.62 + 0.12 * number))
-              for number, one in enumerate(looks[:_FITTED])]
+    fitted = [
+        scene.again(first, vectors, one, part(progress, 0.5 + 0.12 * number, 0.62 + 0.12 * number))
+        for number, one in enumerate(looks[:_FITTED])
+    ]
     # Of a fit's own points chance decides more than the side does.
-    found = sorted((replace(one, metric=scene.metric(index, vectors, one)) for one in fitted),
-                   key=lambda one: -one.metric)
+    found = sorted(
+        (replace(one, metric=scene.metric(index, vectors, one)) for one in fitted), key=lambda one: -one.metric
+    )
     return found, [found[0], scene.again(second, vectors, found[0], part(progress, 0.86, 1.0))]
 
 
@@ -108,16 +113,29 @@ class _Scene:
     def again(self, index: np.ndarray, vectors, rough: ToldFit, progress: Progress) -> ToldFit:
         """A fit from where another one ended."""
         progress(0.0, "Fitting bone and marrow")
-        return self.fit(index, self.apart(vectors, rough.sides, rough.matrix), rough.sides,
-                        rigid_parameters(rough.matrix, self.centre), 0.4 * _STEPS, _FIT[1])
+        return self.fit(
+            index,
+            self.apart(vectors, rough.sides, rough.matrix),
+            rough.sides,
+            rigid_parameters(rough.matrix, self.centre),
+            0.4 * _STEPS,
+            _FIT[1],
+        )
 
     @staticmethod
     def apart(vectors, sides: tuple[int, int], matrix: np.ndarray) -> np.ndarray:
         """How far (LPS mm, in the space before) fat lies after from where it lay before, as ``matrix`` turns."""
         return matrix[:3, :3].T @ (sides[1] * vectors[1]) - sides[0] * vectors[0]
 
-    def fit(self, index: np.ndarray, apart: np.ndarray, sides: tuple[int, int], start: np.ndarray, steps: np.ndarray,
-            evaluations: int) -> ToldFit:
+    def fit(
+        self,
+        index: np.ndarray,
+        apart: np.ndarray,
+        sides: tuple[int, int],
+        start: np.ndarray,
+        steps: np.ndarray,
+        evaluations: int,
+    ) -> ToldFit:
         """Fit a candidate.
 
         Args:
@@ -134,8 +152,12 @@ class _Scene:
             return -information(rigid_matrix(start + amounts @ steps, self.centre))
 
         simplex = np.vstack([np.zeros(len(steps)), np.eye(len(steps))])
-        found = minimize(cost, simplex[0], method="Nelder-Mead",
-                         options={"initial_simplex": simplex, "maxfev": evaluations, "xatol": 0.01, "fatol": 1e-6})
+        found = minimize(
+            cost,
+            simplex[0],
+            method="Nelder-Mead",
+            options={"initial_simplex": simplex, "maxfev": evaluations, "xatol": 0.01, "fatol": 1e-6},
+        )
         return ToldFit(rigid_matrix(start + found.x @ steps, self.centre), sides, -float(found.fun))
 
     def metric(self, index: np.ndarray, vectors, fitted: ToldFit) -> float:

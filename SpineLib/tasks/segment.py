@@ -96,18 +96,28 @@ def segment(
             f"The model '{card.id}' needs {' and '.join(card.inputs)}, and {' and '.join(missing)} was not given; "
             "choose it or another model."
         )
-    notes = [f"{name} was not used: the model '{card.id}' does not need it."
-             for name in sequences if name not in card.inputs]
+    notes = [
+        f"{name} was not used: the model '{card.id}' does not need it." for name in sequences if name not in card.inputs
+    ]
     threshold = card.threshold if settings.threshold is None else settings.threshold
     smallest = card.smallest_lesion_ml if settings.smallest_lesion_ml is None else settings.smallest_lesion_ml
     preparation = Preparation.from_dict(card.preparation)
 
-    prepared = prepare({name: sequences[name] for name in card.inputs}, preparation,
-                       reference=settings.reference, progress=part(progress, 0.0, 0.15))
+    prepared = prepare(
+        {name: sequences[name] for name in card.inputs},
+        preparation,
+        reference=settings.reference,
+        progress=part(progress, 0.0, 0.15),
+    )
     progress(0.15, "Loading the model")
     predicted = predict(
-        prepared.channels, bundle.network(), whiten_windows=preparation.whitening == "patch", threshold=threshold,
-        device=settings.device, precision=settings.precision, progress=part(progress, 0.16, 0.95),
+        prepared.channels,
+        bundle.network(),
+        whiten_windows=preparation.whitening == "patch",
+        threshold=threshold,
+        device=settings.device,
+        precision=settings.precision,
+        progress=part(progress, 0.16, 0.95),
     )
     progress(0.95, "Measuring lesions")
     smooth = smoothed_across_slices(predicted.probability, prepared.spacing[0], card.smoothing_mm)
@@ -118,12 +128,22 @@ def segment(
         "version": SpineLib.__version__,
         "task": "segment",
         "target": card.target,
-        "model": {"id": card.id, "version": card.version, "title": card.title, "sha256": card.sha256,
-                  "simulated_training_data": card.training_data["simulated"]},
+        "model": {
+            "id": card.id,
+            "version": card.version,
+            "title": card.title,
+            "sha256": card.sha256,
+            "simulated_training_data": card.training_data["simulated"],
+        },
         "inputs": list(card.inputs),
         "reference": prepared.reference_name,
-        "parameters": asdict(settings) | {"threshold": threshold, "smallest_lesion_ml": smallest,
-                                          "smoothing_mm": card.smoothing_mm, "preparation": preparation.to_dict()},
+        "parameters": asdict(settings)
+        | {
+            "threshold": threshold,
+            "smallest_lesion_ml": smallest,
+            "smoothing_mm": card.smoothing_mm,
+            "preparation": preparation.to_dict(),
+        },
         "device": predicted.device,
         "precision": predicted.precision,
         "libraries": library_versions(_LIBRARIES),

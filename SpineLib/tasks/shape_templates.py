@@ -112,8 +112,9 @@ def known_part(labels: Volume, label: int, unknown: Volume, frame: VertebraFrame
 def shows(image: Volume, grid: Volume) -> np.ndarray:
     """Whether the voxels of a grid lie within an image: bool (k, j, i)."""
     matrix = np.linalg.inv(image.ijk_to_lps) @ grid.ijk_to_lps
-    k, j, i = (np.arange(size).reshape([-1 if axis == n else 1 for n in range(3)])
-               for axis, size in enumerate(grid.shape))
+    k, j, i = (
+        np.arange(size).reshape([-1 if axis == n else 1 for n in range(3)]) for axis, size in enumerate(grid.shape)
+    )
     inside = np.ones(grid.shape, bool)
     for row, size in zip(matrix[:3], image.shape[::-1]):
         place = row[0] * i + row[1] * j + row[2] * k + row[3]
@@ -123,8 +124,11 @@ def shows(image: Volume, grid: Volume) -> np.ndarray:
 
 def neighbours_of(column: Column, label: int) -> list[Neighbour]:
     """The vertebrae next above and below, where there are such."""
-    return [_neighbour(column, number, name) for name, number in zip(("above", "below"), column.neighbours(label))
-            if number is not None]
+    return [
+        _neighbour(column, number, name)
+        for name, number in zip(("above", "below"), column.neighbours(label))
+        if number is not None
+    ]
 
 
 def templates(known: Known, neighbours: Sequence[Neighbour]) -> list[Template]:
@@ -172,8 +176,9 @@ def _box_around(mask: np.ndarray, voxels: int) -> tuple[slice, ...]:
     from scipy import ndimage
 
     box = ndimage.find_objects(mask.astype(np.uint8))[0]
-    return tuple(slice(max(0, part.start - voxels), min(size, part.stop + voxels))
-                 for part, size in zip(box, mask.shape))
+    return tuple(
+        slice(max(0, part.start - voxels), min(size, part.stop + voxels)) for part, size in zip(box, mask.shape)
+    )
 
 
 def _mirror(known: Known) -> Template:
@@ -194,8 +199,9 @@ def _neighbour(column: Column, number: int, name: str) -> Neighbour:
     shape = signed_distance(labels.with_array((labels.array == number).astype(np.uint8)), limit_mm=LIMIT_MM)
     # A part that the image cuts off is not missing; the border's own voxels are interpolated with what lies beyond.
     seen = ndimage.binary_dilation(shows(column.labels, grid), iterations=2)
-    return Neighbour(name, frame, sampled(shape, grid, None), np.maximum(seen, np.float32(0.02)),
-                     _canal(column, number, frame))
+    return Neighbour(
+        name, frame, sampled(shape, grid, None), np.maximum(seen, np.float32(0.02)), _canal(column, number, frame)
+    )
 
 
 def _canal(column: Column, number: int, frame: VertebraFrame) -> np.ndarray | None:
@@ -210,17 +216,22 @@ def _canal(column: Column, number: int, frame: VertebraFrame) -> np.ndarray | No
     return np.broadcast_to(plane.astype(np.float32), grid.shape)
 
 
-def _fitted(name: str, distance: np.ndarray, weight: np.ndarray, known: Known,
-            canal: np.ndarray | None = None) -> Template:
+def _fitted(
+    name: str, distance: np.ndarray, weight: np.ndarray, known: Known, canal: np.ndarray | None = None
+) -> Template:
     matrix = _affine(distance, weight, known)
     shape = distance.shape
     index = matrix[:, :3], matrix[:, 3]
     moved = _affine_sampled(distance, *index), _affine_sampled(weight, *index)
     field = _displacement(*moved, known)
-    places = [np.arange(size, dtype=np.float32).reshape([-1 if axis == n else 1 for n in range(3)]) + part
-              for axis, (size, part) in enumerate(zip(shape, field))]
-    total = [sum(np.float32(matrix[row, axis]) * places[axis] for axis in range(3)) + np.float32(matrix[row, 3])
-             for row in range(3)]
+    places = [
+        np.arange(size, dtype=np.float32).reshape([-1 if axis == n else 1 for n in range(3)]) + part
+        for axis, (size, part) in enumerate(zip(shape, field))
+    ]
+    total = [
+        sum(np.float32(matrix[row, axis]) * places[axis] for axis in range(3)) + np.float32(matrix[row, 3])
+        for row in range(3)
+    ]
     from scipy import ndimage
 
     fitted = ndimage.map_coordinates(distance, total, order=1, mode="nearest")

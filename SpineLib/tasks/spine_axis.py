@@ -135,11 +135,12 @@ def find_discs(probability: np.ndarray, axis: SpineAxis) -> list[DiscPlane]:
     bone = bone[(bone >= axis.first) & (bone <= axis.last)]
     if len(bone) == 0:
         return []
-    gain[:bone[0]] = gain[bone[-1] + 1:] = -1.0  # beyond the ends is no disc
+    gain[: bone[0]] = gain[bone[-1] + 1 :] = -1.0  # beyond the ends is no disc
     steps = np.linalg.norm(np.diff(axis.points, axis=0), axis=1)
     along = np.concatenate([[0], np.cumsum(steps)]) * STEP_MM
-    return [DiscPlane(axis.points[n], normals[n, shares[n].argmin()])
-            for n in _best_chain(gain, along, PITCH * axis.radius)]
+    return [
+        DiscPlane(axis.points[n], normals[n, shares[n].argmin()]) for n in _best_chain(gain, along, PITCH * axis.radius)
+    ]
 
 
 def _steep(sideways: np.ndarray, radius: np.ndarray) -> np.ndarray:
@@ -183,8 +184,12 @@ def _strongest_path(worth: np.ndarray) -> np.ndarray:
     for z in range(1, len(worth)):
         padded = np.pad(total, 1, constant_values=-np.inf)
         rows, columns = total.shape
-        reached = np.stack([padded[1 + a:1 + a + rows, 1 + b:1 + b + columns] - _MOVE * STEP_MM * (abs(a) + abs(b))
-                            for a, b in moves[:9 if z % 2 else 3]])
+        reached = np.stack(
+            [
+                padded[1 + a : 1 + a + rows, 1 + b : 1 + b + columns] - _MOVE * STEP_MM * (abs(a) + abs(b))
+                for a, b in moves[: 9 if z % 2 else 3]
+            ]
+        )
         came[z] = reached.argmax(axis=0)
         total = reached.max(axis=0) + worth[z]
     path = np.empty((len(worth), 2), int)
@@ -213,8 +218,9 @@ def _bone_across(probability: np.ndarray, axis: SpineAxis) -> tuple[np.ndarray, 
         forward = np.stack([-np.sin(angle), np.cos(angle), np.zeros(count)], axis=1)
         sideways = np.cross(normal, forward)
         reach = (_INSIDE * axis.radius / STEP_MM)[:, None, None]
-        where = (axis.points[:, None] + reach * (disk[None, :, :1] * forward[:, None]
-                                                 + disk[None, :, 1:] * sideways[:, None]))
+        where = axis.points[:, None] + reach * (
+            disk[None, :, :1] * forward[:, None] + disk[None, :, 1:] * sideways[:, None]
+        )
         values = ndimage.map_coordinates(probability, where.reshape(-1, 3).T, order=1, mode="nearest")
         shares[:, number], normals[:, number] = values.reshape(count, -1).mean(axis=1), normal
     return shares, normals

@@ -47,8 +47,9 @@ class Evidence:
     error_mm: float
 
 
-def judge(evidence: Evidence | None, required_mm: float, tolerated_share: float, smallest_ml: float,
-          trusted: bool = True) -> Verdict:
+def judge(
+    evidence: Evidence | None, required_mm: float, tolerated_share: float, smallest_ml: float, trusted: bool = True
+) -> Verdict:
     """Apply the rule.
 
     "Covered completely" is how technical success of an ablation is defined (Ahmed et al. 2014, Radiology 273(1):
@@ -71,13 +72,17 @@ def judge(evidence: Evidence | None, required_mm: float, tolerated_share: float,
     short = []
     if evidence.short_at_best > tolerated_share:
         favour = f", even with an error of {error:.1f} mm in favour" if error else ""
-        short.append(f"{_percent(evidence.short_at_best)} of the metastasis's surface has less than {required_mm:g} mm "
-                     f"of margin{favour}.")
+        short.append(
+            f"{_percent(evidence.short_at_best)} of the metastasis's surface has less than {required_mm:g} mm "
+            f"of margin{favour}."
+        )
     deep = [(volume, depth) for volume, depth in evidence.pieces if depth > error]
     if deep:
         volume, depth = max(deep)
-        short.append(f"{'A piece' if len(deep) == 1 else f'The largest of {len(deep)} pieces'} of {volume:.2f} ml lies "
-                     f"outside the necrosis, up to {depth:.1f} mm deep.")
+        short.append(
+            f"{'A piece' if len(deep) == 1 else f'The largest of {len(deep)} pieces'} of {volume:.2f} ml lies "
+            f"outside the necrosis, up to {depth:.1f} mm deep."
+        )
     if evidence.unseen_ml >= smallest_ml and not deep:
         unseen = f"{evidence.unseen_ml:.2f} ml of the metastasis lie outside the image with the necrosis."
         return Verdict(NOT_TO_BE_TOLD, text, (unseen,))
@@ -85,17 +90,23 @@ def judge(evidence: Evidence | None, required_mm: float, tolerated_share: float,
         return Verdict(INCOMPLETE, text, tuple(short))
     doubts = []
     if evidence.short_at_worst > tolerated_share:
-        doubts.append(f"{_percent(evidence.short_at_worst)} of the metastasis's surface may have less than "
-                      f"{required_mm:g} mm of margin: the registration error of {error:.1f} mm decides.")
+        doubts.append(
+            f"{_percent(evidence.short_at_worst)} of the metastasis's surface may have less than "
+            f"{required_mm:g} mm of margin: the registration error of {error:.1f} mm decides."
+        )
     if evidence.pieces:
         volume, depth = max(evidence.pieces)
-        doubts.append(f"A piece of {volume:.2f} ml lies outside the necrosis, no deeper ({depth:.1f} mm) than the "
-                      f"registration error ({error:.1f} mm).")
+        doubts.append(
+            f"A piece of {volume:.2f} ml lies outside the necrosis, no deeper ({depth:.1f} mm) than the "
+            f"registration error ({error:.1f} mm)."
+        )
     if doubts:
         return Verdict(NOT_TO_BE_TOLD, text, tuple(doubts))
     against = f", even with an error of {error:.1f} mm against it" if error else ""
-    reached = (f"The margin is at least {required_mm:g} mm on {_percent(1 - evidence.short_at_worst)} of the "
-               f"metastasis's surface{against}, and no piece that matters lies outside the necrosis.")
+    reached = (
+        f"The margin is at least {required_mm:g} mm on {_percent(1 - evidence.short_at_worst)} of the "
+        f"metastasis's surface{against}, and no piece that matters lies outside the necrosis."
+    )
     return Verdict(COMPLETE, text, (reached,))
 
 

@@ -37,6 +37,10 @@ def vertebrae_job(parameters: Mapping, folder: Path, progress: Progress = silent
     write_volume(found.labels, folder / "labels.nrrd")
     # Uncompressed: it is read back at once, and compressing takes longer than the network on a long CT.
     write_volume(found.probability, folder / "probability.nrrd", compress=False)
-    return {"labels": "labels.nrrd", "probability": "probability.nrrd",
-            "vertebrae": [one.to_dict() for one in found.vertebrae], "provenance": found.provenance,
-            "notes": found.notes}
+    return {
+        "labels": "labels.nrrd",
+        "probability": "probability.nrrd",
+        "vertebrae": [one.to_dict() for one in found.vertebrae],
+        "provenance": found.provenance,
+        "notes": found.notes,
+    }

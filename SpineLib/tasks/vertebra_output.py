@@ -11,7 +11,7 @@ from typing import Any
 
 from SpineLib.tasks.naming import PROVENANCE, provenance_text
 from SpineLib.tasks.vertebra_naming import vertebra_colour, vertebra_terminology
-from SpineLib.tasks.vertebrae import VertebraInfo, Vertebrae
+from SpineLib.tasks.vertebrae import Vertebrae, VertebraInfo
 from SpineLib.volume import SegmentInfo, write_segmentation, write_volume
 from SpineLib.volume.files import write_text
 
@@ -32,14 +32,25 @@ def write_vertebrae(result: Vertebrae, path: str | Path) -> None:
 
 def vertebra_segments(vertebrae: Iterable[VertebraInfo], provenance: Mapping[str, Any]) -> list[SegmentInfo]:
     """A segment for each vertebra, coded where its level is known."""
-    return [SegmentInfo(one.label, one.name, vertebra_colour(one.label), vertebra_terminology(one.name),
-                        {PROVENANCE: provenance_text(provenance)}) for one in vertebrae]
+    return [
+        SegmentInfo(
+            one.label,
+            one.name,
+            vertebra_colour(one.label),
+            vertebra_terminology(one.name),
+            {PROVENANCE: provenance_text(provenance)},
+        )
+        for one in vertebrae
+    ]
 
 
 def write_vertebra_report(result: Vertebrae, path: str | Path) -> None:
     """Vertebrae, notes and provenance as JSON."""
-    values = {"vertebrae": [one.to_dict() for one in result.vertebrae], "notes": result.notes,
-              "provenance": result.provenance}
+    values = {
+        "vertebrae": [one.to_dict() for one in result.vertebrae],
+        "notes": result.notes,
+        "provenance": result.provenance,
+    }
     write_text(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -50,6 +61,15 @@ def write_vertebra_table(vertebrae: Iterable[VertebraInfo], path: str | Path) ->
     writer.writerow(COLUMNS)
     for one in vertebrae:
         left, back, up = one.centre_lps_mm
-        writer.writerow([one.label, one.name, f"{one.volume_ml:.2f}", f"{-left:.2f}", f"{-back:.2f}", f"{up:.2f}",
-                         "yes" if one.touches_border else "no"])
+        writer.writerow(
+            [
+                one.label,
+                one.name,
+                f"{one.volume_ml:.2f}",
+                f"{-left:.2f}",
+                f"{-back:.2f}",
+                f"{up:.2f}",
+                "yes" if one.touches_border else "no",
+            ]
+        )
     write_text(path, stream.getvalue())

@@ -28,8 +28,9 @@ _SPECK_ML = 0.15
 _REST = 0.15
 
 
-def split_vertebrae(probability: np.ndarray, threshold: float, spacing: tuple[float, float, float],
-                    progress: Progress = silent) -> np.ndarray:
+def split_vertebrae(
+    probability: np.ndarray, threshold: float, spacing: tuple[float, float, float], progress: Progress = silent
+) -> np.ndarray:
     """Number the vertebrae in a probability of bone of the spine, from cranial to caudal.
 
     The bodies are found as what is thick along one line, cut at the planes between them that hold least bone (at
@@ -54,8 +55,10 @@ def split_vertebrae(probability: np.ndarray, threshold: float, spacing: tuple[fl
         return labels
     box = tuple(slice(max(0, side.start - 2), side.stop + 2) for side in boxes[0])
     part = probability[box].astype(np.float32)
-    where = [resample.positions(count, max(2, round(count * own / STEP_MM)), STEP_MM / own)
-             for count, own in zip(part.shape, spacing)]
+    where = [
+        resample.positions(count, max(2, round(count * own / STEP_MM)), STEP_MM / own)
+        for count, own in zip(part.shape, spacing)
+    ]
     coarse = part
     for axis in (1, 2, 0):
         coarse = resample.along(coarse, resample.linear(part.shape[axis], where[axis]), axis)
@@ -64,8 +67,10 @@ def split_vertebrae(probability: np.ndarray, threshold: float, spacing: tuple[fl
     # Bone of the fine grid that the coarse one lost takes the number beside it.
     distance, nearest = ndimage.distance_transform_edt(numbers == 0, return_indices=True)
     numbers = np.where(distance <= 2, numbers[tuple(nearest)], 0)
-    back = [np.clip(np.rint((np.arange(count) - at[0]) / (at[1] - at[0])), 0, len(at) - 1).astype(int)
-            for count, at in zip(part.shape, where)]
+    back = [
+        np.clip(np.rint((np.arange(count) - at[0]) / (at[1] - at[0])), 0, len(at) - 1).astype(int)
+        for count, at in zip(part.shape, where)
+    ]
     labels[box] = np.where(found[box], numbers[np.ix_(*back)], 0)
     return labels
 
@@ -110,8 +115,9 @@ def _seeds(mask: np.ndarray, axis: SpineAxis, discs: list[DiscPlane]) -> np.ndar
     return seeds
 
 
-def _grow(mask: np.ndarray, seeds: np.ndarray, discs: list[DiscPlane], axis: SpineAxis,
-          progress: Progress) -> np.ndarray:
+def _grow(
+    mask: np.ndarray, seeds: np.ndarray, discs: list[DiscPlane], axis: SpineAxis, progress: Progress
+) -> np.ndarray:
     """Each seed through the mask; a voxel belongs to whom it costs least."""
     from skimage.graph import MCP_Geometric
 
@@ -138,14 +144,17 @@ def _grow(mask: np.ndarray, seeds: np.ndarray, discs: list[DiscPlane], axis: Spi
     return owner
 
 
-def _share_below(discs: list[DiscPlane], number: int, axis: SpineAxis, box: tuple[slice, ...],
-                 shape: tuple[int, ...]) -> np.ndarray:
+def _share_below(
+    discs: list[DiscPlane], number: int, axis: SpineAxis, box: tuple[slice, ...], shape: tuple[int, ...]
+) -> np.ndarray:
     """How far voxels of the box lie below the disc on top of level ``number``, in heights of the level."""
     top = discs[number - 2]
     corner = np.array([side.start for side in box], float)
     height = PITCH * axis.radius[int(top.point[0])] / STEP_MM
     if number - 1 < len(discs):
         height = max(float(np.linalg.norm(discs[number - 1].point - top.point)), 1.0)
-    along = [(np.arange(count) + start - point) * part
-             for count, start, point, part in zip(shape, corner, top.point, top.normal)]
+    along = [
+        (np.arange(count) + start - point) * part
+        for count, start, point, part in zip(shape, corner, top.point, top.normal)
+    ]
     return (along[0][:, None, None] + along[1][None, :, None] + along[2][None, None, :]) / height

@@ -126,14 +126,21 @@ def segment_vertebrae(
     threshold = card.threshold if settings.threshold is None else settings.threshold
     preparation = CtPreparation.from_dict(card.preparation)
     prepared = prepare_ct(ct, preparation, part(progress, 0.0, 0.1))
-    predicted = predict(prepared.channels, bundle.network(), threshold=threshold, device=settings.device,
-                        precision=settings.precision, progress=part(progress, 0.1, 0.75))
+    predicted = predict(
+        prepared.channels,
+        bundle.network(),
+        threshold=threshold,
+        device=settings.device,
+        precision=settings.precision,
+        progress=part(progress, 0.1, 0.75),
+    )
     progress(0.75, "Separating the vertebrae")
     probability = prepared.to_input(predicted.probability, "probability")
     turn = axial_orientation(ct)
     spacing = tuple(ct.spacing[2 - axis] for axis in turn.axes)
-    numbers = split_vertebrae(np.ascontiguousarray(turn.apply(probability.array)), threshold, spacing,
-                              part(progress, 0.75, 0.97))
+    numbers = split_vertebrae(
+        np.ascontiguousarray(turn.apply(probability.array)), threshold, spacing, part(progress, 0.75, 0.97)
+    )
     labels = ct.with_array(np.ascontiguousarray(turn.undo(numbers)), "vertebrae")
     labels, named = _named(_without_small(labels, settings.smallest_ml), settings.first)
     progress(0.97, "Measuring the vertebrae")
@@ -143,8 +150,13 @@ def segment_vertebrae(
         "program": "SpineOncology",
         "version": SpineLib.__version__,
         "task": "vertebrae",
-        "model": {"id": card.id, "version": card.version, "title": card.title, "sha256": card.sha256,
-                  "simulated_training_data": card.training_data["simulated"]},
+        "model": {
+            "id": card.id,
+            "version": card.version,
+            "title": card.title,
+            "sha256": card.sha256,
+            "simulated_training_data": card.training_data["simulated"],
+        },
         "inputs": ["CT"],
         "parameters": asdict(settings) | {"threshold": threshold, "preparation": preparation.to_dict()},
         "device": predicted.device,
@@ -184,8 +196,15 @@ def describe_vertebrae(labels: Volume, verse: bool = True) -> list[VertebraInfo]
         lps = labels.ijk_to_lps @ (*reversed(centre), 1.0)
         border = any(side.start == 0 or side.stop == size for side, size in zip(box, array.shape))
         name = level_name(number) if verse or number >= FIRST_COUNTED else f"vertebra {number}"
-        found.append(VertebraInfo(number, name, float(np.count_nonzero(inside)) * labels.voxel_volume_ml,
-                                  tuple(round(float(value), 2) for value in lps[:3]), border))
+        found.append(
+            VertebraInfo(
+                number,
+                name,
+                float(np.count_nonzero(inside)) * labels.voxel_volume_ml,
+                tuple(round(float(value), 2) for value in lps[:3]),
+                border,
+            )
+        )
     return sorted(found, key=lambda one: -one.centre_lps_mm[2])
 
 
@@ -207,13 +226,15 @@ def _named(labels: Volume, first: str) -> tuple[Volume, bool]:
     if not first:
         counted = labels.array.astype(np.uint8)
         return labels.with_array(np.where(counted > 0, counted + np.uint8(FIRST_COUNTED - 1), counted)), False
-    numbers = _IN_ORDER[[VERSE[number] for number in _IN_ORDER].index(first):]
+    numbers = _IN_ORDER[[VERSE[number] for number in _IN_ORDER].index(first) :]
     count = int(labels.array.max())
     if count > len(numbers):
-        raise SpineError(f"{count} vertebrae were found, and from {first} down there are {len(numbers)}; correct the "
-                         "name of the most cranial one.")
+        raise SpineError(
+            f"{count} vertebrae were found, and from {first} down there are {len(numbers)}; correct the "
+            "name of the most cranial one."
+        )
     table = np.zeros(256, np.uint8)
-    table[1:count + 1] = numbers[:count]
+    table[1 : count + 1] = numbers[:count]
     return labels.with_array(table[labels.array]), True
 
 
@@ -222,8 +243,9 @@ def _notes(vertebrae: list[VertebraInfo], named: bool) -> list[str]:
         return ["No vertebra was found; check that the CT shows the spine."]
     notes = []
     if not named:
-        notes.append("The vertebrae are counted from the most cranial one that is seen; give its level to have them "
-                     "named.")
+        notes.append(
+            "The vertebrae are counted from the most cranial one that is seen; give its level to have them named."
+        )
     cut = [one.name for one in vertebrae if one.touches_border]
     if cut:
         notes.append(f"The edge of the image is reached by {', '.join(cut)}: what lies beyond is missing.")

@@ -103,13 +103,17 @@ def draw_spatial(rng: np.random.Generator, settings: AugmentationSettings, patch
     if displacement is not None and len(patch) == 2:
         displacement[0] = 0  # Slices beside this one are no part of the plane.
     return SpatialDraw(
-        mirror=mirror, scale=float(rng.uniform(*settings.scale)),
-        angles=tuple(float(a) for a in rng.uniform(-1, 1, 2) * limits), shift=np.array([0.0, *shift]),
-        displacement=displacement)
+        mirror=mirror,
+        scale=float(rng.uniform(*settings.scale)),
+        angles=tuple(float(a) for a in rng.uniform(-1, 1, 2) * limits),
+        shift=np.array([0.0, *shift]),
+        displacement=displacement,
+    )
 
 
-def sampling_points(draw: SpatialDraw, patch: tuple[int, ...], centre: np.ndarray,
-                    spacing: tuple[float, float, float]) -> np.ndarray:
+def sampling_points(
+    draw: SpatialDraw, patch: tuple[int, ...], centre: np.ndarray, spacing: tuple[float, float, float]
+) -> np.ndarray:
     """Where in the volume each voxel of the patch lies.
 
     Rotations are made in mm, so that they stay rotations when slices lie farther apart than pixels.
@@ -163,8 +167,9 @@ def resample(channels: np.ndarray, lesions: np.ndarray, points: np.ndarray) -> t
     return out[:-1], (out[-1:] >= 0.5).float()
 
 
-def change_intensity(image: torch.Tensor, rng: np.random.Generator, settings: AugmentationSettings,
-                     whiten: bool) -> torch.Tensor:
+def change_intensity(
+    image: torch.Tensor, rng: np.random.Generator, settings: AugmentationSettings, whiten: bool
+) -> torch.Tensor:
     """Blur, gamma and our extras, each channel drawn on its own; then whitening.
 
     Args:
@@ -210,8 +215,12 @@ def _coarsen(channel: torch.Tensor, factor: float) -> torch.Tensor:
     shape = channel.shape[1:]
     small = [max(int(round(n / factor)), 2) if axis >= len(shape) - 2 else n for axis, n in enumerate(shape)]
     mode = "bilinear" if len(shape) == 2 else "trilinear"
-    return functional.interpolate(functional.interpolate(channel[None], size=small, mode="area"), size=tuple(shape),
-                                  mode=mode, align_corners=False)[0]
+    return functional.interpolate(
+        functional.interpolate(channel[None], size=small, mode="area"),
+        size=tuple(shape),
+        mode=mode,
+        align_corners=False,
+    )[0]
 
 
 def _smooth(coarse: np.ndarray, size: tuple[int, ...]) -> np.ndarray:

@@ -22,8 +22,11 @@ def save_checkpoint(path: Path, tensors: dict[str, dict[str, torch.Tensor]], sta
     Raises:
         SpineError: the file cannot be written.
     """
-    flat = {f"{group}/{name}": value.detach().cpu().contiguous()
-            for group, values in tensors.items() for name, value in values.items()}
+    flat = {
+        f"{group}/{name}": value.detach().cpu().contiguous()
+        for group, values in tensors.items()
+        for name, value in values.items()
+    }
     temporary = path.with_name(path.name + ".part")
     try:
         with open(temporary, "wb") as file:
@@ -32,8 +35,10 @@ def save_checkpoint(path: Path, tensors: dict[str, dict[str, torch.Tensor]], sta
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise SpineError(f"The training's state cannot be written: {error.strerror}; make room and start again, "
-                         "it goes on where it was saved last.") from error
+        raise SpineError(
+            f"The training's state cannot be written: {error.strerror}; make room and start again, "
+            "it goes on where it was saved last."
+        ) from error
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, dict[str, torch.Tensor]], dict[str, Any]]:
@@ -56,8 +61,11 @@ def load_checkpoint(path: Path) -> tuple[dict[str, dict[str, torch.Tensor]], dic
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
     """Adam's moments and step counts, "3.exp_avg" for parameter 3."""
-    return {f"{number}.{name}": value for number, values in optimizer.state_dict()["state"].items()
-            for name, value in values.items()}
+    return {
+        f"{number}.{name}": value
+        for number, values in optimizer.state_dict()["state"].items()
+        for name, value in values.items()
+    }
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:

@@ -10,8 +10,14 @@ from SpineLib.volume.json_object import json_object
 from SpineLib.volume.simulated import DESCRIPTION, simulated_description
 
 SUFFIXES = {"T1": "T1w", "T2": "T2w", "STIR": "STIR", "ceT1": "ce-gd_T1w"}
-LABELS = {"lesion": "label-lesion_mask", "necrosis": "label-necrosis_mask", "reader1": "desc-reader1_mask",
-          "reader2": "desc-reader2_mask", "vertebrae": "label-vertebrae_dseg", "tissue": "label-tissue_dseg"}
+LABELS = {
+    "lesion": "label-lesion_mask",
+    "necrosis": "label-necrosis_mask",
+    "reader1": "desc-reader1_mask",
+    "reader2": "desc-reader2_mask",
+    "vertebrae": "label-vertebrae_dseg",
+    "tissue": "label-tissue_dseg",
+}
 SESSIONS = ("before", "after")
 _ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
 
@@ -96,11 +102,14 @@ def read_cohort(
         place = f"sub-*/ses-{session}/anat" if session else "sub-*/anat"
         there = sorted({path.name[4:] for path in folder.glob("sub-*/ses-*")})
         if there and session not in there:
-            raise SpineError(f"'{folder}' holds no '{place}' but the sessions {' and '.join(there)}; choose one of "
-                             "them.")
+            raise SpineError(
+                f"'{folder}' holds no '{place}' but the sessions {' and '.join(there)}; choose one of them."
+            )
         command = "spine phantom --follow-up" if session else "spine phantom"
-        raise SpineError(f"'{folder}' holds no case '{place}' with {', '.join([*inputs, *labels]) or 'a sequence'}; "
-                         f"choose a folder as '{command}' writes it.")
+        raise SpineError(
+            f"'{folder}' holds no case '{place}' with {', '.join([*inputs, *labels]) or 'a sequence'}; "
+            f"choose a folder as '{command}' writes it."
+        )
     description = json_object(folder / DESCRIPTION)
     return Cohort(folder, tuple(cases), description, session)
 
@@ -118,16 +127,20 @@ def read_pairs(folder: str | Path) -> tuple[Pair, ...]:
         if before.sequences and after.sequences:
             pairs.append(Pair(path.name, before, after, _truth(folder, path.name)))
     if not pairs:
-        raise SpineError(f"'{folder}' holds no patient with images in both 'ses-before/anat' and 'ses-after/anat'; "
-                         "choose a folder as 'spine phantom --follow-up' writes it.")
+        raise SpineError(
+            f"'{folder}' holds no patient with images in both 'ses-before/anat' and 'ses-after/anat'; "
+            "choose a folder as 'spine phantom --follow-up' writes it."
+        )
     return tuple(pairs)
 
 
 def drawn_lesions(facts: dict) -> dict[int, dict]:
     """What the truth of a simulated patient says of each lesion, by its id: "kind" and "place", as far as it does."""
     try:
-        return {int(fact["number"]): {key: fact[key] for key in ("kind", "place") if key in fact}
-                for fact in facts["lesions"]}
+        return {
+            int(fact["number"]): {key: fact[key] for key in ("kind", "place") if key in fact}
+            for fact in facts["lesions"]
+        }
     except (ValueError, KeyError, TypeError):
         return {}
 
@@ -135,8 +148,10 @@ def drawn_lesions(facts: dict) -> dict[int, dict]:
 def _case(folder: Path, name: str, session: str | None) -> Case:
     inner, stem = (f"{name}/ses-{session}", f"{name}_ses-{session}") if session else (name, name)
     images, derived = folder / inner / "anat", folder / "derivatives" / "labels" / inner / "anat"
-    found = ({key: _file(place, f"{stem}_{suffix}") for key, suffix in names.items()}
-             for place, names in ((images, SUFFIXES), (derived, LABELS)))
+    found = (
+        {key: _file(place, f"{stem}_{suffix}") for key, suffix in names.items()}
+        for place, names in ((images, SUFFIXES), (derived, LABELS))
+    )
     return Case(name, *({key: file for key, file in files.items() if file} for files in found))
 
 

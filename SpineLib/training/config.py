@@ -19,8 +19,11 @@ except ModuleNotFoundError:  # Python 3.10
 
 PRESETS = Path(__file__).parent / "presets"
 #: Task of the model by the label that is learned.
-TASK_OF_LABEL = {"lesion": "metastasis-segmentation", "necrosis": "necrosis-segmentation",
-                 "vertebrae": "spine-segmentation"}
+TASK_OF_LABEL = {
+    "lesion": "metastasis-segmentation",
+    "necrosis": "necrosis-segmentation",
+    "vertebrae": "spine-segmentation",
+}
 SESSIONS = ("", "before", "after")
 
 _Config = TypeVar("_Config", bound="ConfigBase")
@@ -110,8 +113,10 @@ class ConfigBase:
 
     def changed(self: _Config, **sections: dict[str, Any] | Any) -> _Config:
         """A copy with other values: ``changed(inputs=("T1",), optimisation={"minutes": 5})``."""
-        values = {key: replace(getattr(self, key), **value) if is_dataclass(getattr(self, key)) else value
-                  for key, value in sections.items()}
+        values = {
+            key: replace(getattr(self, key), **value) if is_dataclass(getattr(self, key)) else value
+            for key, value in sections.items()
+        }
         return replace(self, **values)
 
 
@@ -185,8 +190,9 @@ def read_toml(path_or_preset: str | Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         known = ", ".join(sorted(file.stem for file in PRESETS.glob("*.toml")))
-        raise SpineError(f"There is no configuration '{path_or_preset}'; give a TOML file or one of: {known}.") \
-            from error
+        raise SpineError(
+            f"There is no configuration '{path_or_preset}'; give a TOML file or one of: {known}."
+        ) from error
     except ValueError as error:
         raise SpineError(f"'{path.name}' is not valid TOML: {error}.") from error
 

@@ -9,8 +9,9 @@ from SpineLib.training.config import ValidationSettings
 from SpineLib.training.dataset import PreparedCase
 
 
-def split(cases: list[PreparedCase], settings: ValidationSettings,
-          seed: int) -> tuple[list[PreparedCase], list[PreparedCase]]:
+def split(
+    cases: list[PreparedCase], settings: ValidationSettings, seed: int
+) -> tuple[list[PreparedCase], list[PreparedCase]]:
     """Training and held-out cases, disjoint; the same for the same cases, settings and seed.
 
     With folds, every case is held out in exactly one of them (Hille et al. have 8 folds of five patients each).
@@ -45,6 +46,6 @@ def folds(cases: list[PreparedCase], count: int, seed: int) -> list[list[Prepare
     rng = np.random.default_rng([seed, 20])
     groups: list[list[PreparedCase]] = [[] for _ in range(count)]
     for start in range(0, len(ranked), count):
-        for group, case in zip(rng.permutation(count), ranked[start:start + count]):
+        for group, case in zip(rng.permutation(count), ranked[start : start + count]):
             groups[group].append(case)
     return groups

@@ -131,8 +131,14 @@ def find_ct_detector(name: str) -> ModelBundle:
     return bundle
 
 
-def evaluate_ct_lesions(cases: Sequence[CtCase], bundle: ModelBundle, settings: CtLesionSettings = CtLesionSettings(),
-                        progress: Progress = silent, *, around_vertebrae: bool = False) -> CtLesionEvaluation:
+def evaluate_ct_lesions(
+    cases: Sequence[CtCase],
+    bundle: ModelBundle,
+    settings: CtLesionSettings = CtLesionSettings(),
+    progress: Progress = silent,
+    *,
+    around_vertebrae: bool = False,
+) -> CtLesionEvaluation:
     """Look for lesions in each case, and compare.
 
     Args:
@@ -152,35 +158,54 @@ def evaluate_ct_lesions(cases: Sequence[CtCase], bundle: ModelBundle, settings: 
     network, results, device, precision = bundle.network(), [], "", ""
     for number, case in enumerate(cases):
         share = part(progress, number / len(cases), (number + 1) / len(cases))
-        ct, truth, vertebrae = (read_volume(path, name) for path, name in
-                                ((case.ct, "CT"), (case.lesion, "lesion"), (case.intact, "vertebrae")))
+        ct, truth, vertebrae = (
+            read_volume(path, name)
+            for path, name in ((case.ct, "CT"), (case.lesion, "lesion"), (case.intact, "vertebrae"))
+        )
         check_ct(ct)
         slices = axial_slices(ct, SlicePreparation.from_dict(bundle.card.preparation))
         region = region_of(slices, vertebrae if around_vertebrae else None)
         started = perf_counter()
-        found, device, precision = slice_boxes(slices, network, region, settings,
-                                               lambda done, text, share=share, name=case.name:
-                                               share(done, f"{name}, {text}"), _LOWEST)
+        found, device, precision = slice_boxes(
+            slices,
+            network,
+            region,
+            settings,
+            lambda done, text, share=share, name=case.name: share(done, f"{name}, {text}"),
+            _LOWEST,
+        )
         seconds = perf_counter() - started
         known = mask_boxes(slices, truth)
-        by_slice = [ImageBoxes([box.box for box in boxes], [box.probability for box in boxes],
-                               known[known[:, SLICE] == s, X0:LESION]) for s, boxes in enumerate(found)]
+        by_slice = [
+            ImageBoxes(
+                [box.box for box in boxes], [box.probability for box in boxes], known[known[:, SLICE] == s, X0:LESION]
+            )
+            for s, boxes in enumerate(found)
+        ]
         lesions = merge(slices, found, _LOWEST, settings)
         inside = [(vertebrae.array[box_mask(ct, one).array > 0] > 0).any() for one in lesions]
         boxes, there = _edges(slices, lesions), _truths(slices, known)
         scores = np.array([one.probability for one in lesions])
         kept = np.array(inside, bool)
-        results.append(CaseResult(
-            case.name, by_slice, _keys(known), ImageBoxes(boxes, scores, there),
-            ImageBoxes(boxes[kept], scores[kept], there),
-            _recist(slices, truth, known, lesions, boxes, there, threshold), seconds))
-    return CtLesionEvaluation(bundle.card.id, threshold, results, device, precision, torch.get_num_threads(),
-                              around_vertebrae)
+        results.append(
+            CaseResult(
+                case.name,
+                by_slice,
+                _keys(known),
+                ImageBoxes(boxes, scores, there),
+                ImageBoxes(boxes[kept], scores[kept], there),
+                _recist(slices, truth, known, lesions, boxes, there, threshold),
+                seconds,
+            )
+        )
+    return CtLesionEvaluation(
+        bundle.card.id, threshold, results, device, precision, torch.get_num_threads(), around_vertebrae
+    )
 
 
 def _keys(known: np.ndarray) -> np.ndarray:
     """The slices in which the box of a lesion is largest, of rows as of ``mask_boxes``."""
-    areas = (known[:, X0 + 2:LESION] - known[:, X0:X0 + 2]).prod(axis=1)
+    areas = (known[:, X0 + 2 : LESION] - known[:, X0 : X0 + 2]).prod(axis=1)
     own = [np.flatnonzero(known[:, LESION] == label) for label in np.unique(known[:, LESION])]
     return np.unique([int(known[rows[areas[rows].argmax()], SLICE]) for rows in own]).astype(int)
 
@@ -201,14 +226,21 @@ def _truths(slices: AxialSlices, known: np.ndarray) -> np.ndarray:
     steps, rows = np.array(slices.spacing[::-1]), []
     for label in np.unique(known[:, LESION]):
         own = known[known[:, LESION] == label]
-        low = [*own[:, X0:X0 + 2].min(axis=0), own[:, SLICE].min()]
-        high = [*own[:, X0 + 2:LESION].max(axis=0), own[:, SLICE].max() + 1]
+        low = [*own[:, X0 : X0 + 2].min(axis=0), own[:, SLICE].min()]
+        high = [*own[:, X0 + 2 : LESION].max(axis=0), own[:, SLICE].max() + 1]
         rows.append([*((np.array(low) - 0.5) * steps), *((np.array(high) - 0.5) * steps)])
     return np.array(rows).reshape(-1, 6)
 
 
-def _recist(slices: AxialSlices, truth: Volume, known: np.ndarray, lesions: Sequence[CtLesion], boxes: np.ndarray,
-            there: np.ndarray, threshold: float) -> np.ndarray:
+def _recist(
+    slices: AxialSlices,
+    truth: Volume,
+    known: np.ndarray,
+    lesions: Sequence[CtLesion],
+    boxes: np.ndarray,
+    there: np.ndarray,
+    threshold: float,
+) -> np.ndarray:
     """Diameters of the lesions found beside those of their masks."""
     rows, labels = [], np.unique(known[:, LESION])
     table = overlaps(boxes, there)

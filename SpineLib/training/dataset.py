@@ -57,8 +57,14 @@ class PreparedCase:
         return open_case, (self.folder,)
 
 
-def cache_folder(cohort: Cohort, inputs: tuple[str, ...], preparation: dict[str, Any],
-                 root: Path | None = None, *, label: str = "lesion") -> Path:
+def cache_folder(
+    cohort: Cohort,
+    inputs: tuple[str, ...],
+    preparation: dict[str, Any],
+    root: Path | None = None,
+    *,
+    label: str = "lesion",
+) -> Path:
     """The folder of the cases prepared in this way, beside the cohort unless ``root`` is given."""
     what = [cohort.session, label] if cohort.session or label != "lesion" else []
     key = json.dumps([_VERSION, str(cohort.folder.resolve()), inputs, preparation, *what], sort_keys=True)
@@ -67,8 +73,16 @@ def cache_folder(cohort: Cohort, inputs: tuple[str, ...], preparation: dict[str,
     return root / (name + "-" + hashlib.sha256(key.encode()).hexdigest()[:12])
 
 
-def prepare_cases(cohort: Cohort, inputs: tuple[str, ...], preparation: dict[str, Any], folder: Path, *,
-                  label: str = "lesion", processes: int = 2, progress: Progress = silent) -> list[PreparedCase]:
+def prepare_cases(
+    cohort: Cohort,
+    inputs: tuple[str, ...],
+    preparation: dict[str, Any],
+    folder: Path,
+    *,
+    label: str = "lesion",
+    processes: int = 2,
+    progress: Progress = silent,
+) -> list[PreparedCase]:
     """Prepare all cases of the cohort that ``folder`` does not hold yet, and open them.
 
     A case is written beside its place and then renamed, so an interrupted preparation goes on where it was.
@@ -90,8 +104,9 @@ def prepare_each(function: Callable[..., None], work: list[tuple], processes: in
             function(*arguments)
     elif work:
         # Spawned, not forked: a fork of a process with running threads may hang.
-        with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"),
-                                 initializer=_start_process) as pool:
+        with ProcessPoolExecutor(
+            processes, mp_context=multiprocessing.get_context("spawn"), initializer=_start_process
+        ) as pool:
             jobs = [pool.submit(function, *arguments) for arguments in work]
             try:
                 for done, job in enumerate(as_completed(jobs), start=1):
@@ -102,15 +117,17 @@ def prepare_each(function: Callable[..., None], work: list[tuple], processes: in
                 raise
 
 
-def prepare_case(case: Case, inputs: tuple[str, ...], preparation: dict[str, Any], folder: Path,
-                 label: str = "lesion") -> None:
+def prepare_case(
+    case: Case, inputs: tuple[str, ...], preparation: dict[str, Any], folder: Path, label: str = "lesion"
+) -> None:
     """Prepare one case, with ``label`` as what is learned, and write it to ``folder / case.name``."""
     from SpineLib.preprocess import Preparation, prepare
     from SpineLib.volume import read_volume
 
     try:
-        prepared = prepare({name: read_volume(case.sequences[name], name) for name in inputs},
-                           Preparation.from_dict(preparation))
+        prepared = prepare(
+            {name: read_volume(case.sequences[name], name) for name in inputs}, Preparation.from_dict(preparation)
+        )
     except SpineError as error:
         raise SpineError(f"Case {case.name}: {error}") from error
     lesions = label_on_grid(read_volume(case.labels[label]), prepared)
@@ -126,8 +143,14 @@ def prepare_case(case: Case, inputs: tuple[str, ...], preparation: dict[str, Any
     if label == "necrosis" and "lesion" in case.labels:
         metastases = label_on_grid(read_volume(case.labels["lesion"]), prepared, binary=True)
         alike = _random_points((metastases > 0) & (lesions == 0), rng)
-    facts = {"name": case.name, "spacing": [float(v) for v in prepared.spacing], "centres": centres, "boxes": boxes,
-             "notes": list(prepared.notes), "files": _fingerprint(case, inputs, label)}
+    facts = {
+        "name": case.name,
+        "spacing": [float(v) for v in prepared.spacing],
+        "centres": centres,
+        "boxes": boxes,
+        "notes": list(prepared.notes),
+        "files": _fingerprint(case, inputs, label),
+    }
     # Each process has its own temporary folder: two trainings may prepare the same cohort at once.
     with tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as name:
         part = Path(name) / case.name
@@ -149,12 +172,17 @@ def open_case(folder: Path) -> PreparedCase:
     """Map a prepared case into memory; copy-on-write, since torch takes no read-only arrays."""
     facts = json.loads((folder / "case.json").read_text(encoding="utf-8"))
     return PreparedCase(
-        name=facts["name"], folder=folder, channels=np.load(folder / "channels.npy", mmap_mode="c"),
-        lesions=np.load(folder / "lesions.npy", mmap_mode="c"), spacing=tuple(facts["spacing"]),
+        name=facts["name"],
+        folder=folder,
+        channels=np.load(folder / "channels.npy", mmap_mode="c"),
+        lesions=np.load(folder / "lesions.npy", mmap_mode="c"),
+        spacing=tuple(facts["spacing"]),
         centres=np.array(facts["centres"], dtype=float).reshape(-1, 3),
         boxes=np.array(facts["boxes"], dtype=int).reshape(-1, 2, 3),
-        body=np.load(folder / "body.npy"), vertebrae=np.load(folder / "vertebrae.npy"),
-        alike=np.load(alike) if (alike := folder / "alike.npy").is_file() else np.zeros((0, 3), np.int16))
+        body=np.load(folder / "body.npy"),
+        vertebrae=np.load(folder / "vertebrae.npy"),
+        alike=np.load(alike) if (alike := folder / "alike.npy").is_file() else np.zeros((0, 3), np.int16),
+    )
 
 
 def label_on_grid(label, prepared, *, binary: bool = False) -> np.ndarray:

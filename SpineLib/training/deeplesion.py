@@ -21,13 +21,33 @@ from SpineLib.volume.volume import Volume
 OFFSET = 32768
 INFO_FILE, PICTURES = "DL_info.csv", "Images_png"
 #: ``Coarse_lesion_type``; -1 in the training part, where it was not noted.
-TYPES = {-1: "unknown", 1: "bone", 2: "abdomen", 3: "mediastinum", 4: "liver", 5: "lung", 6: "kidney",
-         7: "soft tissue", 8: "pelvis"}
+TYPES = {
+    -1: "unknown",
+    1: "bone",
+    2: "abdomen",
+    3: "mediastinum",
+    4: "liver",
+    5: "lung",
+    6: "kidney",
+    7: "soft tissue",
+    8: "pelvis",
+}
 #: ``Train_Val_Test``.
 PARTS = {1: "training", 2: "validation", 3: "test"}
-_COLUMNS = ("File_name", "Key_slice_index", "Measurement_coordinates", "Bounding_boxes", "Lesion_diameters_Pixel_",
-            "Coarse_lesion_type", "Possibly_noisy", "Slice_range", "Spacing_mm_px_", "Image_size", "DICOM_windows",
-            "Train_Val_Test")
+_COLUMNS = (
+    "File_name",
+    "Key_slice_index",
+    "Measurement_coordinates",
+    "Bounding_boxes",
+    "Lesion_diameters_Pixel_",
+    "Coarse_lesion_type",
+    "Possibly_noisy",
+    "Slice_range",
+    "Spacing_mm_px_",
+    "Image_size",
+    "DICOM_windows",
+    "Train_Val_Test",
+)
 
 
 @dataclass(frozen=True)
@@ -120,21 +140,25 @@ def read_picture(path: str | Path) -> np.ndarray:
     import SimpleITK as sitk
 
     if not Path(path).is_file():
-        raise SpineError(f"The picture '{Path(path).parent.name}/{Path(path).name}' of DeepLesion is missing; unpack "
-                         "its archive.")
+        raise SpineError(
+            f"The picture '{Path(path).parent.name}/{Path(path).name}' of DeepLesion is missing; unpack its archive."
+        )
     try:
         picture = sitk.ReadImage(str(path), imageIO="PNGImageIO")
     except RuntimeError as error:
-        raise SpineError(f"The picture '{Path(path).parent.name}/{Path(path).name}' of DeepLesion cannot be read; get "
-                         "it again.") from error
+        raise SpineError(
+            f"The picture '{Path(path).parent.name}/{Path(path).name}' of DeepLesion cannot be read; get it again."
+        ) from error
     if picture.GetPixelID() != sitk.sitkUInt16 or picture.GetDimension() != 2:
-        raise SpineError("The pictures are not of 16 bit in grey; take DeepLesion's own pictures, not a copy made "
-                         "for viewing.")
+        raise SpineError(
+            "The pictures are not of 16 bit in grey; take DeepLesion's own pictures, not a copy made for viewing."
+        )
     return sitk.GetArrayFromImage(picture).astype(np.int32) - OFFSET
 
 
-def read_deeplesion(folder: str | Path, kinds: Iterable[str] | None = None, *, noisy: bool = False,
-                    present: bool = True) -> list[DeepLesionImage]:
+def read_deeplesion(
+    folder: str | Path, kinds: Iterable[str] | None = None, *, noisy: bool = False, present: bool = True
+) -> list[DeepLesionImage]:
     """The key slices with their lesions, in the order of their names.
 
     Args:
@@ -150,8 +174,9 @@ def read_deeplesion(folder: str | Path, kinds: Iterable[str] | None = None, *, n
     folder = Path(folder)
     wanted = None if kinds is None else set(kinds)
     if wanted is not None and not wanted <= set(TYPES.values()):
-        raise SpineError(f"'{sorted(wanted - set(TYPES.values()))[0]}' is no kind of lesion; there are "
-                         f"{', '.join(TYPES.values())}.")
+        raise SpineError(
+            f"'{sorted(wanted - set(TYPES.values()))[0]}' is no kind of lesion; there are {', '.join(TYPES.values())}."
+        )
     grouped: dict[str, list[dict[str, str]]] = {}
     for row in _rows(folder / INFO_FILE):
         grouped.setdefault(row["File_name"], []).append(row)
@@ -160,15 +185,18 @@ def read_deeplesion(folder: str | Path, kinds: Iterable[str] | None = None, *, n
         try:
             image = _image(folder / PICTURES, rows)
         except (ValueError, KeyError) as error:
-            raise SpineError(f"{INFO_FILE} has a line on '{name[:40]}' that is not DeepLesion's; get the file "
-                             "again.") from error
-        marks = tuple(mark for mark in image.lesions
-                      if (wanted is None or mark.kind in wanted) and (noisy or not mark.noisy))
+            raise SpineError(
+                f"{INFO_FILE} has a line on '{name[:40]}' that is not DeepLesion's; get the file again."
+            ) from error
+        marks = tuple(
+            mark for mark in image.lesions if (wanted is None or mark.kind in wanted) and (noisy or not mark.noisy)
+        )
         if marks and (not present or image.path.is_file()):
             images.append(DeepLesionImage(**{**vars(image), "lesions": marks}))
     if not images:
-        raise SpineError("The folder of DeepLesion holds no picture of a wanted lesion; unpack archives of Images_png "
-                         "into it.")
+        raise SpineError(
+            "The folder of DeepLesion holds no picture of a wanted lesion; unpack archives of Images_png into it."
+        )
     return images
 
 
@@ -179,8 +207,9 @@ def _rows(path: Path) -> list[dict[str, str]]:
             rows = list(reader)
             columns = reader.fieldnames or []
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SpineError(f"There is no readable {INFO_FILE} in the folder of DeepLesion; download it beside "
-                         "Images_png.") from error
+        raise SpineError(
+            f"There is no readable {INFO_FILE} in the folder of DeepLesion; download it beside Images_png."
+        ) from error
     missing = [name for name in _COLUMNS if name not in columns]
     if missing:
         raise SpineError(f"{INFO_FILE} lacks the column {missing[0]}; take the file that comes with DeepLesion.")
@@ -203,8 +232,16 @@ def _image(pictures: Path, rows: list[dict[str, str]]) -> DeepLesionImage:
         raise ValueError(row["File_name"])
     spacing = (rows_mm, columns_mm, abs(step))  # a negative step tells how the scanner ordered its slices
     return DeepLesionImage(
-        series, int(number), pictures / series, (int(first), int(last)), (int(height), int(columns)), spacing,
-        (low, high), PARTS[int(row["Train_Val_Test"])], tuple(_mark(line, spacing) for line in rows))
+        series,
+        int(number),
+        pictures / series,
+        (int(first), int(last)),
+        (int(height), int(columns)),
+        spacing,
+        (low, high),
+        PARTS[int(row["Train_Val_Test"])],
+        tuple(_mark(line, spacing) for line in rows),
+    )
 
 
 def _mark(row: dict[str, str], spacing: tuple[float, float, float]) -> DeepLesionMark:
@@ -213,10 +250,17 @@ def _mark(row: dict[str, str], spacing: tuple[float, float, float]) -> DeepLesio
     long_axis, short_axis = tuple(ends[:4]), tuple(ends[4:])
     if not (box[0] < box[2] and box[1] < box[3]):
         raise ValueError(row["Bounding_boxes"])
-    lengths = [float(np.hypot((x1 - x0) * spacing[1], (y1 - y0) * spacing[0]))
-               for x0, y0, x1, y1 in (long_axis, short_axis)]
-    return DeepLesionMark(box, long_axis, short_axis, tuple(lengths), TYPES[int(row["Coarse_lesion_type"])],
-                          int(row["Possibly_noisy"]) > 0)
+    lengths = [
+        float(np.hypot((x1 - x0) * spacing[1], (y1 - y0) * spacing[0])) for x0, y0, x1, y1 in (long_axis, short_axis)
+    ]
+    return DeepLesionMark(
+        box,
+        long_axis,
+        short_axis,
+        tuple(lengths),
+        TYPES[int(row["Coarse_lesion_type"])],
+        int(row["Possibly_noisy"]) > 0,
+    )
 
 
 def _numbers(text: str, count: int) -> list[float]:

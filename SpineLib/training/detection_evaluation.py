@@ -117,10 +117,15 @@ class DetectionEvaluation:
             curves: "by_slices" or "by_lesions".
         """
         first, *others = (getattr(one, curves) for one in self.results)
-        figures = {"mean_sensitivity": mean_sensitivity(RANGE), "sensitivity_at_0.2": sensitivity_at(0.2),
-                   "false_positives_at_0.9": false_positives_at(0.9)}
-        return {name: [compare(first, other, statistic, samples=samples) for other in others]
-                for name, statistic in figures.items()}
+        figures = {
+            "mean_sensitivity": mean_sensitivity(RANGE),
+            "sensitivity_at_0.2": sensitivity_at(0.2),
+            "false_positives_at_0.9": false_positives_at(0.9),
+        }
+        return {
+            name: [compare(first, other, statistic, samples=samples) for other in others]
+            for name, statistic in figures.items()
+        }
 
 
 def find_detector(name: str) -> ModelBundle:
@@ -136,9 +141,15 @@ def find_detector(name: str) -> ModelBundle:
 
 
 def evaluate_detection(
-    cohort: Cohort, bundles: Sequence[ModelBundle], *, aggregation: Sequence[bool] = (True, False),
-    column: Sequence[bool] = (False,), smallest_cm2: float | None = None, settings: DetectSettings = DetectSettings(),
-    thresholds: Sequence[float] = THRESHOLDS, progress: Progress = silent,
+    cohort: Cohort,
+    bundles: Sequence[ModelBundle],
+    *,
+    aggregation: Sequence[bool] = (True, False),
+    column: Sequence[bool] = (False,),
+    smallest_cm2: float | None = None,
+    settings: DetectSettings = DetectSettings(),
+    thresholds: Sequence[float] = THRESHOLDS,
+    progress: Progress = silent,
 ) -> DetectionEvaluation:
     """Compute each case's likelihood once a model, then count it with every combination of the other choices.
 
@@ -173,18 +184,28 @@ def evaluate_detection(
                 *pair, candidates = _count(found, truth, method, smallest, thresholds)
                 tallies[method].append(tuple(pair))
                 if method is methods[0]:
-                    lesions += _lesions(case.name, drawn_lesions(cohort.truth(case)), truth,
-                                        found_from(candidates, truth, thresholds))
+                    lesions += _lesions(
+                        case.name, drawn_lesions(cohort.truth(case)), truth, found_from(candidates, truth, thresholds)
+                    )
     if not lesions:
         raise SpineError("No case of the cohort has a lesion, so there is no sensitivity to measure.")
-    results = [MethodResult(method, *(Froc(thresholds, [pair[n] for pair in pairs]) for n in (0, 1)))
-               for method, pairs in tallies.items()]
-    return DetectionEvaluation(results, lesions, float(smallest), settings.step_mm, settings.mirror,
-                               cohort.simulated, float(np.mean(seconds)))
+    results = [
+        MethodResult(method, *(Froc(thresholds, [pair[n] for pair in pairs]) for n in (0, 1)))
+        for method, pairs in tallies.items()
+    ]
+    return DetectionEvaluation(
+        results, lesions, float(smallest), settings.step_mm, settings.mirror, cohort.simulated, float(np.mean(seconds))
+    )
 
 
-def count_healthy(image: Volume, bundle: ModelBundle, thresholds: Sequence[float], smallest_cm2: float,
-                  settings: DetectSettings = DetectSettings(), progress: Progress = silent) -> list[dict]:
+def count_healthy(
+    image: Volume,
+    bundle: ModelBundle,
+    thresholds: Sequence[float],
+    smallest_cm2: float,
+    settings: DetectSettings = DetectSettings(),
+    progress: Progress = silent,
+) -> list[dict]:
     """False positives of a scan without metastases: candidates at each threshold.
 
     Returns:
@@ -193,28 +214,35 @@ def count_healthy(image: Volume, bundle: ModelBundle, thresholds: Sequence[float
     found = detect(image, bundle, replace(settings, column=True, aggregate=True, share=_share((True, False))), progress)
     whole = _middle_half(found.single.with_array(aggregate(found.single.array)))
     inside = whole if found.column is None else found.slices  # without a column the middle half is searched
-    return [{"threshold": float(threshold),
-             "candidates": len(find_candidates(whole, threshold, smallest_cm2)),
-             "in_column": len(find_candidates(inside, threshold, smallest_cm2))}
-            for threshold in thresholds]
+    return [
+        {
+            "threshold": float(threshold),
+            "candidates": len(find_candidates(whole, threshold, smallest_cm2)),
+            "in_column": len(find_candidates(inside, threshold, smallest_cm2)),
+        }
+        for threshold in thresholds
+    ]
 
 
 def _lesions(case: str, drawn: dict[int, dict], truth: Volume, found_at: dict[int, float | None]) -> list[LesionFound]:
     rows = []
     for number, area in largest_areas_cm2(truth).items():
         own = drawn.get(number, {})
-        rows.append(LesionFound(case, number, str(own.get("kind", "")), str(own.get("place", "")), area,
-                                found_at[number]))
+        rows.append(
+            LesionFound(case, number, str(own.get("kind", "")), str(own.get("place", "")), area, found_at[number])
+        )
     return rows
 
 
-def _count(found: Detection, truth: Volume, method: Method, smallest: float,
-           thresholds) -> tuple[Tally, Tally, list[list[Candidate]]]:
+def _count(
+    found: Detection, truth: Volume, method: Method, smallest: float, thresholds
+) -> tuple[Tally, Tally, list[list[Candidate]]]:
     """By slices, by lesions, and the candidates at each threshold."""
     single = found.single
     likelihood = single.with_array(aggregate(single.array)) if method.aggregation else single
-    likelihood = within(likelihood, found.column) if method.column and found.column is not None \
-        else _middle_half(likelihood)
+    likelihood = (
+        within(likelihood, found.column) if method.column and found.column is not None else _middle_half(likelihood)
+    )
     lesions = resample_like(truth, likelihood, nearest=True).array
     candidates = [find_candidates(likelihood, threshold, smallest) for threshold in thresholds]
     return slices_tally(likelihood, lesions, thresholds, smallest), case_tally(candidates, truth), candidates

@@ -18,7 +18,10 @@ _EIGHT = np.ones((3, 3), bool)
 
 
 def slices_tally(
-    likelihood: Volume, lesions: np.ndarray, thresholds: Sequence[float] = THRESHOLDS, smallest_cm2: float = 5.0,
+    likelihood: Volume,
+    lesions: np.ndarray,
+    thresholds: Sequence[float] = THRESHOLDS,
+    smallest_cm2: float = 5.0,
     radius_mm: float = RADIUS_MM,
 ) -> Tally:
     """A case as in Wang et al. (2017, sections 2.5.2 and 3.3): each sagittal slice by itself, then their average.
@@ -37,15 +40,15 @@ def slices_tally(
     slices = []
     for one, there in zip(maps, truth, strict=True):
         centres = _centres(there) * step
-        marks = [Marks(place := _regions(one >= threshold, smallest) * step, np.ones(len(place)), centres)
-                 for threshold in thresholds]
+        marks = [
+            Marks(place := _regions(one >= threshold, smallest) * step, np.ones(len(place)), centres)
+            for threshold in thresholds
+        ]
         slices.append(tally_each(marks, radius_mm))
     return average_slices(slices)
 
 
-def case_tally(
-    found: Sequence[Sequence], lesions: Volume, radius_mm: float = RADIUS_MM
-) -> Tally:
+def case_tally(found: Sequence[Sequence], lesions: Volume, radius_mm: float = RADIUS_MM) -> Tally:
     """A case by its lesions in 3-D.
 
     Args:
@@ -53,12 +56,18 @@ def case_tally(
         lesions: lesion ids, 0 outside.
     """
     centres = _centres_ras(lesions)
-    return tally_each([Marks(np.array([one.centre_ras_mm for one in candidates]), np.ones(len(candidates)), centres)
-                       for candidates in found], radius_mm)
+    return tally_each(
+        [
+            Marks(np.array([one.centre_ras_mm for one in candidates]), np.ones(len(candidates)), centres)
+            for candidates in found
+        ],
+        radius_mm,
+    )
 
 
-def found_from(found: Sequence[Sequence], lesions: Volume, thresholds: Sequence[float] = THRESHOLDS,
-               radius_mm: float = RADIUS_MM) -> dict[int, float | None]:
+def found_from(
+    found: Sequence[Sequence], lesions: Volume, thresholds: Sequence[float] = THRESHOLDS, radius_mm: float = RADIUS_MM
+) -> dict[int, float | None]:
     """The highest threshold at which each lesion is hit, by its id; None: at none.
 
     Args:
@@ -103,7 +112,7 @@ def _regions(mask: np.ndarray, smallest: float) -> np.ndarray:
     if not len(rows):
         return np.zeros((0, 2))
     first = np.array([rows[0], columns[0]])
-    regions, count = ndimage.label(mask[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1], _EIGHT)
+    regions, count = ndimage.label(mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], _EIGHT)
     where, values = np.nonzero(regions), regions[regions > 0]
     sizes = np.bincount(values, minlength=count + 1)
     kept = np.flatnonzero(sizes >= max(smallest * (1 - 1e-9), 1))

@@ -44,8 +44,14 @@ class Evaluation:
     label: str = "lesion"
 
 
-def evaluate(cohort: Cohort, bundles: list[ModelBundle], settings: SegmentSettings = SegmentSettings(), *,
-             label: str = "lesion", progress: Progress = silent) -> Evaluation:
+def evaluate(
+    cohort: Cohort,
+    bundles: list[ModelBundle],
+    settings: SegmentSettings = SegmentSettings(),
+    *,
+    label: str = "lesion",
+    progress: Progress = silent,
+) -> Evaluation:
     """Segment every case with every model and compare with the mask ``label``, and the two readers with each other.
 
     Everything is measured on the grid of the sequence the result lies on, over the whole volume. A reference lesion
@@ -87,8 +93,14 @@ def evaluate(cohort: Cohort, bundles: list[ModelBundle], settings: SegmentSettin
     return _summarised(cases, lesions, cohort.simulated, label)
 
 
-def evaluate_folds(cohort: Cohort, run: Path, settings: SegmentSettings = SegmentSettings(), *, label: str = "lesion",
-                   progress: Progress = silent) -> Evaluation:
+def evaluate_folds(
+    cohort: Cohort,
+    run: Path,
+    settings: SegmentSettings = SegmentSettings(),
+    *,
+    label: str = "lesion",
+    progress: Progress = silent,
+) -> Evaluation:
     """A whole cross-validation as one: each case by the model of the fold that held it out.
 
     Steffen et al. (2020), section 2.4, state their results in this way.
@@ -106,11 +118,19 @@ def evaluate_folds(cohort: Cohort, run: Path, settings: SegmentSettings = Segmen
     for number, fold in enumerate(folds):
         names, bundle = held_out_cases(fold), load_bundle(fold / "model")
         held_out = replace(cohort, cases=tuple(case for case in cohort.cases if case.name in names))
-        done = evaluate(held_out, [bundle], settings, label=label,
-                        progress=part(progress, number / len(folds), (number + 1) / len(folds)))
+        done = evaluate(
+            held_out,
+            [bundle],
+            settings,
+            label=label,
+            progress=part(progress, number / len(folds), (number + 1) / len(folds)),
+        )
         for rows, more in ((cases, done.cases), (lesions, done.lesions)):
-            rows += [{**row, "model": f"{run.resolve().name}, {len(folds)} folds", "fold": number}
-                     for row in more if row["model"] != READERS]
+            rows += [
+                {**row, "model": f"{run.resolve().name}, {len(folds)} folds", "fold": number}
+                for row in more
+                if row["model"] != READERS
+            ]
     return _summarised(cases, lesions, cohort.simulated, label)
 
 
@@ -139,23 +159,33 @@ def summarise(name: str, cases: list[dict], lesions: list[dict]) -> dict:
         summary[f"{text}_std"] = float(values.std()) if len(values) else float("nan")
     if name == READERS:
         return summary
-    summary |= {"lesions": len(lesions), "found": _share(lesions), f"lesions_from_{LARGE_ML:g}_ml": len(large),
-                f"found_from_{LARGE_ML:g}_ml": _share(large)}
+    summary |= {
+        "lesions": len(lesions),
+        "found": _share(lesions),
+        f"lesions_from_{LARGE_ML:g}_ml": len(large),
+        f"found_from_{LARGE_ML:g}_ml": _share(large),
+    }
     for key in ("false_positives", f"false_positives_from_{SMALL_ML:g}_ml", "false_positive_ml"):
         summary[f"{key}_a_case"] = float(np.mean([row[key] for row in cases])) if cases else float("nan")
     if any("outcome" in row for row in cases):
         summary |= summarise_false_marks(cases)
         outcomes = sorted({row["outcome"] for row in cases if row["outcome"]})
-        summary["by_outcome"] = {outcome: _spreads([row for row in cases if row["outcome"] == outcome])
-                                 | summarise_false_marks([row for row in cases if row["outcome"] == outcome])
-                                 for outcome in outcomes}
+        summary["by_outcome"] = {
+            outcome: _spreads([row for row in cases if row["outcome"] == outcome])
+            | summarise_false_marks([row for row in cases if row["outcome"] == outcome])
+            for outcome in outcomes
+        }
     return summary
 
 
 def _summarised(cases: list[dict], lesions: list[dict], simulated: bool, label: str) -> Evaluation:
     names = list(dict.fromkeys(row["model"] for row in cases))
-    summary = [summarise(name, [row for row in cases if row["model"] == name],
-                         [row for row in lesions if row["model"] == name]) for name in names]
+    summary = [
+        summarise(
+            name, [row for row in cases if row["model"] == name], [row for row in lesions if row["model"] == name]
+        )
+        for name in names
+    ]
     return Evaluation(cases, lesions, summary, simulated, label)
 
 
@@ -175,19 +205,33 @@ def _compare(truth: np.ndarray, mask: Volume, kinds: dict[int, dict]) -> tuple[d
     ml = mask.voxel_volume_ml
     sizes = np.bincount(matches.predicted.ravel())
     false = [float(sizes[i]) * ml for i in matches.false_positives]
-    row = {"dice": result.dice, "tpr": result.tpr, "tnr": result.tnr, "reference_ml": result.reference_voxels * ml,
-           "prediction_ml": result.prediction_voxels * ml, "lesions": len(matches.found) + len(matches.missed),
-           "found": len(matches.found), "false_positives": len(false),
-           f"false_positives_from_{SMALL_ML:g}_ml": sum(size >= SMALL_ML for size in false),
-           "false_positive_ml": sum(false)}
+    row = {
+        "dice": result.dice,
+        "tpr": result.tpr,
+        "tnr": result.tnr,
+        "reference_ml": result.reference_voxels * ml,
+        "prediction_ml": result.prediction_voxels * ml,
+        "lesions": len(matches.found) + len(matches.missed),
+        "found": len(matches.found),
+        "false_positives": len(false),
+        f"false_positives_from_{SMALL_ML:g}_ml": sum(size >= SMALL_ML for size in false),
+        "false_positive_ml": sum(false),
+    }
     rows = []
     for label in sorted(matches.found + matches.missed):
         inside = truth == label
         touching = np.unique(matches.predicted[inside])
         own = np.isin(matches.predicted, touching[touching > 0]) & (inside | (truth == 0))
-        rows.append({"lesion": label, "volume_ml": float(np.count_nonzero(inside)) * ml,
-                     "dice": overlap(inside, own).dice, "covered": overlap(inside, mask.array).tpr,
-                     "found": int(label in matches.found), **kinds.get(label, {})})
+        rows.append(
+            {
+                "lesion": label,
+                "volume_ml": float(np.count_nonzero(inside)) * ml,
+                "dice": overlap(inside, own).dice,
+                "covered": overlap(inside, mask.array).tpr,
+                "found": int(label in matches.found),
+                **kinds.get(label, {}),
+            }
+        )
     return row, rows
 
 
@@ -196,8 +240,13 @@ def _reader_lesions(first: Volume, second: Volume) -> list[dict]:
     one, two = np.asarray(first.array), np.asarray(second.array)
     for label in np.union1d(one[one > 0], two[two > 0]):
         inside = one == label
-        rows.append({"lesion": int(label), "volume_ml": float(np.count_nonzero(inside)) * first.voxel_volume_ml,
-                     "dice": overlap(inside, two == label).dice})
+        rows.append(
+            {
+                "lesion": int(label),
+                "volume_ml": float(np.count_nonzero(inside)) * first.voxel_volume_ml,
+                "dice": overlap(inside, two == label).dice,
+            }
+        )
     return rows
 
 

@@ -43,12 +43,15 @@ def markdown(evaluation: Evaluation) -> str:
 
 def _metastases(evaluation: Evaluation) -> list[str]:
     data = _data(evaluation)
-    lines = [f"Measured on **{data}**; Dice and TPR over cases with a lesion, TNR over all cases and whole volumes; "
-             "mean ± standard deviation (median), %. Dice by lesion compares each lesion with what was found touching "
-             "it, a missed one counts 0.", "",
-             "| | cases | Dice | TPR | TNR | Dice by lesion | Dice by lesion, 1 ml or more | lesions found "
-             "| found, 1 ml or more | false positives a case (0.5 ml or more) | their volume a case, ml |",
-             "|---|---|---|---|---|---|---|---|---|---|---|"]
+    lines = [
+        f"Measured on **{data}**; Dice and TPR over cases with a lesion, TNR over all cases and whole volumes; "
+        "mean ± standard deviation (median), %. Dice by lesion compares each lesion with what was found touching "
+        "it, a missed one counts 0.",
+        "",
+        "| | cases | Dice | TPR | TNR | Dice by lesion | Dice by lesion, 1 ml or more | lesions found "
+        "| found, 1 ml or more | false positives a case (0.5 ml or more) | their volume a case, ml |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
     for row in evaluation.summary:
         cells = _head(row, evaluation)
         for key in ("dice_by_lesion", f"dice_by_lesion_from_{LARGE_ML:g}_ml"):
@@ -56,26 +59,36 @@ def _metastases(evaluation: Evaluation) -> list[str]:
         if row["model"] == READERS:
             cells += ["", "", "", ""]
         else:
-            cells += [f"{_percent(row['found'])} % of {row['lesions']}",
-                      f"{_percent(row['found_from_1_ml'])} % of {row['lesions_from_1_ml']}", *_false_positives(row)]
+            cells += [
+                f"{_percent(row['found'])} % of {row['lesions']}",
+                f"{_percent(row['found_from_1_ml'])} % of {row['lesions_from_1_ml']}",
+                *_false_positives(row),
+            ]
         lines.append(_line(cells))
     return lines + [_published(row, 6) for row in (*METASTASES.values(), METASTASES_READERS)]
 
 
 def _necrosis(evaluation: Evaluation) -> list[str]:
-    lines = [f"Measured on **{_data(evaluation)}**; Dice, TPR and TNR by case over whole volumes; mean ± standard "
-             "deviation (median), %. Untreated metastases are those that the true necrosis does not touch, marked when "
-             "a tenth of one is. The rest of treated ones is what the true necrosis leaves of those it touches.", "",
-             "| | cases | Dice | TPR | TNR | necroses found | false positives a case (0.5 ml or more) "
-             "| their volume a case, ml | untreated metastases marked | rest of treated ones marked |",
-             "|---|---|---|---|---|---|---|---|---|---|"]
+    lines = [
+        f"Measured on **{_data(evaluation)}**; Dice, TPR and TNR by case over whole volumes; mean ± standard "
+        "deviation (median), %. Untreated metastases are those that the true necrosis does not touch, marked when "
+        "a tenth of one is. The rest of treated ones is what the true necrosis leaves of those it touches.",
+        "",
+        "| | cases | Dice | TPR | TNR | necroses found | false positives a case (0.5 ml or more) "
+        "| their volume a case, ml | untreated metastases marked | rest of treated ones marked |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
     for row in evaluation.summary:
         found = f"{_percent(row['found'])} % of {row['lesions']}"
         lines.append(_line([*_head(row, evaluation), found, *_false_positives(row), *_false_marks(row)]))
     lines += [_published(row, 5) for row in NECROSIS.values()]
-    lines += ["", "By outcome of the ablation:", "",
-              "| | outcome | cases | Dice | TPR | TNR | untreated metastases marked | rest of treated ones marked |",
-              "|---|---|---|---|---|---|---|---|"]
+    lines += [
+        "",
+        "By outcome of the ablation:",
+        "",
+        "| | outcome | cases | Dice | TPR | TNR | untreated metastases marked | rest of treated ones marked |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for row in evaluation.summary:
         for outcome, figures in row.get("by_outcome", {}).items():
             name, *cells = _head({**figures, "model": row["model"]}, evaluation)
@@ -84,20 +97,28 @@ def _necrosis(evaluation: Evaluation) -> list[str]:
 
 
 def _head(row: dict, evaluation: Evaluation) -> list[str]:
-    return [row["model"] + (f" ({_data(evaluation)})" if evaluation.simulated else ""),
-            f"{row['cases_with_lesion']}/{row['cases']}",
-            *(f"{_percent(row[f'{key}_mean'])} ± {_percent(row[f'{key}_std'])} ({_percent(row[f'{key}_median'])})"
-              for key in ("dice", "tpr", "tnr"))]
+    return [
+        row["model"] + (f" ({_data(evaluation)})" if evaluation.simulated else ""),
+        f"{row['cases_with_lesion']}/{row['cases']}",
+        *(
+            f"{_percent(row[f'{key}_mean'])} ± {_percent(row[f'{key}_std'])} ({_percent(row[f'{key}_median'])})"
+            for key in ("dice", "tpr", "tnr")
+        ),
+    ]
 
 
 def _false_positives(row: dict) -> list[str]:
-    return [f"{row['false_positives_a_case']:.2f} ({row[f'false_positives_from_{SMALL_ML:g}_ml_a_case']:.2f})",
-            f"{row['false_positive_ml_a_case']:.2f}"]
+    return [
+        f"{row['false_positives_a_case']:.2f} ({row[f'false_positives_from_{SMALL_ML:g}_ml_a_case']:.2f})",
+        f"{row['false_positive_ml_a_case']:.2f}",
+    ]
 
 
 def _false_marks(row: dict) -> list[str]:
-    return [f"{_percent(row['untreated_marked_share'])} % of {row['untreated']}",
-            f"{_percent(row['rest_marked_share'])} % of {row['rest_ml']:.1f} ml"]
+    return [
+        f"{_percent(row['untreated_marked_share'])} % of {row['untreated']}",
+        f"{_percent(row['rest_marked_share'])} % of {row['rest_ml']:.1f} ml",
+    ]
 
 
 def _published(row: Published, empty: int) -> str:

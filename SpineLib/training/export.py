@@ -13,19 +13,35 @@ from SpineLib.training.checkpoint import BEST, LAST, load_checkpoint
 from SpineLib.training.config import TASK_OF_LABEL, TrainingConfig, config_from_dict
 from SpineLib.training.record import read_log
 
-_FINDINGS = {"lesion": "Spinal metastases", "necrosis": "Necrosis after ablation of spinal metastases",
-             "vertebrae": "Vertebrae"}
+_FINDINGS = {
+    "lesion": "Spinal metastases",
+    "necrosis": "Necrosis after ablation of spinal metastases",
+    "vertebrae": "Vertebrae",
+}
 _PAPERS = {
     "lesion": """Hille et al., Spinal Metastases Segmentation in MR Imaging using Deep Convolutional Neural Networks
   (2020)""",
     "necrosis": """Steffen et al., Automatic Segmentation of Necrosis Zones After Radiofrequency Ablation of Spinal
-  Metastases (2020)"""}
+  Metastases (2020)""",
+}
 _PAPERS["vertebrae"] = _PAPERS["lesion"]  # for another purpose
 
 
-def export(run: Path, target: Path, *, model_id: str = "", title: str = "", version: str = "1",
-           licence: str = "Apache-2.0", smallest_lesion_ml: float | None = None, threshold: float | None = None,
-           smoothing_mm: float = 0.0, last: bool = False, figures: dict | None = None, notes: str = "") -> ModelBundle:
+def export(
+    run: Path,
+    target: Path,
+    *,
+    model_id: str = "",
+    title: str = "",
+    version: str = "1",
+    licence: str = "Apache-2.0",
+    smallest_lesion_ml: float | None = None,
+    threshold: float | None = None,
+    smoothing_mm: float = 0.0,
+    last: bool = False,
+    figures: dict | None = None,
+    notes: str = "",
+) -> ModelBundle:
     """Write the best weights so far of the training in ``run`` as a bundle; the training may still be running.
 
     Args:
@@ -62,17 +78,35 @@ def export(run: Path, target: Path, *, model_id: str = "", title: str = "", vers
     title = title or f"{_FINDINGS[config.label]} on {inputs}, {config.network.dimensions}D"
     simulated = bool(facts["data"]["simulated"])
     card = ModelCard(
-        id=model_id, title=title, version=version, task=TASK_OF_LABEL[config.label], licence=licence,
-        network={"type": "unet", "dimensions": config.network.dimensions, "inputs": len(config.inputs),
-                 "widths": list(config.network.widths)},
-        inputs=config.inputs, preparation=config.preparation.to_dict(), patch=config.sampling.patch,
+        id=model_id,
+        title=title,
+        version=version,
+        task=TASK_OF_LABEL[config.label],
+        licence=licence,
+        network={
+            "type": "unet",
+            "dimensions": config.network.dimensions,
+            "inputs": len(config.inputs),
+            "widths": list(config.network.widths),
+        },
+        inputs=config.inputs,
+        preparation=config.preparation.to_dict(),
+        patch=config.sampling.patch,
         threshold=config.threshold if threshold is None else threshold,
         smallest_lesion_ml=config.smallest_lesion_ml if smallest_lesion_ml is None else smallest_lesion_ml,
-        smoothing_mm=smoothing_mm, training_data=facts["data"], command=facts["command"], notice=NOTICE,
-        figures={"held_out": held_out, "step": state["step"], "minutes_trained": round(state["minutes"], 1),
-                 **(figures or {})},
+        smoothing_mm=smoothing_mm,
+        training_data=facts["data"],
+        command=facts["command"],
+        notice=NOTICE,
+        figures={
+            "held_out": held_out,
+            "step": state["step"],
+            "minutes_trained": round(state["minutes"], 1),
+            **(figures or {}),
+        },
         text=_text(title, inputs, config, facts, held_out, trained["step"], simulated, last)
-        + (f"\n{notes.strip()}\n" if notes else ""))
+        + (f"\n{notes.strip()}\n" if notes else ""),
+    )
     return save_bundle(target, network, card)
 
 
@@ -118,8 +152,16 @@ def model_name(folder: Path) -> str:
     return re.sub(r"[^a-z0-9._-]+", "-", folder.resolve().name.lower()).strip("-._")[:64] or "model"
 
 
-def _text(title: str, inputs: str, config: TrainingConfig, facts: dict, held_out: dict, steps: int,
-          simulated: bool, last: bool) -> str:
+def _text(
+    title: str,
+    inputs: str,
+    config: TrainingConfig,
+    facts: dict,
+    held_out: dict,
+    steps: int,
+    simulated: bool,
+    last: bool,
+) -> str:
     data = facts["data"]
     origin = "Trained on **simulated data** only. " if simulated else ""
     rows = "\n".join(f"| {key} | {value} |" for key, value in held_out.items())
@@ -134,7 +176,8 @@ def _text(title: str, inputs: str, config: TrainingConfig, facts: dict, held_out
 - Training: `{facts["command"]}`; {steps} steps of {config.sampling.batch} patches.
 
 Figures on the held-out{" simulated" if simulated else ""} cases{
-    ", at the last look" if last else " that chose the best weights (so slightly favourable)"}:
+        ", at the last look" if last else " that chose the best weights (so slightly favourable)"
+    }:
 
 | figure | value |
 |---|---|

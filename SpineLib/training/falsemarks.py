@@ -31,8 +31,11 @@ def false_marks(necrosis: np.ndarray, metastases: np.ndarray, mask: Volume) -> d
     matches = lesion_matches(untreated, marked)
     rest = touched & ~dead
     volumes = {"untreated_marked_ml": marked & (untreated > 0), "rest_ml": rest, "rest_marked_ml": rest & marked}
-    return {"untreated": len(matches.found) + len(matches.missed), "untreated_marked": len(matches.found),
-            **{key: float(np.count_nonzero(where)) * ml for key, where in volumes.items()}}
+    return {
+        "untreated": len(matches.found) + len(matches.missed),
+        "untreated_marked": len(matches.found),
+        **{key: float(np.count_nonzero(where)) * ml for key, where in volumes.items()},
+    }
 
 
 def summarise_false_marks(cases: list[dict]) -> dict:
@@ -51,5 +54,10 @@ def summarise_false_marks(cases: list[dict]) -> dict:
     sums = {key: sum(row[key] for row in rows) for key in keys}
     share = sums["untreated_marked"] / sums["untreated"] if sums["untreated"] else float("nan")
     rest = sums["rest_marked_ml"] / sums["rest_ml"] if sums["rest_ml"] else float("nan")
-    return {"untreated": sums["untreated"], "untreated_marked": sums["untreated_marked"],
-            "untreated_marked_share": share, "rest_ml": sums["rest_ml"], "rest_marked_share": rest}
+    return {
+        "untreated": sums["untreated"],
+        "untreated_marked": sums["untreated_marked"],
+        "untreated_marked_share": share,
+        "rest_ml": sums["rest_ml"],
+        "rest_marked_share": rest,
+    }

@@ -32,8 +32,10 @@ def initial_network(config: TrainingConfig) -> UNet:
     bundle = find_bundle(config.init_from)
     card, state = bundle.card, bundle.network().state_dict()
     if card.network["dimensions"] > network.dimensions or tuple(card.network["widths"]) != network.widths:
-        raise SpineError(f"The model '{card.id}' has another network than this training; start from one with "
-                         f"{network.dimensions} dimensions and widths {list(network.widths)}.")
+        raise SpineError(
+            f"The model '{card.id}' has another network than this training; start from one with "
+            f"{network.dimensions} dimensions and widths {list(network.widths)}."
+        )
     if card.network["dimensions"] < network.dimensions:
         state = {key: _inflated(value) for key, value in state.items()}
     first = network.state_dict()[_FIRST].clone()

@@ -64,8 +64,14 @@ class InpaintEvaluation:
     summary: list[dict]
 
 
-def damaged_vertebrae(path: Path, name: str = "", most: int | None = None, seed: int = 0, margin_mm: float = 1.0,
-                      kinds: Sequence[str] = EVALUATED) -> Iterator[Damaged]:
+def damaged_vertebrae(
+    path: Path,
+    name: str = "",
+    most: int | None = None,
+    seed: int = 0,
+    margin_mm: float = 1.0,
+    kinds: Sequence[str] = EVALUATED,
+) -> Iterator[Damaged]:
     """Healthy vertebrae of a real label file, each with pieces of all kinds cut away, one after the other.
 
     Voxels finer than 1 mm are thinned to about that.
@@ -105,8 +111,10 @@ def damaged_vertebrae(path: Path, name: str = "", most: int | None = None, seed:
 
 def simulated_lesions(case: CtCase, margin_mm: float = 1.0) -> Iterator[Damaged]:
     """The vertebrae of a simulated patient that a lesion took bone from."""
-    labels, lesions, intact = (read_volume(path, name) for path, name in
-                               ((case.vertebrae, "vertebrae"), (case.lesion, "lesion"), (case.intact, "intact")))
+    labels, lesions, intact = (
+        read_volume(path, name)
+        for path, name in ((case.vertebrae, "vertebrae"), (case.lesion, "lesion"), (case.intact, "intact"))
+    )
     for number in np.unique(lesions.array[lesions.array > 0]):
         own = lesions.array == number
         lost = np.bincount(intact.array[own & (labels.array != intact.array)].astype(np.int64), minlength=1)
@@ -122,8 +130,13 @@ def simulated_lesions(case: CtCase, margin_mm: float = 1.0) -> Iterator[Damaged]
         yield Damaged(case.name, True, LESION, site, truth)
 
 
-def evaluate_inpaint(vertebrae: Iterator[Damaged], methods: Sequence[str], models: Mapping[str, ModelBundle],
-                     settings: InpaintSettings = InpaintSettings(), progress: Progress = silent) -> InpaintEvaluation:
+def evaluate_inpaint(
+    vertebrae: Iterator[Damaged],
+    methods: Sequence[str],
+    models: Mapping[str, ModelBundle],
+    settings: InpaintSettings = InpaintSettings(),
+    progress: Progress = silent,
+) -> InpaintEvaluation:
     """Repair each vertebra by each method and compare with the truth.
 
     Args:
@@ -151,9 +164,20 @@ def evaluate_inpaint(vertebrae: Iterator[Damaged], methods: Sequence[str], model
             seconds = fitting + perf_counter() - started
             region = one.truth.with_array(one.site.region.astype(np.uint8))
             found = repair_figures(one.truth, one.truth.with_array(repaired.astype(np.uint8)), region, surface)
-            rows.append({"case": one.case, "simulated": one.simulated, "vertebra": level_name(one.site.label),
-                         "kind": one.kind, "method": method, "dice": found.dice, "mean_mm": found.mean_mm,
-                         "p95_mm": found.p95_mm, "volume_error": found.volume_error, "seconds": seconds})
+            rows.append(
+                {
+                    "case": one.case,
+                    "simulated": one.simulated,
+                    "vertebra": level_name(one.site.label),
+                    "kind": one.kind,
+                    "method": method,
+                    "dice": found.dice,
+                    "mean_mm": found.mean_mm,
+                    "p95_mm": found.p95_mm,
+                    "volume_error": found.volume_error,
+                    "seconds": seconds,
+                }
+            )
     if not rows:
         raise SpineError("No vertebra could be repaired; give labels of columns with whole vertebrae.")
     return InpaintEvaluation(rows, summarise(rows))
@@ -168,9 +192,16 @@ def summarise(rows: Sequence[dict]) -> list[dict]:
             kinds = list(dict.fromkeys(row["kind"] for row in group))
             for kind in ["all", *kinds] if len(kinds) > 1 else kinds:
                 chosen = [row for row in group if kind in ("all", row["kind"])]
-                summary.append({"simulated": simulated, "method": method, "kind": kind, "repairs": len(chosen),
-                                "vertebrae": len({(row["case"], row["vertebra"]) for row in chosen}),
-                                **_medians(chosen)})
+                summary.append(
+                    {
+                        "simulated": simulated,
+                        "method": method,
+                        "kind": kind,
+                        "repairs": len(chosen),
+                        "vertebrae": len({(row["case"], row["vertebra"]) for row in chosen}),
+                        **_medians(chosen),
+                    }
+                )
     return summary
 
 

@@ -39,8 +39,14 @@ _LOG_STEPS = 20
 _LOOK_CASES = 20
 
 
-def train(config: TrainingConfig, training: list[PreparedCase], held_out: list[PreparedCase], folder: Path, *,
-          report: Callable[[str], None] = lambda text: None) -> Path:
+def train(
+    config: TrainingConfig,
+    training: list[PreparedCase],
+    held_out: list[PreparedCase],
+    folder: Path,
+    *,
+    report: Callable[[str], None] = lambda text: None,
+) -> Path:
     """Train until ``steps`` or ``minutes`` are used up; a second call with the same folder goes on or returns at once.
 
     Args:
@@ -100,8 +106,9 @@ def drive(run: Run, batches: Callable[[int], Iterator], every: int | None, repor
             waited += time.monotonic() - asked
             losses.append(run.train_step(batch))
             if not math.isfinite(losses[-1]):
-                raise SpineError(f"The loss is no number any more at step {run.step}; lower the rate and start in "
-                                 "another folder.")
+                raise SpineError(
+                    f"The loss is no number any more at step {run.step}; lower the rate and start in another folder."
+                )
             last = run.finished or stopped.is_set()
             if run.step % _LOG_STEPS == 0 or last:
                 share = waited / max(time.monotonic() - run.resumed, 1e-6)
@@ -138,8 +145,9 @@ class Run(ABC):
     #: The figure that the best weights have the highest of.
     judged_by = "dice"
 
-    def __init__(self, network: torch.nn.Module, optimizer: torch.optim.Optimizer, settings, folder: Path,
-                 device: torch.device):
+    def __init__(
+        self, network: torch.nn.Module, optimizer: torch.optim.Optimizer, settings, folder: Path, device: torch.device
+    ):
         self.network, self.optimizer, self.settings = network, optimizer, settings
         self.folder, self.device = folder, device
         self.step, self.best, self._seconds, self.resumed = 0, -1.0, 0.0, time.monotonic()
@@ -219,8 +227,11 @@ class Run(ABC):
         return figures
 
     def save_best(self, figures: dict[str, float] | None = None) -> None:
-        save_checkpoint(self.folder / BEST, {"network": self.judged.state_dict()},
-                        {"step": self.step, "minutes": self.seconds / 60, "figures": figures or {}})
+        save_checkpoint(
+            self.folder / BEST,
+            {"network": self.judged.state_dict()},
+            {"step": self.step, "minutes": self.seconds / 60, "figures": figures or {}},
+        )
 
     def save(self) -> None:
         tensors = {"network": self.network.state_dict(), "optimizer": optimizer_tensors(self.optimizer)}
@@ -250,8 +261,10 @@ class Run(ABC):
         left = (self.settings.steps - self.step) * pace
         if self.settings.minutes:
             left = min(left, self.settings.minutes * 60 - self.seconds)
-        return (f"step {self.step}  loss {loss:.4f}  rate {self.rate:.1e}  {pace * 1000:.0f} ms a step "
-                f"({waited:.0%} waiting for data)  {max(left, 0) / 60:.0f} min left")
+        return (
+            f"step {self.step}  loss {loss:.4f}  rate {self.rate:.1e}  {pace * 1000:.0f} ms a step "
+            f"({waited:.0%} waiting for data)  {max(left, 0) / 60:.0f} min left"
+        )
 
 
 class _SegmentationRun(Run):
@@ -264,8 +277,9 @@ class _SegmentationRun(Run):
         network = initial_network(config).to(device, memory_format=self.layout)
         super().__init__(network, torch.optim.Adam(network.parameters(), lr=settings.rate), settings, folder, device)
         self.learner = torch.compile(network) if settings.compile else network
-        self.criterion = TverskyLoss(settings.alpha, settings.beta, settings.cross_entropy,
-                                     by_sample=settings.by_sample)
+        self.criterion = TverskyLoss(
+            settings.alpha, settings.beta, settings.cross_entropy, by_sample=settings.by_sample
+        )
 
     def loss(self, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         images, masks = batch
@@ -295,9 +309,14 @@ class _SegmentationRun(Run):
     @property
     def _how(self) -> dict:
         config = self.config
-        return {"slice_step": config.validation.slice_step, "threshold": config.threshold,
-                "whitening": config.preparation.whitening, "patch": config.sampling.patch, "autocast": self.autocast,
-                "device": self.device}
+        return {
+            "slice_step": config.validation.slice_step,
+            "threshold": config.threshold,
+            "whitening": config.preparation.whitening,
+            "patch": config.sampling.patch,
+            "autocast": self.autocast,
+            "device": self.device,
+        }
 
 
 def learning_rate(settings: OptimisationSettings, step: int, done: float) -> float:
@@ -317,9 +336,15 @@ def computes_bfloat16(device: torch.device) -> bool:
 
 
 def _loader(data: Steps, start: int, stop: int, workers: int) -> DataLoader:
-    return DataLoader(data, batch_size=None, sampler=range(start, stop), num_workers=workers,
-                      prefetch_factor=3 if workers else None, worker_init_fn=_start_worker,
-                      multiprocessing_context="spawn" if workers else None)
+    return DataLoader(
+        data,
+        batch_size=None,
+        sampler=range(start, stop),
+        num_workers=workers,
+        prefetch_factor=3 if workers else None,
+        worker_init_fn=_start_worker,
+        multiprocessing_context="spawn" if workers else None,
+    )
 
 
 def _start_worker(number: int) -> None:

@@ -24,8 +24,14 @@ class TverskyLoss(nn.Module):
         smooth: added to numerator and denominator; makes the loss of an empty reference and prediction 0.
     """
 
-    def __init__(self, alpha: float = 0.3, beta: float = 0.7, cross_entropy: float = 0.0, smooth: float = 1.0,
-                 by_sample: float = 0.0):
+    def __init__(
+        self,
+        alpha: float = 0.3,
+        beta: float = 0.7,
+        cross_entropy: float = 0.0,
+        smooth: float = 1.0,
+        by_sample: float = 0.0,
+    ):
         super().__init__()
         self.alpha, self.beta, self.cross_entropy, self.smooth = alpha, beta, cross_entropy, smooth
         self.by_sample = by_sample

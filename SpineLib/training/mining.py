@@ -49,6 +49,9 @@ def find_errors(network: torch.nn.Module, case: PreparedCase, *, slice_step: int
         inside = np.argwhere(alarms[box] == number) + [part.start for part in box]
         places.append(inside[rng.choice(len(inside), min(_PLACES, len(inside)), replace=False)] * [step, 1, 1])
     numbers = np.unique(case.lesions)  # As dataset.prepare_case numbers the rows of the centres.
-    missed = [row for row, number in enumerate(numbers[numbers > 0])
-              if (inside := lesions == number).any() and marked[inside].mean() < _COVERED]
+    missed = [
+        row
+        for row, number in enumerate(numbers[numbers > 0])
+        if (inside := lesions == number).any() and marked[inside].mean() < _COVERED
+    ]
     return Errors(np.concatenate(places) if count else np.zeros((0, 3), int), np.array(missed, int))

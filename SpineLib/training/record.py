@@ -35,8 +35,9 @@ class Record:
             writer = csv.writer(file)
             writer.writerow([*_TRAINING, *keys])
             for line in lines:
-                writer.writerow([line.get(key, "") for key in _TRAINING]
-                                + [line.get("held_out", {}).get(key, "") for key in keys])
+                writer.writerow(
+                    [line.get(key, "") for key in _TRAINING] + [line.get("held_out", {}).get(key, "") for key in keys]
+                )
         try:
             from matplotlib.figure import Figure
         except ImportError:

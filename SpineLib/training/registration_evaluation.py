@@ -83,19 +83,32 @@ def summarise(cases: Sequence[dict]) -> dict:
     tre = np.array([row["tre_mm"] for row in cases])
     trusted = np.array([row["trusted"] for row in cases])
     failed = tre > FAILED_MM
-    summary = {"cases": len(cases), "failed": int(failed.sum()), "failed_unflagged": int((failed & trusted).sum()),
-               "flagged_though_good": int((~failed & ~trusted).sum())}
+    summary = {
+        "cases": len(cases),
+        "failed": int(failed.sum()),
+        "failed_unflagged": int((failed & trusted).sum()),
+        "flagged_though_good": int((~failed & ~trusted).sum()),
+    }
     for key in ("tre_mm", "global_mm", "start_mm"):
         values = np.array([row[key] for row in cases if key in row])
         if len(values):
-            summary[key] = {"median": float(np.median(values)), "p95": float(np.percentile(values, 95)),
-                            "max": float(values.max()), "over_2_mm": int((values > FAILED_MM).sum())}
+            summary[key] = {
+                "median": float(np.median(values)),
+                "p95": float(np.percentile(values, 95)),
+                "max": float(values.max()),
+                "over_2_mm": int((values > FAILED_MM).sum()),
+            }
     if trusted.any():
-        summary["tre_mm_trusted"] = {"median": float(np.median(tre[trusted])),
-                                     "p95": float(np.percentile(tre[trusted], 95)), "max": float(tre[trusted].max())}
-    summary["seconds"] = {"median": float(np.median([row["seconds"] for row in cases])),
-                          "max": float(max(row["seconds"] for row in cases)),
-                          "median_cpu": float(np.median([row["cpu_seconds"] for row in cases]))}
+        summary["tre_mm_trusted"] = {
+            "median": float(np.median(tre[trusted])),
+            "p95": float(np.percentile(tre[trusted], 95)),
+            "max": float(tre[trusted].max()),
+        }
+    summary["seconds"] = {
+        "median": float(np.median([row["seconds"] for row in cases])),
+        "max": float(max(row["seconds"] for row in cases)),
+        "median_cpu": float(np.median([row["cpu_seconds"] for row in cases])),
+    }
     estimated = np.array([row["error_mm"] for row in cases])
     summary["told"] = sum(row["fat"] == "told" for row in cases)
     summary["within_estimate"] = float((tre <= estimated).mean())
@@ -106,25 +119,32 @@ def markdown(evaluation: RegistrationEvaluation) -> str:
     """The summary as a table."""
     summary = evaluation.summary
     lines = [
-        (f"Registration of {summary['cases']} simulated pairs ({' to '.join(evaluation.sequences[::-1])}); mean error "
-         "at the voxels of the treated vertebra, mm."),
+        (
+            f"Registration of {summary['cases']} simulated pairs ({' to '.join(evaluation.sequences[::-1])}); mean error "
+            "at the voxels of the treated vertebra, mm."
+        ),
         "",
         "| | median | 95 % | largest | over 2 mm |",
         "|---|---|---|---|---|",
     ]
-    for key, name in (("start_mm", "as scanned"), ("global_mm", "whole scan, rigid"),
-                      ("tre_mm", "around the metastasis, rigid")):
+    for key, name in (
+        ("start_mm", "as scanned"),
+        ("global_mm", "whole scan, rigid"),
+        ("tre_mm", "around the metastasis, rigid"),
+    ):
         if key in summary:
             one = summary[key]
             lines.append(f"| {name} | {one['median']:.2f} | {one['p95']:.2f} | {one['max']:.2f} | {one['over_2_mm']} |")
     seconds = summary["seconds"]
     lines += [
         "",
-        (f"Displacement of fat told by the headers: {summary['told']} of {summary['cases']} pairs. "
-         f"Failed (over 2 mm): {summary['failed']}, of these not flagged: {summary['failed_unflagged']}; flagged "
-         f"though within 2 mm: {summary['flagged_though_good']}. Error within the estimate: "
-         f"{100 * summary['within_estimate']:.0f} %. Time: median {seconds['median']:.1f} s, longest "
-         f"{seconds['max']:.1f} s (processor {seconds['median_cpu']:.1f} s)."),
+        (
+            f"Displacement of fat told by the headers: {summary['told']} of {summary['cases']} pairs. "
+            f"Failed (over 2 mm): {summary['failed']}, of these not flagged: {summary['failed_unflagged']}; flagged "
+            f"though within 2 mm: {summary['flagged_though_good']}. Error within the estimate: "
+            f"{100 * summary['within_estimate']:.0f} %. Time: median {seconds['median']:.1f} s, longest "
+            f"{seconds['max']:.1f} s (processor {seconds['median_cpu']:.1f} s)."
+        ),
     ]
     return "\n".join(lines) + "\n"
 
@@ -145,26 +165,37 @@ def write_registration_evaluation(evaluation: RegistrationEvaluation, folder: Pa
     writer.writeheader()
     for row in evaluation.cases:
         writer.writerow({key: f"{value:.4f}" if isinstance(value, float) else value for key, value in row.items()})
-    figures = {"simulated": evaluation.simulated, "sequences": list(evaluation.sequences),
-               "summary": evaluation.summary, "cases": evaluation.cases}
-    texts = {"simulated_registration.csv": stream.getvalue(),
-             "simulated_registration.json": json.dumps(figures, indent=2) + "\n",
-             "simulated_registration.md": markdown(evaluation)}
+    figures = {
+        "simulated": evaluation.simulated,
+        "sequences": list(evaluation.sequences),
+        "summary": evaluation.summary,
+        "cases": evaluation.cases,
+    }
+    texts = {
+        "simulated_registration.csv": stream.getvalue(),
+        "simulated_registration.json": json.dumps(figures, indent=2) + "\n",
+        "simulated_registration.md": markdown(evaluation),
+    }
     for name, text in texts.items():
         write_text(folder / name, text)
     return [folder / name for name in texts]
 
 
-def _row(pair: Pair, sequences: tuple[str, str], settings: RegisterSettings, globally: bool,
-         progress: Progress) -> dict:
+def _row(
+    pair: Pair, sequences: tuple[str, str], settings: RegisterSettings, globally: bool, progress: Progress
+) -> dict:
     before, after, lesion, points, truth = _read(pair, sequences)
     started, used = perf_counter(), process_time()
     result = register(before, after, Region.from_mask(lesion), settings, part(progress, 0.0, 0.8))
     seconds, cpu = perf_counter() - started, process_time() - used
     errors = target_errors(result.after_to_before, truth, points)
     quality = result.quality.to_dict()
-    row = {"case": pair.name, "level": pair.truth["treated"]["level"],
-           "start_mm": _mean_length(target_errors(np.eye(4), truth, points)), "tre_mm": _mean_length(errors)}
+    row = {
+        "case": pair.name,
+        "level": pair.truth["treated"]["level"],
+        "start_mm": _mean_length(target_errors(np.eye(4), truth, points)),
+        "tre_mm": _mean_length(errors),
+    }
     if globally:
         transform, _ = register_globally(before, after, part(progress, 0.8, 1.0))
         matrix = np.eye(4)
@@ -173,19 +204,30 @@ def _row(pair: Pair, sequences: tuple[str, str], settings: RegisterSettings, glo
         row["global_mm"] = _mean_length(target_errors(np.linalg.inv(matrix), truth, points))
     row |= {f"offset_{axis}_mm": float(value) for axis, value in zip("lps", errors.mean(axis=0))}
     fat = (result.provenance["fat"] or {}).get("way", "ignored")
-    row |= quality | {"reasons": " ".join(quality["reasons"]), "fat": fat,
-                      "slice_mm": max(before.spacing + after.spacing), "seconds": seconds, "cpu_seconds": cpu}
+    row |= quality | {
+        "reasons": " ".join(quality["reasons"]),
+        "fat": fat,
+        "slice_mm": max(before.spacing + after.spacing),
+        "seconds": seconds,
+        "cpu_seconds": cpu,
+    }
     return row
 
 
 def _read(pair: Pair, sequences: tuple[str, str]) -> tuple[Volume, Volume, Volume, np.ndarray, np.ndarray]:
     """Both scans, the treated metastasis, the voxel centres of its vertebra (before, LPS mm), and the truth."""
     treated, matrices = pair.truth.get("treated"), pair.truth.get("after_to_before_lps", {})
-    files = [pair.before.sequences.get(sequences[0]), pair.after.sequences.get(sequences[1]),
-             pair.before.labels.get("lesion"), pair.before.labels.get("vertebrae")]
+    files = [
+        pair.before.sequences.get(sequences[0]),
+        pair.after.sequences.get(sequences[1]),
+        pair.before.labels.get("lesion"),
+        pair.before.labels.get("vertebrae"),
+    ]
     if not treated or treated["level"] not in matrices or None in files:
-        raise SpineError(f"{pair.name} lacks an image ({' or '.join(sequences)}), a label (lesion, vertebrae) or its "
-                         "truth; choose a folder as 'spine phantom --follow-up' writes it.")
+        raise SpineError(
+            f"{pair.name} lacks an image ({' or '.join(sequences)}), a label (lesion, vertebrae) or its "
+            "truth; choose a folder as 'spine phantom --follow-up' writes it."
+        )
     names = (*sequences, "lesion", "vertebrae")
     before, after, lesions, vertebrae = (read_volume(file, name) for file, name in zip(files, names))
     lesion = lesions.with_array((lesions.array == treated["lesion"]).astype(np.uint8))

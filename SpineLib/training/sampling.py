@@ -55,8 +55,9 @@ class SamplingSettings:
 class Steps(Dataset):
     """Batches by step number, for ``torch.utils.data.DataLoader(batch_size=None)``."""
 
-    def __init__(self, cases: list[PreparedCase], sampling: SamplingSettings, augmentation: AugmentationSettings,
-                 whitening: str):
+    def __init__(
+        self, cases: list[PreparedCase], sampling: SamplingSettings, augmentation: AugmentationSettings, whitening: str
+    ):
         self.cases, self.sampling, self.augmentation, self.whitening = cases, sampling, augmentation, whitening
         self.with_lesion = [case for case in cases if len(case.centres)]
         self._alarms: list[tuple[int, np.ndarray]] = []
@@ -74,8 +75,10 @@ class Steps(Dataset):
 
     def __getitem__(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Images (n, c, *patch) and masks (n, 1, *patch), float32."""
-        samples = [self.sample(np.random.default_rng([self.sampling.seed, step, index]))
-                   for index in range(self.sampling.batch)]
+        samples = [
+            self.sample(np.random.default_rng([self.sampling.seed, step, index]))
+            for index in range(self.sampling.batch)
+        ]
         return torch.stack([image for image, _ in samples]), torch.stack([mask for _, mask in samples])
 
     def sample(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
@@ -102,8 +105,11 @@ class Steps(Dataset):
         else:
             cases = self.cases if background else self.with_lesion
             case = cases[rng.integers(len(cases))]
-            centre = self._in_background(rng, case) if background else \
-                self._in_lesion(rng, case, int(rng.integers(len(case.centres))))
+            centre = (
+                self._in_background(rng, case)
+                if background
+                else self._in_lesion(rng, case, int(rng.integers(len(case.centres))))
+            )
         if len(self.sampling.patch) == 3 and self.sampling.patch[0] >= case.lesions.shape[0]:
             centre[0] = (case.lesions.shape[0] - 1) / 2  # All slices fit, as in the paper: no shift between slices.
         return case, centre

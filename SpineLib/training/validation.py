@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
@@ -12,13 +12,20 @@ from torch.nn import functional
 from SpineLib.metrics.overlap import lesion_matches, overlap
 from SpineLib.training.dataset import PreparedCase
 
-
 #: Looked at besides the threshold of the configuration.
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
-def predict(network: torch.nn.Module, channels: np.ndarray, *, whitening: str, patch: tuple[int, ...],
-            autocast: Callable[[], AbstractContextManager], device: torch.device, batch: int = 8) -> np.ndarray:
+def predict(
+    network: torch.nn.Module,
+    channels: np.ndarray,
+    *,
+    whitening: str,
+    patch: tuple[int, ...],
+    autocast: Callable[[], AbstractContextManager],
+    device: torch.device,
+    batch: int = 8,
+) -> np.ndarray:
     """Probability (s, y, x) float32 of prepared channels (c, s, y, x).
 
     In 2D whole slices, in 3D windows of the patch's size with a quarter's overlap; ``tasks.segment`` does the same with
@@ -40,17 +47,22 @@ def predict(network: torch.nn.Module, channels: np.ndarray, *, whitening: str, p
 
     with torch.inference_mode():
         if network.dimensions == 2:
-            slices = [run(tensor(channels[:, start:start + batch].swapaxes(0, 1)))
-                      for start in range(0, shape[0], batch)]
+            slices = [
+                run(tensor(channels[:, start : start + batch].swapaxes(0, 1))) for start in range(0, shape[0], batch)
+            ]
             return torch.cat(slices)[:, 0].cpu().numpy()
         from monai.inferers import sliding_window_inference
 
-        return sliding_window_inference(tensor(channels)[None], patch, 1, run, overlap=0.25,
-                                        mode="gaussian")[0, 0].cpu().numpy()
+        return (
+            sliding_window_inference(tensor(channels)[None], patch, 1, run, overlap=0.25, mode="gaussian")[0, 0]
+            .cpu()
+            .numpy()
+        )
 
 
-def validate(network: torch.nn.Module, cases: list[PreparedCase], *, slice_step: int, threshold: float,
-             **how) -> dict[str, float]:
+def validate(
+    network: torch.nn.Module, cases: list[PreparedCase], *, slice_step: int, threshold: float, **how
+) -> dict[str, float]:
     """Means over the cases: dice, sensitivity (voxels), found (share of lesions), false_positives (lesions a case).
 
     Also ``best_threshold``, the one of :data:`THRESHOLDS` with the highest mean Dice, and that ``best_dice``; a model
@@ -64,15 +76,27 @@ def validate(network: torch.nn.Module, cases: list[PreparedCase], *, slice_step:
         truth, mask = np.asarray(case.lesions[::step]), probability >= threshold
         result, matches = overlap(truth > 0, mask), lesion_matches(truth, mask)
         dices.append([_dice(overlap(truth, probability >= value).dice) for value in THRESHOLDS])
-        figures.append((_dice(result.dice), result.tpr, len(matches.found),
-                        len(matches.found) + len(matches.missed), len(matches.false_positives)))
+        figures.append(
+            (
+                _dice(result.dice),
+                result.tpr,
+                len(matches.found),
+                len(matches.found) + len(matches.missed),
+                len(matches.false_positives),
+            )
+        )
     if not figures:
         return {}
     by_threshold = np.mean(dices, axis=0)
     dice, tpr, found, lesions, false = (np.array(column, dtype=float) for column in zip(*figures))
-    return {"dice": float(dice.mean()), "sensitivity": float(np.nanmean(tpr)) if np.isfinite(tpr).any() else 0.0,
-            "found": float(found.sum() / max(lesions.sum(), 1)), "false_positives": float(false.mean()),
-            "best_threshold": THRESHOLDS[int(by_threshold.argmax())], "best_dice": float(by_threshold.max())}
+    return {
+        "dice": float(dice.mean()),
+        "sensitivity": float(np.nanmean(tpr)) if np.isfinite(tpr).any() else 0.0,
+        "found": float(found.sum() / max(lesions.sum(), 1)),
+        "false_positives": float(false.mean()),
+        "best_threshold": THRESHOLDS[int(by_threshold.argmax())],
+        "best_dice": float(by_threshold.max()),
+    }
 
 
 def _dice(value: float) -> float:

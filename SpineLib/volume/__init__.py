@@ -6,5 +6,15 @@ from SpineLib.volume.files import read_volume, suffix_of, write_volume
 from SpineLib.volume.segmentation import SegmentInfo, write_segmentation
 from SpineLib.volume.volume import Volume
 
-__all__ = ["DicomSeries", "SegmentInfo", "Volume", "check_image", "list_dicom_series", "read_dicom", "read_volume",
-           "suffix_of", "write_segmentation", "write_volume"]
+__all__ = [
+    "DicomSeries",
+    "SegmentInfo",
+    "Volume",
+    "check_image",
+    "list_dicom_series",
+    "read_dicom",
+    "read_volume",
+    "suffix_of",
+    "write_segmentation",
+    "write_volume",
+]

@@ -9,9 +9,15 @@ from SpineLib.volume.dicom import ordered_series, read_tags
 from SpineLib.volume.files import folder_and_series
 
 _TAGS = {
-    "patient_name": "0010|0010", "patient_id": "0010|0020", "birth_date": "0010|0030", "sex": "0010|0040",
-    "study_date": "0008|0020", "study_time": "0008|0030", "acquisition_date": "0008|0022",
-    "acquisition_time": "0008|0032", "contrast_agent": "0018|0010",
+    "patient_name": "0010|0010",
+    "patient_id": "0010|0020",
+    "birth_date": "0010|0030",
+    "sex": "0010|0040",
+    "study_date": "0008|0020",
+    "study_time": "0008|0030",
+    "acquisition_date": "0008|0022",
+    "acquisition_time": "0008|0032",
+    "contrast_agent": "0018|0010",
 }
 _CHARACTER_SET = "0008|0005"
 

@@ -19,8 +19,17 @@ from SpineLib.volume.volume import Volume
 _MISSING = "DICOM SEG needs the packages highdicom and pydicom; install them with: pip install highdicom pydicom."
 _UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID", "FrameOfReferenceUID")
 #: Attributes of patient and study that may be empty but must be there (type 2) where the source leaves them out.
-_MAY_BE_EMPTY = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyID", "StudyDate", "StudyTime",
-                 "AccessionNumber", "ReferringPhysicianName")
+_MAY_BE_EMPTY = (
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyID",
+    "StudyDate",
+    "StudyTime",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+)
 
 
 @dataclass(frozen=True)
@@ -102,8 +111,10 @@ def write_dicom_seg(
             series_description=description[:64],
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise SpineError("A DICOM SEG cannot refer to this DICOM series: its slices lack attributes or contradict each "
-                         "other; export it again from its archive.") from error
+        raise SpineError(
+            "A DICOM SEG cannot refer to this DICOM series: its slices lack attributes or contradict each "
+            "other; export it again from its archive."
+        ) from error
     with whole_files(path) as temporary:
         seg.save_as(temporary, enforce_file_format=True)
     return notes
@@ -115,15 +126,18 @@ def _on_series(labels: Volume, segments: Sequence[SegmentInfo], image: Volume) -
     before = sum(np.count_nonzero(labels.array == segment.label) for segment in segments)
     after = [np.count_nonzero(moved.array == segment.label) for segment in segments]
     if not all(after):
-        raise SpineError("A segment lies outside the DICOM series or between its slices; choose the series it was "
-                         "drawn on.")
+        raise SpineError(
+            "A segment lies outside the DICOM series or between its slices; choose the series it was drawn on."
+        )
     if before == sum(after) and labels.array.size == moved.array.size:
         return moved, []  # The same voxels, in whatever order.
     notes = ["The DICOM SEG holds the segments on the grid of the series: each voxel has the nearest label."]
     share = sum(after) * image.voxel_volume_ml / (before * labels.voxel_volume_ml)
     if share < 0.9:
-        notes.append(f"{100 * (1 - share):.0f} % of the segments' volume lies beyond the DICOM series and is not in "
-                     "the DICOM SEG.")
+        notes.append(
+            f"{100 * (1 - share):.0f} % of the segments' volume lies beyond the DICOM series and is not in "
+            "the DICOM SEG."
+        )
     return moved, notes
 
 
@@ -133,8 +147,10 @@ def _source(pydicom, file: str):
     if "NumberOfFrames" in source:
         raise SpineError("The series holds multi-frame images; export it as single slices for a DICOM SEG.")
     if not all(source.get(keyword) for keyword in _UIDS):
-        raise SpineError("The DICOM series lacks UIDs that a DICOM SEG must refer to (de-identified series may have "
-                         "them blanked); export it again with its UIDs kept or replaced.")
+        raise SpineError(
+            "The DICOM series lacks UIDs that a DICOM SEG must refer to (de-identified series may have "
+            "them blanked); export it again with its UIDs kept or replaced."
+        )
     for keyword in _MAY_BE_EMPTY:
         if keyword not in source:
             setattr(source, keyword, None)
@@ -152,7 +168,8 @@ def _algorithm(highdicom, algorithm: SegAlgorithm | None) -> dict:
     from pydicom.sr.codedict import codes
 
     identification = highdicom.AlgorithmIdentificationSequence(
-        name=algorithm.name[:64], family=codes.DCM.ArtificialIntelligence, version=algorithm.version[:64])
+        name=algorithm.name[:64], family=codes.DCM.ArtificialIntelligence, version=algorithm.version[:64]
+    )
     return {"algorithm_type": "AUTOMATIC", "algorithm_identification": identification}
 
 

@@ -40,9 +40,16 @@ _MOST_PIXELS, _MHZ = 8.0, (2.0, 500.0)
 _T1_ECHO = 0.025
 #: An axis is a direction's when they are this near each other (cosine).
 _ALONG = 0.9
-_TAGS = {"PixelBandwidth": "0018|0095", "ImagingFrequency": "0018|0084", "MagneticFieldStrength": "0018|0087",
-         "InPlanePhaseEncodingDirectionDICOM": "0018|1312", "ImageOrientationPatientDICOM": "0020|0037",
-         "BaseResolution": "0018|1310", "ScanOptions": "0018|0022", "EchoTime": "0018|0081"}
+_TAGS = {
+    "PixelBandwidth": "0018|0095",
+    "ImagingFrequency": "0018|0084",
+    "MagneticFieldStrength": "0018|0087",
+    "InPlanePhaseEncodingDirectionDICOM": "0018|1312",
+    "ImageOrientationPatientDICOM": "0020|0037",
+    "BaseResolution": "0018|1310",
+    "ScanOptions": "0018|0022",
+    "EchoTime": "0018|0081",
+}
 #: All words that are read; they say nothing of the patient.
 FIELDS = (*_TAGS, "PhaseEncodingDirection", "PhaseEncodingAxis")
 
@@ -68,8 +75,9 @@ class FatShift:
         return self.mm * np.asarray(direction)[:, self.axis]
 
 
-def fat_shift(fields: Mapping[str, Any], direction: np.ndarray, spacing: Sequence[float],
-              size: Sequence[int]) -> FatShift | None:
+def fat_shift(
+    fields: Mapping[str, Any], direction: np.ndarray, spacing: Sequence[float], size: Sequence[int]
+) -> FatShift | None:
     """The displacement that a header tells, or None where it does not tell it or makes no sense.
 
     Args:
@@ -89,8 +97,9 @@ def fat_shift(fields: Mapping[str, Any], direction: np.ndarray, spacing: Sequenc
         return None
     samples = _number(fields.get("BaseResolution"))
     pixel_mm = spacing[axis] * (size[axis] / samples if 0 < samples <= size[axis] else 1.0)
-    return FatShift(axis, pixels * pixel_mm, _suppressed(fields.get("ScanOptions")),
-                    _number(fields.get("EchoTime")) <= _T1_ECHO)
+    return FatShift(
+        axis, pixels * pixel_mm, _suppressed(fields.get("ScanOptions")), _number(fields.get("EchoTime")) <= _T1_ECHO
+    )
 
 
 def sidecar_of(image: str | Path) -> Path:

@@ -48,16 +48,24 @@ def read_segments(path: str | Path, name: str = "") -> tuple[Volume, list[Marked
     labels = read_volume(path, name)
     values = np.unique(labels.array)
     if not np.array_equal(values, np.round(values)) or values[0] < 0 or len(values) > _MOST_LABELS:
-        raise SpineError(f"The {name} file is no mask: it holds fractions, negative or very many values; give a "
-                         "segmentation or a labelmap.")
-    found = [MarkedSegment(SegmentInfo(int(value), str(int(value)), (1.0, 0.0, 0.0), ""),
-                           labels.with_array((labels.array == value).astype(np.uint8)))
-             for value in values if value]
+        raise SpineError(
+            f"The {name} file is no mask: it holds fractions, negative or very many values; give a "
+            "segmentation or a labelmap."
+        )
+    found = [
+        MarkedSegment(
+            SegmentInfo(int(value), str(int(value)), (1.0, 0.0, 0.0), ""),
+            labels.with_array((labels.array == value).astype(np.uint8)),
+        )
+        for value in values
+        if value
+    ]
     return labels.with_array(np.zeros(labels.shape, np.uint8)), found
 
 
-def choose_segment(segments: Sequence[MarkedSegment], wanted: str | None, name: str,
-                   option: str) -> MarkedSegment | None:
+def choose_segment(
+    segments: Sequence[MarkedSegment], wanted: str | None, name: str, option: str
+) -> MarkedSegment | None:
     """The one segment that is meant; None when none is marked and none was asked for.
 
     Args:
@@ -74,12 +82,17 @@ def choose_segment(segments: Sequence[MarkedSegment], wanted: str | None, name: 
         if len(segments) > 1:
             raise SpineError(f"The {name} file holds {len(segments)} segments ({names}); choose one with {option}.")
         return segments[0] if segments else None
-    for same in (lambda info: info.name == wanted, lambda info: info.name.casefold() == wanted.casefold(),
-                 lambda info: str(info.label) == wanted):
+    for same in (
+        lambda info: info.name == wanted,
+        lambda info: info.name.casefold() == wanted.casefold(),
+        lambda info: str(info.label) == wanted,
+    ):
         found = [segment for segment in segments if same(segment.info)]
         if len(found) > 1:
-            raise SpineError(f"The {name} file holds {len(found)} segments of the name '{wanted}'; rename them, or "
-                             f"choose one by its number with {option}.")
+            raise SpineError(
+                f"The {name} file holds {len(found)} segments of the name '{wanted}'; rename them, or "
+                f"choose one by its number with {option}."
+            )
         if found:
             return found[0]
     raise SpineError(f"The {name} file holds no segment '{wanted}'; it holds {names or 'none'}.")
@@ -97,12 +110,20 @@ def _read_segmentation(path: Path, name: str) -> tuple[Volume, list[MarkedSegmen
         raise SpineError(f"The {name} file is no segmentation of a 3-D image; export it again.") from error
     if array.ndim != 4:
         raise SpineError(f"The {name} file is no segmentation of a 3-D image; export it again.")
-    grid = Volume(np.zeros(array.shape[:3], np.uint8), image.GetSpacing(), image.GetOrigin(),
-                  np.reshape(image.GetDirection(), (3, 3)), name)
+    grid = Volume(
+        np.zeros(array.shape[:3], np.uint8),
+        image.GetSpacing(),
+        image.GetOrigin(),
+        np.reshape(image.GetDirection(), (3, 3)),
+        name,
+    )
     found, number = [], 0
     while image.HasMetaDataKey(f"Segment{number}_ID"):
-        values = {key: image.GetMetaData(f"Segment{number}_{key}") for key in ("Name", "LabelValue", "Layer", "Tags")
-                  if image.HasMetaDataKey(f"Segment{number}_{key}")}
+        values = {
+            key: image.GetMetaData(f"Segment{number}_{key}")
+            for key in ("Name", "LabelValue", "Layer", "Tags")
+            if image.HasMetaDataKey(f"Segment{number}_{key}")
+        }
         label, layer = int(values.get("LabelValue", number + 1)), int(values.get("Layer", 0))
         tags = dict(tag.split(":", 1) for tag in values.get("Tags", "").split("|") if ":" in tag)
         terminology = tags.pop("TerminologyEntry", tags.pop("Segmentation.TerminologyEntry", ""))

@@ -51,8 +51,9 @@ def check_linear(matrix: np.ndarray) -> np.ndarray:
         raise SpineError("The transform mirrors the scan, which no movement does; choose another one.")
     cosines = (matrix[:3, :3] / lengths).T @ (matrix[:3, :3] / lengths) - np.eye(3)
     if np.abs(lengths - 1).max() > MOST_SCALING or np.abs(cosines).max() > MOST_SHEAR:
-        raise SpineError("The transform scales or shears the scan far more than two scans of one patient differ; "
-                         "choose a rigid one.")
+        raise SpineError(
+            "The transform scales or shears the scan far more than two scans of one patient differ; choose a rigid one."
+        )
     return matrix
 
 
@@ -74,8 +75,9 @@ def write_transform(after_to_before: np.ndarray, path: str | Path) -> None:
     import SimpleITK as sitk
 
     if Path(path).suffix.lower() not in TRANSFORM_SUFFIXES:
-        raise SpineError(f"A transform cannot be written as '{Path(path).suffix}'; "
-                         f"use one of {', '.join(TRANSFORM_SUFFIXES)}.")
+        raise SpineError(
+            f"A transform cannot be written as '{Path(path).suffix}'; use one of {', '.join(TRANSFORM_SUFFIXES)}."
+        )
     matrix = np.linalg.inv(check_linear(after_to_before))
     rigid = np.abs(matrix[:3, :3].T @ matrix[:3, :3] - np.eye(3)).max() < _RIGID
     transform = sitk.Euler3DTransform() if rigid else sitk.AffineTransform(3)
@@ -104,8 +106,9 @@ def read_transform(path: str | Path) -> np.ndarray:
     try:
         transform = sitk.ReadTransform(str(path))
     except RuntimeError as error:
-        raise SpineError("The transform file cannot be read: it is damaged or no ITK transform; save it again.") \
-            from error
+        raise SpineError(
+            "The transform file cannot be read: it is damaged or no ITK transform; save it again."
+        ) from error
     if transform.GetDimension() != 3 or not transform.IsLinear():
         raise SpineError("The transform is not linear (a deformation, or not 3-D); choose a rigid one.")
     origin = np.array(transform.TransformPoint((0.0, 0.0, 0.0)))

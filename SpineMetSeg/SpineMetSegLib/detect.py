@@ -85,8 +85,16 @@ class Detect:
         if self._reasonNotToDetect():
             return
         node = self._node
-        self._start(DetectionRun(node.detectImage, self._card(), threshold=node.candidateThreshold,
-                                 smallestCm2=node.smallestArea, column=node.columnOnly, device=node.device.value))
+        self._start(
+            DetectionRun(
+                node.detectImage,
+                self._card(),
+                threshold=node.candidateThreshold,
+                smallestCm2=node.smallestArea,
+                column=node.columnOnly,
+                device=node.device.value,
+            )
+        )
 
     def onCancel(self, checked=False):
         self.ui.detectStageLabel.text = "Cancelling"
@@ -107,8 +115,9 @@ class Detect:
             return
         target = self._target(next(iter(inputs.values())))
         threshold = node.threshold if model == node.model else None
-        self._start(SegmentCandidateRun(inputs, model, candidate, threshold=threshold, device=node.device.value,
-                                        output=target))
+        self._start(
+            SegmentCandidateRun(inputs, model, candidate, threshold=threshold, device=node.device.value, output=target)
+        )
 
     def onRefine(self, checked=False):
         """Fit the boundary of the chosen place to the edges of the searched image."""
@@ -125,8 +134,12 @@ class Detect:
         except SpineError as error:
             self._showError(str(error))
             return
-        self._start(RefineRun(image, self._node.likelihood, self._node.candidateThreshold, candidate,
-                              output=self._target(image)), note)
+        self._start(
+            RefineRun(
+                image, self._node.likelihood, self._node.candidateThreshold, candidate, output=self._target(image)
+            ),
+            note,
+        )
 
     def _start(self, run, note=""):
         self._showNote(note)

@@ -37,8 +37,12 @@ class DetectionRun:
         return [lambda: _load("scipy.ndimage")]
 
     def parameters(self, folder: Path) -> dict:
-        settings = {"threshold": self._threshold, "smallest_area_cm2": self._smallest, "column": self._column,
-                    "device": self._device}
+        settings = {
+            "threshold": self._threshold,
+            "smallest_area_cm2": self._smallest,
+            "column": self._column,
+            "device": self._device,
+        }
         return {"inputs": self._exported.files, "model": self._card.id, "settings": settings}
 
     def finish(self, result: dict, folder: Path):

@@ -15,6 +15,4 @@ def fittingModels(sequences, dimensions: int):
         dimensions: 2 or 3.
     """
     wanted = set(sequences)
-    return fittingCards(
-        TASK, lambda card: set(card.inputs) == wanted and card.network.get("dimensions") == dimensions
-    )
+    return fittingCards(TASK, lambda card: set(card.inputs) == wanted and card.network.get("dimensions") == dimensions)

@@ -9,6 +9,7 @@ SEQUENCES = ("T1", "T2")
 def tablesOf(segmentation):
     """The scene's lesion tables of a segmentation."""
     import slicer
+
     from SpineLib.scene.tables import SEGMENTATION_ROLE
 
     return [

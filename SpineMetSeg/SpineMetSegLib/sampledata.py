@@ -38,6 +38,7 @@ def simulateSample(source=None):
         [T1 volume node, T2 volume node, segmentation node with the true lesions].
     """
     import slicer
+
     from SpineLib.errors import SpineError
 
     try:
@@ -65,6 +66,7 @@ def loadSimulatedCase(seed, settings=None):
         settings: ``SpineLib.phantom.PhantomSettings``; default: 320 x 320 x 18, three metastases.
     """
     import numpy as np
+
     from SpineLib.phantom import PhantomSettings, simulate
     from SpineLib.scene.nodes import volume_to_node
     from SpineLib.scene.results import add_segmentation

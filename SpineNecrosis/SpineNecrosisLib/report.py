@@ -8,8 +8,8 @@ import slicer
 
 from SpineLib.errors import SpineError
 from SpineNecrosisLib.runs import ReportRun
-from SpinePanel.step import Step
 from SpinePanel.packages import installOptional
+from SpinePanel.step import Step
 
 #: What pictures in the page, and DICOM SEG, need and Slicer does not bring.
 _PICTURES = ("scikit-image>=0.22", "skimage")

@@ -46,6 +46,7 @@ def simulateSample(source=None):
         [T1 before, T2 before, ceT1 after, T2 after, true metastases, true necrosis]: volume and segmentation nodes.
     """
     import slicer
+
     from SpineLib.errors import SpineError
 
     try:
@@ -97,6 +98,7 @@ def loadSimulatedFollowUp(seed, settings=None):
 def _truth(labels, source, target, seed):
     """What was drawn as a segmentation, hidden."""
     import numpy as np
+
     from SpineLib.scene.results import add_segmentation
     from SpineLib.tasks.lesions import measure_lesion
 

@@ -32,8 +32,19 @@ def files(folder):
 
 def refused(capsys, case, t1, words, t2=None, output="o.seg.nrrd"):
     before = files(case)
-    arguments = ["segment", "--t1", str(t1), "--t2", str(t2 or case / "T2.nrrd"), "-o", str(case / output),
-                 "--model", "tiny-2d-t1-t2", "--device", "cpu"]
+    arguments = [
+        "segment",
+        "--t1",
+        str(t1),
+        "--t2",
+        str(t2 or case / "T2.nrrd"),
+        "-o",
+        str(case / output),
+        "--model",
+        "tiny-2d-t1-t2",
+        "--device",
+        "cpu",
+    ]
     assert main(arguments) == 1
     sentence = capsys.readouterr().err.splitlines()[-1]
     assert words in sentence and sentence.endswith(".") and "unexpectedly" not in sentence
@@ -57,11 +68,16 @@ def changed(kind):
     return Volume(array, spacing, origin, direction)
 
 
-@pytest.mark.parametrize("kind, words", [
-    ("NaN", "T1 image holds voxels that are no numbers"), ("constant", "T1 image is constant"),
-    ("one slice", "T1 image has only one slice"), ("CT", "T1 image is a CT"),
-    ("another place", "do not show the same place"),
-])
+@pytest.mark.parametrize(
+    "kind, words",
+    [
+        ("NaN", "T1 image holds voxels that are no numbers"),
+        ("constant", "T1 image is constant"),
+        ("one slice", "T1 image has only one slice"),
+        ("CT", "T1 image is a CT"),
+        ("another place", "do not show the same place"),
+    ],
+)
 def test_an_image_that_is_none_of_a_spine_is_refused(case, capsys, kind, words):
     write_volume(changed(kind), case / "Doe^Jane.nrrd")
     refused(capsys, case, case / "Doe^Jane.nrrd", words)
@@ -88,8 +104,22 @@ def test_8_bit_and_float64_images_are_segmented(case, dtype):
     volume = patient()["T1"]
     array = (volume.array - volume.array.min()) / 3
     write_volume(volume.with_array(array.astype(dtype)), case / "t.nrrd")
-    assert main(["segment", "--t1", str(case / "t.nrrd"), "--t2", str(case / "T2.nrrd"), "-o", str(case / "o.nii.gz"),
-                 "--model", "tiny-2d-t1-t2"]) == 0
+    assert (
+        main(
+            [
+                "segment",
+                "--t1",
+                str(case / "t.nrrd"),
+                "--t2",
+                str(case / "T2.nrrd"),
+                "-o",
+                str(case / "o.nii.gz"),
+                "--model",
+                "tiny-2d-t1-t2",
+            ]
+        )
+        == 0
+    )
     assert read_volume(case / "o.nii.gz").array.max() == 1
 
 
@@ -128,9 +158,27 @@ def test_a_full_disk_gives_one_sentence_and_leaves_the_old_file(case, repository
     before = files(case)
     more = [] if option == "-o" else ["-o", str(case / "main.nrrd")]
     done = subprocess.run(
-        [sys.executable, "-c", LITTLE_ROOM, "60", "segment", "--t1", str(case / "T1.nrrd"), "--t2",
-         str(case / "T2.nrrd"), option, str(case / name), *more, "--overwrite", "--model", "tiny-2d-t1-t2"],
-        capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(repository)})
+        [
+            sys.executable,
+            "-c",
+            LITTLE_ROOM,
+            "60",
+            "segment",
+            "--t1",
+            str(case / "T1.nrrd"),
+            "--t2",
+            str(case / "T2.nrrd"),
+            option,
+            str(case / name),
+            *more,
+            "--overwrite",
+            "--model",
+            "tiny-2d-t1-t2",
+        ],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(repository)},
+    )
     assert done.returncode == 1 and "disk is full" in done.stderr.splitlines()[-1], done.stderr
     assert files(case) == before
 

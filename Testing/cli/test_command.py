@@ -50,7 +50,7 @@ def test_the_table_names_the_commands_that_exist_with_their_own_help(repository)
     files = (repository / "SpineLib" / "cli").glob("*.py")
     assert set(command.COMMANDS) == {file.stem for file in files if "\nHELP = " in file.read_text(encoding="utf-8")}
     for name, text in command.COMMANDS.items():
-        assert importlib.import_module(f"SpineLib.cli.{name}").HELP == text
+        assert text == importlib.import_module(f"SpineLib.cli.{name}").HELP
 
 
 @pytest.mark.parametrize("name", list(command.COMMANDS))

@@ -43,7 +43,7 @@ def test_one_metastasis_gives_json_table_and_surface(case, capsys):
     assert figures["overlap"]["dice"] == pytest.approx(expected.overlap.dice, abs=1e-4)
     assert figures["distance"]["minimum_mm"] == pytest.approx(expected.distance.minimum_mm, abs=1e-3)
     assert figures["verdict"]["outcome"] == expected.verdict.outcome
-    row, = csv.DictReader((case / "c.csv").open())
+    (row,) = csv.DictReader((case / "c.csv").open())
     assert row["name"] == "Lesion 1" and float(row["dice"]) == pytest.approx(figures["overlap"]["dice"], rel=1e-5)
     assert (case / "m.vtp").stat().st_size > 1000
     told = capsys.readouterr().out
@@ -64,15 +64,19 @@ def test_an_empty_necrosis_is_a_result(case, capsys):
     assert "incomplete" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("more", "words"), [
-    ((), "2 segments ('Lesion 1', 'Lesion 2'); choose one with --segment-before"),
-    (("--segment-before", "Tumour"), "holds 'Lesion 1', 'Lesion 2'"),
-    (("--all", "--surface", "m.vtp"), "a surface file holds one"),
-    (("--segment-before", "1", "--surface", "m.stl"), "cannot be written as '.stl'"),
-    (("--segment-before", "1", "--transform", "gone.tfm"), "does not exist"),
-    (("--segment-before", "1", "--bins", "5", "0"), "increase"),
-    (("--segment-before", "1", "--error", "-1"), "registration error"),
-    (("--segment-before", "1", "-o", "before.seg.nrrd", "--overwrite"), "name of an input")])
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ((), "2 segments ('Lesion 1', 'Lesion 2'); choose one with --segment-before"),
+        (("--segment-before", "Tumour"), "holds 'Lesion 1', 'Lesion 2'"),
+        (("--all", "--surface", "m.vtp"), "a surface file holds one"),
+        (("--segment-before", "1", "--surface", "m.stl"), "cannot be written as '.stl'"),
+        (("--segment-before", "1", "--transform", "gone.tfm"), "does not exist"),
+        (("--segment-before", "1", "--bins", "5", "0"), "increase"),
+        (("--segment-before", "1", "--error", "-1"), "registration error"),
+        (("--segment-before", "1", "-o", "before.seg.nrrd", "--overwrite"), "name of an input"),
+    ],
+)
 def test_what_cannot_be_done_is_told_and_leaves_no_file(case, capsys, monkeypatch, more, words):
     monkeypatch.chdir(case)
     before = {path: path.read_bytes() for path in case.iterdir()}
@@ -93,9 +97,10 @@ def test_the_measurement_beside_monai_says_what_it_measured(monkeypatch, capsys,
     monkeypatch.setattr(bench_compare, "FINER", 2)
     monkeypatch.setattr(bench_compare, "REPEATS", 1)
     assert main(["bench", "compare", "--json", str(tmp_path / "f.json")]) == 0
-    figures, = json.loads((tmp_path / "f.json").read_text())
+    (figures,) = json.loads((tmp_path / "f.json").read_text())
     assert figures["simulated"] and figures["times_faster"] == pytest.approx(
-        figures["seconds"]["monai"] / figures["seconds"]["ours"])
+        figures["seconds"]["monai"] / figures["seconds"]["ours"]
+    )
     assert np.allclose(figures["volumes_ml"], (20, 35), rtol=0.1)
     assert figures["largest_difference_finer_mm"] < 0.4  # half a voxel
     assert "two simulated masks" in capsys.readouterr().out

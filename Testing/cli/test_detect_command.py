@@ -14,8 +14,17 @@ def patient(tmp_path):
     """An image and a model: the options that name them."""
     bundle = save_detector(tmp_path / "models")
     write_volume(spine(), tmp_path / "stir.nrrd")
-    return ["detect", "--image", str(tmp_path / "stir.nrrd"), "--model", str(bundle.folder), "--device", "cpu",
-            "--precision", "float32"]
+    return [
+        "detect",
+        "--image",
+        str(tmp_path / "stir.nrrd"),
+        "--model",
+        str(bundle.folder),
+        "--device",
+        "cpu",
+        "--precision",
+        "float32",
+    ]
 
 
 def test_it_writes_candidates_and_the_likelihood(patient, tmp_path, capsys):
@@ -31,11 +40,16 @@ def test_it_writes_candidates_and_the_likelihood(patient, tmp_path, capsys):
     assert "Research use only, not a medical device." in out
 
 
-@pytest.mark.parametrize(("more", "words"), [
-    (["-o", "{}/stir.nrrd"], "name of an input"), (["-o", "{}/none/c.json"], "does not exist"),
-    (["-o", "{}/c.json", "--likelihood", "{}/map.txt"], "cannot be written as '.txt'"),
-    (["-o", "{}/c.json", "--vertebrae", "{}/stir.nrrd", "--anywhere"], "give one of them"),
-    (["-o", "{}/c.json", "--threshold", "7"], "between 0 and 1")])
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["-o", "{}/stir.nrrd"], "name of an input"),
+        (["-o", "{}/none/c.json"], "does not exist"),
+        (["-o", "{}/c.json", "--likelihood", "{}/map.txt"], "cannot be written as '.txt'"),
+        (["-o", "{}/c.json", "--vertebrae", "{}/stir.nrrd", "--anywhere"], "give one of them"),
+        (["-o", "{}/c.json", "--threshold", "7"], "between 0 and 1"),
+    ],
+)
 def test_what_cannot_be_done_is_said_in_one_sentence_before_any_work(patient, tmp_path, capsys, more, words):
     assert main([*patient, *(text.format(tmp_path) for text in more)]) == 1
     said = capsys.readouterr().err.strip()

@@ -16,8 +16,17 @@ def patient(tmp_path):
     """A CT and a model: the options that name them."""
     bundle = save_bright_block_detector(tmp_path / "models" / "bright-blocks-ct")
     write_volume(ct_with_blocks((4, 72, 72)), tmp_path / "ct.nrrd")
-    return ["detect", "--task", "ct-lesion", "--image", str(tmp_path / "ct.nrrd"), "--model", str(bundle.folder),
-            "--device", "cpu"]
+    return [
+        "detect",
+        "--task",
+        "ct-lesion",
+        "--image",
+        str(tmp_path / "ct.nrrd"),
+        "--model",
+        str(bundle.folder),
+        "--device",
+        "cpu",
+    ]
 
 
 def test_it_writes_lesions_a_table_and_the_boxes_as_labels(patient, tmp_path, capsys):
@@ -35,11 +44,16 @@ def test_it_writes_lesions_a_table_and_the_boxes_as_labels(patient, tmp_path, ca
     assert "Research use only, not a medical device." in out
 
 
-@pytest.mark.parametrize(("more", "words"), [
-    (["-o", "{}/ct.nrrd"], "name of an input"),
-    (["-o", "{}/c.json", "--share", "0.7"], "means nothing with --task ct-lesion"),
-    (["-o", "{}/c.json", "--mask", "{}/map.txt"], "cannot be written as '.txt'"),
-    (["-o", "{}/c.json", "--anywhere"], "--vertebrae"), (["-o", "{}/c.json", "--threshold", "7"], "between 0 and 1")])
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["-o", "{}/ct.nrrd"], "name of an input"),
+        (["-o", "{}/c.json", "--share", "0.7"], "means nothing with --task ct-lesion"),
+        (["-o", "{}/c.json", "--mask", "{}/map.txt"], "cannot be written as '.txt'"),
+        (["-o", "{}/c.json", "--anywhere"], "--vertebrae"),
+        (["-o", "{}/c.json", "--threshold", "7"], "between 0 and 1"),
+    ],
+)
 def test_what_cannot_be_done_is_said_in_one_sentence_before_any_work(patient, tmp_path, capsys, more, words):
     assert main([*patient, *(text.format(tmp_path) for text in more)]) == 1
     said = capsys.readouterr().err.strip()
@@ -51,5 +65,5 @@ def test_a_model_of_mr_is_refused(patient, tmp_path, capsys):
 
     other = save_detector(tmp_path / "mr")
     place = patient.index("--model") + 1
-    assert main([*patient[:place], str(other.folder), *patient[place + 1:], "-o", str(tmp_path / "c.json")]) == 1
+    assert main([*patient[:place], str(other.folder), *patient[place + 1 :], "-o", str(tmp_path / "c.json")]) == 1
     assert "does not find lesions on CT" in capsys.readouterr().err

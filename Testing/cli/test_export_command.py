@@ -19,8 +19,9 @@ def case(tmp_path):
     """Two vertebrae as segments: a ball, and a plate of 1 mm; the ball as it was, as a labelmap."""
     whole, plate = ball(8.0, (-5, 0, 0), ON), box((10, -8, -8), (10.6, 8, 8), ON)
     labels = union(whole.with_array(20 * whole.array), plate.with_array(21 * plate.array))
-    write_segmentation(tmp_path / "m.seg.nrrd", labels,
-                       [SegmentInfo(20, "L1", (1, 0, 0), ""), SegmentInfo(21, "L2", (0, 1, 0), "")])
+    write_segmentation(
+        tmp_path / "m.seg.nrrd", labels, [SegmentInfo(20, "L1", (1, 0, 0), ""), SegmentInfo(21, "L2", (0, 1, 0), "")]
+    )
     before = labels.with_array(labels.array * (np.arange(32) < 14))
     write_volume(before, tmp_path / "before.nrrd")
     return tmp_path
@@ -31,8 +32,18 @@ def run(case, *more):
 
 
 def test_a_segment_becomes_files_of_all_formats_and_a_table(case, capsys):
-    outputs = ["-o", case / "m.stl", "--format", "3mf", "obj", "ply", "--json", case / "m.json", "--painted",
-               case / "m.vtp"]
+    outputs = [
+        "-o",
+        case / "m.stl",
+        "--format",
+        "3mf",
+        "obj",
+        "ply",
+        "--json",
+        case / "m.json",
+        "--painted",
+        case / "m.vtp",
+    ]
     assert run(case, "--label", "L1", *outputs) == 0
     counts = {suffix: len(read_mesh(case / f"m.{suffix}").triangles) for suffix in ("stl", "3mf", "obj", "ply")}
     assert len(set(counts.values())) == 1
@@ -66,16 +77,19 @@ def test_a_refused_model_is_told_with_its_table_and_not_written(case, capsys):
     assert not (case / "m.stl").exists() and (case / "m.vtp").exists()
 
 
-@pytest.mark.parametrize(("more", "words"), [
-    (["-o", "m.stl"], "choose one with --label"),
-    (["-o", "m.vrml", "--label", "20"], "cannot be written as '.vrml'"),
-    (["-o", "m.stl", "--label", "L9"], "no segment 'L9'"),
-    (["-o", "there.stl", "--label", "20"], "exists already"),
-    (["-o", "m.stl", "--label", "20", "--painted", "m.ply"], "use .vtp"),
-    (["-o", "m.stl", "--label", "20", "--smooth", "7"], "choose 0 to 1"),
-    (["-o", "m.stl", "--label", "20", "--cut", "body"], "give the plane"),
-    (["-o", "m.stl", "--label", "20", "--build-volume", "10", "10", "10"], "larger than the build volume"),
-])
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["-o", "m.stl"], "choose one with --label"),
+        (["-o", "m.vrml", "--label", "20"], "cannot be written as '.vrml'"),
+        (["-o", "m.stl", "--label", "L9"], "no segment 'L9'"),
+        (["-o", "there.stl", "--label", "20"], "exists already"),
+        (["-o", "m.stl", "--label", "20", "--painted", "m.ply"], "use .vtp"),
+        (["-o", "m.stl", "--label", "20", "--smooth", "7"], "choose 0 to 1"),
+        (["-o", "m.stl", "--label", "20", "--cut", "body"], "give the plane"),
+        (["-o", "m.stl", "--label", "20", "--build-volume", "10", "10", "10"], "larger than the build volume"),
+    ],
+)
 def test_what_cannot_be_done_is_told_and_leaves_no_file(case, capsys, monkeypatch, more, words):
     (case / "there.stl").write_text("mine")
     monkeypatch.chdir(case)
@@ -88,8 +102,9 @@ def test_what_cannot_be_done_is_told_and_leaves_no_file(case, capsys, monkeypatc
 def test_the_benchmark_measures_both_ways(capsys, monkeypatch):
     monkeypatch.setattr(bench_model, "SHAPE", (24, 60, 60))
     monkeypatch.setattr(bench_model, "SPACING", (2.0, 2.0, 2.5))
-    monkeypatch.setattr(bench_model, "_child", lambda folder, way, *more: bench_model.measure_here(
-        bench_model.Path(folder), way, *more))
+    monkeypatch.setattr(
+        bench_model, "_child", lambda folder, way, *more: bench_model.measure_here(bench_model.Path(folder), way, *more)
+    )
     assert main(["bench", "model"]) == 0
     told = capsys.readouterr().out
     assert "60x60x24" in told and "simulated vertebra" in told and "checked" in told and "passed" in told

@@ -15,8 +15,15 @@ from Testing.tasks.tiny import patient, save_tiny
 from Testing.volume.series import write_image_series
 
 SHIFT = np.array([[1.0, 0, 0, 4], [0, 1, 0, -3], [0, 0, 1, 2], [0, 0, 0, 1]])
-FILES = {"after_to_before.tfm", "comparison.csv", "comparison.json", "margin.vtp", "metastases.seg.nrrd",
-         "necroses.seg.nrrd", "report.html"}
+FILES = {
+    "after_to_before.tfm",
+    "comparison.csv",
+    "comparison.json",
+    "margin.vtp",
+    "metastases.seg.nrrd",
+    "necroses.seg.nrrd",
+    "report.html",
+}
 
 
 def moved(volume: Volume) -> Volume:
@@ -45,8 +52,12 @@ def case(tmp_path, monkeypatch):
 
 def command(case, *more, masks=True, transform=True):
     line = ["followup"]
-    for option, name in (("--before-t1", "before_T1"), ("--before-t2", "before_T2"), ("--after-cet1", "after_ceT1"),
-                         ("--after-t2", "after_T2")):
+    for option, name in (
+        ("--before-t1", "before_T1"),
+        ("--before-t2", "before_T2"),
+        ("--after-cet1", "after_ceT1"),
+        ("--after-t2", "after_T2"),
+    ):
         line += [option, str(case / f"{name}.nii.gz")]
     if masks:
         line += ["--metastasis", str(case / "metastasis.nrrd"), "--necrosis", str(case / "necrosis.nrrd")]
@@ -78,8 +89,12 @@ def test_the_report_says_that_scans_are_simulated_where_a_sidecar_does(case, sim
 
 
 def test_models_segment_what_no_mask_was_given_for(case):
-    assert main(command(case, "--metastasis-model", "tiny-2d-t1-t2", "--necrosis-model", "necrosis-2d-cet1-t2",
-                        masks=False)) == 0
+    assert (
+        main(
+            command(case, "--metastasis-model", "tiny-2d-t1-t2", "--necrosis-model", "necrosis-2d-cet1-t2", masks=False)
+        )
+        == 0
+    )
     record = json.loads((case / "out" / "comparison.json").read_text())
     assert record["metastases"][0]["outcome"] == "complete"
     assert set(record["models"]) == {"tiny-2d-t1-t2", "necrosis-2d-cet1-t2"} and record["simulated_training_data"]
@@ -107,21 +122,31 @@ def test_a_foreign_file_of_the_same_name_stays(case, capsys):
     assert (case / "out" / "report.html").read_text() == "precious"
 
 
-@pytest.mark.parametrize("spoil, words", [
-    ("swapped names", "seems to be the later one by its name"),
-    ("empty metastasis", "No metastasis is marked"),
-    ("no after", "one from after"),
-    ("singular", "transform"),
-    ("dicom seg of files", "folders of DICOM"),
-    ("no model", "No installed model for metastasis-segmentation"),
-])
+@pytest.mark.parametrize(
+    "spoil, words",
+    [
+        ("swapped names", "seems to be the later one by its name"),
+        ("empty metastasis", "No metastasis is marked"),
+        ("no after", "one from after"),
+        ("singular", "transform"),
+        ("dicom seg of files", "folders of DICOM"),
+        ("no model", "No installed model for metastasis-segmentation"),
+    ],
+)
 def test_mistakes_get_one_sentence_and_write_nothing(case, capsys, spoil, words):
     line = command(case)
     if spoil == "swapped names":
         for first, second in (("before_T1", "after_T1"), ("after_ceT1", "before_ceT1")):
             (case / f"{first}.nii.gz").rename(case / f"{second}.nii.gz")
-        line = ["followup", "--before-t1", str(case / "after_T1.nii.gz"), "--after-cet1",
-                str(case / "before_ceT1.nii.gz"), "-o", str(case / "out")]
+        line = [
+            "followup",
+            "--before-t1",
+            str(case / "after_T1.nii.gz"),
+            "--after-cet1",
+            str(case / "before_ceT1.nii.gz"),
+            "-o",
+            str(case / "out"),
+        ]
     elif spoil == "empty metastasis":
         mask = read_volume(case / "metastasis.nrrd")
         write_volume(mask.with_array(mask.array * 0), case / "metastasis.nrrd")
@@ -136,8 +161,15 @@ def test_mistakes_get_one_sentence_and_write_nothing(case, capsys, spoil, words)
     elif spoil == "dicom seg of files":
         line.append("--dicom-seg")
     elif spoil == "no model":
-        line = ["followup", "--before-stir", str(case / "before_T1.nii.gz"), "--after-cet1",
-                str(case / "after_ceT1.nii.gz"), "-o", str(case / "out")]
+        line = [
+            "followup",
+            "--before-stir",
+            str(case / "before_T1.nii.gz"),
+            "--after-cet1",
+            str(case / "after_ceT1.nii.gz"),
+            "-o",
+            str(case / "out"),
+        ]
     assert main(line) == 1
     told = capsys.readouterr().err.splitlines()[-1]
     assert words in told and "unexpectedly" not in told
@@ -159,11 +191,26 @@ def dicom_case(case, after_tags):
     """The same scans as DICOM folders of one patient, two days apart; returns the command."""
     tags = {"StudyDate": "20240102", "PatientBirthDate": "19500102", "PatientID": "ID-4711-X"}
     write_image_series(case / "A", read_volume(case / "before_T1.nii.gz"), **tags)
-    write_image_series(case / "B", read_volume(case / "after_ceT1.nii.gz"),
-                       **tags | {"StudyDate": "20240104", "ContrastBolusAgent": "Gadobutrol"} | after_tags)
-    return ["followup", "--before-t1", str(case / "A"), "--after-cet1", str(case / "B"), "--metastasis",
-            str(case / "metastasis.nrrd"), "--necrosis", str(case / "necrosis.nrrd"), "--transform",
-            str(case / "given.tfm"), "-o", str(case / "out")]
+    write_image_series(
+        case / "B",
+        read_volume(case / "after_ceT1.nii.gz"),
+        **tags | {"StudyDate": "20240104", "ContrastBolusAgent": "Gadobutrol"} | after_tags,
+    )
+    return [
+        "followup",
+        "--before-t1",
+        str(case / "A"),
+        "--after-cet1",
+        str(case / "B"),
+        "--metastasis",
+        str(case / "metastasis.nrrd"),
+        "--necrosis",
+        str(case / "necrosis.nrrd"),
+        "--transform",
+        str(case / "given.tfm"),
+        "-o",
+        str(case / "out"),
+    ]
 
 
 def test_dicom_scans_get_dicom_seg_and_name_the_patient_only_when_asked_to(case):
@@ -172,8 +219,11 @@ def test_dicom_scans_get_dicom_seg_and_name_the_patient_only_when_asked_to(case)
 
     line = dicom_case(case, {})
     assert main([*line, "--dicom-seg"]) == 0
-    texts = [path.read_text(encoding="utf-8") for path in (case / "out").iterdir()
-             if path.suffix in (".html", ".json", ".csv")]
+    texts = [
+        path.read_text(encoding="utf-8")
+        for path in (case / "out").iterdir()
+        if path.suffix in (".html", ".json", ".csv")
+    ]
     secrets = "Doe^Jane", "Doe Jane", "ID-4711-X", "19500102", "1950-01-02", "20240102", "2024-01-02"
     assert not any(secret in text for text in texts for secret in secrets)
     for name, folder in (("metastases", "A"), ("necroses", "B")):
@@ -181,17 +231,21 @@ def test_dicom_scans_get_dicom_seg_and_name_the_patient_only_when_asked_to(case)
         source = pydicom.dcmread(next((case / folder).iterdir()))
         assert seg.FrameOfReferenceUID == source.FrameOfReferenceUID
         assert np.count_nonzero(seg.pixel_array) == np.count_nonzero(
-            read_volume(case / f"{'metastasis' if folder == 'A' else 'necrosis'}.nrrd").array)
+            read_volume(case / f"{'metastasis' if folder == 'A' else 'necrosis'}.nrrd").array
+        )
     assert main([*line, "--include-patient", "--overwrite"]) == 0
     text = (case / "out" / "report.html").read_text(encoding="utf-8")
     assert "Doe Jane" in text and "1950-01-02" in text and "2024-01-04" in text
     assert not (case / "out" / "necroses.dcm").exists(), "what this run did not write is gone"
 
 
-@pytest.mark.parametrize("tags, option, words", [
-    ({"PatientID": "0815"}, "--allow-different-patients", "different patient IDs"),
-    ({"StudyDate": "20240101"}, "--swap-check=off", "later one by its date"),
-])
+@pytest.mark.parametrize(
+    "tags, option, words",
+    [
+        ({"PatientID": "0815"}, "--allow-different-patients", "different patient IDs"),
+        ({"StudyDate": "20240101"}, "--swap-check=off", "later one by its date"),
+    ],
+)
 def test_another_patient_or_the_wrong_order_is_refused_unless_the_user_is_sure(case, capsys, tags, option, words):
     line = dicom_case(case, tags)
     assert main(line) == 1

@@ -25,14 +25,27 @@ def files(tmp_path_factory):
     write_volume(verse, folder / "verse.nii.gz")
     write_volume(total, folder / "total.nii.gz")
     write_volume(lesion, folder / "lesion.nii.gz")
-    write_segmentation(folder / "named.seg.nrrd", labels, [
-        SegmentInfo(number, name, (1, 0, 0), "") for number, name in ((10, "vertebrae_T12"), (11, "L1"), (12, "L2"))])
+    write_segmentation(
+        folder / "named.seg.nrrd",
+        labels,
+        [SegmentInfo(number, name, (1, 0, 0), "") for number, name in ((10, "vertebrae_T12"), (11, "L1"), (12, "L2"))],
+    )
     return folder
 
 
 def run(files, *more: str, vertebrae: str = "verse.nii.gz") -> int:
-    return main(["inpaint", "--vertebrae", str(files / vertebrae), "--lesion", str(files / "lesion.nii.gz"),
-                 "--method", "templates", *more])
+    return main(
+        [
+            "inpaint",
+            "--vertebrae",
+            str(files / vertebrae),
+            "--lesion",
+            str(files / "lesion.nii.gz"),
+            "--method",
+            "templates",
+            *more,
+        ]
+    )
 
 
 def test_the_segmentation_holds_the_repaired_vertebra_under_its_level(files, tmp_path, capsys):
@@ -54,8 +67,18 @@ def test_other_numbers_and_names_give_the_same_repair(files, tmp_path, vertebrae
 
 
 def test_a_model_to_print_and_a_page_are_written_too(files, tmp_path):
-    assert run(files, "-o", str(tmp_path / "r.nrrd"), "--model", str(tmp_path / "l1.stl"),
-               "--report", str(tmp_path / "page.html")) == 0
+    assert (
+        run(
+            files,
+            "-o",
+            str(tmp_path / "r.nrrd"),
+            "--model",
+            str(tmp_path / "l1.stl"),
+            "--report",
+            str(tmp_path / "page.html"),
+        )
+        == 0
+    )
     assert "L1, repaired" in (tmp_path / "page.html").read_text()
     points = read_mesh(tmp_path / "l1.stl").points
     assert np.ptp(points, axis=0) == pytest.approx([68, 68, 24], abs=4)  # the vertebra's width, depth, height in mm
@@ -69,27 +92,44 @@ def test_a_page_with_the_pictures_is_written_and_no_model_unless_asked_for(files
 
 
 @pytest.mark.parametrize("simulated", [True, False])
-def test_page_json_and_terminal_say_that_a_case_is_simulated_and_of_a_patient_they_do_not(files, tmp_path, capsys,
-                                                                                          simulated):
+def test_page_json_and_terminal_say_that_a_case_is_simulated_and_of_a_patient_they_do_not(
+    files, tmp_path, capsys, simulated
+):
     case = tmp_path / "cohort" / "derivatives" / "labels" / "sub-001"
     case.mkdir(parents=True)
     (tmp_path / "cohort" / "dataset_description.json").write_text(json.dumps({"Simulated": simulated}))
     for name in ("verse.nii.gz", "lesion.nii.gz"):
         shutil.copy(files / name, case / name)
-    assert run(case, "-o", str(tmp_path / "r.nrrd"), "--report", str(tmp_path / "page.html"),
-               "--json", str(tmp_path / "r.json")) == 0
+    assert (
+        run(
+            case,
+            "-o",
+            str(tmp_path / "r.nrrd"),
+            "--report",
+            str(tmp_path / "page.html"),
+            "--json",
+            str(tmp_path / "r.json"),
+        )
+        == 0
+    )
     words = "Simulated data, not a patient"
     assert (words in (tmp_path / "page.html").read_text(encoding="utf-8")) is simulated
     assert json.loads((tmp_path / "r.json").read_text())["simulated"] is simulated
     assert (words in capsys.readouterr().out) is simulated
 
 
-@pytest.mark.parametrize(("more", "words"), [
-    (["-o", "OUT/r.xyz"], "cannot be written"), (["-o", "OUT/r.nrrd", "--label", "L5"], "L5 is not among"),
-    (["-o", "OUT/r.nrrd", "--label", "hip"], "no vertebra"), (["-o", "OUT/no/r.nrrd"], "does not exist"),
-    (["-o", "OUT/r.nrrd", "--model", "OUT/r.xyz"], "model cannot"), (["-o", "OUT/there.nrrd"], "exists already"),
-    (["-o", "OUT/r.nrrd", "--weights", "complete-vertebra"], "uses no model"),
-])
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["-o", "OUT/r.xyz"], "cannot be written"),
+        (["-o", "OUT/r.nrrd", "--label", "L5"], "L5 is not among"),
+        (["-o", "OUT/r.nrrd", "--label", "hip"], "no vertebra"),
+        (["-o", "OUT/no/r.nrrd"], "does not exist"),
+        (["-o", "OUT/r.nrrd", "--model", "OUT/r.xyz"], "model cannot"),
+        (["-o", "OUT/there.nrrd"], "exists already"),
+        (["-o", "OUT/r.nrrd", "--weights", "complete-vertebra"], "uses no model"),
+    ],
+)
 def test_what_cannot_be_done_is_said_before_anything_is_written(files, tmp_path, capsys, more, words):
     (tmp_path / "there.nrrd").write_text("mine")
     assert run(files, *(text.replace("OUT", str(tmp_path)) for text in more)) == 1

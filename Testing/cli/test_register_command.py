@@ -35,8 +35,19 @@ def command(scans, *more, region=("--region", "labels.nrrd", "--lesion", "3")):
 
 
 def test_a_registration_is_written_and_told(scans, tmp_path, capsys):
-    more = ["--points", str(scans / "points.csv"), "--margin", "12", "--one-layer", "-o", str(tmp_path / "t.tfm"),
-            "--json", str(tmp_path / "q.json"), "--resampled", str(tmp_path / "r.nrrd")]
+    more = [
+        "--points",
+        str(scans / "points.csv"),
+        "--margin",
+        "12",
+        "--one-layer",
+        "-o",
+        str(tmp_path / "t.tfm"),
+        "--json",
+        str(tmp_path / "q.json"),
+        "--resampled",
+        str(tmp_path / "r.nrrd"),
+    ]
     assert main(command(scans, *more)) == 0
     told = capsys.readouterr().out
     assert "points fit each other to 0.0 mm" in told and "to be trusted" in told and "estimated error" in told
@@ -56,27 +67,47 @@ def test_a_registration_is_written_and_told(scans, tmp_path, capsys):
 def test_sidecars_beside_the_scans_are_used_unless_they_are_to_be_left_aside(scans, tmp_path, capsys):
     for name in ("before", "after"):
         write_volume(read_volume(scans / f"{name}.nrrd"), tmp_path / f"{name}.nrrd")
-        (tmp_path / f"{name}.json").write_text(json.dumps(
-            {"PixelBandwidth": 200, "MagneticFieldStrength": 1.5, "InPlanePhaseEncodingDirectionDICOM": "COL"}))
-    arguments = ["register", "--before", str(tmp_path / "before.nrrd"), "--after", str(tmp_path / "after.nrrd"),
-                 "--region", str(scans / "labels.nrrd"), "--lesion", "3", "--points", str(scans / "points.csv"),
-                 "--margin", "12", "-o", str(tmp_path / "t.tfm")]
+        (tmp_path / f"{name}.json").write_text(
+            json.dumps(
+                {"PixelBandwidth": 200, "MagneticFieldStrength": 1.5, "InPlanePhaseEncodingDirectionDICOM": "COL"}
+            )
+        )
+    arguments = [
+        "register",
+        "--before",
+        str(tmp_path / "before.nrrd"),
+        "--after",
+        str(tmp_path / "after.nrrd"),
+        "--region",
+        str(scans / "labels.nrrd"),
+        "--lesion",
+        "3",
+        "--points",
+        str(scans / "points.csv"),
+        "--margin",
+        "12",
+        "-o",
+        str(tmp_path / "t.tfm"),
+    ]
     assert main(arguments) == 0
     assert "Fat is displaced by 1.2 mm before and 1.2 mm after, as the headers tell" in capsys.readouterr().out
     assert main([*arguments, "--overwrite", "--no-headers"]) == 0
     assert "left aside and fitted freely" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("region, more, words", [
-    (("--region", "labels.nrrd"), [], "several lesions (1, 3)"),
-    (("--region", "labels.nrrd", "--lesion", "7"), [], "no lesion 7"),
-    ((), [], "either --region"),
-    (("--region", "labels.nrrd", "--box", "0", "0", "0", "9", "9", "9"), [], "either --region"),
-    (("--lesion", "1", "--box", "0", "0", "0", "9", "9", "9"), [], "give that too"),
-    (("--box", "9999", "0", "0", "9", "9", "9"), [], "outside the scan before"),
-    (("--region", "labels.nrrd", "--lesion", "3"), ["--margin", "900"], "between 3 and 60"),
-    (("--region", "labels.nrrd", "--lesion", "3"), ["--points", "none.csv"], "cannot be read"),
-])
+@pytest.mark.parametrize(
+    "region, more, words",
+    [
+        (("--region", "labels.nrrd"), [], "several lesions (1, 3)"),
+        (("--region", "labels.nrrd", "--lesion", "7"), [], "no lesion 7"),
+        ((), [], "either --region"),
+        (("--region", "labels.nrrd", "--box", "0", "0", "0", "9", "9", "9"), [], "either --region"),
+        (("--lesion", "1", "--box", "0", "0", "0", "9", "9", "9"), [], "give that too"),
+        (("--box", "9999", "0", "0", "9", "9", "9"), [], "outside the scan before"),
+        (("--region", "labels.nrrd", "--lesion", "3"), ["--margin", "900"], "between 3 and 60"),
+        (("--region", "labels.nrrd", "--lesion", "3"), ["--points", "none.csv"], "cannot be read"),
+    ],
+)
 def test_mistakes_get_one_sentence_and_write_nothing(scans, tmp_path, capsys, region, more, words):
     assert main(command(scans, *more, "-o", str(tmp_path / "t.tfm"), region=region)) == 1
     assert words in capsys.readouterr().err.splitlines()[-1]
@@ -104,8 +135,17 @@ def test_a_cohort_of_pairs_is_evaluated(scans, tmp_path, capsys):
     truth = {"treated": {"level": "L5", "lesion": 3}, "after_to_before_lps": {"L5": np.linalg.inv(MOVEMENT).tolist()}}
     (derived / f"{name}_truth.json").write_text(json.dumps(truth))
 
-    arguments = ["evaluate", "registration", "--cohort", str(cohort), "--margin", "12", "--one-layer",
-                 "-o", str(tmp_path / "out")]
+    arguments = [
+        "evaluate",
+        "registration",
+        "--cohort",
+        str(cohort),
+        "--margin",
+        "12",
+        "--one-layer",
+        "-o",
+        str(tmp_path / "out"),
+    ]
     assert main(arguments) == 0
     assert "simulated pairs" in capsys.readouterr().out
     figures = json.loads((tmp_path / "out" / "simulated_registration.json").read_text())

@@ -29,8 +29,18 @@ def arguments(case, *more):
 
 
 def test_one_patient_gets_segmentation_probability_table_and_report(case, capsys):
-    more = ["-o", case / "o.seg.nrrd", "--probability", case / "p.nrrd", "--json", case / "r.json", "--csv",
-            case / "t.csv", "--model", "tiny-2d-t1-t2"]
+    more = [
+        "-o",
+        case / "o.seg.nrrd",
+        "--probability",
+        case / "p.nrrd",
+        "--json",
+        case / "r.json",
+        "--csv",
+        case / "t.csv",
+        "--model",
+        "tiny-2d-t1-t2",
+    ]
     assert main(arguments(case, *map(str, more))) == 0
     mask = read_volume(case / "o.seg.nrrd").array
     np.testing.assert_array_equal(mask > 0, read_volume(case / "p.nrrd").array >= 0.5)
@@ -111,8 +121,11 @@ def test_of_a_follow_up_the_scans_after_ablation_are_segmented_for_necrosis(foll
     command = ["segment", "--bids", str(follow_up / "bids"), "-o", str(follow_up / "out")]
     assert main([*command, "--model", "necrosis-2d-cet1"]) == 0
     assert {file.name for file in (follow_up / "out").iterdir()} == {
-        "sub-001_ses-after_necroses.seg.nrrd", "sub-001_ses-after_necroses.csv",
-        "sub-001_ses-after_necroses_report.json", "summary_necroses.csv"}
+        "sub-001_ses-after_necroses.seg.nrrd",
+        "sub-001_ses-after_necroses.csv",
+        "sub-001_ses-after_necroses_report.json",
+        "summary_necroses.csv",
+    }
     # Metastases in the same folder: neither is taken for the other's work, nor overwritten.
     assert main([*command, "--model", "tiny-2d-t1-t2", "--session", "before"]) == 0
     [row] = csv.DictReader((follow_up / "out" / "summary.csv").open())
@@ -123,14 +136,17 @@ def test_of_a_follow_up_the_scans_after_ablation_are_segmented_for_necrosis(foll
     assert "No patient has the session 'later'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("more, words", [
-    (["-o", "T1.nii.gz", "--overwrite"], "name of an input"),
-    (["-o", "no/o.nrrd"], "does not exist"),
-    (["-o", "o.png"], "cannot be written"),
-    (["-o", "o.nrrd", "--model", "nothing"], "no model 'nothing'"),
-    (["-o", "o.nrrd", "--threshold", "3"], "between 0 and 1"),
-    (["-o", "o.nrrd", "--device", "mps"], "no device"),
-])
+@pytest.mark.parametrize(
+    "more, words",
+    [
+        (["-o", "T1.nii.gz", "--overwrite"], "name of an input"),
+        (["-o", "no/o.nrrd"], "does not exist"),
+        (["-o", "o.png"], "cannot be written"),
+        (["-o", "o.nrrd", "--model", "nothing"], "no model 'nothing'"),
+        (["-o", "o.nrrd", "--threshold", "3"], "between 0 and 1"),
+        (["-o", "o.nrrd", "--device", "mps"], "no device"),
+    ],
+)
 def test_mistakes_get_one_sentence_and_write_nothing(case, capsys, monkeypatch, more, words):
     monkeypatch.chdir(case)
     before = {file: file.read_bytes() for file in case.rglob("*") if file.is_file()}
@@ -216,4 +232,8 @@ def test_contrast_enhanced_t1_is_told_from_t1(tmp_path):
     [(name, images)] = find_cases(tmp_path)
     assert name == "sub-7_ses-1"
     assert {key: [file.name[12:] for file in files] for key, files in images.items()} == {
-        "T1": ["T1w.nii.gz"], "ceT1": ["ce-gd_T1w.nii.gz"], "T2": ["T2w.nii"], "STIR": ["STIR.nrrd"]}
+        "T1": ["T1w.nii.gz"],
+        "ceT1": ["ce-gd_T1w.nii.gz"],
+        "T2": ["T2w.nii"],
+        "STIR": ["STIR.nrrd"],
+    }

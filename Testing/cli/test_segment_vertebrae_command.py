@@ -18,13 +18,25 @@ def patient(tmp_path_factory):
     folder = tmp_path_factory.mktemp("patient")
     bundle = save_bright_bone(folder / "models")
     write_volume(spine_ct(levels=2, spacing=2.0)[0], folder / "ct.nrrd")
-    options = ["segment", "--task", "vertebrae", "--ct", str(folder / "ct.nrrd"), "--model", str(bundle.folder),
-               "--device", "cpu", "--precision", "float32"]
+    options = [
+        "segment",
+        "--task",
+        "vertebrae",
+        "--ct",
+        str(folder / "ct.nrrd"),
+        "--model",
+        str(bundle.folder),
+        "--device",
+        "cpu",
+        "--precision",
+        "float32",
+    ]
     return options, folder
 
 
 def test_it_writes_a_segmentation_with_one_named_segment_a_vertebra_and_all_else_that_is_asked_for(
-        patient, tmp_path, capsys):
+    patient, tmp_path, capsys
+):
     options, folder = patient
     files = {"-o": "v.seg.nrrd", "--probability": "p.nrrd", "--json": "v.json", "--csv": "v.csv"}
     more = [part for option, name in files.items() for part in (option, str(tmp_path / name))]
@@ -48,11 +60,16 @@ def test_a_labelmap_holds_the_same_numbers(patient, tmp_path):
     assert np.unique(read_volume(tmp_path / "v.nii.gz").array).tolist() == [0, 101, 102]
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    (["-o", "{}/none/v.nrrd"], "does not exist"), (["-o", "{}/v.txt"], "cannot be written"),
-    (["-o", "{}/v.nrrd", "--t1", "{}/ct.nrrd"], "--t1 means nothing"),
-    (["-o", "{}/v.nrrd", "--first", "Q1"], "no vertebra 'Q1'"),
-    (["-o", "{}/ct.nrrd"], "name of an input")])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (["-o", "{}/none/v.nrrd"], "does not exist"),
+        (["-o", "{}/v.txt"], "cannot be written"),
+        (["-o", "{}/v.nrrd", "--t1", "{}/ct.nrrd"], "--t1 means nothing"),
+        (["-o", "{}/v.nrrd", "--first", "Q1"], "no vertebra 'Q1'"),
+        (["-o", "{}/ct.nrrd"], "name of an input"),
+    ],
+)
 def test_what_cannot_be_done_is_said_in_one_sentence(patient, capsys, change, words):
     options, folder = patient
     assert main([*options, *(text.format(folder) for text in change)]) == 1

@@ -121,7 +121,7 @@ def test_a_long_line_within_the_limit_arrives_whole():
 
 def test_the_last_lines_are_kept_with_the_unfinished_one():
     last = LastLines(count=3)
-    assert last.feed("eins\nzwei\ndr".encode()) == ["eins", "zwei"]
+    assert last.feed(b"eins\nzwei\ndr") == ["eins", "zwei"]
     last.feed("ei\n\n\nvier\n\xff und f".encode("latin-1"))
     assert last.lines() == ["zwei", "drei", "vier", "\ufffd und f"]
 

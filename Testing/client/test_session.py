@@ -10,7 +10,6 @@ from SpineLib.client import PrivateFolder, WorkerSession
 from SpineLib.client.protocol import LineBuffer, encode, parse_object
 from SpineLib.errors import Cancelled, SpineError
 
-
 SAYINGS = [
     {"event": "progress", "fraction": 0.5, "text": "Segmenting"},
     {"event": "result", "result": {}},
@@ -146,9 +145,7 @@ def test_a_worker_that_never_gets_ready_is_given_up_with_one_sentence(bench):
     bench.pass_time(89)
     assert bench.ends == []
     bench.pass_time(2)
-    assert bench.ends[0][:2] == (
-        "error", "The worker did not start in time: try again, or restart the application."
-    )
+    assert bench.ends[0][:2] == ("error", "The worker did not start in time: try again, or restart the application.")
     assert bench.child.kills == 1 and bench.session.state == "idle"
 
 
@@ -300,15 +297,17 @@ def test_whatever_happens_in_whatever_order_each_job_has_exactly_one_end(bench, 
             bench.submit()
             submitted += 1
             continue
-        source.choice([
-            child_says,
-            bench.child.ready,
-            bench.session.cancel,
-            lambda: bench.child.on_output(source.randbytes(20)),
-            lambda: bench.child.on_finished(source.choice([0, -9, 1]), []),
-            lambda: source.choice(bench.transports).say(id=submitted, **source.choice(SAYINGS)),
-            lambda: bench.pass_time(source.choice([0.1, 1.0, 40.0])),
-        ])()
+        source.choice(
+            [
+                child_says,
+                bench.child.ready,
+                bench.session.cancel,
+                lambda: bench.child.on_output(source.randbytes(20)),
+                lambda: bench.child.on_finished(source.choice([0, -9, 1]), []),
+                lambda: source.choice(bench.transports).say(id=submitted, **source.choice(SAYINGS)),
+                lambda: bench.pass_time(source.choice([0.1, 1.0, 40.0])),
+            ]
+        )()
         assert len(bench.ends) in (submitted - 1, submitted)
     bench.session.cancel()
     bench.pass_time(2.0)

@@ -148,8 +148,9 @@ def _add_generic_colours(slicer):
     node.SetSingletonTag("FileGenericColors.txt")
     node.SetNumberOfColors(256)
     for index in range(256):
-        node.SetColor(index, f"label {index}", (index * 37 % 256) / 255, (index * 91 % 256) / 255, 0.5,
-                      float(index > 0))
+        node.SetColor(
+            index, f"label {index}", (index * 37 % 256) / 255, (index * 91 % 256) / 255, 0.5, float(index > 0)
+        )
     node.SaveWithSceneOff()
     slicer.mrmlScene.AddNode(node)
 

@@ -40,18 +40,22 @@ REPAIR = {
     "result.seg.nrrd",
     "vertebrae.nii.gz",
 }
-FILES = {f"simulated_followup_{name}" for name in FOLLOWUP} | {f"simulated_repair_{name}" for name in REPAIR} | {
-    "demo.json",
-    "index.html",
-    "simulated_T1.nii.gz",
-    "simulated_T2.nii.gz",
-    "simulated_lesions.csv",
-    "simulated_probability.nii.gz",
-    "simulated_provenance.json",
-    "simulated_result.seg.nrrd",
-    "simulated_truth.csv",
-    "simulated_truth.seg.nrrd",
-}
+FILES = (
+    {f"simulated_followup_{name}" for name in FOLLOWUP}
+    | {f"simulated_repair_{name}" for name in REPAIR}
+    | {
+        "demo.json",
+        "index.html",
+        "simulated_T1.nii.gz",
+        "simulated_T2.nii.gz",
+        "simulated_lesions.csv",
+        "simulated_probability.nii.gz",
+        "simulated_provenance.json",
+        "simulated_result.seg.nrrd",
+        "simulated_truth.csv",
+        "simulated_truth.seg.nrrd",
+    }
+)
 
 
 @pytest.fixture(scope="module")

@@ -46,9 +46,8 @@ def test_a_foreign_folder_is_refused_before_any_work(alone):
     alone.mkdir(parents=True)
     (alone / "thesis").write_text("ten years")
     worked = False
-    with pytest.raises(SpineError, match="no demo wrote it"):
-        with demo_folder(alone):
-            worked = True
+    with pytest.raises(SpineError, match="no demo wrote it"), demo_folder(alone):
+        worked = True
     assert not worked and contents(alone) == {"thesis": "ten years"}
 
 
@@ -80,10 +79,9 @@ def test_a_file_of_the_same_name_that_no_demo_wrote_stays(alone):
 @pytest.mark.parametrize("error", [Cancelled, KeyboardInterrupt, ValueError])
 def test_a_run_that_ends_early_leaves_the_folder_as_it_was(alone, error):
     write(alone, a="1")
-    with pytest.raises(error):
-        with demo_folder(alone) as part:
-            (part / "a").write_text("half")
-            raise error
+    with pytest.raises(error), demo_folder(alone) as part:
+        (part / "a").write_text("half")
+        raise error
     assert contents(alone) == {"a": "1"}
 
 

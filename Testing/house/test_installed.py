@@ -100,7 +100,10 @@ def test_slicers_ctest_runs_the_test_of_each_module(built):
 def test_the_extension_tells_slicer_what_it_is(built):
     name, category, depends, contributors, description, *addresses = (built / "facts.txt").read_text().splitlines()
     assert (name, category, depends, contributors) == (
-        "SpineOncology", "Oncology", "PyTorch", "SpineOncology contributors"
+        "SpineOncology",
+        "Oncology",
+        "PyTorch",
+        "SpineOncology contributors",
     )
     assert "Research use only, not a medical device" in description
     homepage, icon, screenshots = addresses

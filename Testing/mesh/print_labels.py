@@ -40,8 +40,13 @@ def printed(mask: Volume, cut: str, slicer: str | None) -> dict:
     except SpineError as error:
         return {"passed": False, "reasons": [str(error)]}
     report = result.model.report
-    facts = {"passed": report.passed, "reasons": list(report.reasons), "notes": result.notes,
-             "volume_error": result.measures["volume_error"], "seconds": result.provenance["seconds"]}
+    facts = {
+        "passed": report.passed,
+        "reasons": list(report.reasons),
+        "notes": result.notes,
+        "volume_error": result.measures["volume_error"],
+        "seconds": result.provenance["seconds"],
+    }
     if report.passed:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "vertebra.stl"
@@ -97,9 +102,11 @@ def summary(rows: list[dict]) -> str:
         models = [row for row in rows if row["cut"] == cut and not row.get("outside")]
         counts = Counter(key for row in models for key in ("passed", "read_back", "manifold") if row.get(key))
         cut_off = sum(row["cut"] == cut for row in rows) - len(models)
-        lines.append(f"cut {cut}: {len(models)} vertebrae, {counts['passed']} models passed and were written, "
-                     f"{counts['read_back']} passed again when read back, {counts['manifold']} manifold for "
-                     f"PrusaSlicer; {cut_off} left out at the image's edge")
+        lines.append(
+            f"cut {cut}: {len(models)} vertebrae, {counts['passed']} models passed and were written, "
+            f"{counts['read_back']} passed again when read back, {counts['manifold']} manifold for "
+            f"PrusaSlicer; {cut_off} left out at the image's edge"
+        )
         lines += [f"  {row['file']} {row['label']}: {' '.join(row['reasons'])}" for row in models if not row["passed"]]
     return "\n".join(lines)
 

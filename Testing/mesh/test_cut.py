@@ -32,9 +32,15 @@ def test_a_cut_that_leaves_nothing_is_refused():
         cut(*sphere(8.0), [Plane((0, 0, 20), (0, 0, 1))])
 
 
-@pytest.mark.parametrize(("spacing", "direction"), [
-    ((1.0, 1.0, 1.0), np.eye(3)), ((0.8, 0.8, 3.0), TURNED), ((1.0, 1.0, 1.0), rotation((-30, 25, 0))),
-    ((1.0, 1.0, 2.0), rotation((40, -20, 0)))])
+@pytest.mark.parametrize(
+    ("spacing", "direction"),
+    [
+        ((1.0, 1.0, 1.0), np.eye(3)),
+        ((0.8, 0.8, 3.0), TURNED),
+        ((1.0, 1.0, 1.0), rotation((-30, 25, 0))),
+        ((1.0, 1.0, 2.0), rotation((40, -20, 0))),
+    ],
+)
 def test_the_bodys_plane_touches_the_canal_and_looks_forward(spacing, direction):
     mask = vertebra(grid(spacing, 42.0, direction, CENTRE))
     plane = body_plane(mask)
@@ -56,7 +62,7 @@ def test_the_pedicles_are_cut_behind_the_body_and_the_model_passes_the_gate():
 def test_an_arch_with_a_gap_still_shows_its_canal():
     mask = vertebra(grid((1.0, 1.0, 1.0), 36.0))
     middle = mask.shape[2] // 2
-    mask.array[:, 40:, middle - 1:middle + 2] = 0  # the arch is open behind by 3 mm
+    mask.array[:, 40:, middle - 1 : middle + 2] = 0  # the arch is open behind by 3 mm
     assert np.dot(body_plane(mask).normal, (0, -1, 0)) > 0.95
 
 

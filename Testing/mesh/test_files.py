@@ -77,7 +77,9 @@ def test_a_model_is_written_read_back_and_checked_again(tmp_path, model, suffix)
     assert report.passed
     assert [(check.name, check.value) for check in report.checks if check.name != "smallest wall"] == [
         (check.name, pytest.approx(check.value) if isinstance(check.value, float) else check.value)
-        for check in model.report.checks if check.name != "smallest wall"]
+        for check in model.report.checks
+        if check.name != "smallest wall"
+    ]
     assert {path.name for path in tmp_path.iterdir()} == {f"m{suffix}"}
 
 
@@ -130,7 +132,7 @@ def test_a_truncated_file_is_refused_or_seen_to_be_open(tmp_path, suffix, keep):
     path = tmp_path / f"m{suffix}"
     write_mesh(*box((0, 0, 0), (1, 2, 3)), path)
     data = path.read_bytes()
-    path.write_bytes(data[:int(keep * len(data))])
+    path.write_bytes(data[: int(keep * len(data))])
     if suffix == ".obj" and keep != 0.3:  # a text without an end; at 0.3 it ends within a number's line
         assert len(read_mesh(path).triangles) < 12
         return
@@ -146,8 +148,9 @@ def test_an_unknown_ending_and_a_missing_file_are_told(tmp_path):
 
 
 def test_an_obj_of_quads_with_normals_and_negative_numbers_is_read(tmp_path):
-    (tmp_path / "m.obj").write_text("# a square\nv 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nvn 0 0 1\n"
-                                    "f 1//1 2//1 3//1 4//1\nf -4 -2 -1\n")
+    (tmp_path / "m.obj").write_text(
+        "# a square\nv 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nvn 0 0 1\nf 1//1 2//1 3//1 4//1\nf -4 -2 -1\n"
+    )
     found = read_mesh(tmp_path / "m.obj")
     assert found.triangles.tolist() == [[0, 1, 2], [0, 2, 3], [0, 2, 3]] and found.space == ""
 
@@ -182,12 +185,21 @@ def test_a_3mf_in_inches_with_a_transform_comes_back_in_mm(tmp_path):
     assert np.allclose(read_mesh(tmp_path / "m.3mf").points.max(axis=0), (3 * 25.4, 25.4, 25.4))
 
 
-@pytest.mark.parametrize(("parts", "words"), [
-    ({"../evil": "x"}, "lead out"), ({"/etc/evil": "x"}, "lead out"), ({"C:\\evil": "x"}, "lead out"),
-    ({"bomb": "0" * 20_000_000}, "far too much"), ({"3D/3dmodel.model": None}, "damaged"),
-    ({"_rels/.rels": None}, "damaged"), ({"[Content_Types].xml": "<Types/>"}, "which of its parts"),
-    ({"_rels/.rels": "<R/>"}, "names no model"), ({"3D/3dmodel.model": "<model/>"}, "no model in a unit"),
-    ({"3D/3dmodel.model": '<!DOCTYPE a [<!ENTITY b "c">]><model>&b;</model>'}, "document type")])
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"../evil": "x"}, "lead out"),
+        ({"/etc/evil": "x"}, "lead out"),
+        ({"C:\\evil": "x"}, "lead out"),
+        ({"bomb": "0" * 20_000_000}, "far too much"),
+        ({"3D/3dmodel.model": None}, "damaged"),
+        ({"_rels/.rels": None}, "damaged"),
+        ({"[Content_Types].xml": "<Types/>"}, "which of its parts"),
+        ({"_rels/.rels": "<R/>"}, "names no model"),
+        ({"3D/3dmodel.model": "<model/>"}, "no model in a unit"),
+        ({"3D/3dmodel.model": '<!DOCTYPE a [<!ENTITY b "c">]><model>&b;</model>'}, "document type"),
+    ],
+)
 def test_a_damaged_or_hostile_3mf_is_refused(tmp_path, parts, words):
     three_mf(tmp_path / "m.3mf", **parts)
     with pytest.raises(SpineError, match=words):

@@ -48,8 +48,9 @@ def test_a_fold_and_a_double_triangle_are_found():
 
 
 def test_triangles_of_one_plane_meet_only_when_they_overlap():
-    points = np.array([[0, 0, 0], [4, 0, 0], [0, 4, 0], [1, 1, 0], [5, 1, 0], [1, 5, 0], [9, 0, 0], [9, 1, 0],
-                       [8, 0, 0]], float)
+    points = np.array(
+        [[0, 0, 0], [4, 0, 0], [0, 4, 0], [1, 1, 0], [5, 1, 0], [1, 5, 0], [9, 0, 0], [9, 1, 0], [8, 0, 0]], float
+    )
     assert pairs_of(points, [[0, 1, 2], [3, 4, 5], [6, 7, 8]]) == {(0, 1)}
 
 
@@ -58,6 +59,7 @@ def test_the_tree_finds_all_boxes_that_overlap():
     low = rng.random((300, 3))
     high = low + rng.random((300, 3)) ** 4  # many small ones, a few large
     found = BoxTree(low, high).overlapping_pairs()
-    expected = {(a, b) for a, b in combinations(range(300), 2)
-                if (low[a] <= high[b]).all() and (low[b] <= high[a]).all()}
+    expected = {
+        (a, b) for a, b in combinations(range(300), 2) if (low[a] <= high[b]).all() and (low[b] <= high[a]).all()
+    }
     assert len(found) == len(expected) and set(map(tuple, found.tolist())) == expected

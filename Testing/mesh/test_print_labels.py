@@ -29,8 +29,9 @@ def test_each_whole_vertebra_of_a_file_is_printed_with_each_cut_and_counted(tmp_
     words = [tmp_path / "labels.nii.gz", "-o", tmp_path / "out"]
     run(print_labels, monkeypatch, *words)
     rows = [json.loads(line) for line in (tmp_path / "out" / print_labels.RECORD).read_text().splitlines()]
-    assert [(row["label"], row["cut"]) for row in rows] == [(name, cut) for name in ("11", "40", "41")
-                                                            for cut in ("none", "body")]
+    assert [(row["label"], row["cut"]) for row in rows] == [
+        (name, cut) for name in ("11", "40", "41") for cut in ("none", "body")
+    ]
     assert rows[0]["passed"] and rows[0]["read_back"] and rows[1]["passed"] and rows[2]["outside"]
     assert rows[0].get("manifold") is (True if shutil.which("prusa-slicer") else None)
     assert not rows[4]["passed"] and rows[4]["reasons"]
@@ -47,8 +48,19 @@ def test_a_mesh_becomes_the_voxels_inside_it(tmp_path, monkeypatch):
     # In metres, x forwards and y to the left.
     turned = np.stack([-points[:, 1], points[:, 0], points[:, 2]], axis=1) / 1000
     write_mesh(turned, triangles, tmp_path / "ball.ply")
-    run(voxelise, monkeypatch, f"20={tmp_path / 'ball.ply'}", "-o", tmp_path / "labels.nii.gz", "--turn", "y,-x,z",
-        "--scale", 1000, "--voxel", 0.5)
+    run(
+        voxelise,
+        monkeypatch,
+        f"20={tmp_path / 'ball.ply'}",
+        "-o",
+        tmp_path / "labels.nii.gz",
+        "--turn",
+        "y,-x,z",
+        "--scale",
+        1000,
+        "--voxel",
+        0.5,
+    )
     labels = read_volume(tmp_path / "labels.nii.gz")
     volume = np.count_nonzero(labels.array == 20) * labels.voxel_volume_ml * 1000
     assert volume == pytest.approx(volume_mm3(points, triangles), rel=0.01)  # voxels of half a millimetre

@@ -8,8 +8,10 @@ from SpineLib.mesh.gate import check_model
 from SpineLib.mesh.model import ModelSettings, as_in_files, build_model, write_model
 from SpineLib.volume import read_volume
 
-MASKS = {"none": ("ct_spine/sub-verse012_seg-vert_msk.nii.gz", 18),  # a clinical CT in slices of 3 mm
-         "body": ("ct_spine/ts_example_ct_vertebrae-totalseg.nii.gz", 29)}  # a model's output, voxels of 3 mm
+MASKS = {
+    "none": ("ct_spine/sub-verse012_seg-vert_msk.nii.gz", 18),  # a clinical CT in slices of 3 mm
+    "body": ("ct_spine/ts_example_ct_vertebrae-totalseg.nii.gz", 29),
+}  # a model's output, voxels of 3 mm
 
 
 @pytest.mark.parametrize("cut", MASKS)

@@ -107,10 +107,23 @@ def test_the_scale_is_that_of_the_printed_model():
     assert half.measures["volume_error"] == pytest.approx(full.measures["volume_error"])
 
 
-@pytest.mark.parametrize("settings", [
-    {"smoothing": 2}, {"decimation_mm": -1}, {"scale": 0}, {"cut": "half"}, {"bodies": 0}, {"planes": [[[0, 0, 0]]]},
-    {"planes": [[[0, 0, 0], [0, 0, 0]]]}, {"build_volume_mm": [1, 2]}, {"colour": 1}, {"smoothing": float("nan")},
-    {"smoothing": "much"}, {"build_volume_mm": ["a", 1, 2]}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"smoothing": 2},
+        {"decimation_mm": -1},
+        {"scale": 0},
+        {"cut": "half"},
+        {"bodies": 0},
+        {"planes": [[[0, 0, 0]]]},
+        {"planes": [[[0, 0, 0], [0, 0, 0]]]},
+        {"build_volume_mm": [1, 2]},
+        {"colour": 1},
+        {"smoothing": float("nan")},
+        {"smoothing": "much"},
+        {"build_volume_mm": ["a", 1, 2]},
+    ],
+)
 def test_settings_that_make_no_sense_are_refused_in_a_sentence(settings):
     with pytest.raises(SpineError):
         ModelSettings.from_dict(settings)

@@ -7,15 +7,17 @@ from SpineLib.mesh.model import ModelSettings, build_model
 from SpineLib.volume import Volume
 from Testing.tasks.balls import ball, grid, rotation, union
 
-GRIDS = {"cubes": ((0.6, 0.6, 0.6), np.eye(3)),
-         "oblique, left-handed": ((0.6, 0.6, 0.6), rotation((20, -15, 35)) * (1, -1, 1))}
+GRIDS = {
+    "cubes": ((0.6, 0.6, 0.6), np.eye(3)),
+    "oblique, left-handed": ((0.6, 0.6, 0.6), rotation((20, -15, 35)) * (1, -1, 1)),
+}
 
 
 def with_fin(on: Volume, radius: float = 12.0) -> Volume:
     """A ball with a sheet of one voxel, 6 mm wide and about 5 mm long, on its side."""
     fin = on.with_array(np.zeros(on.shape, np.uint8))
     k, j, i = (count // 2 for count in on.shape)
-    fin.array[k, j - 5:j + 6, i:i + int((radius + 5) / on.spacing[0])] = 1
+    fin.array[k, j - 5 : j + 6, i : i + int((radius + 5) / on.spacing[0])] = 1
     centre = (on.ijk_to_lps @ [i, j, k, 1])[:3]
     return union(ball(radius, centre, on), fin)
 

@@ -69,8 +69,12 @@ def main() -> None:
     for number, (points, triangles) in meshes.items():
         labels[voxels_inside(points, triangles, grid)] = number
     write_volume(grid.with_array(labels), arguments.output)
-    print(f"{arguments.output}: {labels.shape}, " + ", ".join(
-        f"{number} {np.count_nonzero(labels == number) * arguments.voxel**3 / 1000:.1f} ml" for number in meshes))
+    print(
+        f"{arguments.output}: {labels.shape}, "
+        + ", ".join(
+            f"{number} {np.count_nonzero(labels == number) * arguments.voxel**3 / 1000:.1f} ml" for number in meshes
+        )
+    )
 
 
 if __name__ == "__main__":

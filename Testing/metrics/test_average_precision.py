@@ -12,8 +12,11 @@ NONE = np.zeros((0, 4))
 
 
 def test_average_precision_of_a_case_worked_out_by_hand():
-    images = [ImageBoxes([BOX, FAR], [0.9, 0.7], [BOX]), ImageBoxes([SHIFTED, FAR], [0.6, 0.8], [BOX]),
-              ImageBoxes(NONE, [], [BOX])]
+    images = [
+        ImageBoxes([BOX, FAR], [0.9, 0.7], [BOX]),
+        ImageBoxes([SHIFTED, FAR], [0.6, 0.8], [BOX]),
+        ImageBoxes(NONE, [], [BOX]),
+    ]
     curve = precision_recall(images)
     # In the order 0.9 hit, 0.8 false, 0.7 false, 0.6 hit, of three truths.
     assert curve.precision.tolist() == [1, 1 / 2, 1 / 3, 1 / 2]

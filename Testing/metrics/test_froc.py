@@ -46,8 +46,11 @@ def test_marks_in_a_case_without_lesion_are_all_false():
 
 
 def test_a_curve_by_lesions_goes_over_every_score():
-    cases = [marks([[0, 0], [90, 0]], [0.8, 0.9], [[1, 0], [0, 50]]), marks([[0, 3], [90, 0]], [0.7, 0.2], [[0, 0]]),
-             marks([[0, 0]], [0.5], NONE)]
+    cases = [
+        marks([[0, 0], [90, 0]], [0.8, 0.9], [[1, 0], [0, 50]]),
+        marks([[0, 3], [90, 0]], [0.7, 0.2], [[0, 0]]),
+        marks([[0, 0]], [0.5], NONE),
+    ]
     froc = froc_of_cases(cases)
     np.testing.assert_array_equal(froc.thresholds, [np.inf, 0.9, 0.8, 0.7, 0.5, 0.2])
     np.testing.assert_allclose(froc.sensitivity, np.array([0, 0, 1, 2, 2, 2]) / 3)
@@ -55,8 +58,12 @@ def test_a_curve_by_lesions_goes_over_every_score():
 
 
 def test_a_case_is_the_mean_of_its_slices_and_only_slices_with_a_lesion_have_a_rate():
-    slices = [marks([[0, 0]], [0.9], [[0, 0], [60, 0]]), marks([[9, 9]], [0.8], [[0, 0]]),
-              marks([[0, 0]], [0.7], NONE), marks(NONE, [], NONE)]
+    slices = [
+        marks([[0, 0]], [0.9], [[0, 0], [60, 0]]),
+        marks([[9, 9]], [0.8], [[0, 0]]),
+        marks([[0, 0]], [0.7], NONE),
+        marks(NONE, [], NONE),
+    ]
     case = average_slices([tally(one, np.array([0.85, 0.6])) for one in slices])
     np.testing.assert_allclose(case.found, [0.25, 0.75])  # (1/2 + 0) / 2, then (1/2 + 1) / 2
     np.testing.assert_allclose(case.false_positives, [0, 0.25])
@@ -72,8 +79,9 @@ def test_in_the_paper_s_average_a_case_with_many_slices_weighs_no_more_than_one_
 def test_maps_thresholded_anew_are_counted_threshold_by_threshold():
     # Two regions that merge as the threshold falls: the centre of the merged one is 25 mm off.
     lesion = [[0, 0]]
-    one = tally_each([marks([[0, 0]], [1], lesion), marks([[0, 0], [50, 0]], [1, 1], lesion),
-                      marks([[25, 0]], [1], lesion)])
+    one = tally_each(
+        [marks([[0, 0]], [1], lesion), marks([[0, 0], [50, 0]], [1, 1], lesion), marks([[25, 0]], [1], lesion)]
+    )
     assert one.found.tolist() == [1, 1, 0] and one.false_positives.tolist() == [0, 1, 1]
 
 
@@ -91,7 +99,7 @@ def random_cases(seed, n=26, quality=2.0):
     rng = np.random.default_rng(seed)
     cases = []
     for _ in range(n):
-        lesions = np.array([[0.0, 0, 0], [0, 0, 100]])[:rng.integers(1, 3)]
+        lesions = np.array([[0.0, 0, 0], [0, 0, 100]])[: rng.integers(1, 3)]
         false = rng.uniform(300, 900, (rng.poisson(1.5), 3))
         scores = 1 / (1 + np.exp(-np.r_[rng.normal(quality, 1, len(lesions)), rng.normal(0, 1, len(false))]))
         cases.append(Marks(np.r_[lesions + rng.uniform(-5, 5, lesions.shape), false], scores, lesions))
@@ -120,17 +128,17 @@ def test_the_curve_is_that_of_picai_eval_where_each_lesion_has_at_most_one_mark(
     for _ in range(12):
         truth, found = np.zeros((10, 120, 40), np.uint8), np.zeros((10, 120, 40), np.float32)
         positions, scores, lesions = [], [], []
-        for row in rng.permutation([12, 60, 108])[:rng.integers(0, 4)]:
+        for row in rng.permutation([12, 60, 108])[: rng.integers(0, 4)]:
             lesions.append((5, row, 10))
-            truth[3:8, row - 4:row + 5, 6:15] = 1
+            truth[3:8, row - 4 : row + 5, 6:15] = 1
             if rng.random() < 0.8:
                 score = float(np.float32(rng.random()))
-                found[3:8, row - 3:row + 6, 6:15] = score
+                found[3:8, row - 3 : row + 6, 6:15] = score
                 positions.append((5, row + 1, 10))
                 scores.append(score)
-        for row in rng.permutation([20, 60, 100])[:rng.integers(0, 3)]:
+        for row in rng.permutation([20, 60, 100])[: rng.integers(0, 3)]:
             score = float(np.float32(rng.random()))
-            found[4:7, row - 2:row + 3, 35:40] = score
+            found[4:7, row - 2 : row + 3, 35:40] = score
             positions.append((5, row, 37))
             scores.append(score)
         maps.append(found)
@@ -173,8 +181,15 @@ def test_a_much_better_method_is_significant_and_the_order_of_the_two_does_not_m
 def test_p_values_of_equally_good_methods_are_spread_evenly():
     # Two detectors of one quality on the same lesions: about 1 of 10 tests is below 0.1. With 100 tests a false alarm
     # of this test (5 standard deviations) is out of the question; a one-sided or unpaired p would show.
-    values = [compare(froc_of_cases(random_cases(seed, 20)), froc_of_cases(random_cases(seed + 10_000, 20)),
-                      mean_sensitivity(), samples=200).p for seed in range(100)]
+    values = [
+        compare(
+            froc_of_cases(random_cases(seed, 20)),
+            froc_of_cases(random_cases(seed + 10_000, 20)),
+            mean_sensitivity(),
+            samples=200,
+        ).p
+        for seed in range(100)
+    ]
     assert abs(np.mean(np.array(values) < 0.1) - 0.1) < 0.15
     assert 0.3 < np.mean(values) < 0.7
 
@@ -199,8 +214,10 @@ def test_samples_that_drew_only_healthy_cases_are_left_out():
         (lambda: marks([[0, 0]], [np.nan], NONE), "finite"),
         (lambda: Froc([0.1, 0.5], [Tally(np.ones(2), 1, np.ones(2))]), "decrease"),
         (lambda: Froc([0.5], [Tally(np.ones(2), 1, np.ones(2))]), "every threshold"),
-        (lambda: compare(froc_of_cases(random_cases(1)), froc_of_cases(random_cases(1, 5)), mean_sensitivity()),
-         "26 and 5 cases"),
+        (
+            lambda: compare(froc_of_cases(random_cases(1)), froc_of_cases(random_cases(1, 5)), mean_sensitivity()),
+            "26 and 5 cases",
+        ),
     ],
 )
 def test_what_cannot_be_counted_is_refused(make, words):

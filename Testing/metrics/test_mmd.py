@@ -13,8 +13,9 @@ def kernel(a, b, bandwidth):
 
 
 def mean(first, second, bandwidth, *, with_itself=True):
-    values = [kernel(a, b, bandwidth) for n, a in enumerate(first) for m, b in enumerate(second)
-              if with_itself or n != m]
+    values = [
+        kernel(a, b, bandwidth) for n, a in enumerate(first) for m, b in enumerate(second) if with_itself or n != m
+    ]
     return sum(values) / len(values)
 
 
@@ -24,7 +25,8 @@ def test_both_estimates_are_what_loops_over_all_pairs_give():
     cross = 2 * mean(x, y, 2.5)
     assert found.biased == pytest.approx(mean(x, x, 2.5) + mean(y, y, 2.5) - cross, rel=1e-9)
     assert found.unbiased == pytest.approx(
-        mean(x, x, 2.5, with_itself=False) + mean(y, y, 2.5, with_itself=False) - cross, rel=1e-9)
+        mean(x, x, 2.5, with_itself=False) + mean(y, y, 2.5, with_itself=False) - cross, rel=1e-9
+    )
 
 
 def test_the_bandwidth_is_the_median_distance_of_the_first_set():
@@ -53,8 +55,10 @@ def test_images_with_other_pixels_are_farther_the_more_they_differ():
     assert 0 < near < far
 
 
-@pytest.mark.parametrize(("first", "second"), [
-    (np.zeros((1, 4)), np.zeros((5, 4))), (np.zeros((5, 4)), np.zeros((5, 3))), (np.zeros((5, 4)), np.zeros((5, 4)))])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [(np.zeros((1, 4)), np.zeros((5, 4))), (np.zeros((5, 4)), np.zeros((5, 3))), (np.zeros((5, 4)), np.zeros((5, 4)))],
+)
 def test_what_cannot_be_compared_is_refused(first, second):
     with pytest.raises(ValueError):
         kernel_mmd(first, second)

@@ -12,7 +12,7 @@ K, J, I = np.indices((48, 48, 48)) - 23.5
 
 
 def ball(radius: float) -> Volume:
-    return Volume((K**2 + J**2 + I**2 < radius**2).astype(np.uint8))
+    return Volume((radius**2 > K**2 + J**2 + I**2).astype(np.uint8))
 
 
 def half() -> Volume:

@@ -67,8 +67,9 @@ def test_the_48_axis_orders_of_a_mask_have_one_surface():
 
 def test_a_moved_shape_is_the_shape_of_the_moved_mask():
     mask, matrix = ball(7.0, (2, 0, 1)), moved_by(5, -3, 2, (20, 10, -30))
-    other = Volume(mask.array, mask.spacing, matrix[:3, :3] @ mask.origin + matrix[:3, 3],
-                   matrix[:3, :3] @ mask.direction)
+    other = Volume(
+        mask.array, mask.spacing, matrix[:3, :3] @ mask.origin + matrix[:3, 3], matrix[:3, :3] @ mask.direction
+    )
     moved, drawn = shape_of(mask).moved(matrix).surface(), shape_of(other).surface()
     assert distances_to(moved.points, drawn).max() < 0.02 and distances_to(drawn.points, moved).max() < 0.02
 
@@ -110,8 +111,9 @@ def test_percentiles_are_of_the_area_not_of_the_points():
     assert weighted_percentiles(values, weights, 50) == pytest.approx(2.99, abs=0.02)
     assert weighted_percentiles(values, weights, [0, 100]).tolist() == [1.0, 3.0]
     even = np.random.default_rng(1).normal(size=4001)
-    np.testing.assert_allclose(weighted_percentiles(even, np.ones(4001), (5, 50, 95)),
-                               np.percentile(even, (5, 50, 95)), atol=0.01)
+    np.testing.assert_allclose(
+        weighted_percentiles(even, np.ones(4001), (5, 50, 95)), np.percentile(even, (5, 50, 95)), atol=0.01
+    )
 
 
 @pytest.mark.parametrize("spacing", [(0.8, 0.8, 0.8), (0.7, 0.7, 1.4)])
@@ -135,6 +137,8 @@ def test_hausdorff_and_mean_distance_agree_with_simpleitk_and_monai(spacing):
         warnings.simplefilter("ignore")
         assert found.hausdorff == pytest.approx(float(compute_hausdorff_distance(*masks, **how)), abs=0.5 * step)
         assert found.hausdorff95 == pytest.approx(
-            float(compute_hausdorff_distance(*masks, percentile=95, **how)), abs=0.5 * step)
+            float(compute_hausdorff_distance(*masks, percentile=95, **how)), abs=0.5 * step
+        )
         assert found.average_symmetric == pytest.approx(
-            float(compute_average_surface_distance(*masks, symmetric=True, **how)), abs=0.25 * step)
+            float(compute_average_surface_distance(*masks, symmetric=True, **how)), abs=0.25 * step
+        )

@@ -8,10 +8,18 @@ from SpineLib.networks.unet import UNet
 
 
 def make_card(**changes):
-    values = {"id": "tiny", "title": "Tiny", "task": "metastasis-segmentation",
-              "network": {"type": "unet", "dimensions": 2, "inputs": 2, "widths": [4, 6, 8]}, "inputs": ("T1", "T2"),
-              "preparation": {"slices": 64}, "patch": (32, 32), "licence": "Apache-2.0",
-              "training_data": {"simulated": True, "description": "none"}, "text": "# Tiny\n"}
+    values = {
+        "id": "tiny",
+        "title": "Tiny",
+        "task": "metastasis-segmentation",
+        "network": {"type": "unet", "dimensions": 2, "inputs": 2, "widths": [4, 6, 8]},
+        "inputs": ("T1", "T2"),
+        "preparation": {"slices": 64},
+        "patch": (32, 32),
+        "licence": "Apache-2.0",
+        "training_data": {"simulated": True, "description": "none"},
+        "text": "# Tiny\n",
+    }
     return ModelCard(**{**values, **changes})
 
 

@@ -113,17 +113,34 @@ def test_a_card_of_an_earlier_version_that_says_nothing_of_smoothing_means_none(
     assert load_bundle(bundle.folder).card.smoothing_mm == 0
 
 
-@pytest.mark.parametrize(("changes", "word"), [
-    ({"format": 2}, "format 2"), ({"format": "1"}, "format '1'"), ({"task": "find-cats"}, "task"),
-    ({"id": "../evil"}, "id"), ({"id": "Ünlaut"}, "id"), ({"id": ""}, "id"), ({"id": "a..b"}, "id"),
-    ({"inputs": ["T1", "T1"]}, "inputs"), ({"inputs": ["T1", "CT"]}, "inputs"), ({"threshold": 0}, "threshold"),
-    ({"threshold": "high"}, "threshold"), ({"patch": [32]}, "patch"), ({"patch": [32, "a"]}, "patch"),
-    ({"network": {"type": "transformer", "dimensions": 2, "inputs": 2, "widths": [4, 6, 8]}}, "network"),
-    ({"network": {"type": "unet", "dimensions": 2, "inputs": 1, "widths": [4, 6, 8]}}, "network"),
-    ({"network": {"type": "unet", "dimensions": 2, "inputs": 2, "widths": [4, 10**9]}}, "network"),
-    ({"network": "unet"}, "network"), ({"training_data": {"simulated": "no"}}, "training_data"),
-    ({"smallest_lesion_ml": -1}, "smallest_lesion_ml"), ({"preparation": []}, "preparation"), ({"title": 3}, "title"),
-    ({"smoothing_mm": -1}, "smoothing_mm"), ({"smoothing_mm": "much"}, "smoothing_mm")])
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"format": 2}, "format 2"),
+        ({"format": "1"}, "format '1'"),
+        ({"task": "find-cats"}, "task"),
+        ({"id": "../evil"}, "id"),
+        ({"id": "Ünlaut"}, "id"),
+        ({"id": ""}, "id"),
+        ({"id": "a..b"}, "id"),
+        ({"inputs": ["T1", "T1"]}, "inputs"),
+        ({"inputs": ["T1", "CT"]}, "inputs"),
+        ({"threshold": 0}, "threshold"),
+        ({"threshold": "high"}, "threshold"),
+        ({"patch": [32]}, "patch"),
+        ({"patch": [32, "a"]}, "patch"),
+        ({"network": {"type": "transformer", "dimensions": 2, "inputs": 2, "widths": [4, 6, 8]}}, "network"),
+        ({"network": {"type": "unet", "dimensions": 2, "inputs": 1, "widths": [4, 6, 8]}}, "network"),
+        ({"network": {"type": "unet", "dimensions": 2, "inputs": 2, "widths": [4, 10**9]}}, "network"),
+        ({"network": "unet"}, "network"),
+        ({"training_data": {"simulated": "no"}}, "training_data"),
+        ({"smallest_lesion_ml": -1}, "smallest_lesion_ml"),
+        ({"preparation": []}, "preparation"),
+        ({"title": 3}, "title"),
+        ({"smoothing_mm": -1}, "smoothing_mm"),
+        ({"smoothing_mm": "much"}, "smoothing_mm"),
+    ],
+)
 def test_a_card_with_a_wrong_value_is_refused(bundle, changes, word):
     _edit(bundle.folder, **changes)
     assert word in _refusal(bundle.folder)

@@ -49,8 +49,21 @@ def test_importing_again_replaces_the_model(bundle, user_models, card):
     assert find_bundle("tiny").card.title == "Newer" and os.listdir(user_models) == ["tiny"]
 
 
-@pytest.mark.parametrize("name", ["../evil.txt", "../model.json", "/tmp/model.json", "a/../../card.md", "evil.py",
-                                  "tiny\\card.md", "C:/card.md", "a/b/card.md", "weights.pkl", "MODEL.JSON"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../evil.txt",
+        "../model.json",
+        "/tmp/model.json",
+        "a/../../card.md",
+        "evil.py",
+        "tiny\\card.md",
+        "C:/card.md",
+        "a/b/card.md",
+        "weights.pkl",
+        "MODEL.JSON",
+    ],
+)
 def test_a_zip_file_with_anything_but_a_models_files_is_refused_and_leaves_nothing(bundle, user_models, tmp_path, name):
     _zip(bundle, tmp_path / "evil.zip", extra=[(name, "evil")])
     with pytest.raises(SpineError, match="not unpacked"):

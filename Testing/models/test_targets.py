@@ -8,9 +8,10 @@ from SpineLib.models import TASKS, save_bundle
 from SpineLib.networks.unet import UNet
 
 
-@pytest.mark.parametrize(("task", "target"), [("metastasis-segmentation", "metastasis"),
-                                              ("necrosis-segmentation", "necrosis"),
-                                              ("spine-segmentation", "spine")])
+@pytest.mark.parametrize(
+    ("task", "target"),
+    [("metastasis-segmentation", "metastasis"), ("necrosis-segmentation", "necrosis"), ("spine-segmentation", "spine")],
+)
 def test_a_card_says_what_its_model_looks_for(card, task, target):
     assert task in TASKS and card(task=task).target == target
 

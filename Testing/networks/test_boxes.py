@@ -68,7 +68,7 @@ def test_suppression_agrees_with_its_definition_on_many_boxes():
     boxes, scores = some_boxes(200, seed=4), torch.rand(200)
     kept = []
     for number in torch.argsort(scores, descending=True).tolist():
-        if all(overlaps(boxes[number:number + 1], boxes[one:one + 1]) <= 0.3 for one in kept):
+        if all(overlaps(boxes[number : number + 1], boxes[one : one + 1]) <= 0.3 for one in kept):
             kept.append(number)
     assert keep_best(boxes, scores, 0.3).tolist() == kept
 
@@ -90,8 +90,12 @@ def test_pooling_takes_the_maximum_of_each_bin_as_written_out():
         width, height = max(min(round(box[2] / 16), 30) - x0, 1), max(min(round(box[3] / 16), 20) - y0, 1)
         for row in range(7):
             for column in range(7):
-                part = features[image, :, y0 + row * height // 7:y0 - (-(row + 1) * height // 7),
-                                x0 + column * width // 7:x0 - (-(column + 1) * width // 7)]
+                part = features[
+                    image,
+                    :,
+                    y0 + row * height // 7 : y0 - (-(row + 1) * height // 7),
+                    x0 + column * width // 7 : x0 - (-(column + 1) * width // 7),
+                ]
                 assert torch.equal(pooled[number, :, row, column], part.amax(dim=(1, 2)))
 
 

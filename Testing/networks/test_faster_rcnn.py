@@ -34,9 +34,13 @@ def test_the_detector_of_full_width_has_vgg_16s_convolutions_and_fully_connected
     assert network.proposer["convolution"].out_channels == 512
 
 
-@pytest.mark.parametrize(("batch_norm", "places"), [
-    (False, [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]),
-    (True, [0, 3, 7, 10, 14, 17, 20, 24, 27, 30, 34, 37, 40])])
+@pytest.mark.parametrize(
+    ("batch_norm", "places"),
+    [
+        (False, [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]),
+        (True, [0, 3, 7, 10, 14, 17, 20, 24, 27, 30, 34, 37, 40]),
+    ],
+)
 def test_convolutions_stand_where_torchvision_has_them(batch_norm, places):
     names = full(FasterRCNN, batch_norm=batch_norm).state_dict()
     found = [name for name, value in names.items() if name.startswith("features.") and value.ndim == 4]
@@ -125,8 +129,13 @@ def test_proposals_lie_in_the_image_and_do_not_heap_up():
     network = initialise(FasterRCNN(**NARROW)).eval()
     features = network.feature_map(torch.randn(2, 1, 64, 96))
     logits, deltas = network.proposal_scores(features)
-    boxes = network.proposals(torch.randn_like(logits), torch.randn_like(deltas), network.anchors_on(features),
-                              (64, 96), ProposalSettings(100, 12, 0.5, 4.0))
+    boxes = network.proposals(
+        torch.randn_like(logits),
+        torch.randn_like(deltas),
+        network.anchors_on(features),
+        (64, 96),
+        ProposalSettings(100, 12, 0.5, 4.0),
+    )
     from SpineLib.networks.boxes import overlaps
 
     for own in boxes:

@@ -59,7 +59,7 @@ def test_it_learns_a_bright_centre():
     truth = torch.arange(8) % 2
     rows, columns = network.border
     patches = torch.randn(8, 1, 2 * rows + 1, 2 * columns + 1) * 0.3
-    patches[truth == 1, :, rows - 9:rows + 10, columns - 7:columns + 8] += 1
+    patches[truth == 1, :, rows - 9 : rows + 10, columns - 7 : columns + 8] += 1
     losses = []
     for _ in range(8):
         loss = nn.functional.cross_entropy(network([patches])[:, :, 0, 0], truth)
@@ -76,8 +76,7 @@ def window(image: torch.Tensor, row: int, column: int, step: float, size: tuple[
         row, column, apart = round(step) * row, round(step) * column, 1
     else:
         apart = round(1 / step)
-    rows, columns = (slice(start, start + (count - 1) * apart + 1, apart)
-                     for start, count in zip((row, column), size))
+    rows, columns = (slice(start, start + (count - 1) * apart + 1, apart) for start, count in zip((row, column), size))
     return image[:, :, rows, columns]
 
 
@@ -95,8 +94,10 @@ def test_places_on_a_lattice_get_what_their_own_patches_get(spacing, places):
     with torch.no_grad():
         network.last.bias -= network(images, spacing).mean((0, 2, 3))  # probabilities on both sides of one half
         dense = network.probability(images, spacing)[0]
-        patches = [torch.cat([window(image, r, c, spacing / scale, size) for r, c in chosen])
-                   for scale, image in zip(network.scales, images)]
+        patches = [
+            torch.cat([window(image, r, c, spacing / scale, size) for r, c in chosen])
+            for scale, image in zip(network.scales, images)
+        ]
         single = network.probability(patches)[:, 0, 0]
     assert dense.shape == places and dense.std() > 0.02
     # The same products, summed in another order.

@@ -1,5 +1,7 @@
 """The V-Net has the paper's groups, sizes and maps."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -11,7 +13,7 @@ def parameters(widths) -> int:
     count, per_map = 0, 2  # of the batch normalisation
     for level, (width, depth) in enumerate(zip(widths, DEPTHS)):
         count += 9 * (1 if level == 0 else width) * width + 9 * width * width * (depth - 1) + per_map * width * depth
-    for above, below in zip(widths, widths[1:]):
+    for above, below in itertools.pairwise(widths):
         count += 2 * 4 * above * below + per_map * (above + below)
     for width, depth in list(zip(widths, DEPTHS))[:-1]:
         count += 9 * 2 * width * width + 9 * width * width * (depth - 1) + per_map * width * depth
@@ -38,8 +40,12 @@ def test_there_are_five_groups_down_and_sixteen_maps_at_full_size():
 
 def test_kernels_are_3x3_within_groups_2x2_between_them_and_1x1_at_the_end():
     network = VNet()
-    within = [module for group in (*network.down, *network.up) for module in group.modules()
-              if isinstance(module, torch.nn.Conv2d)]
+    within = [
+        module
+        for group in (*network.down, *network.up)
+        for module in group.modules()
+        if isinstance(module, torch.nn.Conv2d)
+    ]
     assert {module.kernel_size for module in within} == {(3, 3)}
     assert {module.padding for module in within} == {(1, 1)}
     between = [step[0] for step in (*network.shrink, *network.grow)]

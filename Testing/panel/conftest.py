@@ -117,5 +117,6 @@ def damaged(open_inpaint):
     ct, vertebrae, lesion = phantomNodes()
     widget = open_inpaint()
     widget.ui.lesionSelector.setCurrentNode(lesion)
-    return SimpleNamespace(ct=ct, vertebrae=vertebrae, lesion=lesion, widget=widget, ui=widget.ui,
-                           node=widget._parameterNode)
+    return SimpleNamespace(
+        ct=ct, vertebrae=vertebrae, lesion=lesion, widget=widget, ui=widget.ui, node=widget._parameterNode
+    )

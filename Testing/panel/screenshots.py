@@ -48,8 +48,18 @@ def detection(folder: Path) -> None:
         from SpineLib.phantom import PhantomSettings, simulate
         from SpineLib.scene.nodes import volume_to_node
 
-        case = simulate(11, PhantomSettings(sequences=("STIR",), matrix=320, slices=15, region="thoracolumbar",
-                                            healthy=0.0, metastases=(3, 3), lesion_area_cm2=(1.65, 9.54)))
+        case = simulate(
+            11,
+            PhantomSettings(
+                sequences=("STIR",),
+                matrix=320,
+                slices=15,
+                region="thoracolumbar",
+                healthy=0.0,
+                metastases=(3, 3),
+                lesion_area_cm2=(1.65, 9.54),
+            ),
+        )
         image = volume_to_node(case.images["STIR"], "Simulated spine STIR")
         widget = here.open_panel("SpineMetSeg")
         ui, parent, node = widget.ui, widget.parent, widget._parameterNode
@@ -73,6 +83,7 @@ def _likelihood_beside(panel: QtGui.QImage, image, lesions, node) -> QtGui.QImag
     """The panel, and two slices through places of the list: likelihood from 0.2 on in colour, true outlines white."""
     from matplotlib import colormaps
     from scipy.ndimage import binary_erosion
+
     from SpineLib.preprocess.orientation import Orientation
     from SpineLib.scene.detection import list_candidates
     from SpineLib.scene.nodes import volume_from_node
@@ -186,6 +197,8 @@ def repair(folder: Path) -> None:
 
 def _models_beside(panel: QtGui.QImage, ct, node) -> QtGui.QImage:
     """The panel; the CT with the vertebra before and repaired; the model with its distance and wall thickness."""
+    from vtk.util.numpy_support import vtk_to_numpy
+
     from SpineLib.preprocess.orientation import Orientation
     from SpineLib.reports.surface import VIEWS, paint_surface
     from SpineLib.scene.masks import segment_mask
@@ -193,7 +206,6 @@ def _models_beside(panel: QtGui.QImage, ct, node) -> QtGui.QImage:
     from SpineLib.scene.printmodel import part_of
     from SpineLib.scene.printmodelnodes import paint_colours
     from SpineLib.scene.repair import BEFORE, REPAIRED, part_segment, repair_of
-    from vtk.util.numpy_support import vtk_to_numpy
 
     volume = volume_from_node(ct)
     orientation = Orientation.of(volume)
@@ -290,6 +302,7 @@ def metastases(folder: Path) -> None:
 def _beside(panel: QtGui.QImage, t1, t2, segmentation) -> QtGui.QImage:
     """The panel, and the sagittal slice of T1 and T2 with most lesion, lesions in their segments' colours."""
     import slicer
+
     from SpineLib.preprocess.orientation import Orientation
     from SpineLib.scene.masks import segment_ids, segment_mask
     from SpineLib.scene.nodes import volume_from_node

@@ -49,15 +49,19 @@ def segment_masks(searched, node, volume):
     import slicer
 
     inner = node.GetSegmentation()
-    return [slicer.util.arrayFromSegmentBinaryLabelmap(node, inner.GetNthSegmentID(n), volume) > 0
-            for n in range(inner.GetNumberOfSegments())]
+    return [
+        slicer.util.arrayFromSegmentBinaryLabelmap(node, inner.GetNthSegmentID(n), volume) > 0
+        for n in range(inner.GetNumberOfSegments())
+    ]
 
 
 def foregrounds():
     import slicer
 
-    return [(one.GetForegroundVolumeID(), one.GetForegroundOpacity())
-            for one in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")]
+    return [
+        (one.GetForegroundVolumeID(), one.GetForegroundOpacity())
+        for one in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+    ]
 
 
 def test_stir_is_chosen_before_t2_and_what_the_image_is_stands_below(phantom, desktop):
@@ -80,8 +84,8 @@ def test_without_a_detector_the_button_says_so(phantom):
 
 def test_detect_searches_in_the_worker_and_lists_both_spots(detector, open_panel, desktop, scene_names):
     import slicer
-    from SpineLib.scene.nodes import volume_to_node
 
+    from SpineLib.scene.nodes import volume_to_node
     from Testing.detectors import spots
 
     image, truth = spots((16, 46))
@@ -114,7 +118,6 @@ def test_the_search_keeps_to_the_vertebral_column_unless_it_is_told_not_to(detec
 
     from SpineLib.scene.nodes import volume_to_node
     from SpineLib.tasks.naming import PROVENANCE
-
     from Testing.detectors import spots
 
     volume_to_node(spots((16, 46))[0], "Spots T2")

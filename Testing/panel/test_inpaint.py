@@ -44,6 +44,7 @@ def repaired(damaged):
     """The phantom with a repaired vertebra, drawn by hand: before, and with the hole filled."""
     pytest.importorskip("manifold3d", reason="manifold3d is not installed")
     import slicer
+
     from SpineLib.scene.repair import PART
 
     before = voxels(damaged.vertebrae, damaged, 1) > 0
@@ -101,6 +102,7 @@ def test_an_image_that_is_no_ct_is_refused_where_it_is_chosen(damaged):
 
 def test_a_large_ct_is_looked_at_in_part_with_the_same_answer(damaged, monkeypatch):
     import slicer
+
     from SpineInpaintLib import ctcheck
 
     monkeypatch.setattr(ctcheck, "_MANY", 5000)
@@ -123,6 +125,7 @@ def matrix_of(volume):
 
 def test_the_vertebrae_are_listed_from_the_top_and_a_click_shows_one(damaged):
     import slicer
+
     from SpineInpaintLib.selftest import LEVELS
 
     table = damaged.ui.vertebraeTable
@@ -142,6 +145,7 @@ def test_a_vertebra_renamed_or_edited_is_listed_anew(damaged, inpaint):
 
 def test_the_vertebra_with_the_lesion_is_chosen_unless_the_user_chose_another(damaged):
     import slicer
+
     from SpineInpaintLib.selftest import LEVELS
 
     ui = damaged.ui
@@ -223,6 +227,7 @@ def test_building_shows_models_checks_and_figures_and_every_format_is_written_in
     built, inpaint, tmp_path, monkeypatch
 ):
     import vtk
+
     from SpineInpaintLib.model import FORMATS
     from SpineInpaintLib.selftest import LEVELS
     from SpineLib.scene.printmodel import part_of

@@ -14,7 +14,6 @@ def ct_models(model_folder):
     import shutil
 
     from SpineLib.models import ModelCard, save_bundle
-
     from Testing.tasks.tiny import WIDTHS, bright_network
     from Testing.tasks.tiny_ct_lesions import save_bright_block_detector
 
@@ -61,8 +60,8 @@ def test_segmenting_brings_a_segment_a_vertebra_named_from_the_topmost_level(ct_
 
 def test_detecting_brings_boxes_that_can_be_chosen_moved_and_used_as_the_lesion(ct_models, open_inpaint, inpaint):
     import slicer
-    from SpineLib.scene.ctlesions import box_geometry
 
+    from SpineLib.scene.ctlesions import box_geometry
     from Testing.tasks.tiny_ct_lesions import ct_with_blocks
 
     show(ct_with_blocks((3, 56, 56), (3, 56, 120)), "CT")
@@ -94,6 +93,7 @@ def gan(model_folder):
     import shutil
 
     import torch
+
     from SpineLib.models import ModelCard, save_bundle
     from SpineLib.networks.gan import Gan
 
@@ -160,6 +160,7 @@ def test_what_only_one_step_needs_is_asked_for_when_that_step_is_used(damaged, m
 def test_the_simulated_ct_is_in_sample_data(open_inpaint, monkeypatch):
     import SampleData
     import slicer
+
     from SpineInpaintLib import sampledata
     from SpineLib.scene.scans import SIMULATED
 

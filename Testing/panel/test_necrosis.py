@@ -88,6 +88,7 @@ def finish(necrosis, widget):
 def by_hand(patient):
     """The true transform, chosen in the panel."""
     import slicer
+
     from SpineNecrosisLib.selftest import SHIFT_MM
 
     matrix = np.eye(4)
@@ -165,6 +166,7 @@ def test_the_best_pair_of_scans_is_registered_until_the_user_chooses_another(pat
 
 def test_registering_moves_the_scan_after_and_a_tick_takes_that_back(patient, necrosis):
     import slicer
+
     from SpineNecrosisLib.selftest import SHIFT_MM
 
     ui = patient.ui
@@ -192,6 +194,7 @@ def test_registering_moves_the_scan_after_and_a_tick_takes_that_back(patient, ne
 
 def test_comparing_correcting_and_updating(patient, necrosis):
     import slicer
+
     from SpineLib.scene.comparison import part_of
 
     ui, widget = compared(patient, necrosis).ui, patient.widget
@@ -354,6 +357,7 @@ def test_handles_come_and_go_and_a_transform_by_hand_counts(patient):
 
 def test_a_new_region_lies_around_the_metastasis_and_new_points_are_placed_at_once(patient):
     import slicer
+
     from SpineLib.scene.registration import region_of_roi
     from SpineNecrosisLib.selftest import METASTASIS
 

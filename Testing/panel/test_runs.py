@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+
 from SpineLib.client.process_tree import process_is_alive
 
 

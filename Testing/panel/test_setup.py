@@ -141,6 +141,7 @@ def test_a_slicer_without_the_module_sample_data_still_loads_the_module(open_pan
 
 def test_a_sample_that_needs_what_is_missing_says_so_in_one_sentence(open_panel, monkeypatch):
     import slicer
+
     from SpineMetSegLib import sampledata
 
     def lacks_torch(seed):

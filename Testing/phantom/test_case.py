@@ -8,8 +8,15 @@ from SpineLib.phantom import PhantomSettings, simulate
 from SpineLib.phantom.lesions import METASTASES
 from SpineLib.phantom.tissues import Tissue
 
-SMALL = PhantomSettings(sequences=("T1", "T2", "STIR", "ceT1"), matrix=160, slices=15, healthy=0.0, oversampling=2,
-                        region="lumbar", spacing=1.1)
+SMALL = PhantomSettings(
+    sequences=("T1", "T2", "STIR", "ceT1"),
+    matrix=160,
+    slices=15,
+    healthy=0.0,
+    oversampling=2,
+    region="lumbar",
+    spacing=1.1,
+)
 
 
 @pytest.fixture(scope="module")

@@ -59,7 +59,7 @@ def test_a_bone_kernel_has_the_sharper_edge():
     assert edge_width(bone) < edge_width(soft)
 
 
-@pytest.mark.parametrize("name", ("soft", "bone"))
+@pytest.mark.parametrize("name", ["soft", "bone"])
 def test_the_noise_is_as_strong_as_the_kernel_says_and_lies_within_what_a_scanner_stores(name):
     image = Lattice(np.arange(8.0), 0.8 * np.arange(64), 0.8 * np.arange(64))
     kernel = Kernel(name, 0.4, 0.0, 25.0, 0.4)

@@ -23,8 +23,10 @@ def test_vertebrae_have_the_volume_of_vertebrae_and_lie_within_their_slices(colu
         volume = stack.images().sum() * PIXEL_MM**2 * SLICE_MM / 1000
         # A small cervical to a large lumbar one, ml.
         assert 6 < volume < 130, stack.label
-        border = np.concatenate([stack.distances[:, 0], stack.distances[:, -1], stack.distances[:, :, 0],
-                                 stack.distances[:, :, -1]], axis=None)
+        border = np.concatenate(
+            [stack.distances[:, 0], stack.distances[:, -1], stack.distances[:, :, 0], stack.distances[:, :, -1]],
+            axis=None,
+        )
         assert (border < 0).mean() < 0.01  # the tip of a long spinous process
     assert len({stack.label for stack in columns}) > 8 and not {26, 25} & {stack.label for stack in columns}
 

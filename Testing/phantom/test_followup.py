@@ -142,8 +142,10 @@ def test_the_core_enhances_less_than_the_rim_around_it(cases, partial):
 
 def test_lesions_keep_their_numbers_from_one_scan_to_the_other(case):
     _, followup = case
-    facts = [[(lesion["number"], lesion["level"], lesion["kind"]) for lesion in scan.truth["lesions"]]
-             for scan in (followup.before, followup.after)]
+    facts = [
+        [(lesion["number"], lesion["level"], lesion["kind"]) for lesion in scan.truth["lesions"]]
+        for scan in (followup.before, followup.after)
+    ]
     assert facts[0] == facts[1]
     treated = followup.truth["treated"]
     assert (treated["lesion"], treated["level"]) == facts[0][-1][:2]

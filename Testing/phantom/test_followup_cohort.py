@@ -28,18 +28,20 @@ def cohort(tmp_path_factory):
 def test_both_sessions_and_their_truths_lie_where_bids_puts_them(cohort):
     names = contents(cohort)
     labels = "derivatives/labels/sub-001"
-    for name in ("sub-001/ses-before/anat/sub-001_ses-before_T1w.nii",
-                 "sub-001/ses-before/anat/sub-001_ses-before_T2w.nii",
-                 "sub-001/ses-after/anat/sub-001_ses-after_ce-gd_T1w.nii",
-                 "sub-001/ses-after/anat/sub-001_ses-after_T2w.nii",
-                 f"{labels}/ses-before/anat/sub-001_ses-before_label-lesion_mask.nii",
-                 f"{labels}/ses-before/anat/sub-001_ses-before_label-vertebrae_dseg.nii",
-                 f"{labels}/ses-before/anat/sub-001_ses-before_label-tissue_dseg.nii",
-                 f"{labels}/ses-after/anat/sub-001_ses-after_label-necrosis_mask.nii",
-                 f"{labels}/ses-after/anat/sub-001_ses-after_label-lesion_mask.nii",
-                 f"{labels}/ses-after/anat/sub-001_ses-after_label-vertebrae_dseg.nii",
-                 f"{labels}/ses-after/anat/sub-001_ses-after_label-tissue_dseg.nii",
-                 f"{labels}/sub-001_truth.json"):
+    for name in (
+        "sub-001/ses-before/anat/sub-001_ses-before_T1w.nii",
+        "sub-001/ses-before/anat/sub-001_ses-before_T2w.nii",
+        "sub-001/ses-after/anat/sub-001_ses-after_ce-gd_T1w.nii",
+        "sub-001/ses-after/anat/sub-001_ses-after_T2w.nii",
+        f"{labels}/ses-before/anat/sub-001_ses-before_label-lesion_mask.nii",
+        f"{labels}/ses-before/anat/sub-001_ses-before_label-vertebrae_dseg.nii",
+        f"{labels}/ses-before/anat/sub-001_ses-before_label-tissue_dseg.nii",
+        f"{labels}/ses-after/anat/sub-001_ses-after_label-necrosis_mask.nii",
+        f"{labels}/ses-after/anat/sub-001_ses-after_label-lesion_mask.nii",
+        f"{labels}/ses-after/anat/sub-001_ses-after_label-vertebrae_dseg.nii",
+        f"{labels}/ses-after/anat/sub-001_ses-after_label-tissue_dseg.nii",
+        f"{labels}/sub-001_truth.json",
+    ):
         assert name in names
     assert json.loads(names["dataset_description.json"])["Simulated"] is True
     assert all(row.endswith("true") for row in names["participants.tsv"].decode().splitlines()[1:])

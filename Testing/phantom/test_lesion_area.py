@@ -11,8 +11,17 @@ from SpineLib.phantom import PhantomSettings, simulate, write_cohort
 from SpineLib.volume import read_volume
 
 RANGE = (1.65, 9.54)
-SMALL = PhantomSettings(sequences=("STIR",), matrix=96, slices=15, oversampling=2, region="lumbar", spacing=1.25,
-                        healthy=0.0, metastases=(2, 2), lesion_area_cm2=RANGE)
+SMALL = PhantomSettings(
+    sequences=("STIR",),
+    matrix=96,
+    slices=15,
+    oversampling=2,
+    region="lumbar",
+    spacing=1.25,
+    healthy=0.0,
+    metastases=(2, 2),
+    lesion_area_cm2=RANGE,
+)
 
 
 def largest_areas(lesions):
@@ -37,8 +46,15 @@ def test_areas_have_the_mean_that_is_wanted():
 
 
 def test_a_mean_area_that_the_smallest_vertebrae_have_no_room_for_stops_no_cohort():
-    wanted = PhantomSettings(**{**vars(SMALL), "region": "cervicothoracic", "lesion_area_cm2": (1.65, 12.0),
-                                "mean_area_cm2": 8.0, "metastases": (1, 1)})
+    wanted = PhantomSettings(
+        **{
+            **vars(SMALL),
+            "region": "cervicothoracic",
+            "lesion_area_cm2": (1.65, 12.0),
+            "mean_area_cm2": 8.0,
+            "metastases": (1, 1),
+        }
+    )
     assert largest_areas(simulate(3, wanted).lesions)
 
 
@@ -70,31 +86,81 @@ def test_a_cohort_begun_before_the_setting_existed_goes_on(tmp_path):
 
 
 def test_the_command_keeps_to_area_and_number(tmp_path):
-    status = main(["phantom", "-o", str(tmp_path / "c"), "--cases", "1", "--seed", "5", "--sequences", "STIR",
-                   "--lesion-area", "2,6", "--metastases", "1,1", "--healthy", "0", "--matrix", "96", "--slices", "15",
-                   "--processes", "1"])
-    areas = largest_areas(read_volume(
-        tmp_path / "c/derivatives/labels/sub-001/anat/sub-001_label-lesion_mask.nii.gz"))
+    status = main(
+        [
+            "phantom",
+            "-o",
+            str(tmp_path / "c"),
+            "--cases",
+            "1",
+            "--seed",
+            "5",
+            "--sequences",
+            "STIR",
+            "--lesion-area",
+            "2,6",
+            "--metastases",
+            "1,1",
+            "--healthy",
+            "0",
+            "--matrix",
+            "96",
+            "--slices",
+            "15",
+            "--processes",
+            "1",
+        ]
+    )
+    areas = largest_areas(read_volume(tmp_path / "c/derivatives/labels/sub-001/anat/sub-001_label-lesion_mask.nii.gz"))
     assert status == 0 and len(areas) == 1 and 2 <= areas[0] <= 6
 
 
 def test_the_command_draws_the_cohort_of_the_paper(tmp_path):
-    status = main(["phantom", "-o", str(tmp_path / "c"), "--cases", "1", "--seed", "6", "--sequences", "STIR",
-                   "--lesion-area", "1.65,9.54", "--mean-area", "5.07", "--places", "body,whole", "--metastases", "1,2",
-                   "--healthy", "0", "--matrix", "96", "--slices", "15", "--processes", "1"])
+    status = main(
+        [
+            "phantom",
+            "-o",
+            str(tmp_path / "c"),
+            "--cases",
+            "1",
+            "--seed",
+            "6",
+            "--sequences",
+            "STIR",
+            "--lesion-area",
+            "1.65,9.54",
+            "--mean-area",
+            "5.07",
+            "--places",
+            "body,whole",
+            "--metastases",
+            "1,2",
+            "--healthy",
+            "0",
+            "--matrix",
+            "96",
+            "--slices",
+            "15",
+            "--processes",
+            "1",
+        ]
+    )
     settings = json.loads((tmp_path / "c/dataset_description.json").read_text())["Settings"]
     truth = json.loads((tmp_path / "c/derivatives/labels/sub-001/sub-001_truth.json").read_text())
     assert status == 0 and settings["mean_area_cm2"] == 5.07 and settings["places"] == ["body", "whole"]
     assert {fact["place"] for fact in truth["lesions"]} <= {"body", "whole"}
 
 
-@pytest.mark.parametrize(("options", "told"), [
-    (["--mean-area", "5"], "--mean-area needs --lesion-area"),
-    (["--mean-area", "9", "--lesion-area", "1.65,9.54"], "give one of 4.28 to 6.91"),
-    (["--places", "rib"], "--places is 'rib'; choose of body, pedicle, posterior, whole"),
-    (["--places", "body", "--follow-up"], "--places does not go with --follow-up"),
-    (["--mean-area", "5", "--ct"], "--mean-area does not go with --ct"),
-])
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--mean-area", "5"], "--mean-area needs --lesion-area"),
+        (["--mean-area", "9", "--lesion-area", "1.65,9.54"], "give one of 4.28 to 6.91"),
+        (["--places", "rib"], "--places is 'rib'; choose of body, pedicle, posterior, whole"),
+        (["--places", "body", "--follow-up"], "--places does not go with --follow-up"),
+        (["--mean-area", "5", "--ct"], "--mean-area does not go with --ct"),
+    ],
+)
 def test_wrong_areas_and_places_are_one_sentence(tmp_path, capsys, options, told):
     assert main(["phantom", "-o", str(tmp_path / "c"), *options]) == 1
     assert told in capsys.readouterr().err

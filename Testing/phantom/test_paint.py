@@ -13,7 +13,7 @@ def scan():
     rng = np.random.default_rng(0)
     bodies = np.zeros((24, 90, 60), np.uint8)
     for n in range(3):
-        bodies[2:22, 5 + 30 * n:25 + 30 * n, 15:45] = n + 1
+        bodies[2:22, 5 + 30 * n : 25 + 30 * n, 15:45] = n + 1
     image = np.where(bodies > 0, 100.0, 40.0) + rng.normal(0, 3, bodies.shape)
     make = lambda array, name: Volume(array.astype(np.float32), (1.2, 1.2, 1.5), name=name)  # noqa: E731
     return {"T1": make(image, "T1"), "T2": make(image, "T2")}, make(bodies, "bodies")

@@ -2,10 +2,10 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from SpineLib.phantom.physics import Sequence, draw_sequence, signal
-import numpy as np
 
 
 def test_a_spin_echo_recovers_and_decays():

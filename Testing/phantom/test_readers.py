@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from SpineLib.phantom.readers import read_lesion
 from SpineLib.phantom.fields import smooth_field
+from SpineLib.phantom.readers import read_lesion
 
 SPACING = (4.0, 0.8, 0.8)
 

@@ -38,9 +38,16 @@ def moved(volume, shift, degrees=0.0):
     transform.SetCenter(image.TransformContinuousIndexToPhysicalPoint([n / 2 for n in image.GetSize()]))
     transform.SetTranslation(shift)
     transform.SetRotation(np.radians(degrees), 0, 0)
-    grid = sitk.Resample(image, [n - 4 for n in image.GetSize()[:2]] + [image.GetSize()[2]], sitk.Transform(),
-                         sitk.sitkLinear, image.TransformIndexToPhysicalPoint((2, 2, 0)), (2.05, 2.0, 4.0),
-                         image.GetDirection(), float(volume.array.min()))
+    grid = sitk.Resample(
+        image,
+        [n - 4 for n in image.GetSize()[:2]] + [image.GetSize()[2]],
+        sitk.Transform(),
+        sitk.sitkLinear,
+        image.TransformIndexToPhysicalPoint((2, 2, 0)),
+        (2.05, 2.0, 4.0),
+        image.GetDirection(),
+        float(volume.array.min()),
+    )
     return from_sitk(sitk.Resample(image, grid, transform, sitk.sitkLinear, float(volume.array.min())), volume.name)
 
 

@@ -104,8 +104,9 @@ def test_axial_slices_are_noted():
     assert prepare(patient()).notes == ["T2 and T1 share one grid: T2 was not co-registered."]
 
 
-@pytest.mark.parametrize("bad", [{"slices": 1}, {"in_plane_spacing": 0}, {"whitening": "none"}, {"clip": [90, 10]},
-                                 {"unknown": 1}])
+@pytest.mark.parametrize(
+    "bad", [{"slices": 1}, {"in_plane_spacing": 0}, {"whitening": "none"}, {"clip": [90, 10]}, {"unknown": 1}]
+)
 def test_a_senseless_preparation_is_refused(bad):
     with pytest.raises(SpineError, match="no valid preparation"):
         Preparation.from_dict(bad)

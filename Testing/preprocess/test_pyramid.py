@@ -55,7 +55,7 @@ def test_likelihoods_go_back_to_where_their_places_lie():
 def test_local_normalisation_is_the_z_score_of_the_window_around_each_pixel():
     image = make_pyramid(volume(), "STIR", (1.0,), (9, 7), "local").images[1.0][0]
     raw = make_pyramid(volume(), "STIR", (1.0,), (9, 7), "patch").images[1.0][0].astype(float)
-    around = raw[20 - 4:20 + 5, 15 - 3:15 + 4]
+    around = raw[20 - 4 : 20 + 5, 15 - 3 : 15 + 4]
     wanted = (raw[20, 15] - around.mean()) / np.hypot(around.std(), 0.1 * raw.std())
     assert image[20, 15] == pytest.approx(wanted, abs=1e-3)  # float32
 
@@ -64,8 +64,10 @@ def test_square_roots_are_normalised_as_their_image_would_be():
     # Pixels of the image's own size are taken as they are, so that taking roots before or after makes no difference.
     plain = volume(spacing=(1.0, 1.0, 4.0))
     roots = plain.with_array(np.sign(plain.array) * np.sqrt(np.abs(plain.array.astype(np.float64))))
-    found, wanted = (make_pyramid(one, "STIR", (1.0,), (9, 7), how).images[1.0]
-                     for one, how in ((plain, "local-root"), (roots, "local")))
+    found, wanted = (
+        make_pyramid(one, "STIR", (1.0,), (9, 7), how).images[1.0]
+        for one, how in ((plain, "local-root"), (roots, "local"))
+    )
     assert np.allclose(found, wanted, atol=1e-5) and found.std() > 0.2
 
 

@@ -15,6 +15,7 @@ from SpineLib.preprocess.vertebra_landmarks import landmarks
 from SpineLib.volume import Volume
 from Testing.vertebrae import STEP, column, voxel_places
 
+
 @pytest.mark.parametrize("turn", [(0, 0, 0), (20, 0, 0), (8, -9, 12)])
 def test_the_axes_are_the_vertebras_own(turn):
     frame = vertebra_frame(Column.of(column(turn)), 11)
@@ -87,8 +88,10 @@ def test_body_and_canal_are_found():
     labels = column((8, -9, 12))
     frame = vertebra_frame(Column.of(labels), 11)
     marks = landmarks(Column.of(labels), 11, frame)
-    canal, body = (frame.to_lps(place[None])[0] @ Rotation.from_euler("xyz", (8, -9, 12), degrees=True).as_matrix()
-                   for place in (marks.canal, marks.body))
+    canal, body = (
+        frame.to_lps(place[None])[0] @ Rotation.from_euler("xyz", (8, -9, 12), degrees=True).as_matrix()
+        for place in (marks.canal, marks.body)
+    )
     assert canal[:2] == pytest.approx([0, 9], abs=2)
     assert body == pytest.approx([0, -12, 0], abs=2)
     assert marks.radius == pytest.approx(8, abs=2)
@@ -104,8 +107,12 @@ def test_a_bone_without_a_canal_is_refused():
 
 def test_frames_do_not_depend_on_how_fine_the_voxels_are():
     labels = column((8, -9, 12))
-    fine = replace(labels, array=labels.array.repeat(2, 0).repeat(2, 1).repeat(2, 2), spacing=(STEP / 2,) * 3,
-                   origin=tuple(np.array(labels.origin) - STEP / 4))
+    fine = replace(
+        labels,
+        array=labels.array.repeat(2, 0).repeat(2, 1).repeat(2, 2),
+        spacing=(STEP / 2,) * 3,
+        origin=tuple(np.array(labels.origin) - STEP / 4),
+    )
     first, second = (vertebra_frame(Column.of(one), 11) for one in (labels, fine))
     assert np.abs(first.centre - second.centre).max() < 0.5
     assert np.abs(first.axes - second.axes).max() < 0.03

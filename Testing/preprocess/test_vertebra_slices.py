@@ -33,7 +33,7 @@ def test_slices_of_a_cylinder_are_discs_however_it_nods(degrees):
     frame = VertebraFrame(CENTRE, turned(degrees))
     images, grid = vertebra_slices(cylinder(frame, 18.0, 26.0), frame)
     areas = images.sum(axis=(1, 2)) * PIXEL_MM**2
-    middle = areas[len(areas) // 2 - 8:len(areas) // 2 + 8]
+    middle = areas[len(areas) // 2 - 8 : len(areas) // 2 + 8]
     assert middle == pytest.approx(np.pi * 18**2, rel=0.03)
     # The height, to a voxel's; and nothing of it beyond the grid.
     assert (areas > 0.5 * np.pi * 18**2).sum() * grid.spacing[2] == pytest.approx(26, abs=2)

@@ -12,11 +12,11 @@ from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PySide6 import QtCore, QtWidgets  # noqa: E402
+from PySide6 import QtCore, QtWidgets
 
-from Testing import headless  # noqa: E402
+from Testing import headless
 
-from . import api, ctkwidgets, mrmlwidgets, objects  # noqa: E402,F401  (the widgets register themselves)
+from . import api, ctkwidgets, mrmlwidgets, objects  # noqa: F401  (the widgets register themselves)
 
 _OURS = (
     "qt",

@@ -75,9 +75,16 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         super().__init__(parent)
         self._scene = self._current = None
         self._tags, self._types, self._attributes, self._noneDisplay = [], [], [], "None"
-        self._flags = dict(
-            none=False, add=True, remove=True, rename=False, edit=False, children=True, hidden=False, select=False
-        )
+        self._flags = {
+            "none": False,
+            "add": True,
+            "remove": True,
+            "rename": False,
+            "edit": False,
+            "children": True,
+            "hidden": False,
+            "select": False,
+        }
         self._baseName = ""
         self._box = QtWidgets.QComboBox()
         self._box.setSizePolicy(QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Fixed)

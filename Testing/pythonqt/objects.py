@@ -204,7 +204,7 @@ def _is_proxied(value):
 def _known_class(cls):
     """Python subclasses made inside the stand-in appear as the class they extend."""
     for base in cls.__mro__:
-        if base.__name__ in CUSTOM and CUSTOM[base.__name__][0] is base or base.__module__.startswith("PySide6."):
+        if (base.__name__ in CUSTOM and CUSTOM[base.__name__][0] is base) or base.__module__.startswith("PySide6."):
             return base
     return cls
 

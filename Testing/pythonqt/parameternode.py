@@ -73,7 +73,7 @@ class _Field:
         if not self.isNode and self.type not in (str, int, float, bool) and not issubclass(self.type, enum.Enum):
             raise TypeError(f"Unable to create serializer for type: {self.type}")
         given = [a.value for a in self.annotations if isinstance(a, Default)]
-        initial = None if self.isNode else (list(self.type)[0] if issubclass(self.type, enum.Enum) else self.type())
+        initial = None if self.isNode else (next(iter(self.type)) if issubclass(self.type, enum.Enum) else self.type())
         self.default = given[0] if given else default if default is not _NONE else initial
 
     def find(self, kind):

@@ -36,12 +36,25 @@ def report() -> FollowUpReport:
     comparison = compare(metastasis, necrosis, SHIFT, error_mm=0.6)
     image = metastasis.with_array(np.random.default_rng(0).normal(100, 20, metastasis.shape).astype(np.float32))
     after = Volume(image.array, image.spacing, necrosis.origin, DIRECTION)
-    registration = {"quality": {"trusted": True, "reasons": [], "error_mm": 0.6, "spread_mm": 0.1, "overlap": 1.0,
-                                "metric": -0.4}, "provenance": {"libraries": {"SimpleITK": "2.5"}}}
-    parts = [LesionPart(measure_lesion(metastasis), comparison.to_dict(), comparison.surface, SHIFT, registration),
-             LesionPart(measure_lesion(other, number=2))]
-    return FollowUpReport(image, after, ("T1 before", "ceT1 after"), metastasis, necrosis, parts,
-                          notes=["A <note> to read."], simulated=True, provenance={"version": "1.2.3", "time": "now"})
+    registration = {
+        "quality": {"trusted": True, "reasons": [], "error_mm": 0.6, "spread_mm": 0.1, "overlap": 1.0, "metric": -0.4},
+        "provenance": {"libraries": {"SimpleITK": "2.5"}},
+    }
+    parts = [
+        LesionPart(measure_lesion(metastasis), comparison.to_dict(), comparison.surface, SHIFT, registration),
+        LesionPart(measure_lesion(other, number=2)),
+    ]
+    return FollowUpReport(
+        image,
+        after,
+        ("T1 before", "ceT1 after"),
+        metastasis,
+        necrosis,
+        parts,
+        notes=["A <note> to read."],
+        simulated=True,
+        provenance={"version": "1.2.3", "time": "now"},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +65,7 @@ def page(report, tmp_path_factory) -> str:
 
 
 def test_the_verdict_and_its_rule_stand_before_everything_else(page, report):
-    main = page[page.index("<main"):]
+    main = page[page.index("<main") :]
     assert main.index("Incomplete ablation") < main.index("Scans in one space")
     assert report.parts[0].comparison["verdict"]["rule"][:60] in main
     assert "Not treated" in main and main.index("Not treated") < main.index("Scans in one space")
@@ -86,8 +99,11 @@ def test_the_necrosis_is_drawn_where_the_transform_puts_it(report, monkeypatch):
     from SpineLib.reports import followup
 
     seen = {}
-    monkeypatch.setattr(followup, "slice_viewer", lambda images, layers, *_, **__: seen.update(
-        {layer.name: layer.mask.array != 0 for layer in layers}) or "")
+    monkeypatch.setattr(
+        followup,
+        "slice_viewer",
+        lambda images, layers, *_, **__: seen.update({layer.name: layer.mask.array != 0 for layer in layers}) or "",
+    )
     followup._scans(report, report.parts[0])
     common = np.count_nonzero(seen["Metastasis before"] & seen["Necrosis after"])
     share = common / np.count_nonzero(seen["Metastasis before"])
@@ -121,8 +137,10 @@ def test_without_any_treated_metastasis_both_scans_are_shown_as_they_are(report,
 def test_the_cohorts_table_has_a_line_a_patient_and_links_to_the_reports(tmp_path):
     treated = {"metastasis": 2, "outcome": "complete", "metastasis_ml": 3.5, "covered_share": 1.0, "minimum_mm": 1.25}
     untreated = {"metastasis": 1, "outcome": "not treated"}
-    rows = [{"case": "sub-001", "status": "done", **patient_row([treated, untreated])},
-            {"case": "sub-002", "status": "failed", "message": "The scan <is> missing."}]
+    rows = [
+        {"case": "sub-001", "status": "done", **patient_row([treated, untreated])},
+        {"case": "sub-002", "status": "failed", "message": "The scan <is> missing."},
+    ]
     cohort_page(tmp_path / "cohort.html", rows, simulated=True)
     text = (tmp_path / "cohort.html").read_text(encoding="utf-8")
     assert 'href="sub-001/report.html"' in text and 'href="sub-002' not in text

@@ -9,10 +9,15 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def drawn(*arguments, **settings):
     root = ElementTree.fromstring(froc_chart("Detection, simulated data", *arguments, **settings))
-    lines = [[tuple(map(float, one.split(","))) for one in line.get("points").split()]
-             for line in root.iter(f"{SVG}polyline")]
-    rings = [(float(one.get("cx")), float(one.get("cy")))
-             for one in root.iter(f"{SVG}circle") if one.get("class") == "published"]
+    lines = [
+        [tuple(map(float, one.split(","))) for one in line.get("points").split()]
+        for line in root.iter(f"{SVG}polyline")
+    ]
+    rings = [
+        (float(one.get("cx")), float(one.get("cy")))
+        for one in root.iter(f"{SVG}circle")
+        if one.get("class") == "published"
+    ]
     return lines, rings, " ".join(root.itertext())
 
 

@@ -30,9 +30,15 @@ def grey(values):
     return 0.9 * np.repeat(np.asarray(values)[:, None], 3, axis=1)  # never the white of the background
 
 
-@pytest.mark.parametrize("view, side, wanted", [
-    (ANTERIOR, 0, [(1, -1)]), (POSTERIOR, 0, [(-1, 1)]), (LEFT, 1, [(1, -1)]), (RIGHT, 1, [(-1, 1)]),
-])
+@pytest.mark.parametrize(
+    "view, side, wanted",
+    [
+        (ANTERIOR, 0, [(1, -1)]),
+        (POSTERIOR, 0, [(-1, 1)]),
+        (LEFT, 1, [(1, -1)]),
+        (RIGHT, 1, [(-1, 1)]),
+    ],
+)
 def test_a_painted_side_is_seen_from_where_the_radiologist_expects_it(ball, view, side, wanted):
     """Values are bright towards +x (left) or +y (posterior); which half of the picture is brighter?"""
     points, triangles = ball
@@ -57,8 +63,10 @@ def test_what_lies_behind_is_hidden_and_a_ball_is_round_without_holes(ball):
 def test_the_winding_of_the_triangles_does_not_matter(ball):
     points, triangles = ball
     values = np.ones(len(points))
-    first, second = (paint_surface(points, corners, values, grey, LEFT, 40).astype(int)
-                     for corners in (triangles, triangles[:, ::-1]))
+    first, second = (
+        paint_surface(points, corners, values, grey, LEFT, 40).astype(int)
+        for corners in (triangles, triangles[:, ::-1])
+    )
     assert np.abs(first - second).max() <= 3, "but for which of two samples in a pixel comes last"
 
 
@@ -99,8 +107,13 @@ def test_a_viewer_blends_two_scans_and_shows_the_slices_around_the_lesion():
     before = Volume(np.random.default_rng(0).random((12, 20, 24)), (1.5, 1.5, 4.0), direction=direction)
     mask = np.zeros(before.shape, np.uint8)
     mask[5:7, 8:12, 8:12] = 1
-    html = slice_viewer({"Before": before, "After": before}, [Layer("Metastasis", before.with_array(mask), "#f00")],
-                        blend=True, around=2, key="a")
+    html = slice_viewer(
+        {"Before": before, "After": before},
+        [Layer("Metastasis", before.with_array(mask), "#f00")],
+        blend=True,
+        around=2,
+        key="a",
+    )
     root = ElementTree.fromstring(html)
     frames = [one for one in root.iter("div") if one.get("data-slice")]
     assert [one.get("data-slice") for one in frames] == ["3", "4", "5", "6", "7", "8"]

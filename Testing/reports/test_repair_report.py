@@ -25,8 +25,12 @@ def blocks() -> dict[str, Volume]:
     hole[9:15, 6:18, 22:38] = 1
     before = truth * (1 - hole)
     ct = np.where(before > 0, 400, 40).astype(np.int16)
-    return {"truth": grid.with_array(truth), "lesion": grid.with_array(hole), "before": grid.with_array(before),
-            "ct": grid.with_array(ct, "CT")}
+    return {
+        "truth": grid.with_array(truth),
+        "lesion": grid.with_array(hole),
+        "before": grid.with_array(before),
+        "ct": grid.with_array(ct, "CT"),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +41,31 @@ def report() -> RepairReport:
     after[14, 8:18, 22:36] = 0  # one slice of the hole stays open
     mask = before.with_array(after)
     ml = before.voxel_volume_ml
-    measures = {"method": "templates", "volume_before_ml": before.array.sum() * ml, "removed_ml": 0.0,
-                "volume_after_ml": after.sum() * ml, "added_ml": (after - before.array).sum() * ml}
-    provenance = {"parameters": {"method": "templates", "margin_mm": 1.0}, "version": "1.2.3", "time": "now",
-                  "seconds": 2.4, "libraries": {"numpy": "2"}, "notice": "Research use only"}
+    measures = {
+        "method": "templates",
+        "volume_before_ml": before.array.sum() * ml,
+        "removed_ml": 0.0,
+        "volume_after_ml": after.sum() * ml,
+        "added_ml": (after - before.array).sum() * ml,
+    }
+    provenance = {
+        "parameters": {"method": "templates", "margin_mm": 1.0},
+        "version": "1.2.3",
+        "time": "now",
+        "seconds": 2.4,
+        "libraries": {"numpy": "2"},
+        "notice": "Research use only",
+    }
     repair = Repair(mask, before, volumes["lesion"], 20, measures, provenance, ["A <note> to read."])
-    return RepairReport(repair, volumes["lesion"], volumes["ct"], reconstruct(mask, before), truth=truth,
-                        files=["model.stl"], simulated=True)
+    return RepairReport(
+        repair,
+        volumes["lesion"],
+        volumes["ct"],
+        reconstruct(mask, before),
+        truth=truth,
+        files=["model.stl"],
+        simulated=True,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +153,8 @@ def test_planes_show_the_patients_right_at_the_left_and_the_head_or_front_on_top
 
 def test_a_window_that_is_given_is_the_one_that_is_shown():
     volumes = blocks()
-    wide, narrow = (close_ups([("CT", volumes["ct"], [])], volumes["truth"], window=window)
-                    for window in ((-1000.0, 3000.0), (39.0, 41.0)))
+    wide, narrow = (
+        close_ups([("CT", volumes["ct"], [])], volumes["truth"], window=window)
+        for window in ((-1000.0, 3000.0), (39.0, 41.0))
+    )
     assert wide != narrow

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("slicer", reason="slicer-core is not installed (pip install SpineLib[slicer])")
 
-from Testing import headless  # noqa: E402  (after the check that it can work)
+from Testing import headless
 
 
 @pytest.fixture

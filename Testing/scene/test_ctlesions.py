@@ -28,8 +28,16 @@ def lesion_at(volume, number=1, probability=0.91):
     centre = (volume.ijk_to_lps @ [*(low + high) / 2, 1])[:3]
     size = (high - low) * volume.spacing
     direction = tuple(tuple(map(float, row)) for row in volume.direction)
-    return CtLesion(number, tuple(map(float, centre)), tuple(map(float, size)), direction, probability, (12, 18),
-                    (14.2, 9.6), "region")
+    return CtLesion(
+        number,
+        tuple(map(float, centre)),
+        tuple(map(float, size)),
+        direction,
+        probability,
+        (12, 18),
+        (14.2, 9.6),
+        "region",
+    )
 
 
 @pytest.fixture(params=AXIS_ORDERS[::13])

@@ -47,14 +47,24 @@ def likelihood(source):
 
 
 def views():
-    return [(node.GetBackgroundVolumeID(), node.GetForegroundVolumeID(), node.GetForegroundOpacity(),
-             node.GetLabelVolumeID(), node.GetLabelOpacity(), node.GetLinkedControl())
-            for node in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")]
+    return [
+        (
+            node.GetBackgroundVolumeID(),
+            node.GetForegroundVolumeID(),
+            node.GetForegroundOpacity(),
+            node.GetLabelVolumeID(),
+            node.GetLabelOpacity(),
+            node.GetLinkedControl(),
+        )
+        for node in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+    ]
 
 
 def geometry():
-    return [str(node.GetSliceToRAS()) + str(node.GetFieldOfView())
-            for node in slicer.util.getNodesByClass("vtkMRMLSliceNode")]
+    return [
+        str(node.GetSliceToRAS()) + str(node.GetFieldOfView())
+        for node in slicer.util.getNodesByClass("vtkMRMLSliceNode")
+    ]
 
 
 def nodes(scene):
@@ -147,8 +157,9 @@ def test_candidates_are_one_list_of_locked_points_with_number_and_probability(li
     node = add_candidates([candidate(1, 0.91, (10, 20, 30)), candidate(2, 0.456, (-5, 0, 7))], likelihood, "found")
     assert node.GetNumberOfControlPoints() == 2
     assert node.GetNodeReference(LIKELIHOOD_ROLE) is likelihood and provenance_of(node) == PROVENANCE
-    for index, (label, text, place) in enumerate([("1", "probability 0.91", (10, 20, 30)),
-                                                  ("2", "probability 0.46", (-5, 0, 7))]):
+    for index, (label, text, place) in enumerate(
+        [("1", "probability 0.91", (10, 20, 30)), ("2", "probability 0.46", (-5, 0, 7))]
+    ):
         assert node.GetNthControlPointLabel(index) == label
         assert node.GetNthControlPointDescription(index) == text
         assert node.GetNthControlPointLocked(index)

@@ -21,6 +21,7 @@ from SpineLib.tasks.jobs import run_job
 from Testing.scene.ablation import CENTRE, ORDERS, make_case, rigid
 from Testing.scene.grids import add_transform, rotation, warp
 
+
 @pytest.fixture
 def case(scene):
     """(metastasis, necrosis, transform, before, after): balls of 5 and 8 mm, the second scan moved by :func:`rigid`."""

@@ -44,8 +44,13 @@ def run(before, after, folder, moved=None, **quality):
     """Both scans out, the true transform back in."""
     inputs = reg.export_scans(before, after, folder)
     truth = RAS_LPS @ np.linalg.inv(rigid() if moved is None else moved) @ RAS_LPS
-    result = {"transform": "after_to_before.tfm", "after_to_before_lps": truth.tolist(),
-              "quality": QUALITY | quality, "provenance": {"task": "register"}, "notes": ["a note"]}
+    result = {
+        "transform": "after_to_before.tfm",
+        "after_to_before_lps": truth.tolist(),
+        "quality": QUALITY | quality,
+        "provenance": {"task": "register"},
+        "notes": ["a note"],
+    }
     return reg.import_registration(result, inputs)
 
 
@@ -77,10 +82,13 @@ def test_the_job_learns_from_the_dicom_database_how_far_fat_is_displaced(scene, 
 
     before, after = add_pair()
     image = volume_from_node(before)
-    write_image_series(tmp_path / "database", image, PixelBandwidth=145, ImagingFrequency=63.87,
-                       InPlanePhaseEncodingDirection="ROW")
-    files = {str(pydicom.dcmread(path, stop_before_pixels=True).SOPInstanceUID): str(path)
-             for path in (tmp_path / "database").iterdir()}
+    write_image_series(
+        tmp_path / "database", image, PixelBandwidth=145, ImagingFrequency=63.87, InPlanePhaseEncodingDirection="ROW"
+    )
+    files = {
+        str(pydicom.dcmread(path, stop_before_pixels=True).SOPInstanceUID): str(path)
+        for path in (tmp_path / "database").iterdir()
+    }
     before.SetAttribute("DICOM.instanceUIDs", " ".join(files))
     monkeypatch.setattr(slicer, "dicomDatabase", SimpleNamespace(fileForInstance=files.get), raising=False)
     turned = add_transform(rotation((40, -70, 20)))
@@ -98,9 +106,16 @@ def test_the_job_learns_from_the_dicom_database_how_far_fat_is_displaced(scene, 
 
 def test_the_job_learns_it_from_a_sidecar_beside_a_file_too_and_nothing_of_the_patient(scene, tmp_path):
     before, after = add_pair()
-    (tmp_path / "t1.json").write_text(json.dumps({
-        "PixelBandwidth": 145, "MagneticFieldStrength": 1.5, "InPlanePhaseEncodingDirectionDICOM": "COL",
-        "PatientName": "Doe^Jane"}))
+    (tmp_path / "t1.json").write_text(
+        json.dumps(
+            {
+                "PixelBandwidth": 145,
+                "MagneticFieldStrength": 1.5,
+                "InPlanePhaseEncodingDirectionDICOM": "COL",
+                "PatientName": "Doe^Jane",
+            }
+        )
+    )
     before.AddDefaultStorageNode(str(tmp_path / "t1.nii.gz"))
     (tmp_path / "job").mkdir()
     inputs = reg.export_scans(before, after, tmp_path / "job")

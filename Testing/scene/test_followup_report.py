@@ -36,8 +36,12 @@ def in_study(volume, patient, date, **more):
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
     person = hierarchy.CreateSubjectItem(hierarchy.GetSceneItemID(), patient)
     study = hierarchy.CreateStudyItem(person, "study")
-    for item, key, value in ((person, "PatientID", patient), (person, "PatientName", "Doe^Jane"),
-                             (study, "StudyDate", date), *((study, key, value) for key, value in more.items())):
+    for item, key, value in (
+        (person, "PatientID", patient),
+        (person, "PatientName", "Doe^Jane"),
+        (study, "StudyDate", date),
+        *((study, key, value) for key, value in more.items()),
+    ):
         hierarchy.SetItemAttribute(item, f"DICOM.{key}", value)
     hierarchy.SetItemParent(hierarchy.GetItemByDataNode(volume), study)
 
@@ -79,8 +83,10 @@ def test_without_dates_and_telling_names_it_is_asked_which_came_first(case):
 
 def test_a_checkerboard_shows_both_in_turn_and_the_first_where_the_second_is_missing(case):
     before = volume_from_node(case[3])
-    dark, bright = (before.with_array(np.tile(np.linspace(low, low + 1, before.shape[2]), (*before.shape[:2], 1)))
-                    for low in (0, 50))
+    dark, bright = (
+        before.with_array(np.tile(np.linspace(low, low + 1, before.shape[2]), (*before.shape[:2], 1)))
+        for low in (0, 50)
+    )
     same = checkerboard(dark, bright).array
     assert np.ptp(same - checkerboard(dark, dark).array) < 0.05, "each is scaled by itself"
     falling = before.with_array(bright.array[:, :, ::-1].copy())

@@ -13,7 +13,14 @@ from SpineLib.scene.masks import segment_mask  # noqa: E402
 from SpineLib.scene.nodes import ijk_to_world, volume_from_node  # noqa: E402
 from SpineLib.scene.results import add_segmentation  # noqa: E402
 from Testing.scene.grids import (  # noqa: E402
-    AXIS_ORDERS, add_case, add_transform, add_volume, axis_matrix, lesion, rotation, warp,
+    AXIS_ORDERS,
+    add_case,
+    add_transform,
+    add_volume,
+    axis_matrix,
+    lesion,
+    rotation,
+    warp,
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from SpineLib.scene.nodes import RAS_LPS, ijk_to_world, volume_from_node, volume
 from SpineLib.volume import read_volume, write_volume  # noqa: E402
 from Testing.scene.grids import AXIS_ORDERS, add_transform, add_volume, axis_matrix, rotation, warp  # noqa: E402
 
+
 @pytest.mark.parametrize(("order", "signs"), AXIS_ORDERS)
 def test_each_of_the_48_axis_orders_keeps_every_voxel_at_its_place(scene, order, signs):
     matrix = axis_matrix(order, signs)

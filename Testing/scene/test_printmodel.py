@@ -11,14 +11,14 @@ from vtk.util.numpy_support import vtk_to_numpy
 
 pytest.importorskip("manifold3d", reason="manifold3d is not installed")
 
-from SpineLib.errors import SpineError  # noqa: E402
-from SpineLib.scene import printmodel as pm  # noqa: E402
-from SpineLib.scene.printmodelnodes import PARTS, measure_rows, paint, paint_colours, words  # noqa: E402
-from SpineLib.scene.repair import BEFORE, PART, REPAIRED  # noqa: E402
-from SpineLib.scene.results import provenance_of  # noqa: E402
-from SpineLib.tasks.jobs import run_job  # noqa: E402
-from Testing.scene.bones import L3, LESION, SHAPE, add_ct, add_segments, block, ids_of  # noqa: E402
-from Testing.scene.grids import add_transform, axis_matrix, rotation  # noqa: E402
+from SpineLib.errors import SpineError
+from SpineLib.scene import printmodel as pm
+from SpineLib.scene.printmodelnodes import PARTS, measure_rows, paint, paint_colours, words
+from SpineLib.scene.repair import BEFORE, PART, REPAIRED
+from SpineLib.scene.results import provenance_of
+from SpineLib.tasks.jobs import run_job
+from Testing.scene.bones import L3, LESION, SHAPE, add_ct, add_segments, block, ids_of
+from Testing.scene.grids import add_transform, axis_matrix, rotation
 
 SETTINGS = {"smoothing": 0.3, "decimation_mm": 0.2}
 
@@ -186,8 +186,7 @@ def test_figures_are_named_with_their_units():
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(1.376, "1.38"), (0, "0"), ("> 0 ml", "> 0 ml"),
-     ("83.2 x 72.3 x 54.7 mm", "83×72×55 mm"), ("unknown", "unknown")],
+    [(1.376, "1.38"), (0, "0"), ("> 0 ml", "> 0 ml"), ("83.2 x 72.3 x 54.7 mm", "83×72×55 mm"), ("unknown", "unknown")],
 )
 def test_what_a_check_found_fits_into_the_table(value, text):
     assert words(value) == text

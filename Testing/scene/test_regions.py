@@ -38,8 +38,12 @@ def answer(region, folder, truth, also=()):
         array[place] = 1
     _, labels, lesions = find_lesions(part.with_array(array), 0.5)
     write_volume(labels, folder / "labels.nrrd")
-    return {"labels": "labels.nrrd", "lesions": [one.to_dict() for one in lesions], "provenance": PROVENANCE,
-            "notes": ["a note"]}
+    return {
+        "labels": "labels.nrrd",
+        "lesions": [one.to_dict() for one in lesions],
+        "provenance": PROVENANCE,
+        "notes": ["a note"],
+    }
 
 
 def node_ids(scene):

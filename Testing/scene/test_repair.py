@@ -169,8 +169,10 @@ def test_a_box_is_the_lesion_where_one_is_chosen_and_moves_with_its_transform(sc
     grid = collect_vertebrae(vertebrae).labels
     inside = np.argwhere(block(LESION))
     matrix = axis_matrix((0, 1, 2), (1, 1, 1), (1.5, 1.5, 2.0))
-    corners = [(matrix @ [*(edge[::-1] + shift), 1])[:3]
-               for edge, shift in ((inside.min(axis=0), -0.5), (inside.max(axis=0), 0.5))]
+    corners = [
+        (matrix @ [*(edge[::-1] + shift), 1])[:3]
+        for edge, shift in ((inside.min(axis=0), -0.5), (inside.max(axis=0), 0.5))
+    ]
     roi = add_roi(np.mean(corners, axis=0), np.ptp(corners, axis=0))
     np.testing.assert_array_equal(rp.lesion_mask(grid, (lesion, None), roi).array > 0, block(LESION))
     shift = np.eye(4)

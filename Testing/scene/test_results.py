@@ -18,11 +18,18 @@ from SpineLib.scene.results import SOURCE_ROLE, add_segmentation, provenance_of,
 from SpineLib.tasks import naming  # noqa: E402
 from SpineLib.tasks.naming import METASTASIS  # noqa: E402
 from Testing.scene.grids import (  # noqa: E402
-    AXIS_ORDERS, add_case, add_transform, add_volume, axis_matrix, lesion, rotation, warp,
+    AXIS_ORDERS,
+    add_case,
+    add_transform,
+    add_volume,
+    axis_matrix,
+    lesion,
+    rotation,
+    warp,
 )  # fmt: skip
 
 PROVENANCE = {
-    "model": {"id": "mets-t1t2-2d", "title": "Müller's | best; 100 %: \"<T1 & T2>\"~^\n\\end", "sha256": "0" * 64},
+    "model": {"id": "mets-t1t2-2d", "title": 'Müller\'s | best; 100 %: "<T1 & T2>"~^\n\\end', "sha256": "0" * 64},
     "time": "2024-05-06T14:05:09+02:00",
     "seconds": 1.5,
 }

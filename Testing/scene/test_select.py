@@ -123,6 +123,8 @@ def test_scans_before_and_after_are_told_apart_by_date_or_name(scene, names, dat
 
 
 def test_of_scans_that_nothing_tells_apart_only_contrast_says_when_they_were_taken(scene):
-    nodes = [slicer.util.addVolumeFromArray(np.zeros((2, 3, 4), np.float32), name=name) for name in
-             ("T1", "T2", "T1 Gd", "T2 again")]
+    nodes = [
+        slicer.util.addVolumeFromArray(np.zeros((2, 3, 4), np.float32), name=name)
+        for name in ("T1", "T2", "T1 Gd", "T2 again")
+    ]
     assert preselect_followup() == {"beforeT1": nodes[0], "afterCeT1": nodes[2]}

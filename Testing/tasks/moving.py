@@ -11,8 +11,17 @@ from SpineLib.phantom import PhantomSettings, simulate
 from SpineLib.volume import Volume
 from SpineLib.volume.files import from_sitk, to_sitk
 
-SETTINGS = PhantomSettings(sequences=("T1", "ceT1"), matrix=160, slices=15, spacing=1.1, oversampling=1,
-                           region="lumbar", healthy=0.0, metastases=(1, 1), motion=False)
+SETTINGS = PhantomSettings(
+    sequences=("T1", "ceT1"),
+    matrix=160,
+    slices=15,
+    spacing=1.1,
+    oversampling=1,
+    region="lumbar",
+    healthy=0.0,
+    metastases=(1, 1),
+    motion=False,
+)
 
 
 @lru_cache(maxsize=1)
@@ -46,7 +55,7 @@ def host_points() -> np.ndarray:
     """Voxel centres of the vertebra with the metastasis, LPS mm."""
     vertebrae = patient().vertebrae
     hosts = vertebrae.array[lesion().array > 0]
-    return points_of(vertebrae.with_array((vertebrae.array == np.bincount(hosts[hosts > 0]).argmax())))
+    return points_of(vertebrae.with_array(vertebrae.array == np.bincount(hosts[hosts > 0]).argmax()))
 
 
 def points_of(mask: Volume) -> np.ndarray:

@@ -44,17 +44,25 @@ def spine_ct(levels: int = 3, spacing: float = 1.5) -> tuple[Volume, Volume]:
     hu[:, -4:] = -100.0
     hu[:, :3] = -1000.0
     hu += np.random.default_rng(5).normal(0, 8, hu.shape)
-    place = dict(spacing=(spacing,) * 3, origin=(-30.0, -20.0, 100.0))
+    place = {"spacing": (spacing,) * 3, "origin": (-30.0, -20.0, 100.0)}
     # LPS: k runs up, so that from cranial to caudal is turned round.
-    return (Volume(np.ascontiguousarray(hu[::-1]).astype(np.int16), **place),
-            Volume(np.ascontiguousarray(labels[::-1]), **place))
+    return (
+        Volume(np.ascontiguousarray(hu[::-1]).astype(np.int16), **place),
+        Volume(np.ascontiguousarray(labels[::-1]), **place),
+    )
 
 
 def save_bright_bone(folder):
     """A bundle for which bone is what is brighter than the middle between muscle (40 HU) and bone (500 HU)."""
     card = ModelCard(
-        id="bright-bone", title="Bright is bone", task="vertebra-segmentation",
-        network={"type": "unet", "dimensions": 2, "inputs": 1, "widths": list(WIDTHS)}, inputs=("CT",),
-        preparation={"window": [-250, 1000], "pixel_mm": 1.5}, patch=(64, 64), licence="Apache-2.0",
-        training_data={"simulated": True, "description": "none"})
+        id="bright-bone",
+        title="Bright is bone",
+        task="vertebra-segmentation",
+        network={"type": "unet", "dimensions": 2, "inputs": 1, "widths": list(WIDTHS)},
+        inputs=("CT",),
+        preparation={"window": [-250, 1000], "pixel_mm": 1.5},
+        patch=(64, 64),
+        licence="Apache-2.0",
+        training_data={"simulated": True, "description": "none"},
+    )
     return save_bundle(folder / card.id, bright_network(2, 1, 0.4), card)

@@ -38,8 +38,9 @@ def test_a_candidate_is_measured():
     assert one.id == 1 and one.probability == pytest.approx(0.9) and one.mean_probability == pytest.approx(0.7)
     assert one.area_cm2 == pytest.approx(2.0) and one.volume_ml == pytest.approx(1.2)
     # Columns 5 to 24 in 200 pixels and 5 to 14 in 100; rows 10 to 19; slices 2 and 3 of 4 mm.
-    assert one.centre_lps_mm == pytest.approx((-10 + 4 * 7 / 3, -50 + (200 * 14.5 + 100 * 9.5) / 300, 100 - 14.5),
-                                              abs=1e-3)
+    assert one.centre_lps_mm == pytest.approx(
+        (-10 + 4 * 7 / 3, -50 + (200 * 14.5 + 100 * 9.5) / 300, 100 - 14.5), abs=1e-3
+    )
     assert one.centre_ras_mm == pytest.approx([-v for v in one.centre_lps_mm[:2]] + [one.centre_lps_mm[2]])
     assert [(region.slice, round(region.area_cm2, 6)) for region in one.slices] == [(2, 2.0), (3, 1.0)]
     assert one.bounds_lps_mm == ((-2.0, -45.0, 81.0), (2.0, -26.0, 90.0))
@@ -58,8 +59,12 @@ def test_an_area_exactly_as_large_as_the_least_stays():
 
 
 def test_the_most_suspicious_comes_first_and_far_slices_stay_apart():
-    found = find_candidates(map_with((0, slice(0, 5), slice(0, 5), 0.6), (2, slice(0, 5), slice(0, 5), 0.8),
-                                     (5, slice(30, 38), slice(0, 5), 0.7)), 0.5)
+    found = find_candidates(
+        map_with(
+            (0, slice(0, 5), slice(0, 5), 0.6), (2, slice(0, 5), slice(0, 5), 0.8), (5, slice(30, 38), slice(0, 5), 0.7)
+        ),
+        0.5,
+    )
     assert [(one.id, round(one.probability, 2)) for one in found] == [(1, 0.8), (2, 0.7), (3, 0.6)]
 
 
@@ -80,9 +85,12 @@ def test_axis_order_does_not_matter():
 
 def two_vertebrae(saddle, apart=24, low=0.9):
     """Two ill vertebrae, 14 mm high, whose likelihoods run into each other over a saddle."""
-    return map_with(*((s, slice(2, 16 + apart), slice(8, 22), saddle) for s in (2, 3)),
-                    *((s, slice(2, 16), slice(8, 22), 0.95) for s in (2, 3)),
-                    *((s, slice(2 + apart, 16 + apart), slice(8, 22), low) for s in (2, 3)), shape=(6, 60, 30))
+    return map_with(
+        *((s, slice(2, 16 + apart), slice(8, 22), saddle) for s in (2, 3)),
+        *((s, slice(2, 16), slice(8, 22), 0.95) for s in (2, 3)),
+        *((s, slice(2 + apart, 16 + apart), slice(8, 22), low) for s in (2, 3)),
+        shape=(6, 60, 30),
+    )
 
 
 @pytest.mark.parametrize("threshold", [0.85, 0.7, 0.55, 0.4, 0.2])

@@ -73,10 +73,16 @@ def test_the_column_is_found_on_simulated_scans_of_any_sequence(simulated, seque
 
 def test_it_lies_on_the_grid_that_is_wanted(simulated):
     image = simulated.images["STIR"]
-    turned = Volume(np.ascontiguousarray(image.array.transpose(1, 2, 0)), tuple(np.array(image.spacing)[[2, 0, 1]]),
-                    image.origin, image.direction[:, [2, 0, 1]], "STIR")
-    column, other = (find_column(one, find_bundle(SPINE_MODEL), image, device="cpu", precision="float32")
-                     for one in (image, turned))
+    turned = Volume(
+        np.ascontiguousarray(image.array.transpose(1, 2, 0)),
+        tuple(np.array(image.spacing)[[2, 0, 1]]),
+        image.origin,
+        image.direction[:, [2, 0, 1]],
+        "STIR",
+    )
+    column, other = (
+        find_column(one, find_bundle(SPINE_MODEL), image, device="cpu", precision="float32") for one in (image, turned)
+    )
     assert column.same_grid(image) and other.same_grid(image)
     assert (column.array == other.array).mean() > 0.999
     assert resample_like(column, turned, nearest=True).array.any()

@@ -24,9 +24,19 @@ FINE = grid((0.7, 0.7, 0.7))
 
 def figures(comparison):
     overlap, distance = comparison.overlap, comparison.distance
-    return np.array([overlap.metastasis_ml, overlap.necrosis_ml, overlap.dice, overlap.covered_share,
-                     distance.minimum_mm, *distance.percentiles_mm.values(), distance.hausdorff_mm,
-                     distance.hausdorff95_mm, distance.average_symmetric_mm])
+    return np.array(
+        [
+            overlap.metastasis_ml,
+            overlap.necrosis_ml,
+            overlap.dice,
+            overlap.covered_share,
+            distance.minimum_mm,
+            *distance.percentiles_mm.values(),
+            distance.hausdorff_mm,
+            distance.hausdorff95_mm,
+            distance.average_symmetric_mm,
+        ]
+    )
 
 
 def test_the_margin_of_concentric_balls_is_the_difference_of_their_radii():
@@ -49,7 +59,7 @@ def test_balls_side_by_side_have_the_known_margin_on_each_side():
     assert distance.hausdorff_mm == pytest.approx(4, abs=0.25)
     cap = np.pi * 6**2 * (3 * 8 - 6) / 3  # two caps of height 8 - 4 / 2
     assert overlap.common_ml == pytest.approx(2 * cap / 1000, rel=0.02)
-    piece, = overlap.pieces
+    (piece,) = overlap.pieces
     assert piece.volume_ml == pytest.approx(overlap.untreated_ml) and piece.where == "right"
     assert piece.depth_mm == pytest.approx(4, abs=0.25) and piece.centre_ras_mm[0] > 3
     assert [(one.low_mm, one.high_mm) for one in distance.bins] == [(None, 0.0), (0.0, 5.0), (5.0, None)]
@@ -59,9 +69,11 @@ def test_balls_side_by_side_have_the_known_margin_on_each_side():
     assert result.verdict.outcome == "incomplete"
 
 
-@pytest.mark.parametrize("where", [grid((0.5, 0.5, 4.0), direction=SAGITTAL),
-                                   grid((1, 1, 1.5), direction=rotation((30, 20, -15)))],
-                         ids=["thick slices", "oblique"])
+@pytest.mark.parametrize(
+    "where",
+    [grid((0.5, 0.5, 4.0), direction=SAGITTAL), grid((1, 1, 1.5), direction=rotation((30, 20, -15)))],
+    ids=["thick slices", "oblique"],
+)
 def test_masks_of_unlike_grids_are_compared_as_the_bodies_they_sample(where):
     expected = compare(ball(10.0, on=FINE), ball(11.0, (4, 2, 0), FINE))
     found = compare(ball(10.0, on=FINE), ball(11.0, (4, 2, 0), where))
@@ -98,20 +110,27 @@ def test_overlap_agrees_with_simpleitk_on_one_grid():
 
 
 def test_the_48_axis_orders_of_both_masks_give_the_same_figures():
-    tumour, dead = (ball(radius, centre, grid((1.2, 1.0, 2.0), 11.0, rotation((8, -5, 12))))
-                    for radius, centre in ((5.0, (0, 0, 0)), (6.0, (2, 1, 0))))
+    tumour, dead = (
+        ball(radius, centre, grid((1.2, 1.0, 2.0), 11.0, rotation((8, -5, 12))))
+        for radius, centre in ((5.0, (0, 0, 0)), (6.0, (2, 1, 0)))
+    )
     expected = figures(compare(tumour, dead))
     orders = list(itertools.product(itertools.permutations(range(3)), itertools.product((False, True), repeat=3)))
     for first, second in zip(orders, orders[7:] + orders[:7]):
-        np.testing.assert_allclose(figures(compare(reordered(tumour, *first), reordered(dead, *second))), expected,
-                                   rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(
+            figures(compare(reordered(tumour, *first), reordered(dead, *second))), expected, rtol=1e-3, atol=1e-3
+        )
 
 
 def test_a_transform_does_what_a_moved_mask_does():
     tumour, dead = ball(8.0), union(ball(9.0, (2, 0, 0)), ball(5.0, (8, 3, 0)))
     before_to_after = moved_by(14, -6, 9, (12, -7, 20))
-    after = Volume(dead.array, dead.spacing, before_to_after[:3, :3] @ dead.origin + before_to_after[:3, 3],
-                   before_to_after[:3, :3] @ dead.direction)
+    after = Volume(
+        dead.array,
+        dead.spacing,
+        before_to_after[:3, :3] @ dead.origin + before_to_after[:3, 3],
+        before_to_after[:3, :3] @ dead.direction,
+    )
     expected, found = compare(tumour, dead), compare(tumour, after, np.linalg.inv(before_to_after), error_mm=0.0)
     np.testing.assert_allclose(figures(found), figures(expected), rtol=2e-3, atol=2e-3)
     assert compare(tumour, after).overlap.covered_share < 0.2
@@ -140,8 +159,10 @@ def test_the_painted_surface_carries_the_figures():
     assert (margin_histogram(surface, 0.5)[1][edges[1:] <= 0]).sum() == pytest.approx(share_below(surface, 0.0))
 
 
-@pytest.mark.parametrize(("radius", "error", "outcome"), [(12.0, 1.0, "complete"), (10.6, 1.5, "not to be told"),
-                                                          (8.5, 0.4, "incomplete"), (8.5, 4.0, "not to be told")])
+@pytest.mark.parametrize(
+    ("radius", "error", "outcome"),
+    [(12.0, 1.0, "complete"), (10.6, 1.5, "not to be told"), (8.5, 0.4, "incomplete"), (8.5, 4.0, "not to be told")],
+)
 def test_the_registration_error_is_carried_to_the_verdict(radius, error, outcome):
     result = compare(ball(10.0, on=FINE), ball(radius, on=FINE), np.eye(4), error_mm=error)
     assert result.verdict.outcome == outcome and result.verdict.reasons and result.verdict.rule
@@ -163,7 +184,7 @@ def test_living_tissue_inside_the_necrosis_makes_it_incomplete_though_the_surfac
     shell.array[ball(4.0, (1, 0, 0), FINE).array != 0] = 0
     result = compare(ball(10.0, on=FINE), shell)
     assert result.distance.minimum_mm > 2
-    piece, = result.overlap.pieces
+    (piece,) = result.overlap.pieces
     # Smoothing takes from a small hole what it gives to the surface around: an eighth of a millimetre here.
     assert piece.volume_ml == pytest.approx(4 / 3 * np.pi * 4**3 / 1000, rel=0.12)
     assert piece.where == "left" and piece.depth_mm == pytest.approx(4, abs=0.7)  # to the nearest voxel of all sides
@@ -200,9 +221,18 @@ def test_a_mask_at_the_edge_of_its_image_is_said_and_what_the_other_image_does_n
     assert result.verdict.outcome == "not to be told" and "outside the image" in result.verdict.reasons[0]
 
 
-@pytest.mark.parametrize(("kind", "words"), [
-    ("empty", "metastasis is empty"), ("4-D", "4-D"), ("spacing", "spacing of zero"), ("singular", "singular"),
-    ("mirror", "mirrors"), ("error", "registration error"), ("bins", "increase")])
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("empty", "metastasis is empty"),
+        ("4-D", "4-D"),
+        ("spacing", "spacing of zero"),
+        ("singular", "singular"),
+        ("mirror", "mirrors"),
+        ("error", "registration error"),
+        ("bins", "increase"),
+    ],
+)
 def test_what_cannot_be_compared_is_refused_in_a_sentence(kind, words):
     tumour, dead, matrix, error, settings = ball(5.0), ball(6.0), np.eye(4), None, {}
     if kind == "empty":
@@ -233,9 +263,16 @@ def test_a_cancelled_comparison_ends():
         compare(ball(5.0), ball(6.0), progress=progress)
 
 
-@pytest.mark.parametrize(("offset", "words"), [((5, 0, 0), "left"), ((-5, 5, 5), "right posterior upper"),
-                                               ((0, -5, -4), "anterior lower"), ((0.1, 0, 0), "central"),
-                                               ((1, 0, 10), "upper")])
+@pytest.mark.parametrize(
+    ("offset", "words"),
+    [
+        ((5, 0, 0), "left"),
+        ((-5, 5, 5), "right posterior upper"),
+        ((0, -5, -4), "anterior lower"),
+        ((0.1, 0, 0), "central"),
+        ((1, 0, 10), "upper"),
+    ],
+)
 def test_places_are_named_by_the_patients_own_directions(offset, words):
     assert direction_words(offset, 10.0) == words
 
@@ -287,8 +324,16 @@ def test_the_job_gives_what_the_function_gives(tmp_path):
     for name, mask in (("t", tumour), ("n", dead)):
         write_volume(mask, tmp_path / f"{name}.nrrd")
     inputs = {"metastasis": str(tmp_path / "t.nrrd"), "necrosis": str(tmp_path / "n.nrrd")}
-    job = run_job("compare", {"inputs": inputs, "after_to_before_lps": moved_by(x=-1).tolist(), "error_mm": 0.5,
-                              "settings": {"margin_bins_mm": [0, 2, 4]}}, tmp_path)
+    job = run_job(
+        "compare",
+        {
+            "inputs": inputs,
+            "after_to_before_lps": moved_by(x=-1).tolist(),
+            "error_mm": 0.5,
+            "settings": {"margin_bins_mm": [0, 2, 4]},
+        },
+        tmp_path,
+    )
     expected = compare(tumour, dead, moved_by(x=-1), CompareSettings(margin_bins_mm=(0, 2, 4)), error_mm=0.5)
     assert job["comparison"]["distance"]["bins"] == expected.to_dict()["distance"]["bins"]
     assert (tmp_path / job["surface"]).is_file() and json.dumps(job, allow_nan=False)

@@ -27,18 +27,23 @@ def test_a_plain_ct_passes_without_a_word():
 
 
 def test_every_real_ct_passes(shared_data):
-    files = [*sorted((shared_data / "ct_bone_metastases").glob("*.nii.gz")),
-             shared_data / "ct_spine" / "sub-verse012_ct.nii.gz",
-             shared_data / "mr_other" / "sub-ct_label-22_ct.nii.gz"]
+    files = [
+        *sorted((shared_data / "ct_bone_metastases").glob("*.nii.gz")),
+        shared_data / "ct_spine" / "sub-verse012_ct.nii.gz",
+        shared_data / "mr_other" / "sub-ct_label-22_ct.nii.gz",
+    ]
     for file in files:
         assert check_ct(read_volume(file)) == []
 
 
-@pytest.mark.parametrize("array", [
-    np.random.default_rng(2).integers(0, 900, (8, 20, 20)).astype(np.int16),  # magnitude MR
-    np.random.default_rng(2).normal(0, 1, (8, 20, 20)).astype(np.float32),  # normalised MR
-    (np.random.default_rng(2).random((8, 20, 20)) > 0.5).astype(np.uint8),  # a mask
-])
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.random.default_rng(2).integers(0, 900, (8, 20, 20)).astype(np.int16),  # magnitude MR
+        np.random.default_rng(2).normal(0, 1, (8, 20, 20)).astype(np.float32),  # normalised MR
+        (np.random.default_rng(2).random((8, 20, 20)) > 0.5).astype(np.uint8),  # a mask
+    ],
+)
 def test_what_is_no_hounsfield_unit_is_refused(array):
     with pytest.raises(SpineError, match="Hounsfield"):
         check_ct(Volume(array))

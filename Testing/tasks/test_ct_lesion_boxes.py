@@ -22,9 +22,16 @@ def boxes(*columns, slice=0, probability=0.9):
 
 
 def lesion(**changes) -> CtLesion:
-    values = {"id": 1, "centre_lps_mm": (0.0, 0.0, 0.0), "size_mm": (10.0, 20.0, 6.0),
-              "direction": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, -1.0)), "probability": 0.8, "slices": (3, 4),
-              "recist_mm": (20.0, 10.0), "recist_from": "box"}
+    values = {
+        "id": 1,
+        "centre_lps_mm": (0.0, 0.0, 0.0),
+        "size_mm": (10.0, 20.0, 6.0),
+        "direction": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, -1.0)),
+        "probability": 0.8,
+        "slices": (3, 4),
+        "recist_mm": (20.0, 10.0),
+        "recist_from": "box",
+    }
     return CtLesion(**(values | changes))
 
 

@@ -31,13 +31,18 @@ def ct():
 
 def turned(volume: Volume, order, flip: bool) -> Volume:
     columns = [volume.direction[:, 2 - axis] for axis in order][::-1]
-    turned = Volume(np.ascontiguousarray(volume.array.transpose(order)),
-                    tuple(volume.spacing[2 - axis] for axis in order)[::-1], volume.origin, np.stack(columns, axis=1))
+    turned = Volume(
+        np.ascontiguousarray(volume.array.transpose(order)),
+        tuple(volume.spacing[2 - axis] for axis in order)[::-1],
+        volume.origin,
+        np.stack(columns, axis=1),
+    )
     if not flip:
         return turned
     corner = turned.ijk_to_lps @ [0, 0, turned.shape[0] - 1, 1]
-    return Volume(np.ascontiguousarray(turned.array[::-1]), turned.spacing, tuple(corner[:3]),
-                  turned.direction * [1, 1, -1])
+    return Volume(
+        np.ascontiguousarray(turned.array[::-1]), turned.spacing, tuple(corner[:3]), turned.direction * [1, 1, -1]
+    )
 
 
 def test_a_lesion_is_found_where_it_is(ct, bundle):
@@ -121,8 +126,12 @@ def test_the_job_reads_files_and_gives_lesions_that_json_can_hold(ct, bundle, tm
     labels = np.zeros(ct.shape, np.uint8)
     labels[3:8, 33:110, 33:110] = 21
     write_volume(ct.with_array(labels), tmp_path / "labels.nrrd")
-    parameters = {"inputs": {"CT": str(tmp_path / "ct.nrrd")}, "model": str(bundle.folder),
-                  "settings": {"device": "cpu"}, "labels": str(tmp_path / "labels.nrrd")}
+    parameters = {
+        "inputs": {"CT": str(tmp_path / "ct.nrrd")},
+        "model": str(bundle.folder),
+        "settings": {"device": "cpu"},
+        "labels": str(tmp_path / "labels.nrrd"),
+    }
     result = json.loads(json.dumps(run_job("ct-lesions", parameters, tmp_path)))
     assert len(result["lesions"]) == 1 and result["lesions"][0]["slices"] == [4, 6]
     assert result["provenance"]["vertebrae_given"] and "4.0 mm long" in result["notes"][0]

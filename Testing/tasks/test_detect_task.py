@@ -7,7 +7,7 @@ import pytest
 
 from SpineLib.errors import Cancelled, SpineError
 from SpineLib.tasks.detect import DetectSettings, detect
-from SpineLib.volume import Volume, write_volume
+from SpineLib.volume import write_volume
 
 from .tiny import reordered
 from .tiny_detector import bright_detector, save_detector, spine
@@ -147,9 +147,16 @@ def test_a_cancelled_run_ends_at_once(bundle):
         detect(spine(), bundle, CPU, stop)
 
 
-@pytest.mark.parametrize(("values", "words"), [
-    ({"threshold": 1.5}, "between 0 and 1"), ({"share": 0}, "share of the slice"), ({"step_mm": 3}, "1, 2, 4 or 8"),
-    ({"smallest_area_cm2": -1}, "0 or more"), ({"colour": "red"}, "no setting 'colour'")])
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"threshold": 1.5}, "between 0 and 1"),
+        ({"share": 0}, "share of the slice"),
+        ({"step_mm": 3}, "1, 2, 4 or 8"),
+        ({"smallest_area_cm2": -1}, "0 or more"),
+        ({"colour": "red"}, "no setting 'colour'"),
+    ],
+)
 def test_wrong_settings_are_refused(values, words):
     with pytest.raises(SpineError, match=words):
         DetectSettings.from_dict(values)
@@ -167,8 +174,15 @@ def test_the_job_writes_the_likelihood_and_lists_candidates(bundle, tmp_path):
     from SpineLib.volume import read_volume
 
     write_volume(spine(), tmp_path / "stir.nrrd")
-    result = run_job("detect", {"inputs": {"STIR": str(tmp_path / "stir.nrrd")}, "model": str(bundle.folder),
-                                "settings": {"device": "cpu", "precision": "float32"}}, tmp_path)
+    result = run_job(
+        "detect",
+        {
+            "inputs": {"STIR": str(tmp_path / "stir.nrrd")},
+            "model": str(bundle.folder),
+            "settings": {"device": "cpu", "precision": "float32"},
+        },
+        tmp_path,
+    )
     assert read_volume(tmp_path / result["likelihood"]).same_grid(spine())
     assert read_volume(tmp_path / result["slices"]).spacing == (1.0, 1.0, 4.0)
     assert len(result["candidates"]) == 1 and result["candidates"][0]["id"] == 1

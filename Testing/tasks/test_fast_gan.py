@@ -42,8 +42,7 @@ def test_gradients_to_the_noise_are_those_of_the_networks(kind):
     gan, z = random_gan(kind), torch.randn(5, 8, generator=torch.Generator().manual_seed(1))
     pull = torch.randn(5, 1, 64, 64, generator=torch.Generator().manual_seed(3))
     found = []
-    for form in (FastGan(gan.generator, gan.critic, torch.float32),
-                 PlainGan(gan.generator, gan.critic, torch.float32)):
+    for form in (FastGan(gan.generator, gan.critic, torch.float32), PlainGan(gan.generator, gan.critic, torch.float32)):
         noise = z.clone().requires_grad_(True)
         made = form.generate(noise)
         found.append(torch.autograd.grad((form.parts(pull) * made).sum() + form.judge(made).sum(), noise)[0])
@@ -69,9 +68,13 @@ def test_in_bfloat16_the_fast_form_differs_from_the_exact_one_as_little_as_autoc
     gan, z = random_gan("wgan-gp"), torch.randn(16, 8, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         exact = gan.generator(z)
-        errors = [(form.images(form.generate(z)) - exact).abs().mean()
-                  for form in (FastGan(gan.generator, gan.critic, torch.bfloat16),
-                               PlainGan(gan.generator, gan.critic, torch.bfloat16))]
+        errors = [
+            (form.images(form.generate(z)) - exact).abs().mean()
+            for form in (
+                FastGan(gan.generator, gan.critic, torch.bfloat16),
+                PlainGan(gan.generator, gan.critic, torch.bfloat16),
+            )
+        ]
     assert 0 < errors[0] < 1.5 * errors[1] and errors[1] < 0.01
 
 
@@ -80,8 +83,10 @@ def test_networks_of_other_kinds_run_as_they_are():
     gan = random_gan("wgan-gp")
     assert isinstance(arranged(gan.generator, gan.critic, torch.float32), FastGan)
     assert isinstance(arranged(gan.generator, gan.critic, torch.float32, fast=False), PlainGan)
-    found = [inpaint_slices(discs(Z), hole(5), Discs(), Indifferent(), GanSettings(steps=5, weight=0, fast=fast))
-             for fast in (True, False)]
+    found = [
+        inpaint_slices(discs(Z), hole(5), Discs(), Indifferent(), GanSettings(steps=5, weight=0, fast=fast))
+        for fast in (True, False)
+    ]
     np.testing.assert_array_equal(*found)
 
 

@@ -83,8 +83,9 @@ def test_overlapping_3d_windows_agree_with_the_whole(monkeypatch):
     whole = predict(channels, network, device="cpu", precision="float32").probability
     monkeypatch.setattr("SpineLib.tasks.predict._VOXELS_3D", 8 * 64 * 64)
     texts = set()
-    parts = predict(channels, network, device="cpu", precision="float32",
-                    progress=lambda fraction, text: texts.add(text)).probability
+    parts = predict(
+        channels, network, device="cpu", precision="float32", progress=lambda fraction, text: texts.add(text)
+    ).probability
     assert "Network on window 6 of 6" in texts
     assert np.abs(parts - whole).mean() < 0.02
     assert np.corrcoef(parts.ravel(), whole.ravel())[0, 1] > 0.98

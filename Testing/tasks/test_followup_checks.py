@@ -28,28 +28,38 @@ def test_one_patient_or_an_unknown_one_passes(other):
     assert check_patients(facts(patient_id="4711"), other) == []
 
 
-@pytest.mark.parametrize("before, after, order", [
-    (facts(study_date="20240101"), facts(study_date="20240103"), "right"),
-    (facts(study_date="20240103"), facts(study_date="20240101"), "swapped"),
-    (facts(study_date="20240101", study_time="101500"), facts(study_date="20240101", study_time="091500.5"), "swapped"),
-    (facts(acquisition_date="20240101"), facts(study_date="20240103"), "right"),
-    (facts(study_date="20240101"), facts(study_date="20240101"), "unknown"),
-    (facts(study_date="20240101"), facts(), "unknown"),
-    (None, facts(study_date="20240101"), "unknown"),
-])
+@pytest.mark.parametrize(
+    "before, after, order",
+    [
+        (facts(study_date="20240101"), facts(study_date="20240103"), "right"),
+        (facts(study_date="20240103"), facts(study_date="20240101"), "swapped"),
+        (
+            facts(study_date="20240101", study_time="101500"),
+            facts(study_date="20240101", study_time="091500.5"),
+            "swapped",
+        ),
+        (facts(acquisition_date="20240101"), facts(study_date="20240103"), "right"),
+        (facts(study_date="20240101"), facts(study_date="20240101"), "unknown"),
+        (facts(study_date="20240101"), facts(), "unknown"),
+        (None, facts(study_date="20240101"), "unknown"),
+    ],
+)
 def test_dates_tell_the_order(before, after, order):
     assert order_of_dates(before, after) == order
 
 
-@pytest.mark.parametrize("before, after, order", [
-    ("ses-before/T1.nii", "ses-after/ceT1.nii", "right"),
-    ("ses-after/T1.nii", "ses-before/ceT1.nii", "swapped"),
-    ("Follow-up/3", "baseline/2", "swapped"),
-    ("pre_T1.nrrd", "post_T1.nrrd", "right"),
-    ("T1.nrrd", "ceT1.nrrd", "unknown"),
-    ("ses-after/T1.nii", "ses-after/T2.nii", "unknown"),
-    ("express.nii", "poster.nii", "unknown"),
-])
+@pytest.mark.parametrize(
+    "before, after, order",
+    [
+        ("ses-before/T1.nii", "ses-after/ceT1.nii", "right"),
+        ("ses-after/T1.nii", "ses-before/ceT1.nii", "swapped"),
+        ("Follow-up/3", "baseline/2", "swapped"),
+        ("pre_T1.nrrd", "post_T1.nrrd", "right"),
+        ("T1.nrrd", "ceT1.nrrd", "unknown"),
+        ("ses-after/T1.nii", "ses-after/T2.nii", "unknown"),
+        ("express.nii", "poster.nii", "unknown"),
+    ],
+)
 def test_names_tell_the_order_only_when_both_do(before, after, order):
     assert order_of_names(before, after) == order
 

@@ -62,7 +62,8 @@ def test_of_several_metastases_each_gets_the_necrosis_at_it_and_one_without_is_u
     outcomes = {round(one.lesion.volume_ml, 1): one.comparison.verdict.outcome for one in result.treated}
     assert outcomes[max(outcomes)] == "incomplete" and outcomes[min(outcomes)] == "complete"
     assert sum(one.comparison.overlap.necrosis_ml for one in result.treated) == pytest.approx(
-        both.array.sum() * both.voxel_volume_ml)
+        both.array.sum() * both.voxel_volume_ml
+    )
 
 
 def test_a_necrosis_far_from_every_metastasis_treats_none_and_this_is_told():
@@ -78,12 +79,15 @@ def test_no_necrosis_at_all_leaves_all_untreated():
 
 def test_models_segment_what_is_not_given(tmp_path):
     """The tiny networks mark what is bright on their first input."""
-    find = {target: find_bundle(save_tiny(tmp_path, inputs=inputs, target=target).folder)
-            for target, inputs in (("metastasis", ("T1", "T2")), ("necrosis", ("ceT1", "T2")))}
+    find = {
+        target: find_bundle(save_tiny(tmp_path, inputs=inputs, target=target).folder)
+        for target, inputs in (("metastasis", ("T1", "T2")), ("necrosis", ("ceT1", "T2")))
+    }
     before, after = patient(radius=7), patient(radius=12)
     after = {"ceT1": after["T1"], "T2": after["T2"]}
-    result = follow_up(before, after, metastasis_model=find["metastasis"], necrosis_model=find["necrosis"],
-                       after_to_before=STILL)
+    result = follow_up(
+        before, after, metastasis_model=find["metastasis"], necrosis_model=find["necrosis"], after_to_before=STILL
+    )
     [one] = result.treated
     assert one.comparison.verdict.outcome == "complete"
     assert result.provenance["metastases"]["target"] == "metastasis"
@@ -97,13 +101,16 @@ def test_a_labelmap_keeps_its_lesions_apart_and_a_mask_falls_into_pieces():
     assert mark(ball()).lesions == []
 
 
-@pytest.mark.parametrize("change, words", [
-    ({"metastases": ball()}, "No metastasis is marked"),
-    ({"necroses": None}, "Neither a segmentation of the necrosis nor a model"),
-    ({"after_to_before": np.diag([1.0, 1, 0, 1])}, "is singular"),
-    ({"after_to_before": np.diag([-1.0, 1, 1, 1])}, "mirrors"),
-    ({"metastases": ball(UPPER).with_array(ball(UPPER).array * 0.5)}, "no labels"),
-])
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"metastases": ball()}, "No metastasis is marked"),
+        ({"necroses": None}, "Neither a segmentation of the necrosis nor a model"),
+        ({"after_to_before": np.diag([1.0, 1, 0, 1])}, "is singular"),
+        ({"after_to_before": np.diag([-1.0, 1, 1, 1])}, "mirrors"),
+        ({"metastases": ball(UPPER).with_array(ball(UPPER).array * 0.5)}, "no labels"),
+    ],
+)
 def test_what_cannot_be_followed_up_is_refused(change, words):
     inputs = {"metastases": ball(UPPER), "necroses": ball(UPPER), "after_to_before": STILL} | change
     with pytest.raises(SpineError, match=words):
@@ -124,11 +131,14 @@ def test_progress_may_cancel():
         follow_up(*scans(), metastases=ball(UPPER), necroses=ball(UPPER), after_to_before=STILL, progress=cancel)
 
 
-@pytest.mark.parametrize("before, after, wanted", [
-    (("T1", "T2"), ("ceT1", "T2"), ("T1", "ceT1")),
-    (("T1", "T2"), ("T2",), ("T2", "T2")),
-    (("STIR",), ("T2", "ceT1"), ("STIR", "T2")),
-    (("STIR",), ("ceT1",), ("STIR", "ceT1")),
-])
+@pytest.mark.parametrize(
+    "before, after, wanted",
+    [
+        (("T1", "T2"), ("ceT1", "T2"), ("T1", "ceT1")),
+        (("T1", "T2"), ("T2",), ("T2", "T2")),
+        (("STIR",), ("T2", "ceT1"), ("STIR", "T2")),
+        (("STIR",), ("ceT1",), ("STIR", "ceT1")),
+    ],
+)
 def test_t1_is_laid_on_t1_first_and_like_on_like_otherwise(before, after, wanted):
     assert choose_pair(dict.fromkeys(before), dict.fromkeys(after)) == wanted

@@ -89,8 +89,9 @@ def test_all_slices_in_one_batch_give_what_each_alone_gives(kind):
     images, known = discs(Z), hole(5)
     settings = GanSettings(steps=10, probability=kind == "dcgan", candidates=16, precision="float32")
     together = inpaint_slices(images, known, gan.generator, gan.critic, settings)
-    alone = np.concatenate([inpaint_slices(images[n:n + 1], known[n:n + 1], gan.generator, gan.critic, settings)
-                            for n in range(5)])
+    alone = np.concatenate(
+        [inpaint_slices(images[n : n + 1], known[n : n + 1], gan.generator, gan.critic, settings) for n in range(5)]
+    )
     np.testing.assert_allclose(together, alone, atol=1e-4)  # sums in another order
 
 
@@ -133,8 +134,13 @@ def test_of_several_descents_the_one_that_fits_best_is_kept():
     truth, known = discs(Z * 1.5), hole(5)
 
     def misfit(restarts):
-        found = inpaint_slices(truth * known, known, Discs(), Indifferent(),
-                               GanSettings(steps=8, candidates=1, weight=0, restarts=restarts))
+        found = inpaint_slices(
+            truth * known,
+            known,
+            Discs(),
+            Indifferent(),
+            GanSettings(steps=8, candidates=1, weight=0, restarts=restarts),
+        )
         return np.abs(found - truth).mean()
 
     assert misfit(8) < misfit(1)
@@ -144,17 +150,25 @@ def test_with_the_weights_near_the_hole_what_lies_far_away_counts_for_nothing():
     truth, known = discs(Z), hole(5)
     far = truth.copy()
     far[:, :8] = 1.0
-    one, other = (inpaint_slices(images, known, Discs(), Indifferent(), GanSettings(steps=30, near=True))
-                  for images in (truth, far))
+    one, other = (
+        inpaint_slices(images, known, Discs(), Indifferent(), GanSettings(steps=30, near=True))
+        for images in (truth, far)
+    )
     np.testing.assert_array_equal(one[~known], other[~known])
 
 
 def test_previews_sharpen_and_progress_ends_at_one():
     truth, known = discs(Z), hole(5)
     seen, fractions = [], []
-    inpaint_slices(truth * known, known, Discs(), Indifferent(), GanSettings(steps=120, weight=0, candidates=1),
-                   progress=lambda fraction, text: fractions.append(fraction),
-                   preview=lambda fraction, array: seen.append((fraction, array)))
+    inpaint_slices(
+        truth * known,
+        known,
+        Discs(),
+        Indifferent(),
+        GanSettings(steps=120, weight=0, candidates=1),
+        progress=lambda fraction, text: fractions.append(fraction),
+        preview=lambda fraction, array: seen.append((fraction, array)),
+    )
     errors = [np.abs(array - truth).mean() for _, array in seen]
     assert 8 <= len(seen) <= 16 and errors[-1] < 0.3 * errors[0]
     assert fractions == sorted(fractions) and fractions[-1] == 1.0

@@ -41,7 +41,8 @@ def test_a_hole_is_filled_with_the_bone_that_was_there(whole, damaged, method):
     inside, truth = lesion.array > 0, whole.array == 11
     assert dice(truth & inside, (repair.mask.array > 0) & inside) > 0.9  # 2 mm voxels, a hole of 22 mm
     assert repair.measures["added_ml"] == pytest.approx(
-        np.count_nonzero(truth & inside) * whole.voxel_volume_ml, rel=0.1)
+        np.count_nonzero(truth & inside) * whole.voxel_volume_ml, rel=0.1
+    )
 
 
 def test_outside_the_region_every_voxel_stays(damaged):
@@ -55,7 +56,7 @@ def test_outside_the_region_every_voxel_stays(damaged):
 
 def test_neighbours_and_their_voxels_are_never_written(whole):
     labels, lesion = with_hole(whole, 11, (0, -12, 16), 13.0)  # a mass that reaches the vertebra above
-    lesion = lesion.with_array(((np.linalg.norm(voxel_places(labels) - [0, -12, 16], axis=-1) < 16)).astype(np.uint8))
+    lesion = lesion.with_array((np.linalg.norm(voxel_places(labels) - [0, -12, 16], axis=-1) < 16).astype(np.uint8))
     repair = inpaint(labels, lesion, 11, {}, InpaintSettings("templates"))
     assert not (repair.mask.array[labels.array == 10]).any()
     assert not (repair.region.array[labels.array == 10]).any()
@@ -88,9 +89,12 @@ def test_the_vertebra_is_the_one_the_lesion_meets_most(damaged):
 
 def test_a_lesion_on_another_grid_is_resampled(damaged):
     labels, lesion = damaged
-    other = replace(lesion, array=lesion.array[:, ::-1], origin=tuple(
-        np.array(lesion.origin) + [0, (lesion.shape[1] - 1) * lesion.spacing[1], 0]),
-        direction=np.diag([1.0, -1.0, 1.0]))
+    other = replace(
+        lesion,
+        array=lesion.array[:, ::-1],
+        origin=tuple(np.array(lesion.origin) + [0, (lesion.shape[1] - 1) * lesion.spacing[1], 0]),
+        direction=np.diag([1.0, -1.0, 1.0]),
+    )
     settings = InpaintSettings("interpolation")
     first, second = (inpaint(labels, one, 11, {}, settings) for one in (lesion, other))
     assert np.array_equal(first.mask.array, second.mask.array)
@@ -103,8 +107,12 @@ def test_the_result_is_the_same_whatever_the_order_of_axes(damaged):
     def turned(volume):
         order = (2, 0, 1)  # array axes k, j, i from i, k, j
         columns = [2 - axis for axis in order][::-1]
-        return Volume(volume.array.transpose(order), tuple(volume.spacing[c] for c in columns), volume.origin,
-                      volume.direction[:, columns])
+        return Volume(
+            volume.array.transpose(order),
+            tuple(volume.spacing[c] for c in columns),
+            volume.origin,
+            volume.direction[:, columns],
+        )
 
     settings = InpaintSettings("templates")
     first = inpaint(labels, lesion, 11, {}, settings)
@@ -158,9 +166,11 @@ def test_what_cannot_be_repaired_is_refused(whole, damaged):
     empty, everywhere = lesion.with_array(np.zeros_like(lesion.array)), labels.with_array(labels.array == 11)
     settings = InpaintSettings("templates")
     for vertebrae, mark, label, words in [
-        (labels, empty, 11, "empty"), (labels, lesion, 12, "outside vertebra 12"),
+        (labels, empty, 11, "empty"),
+        (labels, lesion, 12, "outside vertebra 12"),
         (labels, lesion, 30, "no vertebra 30"),
-        (labels, everywhere, 11, "nothing is left"), (labels.with_array(labels.array * 0), lesion, 11, "constant"),
+        (labels, everywhere, 11, "nothing is left"),
+        (labels.with_array(labels.array * 0), lesion, 11, "constant"),
         (labels.with_array(labels.array * 0.5), lesion, 11, "fractions"),
     ]:
         with pytest.raises(SpineError, match=words):
@@ -173,8 +183,14 @@ def test_a_repair_that_the_image_would_cut_off_is_refused(whole):
     labels, lesion = with_hole(whole, 11, (0, -16, 0), 18.0)
     first = int(np.argwhere((labels.array == 11) & (lesion.array == 0))[:, 1].min())
     cut = slice(first - 1, None)  # in front, right where the bone that is left begins
-    labels, lesion = (replace(one, array=one.array[:, cut], origin=(
-        one.origin[0], one.origin[1] + cut.start * one.spacing[1], one.origin[2])) for one in (labels, lesion))
+    labels, lesion = (
+        replace(
+            one,
+            array=one.array[:, cut],
+            origin=(one.origin[0], one.origin[1] + cut.start * one.spacing[1], one.origin[2]),
+        )
+        for one in (labels, lesion)
+    )
     assert not (labels.array == 11)[:, 0].any()
     with pytest.raises(SpineError, match="cut off"):
         inpaint(labels, lesion, 11, {}, InpaintSettings("neighbours"))
@@ -188,8 +204,12 @@ def test_an_image_that_is_no_ct_is_refused(damaged):
 
 
 def test_wrong_settings_are_refused():
-    for values, words in [({"method": "magic"}, "magic"), ({"margin_mm": -1}, "margin"), ({"steps": 0}, "GAN"),
-                          ({"colour": 1}, "colour")]:
+    for values, words in [
+        ({"method": "magic"}, "magic"),
+        ({"margin_mm": -1}, "margin"),
+        ({"steps": 0}, "GAN"),
+        ({"colour": 1}, "colour"),
+    ]:
         with pytest.raises(SpineError, match=words):
             InpaintSettings.from_dict(values)
 
@@ -214,8 +234,12 @@ def test_the_job_writes_masks_and_pictures_of_its_progress(damaged, tmp_path):
         write_volume(volume, tmp_path / f"{name}.nrrd")
     told = []
     inputs = {name: str(tmp_path / f"{name}.nrrd") for name in ("vertebrae", "lesion")} | {"CT": None}
-    answer = run_job("inpaint", {"inputs": inputs, "label": 11, "settings": {"method": "templates"}, "model": None,
-                                 "preview": True}, tmp_path, lambda *args, file="": told.append(file))
+    answer = run_job(
+        "inpaint",
+        {"inputs": inputs, "label": 11, "settings": {"method": "templates"}, "model": None, "preview": True},
+        tmp_path,
+        lambda *args, file="": told.append(file),
+    )
     expected = inpaint(*damaged, 11, {}, InpaintSettings("templates"))
     assert np.array_equal(read_volume(tmp_path / answer["repaired"]).array, expected.mask.array)
     assert answer["measures"] == expected.measures

@@ -102,9 +102,14 @@ def test_the_job_writes_the_files_asked_for(tmp_path):
     write_volume(damaged(), tmp_path / "before.nrrd")
     (tmp_path / "out").mkdir()
     inputs = {"mask": str(tmp_path / "mask.nrrd"), "before": str(tmp_path / "before.nrrd")}
-    result = json.loads(json.dumps(run_job(
-        "model", {"inputs": inputs, "settings": {"smoothing": 0.4}, "formats": ["stl", "3mf"]}, tmp_path / "out"),
-        allow_nan=False))
+    result = json.loads(
+        json.dumps(
+            run_job(
+                "model", {"inputs": inputs, "settings": {"smoothing": 0.4}, "formats": ["stl", "3mf"]}, tmp_path / "out"
+            ),
+            allow_nan=False,
+        )
+    )
     assert result["passed"] and result["files"] == ["model.stl", "model.3mf"]
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"model.vtp", "before.vtp", *result["files"]}
     assert len(read_mesh(tmp_path / "out" / "model.stl").triangles) == result["measures"]["triangles"]
@@ -115,7 +120,10 @@ def test_the_job_tells_of_a_refused_model_and_writes_it_painted_only(tmp_path):
     thin = ON.with_array(np.zeros_like(ON.array))
     thin.array[8, 3:-3, 3:-3] = 1
     write_volume(thin, tmp_path / "mask.nrrd")
-    result = run_job("model", {"inputs": {"mask": str(tmp_path / "mask.nrrd")}, "formats": ["stl"],
-                               "settings": {"smallest_wall_mm": 3.0}}, tmp_path)
+    result = run_job(
+        "model",
+        {"inputs": {"mask": str(tmp_path / "mask.nrrd")}, "formats": ["stl"], "settings": {"smallest_wall_mm": 3.0}},
+        tmp_path,
+    )
     assert not result["passed"] and result["files"] == [] and result["bad_triangles"] > 0
     assert (tmp_path / "model.vtp").exists() and "red" in result["notes"][-1]

@@ -23,8 +23,11 @@ def ball():
     truth = value < 1
     grey = ndimage.gaussian_filter(np.where(truth, 300.0, 100.0), (0.7, 0.7, 0.2)) + rng.normal(0, 8, truth.shape)
     distance = ndimage.distance_transform_edt(~truth, sampling=(0.8, 0.8, 4.0))
-    return (Volume(grey.astype(np.float32), SPACING, name="STIR"), truth,
-            Volume((distance <= 4).astype(np.uint8), SPACING))
+    return (
+        Volume(grey.astype(np.float32), SPACING, name="STIR"),
+        truth,
+        Volume((distance <= 4).astype(np.uint8), SPACING),
+    )
 
 
 def test_a_region_that_is_too_large_shrinks_to_the_edge(ball):
@@ -39,8 +42,19 @@ def test_a_region_that_is_too_large_shrinks_to_the_edge(ball):
 
 
 def test_simulated_lesions_gain_by_it():
-    case = simulate(4, PhantomSettings(sequences=("STIR",), matrix=192, slices=15, oversampling=1, region="lumbar",
-                                       healthy=0.0, metastases=(2, 2), lesion_area_cm2=(2, 9)))
+    case = simulate(
+        4,
+        PhantomSettings(
+            sequences=("STIR",),
+            matrix=192,
+            slices=15,
+            oversampling=1,
+            region="lumbar",
+            healthy=0.0,
+            metastases=(2, 2),
+            lesion_area_cm2=(2, 9),
+        ),
+    )
     image = case.images["STIR"]
     gains = []
     for number in (1, 2):
@@ -58,16 +72,22 @@ def test_any_axis_order_gives_the_same_voxels(ball):
 
     def turned(volume):
         columns = [2 - axis for axis in order][::-1]  # i, j, k
-        return Volume(volume.array.transpose(order), tuple(volume.spacing[n] for n in columns), (0, 0, 0),
-                      np.eye(3)[:, columns], volume.name)
+        return Volume(
+            volume.array.transpose(order),
+            tuple(volume.spacing[n] for n in columns),
+            (0, 0, 0),
+            np.eye(3)[:, columns],
+            volume.name,
+        )
 
     np.testing.assert_array_equal(refine(turned(image), turned(region)).mask.array, reference.transpose(order))
 
 
 def test_the_contour_stays_near_its_region(ball):
     image, _, region = ball
-    flat = image.with_array(np.full(image.shape, 100, np.float32) + np.random.default_rng(2).normal(
-        0, 1, image.shape).astype(np.float32))
+    flat = image.with_array(
+        np.full(image.shape, 100, np.float32) + np.random.default_rng(2).normal(0, 1, image.shape).astype(np.float32)
+    )
     result = refine(flat, region, RefineSettings(balloon=1, iterations=60, stop=0.01, reach_mm=2))
     distance = ndimage.distance_transform_edt(~(region.array > 0), sampling=(0.8, 0.8, 1000))
     assert distance[result.mask.array > 0].max() <= 2 + 1.2  # and a pixel's diagonal

@@ -81,13 +81,15 @@ def test_headers_tell_how_far_fat_is_displaced_and_the_fit_finds_to_which_side(t
 
 def test_a_registration_uses_the_headers_where_both_scans_have_them_and_says_so(told):
     region, errors = Region.from_mask(lesion()), {}
-    for name, scans, settings in (("told", told, RegisterSettings()),
-                                  ("left aside", told, RegisterSettings(headers=False)),
-                                  ("not told", [told[0], replace(told[1], fat_shift=None)], RegisterSettings())):
+    for name, scans, settings in (
+        ("told", told, RegisterSettings()),
+        ("left aside", told, RegisterSettings(headers=False)),
+        ("not told", [told[0], replace(told[1], fat_shift=None)], RegisterSettings()),
+    ):
         found = register(*scans, region, settings, start=NEAR)
         errors[name] = error_mm(found.after_to_before, MOVEMENT, host_points())
         assert found.provenance["fat"]["way"] == ("told" if name == "told" else "fitted")
-        assert any(name in note or name == "told" and "headers tell" in note for note in found.notes)
+        assert any(name in note or (name == "told" and "headers tell" in note) for note in found.notes)
         if name == "told":
             assert found.quality.trusted and errors[name] < found.quality.error_mm
             json.dumps(found.to_dict())
@@ -106,8 +108,14 @@ def test_fat_that_was_suppressed_is_not_displaced(before, told):
 
 def test_fat_that_the_scanners_displaced_is_fitted_as_a_layer_of_its_own(before):
     later = moved(patient().images["ceT1"], MOVEMENT)  # its chemical shift differs from that of the scan before
-    errors = [error_mm(register(before, later, Region.from_mask(lesion()), settings, start=NEAR).after_to_before,
-                       MOVEMENT, host_points()) for settings in (QUICK, RegisterSettings())]
+    errors = [
+        error_mm(
+            register(before, later, Region.from_mask(lesion()), settings, start=NEAR).after_to_before,
+            MOVEMENT,
+            host_points(),
+        )
+        for settings in (QUICK, RegisterSettings())
+    ]
     assert errors[0] > 1.0, "fat carries bone away with it, or this tests nothing"
     assert errors[1] < 0.75 * errors[0]
 
@@ -166,8 +174,10 @@ def test_after_on_the_grid_of_before_shows_what_before_shows(before, after, foun
         resample_after(after, before, np.diag([1.0, 1.0, 0.0, 1.0]))
 
 
-@pytest.mark.parametrize("phase, start", [("Preparing", None), ("Searching", None), ("Fitting the vertebra", NEAR),
-                                          ("Fitting bone and marrow", NEAR)])
+@pytest.mark.parametrize(
+    "phase, start",
+    [("Preparing", None), ("Searching", None), ("Fitting the vertebra", NEAR), ("Fitting bone and marrow", NEAR)],
+)
 def test_cancelling_ends_it_in_every_phase(before, after, phase, start):
     def progress(fraction, text):
         if text.startswith(phase):
@@ -185,11 +195,16 @@ def test_the_job_writes_the_transform_it_returns(tmp_path, before, after):
     folder = tmp_path / "job"
     folder.mkdir()
     corners = Region.from_mask(lesion()).corners()[:4]
-    points = {"before_lps_mm": corners.tolist(),
-              "after_lps_mm": (corners @ MOVEMENT[:3, :3].T + MOVEMENT[:3, 3]).tolist()}
-    parameters = {"inputs": {"before": str(tmp_path / "before.nrrd"), "after": str(tmp_path / "after.nrrd")},
-                  "region": {"mask": str(tmp_path / "lesion.nrrd")}, "start": points,
-                  "settings": {"margin_mm": 12, "chemical_shift": False}}
+    points = {
+        "before_lps_mm": corners.tolist(),
+        "after_lps_mm": (corners @ MOVEMENT[:3, :3].T + MOVEMENT[:3, 3]).tolist(),
+    }
+    parameters = {
+        "inputs": {"before": str(tmp_path / "before.nrrd"), "after": str(tmp_path / "after.nrrd")},
+        "region": {"mask": str(tmp_path / "lesion.nrrd")},
+        "start": points,
+        "settings": {"margin_mm": 12, "chemical_shift": False},
+    }
     seen = []
     answer = run_job("register", parameters, folder, lambda fraction, text: seen.append(fraction))
     assert set(answer) == {"transform", "after_to_before_lps", "quality", "provenance", "notes"}
@@ -210,10 +225,14 @@ def test_scans_of_other_places_are_refused(before):
         register(far, before, Region.from_mask(lesion()))
 
 
-@pytest.mark.parametrize("array, words", [
-    (np.full((15, 20, 20), 7.0), "constant"), (np.zeros((1, 20, 20)), "one slice"),
-    (np.where(np.eye(20) > 0, np.nan, 1.0)[None].repeat(3, 0), "no numbers"),
-])
+@pytest.mark.parametrize(
+    "array, words",
+    [
+        (np.full((15, 20, 20), 7.0), "constant"),
+        (np.zeros((1, 20, 20)), "one slice"),
+        (np.where(np.eye(20) > 0, np.nan, 1.0)[None].repeat(3, 0), "no numbers"),
+    ],
+)
 def test_images_that_show_nothing_are_refused(before, array, words):
     with pytest.raises(SpineError, match=words):
         register(before, Volume(array), Region.from_mask(lesion()))

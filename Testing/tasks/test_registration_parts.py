@@ -13,8 +13,7 @@ from SpineLib.tasks.registration_search import mutual_information, rigid_matrix,
 from SpineLib.volume import Volume
 
 CORNERS = np.array([[0, 0, 0], [40, 0, 0], [0, 30, 0], [0, 0, 25.0]])
-GOOD = {"metric": 0.5, "rival": 0.5, "overlap": 1.0, "spread_mm": 0.1, "bend_mm": 1.0, "voxel_mm": 0.8,
-        "fat": "fitted"}
+GOOD = {"metric": 0.5, "rival": 0.5, "overlap": 1.0, "spread_mm": 0.1, "bend_mm": 1.0, "voxel_mm": 0.8, "fat": "fitted"}
 
 
 def ball(radius=10.0):
@@ -82,24 +81,36 @@ def test_points_give_the_movement_and_what_remains():
     assert 0.5 < rigid_from_points(wrong, CORNERS)[1] < 4.0
 
 
-@pytest.mark.parametrize("before, after, words", [
-    (CORNERS[:2], CORNERS[:2], "only 2 pairs"),
-    ([], [], "only 0 pairs"),
-    (CORNERS, CORNERS[:3], "4 points before and 3 after"),
-    ([[0, 0, 0], [10, 0, 0], [20, 0, 0.5]], CORNERS[:3], "before lie on a line"),
-    (CORNERS[:3], [[1, 1, 1]] * 3, "after lie on a line"),
-    ([["a", 0, 0]] * 3, CORNERS[:3], "three numbers"),
-    ([[np.nan, 0, 0]] * 3, CORNERS[:3], "no number"),
-])
+@pytest.mark.parametrize(
+    "before, after, words",
+    [
+        (CORNERS[:2], CORNERS[:2], "only 2 pairs"),
+        ([], [], "only 0 pairs"),
+        (CORNERS, CORNERS[:3], "4 points before and 3 after"),
+        ([[0, 0, 0], [10, 0, 0], [20, 0, 0.5]], CORNERS[:3], "before lie on a line"),
+        (CORNERS[:3], [[1, 1, 1]] * 3, "after lie on a line"),
+        ([["a", 0, 0]] * 3, CORNERS[:3], "three numbers"),
+        ([[np.nan, 0, 0]] * 3, CORNERS[:3], "no number"),
+    ],
+)
 def test_points_that_fix_no_movement_are_refused(before, after, words):
     with pytest.raises(SpineError, match=words):
         rigid_from_points(before, after)
 
 
 def markups(*lists, system="LPS"):
-    return json.dumps({"markups": [
-        {"type": "Fiducial", "coordinateSystem": system,
-         "controlPoints": [{"label": label, "position": place} for label, place in points]} for points in lists]})
+    return json.dumps(
+        {
+            "markups": [
+                {
+                    "type": "Fiducial",
+                    "coordinateSystem": system,
+                    "controlPoints": [{"label": label, "position": place} for label, place in points],
+                }
+                for points in lists
+            ]
+        }
+    )
 
 
 def test_pairs_are_read_from_tables_and_slicer_markups(tmp_path):
@@ -113,12 +124,17 @@ def test_pairs_are_read_from_tables_and_slicer_markups(tmp_path):
     assert [one.tolist() for one in read_point_pairs(file)] == [[[-1, -2, 3]], [[-4, -5, 6]]]
 
 
-@pytest.mark.parametrize("name, text, words", [
-    ("p.csv", "1,2,3\n", "six numbers"), ("p.csv", "", "six numbers"),
-    ("p.csv", "1,2,3,4,5,6\n1,2,x,4,5,6\n", "Line 2"),
-    ("p.mrk.json", "{}", "no Slicer markups"), ("p.mrk.json", "x", "no Slicer markups"),
-    ("p.mrk.json", markups([("F-1", [1, 2, 3])]), "hold no pairs"),
-])
+@pytest.mark.parametrize(
+    "name, text, words",
+    [
+        ("p.csv", "1,2,3\n", "six numbers"),
+        ("p.csv", "", "six numbers"),
+        ("p.csv", "1,2,3,4,5,6\n1,2,x,4,5,6\n", "Line 2"),
+        ("p.mrk.json", "{}", "no Slicer markups"),
+        ("p.mrk.json", "x", "no Slicer markups"),
+        ("p.mrk.json", markups([("F-1", [1, 2, 3])]), "hold no pairs"),
+    ],
+)
 def test_files_without_pairs_are_refused(tmp_path, name, text, words):
     (tmp_path / name).write_text(text)
     with pytest.raises(SpineError, match=words):
@@ -138,11 +154,17 @@ def test_the_error_grows_with_voxels_spread_and_without_the_layer_of_fat():
         assert judge(**(GOOD | change)).error_mm > error
 
 
-@pytest.mark.parametrize("change, words", [
-    ({"metric": 0.01}, "share too little"), ({"rival": 0.99}, "check the level"), ({"overlap": 0.3}, "only 30 %"),
-    ({"spread_mm": 5.0}, "5.0 mm apart"), ({"bend_mm": 30.0}, "more than spines bend"),
-    ({"flipped": "upside down"}, "upside down"),
-])
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"metric": 0.01}, "share too little"),
+        ({"rival": 0.99}, "check the level"),
+        ({"overlap": 0.3}, "only 30 %"),
+        ({"spread_mm": 5.0}, "5.0 mm apart"),
+        ({"bend_mm": 30.0}, "more than spines bend"),
+        ({"flipped": "upside down"}, "upside down"),
+    ],
+)
 def test_each_bad_sign_is_a_reason_against_it(change, words):
     quality = judge(**(GOOD | change))
     assert not quality.trusted and words in " ".join(quality.reasons)

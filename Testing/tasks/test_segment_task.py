@@ -131,8 +131,12 @@ def test_the_job_writes_its_result_and_answers_in_json(tiny, files, tmp_path):
     folder = tmp_path / "job"
     folder.mkdir()
     told = []
-    answer = run_job("segment", {"inputs": files, "model": str(tiny.folder), "settings": {"threshold": 0.4}}, folder,
-                     lambda fraction, text: told.append(fraction))
+    answer = run_job(
+        "segment",
+        {"inputs": files, "model": str(tiny.folder), "settings": {"threshold": 0.4}},
+        folder,
+        lambda fraction, text: told.append(fraction),
+    )
     assert json.loads(json.dumps(answer)) == answer
     assert sorted(file.name for file in folder.iterdir()) == ["labels.nrrd", "probability.nrrd"]
     labels = read_volume(folder / answer["labels"])

@@ -19,8 +19,11 @@ def dice(found: np.ndarray, truth: np.ndarray) -> dict[int, float]:
     for number in np.unique(truth)[1:]:
         inside = truth == number
         best = np.bincount(found[inside], minlength=2)[1:].argmax() + 1
-        values[int(number)] = 2 * np.count_nonzero(inside & (found == best)) / (
-            np.count_nonzero(inside) + np.count_nonzero(found == best))
+        values[int(number)] = (
+            2
+            * np.count_nonzero(inside & (found == best))
+            / (np.count_nonzero(inside) + np.count_nonzero(found == best))
+        )
     return values
 
 
@@ -88,8 +91,8 @@ def test_hips_far_below_and_ribs_far_aside_are_no_vertebrae():
     aside[30:33, 25:28] = 0.95  # a rib through all columns, joined to the column
     found = split_vertebrae(aside, 0.5, SPACING)
     assert found.max() == 2
-    assert not found[len(truth):].any() and not found[:, :, :16].any() and not found[:, :, -16:].any()
-    assert min(dice(found[:len(truth), :, 30:-30], truth).values()) > 0.9
+    assert not found[len(truth) :].any() and not found[:, :, :16].any() and not found[:, :, -16:].any()
+    assert min(dice(found[: len(truth), :, 30:-30], truth).values()) > 0.9
 
 
 def test_specks_of_noise_belong_to_no_vertebra(whole):
@@ -106,8 +109,10 @@ def test_one_vertebra_alone_is_one():
     np.testing.assert_array_equal(found, truth)
 
 
-@pytest.mark.parametrize(("file", "first", "least"), [("mr_other/sub-ct_seg-vert_label-22_msk.nii.gz", 1, 0.9),
-                                                       ("ct_spine/sub-verse012_seg-vert_msk.nii.gz", 21, 0.88)])
+@pytest.mark.parametrize(
+    ("file", "first", "least"),
+    [("mr_other/sub-ct_seg-vert_label-22_msk.nii.gz", 1, 0.9), ("ct_spine/sub-verse012_seg-vert_msk.nii.gz", 21, 0.88)],
+)
 def test_real_masks_are_split_as_the_reader_did(shared_data, file, first, least):
     volume = read_volume(shared_data / file)
     turn = axial_orientation(volume)

@@ -52,7 +52,7 @@ def test_volume_and_centre_are_those_of_the_labels_in_space(found):
 
 def test_the_probability_lies_on_the_cts_grid(found, column):
     assert found.probability.same_grid(column[0])
-    assert found.probability.array.dtype == np.float32 and 0 <= found.probability.array.min()
+    assert found.probability.array.dtype == np.float32 and found.probability.array.min() >= 0
     np.testing.assert_array_equal(found.labels.array[found.probability.array < 0.5], 0)
 
 

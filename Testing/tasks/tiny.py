@@ -18,8 +18,10 @@ def bright_network(dimensions=2, inputs=2, brighter_than=3.0) -> UNet:
     middle = (1,) * dimensions
     below = WIDTHS[1]
     with torch.no_grad():
-        for first, second, source in ((network.down[0][0], network.down[0][3], 0),
-                                      (network.up[-1][0], network.up[-1][3], below)):
+        for first, second, source in (
+            (network.down[0][0], network.down[0][3], 0),
+            (network.up[-1][0], network.up[-1][3], below),
+        ):
             for convolution, channel in ((first, source), (second, 0)):
                 convolution.weight[0] = 0
                 convolution.weight[(0, channel, *middle)] = 1
@@ -47,10 +49,14 @@ def save_tiny(folder, dimensions=2, inputs=("T1", "T2"), network=None, target="m
     """A bundle of :func:`bright_network`, or of another network."""
     network = network or bright_network(dimensions, len(inputs))
     card = ModelCard(
-        id="-".join(["tiny" if target == "metastasis" else target, f"{dimensions}d", *inputs]).lower(), title="Tiny",
+        id="-".join(["tiny" if target == "metastasis" else target, f"{dimensions}d", *inputs]).lower(),
+        title="Tiny",
         task=f"{target}-segmentation",
         network={"type": "unet", "dimensions": dimensions, "inputs": len(inputs), "widths": list(network.widths)},
-        inputs=inputs, preparation={"slices": 16, **preparation}, patch=(32,) * dimensions, licence="Apache-2.0",
+        inputs=inputs,
+        preparation={"slices": 16, **preparation},
+        patch=(32,) * dimensions,
+        licence="Apache-2.0",
         training_data={"simulated": True, "description": "none"},
     )
     return save_bundle(folder / card.id, network, card)

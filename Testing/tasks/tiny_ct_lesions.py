@@ -33,11 +33,24 @@ def save_bright_block_detector(folder) -> ModelBundle:
         network.score.bias[1] = -5.0
     preparation = SlicePreparation((-250.0, 1000.0), 1.0, 4.0)
     card = ModelCard(
-        id="bright-blocks-ct", title="Bright blocks (test)", task="ct-lesion-detection", licence="Apache-2.0",
-        network={"type": "faster-rcnn", "inputs": 3, "widths": list(WIDTHS), "hidden": 4, "scales": [float(ANCHOR)],
-                 "ratios": [1.0], "batch_norm": False},
-        inputs=("CT",), preparation=preparation.to_dict(), patch=(64, 64),
-        training_data={"simulated": True, "description": "Made by hand for tests, not trained"})
+        id="bright-blocks-ct",
+        title="Bright blocks (test)",
+        task="ct-lesion-detection",
+        licence="Apache-2.0",
+        network={
+            "type": "faster-rcnn",
+            "inputs": 3,
+            "widths": list(WIDTHS),
+            "hidden": 4,
+            "scales": [float(ANCHOR)],
+            "ratios": [1.0],
+            "batch_norm": False,
+        },
+        inputs=("CT",),
+        preparation=preparation.to_dict(),
+        patch=(64, 64),
+        training_data={"simulated": True, "description": "Made by hand for tests, not trained"},
+    )
     return save_bundle(folder, network, card)
 
 
@@ -52,5 +65,5 @@ def ct_with_blocks(*places, slices=10, size=176) -> Volume:
     array = np.full((slices, size, size), -1000.0)
     array[:, 8:-8, 8:-8] = 40 + 10 * rng.standard_normal((slices, size - 16, size - 16))
     for k, j, i in places:
-        array[k:k + 3, j:j + BLOCK, i:i + BLOCK] = 900
+        array[k : k + 3, j : j + BLOCK, i : i + BLOCK] = 900
     return Volume(array.astype(np.int16), (1.0, 1.0, 4.0), (-60.0, -40.0, 300.0), modality="CT")

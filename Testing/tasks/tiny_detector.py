@@ -36,10 +36,17 @@ def save_detector(folder, network=None, name="tiny-detector", normalisation=None
     network = network or bright_detector()
     normalisation = normalisation or ("local" if network.context == "margin" else "patch")
     card = ModelCard(
-        id=name, title="Tiny detector", task="metastasis-detection",
-        network={"type": "siamese", "context": network.context, "scales": list(network.scales)}, inputs=("STIR",),
-        preparation={"normalisation": normalisation, "smallest_area_cm2": smallest}, patch=PATCH, licence="Apache-2.0",
-        threshold=threshold, training_data={"simulated": True, "description": "none"})
+        id=name,
+        title="Tiny detector",
+        task="metastasis-detection",
+        network={"type": "siamese", "context": network.context, "scales": list(network.scales)},
+        inputs=("STIR",),
+        preparation={"normalisation": normalisation, "smallest_area_cm2": smallest},
+        patch=PATCH,
+        licence="Apache-2.0",
+        threshold=threshold,
+        training_data={"simulated": True, "description": "none"},
+    )
     return save_bundle(folder / card.id, network, card)
 
 

@@ -31,8 +31,12 @@ def write_ball_cohort(folder, cases=6, shape=(48, 48, 8), seed=0):
             array = 200 + 30 * vertebrae + gain * (lesions > 0) + rng.normal(0, 8, k.shape)
             write_volume(Volume(array.astype(np.float32), **geometry), anat / f"{name}_{suffix}.nii.gz")
         grown = (lesions > 0) | np.roll(lesions > 0, 1, axis=2)
-        for label, array in (("label-lesion_mask", lesions), ("label-vertebrae_dseg", vertebrae),
-                             ("desc-reader1_mask", lesions > 0), ("desc-reader2_mask", grown)):
+        for label, array in (
+            ("label-lesion_mask", lesions),
+            ("label-vertebrae_dseg", vertebrae),
+            ("desc-reader1_mask", lesions > 0),
+            ("desc-reader2_mask", grown),
+        ):
             write_volume(Volume(array.astype(np.uint8), **geometry), derived / f"{name}_{label}.nii.gz")
     return folder
 
@@ -43,11 +47,16 @@ def ball_cohort(tmp_path_factory):
     return write_ball_cohort(tmp_path_factory.mktemp("balls") / "cohort")
 
 
-TINY = {"inputs": ["T1", "T2"], "workers": 0, "network": {"widths": [8, 12, 16]},
-        "preparation": {"slices": 16}, "sampling": {"patch": [32, 32], "batch": 8, "background_fraction": 0.25},
-        "augmentation": {"scale": [0.9, 1.1], "elastic": 0.05, "translation_voxels": 8.0, "gamma": [0.8, 1.25]},
-        "optimisation": {"rate": 0.01, "steps": 60, "average": 0.9, "precision": "float32", "cross_entropy": 0.5},
-        "validation": {"cases": 2, "every": 20, "slice_step": 1}}
+TINY = {
+    "inputs": ["T1", "T2"],
+    "workers": 0,
+    "network": {"widths": [8, 12, 16]},
+    "preparation": {"slices": 16},
+    "sampling": {"patch": [32, 32], "batch": 8, "background_fraction": 0.25},
+    "augmentation": {"scale": [0.9, 1.1], "elastic": 0.05, "translation_voxels": 8.0, "gamma": [0.8, 1.25]},
+    "optimisation": {"rate": 0.01, "steps": 60, "average": 0.9, "precision": "float32", "cross_entropy": 0.5},
+    "validation": {"cases": 2, "every": 20, "slice_step": 1},
+}
 
 
 @pytest.fixture

@@ -26,8 +26,10 @@ def blob_ct(centre, radius, seed=1):
     image = np.where(lesion, 800, np.where(vertebra, 250, np.where(body, 40, -1000)))
     image = image + 15 * rng.standard_normal(image.shape)
     place = (np.zeros(3), np.eye(3))
-    return tuple(Volume(array, SPACING, tuple(place[0]), place[1]) for array in
-                 (image.astype(np.int16), 20 * vertebra.astype(np.uint8), lesion.astype(np.uint8)))
+    return tuple(
+        Volume(array, SPACING, tuple(place[0]), place[1])
+        for array in (image.astype(np.int16), 20 * vertebra.astype(np.uint8), lesion.astype(np.uint8))
+    )
 
 
 def write_blobs(folder, cases=4):
@@ -40,8 +42,11 @@ def write_blobs(folder, cases=4):
         (folder / name / "ct").mkdir(parents=True)
         (labels / "ct").mkdir(parents=True)
         write_volume(ct, folder / name / "ct" / f"{name}_ct.nii.gz")
-        for suffix, volume in (("label-vertebrae_dseg", vertebrae), ("label-intact_dseg", vertebrae),
-                               ("label-lesion_mask", lesion)):
+        for suffix, volume in (
+            ("label-vertebrae_dseg", vertebrae),
+            ("label-intact_dseg", vertebrae),
+            ("label-lesion_mask", lesion),
+        ):
             write_volume(volume, labels / "ct" / f"{name}_{suffix}.nii.gz")
         (labels / f"{name}_truth.json").write_text(json.dumps({"simulated": True}))
     return folder

@@ -40,18 +40,22 @@ def write_followup_cohort(folder, cases=3, shape=(48, 48, 8), seed=0):
             return array.astype(np.float32)
 
         after = ((rim, 380), (necrosis, 120))
-        images = {"before": {"T1w": image(-60), "T2w": image(80)},
-                  "after": {"ce-gd_T1w": image(40, after), "T2w": image(80, ((rim, 330), (necrosis, 150)))}}
-        labels = {"before": {"label-lesion_mask": lesions, "label-vertebrae_dseg": vertebrae},
-                  "after": {"label-necrosis_mask": necrosis, "label-lesion_mask": lesions,
-                            "label-vertebrae_dseg": vertebrae}}
+        images = {
+            "before": {"T1w": image(-60), "T2w": image(80)},
+            "after": {"ce-gd_T1w": image(40, after), "T2w": image(80, ((rim, 330), (necrosis, 150)))},
+        }
+        labels = {
+            "before": {"label-lesion_mask": lesions, "label-vertebrae_dseg": vertebrae},
+            "after": {"label-necrosis_mask": necrosis, "label-lesion_mask": lesions, "label-vertebrae_dseg": vertebrae},
+        }
         for session in ("before", "after"):
             for kind, root in ((images, folder), (labels, folder / "derivatives" / "labels")):
                 anat = root / name / f"ses-{session}" / "anat"
                 anat.mkdir(parents=True)
                 for ending, array in kind[session].items():
-                    volume = Volume(array if kind is images else array.astype(np.uint8), (1.0, 1.0, 4.0),
-                                    direction=_DIRECTION)
+                    volume = Volume(
+                        array if kind is images else array.astype(np.uint8), (1.0, 1.0, 4.0), direction=_DIRECTION
+                    )
                     write_volume(volume, anat / f"{name}_ses-{session}_{ending}.nii.gz")
         truth = {"treated": {"level": "L1", "lesion": 1, "outcome": outcome}}
         (folder / "derivatives" / "labels" / name / f"{name}_truth.json").write_text(json.dumps(truth))

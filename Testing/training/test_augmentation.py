@@ -38,9 +38,12 @@ def test_drawn_changes_fill_the_papers_ranges_and_stay_within_them():
     mirrors = np.array([d.mirror for d in draws])
     assert set(np.unique(mirrors)) == {-1.0, 1.0} and (np.abs(mirrors.mean(axis=0)) < 0.2).all()
     for values, low, high in (
-            ([d.scale for d in draws], 0.6, 1.4), (np.degrees([d.angles[0] for d in draws]), -30, 30),
-            (np.degrees([d.angles[1] for d in draws]), -20, 20), ([d.shift[1] for d in draws], -20, 20),
-            ([d.shift[2] for d in draws], -20, 20)):
+        ([d.scale for d in draws], 0.6, 1.4),
+        (np.degrees([d.angles[0] for d in draws]), -30, 30),
+        (np.degrees([d.angles[1] for d in draws]), -20, 20),
+        ([d.shift[1] for d in draws], -20, 20),
+        ([d.shift[2] for d in draws], -20, 20),
+    ):
         assert low <= min(values) < low + 0.03 * (high - low) and high - 0.03 * (high - low) < max(values) <= high
     assert all(d.shift[0] == 0 for d in draws)
     deviations = np.array([d.displacement.std() for d in draws]) / PAPER.elastic_grid_voxels
@@ -110,8 +113,13 @@ def test_the_shift_moves_the_lesion_the_other_way():
 def test_elastic_displacement_bends_smoothly_and_by_its_sigma():
     rng = np.random.default_rng(0)
     draws = [SpatialDraw(displacement=rng.normal(0, 5, (3, 1, 5, 5))) for _ in range(40)]
-    moved = np.stack([sampling_points(d, (128, 128), np.zeros(3), (1, 1, 1)) - sampling_points(
-        SpatialDraw(), (128, 128), np.zeros(3), (1, 1, 1)) for d in draws])
+    moved = np.stack(
+        [
+            sampling_points(d, (128, 128), np.zeros(3), (1, 1, 1))
+            - sampling_points(SpatialDraw(), (128, 128), np.zeros(3), (1, 1, 1))
+            for d in draws
+        ]
+    )
     assert moved.std() == pytest.approx(5 * 0.75, rel=0.25)
     assert np.abs(np.diff(moved, axis=-1)).max() < 2
 

@@ -61,8 +61,14 @@ def test_a_piece_takes_a_part_of_the_bone_and_leaves_a_part(spine, kind):
     around = spine.around(11, 20.0)
     bone = around.array == 11
     share = np.count_nonzero(bone & (piece.array > 0)) / np.count_nonzero(bone)
-    low, high = {"lytic": (0.02, 0.3), "breach": (0.03, 0.45), "pedicle": (0.01, 0.25), "posterior": (0.1, 0.5),
-                 "quarter": (0.08, 0.45), "half": (0.4, 0.6)}[kind]
+    low, high = {
+        "lytic": (0.02, 0.3),
+        "breach": (0.03, 0.45),
+        "pedicle": (0.01, 0.25),
+        "posterior": (0.1, 0.5),
+        "quarter": (0.08, 0.45),
+        "half": (0.4, 0.6),
+    }[kind]
     assert low < share < high
     assert KINDS[kind].__doc__
 
@@ -97,8 +103,9 @@ def test_a_region_that_reaches_beyond_the_bone_holds_the_piece_and_soft_tissue(s
 
     frame = vertebra_frame(spine, 11)
     marks = landmarks(spine, 11, frame)
-    tight, wide = (damage(spine, 11, frame, marks, kind, np.random.default_rng(5)) for kind in ("breach",
-                                                                                              f"breach-{reach}"))
+    tight, wide = (
+        damage(spine, 11, frame, marks, kind, np.random.default_rng(5)) for kind in ("breach", f"breach-{reach}")
+    )
     bone = spine.around(11, 20.0).array == 11
     away = ndimage.distance_transform_edt(~bone, tight.spacing[::-1])
     assert not ((tight.array > 0) & (wide.array == 0)).any()
@@ -128,8 +135,11 @@ def test_a_deformed_column_keeps_its_vertebrae_in_their_order(spine):
     moved = Column.of(deformed(spine, 11, np.random.default_rng(4)))
     assert set(moved.boxes) == {10, 11, 12}
     assert moved.neighbours(11) == (10, 12)
-    volume = {number: np.count_nonzero(one.labels.array == number) * one.labels.voxel_volume_ml
-              for one in (moved,) for number in one.boxes}
+    volume = {
+        number: np.count_nonzero(one.labels.array == number) * one.labels.voxel_volume_ml
+        for one in (moved,)
+        for number in one.boxes
+    }
     whole = np.count_nonzero(spine.labels.array == 11) * spine.labels.voxel_volume_ml
     assert 0.6 < volume[11] / whole < 1.6  # three axes of 8 %, and the displacement
 
@@ -214,7 +224,8 @@ def test_a_perfect_correction_has_no_error(samples):
 
 def test_a_training_begins_at_the_templates_mean_and_learns(samples, tmp_path):
     config = CompletionConfig(widths=(4, 8)).changed(
-        sampling={"crop": (24, 24, 24)}, optimisation={"rate": 0.01, "warm_up": 0, "average": 0.0})
+        sampling={"crop": (24, 24, 24)}, optimisation={"rate": 0.01, "warm_up": 0, "average": 0.0}
+    )
     run = CompletionRun(config, samples, tmp_path, torch.device("cpu"))
     assert run.figures(run.network.eval())["gained_mm"] == pytest.approx(0, abs=1e-4)
     crops = Crops(samples, config)
@@ -229,11 +240,27 @@ def test_a_training_goes_on_from_a_model_and_from_no_other_kind_of_network(sampl
         torch.manual_seed(1)
         network = UNet(3, len(CHANNELS), (4, 8))
     (tmp_path / "run").mkdir()
-    save_checkpoint(tmp_path / "run" / BEST, {"network": network.state_dict()},
-                    {"step": 1, "minutes": 0.1, "figures": {"dice": 0.5}})
-    write_json(tmp_path / "run" / "training.json", {"command": "-", "config": config.to_dict(), "data": {
-        "simulated": True, "description": "Test.", "training_simulated_vertebrae": 1, "training_vertebrae": 1,
-        "training_cases": 1, "training_samples": 1, "held_out_vertebrae": 1}})
+    save_checkpoint(
+        tmp_path / "run" / BEST,
+        {"network": network.state_dict()},
+        {"step": 1, "minutes": 0.1, "figures": {"dice": 0.5}},
+    )
+    write_json(
+        tmp_path / "run" / "training.json",
+        {
+            "command": "-",
+            "config": config.to_dict(),
+            "data": {
+                "simulated": True,
+                "description": "Test.",
+                "training_simulated_vertebrae": 1,
+                "training_vertebrae": 1,
+                "training_cases": 1,
+                "training_samples": 1,
+                "held_out_vertebrae": 1,
+            },
+        },
+    )
     export_completion(tmp_path / "run", tmp_path / "start")
     started = initial_completion(config.changed(init_from=str(tmp_path / "start")))
     for key, value in started.state_dict().items():
@@ -251,7 +278,8 @@ def test_a_whole_training_gives_a_model_that_repairs(tmp_path):
     labels = column((5, -4, 6))
     write_volume(labels, tmp_path / "one.nii.gz")
     config = CompletionConfig(widths=(4, 8)).changed(
-        sampling={"crop": (32, 32, 32), "damages": 1, "repeats": 0}, optimisation={"steps": 3})
+        sampling={"crop": (32, 32, 32), "damages": 1, "repeats": 0}, optimisation={"steps": 3}
+    )
     sources = [Source("one", tmp_path / "one.nii.gz", True)]
     out = tmp_path / "run"
     bundle = run_completion_training(config, sources, out, cache=tmp_path / "cache", description="Test.", command="-")

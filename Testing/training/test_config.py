@@ -30,12 +30,14 @@ def test_the_papers_presets_hold_the_papers_values(preset, patch, batch):
 
 #: Presets of other trainings than that of a segmentation of MR, by how their names begin or end.
 OTHERS = (
-    ("siamese-", read_detector_config, detector_config_from_dict), ("gan", read_gan_config, gan_config_from_dict),
-    ("vnet-", read_vertebra_config, vertebra_config_from_dict), ("unet-ct", read_vertebra_config,
-                                                                 vertebra_config_from_dict),
+    ("siamese-", read_detector_config, detector_config_from_dict),
+    ("gan", read_gan_config, gan_config_from_dict),
+    ("vnet-", read_vertebra_config, vertebra_config_from_dict),
+    ("unet-ct", read_vertebra_config, vertebra_config_from_dict),
     ("completion", read_completion_config, completion_config_from_dict),
     ("lesions-ct", read_ct_lesion_config, ct_lesion_config_from_dict),
-    ("faster-rcnn", read_ct_lesion_config, ct_lesion_config_from_dict))
+    ("faster-rcnn", read_ct_lesion_config, ct_lesion_config_from_dict),
+)
 
 
 @pytest.mark.parametrize("path", sorted(PRESETS.glob("*.toml")), ids=lambda path: path.stem)
@@ -51,15 +53,24 @@ def test_the_small_2d_preset_keeps_within_90_minutes():
     assert 0 < read_config("small-2d").optimisation.minutes <= 90
 
 
-@pytest.mark.parametrize(("text", "words"), [
-    ("steps = 3", "'steps' is no setting of the configuration"),
-    ("[sampling]\nbatches = 3", r"'batches' is no setting of \[sampling\]"),
-    ("[sampling]\nbatch = 'many'", "'batch' in .* must be of the kind of 32"),
-    ("[sampling]\npatch = [100, 100]", "multiple of 16"), ("[sampling]\npatch = [64]", "patch has 1 sizes"),
-    ("[optimisation]\nschedule = 'linear'", "schedule is 'linear'"), ("[optimisation]\nrate = 0", "rate"),
-    ("[augmentation]\nmirror = ['up']", "known directions"), ("[validation]\nfolds = 8\nfold = 8", "fold is 8 of 8"),
-    ("[optimisation]\nby_sample = 2", "from 0 to 1"), ("sampling = 3", "must be a table"), ("[", "not valid TOML"),
-    ("[preparation]\nslices = 1", "preparation")])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("steps = 3", "'steps' is no setting of the configuration"),
+        ("[sampling]\nbatches = 3", r"'batches' is no setting of \[sampling\]"),
+        ("[sampling]\nbatch = 'many'", "'batch' in .* must be of the kind of 32"),
+        ("[sampling]\npatch = [100, 100]", "multiple of 16"),
+        ("[sampling]\npatch = [64]", "patch has 1 sizes"),
+        ("[optimisation]\nschedule = 'linear'", "schedule is 'linear'"),
+        ("[optimisation]\nrate = 0", "rate"),
+        ("[augmentation]\nmirror = ['up']", "known directions"),
+        ("[validation]\nfolds = 8\nfold = 8", "fold is 8 of 8"),
+        ("[optimisation]\nby_sample = 2", "from 0 to 1"),
+        ("sampling = 3", "must be a table"),
+        ("[", "not valid TOML"),
+        ("[preparation]\nslices = 1", "preparation"),
+    ],
+)
 def test_a_mistake_in_a_configuration_is_named(tmp_path, text, words):
     (tmp_path / "x.toml").write_text(text)
     with pytest.raises(SpineError, match=words):

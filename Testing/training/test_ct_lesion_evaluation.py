@@ -32,9 +32,12 @@ def made(tmp_path_factory):
         k, j, i = blocks[0]
         lesion = np.zeros(ct.shape, np.uint8)
         margin = (ANCHOR - BLOCK) // 2  # the detector's boxes are larger than the blocks, and so is the truth
-        lesion[k:k + 3, j - margin:j + BLOCK + margin, i - margin:i + BLOCK + margin] = 1
-        for suffix, array in (("label-vertebrae_dseg", lesion * 20), ("label-intact_dseg", lesion * 20),
-                              ("label-lesion_mask", lesion)):
+        lesion[k : k + 3, j - margin : j + BLOCK + margin, i - margin : i + BLOCK + margin] = 1
+        for suffix, array in (
+            ("label-vertebrae_dseg", lesion * 20),
+            ("label-intact_dseg", lesion * 20),
+            ("label-lesion_mask", lesion),
+        ):
             write_volume(ct.with_array(array), labels / "ct" / f"{name}_{suffix}.nii.gz")
         (labels / f"{name}_truth.json").write_text("{}")
     return folder, save_bright_block_detector(folder / "bright-blocks-ct")
@@ -45,8 +48,9 @@ def evaluation(made):
     from SpineLib.tasks.ct_lesions import CtLesionSettings
 
     folder, bundle = made
-    return evaluate_ct_lesions(read_ct_cohort(folder), load_bundle(bundle.folder),
-                               CtLesionSettings(device="cpu", precision="float32"))
+    return evaluate_ct_lesions(
+        read_ct_cohort(folder), load_bundle(bundle.folder), CtLesionSettings(device="cpu", precision="float32")
+    )
 
 
 def test_both_lesions_are_found_and_the_block_that_is_none_is_the_only_false_positive(evaluation):
@@ -68,8 +72,17 @@ def test_by_slices_the_false_block_counts_in_each_slice_that_shows_it(evaluation
 def test_a_lesions_key_slice_is_the_one_that_shows_most_of_it(evaluation):
     from SpineLib.training.ct_lesion_evaluation import _keys
 
-    assert _keys(np.array([[3, 0, 0, 9, 9, 1], [4, 0, 0, 12, 9, 1], [5, 0, 0, 10, 10, 1], [4, 50, 50, 60, 60, 2],
-                           [6, 50, 50, 61, 60, 2]])).tolist() == [4, 6]
+    assert _keys(
+        np.array(
+            [
+                [3, 0, 0, 9, 9, 1],
+                [4, 0, 0, 12, 9, 1],
+                [5, 0, 0, 10, 10, 1],
+                [4, 50, 50, 60, 60, 2],
+                [6, 50, 50, 61, 60, 2],
+            ]
+        )
+    ).tolist() == [4, 6]
     assert len(_keys(np.zeros((0, 6)))) == 0
     assert figures(evaluation)["key_slices"]["truths"] == 2
 
@@ -78,8 +91,14 @@ def test_around_the_vertebrae_only_the_block_beyond_them_is_not_seen(made):
     from SpineLib.tasks.ct_lesions import CtLesionSettings
 
     folder, bundle = made
-    told = figures(evaluate_ct_lesions(read_ct_cohort(folder), load_bundle(bundle.folder),
-                                       CtLesionSettings(device="cpu", precision="float32"), around_vertebrae=True))
+    told = figures(
+        evaluate_ct_lesions(
+            read_ct_cohort(folder),
+            load_bundle(bundle.folder),
+            CtLesionSettings(device="cpu", precision="float32"),
+            around_vertebrae=True,
+        )
+    )
     assert told["lesions"]["recall"] == 1 and told["lesions"]["false_positives_a_case"] == 0
     assert "looked for around the true vertebrae" in markdown(told)
 
@@ -98,8 +117,27 @@ def test_the_table_says_simulated_and_stands_beside_the_paper(evaluation):
 def test_the_command_writes_tables_and_counts_healthy_scans(made, tmp_path, capsys):
     folder, bundle = made
     write_volume(ct_with_blocks((4, 72, 72)), tmp_path / "healthy.nii.gz")
-    assert main(["evaluate", "ct-lesions", "--cohort", str(folder), "--model", str(bundle.folder), "--cases", "1",
-                 "--device", "cpu", "--healthy", str(tmp_path / "healthy.nii.gz"), "-o", str(tmp_path / "out")]) == 0
+    assert (
+        main(
+            [
+                "evaluate",
+                "ct-lesions",
+                "--cohort",
+                str(folder),
+                "--model",
+                str(bundle.folder),
+                "--cases",
+                "1",
+                "--device",
+                "cpu",
+                "--healthy",
+                str(tmp_path / "healthy.nii.gz"),
+                "-o",
+                str(tmp_path / "out"),
+            ]
+        )
+        == 0
+    )
     told = json.loads((tmp_path / "out" / "ct-lesions.json").read_text())
     assert told["cases"] == 1 and len(told["healthy"]["1, healthy.nii.gz"]) == 1
     assert (tmp_path / "out" / "ct-lesions.csv").read_text().startswith("counted,score")
@@ -111,6 +149,19 @@ def test_a_model_of_mr_is_refused(made, tmp_path, capsys):
 
     folder, _ = made
     other = save_detector(tmp_path / "mr")
-    assert main(["evaluate", "ct-lesions", "--cohort", str(folder), "--model", str(other.folder), "-o",
-                 str(tmp_path / "out")]) == 1
+    assert (
+        main(
+            [
+                "evaluate",
+                "ct-lesions",
+                "--cohort",
+                str(folder),
+                "--model",
+                str(other.folder),
+                "-o",
+                str(tmp_path / "out"),
+            ]
+        )
+        == 1
+    )
     assert "does not find lesions on CT" in capsys.readouterr().err

@@ -34,11 +34,13 @@ from SpineLib.volume import read_volume
 from Testing.training.ct_blobs import write_blobs
 
 TINY = CtLesionConfig().changed(
-    preparation={"pixel_mm": 1.0}, network={"widths": (4, 8, 8, 16, 16), "hidden": 16, "batch_norm": True,
-                                            "scales": (12.0, 20.0, 32.0)},
-    sampling={"images": 4, "size": (96, 96)}, losses={"anchors": 48, "boxes": 24, "before": 200, "after": 50},
+    preparation={"pixel_mm": 1.0},
+    network={"widths": (4, 8, 8, 16, 16), "hidden": 16, "batch_norm": True, "scales": (12.0, 20.0, 32.0)},
+    sampling={"images": 4, "size": (96, 96)},
+    losses={"anchors": 48, "boxes": 24, "before": 200, "after": 50},
     optimisation={"optimizer": "adam", "rate": 3e-3, "steps": 4, "precision": "float32", "clip": 5.0},
-    validation={"share": 0.25, "every": 2})
+    validation={"share": 0.25, "every": 2},
+)
 
 
 @pytest.fixture(scope="module")
@@ -66,16 +68,23 @@ def test_prepared_cases_are_used_again_until_their_files_change(cohort, tmp_path
     some = read_ct_cohort(cohort)[:1]
     first = prepare_slice_cases(some, TINY.preparation, tmp_path, processes=1)[0]
     made = (first.folder / "images.npy").stat().st_mtime_ns
-    assert (prepare_slice_cases(some, TINY.preparation, tmp_path, processes=1)[0].folder / "images.npy").stat() \
-        .st_mtime_ns == made
+    assert (
+        prepare_slice_cases(some, TINY.preparation, tmp_path, processes=1)[0].folder / "images.npy"
+    ).stat().st_mtime_ns == made
     os.utime(some[0].lesion, ns=(1, 1))
     again = prepare_slice_cases(some, TINY.preparation, tmp_path, processes=1)[0]
     assert (again.folder / "images.npy").stat().st_mtime_ns > made
 
 
-@pytest.mark.parametrize(("to_input", "seen"), [
-    (np.eye(2), (22, 34, 42, 44)), (np.diag([-1.0, 1.0]), (22, 34, 42, 44)), (np.eye(2) / 1.5, (17, 31, 47, 46)),
-    (np.array([[0.0, -1.0], [1.0, 0.0]]), (26, 30, 36, 50))])
+@pytest.mark.parametrize(
+    ("to_input", "seen"),
+    [
+        (np.eye(2), (22, 34, 42, 44)),
+        (np.diag([-1.0, 1.0]), (22, 34, 42, 44)),
+        (np.eye(2) / 1.5, (17, 31, 47, 46)),
+        (np.array([[0.0, -1.0], [1.0, 0.0]]), (26, 30, 36, 50)),
+    ],
+)
 def test_a_crops_box_lies_on_what_the_crop_shows(to_input, seen):
     image = np.zeros((3, 80, 120), np.uint8)
     image[:, 40:50, 60:80] = 255
@@ -102,13 +111,14 @@ def test_a_batch_is_the_same_again_and_holds_as_many_lesions_as_asked_for(cases)
     first, again, other = sampler.batch(3), sampler.batch(3), sampler.batch(4)
     assert torch.equal(first.images, again.images) and not torch.equal(first.images, other.images)
     assert all(torch.equal(a, b) for a, b in zip(first.boxes, again.boxes))
-    assert first.images.shape == (4, 3, 96, 96) and 0 <= first.images.min() and first.images.max() <= 1
+    assert first.images.shape == (4, 3, 96, 96) and first.images.min() >= 0 and first.images.max() <= 1
     assert all(len(boxes) for boxes in first.boxes[:2])
 
 
 def test_anchors_are_labelled_as_in_the_paper():
-    places = torch.tensor([[0.0, 0, 20, 20], [1, 0, 21, 20], [10, 0, 30, 20], [60, 60, 80, 80], [-5, 0, 15, 20],
-                           [40, 40, 50, 50]])
+    places = torch.tensor(
+        [[0.0, 0, 20, 20], [1, 0, 21, 20], [10, 0, 30, 20], [60, 60, 80, 80], [-5, 0, 15, 20], [40, 40, 50, 50]]
+    )
     truth = torch.tensor([[0.0, 0, 20, 20], [41, 41, 55, 55]])
     kinds, best = label_anchors(places, truth, (100, 100), RcnnLosses())
     # The first two overlap by more than 0.7, the third by 1/3, the fifth crosses the border; the last overlaps the
@@ -157,7 +167,7 @@ def test_it_learns_to_find_bright_boxes():
         images, boxes = torch.rand(count, 3, 64, 64) * 0.2, []
         for image in images:
             (x, y), (width, height) = rng.integers(8, 36, 2), rng.integers(14, 22, 2)
-            image[:, y:y + height, x:x + width] += 0.7
+            image[:, y : y + height, x : x + width] += 0.7
             boxes.append(torch.tensor([[x, y, x + width, y + height]], dtype=torch.float32))
         return images, boxes
 
@@ -171,8 +181,10 @@ def test_it_learns_to_find_bright_boxes():
     with torch.inference_mode():
         found = network.eval()(images, threshold=0.3)
     middles = [(one.boxes[:1, :2] + one.boxes[:1, 2:]) / 2 for one in found]
-    hits = [len(middle) and bool(((middle >= box[:, :2]) & (middle <= box[:, 2:])).all())
-            for middle, box in zip(middles, boxes)]
+    hits = [
+        len(middle) and bool(((middle >= box[:, :2]) & (middle <= box[:, 2:])).all())
+        for middle, box in zip(middles, boxes)
+    ]
     assert sum(hits) >= 10  # a place at random hits one time in five
 
 
@@ -184,14 +196,23 @@ def test_a_training_ends_in_a_bundle_and_goes_on_where_it_was(cohort, tmp_path):
     assert any("Going on at step 2" in line for line in said)
     card = load_bundle(bundle.folder).card
     assert card.task == "ct-lesion-detection" and card.training_data["simulated"] and "simulated" in card.text
-    assert card.training_data["training_cases"] == 3 and card.figures["validation"].keys() == {"ap", "recall",
-                                                                                             "precision"}
+    assert card.training_data["training_cases"] == 3 and card.figures["validation"].keys() == {
+        "ap",
+        "recall",
+        "precision",
+    }
 
 
 def test_further_cohorts_are_trained_on_and_choose_no_weights(cohort, tmp_path):
     more = write_blobs(tmp_path / "more")
-    bundle = run_ct_lesion_training(TINY.changed(optimisation={"steps": 1}), cohort, tmp_path / "run", further=[more],
-                                    cache=tmp_path / "cache", processes=1)
+    bundle = run_ct_lesion_training(
+        TINY.changed(optimisation={"steps": 1}),
+        cohort,
+        tmp_path / "run",
+        further=[more],
+        cache=tmp_path / "cache",
+        processes=1,
+    )
     data = bundle.card.training_data
     assert (data["training_cases"], data["validation_cases"]) == (3 + 4, 1)
 
@@ -227,11 +248,42 @@ precision = "float32"
 [validation]
 share = 0.3
 """)
-    run = ["train", "ct-lesions", "--config", str(config), "--cohort", str(cohort), "--run", str(tmp_path / "run"),
-           "--steps", "1", "--cache", str(tmp_path / "cache"), "--processes", "1", "--threads", "1"]
+    run = [
+        "train",
+        "ct-lesions",
+        "--config",
+        str(config),
+        "--cohort",
+        str(cohort),
+        "--run",
+        str(tmp_path / "run"),
+        "--steps",
+        "1",
+        "--cache",
+        str(tmp_path / "cache"),
+        "--processes",
+        "1",
+        "--threads",
+        "1",
+    ]
     assert main(run) == 0
-    assert main(["train", "export", "--run", str(tmp_path / "run"), "--to", str(tmp_path / "lesions"), "--threshold",
-                 "0.4", "--title", "Tiny"]) == 0
+    assert (
+        main(
+            [
+                "train",
+                "export",
+                "--run",
+                str(tmp_path / "run"),
+                "--to",
+                str(tmp_path / "lesions"),
+                "--threshold",
+                "0.4",
+                "--title",
+                "Tiny",
+            ]
+        )
+        == 0
+    )
     card = load_bundle(tmp_path / "lesions").card
     assert (card.id, card.title, card.threshold) == ("lesions", "Tiny", 0.4)
     assert card.command == shlex.join(["spine", *run])

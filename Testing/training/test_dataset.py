@@ -13,8 +13,8 @@ from SpineLib.errors import SpineError
 from SpineLib.preprocess import Preparation, prepare
 from SpineLib.training.augmentation import AugmentationSettings
 from SpineLib.training.cohort import read_cohort
-from SpineLib.training.crossvalidation import folds, split
 from SpineLib.training.config import ValidationSettings
+from SpineLib.training.crossvalidation import folds, split
 from SpineLib.training.dataset import label_on_grid, prepare_cases
 from SpineLib.training.sampling import SamplingSettings, Steps
 from SpineLib.volume import read_volume

@@ -10,9 +10,11 @@ from SpineLib.errors import SpineError
 from SpineLib.tasks.ct_checks import check_ct
 from SpineLib.training.deeplesion import read_deeplesion, read_picture
 
-HEADER = ("File_name,Patient_index,Study_index,Series_ID,Key_slice_index,Measurement_coordinates,Bounding_boxes,"
-          "Lesion_diameters_Pixel_,Normalized_lesion_location,Coarse_lesion_type,Possibly_noisy,Slice_range,"
-          "Spacing_mm_px_,Image_size,DICOM_windows,Patient_gender,Patient_age,Train_Val_Test")
+HEADER = (
+    "File_name,Patient_index,Study_index,Series_ID,Key_slice_index,Measurement_coordinates,Bounding_boxes,"
+    "Lesion_diameters_Pixel_,Normalized_lesion_location,Coarse_lesion_type,Possibly_noisy,Slice_range,"
+    "Spacing_mm_px_,Image_size,DICOM_windows,Patient_gender,Patient_age,Train_Val_Test"
+)
 #: Two lesions in one slice (a doubtful one among them), one in another series; as the data set writes its lines.
 LINES = (
     '000001_01_01_109.png,1,1,1,109,"21, 31, 41, 31, 31, 26, 31, 36","16, 21, 46, 41","20, 10","0.44, 0.28, 0.43",1,0,'
@@ -118,12 +120,16 @@ def test_a_damaged_picture_is_refused(folder):
         read_deeplesion(folder)[0].hu()
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    (lambda text: text.replace("Bounding_boxes", "Boxes"), "lacks the column Bounding_boxes"),
-    (lambda text: text.replace('"16, 21, 46, 41"', '"16, 21, 46"'), "not DeepLesion's"),
-    (lambda text: text.replace('"-175, 275"', '"275, -175"'), "not DeepLesion's"),
-    (lambda text: text.replace(",F,62,2", ",F,62,9"), "not DeepLesion's"),
-    (lambda text: HEADER + "\n", "no picture")])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda text: text.replace("Bounding_boxes", "Boxes"), "lacks the column Bounding_boxes"),
+        (lambda text: text.replace('"16, 21, 46, 41"', '"16, 21, 46"'), "not DeepLesion's"),
+        (lambda text: text.replace('"-175, 275"', '"275, -175"'), "not DeepLesion's"),
+        (lambda text: text.replace(",F,62,2", ",F,62,9"), "not DeepLesion's"),
+        (lambda text: HEADER + "\n", "no picture"),
+    ],
+)
 def test_a_list_that_is_not_the_data_sets_is_refused(folder, change, words):
     path = folder / "DL_info.csv"
     path.write_text(change(path.read_text()))

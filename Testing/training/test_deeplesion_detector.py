@@ -45,8 +45,9 @@ def test_slices_are_chosen_by_name(folder, tmp_path):  # noqa: F811
 
 
 def test_a_training_on_deeplesion_keeps_patients_apart_and_is_not_called_simulated(folder, tmp_path):  # noqa: F811
-    bundle = run_ct_lesion_training(TINY.changed(optimisation={"steps": 1}), folder, tmp_path / "run",
-                                    cache=tmp_path / "cache")
+    bundle = run_ct_lesion_training(
+        TINY.changed(optimisation={"steps": 1}), folder, tmp_path / "run", cache=tmp_path / "cache"
+    )
     facts = json.loads((tmp_path / "run" / "training.json").read_text())
     patients = [{name.partition("_")[0] for name in facts["cases"][group]} for group in ("training", "validation")]
     assert len(patients[0]) == len(patients[1]) == 1 and not patients[0] & patients[1]

@@ -24,15 +24,21 @@ def made(tmp_path_factory):
     """Three cases with a lesion, one of them with a bright place that is none; and two detectors."""
     folder = tmp_path_factory.mktemp("detection")
     cohort = write_spots(folder / "cohort", [((20,), ()), ((44,), ()), ((18,), (48,))])
-    return (cohort, bright_spot_detector(folder / "model"),
-            bright_spot_detector(folder / "other", "bright-spots-all-scales", (1.0, 2.0)))
+    return (
+        cohort,
+        bright_spot_detector(folder / "model"),
+        bright_spot_detector(folder / "other", "bright-spots-all-scales", (1.0, 2.0)),
+    )
 
 
 @pytest.fixture(scope="module")
 def evaluation(made):
     cohort, model, other = made
-    return evaluate_detection(read_cohort(cohort, ("STIR",), labels=("lesion",)), [find_bundle(model),
-                              find_bundle(other)], thresholds=THRESHOLDS)
+    return evaluate_detection(
+        read_cohort(cohort, ("STIR",), labels=("lesion",)),
+        [find_bundle(model), find_bundle(other)],
+        thresholds=THRESHOLDS,
+    )
 
 
 def test_all_lesions_are_found_and_the_bright_place_is_the_only_false_positive(evaluation):
@@ -59,18 +65,29 @@ def test_aggregation_spreads_a_likelihood_over_the_neighbouring_slices(evaluatio
 
 def test_each_choice_of_the_first_model_and_each_further_model_is_a_method(evaluation):
     assert [one.method.name for one in evaluation.results] == [
-        "bright-spots-stir, with aggregation", "bright-spots-stir, without aggregation",
-        "bright-spots-all-scales, with aggregation"]
+        "bright-spots-stir, with aggregation",
+        "bright-spots-stir, without aggregation",
+        "bright-spots-all-scales, with aggregation",
+    ]
     np.testing.assert_allclose([one.area_cm2 for one in evaluation.lesions], [2.25] * 3)
 
 
 def test_each_lesion_is_told_with_the_highest_threshold_that_finds_it(evaluation):
     assert [(one.case, one.number, one.kind) for one in evaluation.lesions] == [
-        ("sub-001", 1, "lytic"), ("sub-002", 1, "sclerotic"), ("sub-003", 1, "lytic")]
+        ("sub-001", 1, "lytic"),
+        ("sub-002", 1, "sclerotic"),
+        ("sub-003", 1, "lytic"),
+    ]
     assert [one.found_from for one in evaluation.lesions] == [0.5] * 3, "aggregated, a spot keeps 0.7 of its likelihood"
     rows = list(csv.DictReader(lesions_csv(evaluation).splitlines()))
-    assert rows[1] == {"case": "sub-002", "lesion": "1", "kind": "sclerotic", "place": "body", "area_cm2": "2.250",
-                       "found_from_threshold": "0.5"}
+    assert rows[1] == {
+        "case": "sub-002",
+        "lesion": "1",
+        "kind": "sclerotic",
+        "place": "body",
+        "area_cm2": "2.250",
+        "found_from_threshold": "0.5",
+    }
 
 
 def test_kinds_are_counted_at_the_false_positives_that_are_allowed(evaluation):
@@ -99,8 +116,9 @@ def test_table_and_picture_say_simulated_and_stand_beside_the_paper(evaluation):
 def test_a_cohort_without_lesions_is_one_sentence(made, tmp_path):
     empty = write_spots(tmp_path / "healthy", [((), (20,))])
     with pytest.raises(SpineError, match="No case of the cohort has a lesion"):
-        evaluate_detection(read_cohort(empty, ("STIR",), labels=("lesion",)), [find_bundle(made[1])],
-                           thresholds=THRESHOLDS)
+        evaluate_detection(
+            read_cohort(empty, ("STIR",), labels=("lesion",)), [find_bundle(made[1])], thresholds=THRESHOLDS
+        )
 
 
 def test_false_positives_of_a_healthy_scan_are_counted_at_each_threshold(made, tmp_path):
@@ -116,18 +134,24 @@ def test_false_positives_of_a_healthy_scan_are_counted_at_each_threshold(made, t
 def test_without_the_column_only_the_middle_half_counts(made):
     # The column of such a noisy image is searched for too; what lies beyond the middle half counts with it only.
     cohort = read_cohort(made[0], ("STIR",), labels=("lesion",))
-    both = evaluate_detection(cohort, [find_bundle(made[1])], aggregation=(True,), column=(False, True),
-                              thresholds=THRESHOLDS)
+    both = evaluate_detection(
+        cohort, [find_bundle(made[1])], aggregation=(True,), column=(False, True), thresholds=THRESHOLDS
+    )
     alone = evaluate_detection(cohort, [find_bundle(made[1])], aggregation=(True,), thresholds=THRESHOLDS)
     assert [one.method.column for one in both.results] == [False, True]
     for key in ("by_slices", "by_lesions"):
-        np.testing.assert_allclose(getattr(both.results[0], key).false_positives,
-                                   getattr(alone.results[0], key).false_positives)
+        np.testing.assert_allclose(
+            getattr(both.results[0], key).false_positives, getattr(alone.results[0], key).false_positives
+        )
 
 
 def test_places_farther_apart_are_said_in_the_table(made):
-    coarse = evaluate_detection(read_cohort(made[0], ("STIR",), labels=("lesion",)), [find_bundle(made[1])],
-                                settings=DetectSettings(step_mm=4), thresholds=THRESHOLDS)
+    coarse = evaluate_detection(
+        read_cohort(made[0], ("STIR",), labels=("lesion",)),
+        [find_bundle(made[1])],
+        settings=DetectSettings(step_mm=4),
+        thresholds=THRESHOLDS,
+    )
     text = markdown(coarse, figures(coarse))
     assert "4 mm apart and interpolated to 1 mm" in text and figures(coarse)["step_mm"] == 4
     assert coarse.results[0].by_lesions.sensitivity[-1] == 1
@@ -137,15 +161,45 @@ def test_the_command_writes_tables_curves_and_pictures(made, tmp_path, capsys):
     cohort, model, other = made
     scan = cohort / "sub-002" / "anat" / "sub-002_STIR.nii.gz"
     out = tmp_path / "out"
-    assert main(["evaluate", "detection", "--cohort", str(cohort), "--model", model, "--single-resolution", other,
-                 "--aggregation", "on", "--spine-mask", "both", "--cases", "2", "--healthy", str(scan),
-                 "-o", str(out)]) == 0
+    assert (
+        main(
+            [
+                "evaluate",
+                "detection",
+                "--cohort",
+                str(cohort),
+                "--model",
+                model,
+                "--single-resolution",
+                other,
+                "--aggregation",
+                "on",
+                "--spine-mask",
+                "both",
+                "--cases",
+                "2",
+                "--healthy",
+                str(scan),
+                "-o",
+                str(out),
+            ]
+        )
+        == 0
+    )
     assert sorted(path.name for path in out.iterdir()) == [
-        "detection.csv", "detection.json", "detection.md", "froc-lesions.svg", "froc.svg", "lesions.csv"]
+        "detection.csv",
+        "detection.json",
+        "detection.md",
+        "froc-lesions.svg",
+        "froc.svg",
+        "lesions.csv",
+    ]
     told = json.loads((out / "detection.json").read_text())
     assert told["cases"] == 2 and [row["method"] for row in told["by_slices"]] == [
-        "bright-spots-stir, with aggregation", "bright-spots-stir, with aggregation, in the vertebral column only",
-        "bright-spots-all-scales, with aggregation"]
+        "bright-spots-stir, with aggregation",
+        "bright-spots-stir, with aggregation, in the vertebral column only",
+        "bright-spots-all-scales, with aggregation",
+    ]
     assert told["healthy"][-1]["candidates"] == 1 and "without fat suppression" in (out / "detection.md").read_text()
     with (out / "detection.csv").open() as stream:
         rows = list(csv.DictReader(stream))
@@ -155,6 +209,8 @@ def test_the_command_writes_tables_curves_and_pictures(made, tmp_path, capsys):
 
 def test_a_model_that_segments_is_refused(made, repository, tmp_path, capsys):
     model = repository / "Resources" / "Models" / "mets-t2-2d"
-    assert main(["evaluate", "detection", "--cohort", str(made[0]), "--model", str(model),
-                 "-o", str(tmp_path / "out")]) == 1
+    assert (
+        main(["evaluate", "detection", "--cohort", str(made[0]), "--model", str(model), "-o", str(tmp_path / "out")])
+        == 1
+    )
     assert "does not detect metastases" in capsys.readouterr().err

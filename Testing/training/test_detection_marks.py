@@ -46,8 +46,9 @@ def test_what_lies_beyond_the_vertebral_column_is_dropped(case):
 
 def test_the_axis_order_of_the_map_does_not_matter(case):
     likelihood, lesions = case
-    turned = Volume(np.ascontiguousarray(likelihood.array.transpose(2, 0, 1)), (1.0, 1.0, 4.0),
-                    direction=np.eye(3)[:, [1, 2, 0]])
+    turned = Volume(
+        np.ascontiguousarray(likelihood.array.transpose(2, 0, 1)), (1.0, 1.0, 4.0), direction=np.eye(3)[:, [1, 2, 0]]
+    )
     one = slices_tally(likelihood, lesions, (0.8, 0.4), 1.0)
     two = slices_tally(turned, lesions.transpose(2, 0, 1), (0.8, 0.4), 1.0)
     np.testing.assert_allclose(one.found, two.found)
@@ -65,8 +66,11 @@ def test_the_distance_is_measured_in_mm_in_the_slice():
 def test_in_3d_what_the_user_is_shown_counts_lesion_by_lesion(case):
     likelihood, lesions = case
     centre = (-(4 * 1.5), -14.5, 14.5)  # of the lesion, RAS
-    found = [[], [SimpleNamespace(centre_ras_mm=centre)],
-             [SimpleNamespace(centre_ras_mm=centre), SimpleNamespace(centre_ras_mm=(-16.0, -65.5, 45.5))]]
+    found = [
+        [],
+        [SimpleNamespace(centre_ras_mm=centre)],
+        [SimpleNamespace(centre_ras_mm=centre), SimpleNamespace(centre_ras_mm=(-16.0, -65.5, 45.5))],
+    ]
     tally = case_tally(found, likelihood.with_array(lesions))
     assert tally.lesions == 1
     np.testing.assert_array_equal(tally.found, [0, 1, 1])

@@ -26,13 +26,23 @@ from SpineLib.training.detection.export import export_detector
 from SpineLib.training.detection.loop import DetectorRun, run_detector_training, split
 from SpineLib.training.detection.sampling import OUTSIDE, Sampler
 
-STRIPS = {"sequence": "T2", "scales": [1.0], "context": "margin", "normalisation": "local", "smallest_area_cm2": 0.2,
-          "sampling": {"kind": "strips", "batch": 2, "rows": 4, "columns": 2, "spacing": 8.0, "positives": 0.5},
-          "augmentation": {"gain": 1.2, "shift": 0.1, "curve": 0.3, "noise": 0.1},
-          "optimisation": {"rate": 0.01, "decay": 0.001, "steps": 3, "average": 0.9, "precision": "float32"},
-          "validation": {"every": 2, "spacing": 4.0}}
-PATCHES = {"sequence": "T2", "scales": [0.5, 1.0], "sampling": {"batch": 8},
-           "optimisation": {"steps": 1, "precision": "float32", "rate": 0.01}}
+STRIPS = {
+    "sequence": "T2",
+    "scales": [1.0],
+    "context": "margin",
+    "normalisation": "local",
+    "smallest_area_cm2": 0.2,
+    "sampling": {"kind": "strips", "batch": 2, "rows": 4, "columns": 2, "spacing": 8.0, "positives": 0.5},
+    "augmentation": {"gain": 1.2, "shift": 0.1, "curve": 0.3, "noise": 0.1},
+    "optimisation": {"rate": 0.01, "decay": 0.001, "steps": 3, "average": 0.9, "precision": "float32"},
+    "validation": {"every": 2, "spacing": 4.0},
+}
+PATCHES = {
+    "sequence": "T2",
+    "scales": [0.5, 1.0],
+    "sampling": {"batch": 8},
+    "optimisation": {"steps": 1, "precision": "float32", "rate": 0.01},
+}
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +197,7 @@ def test_a_training_ends_in_a_bundle_that_detects(trained, ball_cohort):
     assert bundle.card.preparation == {"normalisation": "local", "smallest_area_cm2": 0.2}
     case = read_cohort(ball_cohort, ("T2",)).cases[0]
     found = detect(read_volume(case.sequences["T2"], "T2"), bundle, DetectSettings(device="cpu", precision="float32"))
-    assert 0 <= found.likelihood.array.min() and found.likelihood.array.max() <= 1
+    assert found.likelihood.array.min() >= 0 and found.likelihood.array.max() <= 1
     assert {"score", "auc"} <= bundle.card.figures["validation"].keys()
 
 
@@ -220,19 +230,26 @@ def test_frozen_norms_keep_the_statistics_of_the_detector_that_is_started_from(t
 def test_a_training_goes_on_where_it_was(trained, ball_cohort):
     folder, _ = trained
     told = []
-    run_detector_training(detector_config_from_dict(STRIPS).changed(optimisation={"steps": 4}), ball_cohort, folder,
-                          processes=1, report=told.append)
+    run_detector_training(
+        detector_config_from_dict(STRIPS).changed(optimisation={"steps": 4}),
+        ball_cohort,
+        folder,
+        processes=1,
+        report=told.append,
+    )
     assert any("Going on at step 3" in text for text in told) and any("step 4 " in text for text in told)
     facts = json.loads((folder / "training.json").read_text())
     assert len(facts["cases"]["training"]) == 4 and facts["cases"]["held_out"] == []
 
 
 def test_the_loss_of_strips_falls(cases, tmp_path, ball_cohort):
-    config = detector_config_from_dict(STRIPS).changed(optimisation={"steps": 30, "rate": 0.02, "average": 0.0},
-                                                       sampling={"batch": 1})
+    config = detector_config_from_dict(STRIPS).changed(
+        optimisation={"steps": 30, "rate": 0.02, "average": 0.0}, sampling={"batch": 1}
+    )
     cohort = read_cohort(ball_cohort, ("T2",), labels=("lesion", "vertebrae"))
-    ready = prepare_detector_cases(cohort, "T2", (1.0,), "local", case_cache(cohort, "T2", (1.0,), "local"),
-                                   processes=1)
+    ready = prepare_detector_cases(
+        cohort, "T2", (1.0,), "local", case_cache(cohort, "T2", (1.0,), "local"), processes=1
+    )
     run = DetectorRun(config, [], tmp_path, torch.device("cpu"))
     batch = Sampler(ready, config, run.network).batch(1)
     losses = [run.train_step(batch) for _ in range(25)]
@@ -267,8 +284,12 @@ def test_the_papers_form_trains_as_the_dense_one_but_for_what_its_form_forbids()
 
 def test_presets_are_the_papers_and_ours():
     paper, dense = (read_detector_config(name) for name in ("siamese-paper", "siamese-dense"))
-    assert (paper.sampling.batch, paper.optimisation.rate, paper.optimisation.momentum, paper.optimisation.decay) == \
-        (128, 0.06, 0.9, 0.01)
+    assert (paper.sampling.batch, paper.optimisation.rate, paper.optimisation.momentum, paper.optimisation.decay) == (
+        128,
+        0.06,
+        0.9,
+        0.01,
+    )
     assert paper.context == "zeros" and paper.validation.folds == 10 and paper.smallest_area_cm2 == 5.0
     assert dense.context == "margin" and dense.sampling.kind == "strips"
     root = read_detector_config("siamese-root")
@@ -277,10 +298,18 @@ def test_presets_are_the_papers_and_ours():
     assert (refine.normalisation, refine.sampling.vertebra) == ("local-root", 0.7) and refine.optimisation.frozen_norms
 
 
-@pytest.mark.parametrize("values", [
-    {"sampling": {"kind": "strips"}}, {"context": "wrap"}, {"augmentation": {"flips": ["left-right"]}},
-    {"optimisation": {"steps": 0}}, {"optimisation": {"dropout": 1.0}}, {"validation": {"folds": 3, "fold": 3}},
-    {"colour": "red"}])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"sampling": {"kind": "strips"}},
+        {"context": "wrap"},
+        {"augmentation": {"flips": ["left-right"]}},
+        {"optimisation": {"steps": 0}},
+        {"optimisation": {"dropout": 1.0}},
+        {"validation": {"folds": 3, "fold": 3}},
+        {"colour": "red"},
+    ],
+)
 def test_settings_that_do_not_fit_are_refused(values):
     with pytest.raises(SpineError):
         detector_config_from_dict(values)
@@ -298,14 +327,50 @@ def test_the_command_trains_and_exports(ball_cohort, tmp_path, capsys):
         [optimisation]
         precision = "float32"
     """)
-    assert main(["train", "detection", "--config", str(tmp_path / "x.toml"), "--cohort", str(ball_cohort), "--run",
-                 str(tmp_path / "run"), "--cases", "3", "--steps", "1", "--processes", "1"]) == 0
-    assert main(["train", "export", "--run", str(tmp_path / "run"), "--to", str(tmp_path / "balls"), "--threshold",
-                 "0.4", "--smallest-area", "1.5"]) == 0
+    assert (
+        main(
+            [
+                "train",
+                "detection",
+                "--config",
+                str(tmp_path / "x.toml"),
+                "--cohort",
+                str(ball_cohort),
+                "--run",
+                str(tmp_path / "run"),
+                "--cases",
+                "3",
+                "--steps",
+                "1",
+                "--processes",
+                "1",
+            ]
+        )
+        == 0
+    )
+    assert (
+        main(
+            [
+                "train",
+                "export",
+                "--run",
+                str(tmp_path / "run"),
+                "--to",
+                str(tmp_path / "balls"),
+                "--threshold",
+                "0.4",
+                "--smallest-area",
+                "1.5",
+            ]
+        )
+        == 0
+    )
     card = load_bundle(tmp_path / "balls").card
     assert card.id == "balls" and card.threshold == 0.4 and card.preparation["smallest_area_cm2"] == 1.5
-    for option, text in ((["--last"], "--last"), (["--smoothing-mm", "1", "--smallest-lesion-ml", "2"],
-                                                  "--smallest-lesion-ml, --smoothing-mm")):
+    for option, text in (
+        (["--last"], "--last"),
+        (["--smoothing-mm", "1", "--smallest-lesion-ml", "2"], "--smallest-lesion-ml, --smoothing-mm"),
+    ):
         assert main(["train", "export", "--run", str(tmp_path / "run"), "--to", str(tmp_path / "no"), *option]) == 1
         assert f"{text} does not go with the training" in capsys.readouterr().err
         assert not (tmp_path / "no").exists()
@@ -314,9 +379,18 @@ def test_the_command_trains_and_exports(ball_cohort, tmp_path, capsys):
 def test_a_bundle_can_hold_the_mean_of_trainings_that_differ_in_their_seed(trained, ball_cohort, tmp_path):
     _, bundle = trained
     config = detector_config_from_dict(STRIPS | {"init_from": str(bundle.folder)}).changed(
-        optimisation={"frozen_norms": True, "steps": 1})
-    single = [run_detector_training(config.changed(sampling={"seed": seed}), ball_cohort, tmp_path / f"seed-{seed}",
-                                    processes=1, command=f"spine train detection --seed {seed}") for seed in (1, 2)]
+        optimisation={"frozen_norms": True, "steps": 1}
+    )
+    single = [
+        run_detector_training(
+            config.changed(sampling={"seed": seed}),
+            ball_cohort,
+            tmp_path / f"seed-{seed}",
+            processes=1,
+            command=f"spine train detection --seed {seed}",
+        )
+        for seed in (1, 2)
+    ]
     mean = export_detector(tmp_path / "seed-1", tmp_path / "mean", average=[tmp_path / "seed-2"])
     states = [one.network().state_dict() for one in (*single, mean)]
     for name, value in states[2].items():

@@ -63,11 +63,26 @@ def test_tables_are_written_and_called_simulated(evaluation, tmp_path):
 
 
 def test_cases_without_lesion_count_for_false_positives_only():
-    base = {"tpr": 0.5, "tnr": 0.9, "found": 1, "false_positives": 0, "false_positives_from_0.5_ml": 0,
-            "false_positive_ml": 0.0}
-    cases = [{**base, "dice": 0.8, "reference_ml": 2.0},
-             {**base, "dice": 0.0, "tpr": float("nan"), "reference_ml": 0.0, "false_positives": 3,
-              "false_positives_from_0.5_ml": 1, "false_positive_ml": 2.0}]
+    base = {
+        "tpr": 0.5,
+        "tnr": 0.9,
+        "found": 1,
+        "false_positives": 0,
+        "false_positives_from_0.5_ml": 0,
+        "false_positive_ml": 0.0,
+    }
+    cases = [
+        {**base, "dice": 0.8, "reference_ml": 2.0},
+        {
+            **base,
+            "dice": 0.0,
+            "tpr": float("nan"),
+            "reference_ml": 0.0,
+            "false_positives": 3,
+            "false_positives_from_0.5_ml": 1,
+            "false_positive_ml": 2.0,
+        },
+    ]
     lesions = [{"volume_ml": 2.0, "found": 1, "dice": 0.7}, {"volume_ml": 0.2, "found": 0, "dice": 0.0}]
     summary = summarise("m", cases, lesions)
     assert summary["dice_by_lesion_mean"] == 0.35 and summary["dice_by_lesion_from_1_ml_mean"] == 0.7
@@ -77,8 +92,18 @@ def test_cases_without_lesion_count_for_false_positives_only():
 
 
 def test_figures_of_a_cohort_without_any_lesion_are_missing_and_not_zero(tmp_path):
-    row = {"model": "m", "case": "sub-001", "dice": float("nan"), "tpr": float("nan"), "tnr": 1.0, "reference_ml": 0.0,
-           "found": 0, "false_positives": 0, "false_positives_from_0.5_ml": 0, "false_positive_ml": 0.0}
+    row = {
+        "model": "m",
+        "case": "sub-001",
+        "dice": float("nan"),
+        "tpr": float("nan"),
+        "tnr": 1.0,
+        "reference_ml": 0.0,
+        "found": 0,
+        "false_positives": 0,
+        "false_positives_from_0.5_ml": 0,
+        "false_positive_ml": 0.0,
+    }
     evaluation = Evaluation([row], [], [summarise("m", [row], [])], simulated=False)
     paths = write_evaluation(evaluation, tmp_path)
     assert json.loads(paths[2].read_text())["summary"][0]["dice_mean"] is None

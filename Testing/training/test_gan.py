@@ -22,9 +22,13 @@ from SpineLib.training.gan.validation import HeldOut, held_out_slices, hole_dice
 from SpineLib.volume import write_volume
 from SpineLib.volume.volume import Volume
 
-TINY = {"latent": 4, "widths": [2, 2, 3, 4], "sampling": {"batch": 4},
-        "optimisation": {"steps": 2, "critic_steps": 2, "precision": "float32", "average": 0.9, "rate": 0.001},
-        "validation": {"slices": 4, "steps": 2, "share": 0.4}}
+TINY = {
+    "latent": 4,
+    "widths": [2, 2, 3, 4],
+    "sampling": {"batch": 4},
+    "optimisation": {"steps": 2, "critic_steps": 2, "precision": "float32", "average": 0.9, "rate": 0.001},
+    "validation": {"slices": 4, "steps": 2, "share": 0.4},
+}
 STILL = GanAugmentation(mirror=False, turn_degrees=0, shift_mm=0, scale=0, stretch=0, thicken_mm=0)
 
 
@@ -153,8 +157,9 @@ def test_the_critic_learns_to_tell_real_from_made(kind, stacks, tmp_path):
 
 @pytest.mark.parametrize("kind", ["wgan-gp", "dcgan"])
 def test_the_generators_step_moves_the_generator_alone_and_towards_the_critics_liking(kind, stacks, tmp_path):
-    run = GanRun(gan_config_from_dict(TINY | {"kind": kind}), held_out_slices(stacks, 4, 0), tmp_path,
-                 torch.device("cpu"))
+    run = GanRun(
+        gan_config_from_dict(TINY | {"kind": kind}), held_out_slices(stacks, 4, 0), tmp_path, torch.device("cpu")
+    )
     before = {name: value.clone() for name, value in run.network.critic.named_parameters()}
     losses = []
     for _ in range(40):
@@ -253,8 +258,9 @@ def test_a_training_ends_in_a_bundle_and_a_second_call_goes_on(kind, files, tmp_
 
 def test_a_resumed_training_has_both_optimizers_back(stacks, tmp_path):
     config = gan_config_from_dict(TINY)
-    run = GanRun(config, HeldOut(np.zeros((2, 64, 64), np.float32), np.ones((2, 64, 64), bool)), tmp_path,
-                 torch.device("cpu"))
+    run = GanRun(
+        config, HeldOut(np.zeros((2, 64, 64), np.float32), np.ones((2, 64, 64), bool)), tmp_path, torch.device("cpu")
+    )
     run.train_step(torch.rand(8, 1, 64, 64))
     run.save()
     again = GanRun(config, run.held_out, tmp_path, torch.device("cpu"))
@@ -262,13 +268,16 @@ def test_a_resumed_training_has_both_optimizers_back(stacks, tmp_path):
     for one, other in ((run.optimizer, again.optimizer), (run.critic_optimizer, again.critic_optimizer)):
         for a, b in zip(one.state_dict()["state"].values(), other.state_dict()["state"].values()):
             assert all(torch.equal(a[key], b[key]) for key in a)
-    assert all(torch.equal(a, b) for a, b in zip(run.network.state_dict().values(),
-                                                 again.network.state_dict().values()))
+    assert all(
+        torch.equal(a, b) for a, b in zip(run.network.state_dict().values(), again.network.state_dict().values())
+    )
 
 
 def test_patients_are_trained_on_or_held_out_and_simulated_ones_are_held_out_first(stacks):
-    several = [Stack(patient, 20, patient.startswith("sub"), stacks[0].distances)
-               for patient in ("real", "sub-1", "sub-1", "sub-2", "sub-3")]
+    several = [
+        Stack(patient, 20, patient.startswith("sub"), stacks[0].distances)
+        for patient in ("real", "sub-1", "sub-1", "sub-2", "sub-3")
+    ]
     training, held_out = split(several, 0.3, 0)
     assert {s.patient for s in training} | {s.patient for s in held_out} == {"real", "sub-1", "sub-2", "sub-3"}
     assert not {s.patient for s in training} & {s.patient for s in held_out}
@@ -286,8 +295,10 @@ def test_presets_can_be_read(name):
 
 def test_the_shell_trains_exports_and_asks_where_masks_are_from(files, tmp_path, capsys):
     config = tmp_path / "tiny.toml"
-    config.write_text('kind = "wgan-gp"\nlatent = 4\nwidths = [2, 2, 3, 4]\n[sampling]\nbatch = 4\n[optimisation]\n'
-                      'steps = 1\ncritic_steps = 1\n[validation]\nslices = 4\nsteps = 2\n')
+    config.write_text(
+        'kind = "wgan-gp"\nlatent = 4\nwidths = [2, 2, 3, 4]\n[sampling]\nbatch = 4\n[optimisation]\n'
+        "steps = 1\ncritic_steps = 1\n[validation]\nslices = 4\nsteps = 2\n"
+    )
     masks = [str(path) for _, path, _ in files]
     train = ["train", "gan", "--config", str(config), "--out", str(tmp_path / "run"), "--masks", *masks]
     assert main(train) == 1 and "licence" in capsys.readouterr().err

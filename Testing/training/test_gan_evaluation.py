@@ -16,8 +16,9 @@ from SpineLib.training.gan.stacks import Stack
 
 K, J, I = np.indices((40, 64, 64))
 #: A cone of bone, wider in lower slices.
-CONE = Stack("cone", 20, False, np.clip(16 * (np.hypot(J - 31.5, I - 31.5) * 1.75 - 30 + 0.2 * K), -127, 127)
-             .astype(np.int8))
+CONE = Stack(
+    "cone", 20, False, np.clip(16 * (np.hypot(J - 31.5, I - 31.5) * 1.75 - 30 + 0.2 * K), -127, 127).astype(np.int8)
+)
 BLOCK = Stack("block", 21, True, np.where((abs(J - 31.5) < 14) & (abs(I - 31.5) < 18), -100, 100).astype(np.int8))
 
 
@@ -42,8 +43,13 @@ def test_a_cube_is_28_mm_a_side_and_holds_bone():
 
 def test_all_methods_fill_the_same_holes_and_nothing_else(comparison):
     assert [(one.method, one.holes) for one in comparison.filled] == [
-        ("one", "slices"), ("one", "cubes"), ("one-tied", "cubes"),
-        ("other", "slices"), ("other", "cubes"), ("other-tied", "cubes")]
+        ("one", "slices"),
+        ("one", "cubes"),
+        ("one-tied", "cubes"),
+        ("other", "slices"),
+        ("other", "cubes"),
+        ("other-tied", "cubes"),
+    ]
     for one in comparison.filled:
         if one.holes == "slices":
             known = comparison.single.known
@@ -59,8 +65,10 @@ def test_figures_are_those_of_the_slices(comparison):
     assert row["kmmd"] == kernel_mmd(comparison.single.images, one.repaired).biased
     assert row["kmmd_made"] == kernel_mmd(comparison.single.images, comparison.made["one"]).biased
     cubes = comparison.filled[1]
-    first, second = (np.concatenate([cube.images[~cube.known] for cube in comparison.cubes[:1]]) > 0.5,
-                     cubes.repaired[:40][~comparison.cubes[0].known] > 0.5)
+    first, second = (
+        np.concatenate([cube.images[~cube.known] for cube in comparison.cubes[:1]]) > 0.5,
+        cubes.repaired[:40][~comparison.cubes[0].known] > 0.5,
+    )
     assert cubes.dice[0] == pytest.approx(2 * (first & second).sum() / (first.sum() + second.sum()))
 
 
@@ -76,17 +84,53 @@ def test_jumps_are_the_changes_that_the_truth_does_not_have(gans):
 
 def test_the_shell_writes_table_figures_and_picture(gans, tmp_path, capsys):
     for name, gan in gans.items():
-        save_bundle(tmp_path / name, gan, ModelCard(
-            id=name, title=name, task="vertebra-inpainting", inputs=("mask",), patch=(64, 64), preparation={},
-            network={"type": gan.kind, "latent": 3, "widths": [2, 2, 3, 4]}, licence="none",
-            training_data={"simulated": True, "description": "none"}))
+        save_bundle(
+            tmp_path / name,
+            gan,
+            ModelCard(
+                id=name,
+                title=name,
+                task="vertebra-inpainting",
+                inputs=("mask",),
+                patch=(64, 64),
+                preparation={},
+                network={"type": gan.kind, "latent": 3, "widths": [2, 2, 3, 4]},
+                licence="none",
+                training_data={"simulated": True, "description": "none"},
+            ),
+        )
     out = tmp_path / "out"
-    assert main(["evaluate", "gan", "--model", str(tmp_path / "one"), "--model", str(tmp_path / "other"),
-                 "--simulate", "1", "--vertebrae", "2", "--slices", "4", "--steps", "2", "-o", str(out)]) == 0
+    assert (
+        main(
+            [
+                "evaluate",
+                "gan",
+                "--model",
+                str(tmp_path / "one"),
+                "--model",
+                str(tmp_path / "other"),
+                "--simulate",
+                "1",
+                "--vertebrae",
+                "2",
+                "--slices",
+                "4",
+                "--steps",
+                "2",
+                "-o",
+                str(out),
+            ]
+        )
+        == 0
+    )
     text = capsys.readouterr().out
     assert "0.001084" in text and "simulated" in text and "does not compare" in text
     assert {row["method"] for row in json.loads((out / "gan.json").read_text())["rows"]} == {
-        "one", "one-tied", "other", "other-tied"}
+        "one",
+        "one-tied",
+        "other",
+        "other-tied",
+    }
     assert (out / "gan.png").read_bytes()[:4] == b"\x89PNG" and (out / "gan.md").read_text() == text
     assert main(["evaluate", "gan", "--model", str(tmp_path / "one"), "-o", str(out)]) == 1
     assert "nothing to evaluate on" in capsys.readouterr().err

@@ -37,7 +37,9 @@ def test_each_kind_of_damage_of_each_vertebra_is_repaired_by_each_method(files):
     assert [one.kind for one in pieces] == ["breach"]
     evaluation = evaluate_inpaint(iter(pieces), ["templates", "interpolation"], {})
     assert [(row["kind"], row["method"]) for row in evaluation.cases] == [
-        ("breach", "templates"), ("breach", "interpolation")]
+        ("breach", "templates"),
+        ("breach", "interpolation"),
+    ]
     best = {row["method"]: row for row in evaluation.summary}
     assert best["templates"]["dice"] > 0.85  # vertebrae that are all alike, 2 mm voxels
     assert best["templates"]["mean_mm"] < 1.0
@@ -54,8 +56,9 @@ def test_the_truth_is_the_vertebra_before(files):
 
 
 def test_simulated_lesions_are_compared_with_the_vertebra_before_them(files):
-    case = CtCase("sub-001", files / "none", files / "vertebrae.nii.gz", files / "whole.nii.gz",
-                  files / "lesion.nii.gz")
+    case = CtCase(
+        "sub-001", files / "none", files / "vertebrae.nii.gz", files / "whole.nii.gz", files / "lesion.nii.gz"
+    )
     (one,) = simulated_lesions(case)
     assert one.simulated and one.site.label == 20
     (row,) = evaluate_inpaint(iter([one]), ["templates"], {}).cases
@@ -64,8 +67,18 @@ def test_simulated_lesions_are_compared_with_the_vertebra_before_them(files):
 
 def test_medians_leave_out_what_has_no_figure_and_keep_real_and_simulated_apart():
     def row(simulated, dice, mean):
-        return {"simulated": simulated, "method": "templates", "kind": "half", "case": "a", "vertebra": "L1",
-                "dice": dice, "mean_mm": mean, "p95_mm": mean, "volume_error": -0.02, "seconds": 1.0}
+        return {
+            "simulated": simulated,
+            "method": "templates",
+            "kind": "half",
+            "case": "a",
+            "vertebra": "L1",
+            "dice": dice,
+            "mean_mm": mean,
+            "p95_mm": mean,
+            "volume_error": -0.02,
+            "seconds": 1.0,
+        }
 
     rows = [row(False, 0.8, 1.0), row(False, 0.9, float("nan")), row(False, 1.0, 3.0), row(True, 0.5, 9.0)]
     real, simulated = summarise(rows)
@@ -75,8 +88,25 @@ def test_medians_leave_out_what_has_no_figure_and_keep_real_and_simulated_apart(
 
 def test_the_command_writes_tables_and_a_page(files, tmp_path, capsys):
     out = tmp_path / "out"
-    assert main(["evaluate", "inpaint", "--masks", str(files / "whole.nii.gz"), "--methods", "interpolation",
-                 "--vertebrae", "1", "--kinds", "half", "-o", str(out)]) == 0
+    assert (
+        main(
+            [
+                "evaluate",
+                "inpaint",
+                "--masks",
+                str(files / "whole.nii.gz"),
+                "--methods",
+                "interpolation",
+                "--vertebrae",
+                "1",
+                "--kinds",
+                "half",
+                "-o",
+                str(out),
+            ]
+        )
+        == 0
+    )
     with open(out / "inpaint.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert {row["kind"] for row in rows} == {"half"} and {row["method"] for row in rows} == {"interpolation"}
@@ -91,6 +121,19 @@ def test_unknown_methods_and_empty_files_are_refused(files, tmp_path, capsys):
     with pytest.raises(SpineError, match="no whole vertebra"):
         list(damaged_vertebrae(tmp_path / "empty.nii.gz"))
     for option in ("--methods", "--kinds"):
-        assert main(["evaluate", "inpaint", "--masks", str(files / "whole.nii.gz"), option, "magic",
-                     "-o", str(tmp_path / "out")]) == 1
+        assert (
+            main(
+                [
+                    "evaluate",
+                    "inpaint",
+                    "--masks",
+                    str(files / "whole.nii.gz"),
+                    option,
+                    "magic",
+                    "-o",
+                    str(tmp_path / "out"),
+                ]
+            )
+            == 1
+        )
         assert "magic" in capsys.readouterr().err

@@ -57,10 +57,12 @@ def test_the_bundle_holds_the_averaged_weights_with_the_best_dice(trained):
 
 @pytest.mark.parametrize("average", [0.0, 0.9])
 def test_a_training_interrupted_by_ctrl_c_gives_the_same_curve_and_weights_as_one_that_was_not(
-        tiny, balls, tmp_path, monkeypatch, average):
+    tiny, balls, tmp_path, monkeypatch, average
+):
     monkeypatch.setattr(loop, "_LOG_STEPS", 2)
-    config = tiny(optimisation={"steps": 8, "average": average, "schedule": "cosine", "warm_up": 2},
-                  validation={"every": 4})
+    config = tiny(
+        optimisation={"steps": 8, "average": average, "schedule": "cosine", "warm_up": 2}, validation={"every": 4}
+    )
     torch.set_num_threads(1)
     loop.train(config, balls[2:], balls[:2], tmp_path / "whole")
 
@@ -105,8 +107,11 @@ def test_a_kill_in_mid_save_leaves_the_state_before_and_training_goes_on_from_th
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile wants a C++ compiler")
 def test_a_training_with_a_compiled_network_has_the_same_loss_and_gradients(tiny, balls, tmp_path):
     for name, compile in (("plain", False), ("compiled", True)):
-        config = tiny(optimisation={"steps": 1, "precision": "float32", "compile": compile},
-                      sampling={"patch": (8, 8)}, network={"widths": (2, 4)})
+        config = tiny(
+            optimisation={"steps": 1, "precision": "float32", "compile": compile},
+            sampling={"patch": (8, 8)},
+            network={"widths": (2, 4)},
+        )
         loop.train(config, balls[2:], [], tmp_path / name)
     plain, compiled = (load_file(tmp_path / name / "last.safetensors") for name in ("plain", "compiled"))
     moments = [key for key in plain if key.endswith("exp_avg")]
@@ -117,8 +122,9 @@ def test_a_training_with_a_compiled_network_has_the_same_loss_and_gradients(tiny
         assert torch.allclose(plain[key], compiled[key], rtol=1e-3, atol=1e-4 * largest), key
     losses = [_curve(tmp_path / name)[0]["loss"] for name in ("plain", "compiled")]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
-    assert isinstance(loop._SegmentationRun(config, [], tmp_path, torch.device("cpu")).learner,
-                      torch._dynamo.OptimizedModule)
+    assert isinstance(
+        loop._SegmentationRun(config, [], tmp_path, torch.device("cpu")).learner, torch._dynamo.OptimizedModule
+    )
 
 
 def test_a_finished_training_is_not_trained_again(tiny, balls, tmp_path):
@@ -180,10 +186,21 @@ def test_the_rate_warms_up_and_falls_to_a_hundredth():
 def test_starting_from_a_model_takes_its_channels_by_name(tiny, tmp_path):
     torch.manual_seed(5)
     network = UNet(2, 2, (8, 12, 16))
-    save_bundle(tmp_path / "old", network, ModelCard(
-        id="old", title="Old", task="metastasis-segmentation", licence="", patch=(32, 32), preparation={},
-        network={"type": "unet", "dimensions": 2, "inputs": 2, "widths": [8, 12, 16]}, inputs=("T1", "T2"),
-        training_data={"simulated": True}))
+    save_bundle(
+        tmp_path / "old",
+        network,
+        ModelCard(
+            id="old",
+            title="Old",
+            task="metastasis-segmentation",
+            licence="",
+            patch=(32, 32),
+            preparation={},
+            network={"type": "unet", "dimensions": 2, "inputs": 2, "widths": [8, 12, 16]},
+            inputs=("T1", "T2"),
+            training_data={"simulated": True},
+        ),
+    )
     config = tiny(inputs=("T2", "STIR"), init_from=str(tmp_path / "old"))
     made, first = initial_network(config), network.down[0][0].weight
     assert torch.allclose(made.down[0][0].weight[:, 0], first[:, 1], atol=1e-3)
@@ -208,30 +225,76 @@ def test_the_command_trains_goes_on_and_exports_with_figures(ball_cohort, tmp_pa
         [validation]
         cases = 1
     """)
-    command = ["train", "segmentation", "--config", str(tmp_path / "x.toml"), "--cohort", str(ball_cohort),
-               "--inputs", "T2", "--out", str(tmp_path / "run"), "--cases", "3", "--processes", "1",
-               "--cache", str(tmp_path / "cache")]
+    command = [
+        "train",
+        "segmentation",
+        "--config",
+        str(tmp_path / "x.toml"),
+        "--cohort",
+        str(ball_cohort),
+        "--inputs",
+        "T2",
+        "--out",
+        str(tmp_path / "run"),
+        "--cases",
+        "3",
+        "--processes",
+        "1",
+        "--cache",
+        str(tmp_path / "cache"),
+    ]
     assert main([*command, "--steps", "2"]) == 0
     assert main([*command, "--steps", "3"]) == 0
     assert "Going on at step 2" in capsys.readouterr().out
     (tmp_path / "figures.json").write_text(json.dumps({"dice": 0.5}))
     (tmp_path / "table.md").write_text("| a table |\n")
-    assert main(["train", "export", "--run", str(tmp_path / "run"), "--to", str(tmp_path / "balls-t2"), "--figures",
-                 str(tmp_path / "figures.json"), "--notes", str(tmp_path / "table.md"), "--threshold", "0.4"]) == 0
+    assert (
+        main(
+            [
+                "train",
+                "export",
+                "--run",
+                str(tmp_path / "run"),
+                "--to",
+                str(tmp_path / "balls-t2"),
+                "--figures",
+                str(tmp_path / "figures.json"),
+                "--notes",
+                str(tmp_path / "table.md"),
+                "--threshold",
+                "0.4",
+            ]
+        )
+        == 0
+    )
     card = load_bundle(tmp_path / "balls-t2").card
     assert card.id == "balls-t2" and card.inputs == ("T2",) and card.figures["figures"] == {"dice": 0.5}
     assert card.threshold == 0.4 and card.text.endswith("| a table |\n")
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    (["--inputs", "T1,CT"], "'CT' is no sequence"), (["--cohort", "nowhere"], "'nowhere' holds no case"),
-    (["--config", "nothing"], "no configuration 'nothing'"), (["--folds", "3", "--fold", "3"], "fold is 3 of 3"),
-    (["--fold", "x"], "must be a number")])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (["--inputs", "T1,CT"], "'CT' is no sequence"),
+        (["--cohort", "nowhere"], "'nowhere' holds no case"),
+        (["--config", "nothing"], "no configuration 'nothing'"),
+        (["--folds", "3", "--fold", "3"], "fold is 3 of 3"),
+        (["--fold", "x"], "must be a number"),
+    ],
+)
 def test_wrong_arguments_are_told_in_one_sentence(ball_cohort, tmp_path, capsys, change, words):
     from SpineLib.cli.main import main
 
-    command = ["train", "segmentation", "--config", "small-2d", "--cohort", str(ball_cohort), "--out",
-               str(tmp_path / "x")]
+    command = [
+        "train",
+        "segmentation",
+        "--config",
+        "small-2d",
+        "--cohort",
+        str(ball_cohort),
+        "--out",
+        str(tmp_path / "x"),
+    ]
     assert main([*command, *change]) == 1
     assert words in capsys.readouterr().err
 
@@ -262,8 +325,22 @@ def test_the_latest_weights_of_a_training_that_kept_the_best_only_are_refused(tr
 def test_an_exported_model_may_be_compact_and_smooth_across_slices(trained, tmp_path):
     from SpineLib.cli.main import main
 
-    assert main(["train", "export", "--run", str(trained), "--to", str(tmp_path / "small"), "--compact",
-                 "--smoothing-mm", "2.5"]) == 0
+    assert (
+        main(
+            [
+                "train",
+                "export",
+                "--run",
+                str(trained),
+                "--to",
+                str(tmp_path / "small"),
+                "--compact",
+                "--smoothing-mm",
+                "2.5",
+            ]
+        )
+        == 0
+    )
     small, whole = load_bundle(tmp_path / "small"), load_bundle(trained / "model")
     assert small.card.smoothing_mm == 2.5 and whole.card.smoothing_mm == 0
     stored = load_file(tmp_path / "small" / "weights.safetensors")

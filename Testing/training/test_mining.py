@@ -31,13 +31,31 @@ class Bright(torch.nn.Module):
 def _case(marked, lesions):
     centres, boxes = map(np.array, _measure(lesions))
     nowhere = np.zeros((0, 3), np.int16)
-    return PreparedCase("sub-001", Path(), marked[None].astype(np.float16), lesions.astype(np.uint8), (2.0, 1.0, 1.0),
-                        centres, boxes, nowhere, nowhere, nowhere)
+    return PreparedCase(
+        "sub-001",
+        Path(),
+        marked[None].astype(np.float16),
+        lesions.astype(np.uint8),
+        (2.0, 1.0, 1.0),
+        centres,
+        boxes,
+        nowhere,
+        nowhere,
+        nowhere,
+    )
 
 
 def _errors(case, slice_step=1):
-    return find_errors(Bright(), case, slice_step=slice_step, threshold=0.5, whitening="volume", patch=(32, 32),
-                       autocast=lambda: torch.autocast("cpu", enabled=False), device=torch.device("cpu"))
+    return find_errors(
+        Bright(),
+        case,
+        slice_step=slice_step,
+        threshold=0.5,
+        whitening="volume",
+        patch=(32, 32),
+        autocast=lambda: torch.autocast("cpu", enabled=False),
+        device=torch.device("cpu"),
+    )
 
 
 def _block(*corner, size=8):
@@ -74,21 +92,31 @@ def test_a_lesion_that_is_marked_by_less_than_half_is_missed():
 def test_a_share_of_the_patches_is_drawn_at_the_errors():
     lesions = _block(4, 4, 4) + 2 * _block(4, 40, 40)
     cases = [_case(np.zeros(SHAPE), lesions) for _ in range(2)]
-    still = AugmentationSettings(mirror=(), scale=(1, 1), rotation_transversal_degrees=0, rotation_sagittal_degrees=0,
-                                 elastic=0, translation_voxels=0)
+    still = AugmentationSettings(
+        mirror=(),
+        scale=(1, 1),
+        rotation_transversal_degrees=0,
+        rotation_sagittal_degrees=0,
+        elastic=0,
+        translation_voxels=0,
+    )
     rng = np.random.default_rng(0)
     for share, background, low, high in ((1.0, 1.0, 1, 1), (1.0, 0.0, 1, 1), (0.5, 1.0, 0.4, 0.6), (0, 1.0, 0, 0.1)):
         steps = Steps(cases, SamplingSettings((16, 16), 4, background, hard_fraction=share), still, "volume")
         steps.remember([NONE, Errors(np.array([[2, 30, 8]]), np.array([1]))])
         drawn = [steps._place(rng, background == 1) for _ in range(300)]
-        wanted = [case is cases[1] and (tuple(centre) == (2, 30, 8) if background
-                                        else tuple(centre[1:]) == (43.5, 43.5)) for case, centre in drawn]
+        wanted = [
+            case is cases[1] and (tuple(centre) == (2, 30, 8) if background else tuple(centre[1:]) == (43.5, 43.5))
+            for case, centre in drawn
+        ]
         assert low <= np.mean(wanted) <= high
 
 
 def test_without_errors_patches_are_drawn_as_without_the_setting(balls):
-    plain, hard = (Steps(balls, SamplingSettings((16, 16), 6, 0.5, hard_fraction=share), AugmentationSettings(),
-                         "volume") for share in (0, 0.5))
+    plain, hard = (
+        Steps(balls, SamplingSettings((16, 16), 6, 0.5, hard_fraction=share), AugmentationSettings(), "volume")
+        for share in (0, 0.5)
+    )
     hard.remember([NONE] * len(balls))
     assert all(torch.equal(one, two) for one, two in zip(plain[3], hard[3]))
 
@@ -101,7 +129,8 @@ def test_a_training_looks_through_its_cases_every_so_many_steps(tiny, balls, tmp
 
 
 def test_ctrl_c_while_cases_are_looked_through_stops_after_the_case_with_all_steps_saved(
-        tiny, balls, tmp_path, monkeypatch):
+    tiny, balls, tmp_path, monkeypatch
+):
     monkeypatch.setattr(loop, "_LOOK_CASES", 1)
     config = tiny(optimisation={"steps": 7}, sampling={"hard_fraction": 0.5, "hard_every": 3})
     told = []

@@ -93,8 +93,9 @@ def test_the_papers_six_configurations_can_be_set(inputs, dimensions):
     assert (inputs, dimensions) in NECROSIS
 
 
-@pytest.mark.parametrize(("preset", "steps", "batch"), [("paper-necrosis-2d", 75600, 32),
-                                                        ("paper-necrosis-3d", 18900, 2)])
+@pytest.mark.parametrize(
+    ("preset", "steps", "batch"), [("paper-necrosis-2d", 75600, 32), ("paper-necrosis-3d", 18900, 2)]
+)
 def test_the_papers_presets_hold_its_values(preset, steps, batch):
     config = read_config(preset)
     assert config.augmentation == AugmentationSettings() and config.preparation.whitening == "patch"
@@ -124,8 +125,9 @@ def test_the_exported_model_is_one_for_necrosis_and_says_whose_network_it_is(nec
 
 def test_the_trained_model_marks_the_necrosis_and_not_the_metastasis_beside_it(necrosis_run, after):
     case = after.cases[0]
-    result = segment({name: read_volume(case.sequences[name], name) for name in INPUTS},
-                     load_bundle(necrosis_run / "model"))
+    result = segment(
+        {name: read_volume(case.sequences[name], name) for name in INPUTS}, load_bundle(necrosis_run / "model")
+    )
     assert result.provenance["target"] == "necrosis"
     truth, lesions = (read_volume(case.labels[name]).array for name in ("necrosis", "lesion"))
     mask = result.mask.array > 0
@@ -190,7 +192,8 @@ def test_the_command_knows_label_and_session_from_the_model(necrosis_run, follow
 
 
 def test_a_cross_validation_is_evaluated_as_one_each_case_by_the_model_that_did_not_see_it(
-        followup_cohort, after, tmp_path, capsys):
+    followup_cohort, after, tmp_path, capsys
+):
     from SpineLib.cli.main import main
 
     (tmp_path / "x.toml").write_text("""
@@ -212,8 +215,27 @@ def test_a_cross_validation_is_evaluated_as_one_each_case_by_the_model_that_did_
         every = 0
     """)
     run = tmp_path / "cv"
-    assert main(["train", "segmentation", "--config", str(tmp_path / "x.toml"), "--cohort", str(followup_cohort),
-                 "--out", str(run), "--fold", "all", "--processes", "1", "--cache", str(tmp_path / "cache")]) == 0
+    assert (
+        main(
+            [
+                "train",
+                "segmentation",
+                "--config",
+                str(tmp_path / "x.toml"),
+                "--cohort",
+                str(followup_cohort),
+                "--out",
+                str(run),
+                "--fold",
+                "all",
+                "--processes",
+                "1",
+                "--cache",
+                str(tmp_path / "cache"),
+            ]
+        )
+        == 0
+    )
     done = evaluate_folds(after, run, label="necrosis")
     assert sorted(row["case"] for row in done.cases) == [case.name for case in after.cases]
     for row in done.cases:

@@ -70,8 +70,15 @@ def test_painted_cases_are_made_once_and_only_labelled_slices_are_learned_from(t
 
 def test_a_training_says_how_many_copies_were_painted(tmp_path):
     cohort, others = write_blobs(tmp_path / "cohort", 2), write_blobs(tmp_path / "others", 1)
-    bundle = run_ct_lesion_training(TINY.changed(optimisation={"steps": 1}), cohort, tmp_path / "run", painted=others,
-                                    painted_each=2, cache=tmp_path / "cache", processes=1)
+    bundle = run_ct_lesion_training(
+        TINY.changed(optimisation={"steps": 1}),
+        cohort,
+        tmp_path / "run",
+        painted=others,
+        painted_each=2,
+        cache=tmp_path / "cache",
+        processes=1,
+    )
     data = json.loads((bundle.folder / "model.json").read_text())["training_data"]
     assert data["training_cases"] == 3 and data["simulated"]
     assert "1 further CTs without lesions, each with simulated lesions painted into 2 copies" in data["description"]

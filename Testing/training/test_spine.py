@@ -11,8 +11,12 @@ from SpineLib.training.session import run_training
 
 from .conftest import TINY
 
-SPINE = TINY | {"inputs": ["T2"], "also": ["T1"], "label": "vertebrae",
-                "optimisation": TINY["optimisation"] | {"steps": 20}}
+SPINE = TINY | {
+    "inputs": ["T2"],
+    "also": ["T1"],
+    "label": "vertebrae",
+    "optimisation": TINY["optimisation"] | {"steps": 20},
+}
 
 
 @pytest.fixture(scope="module")

@@ -32,8 +32,13 @@ def fold(folder, iou: float, steps: int = 40):
     record = Record(folder, 0)
     for step in range(20, steps + 1, 20):
         record.training(step, 60.0, 0.1, 1e-3)
-    write_json(folder / "figures.json", {"training": {"iou": iou + 0.1, "dice": 0.9, "loss": 0.01},
-                                         "held_out": {"iou": iou, "dice": 0.8, "loss": 0.02}})
+    write_json(
+        folder / "figures.json",
+        {
+            "training": {"iou": iou + 0.1, "dice": 0.9, "loss": 0.01},
+            "held_out": {"iou": iou, "dice": 0.8, "loss": 0.02},
+        },
+    )
     write_json(folder / "training.json", {"config": read_vertebra_config("vnet-narrow").to_dict()})
 
 
@@ -85,8 +90,19 @@ def test_the_command_writes_figures_and_tables(bundle, scan, tmp_path, capsys):
     write_volume(scan[0], tmp_path / "ct.nrrd")
     write_volume(scan[1], tmp_path / "labels.nrrd")
     fold(tmp_path / "run" / "fold-0", 0.7)
-    options = ["--scan", str(tmp_path / "ct.nrrd"), str(tmp_path / "labels.nrrd"), "--model", str(bundle.folder),
-               "--cross-validation", str(tmp_path / "run"), "--device", "cpu", "--precision", "float32"]
+    options = [
+        "--scan",
+        str(tmp_path / "ct.nrrd"),
+        str(tmp_path / "labels.nrrd"),
+        "--model",
+        str(bundle.folder),
+        "--cross-validation",
+        str(tmp_path / "run"),
+        "--device",
+        "cpu",
+        "--precision",
+        "float32",
+    ]
     assert main(["evaluate", "vertebrae", *options, "-o", str(tmp_path / "out")]) == 0
     written = json.loads((tmp_path / "out" / "vertebrae.json").read_text())
     assert written["cases"][0]["found"] == 2 and written["cross_validation"][0]["folds"] == 1

@@ -79,12 +79,15 @@ def test_one_of_several_series_is_chosen_by_its_number(tmp_path):
         read_volume(f"{folder}2#3", "T1")
 
 
-@pytest.mark.parametrize("places, words", [
-    (positions(7)[:3] + positions(7)[5:], "lacks 2 of its slices"),
-    ([*positions(5), np.array([9.6, -20, 30])], "unevenly spaced"),
-    (positions(6, axis=(1, 0, 0.2)), "tilted gantry"),
-    ([*positions(5), positions(5)[2]], "several images of each place"),
-])
+@pytest.mark.parametrize(
+    "places, words",
+    [
+        (positions(7)[:3] + positions(7)[5:], "lacks 2 of its slices"),
+        ([*positions(5), np.array([9.6, -20, 30])], "unevenly spaced"),
+        (positions(6, axis=(1, 0, 0.2)), "tilted gantry"),
+        ([*positions(5), positions(5)[2]], "several images of each place"),
+    ],
+)
 def test_an_irregular_series_is_refused(tmp_path, places, words):
     write_series(tmp_path, 3, "t1", places)
     with pytest.raises(SpineError, match=words):

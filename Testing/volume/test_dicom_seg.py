@@ -19,8 +19,10 @@ from SpineLib.volume.dicom_seg import SegAlgorithm, write_dicom_seg
 from Testing.volume.series import write_image_series
 
 NECROTIC = terminology_entry(ALTERED_STRUCTURE, NECROSIS, VERTEBRA)
-SEGMENTS = [SegmentInfo(1, "Lesion 1 (3.2 ml)", (1.0, 0.2, 0.1), METASTASIS),
-            SegmentInfo(2, "Necrosis 1", (0.1, 0.4, 1.0), NECROTIC)]
+SEGMENTS = [
+    SegmentInfo(1, "Lesion 1 (3.2 ml)", (1.0, 0.2, 0.1), METASTASIS),
+    SegmentInfo(2, "Necrosis 1", (0.1, 0.4, 1.0), NECROTIC),
+]
 MODEL = SegAlgorithm("tiny", "1")
 
 
@@ -28,7 +30,8 @@ def tilted() -> np.ndarray:
     """Sagittal, turned by some degrees about two axes."""
     a, b = np.radians(12), np.radians(-7)
     turn = np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]]) @ np.array(
-        [[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
+        [[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]]
+    )
     return turn @ np.array([[0, 0, 1], [1, 0, 0], [0, -1, 0]], float)
 
 
@@ -92,8 +95,9 @@ def test_highdicom_reads_it_back_on_the_source_slices(scan, tmp_path):
     write_dicom_seg(tmp_path / "o.dcm", labels, SEGMENTS, folder, description="Lesions", algorithm=MODEL)
     seg = highdicom.seg.segread(tmp_path / "o.dcm")
     order = sorted((pydicom.dcmread(file) for file in folder.iterdir()), key=lambda one: -one.InstanceNumber)
-    pixels = seg.get_pixels_by_source_instance([one.SOPInstanceUID for one in order], ignore_spatial_locations=False,
-                                               assert_missing_frames_are_empty=True)
+    pixels = seg.get_pixels_by_source_instance(
+        [one.SOPInstanceUID for one in order], ignore_spatial_locations=False, assert_missing_frames_are_empty=True
+    )
     volume = labels.array if np.array_equal(order[0].pixel_array, series.array[0]) else labels.array[::-1]
     for place, label in ((0, 1), (1, 2)):
         np.testing.assert_array_equal(pixels[..., place], volume == label)
@@ -114,17 +118,26 @@ def test_what_the_standard_asks_for_is_there(scan, tmp_path):
     there = {pydicom.dcmread(file).SOPInstanceUID for file in folder.iterdir()}
     assert {one.ReferencedSOPInstanceUID for one in referenced.ReferencedInstanceSequence} <= there
     first, second = data.SegmentSequence
-    codes = [(item[0].CodeValue, item[0].CodingSchemeDesignator) for item in (
-        first.SegmentedPropertyCategoryCodeSequence, first.SegmentedPropertyTypeCodeSequence,
-        first.AnatomicRegionSequence, second.SegmentedPropertyTypeCodeSequence)]
+    codes = [
+        (item[0].CodeValue, item[0].CodingSchemeDesignator)
+        for item in (
+            first.SegmentedPropertyCategoryCodeSequence,
+            first.SegmentedPropertyTypeCodeSequence,
+            first.AnatomicRegionSequence,
+            second.SegmentedPropertyTypeCodeSequence,
+        )
+    ]
     assert codes == [("49755003", "SCT"), ("14799000", "SCT"), ("51282000", "SCT"), ("6574001", "SCT")]
     assert first.SegmentAlgorithmType == "AUTOMATIC" and first.SegmentAlgorithmName == "tiny"
     assert data.ContentDescription == "Research use only, not a medical device"
     slices = {pydicom.dcmread(file).SOPInstanceUID: pydicom.dcmread(file) for file in folder.iterdir()}
     for group in data.PerFrameFunctionalGroupsSequence:
         [derived] = group.DerivationImageSequence[0].SourceImageSequence
-        np.testing.assert_allclose(slices[derived.ReferencedSOPInstanceUID].ImagePositionPatient,
-                                   group.PlanePositionSequence[0].ImagePositionPatient, atol=1e-4)
+        np.testing.assert_allclose(
+            slices[derived.ReferencedSOPInstanceUID].ImagePositionPatient,
+            group.PlanePositionSequence[0].ImagePositionPatient,
+            atol=1e-4,
+        )
 
 
 def test_a_mask_in_another_axis_order_gives_the_same_file(scan, tmp_path):
@@ -139,16 +152,27 @@ def test_a_mask_in_another_axis_order_gives_the_same_file(scan, tmp_path):
 
 def test_a_mask_on_a_finer_grid_is_brought_to_the_series_and_this_is_told(scan, tmp_path):
     folder, series, labels = scan
-    fine = Volume(labels.array.repeat(2, axis=1).repeat(2, axis=2), (0.375, 0.625, 4.0),
-                  (series.ijk_to_lps @ [-0.25, -0.25, 0, 1])[:3], series.direction)
+    fine = Volume(
+        labels.array.repeat(2, axis=1).repeat(2, axis=2),
+        (0.375, 0.625, 4.0),
+        (series.ijk_to_lps @ [-0.25, -0.25, 0, 1])[:3],
+        series.direction,
+    )
     [note] = write_dicom_seg(tmp_path / "o.dcm", fine, SEGMENTS, folder, description="Lesions")
     assert "nearest label" in note
     assert_same_place(voxels(tmp_path / "o.dcm")["Necrosis 1"], centres(labels, 2))
 
 
-@pytest.mark.parametrize("case, words", [("empty", "Nothing is segmented"), ("elsewhere", "outside the DICOM series"),
-                                         ("no codes", "has no terminology"), ("name", r"ends in \.dcm"),
-                                         ("no series", "no DICOM images")])
+@pytest.mark.parametrize(
+    "case, words",
+    [
+        ("empty", "Nothing is segmented"),
+        ("elsewhere", "outside the DICOM series"),
+        ("no codes", "has no terminology"),
+        ("name", r"ends in \.dcm"),
+        ("no series", "no DICOM images"),
+    ],
+)
 def test_what_cannot_be_exported_is_refused_and_leaves_no_file(scan, tmp_path, case, words):
     folder, _, labels = scan
     segments, path = SEGMENTS, tmp_path / "o.dcm"
@@ -195,8 +219,15 @@ def test_a_real_ct_series_carries_a_segmentation_once_its_blanked_uids_are_repla
 
 def test_a_series_tells_dates_contrast_and_a_name_with_umlauts(tmp_path):
     volume = Volume(np.arange(3 * 4 * 5).reshape(3, 4, 5), (1, 1, 3))
-    write_image_series(tmp_path / "a", volume, SpecificCharacterSet="ISO_IR 100", PatientName="Müller^Jürgen",
-                       StudyDate="20240102", StudyTime="091500.1", ContrastBolusAgent="Gadobutrol")
+    write_image_series(
+        tmp_path / "a",
+        volume,
+        SpecificCharacterSet="ISO_IR 100",
+        PatientName="Müller^Jürgen",
+        StudyDate="20240102",
+        StudyTime="091500.1",
+        ContrastBolusAgent="Gadobutrol",
+    )
     write_image_series(tmp_path / "b", volume)
     facts = read_dicom_facts(tmp_path / "a")
     assert (facts.patient_name, facts.when, facts.contrast_agent) == ("Müller^Jürgen", "20240102091500", "Gadobutrol")

@@ -33,8 +33,7 @@ def test_fat_is_displaced_by_its_frequency_over_the_bandwidth_across_the_phase_d
 
 
 def test_the_field_stands_in_for_a_missing_frequency():
-    assert told(ImagingFrequency=None, MagneticFieldStrength=3).mm == pytest.approx(
-        3.4 * 3 * 42.577 / 145 * 0.75)
+    assert told(ImagingFrequency=None, MagneticFieldStrength=3).mm == pytest.approx(3.4 * 3 * 42.577 / 145 * 0.75)
 
 
 def test_numbers_may_be_text():
@@ -56,10 +55,19 @@ def test_at_the_echo_times_of_t2_fat_is_not_told_by_its_brightness():
     assert not told(EchoTime=0.1).told_by_brightness
 
 
-@pytest.mark.parametrize("options, suppressed", [
-    ("FS", True), ("SP\\FS", True), ("PFP_FS", True), (["SAT1", "FS"], True), ("PFP", False), ("PFSS", False),
-    ("", False), (None, False),
-])
+@pytest.mark.parametrize(
+    "options, suppressed",
+    [
+        ("FS", True),
+        ("SP\\FS", True),
+        ("PFP_FS", True),
+        (["SAT1", "FS"], True),
+        ("PFP", False),
+        ("PFSS", False),
+        ("", False),
+        (None, False),
+    ],
+)
 def test_fat_may_have_been_suppressed(options, suppressed):
     assert told(ScanOptions=options).suppressed is suppressed
 
@@ -73,12 +81,22 @@ def test_a_file_that_was_turned_after_the_scan_is_told_by_the_scans_own_axes():
     assert fat_shift(fields, oblique, SPACING, SIZE) is None
 
 
-@pytest.mark.parametrize("fields", [
-    {"PixelBandwidth": None}, {"PixelBandwidth": 0}, {"PixelBandwidth": -145}, {"PixelBandwidth": "wide"},
-    {"PixelBandwidth": [145]}, {"PixelBandwidth": float("nan")}, {"PixelBandwidth": 1e-3}, {"ImagingFrequency": None},
-    {"ImagingFrequency": 63.87e6}, {"InPlanePhaseEncodingDirectionDICOM": None},
-    {"InPlanePhaseEncodingDirectionDICOM": "OTHER"},
-])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"PixelBandwidth": None},
+        {"PixelBandwidth": 0},
+        {"PixelBandwidth": -145},
+        {"PixelBandwidth": "wide"},
+        {"PixelBandwidth": [145]},
+        {"PixelBandwidth": float("nan")},
+        {"PixelBandwidth": 1e-3},
+        {"ImagingFrequency": None},
+        {"ImagingFrequency": 63.87e6},
+        {"InPlanePhaseEncodingDirectionDICOM": None},
+        {"InPlanePhaseEncodingDirectionDICOM": "OTHER"},
+    ],
+)
 def test_a_header_that_does_not_tell_or_makes_no_sense_tells_nothing(fields):
     assert told(**fields) is None
 
@@ -105,8 +123,9 @@ def test_a_dicom_series_tells_it_itself(tmp_path):
     tags = {"PixelBandwidth": 145, "ImagingFrequency": 63.87, "InPlanePhaseEncodingDirection": "ROW"}
     write_image_series(tmp_path / "a", sagittal(), **tags)
     assert read_volume(tmp_path / "a").fat_shift == FatShift(1, pytest.approx(PIXELS * 0.75))
-    write_image_series(tmp_path / "b", sagittal(), **tags, AcquisitionMatrix=[0, 10, 30, 0], ScanOptions=["SP", "FS"],
-                       EchoTime=100)
+    write_image_series(
+        tmp_path / "b", sagittal(), **tags, AcquisitionMatrix=[0, 10, 30, 0], ScanOptions=["SP", "FS"], EchoTime=100
+    )
     assert read_volume(tmp_path / "b").fat_shift == FatShift(1, pytest.approx(2 * PIXELS * 0.75), True, False)
     write_image_series(tmp_path / "c", sagittal())
     assert read_volume(tmp_path / "c").fat_shift is None

@@ -16,12 +16,17 @@ def labels():
 
 
 def test_a_segmentation_gives_its_segments_with_names_and_codes_and_drops_empty_ones(tmp_path):
-    infos = [SegmentInfo(7, "Lesion ü", (1, 0, 0), "a~b~c", {"x": "1"}), SegmentInfo(1, "Other", (0, 1, 0), "d"),
-             SegmentInfo(3, "Empty", (0, 0, 1), "")]
+    infos = [
+        SegmentInfo(7, "Lesion ü", (1, 0, 0), "a~b~c", {"x": "1"}),
+        SegmentInfo(1, "Other", (0, 1, 0), "d"),
+        SegmentInfo(3, "Empty", (0, 0, 1), ""),
+    ]
     write_segmentation(tmp_path / "s.seg.nrrd", labels(), infos)
     empty, segments = read_segments(tmp_path / "s.seg.nrrd", "before")
     assert [(one.info.name, one.info.label, one.info.terminology) for one in segments] == [
-        ("Lesion ü", 7, "a~b~c"), ("Other", 1, "d")]
+        ("Lesion ü", 7, "a~b~c"),
+        ("Other", 1, "d"),
+    ]
     assert segments[0].info.tags["x"] == "1"
     np.testing.assert_array_equal(segments[0].mask.array, labels().array == 7)
     assert segments[0].mask.same_grid(labels()) and empty.same_grid(labels()) and not empty.array.any()

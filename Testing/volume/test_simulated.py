@@ -15,9 +15,16 @@ def described(folder, **facts):
     return folder
 
 
-@pytest.mark.parametrize(("description", "answer"), [
-    ({"Simulated": True}, True), ({"simulated": False, "Name": "not simulated"}, False), ({}, False),
-    ({"Name": "Simulated CT of the spine"}, True), ({"Name": "CT of patients"}, False)])
+@pytest.mark.parametrize(
+    ("description", "answer"),
+    [
+        ({"Simulated": True}, True),
+        ({"simulated": False, "Name": "not simulated"}, False),
+        ({}, False),
+        ({"Name": "Simulated CT of the spine"}, True),
+        ({"Name": "CT of patients"}, False),
+    ],
+)
 def test_a_description_says_whether_the_data_is_simulated(description, answer):
     assert simulated_description(description) is answer
 

@@ -47,16 +47,19 @@ def test_chained_linear_transforms_of_slicer_are_read_as_one(tmp_path):
     np.testing.assert_allclose(read_transform(tmp_path / "t.h5")[:3, 3], (-11.0, -2.0, -3.0), atol=1e-12)
 
 
-@pytest.mark.parametrize("change, words", [
-    (np.diag([1.0, 1.0, 0.0, 1.0]), "singular"),
-    (np.array([[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]]), "singular"),
-    (np.diag([1.0, 1.0, -1.0, 1.0]), "mirrors"),
-    (np.diag([1.5, 1.0, 1.0, 1.0]), "scales or shears"),
-    (np.array([[1, 0.4, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]]), "scales or shears"),
-    (np.full((4, 4), np.nan), "impossible numbers"),
-    (np.eye(3), "no 4 x 4"),
-    ([["a"]], "no 4 x 4"),
-])
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (np.diag([1.0, 1.0, 0.0, 1.0]), "singular"),
+        (np.array([[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]]), "singular"),
+        (np.diag([1.0, 1.0, -1.0, 1.0]), "mirrors"),
+        (np.diag([1.5, 1.0, 1.0, 1.0]), "scales or shears"),
+        (np.array([[1, 0.4, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]]), "scales or shears"),
+        (np.full((4, 4), np.nan), "impossible numbers"),
+        (np.eye(3), "no 4 x 4"),
+        ([["a"]], "no 4 x 4"),
+    ],
+)
 def test_what_no_movement_does_is_refused(tmp_path, change, words):
     with pytest.raises(SpineError, match=words):
         check_linear(change)
@@ -80,9 +83,14 @@ def test_a_deformation_is_refused(tmp_path):
         read_transform(tmp_path / "t.h5")
 
 
-@pytest.mark.parametrize("name, content, words", [
-    ("t.tfm", "nothing", "damaged"), ("t.tfm", None, "does not exist"), ("t.png", "x", "unknown ending"),
-])
+@pytest.mark.parametrize(
+    "name, content, words",
+    [
+        ("t.tfm", "nothing", "damaged"),
+        ("t.tfm", None, "does not exist"),
+        ("t.png", "x", "unknown ending"),
+    ],
+)
 def test_files_that_are_no_transform_are_refused(tmp_path, name, content, words):
     if content is not None:
         (tmp_path / name).write_text(content)

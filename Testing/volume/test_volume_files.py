@@ -67,8 +67,14 @@ def test_an_empty_file_a_missing_one_and_an_unknown_ending_are_told_apart(tmp_pa
         assert str(tmp_path) not in str(caught.value)
 
 
-@pytest.mark.parametrize("suffix, zero", [(".nii", None), (".nrrd", (b"(0,0,4)", b"(0,0,0)")),
-                                          (".mha", (b"ElementSpacing = 1 1 4", b"ElementSpacing = 1 1 0"))])
+@pytest.mark.parametrize(
+    "suffix, zero",
+    [
+        (".nii", None),
+        (".nrrd", (b"(0,0,4)", b"(0,0,0)")),
+        (".mha", (b"ElementSpacing = 1 1 4", b"ElementSpacing = 1 1 0")),
+    ],
+)
 def test_a_spacing_of_zero_is_refused(tmp_path, suffix, zero):
     path = tmp_path / f"a{suffix}"
     image = sitk.GetImageFromArray(np.ones((4, 5, 6), np.int16))

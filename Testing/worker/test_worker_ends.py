@@ -154,7 +154,10 @@ while True:
 @pytest.mark.parametrize(("job", "parameters"), [("count", {"steps": 5000}), ("stuck", {})])
 def test_the_parents_sudden_death_ends_the_worker_in_mid_job_and_removes_the_folder(tmp_path, job, parameters):
     code = PARENT.format(
-        root=str(Path(__file__).resolve().parents[2]), script=str(SCRIPT), folders=str(tmp_path), job=job,
+        root=str(Path(__file__).resolve().parents[2]),
+        script=str(SCRIPT),
+        folders=str(tmp_path),
+        job=job,
         parameters=parameters,
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:

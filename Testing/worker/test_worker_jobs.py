@@ -1,5 +1,6 @@
 """The worker as a real child process: progress, results, errors, noise."""
 
+import itertools
 import json
 import subprocess
 import sys
@@ -25,7 +26,7 @@ def test_a_silent_job_shows_that_it_is_alive_at_least_once_a_second(driver):
     driver.finish()
     times = [moment for moment, _, _ in driver.progress]
     assert len(times) >= 3
-    assert max(later - earlier for earlier, later in zip(times, times[1:])) < 1.5
+    assert max(later - earlier for earlier, later in itertools.pairwise(times)) < 1.5
     assert {fraction for _, fraction, _ in driver.progress[1:]} == {0.25}
     assert driver.progress[-1][2] == "Thinking (2 s)"
 
@@ -87,8 +88,13 @@ def test_the_next_job_may_be_submitted_from_within_the_end_of_the_last(driver, t
 
     def submit(name, end):
         driver.session.submit(
-            "echo", {"text": name}, tmp_path, on_progress=lambda *_: None, on_result=end,
-            on_error=lambda *error: done.append(error), on_cancelled=None,
+            "echo",
+            {"text": name},
+            tmp_path,
+            on_progress=lambda *_: None,
+            on_result=end,
+            on_error=lambda *error: done.append(error),
+            on_cancelled=None,
         )
 
     submit("first", lambda result: (done.append(result["text"]), submit("second", lambda r: done.append(r["text"]))))

@@ -61,8 +61,11 @@ def test_a_segmentation_through_the_worker_is_the_one_made_without_it(model, tmp
 
             session.submit(
                 "segment",
-                {"inputs": {"T2": str(folder.path / "T2 für Üben.nrrd")}, "model": str(model),
-                 "settings": {"device": "cpu", "precision": "float32", "smallest_lesion_ml": 0.0}},
+                {
+                    "inputs": {"T2": str(folder.path / "T2 für Üben.nrrd")},
+                    "model": str(model),
+                    "settings": {"device": "cpu", "precision": "float32", "smallest_lesion_ml": 0.0},
+                },
                 folder,
                 on_progress=lambda fraction, text: texts.append(text),
                 on_result=result,

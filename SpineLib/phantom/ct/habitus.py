@@ -55,9 +55,7 @@ class Habitus:
     vessel: float
 
 
-def draw_habitus(
-    rng: np.random.Generator, lattice: Lattice, spine: list[Vertebra], contrast: bool
-) -> Habitus:
+def draw_habitus(rng: np.random.Generator, lattice: Lattice, spine: list[Vertebra], contrast: bool) -> Habitus:
     """Draw the soft tissues around ``spine`` (from the lowest to the highest)."""
     heights = np.array([v.centre[2] for v in spine])
     order = np.argsort(heights)
@@ -103,9 +101,9 @@ class _Table:
     def __init__(self, level: np.ndarray):
         self.level = level
         self.places = [LEVELS.index(name) for name in _TRUNK]
-        self.thoracic = np.interp(
-            level, [LEVELS.index(n) for n in ("T1", "T3", "T10", "L1")], [0.6, 1, 1, 0]
-        )[:, None, None].astype(np.float32)
+        self.thoracic = np.interp(level, [LEVELS.index(n) for n in ("T1", "T3", "T10", "L1")], [0.6, 1, 1, 0])[
+            :, None, None
+        ].astype(np.float32)
         self.lumbar = (level > LEVELS.index("T12"))[:, None, None].astype(np.float32)
         self.inside = level > LEVELS.index("T1") - 0.3
 

@@ -64,9 +64,7 @@ class Lattice:
     def sample(self, array: np.ndarray, target: Lattice, nearest: bool = False) -> np.ndarray:
         """``array`` of this lattice at the voxels of ``target``: trilinear or nearest, held at the borders."""
         result = array
-        for axis, (mine, wanted) in enumerate(
-            ((self.zs, target.zs), (self.ys, target.ys), (self.xs, target.xs))
-        ):
+        for axis, (mine, wanted) in enumerate(((self.zs, target.zs), (self.ys, target.ys), (self.xs, target.xs))):
             place = np.clip((wanted - mine[0]) / (mine[1] - mine[0]), 0, len(mine) - 1)
             if nearest:
                 result = np.take(result, np.rint(place).astype(np.intp), axis=axis)

@@ -89,7 +89,7 @@ def draw_lesion(
     u, v, w = part.local(host.centre, host.axes)
     total = np.zeros(u.shape, np.float32)
     for centre, radius in blobs + extra:
-        near = ((u - np.float32(centre[0])) ** 2 + (v - np.float32(centre[1])) ** 2 + (w - np.float32(centre[2])) ** 2)
+        near = (u - np.float32(centre[0])) ** 2 + (v - np.float32(centre[1])) ** 2 + (w - np.float32(centre[2])) ** 2
         total += np.exp(-near / np.float32(2 * (0.85 * radius) ** 2))
     steps = part.step
     rough = 0.6 * smooth_field(rng, u.shape, tuple(3.0 / s for s in steps))

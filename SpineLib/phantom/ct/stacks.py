@@ -34,19 +34,24 @@ def _stack(vertebra: Vertebra, patient: str, rng: np.random.Generator) -> Stack:
     lattice = Lattice.over((-_SIDE, -_FRONT, -_DOWN), (_SIDE, _BACK, _UP), (PIXEL_MM, PIXEL_MM, SLICE_MM))
     knots = tuple(rng.uniform(11, 18) / step for step in lattice.step)
     bend = np.float32(rng.uniform(0.3, 0.8))
-    places = [place + bend * smooth_field(rng, lattice.shape, knots)
-              for place in lattice.local(upright.centre, upright.axes)]
+    places = [
+        place + bend * smooth_field(rng, lattice.shape, knots) for place in lattice.local(upright.centre, upright.axes)
+    ]
     rough = np.float32(rng.uniform(0.12, 0.3)) * smooth_field(rng, lattice.shape, (3.0, 1.75, 1.75))
     distance = vertebra_distance(upright, lattice, places, rng)[0] + rough
     inside = distance < 0
     slices = np.flatnonzero(inside.any(axis=(1, 2)))
     weights = inside.sum(axis=0)
-    centre = [float(weights.sum(axis=1 - axis) @ values / weights.sum()) for axis, values in
-              ((0, lattice.ys), (1, lattice.xs))]
-    rows, columns = (_window(values, middle) for values, middle in
-                     ((lattice.ys, centre[0] + BACK_MM), (lattice.xs, centre[1])))
-    return Stack(patient, verse_number(vertebra.level), True,
-                 as_bytes(distance[slices[0]:slices[-1] + 1, rows, columns]))
+    centre = [
+        float(weights.sum(axis=1 - axis) @ values / weights.sum())
+        for axis, values in ((0, lattice.ys), (1, lattice.xs))
+    ]
+    rows, columns = (
+        _window(values, middle) for values, middle in ((lattice.ys, centre[0] + BACK_MM), (lattice.xs, centre[1]))
+    )
+    return Stack(
+        patient, verse_number(vertebra.level), True, as_bytes(distance[slices[0] : slices[-1] + 1, rows, columns])
+    )
 
 
 def _window(values: np.ndarray, middle: float) -> slice:

@@ -21,7 +21,7 @@ _UNKNOWN, _KNOWN = CHANNELS.index("unknown"), CHANNELS.index("known")
 #: How often a region beyond the bone is a mass, reaches as far everywhere, or is a box.
 _REACHES = (0.6, 0.25, 0.15)
 #: What channels that are no distances hold beyond a sample: nothing unknown, all of the mirror image known.
-_BEYOND = {name: 1.0 for name in CHANNELS} | {"unknown": 0.0}
+_BEYOND = dict.fromkeys(CHANNELS, 1.0) | {"unknown": 0.0}
 
 
 class Crops:
@@ -34,8 +34,11 @@ class Crops:
 
     def __init__(self, samples: Sequence[Sample], config: CompletionConfig):
         self.config = config
-        self.groups = [group for group in ([one for one in samples if not one.simulated],
-                                           [one for one in samples if one.simulated]) if group]
+        self.groups = [
+            group
+            for group in ([one for one in samples if not one.simulated], [one for one in samples if one.simulated])
+            if group
+        ]
 
     def batch(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         """The crops of a step: channels (n, 7, w, v, u) and true distance (n, 1, w, v, u), in parts of ``CUT_MM``."""
@@ -71,8 +74,9 @@ def with_reach(arrays: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return result
 
 
-def augmented(arrays: torch.Tensor, settings: CompletionAugmentation,
-              rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+def augmented(
+    arrays: torch.Tensor, settings: CompletionAugmentation, rng: np.random.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Channels and truth of crops (n, 8, w, v, u), warped and mirrored."""
     count, _, *size = arrays.shape
     thetas = np.zeros((count, 3, 4), np.float32)

@@ -32,8 +32,13 @@ class CompletionSampling:
     seed: int = 0
 
     def __post_init__(self):
-        if self.batch < 1 or self.damages < 1 or self.repeats < 0 or not 0 <= self.real <= 1 \
-                or not 0 <= self.masses <= 1:
+        if (
+            self.batch < 1
+            or self.damages < 1
+            or self.repeats < 0
+            or not 0 <= self.real <= 1
+            or not 0 <= self.masses <= 1
+        ):
             raise ValueError("batch and damages must be at least 1, repeats from 0, real and masses from 0 to 1")
         if len(self.crop) != 3 or any(size < 16 or size % 8 for size in self.crop):
             raise ValueError(f"crop is {list(self.crop)}; three multiples of 8 from 16 are needed")

@@ -22,10 +22,13 @@ Piece = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 def _ball(centre, radii) -> Piece:
     """An ellipsoid; the distance is approximate."""
+
     def distance(u, v, w):
-        rho = np.sqrt(((u - centre[0]) / radii[0]) ** 2 + ((v - centre[1]) / radii[1]) ** 2
-                      + ((w - centre[2]) / radii[2]) ** 2)
+        rho = np.sqrt(
+            ((u - centre[0]) / radii[0]) ** 2 + ((v - centre[1]) / radii[1]) ** 2 + ((w - centre[2]) / radii[2]) ** 2
+        )
         return (rho - 1) * min(radii)
+
     return distance
 
 
@@ -85,15 +88,22 @@ def _body(rng, marks: Landmarks) -> Piece:
 
 #: The kinds of damage, by name.
 KINDS: dict[str, Callable[[np.random.Generator, Landmarks], Piece]] = {
-    "lytic": _lytic, "breach": _breach, "endplate": _endplate, "quarter": _quarter, "half": _half,
-    "pedicle": _pedicle, "posterior": _posterior, "body": _body,
+    "lytic": _lytic,
+    "breach": _breach,
+    "endplate": _endplate,
+    "quarter": _quarter,
+    "half": _half,
+    "pedicle": _pedicle,
+    "posterior": _posterior,
+    "body": _body,
 }
 #: Those that a repair is judged by.
 EVALUATED = ("lytic", "breach", "pedicle", "posterior", "quarter", "half")
 
 
-def damage(column: Column, label: int, frame: VertebraFrame, marks: Landmarks, kind: str,
-           rng: np.random.Generator) -> Volume:
+def damage(
+    column: Column, label: int, frame: VertebraFrame, marks: Landmarks, kind: str, rng: np.random.Generator
+) -> Volume:
     """A piece of a vertebra with a rough border: uint8, 1 inside, in the box around the vertebra of ``column.around``
     with a margin of 20 mm.
 
@@ -106,8 +116,10 @@ def damage(column: Column, label: int, frame: VertebraFrame, marks: Landmarks, k
     """
     name, dash, reach = kind.partition("-")
     if name not in KINDS or (dash and reach not in REACHES):
-        raise SpineError(f"There is no damage '{kind}'; there are {', '.join(KINDS)}, each also as "
-                         f"{', '.join(f'{name}-{one}' for one in REACHES)}.")
+        raise SpineError(
+            f"There is no damage '{kind}'; there are {', '.join(KINDS)}, each also as "
+            f"{', '.join(f'{name}-{one}' for one in REACHES)}."
+        )
     labels = column.around(label, 20.0)
     grid = frame.grid()
     middle = (np.array(grid.shape) - 1) / 2

@@ -66,8 +66,9 @@ def _wave(rng: np.random.Generator, shape: tuple[int, ...], length: float, size:
     coarse = [int(np.ceil(count / length)) + 3 for count in shape]
     noise = ndimage.spline_filter(rng.standard_normal(coarse) * size * 1.4, order=3)
     offset = rng.random(3)
-    places = np.meshgrid(*[1 + shift + np.arange(count) / length for count, shift in zip(shape, offset)],
-                         indexing="ij", sparse=True)
+    places = np.meshgrid(
+        *[1 + shift + np.arange(count) / length for count, shift in zip(shape, offset)], indexing="ij", sparse=True
+    )
     rows = [_spline_matrix(size_, place.ravel()) for size_, place in zip(coarse, places)]
     return np.einsum("ai,bj,ck,ijk->abc", *rows, noise, optimize=True).astype(np.float32)
 

@@ -17,8 +17,17 @@ from SpineLib.training.completion.config import (
 from SpineLib.training.export import model_name, read_facts
 
 
-def export_completion(run: Path, target: Path, *, model_id: str = "", title: str = "", version: str = "1",
-                      licence: str = "Apache-2.0", figures: dict | None = None, notes: str = "") -> ModelBundle:
+def export_completion(
+    run: Path,
+    target: Path,
+    *,
+    model_id: str = "",
+    title: str = "",
+    version: str = "1",
+    licence: str = "Apache-2.0",
+    figures: dict | None = None,
+    notes: str = "",
+) -> ModelBundle:
     """Write the best weights so far of the training in ``run`` as a bundle; the training may still be running.
 
     Args:
@@ -42,23 +51,41 @@ def export_completion(run: Path, target: Path, *, model_id: str = "", title: str
     validation = {key: round(value, 4) for key, value in state["figures"].items()}
     title = title or "Vertebra completion, 3D, from mirror image and neighbours"
     card = ModelCard(
-        id=model_id or model_name(run if target.name == "model" else target), title=title, version=version,
-        task="vertebra-completion", licence=licence,
+        id=model_id or model_name(run if target.name == "model" else target),
+        title=title,
+        version=version,
+        task="vertebra-completion",
+        licence=licence,
         network={"type": "unet", "dimensions": 3, "inputs": len(CHANNELS), "widths": list(config.widths)},
-        inputs=("mask",), patch=config.sampling.crop,
+        inputs=("mask",),
+        patch=config.sampling.crop,
         preparation={"voxel_mm": FRAME_MM, "cut_mm": CUT_MM, "step_mm": STEP_MM, "channels": list(CHANNELS)},
-        training_data=facts["data"], command=facts["command"], notice=NOTICE,
-        figures={"validation": validation, "step": state["step"], "minutes_trained": round(state["minutes"], 1),
-                 **(figures or {})},
-        text=_text(title, config, facts, validation, trained["step"]) + (f"\n{notes.strip()}\n" if notes else ""))
+        training_data=facts["data"],
+        command=facts["command"],
+        notice=NOTICE,
+        figures={
+            "validation": validation,
+            "step": state["step"],
+            "minutes_trained": round(state["minutes"], 1),
+            **(figures or {}),
+        },
+        text=_text(title, config, facts, validation, trained["step"]) + (f"\n{notes.strip()}\n" if notes else ""),
+    )
     return save_bundle(target, network, card)
 
 
 def _text(title: str, config: CompletionConfig, facts: dict, validation: dict, steps: int) -> str:
     data = facts["data"]
-    origin = "Trained on **simulated data** only. " if data["simulated"] else (
-        f"Trained partly on **simulated data** ({data['training_simulated_vertebrae']} of "
-        f"{data['training_vertebrae']} vertebrae). " if data["training_simulated_vertebrae"] else "")
+    origin = (
+        "Trained on **simulated data** only. "
+        if data["simulated"]
+        else (
+            f"Trained partly on **simulated data** ({data['training_simulated_vertebrae']} of "
+            f"{data['training_vertebrae']} vertebrae). "
+            if data["training_simulated_vertebrae"]
+            else ""
+        )
+    )
     rows = "\n".join(f"| {key} | {value} |" for key, value in validation.items())
     return f"""# {title}
 

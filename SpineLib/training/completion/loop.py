@@ -57,8 +57,11 @@ class CompletionRun(Run):
             wider = with_reach(arrays.numpy(), np.random.default_rng([self.config.sampling.seed, 31, number]))
             for name, part in (("", arrays), ("mass_", torch.from_numpy(wider))):
                 rows[name].append(self._figures(network, part[None].to(self.device)))
-        values = {f"{name}{key}": float(value) for name, found in rows.items()
-                  for key, value in zip(("dice", "distance_mm", "templates_mm"), np.mean(found, axis=0))}
+        values = {
+            f"{name}{key}": float(value)
+            for name, found in rows.items()
+            for key, value in zip(("dice", "distance_mm", "templates_mm"), np.mean(found, axis=0))
+        }
         gained = [values[f"{name}templates_mm"] - values[f"{name}distance_mm"] for name in rows]
         return values | {"gained_mm": float(np.mean(gained))}
 
@@ -104,15 +107,25 @@ def initial_completion(config: CompletionConfig) -> UNet:
     if config.init_from:
         card = (bundle := find_bundle(config.init_from)).card
         if card.task != "vertebra-completion" or tuple(card.network["widths"]) != config.widths:
-            raise SpineError(f"The model '{card.id}' has another network than this training; start from a completion "
-                             f"with widths {list(config.widths)}.")
+            raise SpineError(
+                f"The model '{card.id}' has another network than this training; start from a completion "
+                f"with widths {list(config.widths)}."
+            )
         network.load_state_dict(bundle.network().state_dict())
     return network
 
 
-def run_completion_training(config: CompletionConfig, sources: Sequence[Source], out: Path, *,
-                            cache: Path | None = None, description: str = "", command: str = "", model_id: str = "",
-                            report: Callable[[str], None] = lambda text: None) -> ModelBundle:
+def run_completion_training(
+    config: CompletionConfig,
+    sources: Sequence[Source],
+    out: Path,
+    *,
+    cache: Path | None = None,
+    description: str = "",
+    command: str = "",
+    model_id: str = "",
+    report: Callable[[str], None] = lambda text: None,
+) -> ModelBundle:
     """Cut the pieces, train in ``out`` (or go on there), and write the bundle ``out / "model"``.
 
     Args:
@@ -125,15 +138,27 @@ def run_completion_training(config: CompletionConfig, sources: Sequence[Source],
         Cancelled: Ctrl-C.
     """
     sampling = config.sampling
-    samples = read_samples(sources, cache or out / "samples", sampling.seed, sampling.damages,
-                           lambda fraction, text: report(text))
+    samples = read_samples(
+        sources, cache or out / "samples", sampling.seed, sampling.damages, lambda fraction, text: report(text)
+    )
     training, held_out = split(samples, config.validation.share, sampling.seed)
     out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "training.json", {
-        "command": command, "config": config.to_dict(),
-        "data": {"simulated": all(one.simulated for one in samples), "description": description,
-                 **{f"{name}_{key}": value for name, group in (("training", training), ("held_out", held_out))
-                    for key, value in _counts(group).items()}}})
+    write_json(
+        out / "training.json",
+        {
+            "command": command,
+            "config": config.to_dict(),
+            "data": {
+                "simulated": all(one.simulated for one in samples),
+                "description": description,
+                **{
+                    f"{name}_{key}": value
+                    for name, group in (("training", training), ("held_out", held_out))
+                    for key, value in _counts(group).items()
+                },
+            },
+        },
+    )
     report(f"{len(training)} samples to train on, {len(held_out)} held out.")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     run, crops = CompletionRun(config, held_out, out, device), Crops(training, config)
@@ -155,12 +180,15 @@ def split(samples: Sequence[Sample], share: float, seed: int) -> tuple[list[Samp
     if len(vertebrae) < 2:
         raise SpineError("One vertebra is too few to train on and to choose by; give more label files.")
     order = np.random.default_rng([seed, 23]).permutation(len(vertebrae))
-    chosen = {vertebrae[n] for n in order[:max(1, round(share * len(vertebrae)))]}
+    chosen = {vertebrae[n] for n in order[: max(1, round(share * len(vertebrae)))]}
     held = [one for one in samples if (one.simulated, one.patient, one.label) in chosen]
     return [one for one in samples if (one.simulated, one.patient, one.label) not in chosen], held
 
 
 def _counts(samples: Sequence[Sample]) -> dict[str, int]:
-    return {"samples": len(samples), "cases": len({one.patient for one in samples}),
-            "vertebrae": len({(one.patient, one.label) for one in samples}),
-            "simulated_vertebrae": len({(one.patient, one.label) for one in samples if one.simulated})}
+    return {
+        "samples": len(samples),
+        "cases": len({one.patient for one in samples}),
+        "vertebrae": len({(one.patient, one.label) for one in samples}),
+        "simulated_vertebrae": len({(one.patient, one.label) for one in samples if one.simulated}),
+    }

@@ -74,8 +74,11 @@ class Source:
 def thinned(labels: Volume, finest_mm: float = 1.0) -> Volume:
     """Every second, third ... voxel along axes that are finer than this."""
     steps = [max(1, int(finest_mm / side)) for side in labels.spacing]
-    return replace(labels, array=np.ascontiguousarray(labels.array[::steps[2], ::steps[1], ::steps[0]]),
-                   spacing=tuple(side * step for side, step in zip(labels.spacing, steps)))
+    return replace(
+        labels,
+        array=np.ascontiguousarray(labels.array[:: steps[2], :: steps[1], :: steps[0]]),
+        spacing=tuple(side * step for side, step in zip(labels.spacing, steps)),
+    )
 
 
 def whole_vertebrae(column: Column) -> list[int]:
@@ -105,8 +108,9 @@ def broken(column: Column, label: int, piece: Volume) -> tuple[Volume, Volume]:
     return labels.with_array(array), labels.with_array(lesion, "lesion")
 
 
-def cut_samples(column: Column, label: int, kinds: Sequence[str], rng: np.random.Generator, patient: str,
-                simulated: bool) -> list[Sample]:
+def cut_samples(
+    column: Column, label: int, kinds: Sequence[str], rng: np.random.Generator, patient: str, simulated: bool
+) -> list[Sample]:
     """One sample of each kind of damage of one vertebra; none where body or canal are not found."""
     try:
         neighbours = neighbours_of(column, label)
@@ -126,8 +130,9 @@ def cut_samples(column: Column, label: int, kinds: Sequence[str], rng: np.random
     return found
 
 
-def _sample(column: Column, label: int, piece: Volume, truth: Volume, neighbours: list[Neighbour],
-            margin_mm: float) -> tuple[np.ndarray, np.ndarray] | None:
+def _sample(
+    column: Column, label: int, piece: Volume, truth: Volume, neighbours: list[Neighbour], margin_mm: float
+) -> tuple[np.ndarray, np.ndarray] | None:
     labels, lesion = broken(column, label, piece)
     try:
         fitted = fit(site_of(labels, lesion, label, margin_mm), neighbours)
@@ -138,8 +143,9 @@ def _sample(column: Column, label: int, piece: Volume, truth: Volume, neighbours
     return (np.rint(inputs.channels * _PARTS).astype(np.int8), np.rint(whole * _PARTS).astype(np.int8))
 
 
-def read_samples(sources: Sequence[Source], cache: Path, seed: int = 0, damages: int = 4,
-                 progress: Progress = silent) -> list[Sample]:
+def read_samples(
+    sources: Sequence[Source], cache: Path, seed: int = 0, damages: int = 4, progress: Progress = silent
+) -> list[Sample]:
     """The samples of label files, made once and kept.
 
     Args:
@@ -168,8 +174,9 @@ def read_samples(sources: Sequence[Source], cache: Path, seed: int = 0, damages:
             facts = json.loads(arrays["facts"].tobytes())
             samples += [Sample(*one, arrays[f"channels{n}"], arrays[f"truth{n}"]) for n, one in enumerate(facts)]
     if not samples:
-        raise SpineError("None of the label files shows a whole vertebra; give labels of the column, a number for each "
-                         "vertebra.")
+        raise SpineError(
+            "None of the label files shows a whole vertebra; give labels of the column, a number for each vertebra."
+        )
     return samples
 
 
@@ -191,8 +198,15 @@ def _fingerprint(source: Source, seed: int, damages: int) -> str:
         status = source.path.stat()
     except OSError as error:
         raise SpineError(f"The label file '{source.path.name}' does not exist; check its path.") from error
-    facts = [_VERSION, str(source.path.resolve()), status.st_size, status.st_mtime_ns, source.patient,
-             source.simulated, source.repeats, seed, damages]
+    facts = [
+        _VERSION,
+        str(source.path.resolve()),
+        status.st_size,
+        status.st_mtime_ns,
+        source.patient,
+        source.simulated,
+        source.repeats,
+        seed,
+        damages,
+    ]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
-
-

@@ -62,8 +62,9 @@ def cases_cache(folder: Path, preparation: SlicePreparation, root: Path | None =
     return root / f"ct-slices-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
 
 
-def prepare_slice_cases(cases: list[CtCase], preparation: SlicePreparation, folder: Path, *, processes: int = 2,
-                        progress: Progress = silent) -> list[SliceCase]:
+def prepare_slice_cases(
+    cases: list[CtCase], preparation: SlicePreparation, folder: Path, *, processes: int = 2, progress: Progress = silent
+) -> list[SliceCase]:
     """Prepare all cases that ``folder`` does not hold yet, and open them.
 
     Raises:
@@ -87,8 +88,15 @@ def prepare_slice_case(case: CtCase, preparation: SlicePreparation, folder: Path
     boxes = mask_boxes(slices, read_volume(case.lesion, "lesion"))
     vertebrae = slices.of_mask(read_volume(case.intact, "vertebrae").array)
     places = np.argwhere(vertebrae)[::257].astype(np.int32)
-    write_slice_case(folder, case.name, slices.images, boxes, places, np.ones(len(slices.images), bool),
-                     {"files": _fingerprint(case)})
+    write_slice_case(
+        folder,
+        case.name,
+        slices.images,
+        boxes,
+        places,
+        np.ones(len(slices.images), bool),
+        {"files": _fingerprint(case)},
+    )
 
 
 def mask_boxes(slices: AxialSlices, lesions: Volume) -> np.ndarray:
@@ -110,8 +118,9 @@ def mask_boxes(slices: AxialSlices, lesions: Volume) -> np.ndarray:
     return np.array(boxes, np.float32).reshape(-1, 6)
 
 
-def write_slice_case(folder: Path, name: str, images: np.ndarray, boxes: np.ndarray, spine: np.ndarray,
-                     known: np.ndarray, facts: dict) -> None:
+def write_slice_case(
+    folder: Path, name: str, images: np.ndarray, boxes: np.ndarray, spine: np.ndarray, known: np.ndarray, facts: dict
+) -> None:
     """Write a case in one go; ``images`` 0 to 1."""
     with tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as place:
         part = Path(place) / name
@@ -129,8 +138,12 @@ def write_slice_case(folder: Path, name: str, images: np.ndarray, boxes: np.ndar
 def open_slice_case(folder: Path) -> SliceCase:
     """Map a prepared case into memory."""
     name = json.loads((folder / "case.json").read_text(encoding="utf-8"))["name"]
-    return SliceCase(name, folder, np.load(folder / "images.npy", mmap_mode="r"),
-                     *(np.load(folder / f"{part}.npy") for part in ("boxes", "spine", "known")))
+    return SliceCase(
+        name,
+        folder,
+        np.load(folder / "images.npy", mmap_mode="r"),
+        *(np.load(folder / f"{part}.npy") for part in ("boxes", "spine", "known")),
+    )
 
 
 def _fingerprint(case: CtCase) -> list:

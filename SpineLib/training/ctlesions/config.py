@@ -41,9 +41,17 @@ class RcnnSettings:
 
     def to_card(self) -> dict[str, Any]:
         """As a model card names it."""
-        return {"type": "faster-rcnn", "inputs": 3, "widths": list(self.widths), "hidden": self.hidden,
-                "scales": list(self.scales), "ratios": list(self.ratios), "batch_norm": self.batch_norm,
-                "stride": self.stride, "pooling": self.pooling}
+        return {
+            "type": "faster-rcnn",
+            "inputs": 3,
+            "widths": list(self.widths),
+            "hidden": self.hidden,
+            "scales": list(self.scales),
+            "ratios": list(self.ratios),
+            "batch_norm": self.batch_norm,
+            "stride": self.stride,
+            "pooling": self.pooling,
+        }
 
 
 @dataclass(frozen=True)

@@ -44,17 +44,21 @@ def chosen_images(folder: Path, kinds: Sequence[str] | None = None, only: Path |
     try:
         names = {line.strip().removesuffix(".png") for line in only.read_text(encoding="utf-8").splitlines()}
     except (OSError, UnicodeDecodeError) as error:
-        raise SpineError(f"The list of slices '{only.name}' cannot be read; give a text file with a name a line.") \
-            from error
+        raise SpineError(
+            f"The list of slices '{only.name}' cannot be read; give a text file with a name a line."
+        ) from error
     images = [image for image in images if _name(image) in names]
     if not images:
-        raise SpineError(f"None of the slices in '{only.name}' is in the folder of DeepLesion; write names as "
-                         "'000001_01_01_109.png'.")
+        raise SpineError(
+            f"None of the slices in '{only.name}' is in the folder of DeepLesion; write names as "
+            "'000001_01_01_109.png'."
+        )
     return images
 
 
-def prepare_deeplesion_cases(images: Sequence[DeepLesionImage], preparation: SlicePreparation, folder: Path, *,
-                             progress: Progress = silent) -> list[SliceCase]:
+def prepare_deeplesion_cases(
+    images: Sequence[DeepLesionImage], preparation: SlicePreparation, folder: Path, *, progress: Progress = silent
+) -> list[SliceCase]:
     """Prepare key slices with what is there around them, in ``folder``, unless they are there already.
 
     Only the key slice is learned from: lesions of the others are not marked.
@@ -70,12 +74,14 @@ def prepare_deeplesion_cases(images: Sequence[DeepLesionImage], preparation: Sli
         if not _is_current(folder / _name(image), marks):
             volume, key = _volume_and_key(image)
             slices = axial_slices(volume, preparation)
-            boxes = np.array([_box(slices, volume, key, mark, label) for label, mark in enumerate(marks, start=1)],
-                             np.float32)
+            boxes = np.array(
+                [_box(slices, volume, key, mark, label) for label, mark in enumerate(marks, start=1)], np.float32
+            )
             known = np.zeros(len(slices.images), bool)
             known[int(boxes[0, 0])] = True
-            write_slice_case(folder, _name(image), slices.images, boxes, np.zeros((0, 3), np.int32), known,
-                             {"marks": marks})
+            write_slice_case(
+                folder, _name(image), slices.images, boxes, np.zeros((0, 3), np.int32), known, {"marks": marks}
+            )
         cases.append(open_slice_case(folder / _name(image)))
     return cases
 

@@ -20,13 +20,31 @@ _FULL = 138
 
 def network_of(settings: RcnnSettings) -> FasterRCNN:
     """The network of those settings, with random weights."""
-    return FasterRCNN(3, settings.widths, settings.hidden, settings.scales, settings.ratios, settings.batch_norm,
-                      settings.stride, settings.pooling, settings.dropout)
+    return FasterRCNN(
+        3,
+        settings.widths,
+        settings.hidden,
+        settings.scales,
+        settings.ratios,
+        settings.batch_norm,
+        settings.stride,
+        settings.pooling,
+        settings.dropout,
+    )
 
 
-def export_ct_lesions(run: Path, target: Path, *, model_id: str = "", title: str = "", version: str = "1",
-                      licence: str = "Apache-2.0", threshold: float | None = None, figures: dict | None = None,
-                      notes: str = "") -> ModelBundle:
+def export_ct_lesions(
+    run: Path,
+    target: Path,
+    *,
+    model_id: str = "",
+    title: str = "",
+    version: str = "1",
+    licence: str = "Apache-2.0",
+    threshold: float | None = None,
+    figures: dict | None = None,
+    notes: str = "",
+) -> ModelBundle:
     """Write the best weights so far of the training in ``run`` as a bundle; the training may still be running.
 
     Args:
@@ -51,15 +69,28 @@ def export_ct_lesions(run: Path, target: Path, *, model_id: str = "", title: str
     validation = {key: round(value, 4) for key, value in state["figures"].items()}
     title = title or f"Lesions of the spine on CT, Faster R-CNN on {_width(config.network)}"
     card = ModelCard(
-        id=model_id or model_name(run if target.name == "model" else target), title=title, version=version,
-        task="ct-lesion-detection", licence=licence, network=config.network.to_card(), inputs=("CT",),
-        preparation=config.preparation.to_dict(), patch=config.sampling.size,
-        threshold=config.threshold if threshold is None else threshold, training_data=facts["data"],
-        command=facts["command"], notice=NOTICE,
-        figures={"validation": validation, "step": state["step"], "minutes_trained": round(state["minutes"], 1),
-                 **(figures or {})},
+        id=model_id or model_name(run if target.name == "model" else target),
+        title=title,
+        version=version,
+        task="ct-lesion-detection",
+        licence=licence,
+        network=config.network.to_card(),
+        inputs=("CT",),
+        preparation=config.preparation.to_dict(),
+        patch=config.sampling.size,
+        threshold=config.threshold if threshold is None else threshold,
+        training_data=facts["data"],
+        command=facts["command"],
+        notice=NOTICE,
+        figures={
+            "validation": validation,
+            "step": state["step"],
+            "minutes_trained": round(state["minutes"], 1),
+            **(figures or {}),
+        },
         text=_text(title, config, facts, validation, trained["step"], sum(p.numel() for p in network.parameters()))
-        + (f"\n{notes.strip()}\n" if notes else ""))
+        + (f"\n{notes.strip()}\n" if notes else ""),
+    )
     return save_bundle(target, network, card)
 
 

@@ -76,12 +76,23 @@ def initial_rcnn(settings: RcnnSettings) -> FasterRCNN:
     return network
 
 
-def run_ct_lesion_training(config: CtLesionConfig, cohort_folder: Path, out: Path, *, cache: Path | None = None,
-                           processes: int = 2, first_cases: int | None = None, painted: Path | None = None,
-                           painted_each: int = 16, further: Sequence[Path] = (),
-                           kinds: Sequence[str] | None = None, only: Path | None = None, command: str = "",
-                           model_id: str = "",
-                           report: Callable[[str], None] = lambda text: None) -> ModelBundle:
+def run_ct_lesion_training(
+    config: CtLesionConfig,
+    cohort_folder: Path,
+    out: Path,
+    *,
+    cache: Path | None = None,
+    processes: int = 2,
+    first_cases: int | None = None,
+    painted: Path | None = None,
+    painted_each: int = 16,
+    further: Sequence[Path] = (),
+    kinds: Sequence[str] | None = None,
+    only: Path | None = None,
+    command: str = "",
+    model_id: str = "",
+    report: Callable[[str], None] = lambda text: None,
+) -> ModelBundle:
     """Prepare the cohort, train in ``out`` (or go on there), and write the bundle ``out / "model"``.
 
     Args:
@@ -106,27 +117,42 @@ def run_ct_lesion_training(config: CtLesionConfig, cohort_folder: Path, out: Pat
         training, chosen_by, held_out = ([case for case in cases if patient_of(case) in group] for group in groups)
         data = {"simulated": False, "description": f"Key slices of DeepLesion, lesions: {', '.join(kinds or ['all'])}."}
     else:
-        cases = prepare_slice_cases(read_ct_cohort(cohort_folder)[:first_cases], config.preparation, folder,
-                                    processes=processes, progress=told)
+        cases = prepare_slice_cases(
+            read_ct_cohort(cohort_folder)[:first_cases], config.preparation, folder, processes=processes, progress=told
+        )
         training, chosen_by, held_out = split(cases, config.validation, config.sampling.seed)
         data = {"simulated": True, "description": "Simulated CT of the spine."}
     for more in further:
         training = training + prepare_slice_cases(
-            read_ct_cohort(more), config.preparation, cases_cache(more, config.preparation, cache),
-            processes=processes, progress=told)
+            read_ct_cohort(more),
+            config.preparation,
+            cases_cache(more, config.preparation, cache),
+            processes=processes,
+            progress=told,
+        )
     if painted is not None:
         healthy = read_ct_cohort(painted)
         training = training + prepare_painted_cases(
-            healthy, painted_each, config.preparation, cases_cache(painted, config.preparation, cache), progress=told)
-        data["description"] += (f" And {len(healthy)} further CTs without lesions, each with simulated lesions painted "
-                                f"into {painted_each} copies.")
+            healthy, painted_each, config.preparation, cases_cache(painted, config.preparation, cache), progress=told
+        )
+        data["description"] += (
+            f" And {len(healthy)} further CTs without lesions, each with simulated lesions painted "
+            f"into {painted_each} copies."
+        )
     out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "training.json", {
-        "command": command, "config": config.to_dict(),
-        "data": data | {"training_cases": len(training), "validation_cases": len(chosen_by),
-                        "held_out_cases": len(held_out)},
-        "cases": {name: [case.name for case in group] for name, group in
-                  (("training", training), ("validation", chosen_by), ("held_out", held_out))}})
+    write_json(
+        out / "training.json",
+        {
+            "command": command,
+            "config": config.to_dict(),
+            "data": data
+            | {"training_cases": len(training), "validation_cases": len(chosen_by), "held_out_cases": len(held_out)},
+            "cases": {
+                name: [case.name for case in group]
+                for name, group in (("training", training), ("validation", chosen_by), ("held_out", held_out))
+            },
+        },
+    )
     report(f"{len(training)} cases to train on, {len(chosen_by)} to choose the weights, {len(held_out)} held out.")
     run = CtLesionRun(config, chosen_by, out, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     try:

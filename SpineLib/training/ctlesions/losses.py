@@ -1,5 +1,4 @@
-"""The four losses of Faster R-CNN: Ren et al. (2017), sections 3.1.2 and 3.2; Girshick, Fast R-CNN (2015), section 2.3.
-"""
+"""The four losses of Faster R-CNN: Ren et al. (2017), sections 3.1.2 and 3.2; Girshick, Fast R-CNN (2015), section 2.3."""
 
 from __future__ import annotations
 
@@ -18,8 +17,9 @@ IGNORED, NEGATIVE, POSITIVE = -1, 0, 1
 _PROPOSAL_BETA = 1 / 9
 
 
-def rcnn_losses(network: FasterRCNN, images: torch.Tensor, boxes: Sequence[torch.Tensor], settings: RcnnLosses,
-                autocast) -> dict[str, torch.Tensor]:
+def rcnn_losses(
+    network: FasterRCNN, images: torch.Tensor, boxes: Sequence[torch.Tensor], settings: RcnnLosses, autocast
+) -> dict[str, torch.Tensor]:
     """Losses "objectness", "proposals", "class" and "boxes" of a batch; their sum is what is learned.
 
     Args:
@@ -35,13 +35,16 @@ def rcnn_losses(network: FasterRCNN, images: torch.Tensor, boxes: Sequence[torch
         logits, deltas = network.proposal_scores(features)
     places = network.anchors_on(features)
     losses = proposal_losses(logits, deltas, places, boxes, size, settings)
-    proposals = network.proposals(logits.detach(), deltas.detach(), places, size,
-                                  ProposalSettings(settings.before, settings.after))
+    proposals = network.proposals(
+        logits.detach(), deltas.detach(), places, size, ProposalSettings(settings.before, settings.after)
+    )
     drawn = [draw_boxes(own, truth, settings) for own, truth in zip(proposals, boxes)]
     chosen = torch.cat([one[0] for one in drawn])
     kinds, targets = torch.cat([one[1] for one in drawn]), torch.cat([one[2] for one in drawn])
-    owners = torch.repeat_interleave(torch.arange(len(drawn), device=images.device),
-                                     torch.tensor([len(one[0]) for one in drawn], device=images.device))
+    owners = torch.repeat_interleave(
+        torch.arange(len(drawn), device=images.device),
+        torch.tensor([len(one[0]) for one in drawn], device=images.device),
+    )
     with autocast():
         scores, moves = network.heads(features, chosen, owners)
     losses["class"] = functional.cross_entropy(scores, kinds)
@@ -51,8 +54,14 @@ def rcnn_losses(network: FasterRCNN, images: torch.Tensor, boxes: Sequence[torch
     return losses
 
 
-def proposal_losses(logits: torch.Tensor, deltas: torch.Tensor, places: torch.Tensor, boxes: Sequence[torch.Tensor],
-                    size: tuple[int, int], settings: RcnnLosses) -> dict[str, torch.Tensor]:
+def proposal_losses(
+    logits: torch.Tensor,
+    deltas: torch.Tensor,
+    places: torch.Tensor,
+    boxes: Sequence[torch.Tensor],
+    size: tuple[int, int],
+    settings: RcnnLosses,
+) -> dict[str, torch.Tensor]:
     """Losses "objectness" and "proposals" of the anchors drawn in each image."""
     chosen, kinds, targets = [], [], []
     for number, truth in enumerate(boxes):
@@ -65,19 +74,21 @@ def proposal_losses(logits: torch.Tensor, deltas: torch.Tensor, places: torch.Te
     objectness = functional.binary_cross_entropy_with_logits(logits.flatten()[chosen], kinds.float())
     positive = kinds == POSITIVE
     wanted = encode(targets[positive], places[chosen[positive] % len(places)])
-    moves = functional.smooth_l1_loss(deltas.flatten(0, 1)[chosen[positive]], wanted, reduction="sum",
-                                      beta=_PROPOSAL_BETA)
+    moves = functional.smooth_l1_loss(
+        deltas.flatten(0, 1)[chosen[positive]], wanted, reduction="sum", beta=_PROPOSAL_BETA
+    )
     return {"objectness": objectness, "proposals": moves / max(len(chosen), 1)}
 
 
-def label_anchors(places: torch.Tensor, truth: torch.Tensor, size: tuple[int, int],
-                  settings: RcnnLosses) -> tuple[torch.Tensor, torch.Tensor]:
+def label_anchors(
+    places: torch.Tensor, truth: torch.Tensor, size: tuple[int, int], settings: RcnnLosses
+) -> tuple[torch.Tensor, torch.Tensor]:
     """What each anchor (a, 4) is, and its best lesion; anchors that cross the image's border are ignored.
 
     A lesion's best anchor is positive whatever its overlap, and so are those that are as good.
     """
     rows, columns = size
-    inside = ((places[:, :2] >= 0).all(1) & (places[:, 2] <= columns) & (places[:, 3] <= rows))
+    inside = (places[:, :2] >= 0).all(1) & (places[:, 2] <= columns) & (places[:, 3] <= rows)
     kinds = torch.full((len(places),), IGNORED, device=places.device)
     if not len(truth):
         kinds[inside] = NEGATIVE
@@ -94,8 +105,9 @@ def label_anchors(places: torch.Tensor, truth: torch.Tensor, size: tuple[int, in
     return kinds, which
 
 
-def draw_boxes(proposals: torch.Tensor, truth: torch.Tensor,
-               settings: RcnnLosses) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def draw_boxes(
+    proposals: torch.Tensor, truth: torch.Tensor, settings: RcnnLosses
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Boxes for the heads (b, 4) out of proposals, the most likely first, and the lesions themselves; what they are;
     their lesions (b, 4).
     """
@@ -116,9 +128,9 @@ def _draw(kinds: torch.Tensor, count: int, positives: float, scores: torch.Tenso
     """
     some = [torch.nonzero(kinds == kind)[:, 0] for kind in (POSITIVE, NEGATIVE)]
     own, others = (values[torch.randperm(len(values), device=kinds.device)] for values in some)
-    own = own[:round(count * positives)]
+    own = own[: round(count * positives)]
     wanted = min(count - len(own), len(others))
     hardest = torch.topk(scores[others], round(hard * wanted)).indices
     left = torch.ones(len(others), dtype=torch.bool, device=kinds.device)
     left[hardest] = False
-    return torch.cat([own, others[hardest], others[left][:wanted - len(hardest)]])
+    return torch.cat([own, others[hardest], others[left][: wanted - len(hardest)]])

@@ -52,8 +52,9 @@ def paint(ct: Volume, vertebrae: Volume, rng: np.random.Generator) -> tuple[Volu
     return ct.with_array(np.rint(image).astype(np.int16)), ct.with_array(lesions, "lesion")
 
 
-def _paint_one(image: np.ndarray, lesions: np.ndarray, vertebrae: Volume, label: int, number: int,
-               rng: np.random.Generator) -> None:
+def _paint_one(
+    image: np.ndarray, lesions: np.ndarray, vertebrae: Volume, label: int, number: int, rng: np.random.Generator
+) -> None:
     from scipy import ndimage
 
     spacing = np.array(vertebrae.spacing[::-1])
@@ -89,8 +90,9 @@ def _paint_one(image: np.ndarray, lesions: np.ndarray, vertebrae: Volume, label:
     lesions[box][inside] = number
 
 
-def prepare_painted_cases(cases: Sequence[CtCase], each: int, preparation: SlicePreparation, folder: Path, *,
-                          progress: Progress = silent) -> list[SliceCase]:
+def prepare_painted_cases(
+    cases: Sequence[CtCase], each: int, preparation: SlicePreparation, folder: Path, *, progress: Progress = silent
+) -> list[SliceCase]:
     """Painted versions of CTs without lesions, ``each`` of every one, prepared in ``folder`` unless they are there.
 
     Raises:
@@ -111,7 +113,14 @@ def prepare_painted_cases(cases: Sequence[CtCase], each: int, preparation: Slice
             slices = axial_slices(painted, preparation)
             inside = slices.of_mask(vertebrae.array)
             # Slices without a labelled vertebra may show ones that nobody looked at: they are not learned from.
-            write_slice_case(folder, name, slices.images, mask_boxes(slices, lesions),
-                             np.argwhere(inside)[::257].astype(np.int32), inside.any(axis=(1, 2)), {})
+            write_slice_case(
+                folder,
+                name,
+                slices.images,
+                mask_boxes(slices, lesions),
+                np.argwhere(inside)[::257].astype(np.int32),
+                inside.any(axis=(1, 2)),
+                {},
+            )
         made += [open_slice_case(folder / name) for name in names]
     return made

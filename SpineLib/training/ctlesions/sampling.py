@@ -42,8 +42,9 @@ class CropSampler:
 
     def __init__(self, cases: Sequence[SliceCase], config: CtLesionConfig):
         self.cases, self.config = cases, config
-        self.lesions = [(number, label) for number, case in enumerate(cases)
-                        for label in np.unique(case.boxes[:, LESION])]
+        self.lesions = [
+            (number, label) for number, case in enumerate(cases) for label in np.unique(case.boxes[:, LESION])
+        ]
         self.with_spine = [number for number, case in enumerate(cases) if len(case.spine)]
         if not self.lesions:
             raise ValueError("no case shows a lesion")
@@ -64,7 +65,7 @@ class CropSampler:
             case = self.cases[number]
             own = case.boxes[case.boxes[:, LESION] == label]
             box = own[rng.integers(len(own))]
-            return case, int(box[SLICE]), (box[X0:X0 + 2] + box[X0 + 2:LESION]) / 2
+            return case, int(box[SLICE]), (box[X0 : X0 + 2] + box[X0 + 2 : LESION]) / 2
         if self.with_spine and rng.random() < self.config.sampling.spine:
             case = self.cases[self.with_spine[rng.integers(len(self.with_spine))]]
             usable = case.spine[case.known[case.spine[:, 0]]]
@@ -77,8 +78,9 @@ class CropSampler:
         y, x = np.unravel_index(body[rng.integers(len(body))] if len(body) else 0, case.images.shape[1:])
         return case, s, np.array([x, y], float)
 
-    def _crop(self, rng: np.random.Generator, case: SliceCase, s: int,
-              centre: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    def _crop(
+        self, rng: np.random.Generator, case: SliceCase, s: int, centre: np.ndarray
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """A changed crop whose middle is near ``centre``, and its boxes."""
         settings, (rows, columns) = self.config.augmentation, self.config.sampling.size
         middle = centre + rng.uniform(-0.35, 0.35, 2) * (columns, rows)
@@ -105,15 +107,16 @@ def cut(stack: np.ndarray, to_input: np.ndarray, middle: np.ndarray, size: tuple
     reach = np.ceil(np.abs(to_input) @ np.array([columns, rows]) / 2).astype(int) + 2
     low = np.clip(np.floor(middle).astype(int) - reach, 0, np.array(stack.shape[:0:-1]) - 1)
     high = np.clip(np.floor(middle).astype(int) + reach + 1, low + 1, stack.shape[:0:-1])
-    stack = stack[:, low[1]:high[1], low[0]:high[0]]
+    stack = stack[:, low[1] : high[1], low[0] : high[0]]
     height, width = stack.shape[1:]
     # grid_sample's coordinates: an image reaches from -1 to 1.
     theta = np.zeros((2, 3))
     theta[:, :2] = to_input * (columns, rows) / np.array([[width], [height]])
     theta[:, 2] = 2 * (middle - low) / (width, height) - 1
     image = torch.from_numpy(stack.astype(np.float32) * np.float32(1 / 255))[None]
-    grid = functional.affine_grid(torch.from_numpy(theta.astype(np.float32))[None], (1, len(stack), rows, columns),
-                                  align_corners=False)
+    grid = functional.affine_grid(
+        torch.from_numpy(theta.astype(np.float32))[None], (1, len(stack), rows, columns), align_corners=False
+    )
     return functional.grid_sample(image, grid, mode="bilinear", padding_mode="zeros", align_corners=False)[0]
 
 
@@ -142,8 +145,9 @@ def _turn(rng: np.random.Generator, settings: CtAugmentation) -> np.ndarray:
     """A random rotation, size and flip, 2 x 2 from the crop to the image."""
     angle = np.radians(rng.uniform(-1, 1) * settings.rotation_degrees)
     factor = np.exp(rng.uniform(*np.log(settings.scale)))
-    flips = [-1.0 if name in settings.flips and rng.random() < 0.5 else 1.0
-             for name in ("right-left", "anterior-posterior")]
+    flips = [
+        -1.0 if name in settings.flips and rng.random() < 0.5 else 1.0 for name in ("right-left", "anterior-posterior")
+    ]
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     return turn @ np.diag(flips) / factor
 

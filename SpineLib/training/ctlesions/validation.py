@@ -18,8 +18,13 @@ _SLICES, _BATCH = 24, 4
 _MARGIN = 32
 
 
-def validate(network: FasterRCNN, cases: Sequence[SliceCase], *, autocast: Callable[[], AbstractContextManager],
-             device: torch.device) -> dict[str, float]:
+def validate(
+    network: FasterRCNN,
+    cases: Sequence[SliceCase],
+    *,
+    autocast: Callable[[], AbstractContextManager],
+    device: torch.device,
+) -> dict[str, float]:
     """Figures over slices of cases, around their vertebrae.
 
     Returns:
@@ -32,15 +37,19 @@ def validate(network: FasterRCNN, cases: Sequence[SliceCase], *, autocast: Calla
         numbers = numbers[np.unique(np.linspace(0, len(numbers) - 1, min(_SLICES, len(numbers))).astype(int))]
         rows, columns = window(case)
         for start in range(0, len(numbers), _BATCH):
-            batch = numbers[start:start + _BATCH]
-            found = found_in(network, np.stack([case.stack(number)[:, rows, columns] for number in batch]),
-                             autocast, device)
+            batch = numbers[start : start + _BATCH]
+            found = found_in(
+                network, np.stack([case.stack(number)[:, rows, columns] for number in batch]), autocast, device
+            )
             for number, (boxes, scores) in zip(batch, found):
                 images.append(ImageBoxes(boxes + [columns.start, rows.start] * 2, scores, case.boxes_of(number)))
     curve = precision_recall(images)
     precision, recall = curve.at(0.5)
-    return {"ap": 0.0 if not curve.truths else curve.average_precision, "recall": recall,
-            "precision": 0.0 if np.isnan(precision) else precision}
+    return {
+        "ap": 0.0 if not curve.truths else curve.average_precision,
+        "recall": recall,
+        "precision": 0.0 if np.isnan(precision) else precision,
+    }
 
 
 def window(case: SliceCase) -> tuple[slice, slice]:
@@ -51,8 +60,9 @@ def window(case: SliceCase) -> tuple[slice, slice]:
     return tuple(slice(max(int(a), 0), min(int(b), size)) for a, b, size in zip(low, high, case.images.shape[1:]))
 
 
-def found_in(network: FasterRCNN, stacks: np.ndarray, autocast: Callable[[], AbstractContextManager],
-             device: torch.device) -> list[tuple[np.ndarray, np.ndarray]]:
+def found_in(
+    network: FasterRCNN, stacks: np.ndarray, autocast: Callable[[], AbstractContextManager], device: torch.device
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """Boxes and scores of each image, uint8 (n, 3, rows, columns)."""
     padded = np.pad(stacks, [(0, 0), (0, 0), *((0, -size % STRIDE) for size in stacks.shape[2:])])
     images = torch.from_numpy(padded.astype(np.float32) * np.float32(1 / 255))

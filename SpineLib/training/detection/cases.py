@@ -51,16 +51,25 @@ class DetectorCase:
         return middle(self.kinds.shape[2])
 
 
-def case_cache(cohort: Cohort, sequence: str, scales: Sequence[float], normalisation: str,
-               root: Path | None = None) -> Path:
+def case_cache(
+    cohort: Cohort, sequence: str, scales: Sequence[float], normalisation: str, root: Path | None = None
+) -> Path:
     """The folder of the cases prepared in this way, beside the cohort unless ``root`` is given."""
     key = json.dumps([_VERSION, str(cohort.folder.resolve()), sequence, list(scales), normalisation])
     root = root or cohort.folder.resolve().with_name(cohort.folder.resolve().name + "-prepared")
     return root / f"pyramids-{sequence}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
 
 
-def prepare_detector_cases(cohort: Cohort, sequence: str, scales: Sequence[float], normalisation: str, folder: Path, *,
-                           processes: int = 2, progress: Progress = silent) -> list[DetectorCase]:
+def prepare_detector_cases(
+    cohort: Cohort,
+    sequence: str,
+    scales: Sequence[float],
+    normalisation: str,
+    folder: Path,
+    *,
+    processes: int = 2,
+    progress: Progress = silent,
+) -> list[DetectorCase]:
     """Prepare all cases of the cohort that ``folder`` does not hold yet, and open them.
 
     Raises:
@@ -68,13 +77,18 @@ def prepare_detector_cases(cohort: Cohort, sequence: str, scales: Sequence[float
     """
     folder.mkdir(parents=True, exist_ok=True)
     todo = [case for case in cohort.cases if not _is_current(case, sequence, folder / case.name)]
-    prepare_each(prepare_detector_case, [(case, sequence, tuple(scales), normalisation, folder) for case in todo],
-                 processes, progress)
+    prepare_each(
+        prepare_detector_case,
+        [(case, sequence, tuple(scales), normalisation, folder) for case in todo],
+        processes,
+        progress,
+    )
     return [open_detector_case(folder / case.name) for case in cohort.cases]
 
 
-def prepare_detector_case(case: Case, sequence: str, scales: tuple[float, ...], normalisation: str,
-                          folder: Path) -> None:
+def prepare_detector_case(
+    case: Case, sequence: str, scales: tuple[float, ...], normalisation: str, folder: Path
+) -> None:
     """Prepare one case and write it to ``folder / case.name``."""
     from SpineLib.preprocess.pyramid import make_pyramid
     from SpineLib.volume import read_volume
@@ -84,8 +98,9 @@ def prepare_detector_case(case: Case, sequence: str, scales: tuple[float, ...], 
     except SpineError as error:
         raise SpineError(f"Case {case.name}: {error}") from error
     lesions = label_on_grid(read_volume(case.labels["lesion"]), pyramid.prepared)
-    kinds = np.where(label_on_grid(read_volume(case.labels["vertebrae"]), pyramid.prepared, binary=True), VERTEBRA,
-                     BACKGROUND).astype(np.uint8)
+    kinds = np.where(
+        label_on_grid(read_volume(case.labels["vertebrae"]), pyramid.prepared, binary=True), VERTEBRA, BACKGROUND
+    ).astype(np.uint8)
     kinds[lesions > 0] = LESION
     shown = kinds.any(axis=(1, 2))
     if not shown.any():
@@ -97,9 +112,17 @@ def prepare_detector_case(case: Case, sequence: str, scales: tuple[float, ...], 
             np.save(part / f"{scale:g}mm.npy", image[shown].astype(np.float16))
         np.save(part / "kinds.npy", kinds[shown])
         np.save(part / "lesions.npy", lesions[shown])
-        (part / "case.json").write_text(json.dumps({
-            "name": case.name, "scales": list(scales), "spacing": [float(v) for v in pyramid.prepared.spacing],
-            "files": _fingerprint(case, sequence)}), encoding="utf-8")
+        (part / "case.json").write_text(
+            json.dumps(
+                {
+                    "name": case.name,
+                    "scales": list(scales),
+                    "spacing": [float(v) for v in pyramid.prepared.spacing],
+                    "files": _fingerprint(case, sequence),
+                }
+            ),
+            encoding="utf-8",
+        )
         if (folder / case.name).exists():
             os.replace(folder / case.name, Path(name) / "old")
         os.replace(part, folder / case.name)
@@ -109,9 +132,13 @@ def open_detector_case(folder: Path) -> DetectorCase:
     """Map a prepared case into memory."""
     facts = json.loads((folder / "case.json").read_text(encoding="utf-8"))
     return DetectorCase(
-        facts["name"], folder,
+        facts["name"],
+        folder,
         {scale: np.load(folder / f"{scale:g}mm.npy", mmap_mode="r") for scale in facts["scales"]},
-        np.load(folder / "kinds.npy"), np.load(folder / "lesions.npy"), tuple(facts["spacing"]))
+        np.load(folder / "kinds.npy"),
+        np.load(folder / "lesions.npy"),
+        tuple(facts["spacing"]),
+    )
 
 
 def _fingerprint(case: Case, sequence: str) -> list:

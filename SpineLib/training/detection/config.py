@@ -47,10 +47,15 @@ class DetectorSampling:
     def __post_init__(self):
         if self.kind not in ("patches", "strips"):
             raise ValueError(f"kind is {self.kind!r}; it must be 'patches' or 'strips'")
-        if not 0 < self.positives < 1 or not 0 <= self.vertebra <= 1 or self.batch < 1 \
-                or min(self.hard, self.hard_lesions) < 0:
-            raise ValueError("positives must be between 0 and 1, vertebra from 0 to 1, batch from 1, hard and "
-                             "hard_lesions from 0")
+        if (
+            not 0 < self.positives < 1
+            or not 0 <= self.vertebra <= 1
+            or self.batch < 1
+            or min(self.hard, self.hard_lesions) < 0
+        ):
+            raise ValueError(
+                "positives must be between 0 and 1, vertebra from 0 to 1, batch from 1, hard and hard_lesions from 0"
+            )
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,12 @@ from SpineLib.training.checkpoint import BEST, LAST, load_checkpoint
 from SpineLib.training.detection.config import DetectorConfig, detector_config_from_dict
 from SpineLib.training.export import model_name, read_facts
 
-_NORMALISED = {"patch": "each patch's mean and deviation", "local": "local mean and deviation",
-               "local-root": "local mean and deviation of the intensities' square roots",
-               "slice": "each slice's mean and deviation"}
+_NORMALISED = {
+    "patch": "each patch's mean and deviation",
+    "local": "local mean and deviation",
+    "local-root": "local mean and deviation of the intensities' square roots",
+    "slice": "each slice's mean and deviation",
+}
 
 
 class _Trained(NamedTuple):
@@ -31,9 +34,20 @@ class _Trained(NamedTuple):
     steps: int
 
 
-def export_detector(run: Path, target: Path, *, average: Sequence[Path] = (), model_id: str = "", title: str = "",
-                    version: str = "1", licence: str = "Apache-2.0", smallest_area_cm2: float | None = None,
-                    threshold: float | None = None, figures: dict | None = None, notes: str = "") -> ModelBundle:
+def export_detector(
+    run: Path,
+    target: Path,
+    *,
+    average: Sequence[Path] = (),
+    model_id: str = "",
+    title: str = "",
+    version: str = "1",
+    licence: str = "Apache-2.0",
+    smallest_area_cm2: float | None = None,
+    threshold: float | None = None,
+    figures: dict | None = None,
+    notes: str = "",
+) -> ModelBundle:
     """Write the best weights so far of the training in ``run`` as a bundle; the training may still be running.
 
     Args:
@@ -58,17 +72,30 @@ def export_detector(run: Path, target: Path, *, average: Sequence[Path] = (), mo
     scales = ", ".join(f"{scale:g}" for scale in config.scales)
     title = title or f"Metastasis detection on {config.sequence}, {scales} mm a pixel"
     card = ModelCard(
-        id=model_id or model_name(run if target.name == "model" else target), title=title, version=version,
-        task="metastasis-detection", licence=licence,
+        id=model_id or model_name(run if target.name == "model" else target),
+        title=title,
+        version=version,
+        task="metastasis-detection",
+        licence=licence,
         network={"type": "siamese", "context": config.context, "scales": list(config.scales)},
-        inputs=(config.sequence,), patch=PATCH,
-        preparation={"normalisation": config.normalisation,
-                     "smallest_area_cm2": config.smallest_area_cm2 if smallest_area_cm2 is None else smallest_area_cm2},
-        threshold=config.threshold if threshold is None else threshold, training_data=facts["data"],
-        command="; ".join(one.facts["command"] for one in trained), notice=NOTICE,
-        figures={"validation": looks[0] if len(looks) == 1 else looks, "step": trained[0].state["step"],
-                 "minutes_trained": round(sum(one.state["minutes"] for one in trained), 1), **(figures or {})},
-        text=_text(title, trained, looks) + (f"\n{notes.strip()}\n" if notes else ""))
+        inputs=(config.sequence,),
+        patch=PATCH,
+        preparation={
+            "normalisation": config.normalisation,
+            "smallest_area_cm2": config.smallest_area_cm2 if smallest_area_cm2 is None else smallest_area_cm2,
+        },
+        threshold=config.threshold if threshold is None else threshold,
+        training_data=facts["data"],
+        command="; ".join(one.facts["command"] for one in trained),
+        notice=NOTICE,
+        figures={
+            "validation": looks[0] if len(looks) == 1 else looks,
+            "step": trained[0].state["step"],
+            "minutes_trained": round(sum(one.state["minutes"] for one in trained), 1),
+            **(figures or {}),
+        },
+        text=_text(title, trained, looks) + (f"\n{notes.strip()}\n" if notes else ""),
+    )
     return save_bundle(target, network, card)
 
 
@@ -83,16 +110,20 @@ def _read(run: Path) -> _Trained:
 
 def _check_alike(trained: list[_Trained]) -> None:
     """Weights can be averaged where trainings left the same place on the same way."""
+
     def unseeded(config: DetectorConfig) -> DetectorConfig:
         return replace(config, sampling=replace(config.sampling, seed=0))
 
     first = trained[0].config
     if any(unseeded(one.config) != unseeded(first) for one in trained[1:]):
-        raise SpineError("The trainings to be averaged differ in more than their seed; give trainings of the same "
-                         "configuration and start.")
+        raise SpineError(
+            "The trainings to be averaged differ in more than their seed; give trainings of the same "
+            "configuration and start."
+        )
     if len(trained) > 1 and not (first.init_from and first.optimisation.frozen_norms):
-        raise SpineError("Only trainings with frozen_norms that started from the same detector can be averaged; export "
-                         "one alone.")
+        raise SpineError(
+            "Only trainings with frozen_norms that started from the same detector can be averaged; export one alone."
+        )
 
 
 def _mean(states: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
@@ -103,15 +134,21 @@ def _text(title: str, trained: list[_Trained], looks: list[dict]) -> str:
     config, data = trained[0].config, trained[0].facts["data"]
     origin = "Trained on **simulated data** only. " if data["simulated"] else ""
     rows = "\n".join(" | ".join([f"| {key}", *(str(look[key]) for look in looks)]) + " |" for key in looks[0])
-    beyond = ("zeros, as in the paper" if config.context == "zeros"
-              else "the image's own margin, which the paper does not have and a fast run over whole slices needs")
+    beyond = (
+        "zeros, as in the paper"
+        if config.context == "zeros"
+        else "the image's own margin, which the paper does not have and a fast run over whole slices needs"
+    )
     unit = "lattices of places" if config.sampling.kind == "strips" else "patches"
-    trainings = "\n".join(f"- Training: `{one.facts['command']}`; {one.steps} steps of {config.sampling.batch} {unit}."
-                          for one in trained)
+    trainings = "\n".join(
+        f"- Training: `{one.facts['command']}`; {one.steps} steps of {config.sampling.batch} {unit}." for one in trained
+    )
     mean, alone, heads = "", "", ["value"]
     if len(trained) > 1:
-        mean = (f"- Weights: the mean of those of the {len(trained)} trainings, which differ in their seed (Wortsman "
-                "et al., Model soups, 2022).\n")
+        mean = (
+            f"- Weights: the mean of those of the {len(trained)} trainings, which differ in their seed (Wortsman "
+            "et al., Model soups, 2022).\n"
+        )
         alone, heads = ", of each training alone", [f"training {number}" for number in range(1, len(trained) + 1)]
     return f"""# {title}
 
@@ -125,7 +162,8 @@ def _text(title: str, trained: list[_Trained], looks: list[dict]) -> str:
 {trainings}
 {mean}
 Figures on the{" simulated" if data["simulated"] else ""} cases that chose the best weights (so slightly favourable){
-    alone}:
+        alone
+    }:
 
 | {" | ".join(["figure", *heads])} |
 |{"---|" * (len(looks) + 1)}

@@ -82,9 +82,15 @@ class DetectorRun(Run):
 
     def figures(self, network: nn.Module) -> dict[str, float]:
         config = self.config
-        return validate(network, self.chosen_by, spacing=config.validation.spacing,
-                        smallest_cm2=config.smallest_area_cm2, whiten=config.normalisation == "patch",
-                        autocast=self.autocast, device=self.device)
+        return validate(
+            network,
+            self.chosen_by,
+            spacing=config.validation.spacing,
+            smallest_cm2=config.smallest_area_cm2,
+            whiten=config.normalisation == "patch",
+            autocast=self.autocast,
+            device=self.device,
+        )
 
 
 def initial_detector(config: DetectorConfig) -> Siamese:
@@ -103,13 +109,17 @@ def initial_detector(config: DetectorConfig) -> Siamese:
     if config.init_from:
         bundle = find_bundle(config.init_from)
         if bundle.card.network.get("scales") != list(config.scales):
-            raise SpineError(f"The model '{bundle.card.id}' is no detector with the resolutions of this training; "
-                             "start from one that is.")
+            raise SpineError(
+                f"The model '{bundle.card.id}' is no detector with the resolutions of this training; "
+                "start from one that is."
+            )
         network.load_state_dict(bundle.network().state_dict())
         return network
     if network.frozen_norms:
-        raise SpineError("A training with frozen_norms starts from another detector, whose statistics it keeps; name "
-                         "one (--init-from).")
+        raise SpineError(
+            "A training with frozen_norms starts from another detector, whose statistics it keeps; name "
+            "one (--init-from)."
+        )
     for layer in (*network.convolutions, network.hidden):
         nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         nn.init.zeros_(layer.bias)
@@ -130,9 +140,18 @@ def optimizer_of(network: nn.Module, settings: DetectorOptimisation) -> torch.op
     return torch.optim.SGD(groups, lr=settings.rate, momentum=settings.momentum)
 
 
-def run_detector_training(config: DetectorConfig, cohort_folder: Path, out: Path, *, cache: Path | None = None,
-                          processes: int = 2, first_cases: int | None = None, command: str = "", model_id: str = "",
-                          report: Callable[[str], None] = lambda text: None) -> ModelBundle:
+def run_detector_training(
+    config: DetectorConfig,
+    cohort_folder: Path,
+    out: Path,
+    *,
+    cache: Path | None = None,
+    processes: int = 2,
+    first_cases: int | None = None,
+    command: str = "",
+    model_id: str = "",
+    report: Callable[[str], None] = lambda text: None,
+) -> ModelBundle:
     """Prepare the cohort, train in ``out`` (or go on there), and write the bundle ``out / "model"``.
 
     Raises:
@@ -145,17 +164,34 @@ def run_detector_training(config: DetectorConfig, cohort_folder: Path, out: Path
     if first_cases:
         cohort = replace(cohort, cases=cohort.cases[:first_cases])
     cases = prepare_detector_cases(
-        cohort, config.sequence, config.scales, config.normalisation,
-        case_cache(cohort, config.sequence, config.scales, config.normalisation, cache), processes=processes,
-        progress=lambda fraction, text: report(text))
+        cohort,
+        config.sequence,
+        config.scales,
+        config.normalisation,
+        case_cache(cohort, config.sequence, config.scales, config.normalisation, cache),
+        processes=processes,
+        progress=lambda fraction, text: report(text),
+    )
     training, chosen_by, held_out = split(cases, config.validation, config.sampling.seed)
     out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "training.json", {
-        "command": command, "config": config.to_dict(),
-        "data": {"simulated": cohort.simulated, "description": f"{cohort.description.get('Name', 'a cohort')}.",
-                 "training_cases": len(training), "validation_cases": len(chosen_by), "held_out_cases": len(held_out)},
-        "cases": {name: [case.name for case in group] for name, group in
-                  (("training", training), ("validation", chosen_by), ("held_out", held_out))}})
+    write_json(
+        out / "training.json",
+        {
+            "command": command,
+            "config": config.to_dict(),
+            "data": {
+                "simulated": cohort.simulated,
+                "description": f"{cohort.description.get('Name', 'a cohort')}.",
+                "training_cases": len(training),
+                "validation_cases": len(chosen_by),
+                "held_out_cases": len(held_out),
+            },
+            "cases": {
+                name: [case.name for case in group]
+                for name, group in (("training", training), ("validation", chosen_by), ("held_out", held_out))
+            },
+        },
+    )
     report(f"{len(training)} cases to train on, {len(chosen_by)} to choose the weights, {len(held_out)} held out.")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     run = DetectorRun(config, chosen_by, out, device)
@@ -178,10 +214,13 @@ def split(cases: list, settings: DetectorValidation, seed: int) -> tuple[list, l
         SpineError: there are too few cases.
     """
     if len(cases) < max(2, settings.folds):
-        raise SpineError(f"{len(cases)} cases are too few for {settings.folds} folds; give more cases or fewer folds."
-                         if settings.folds else "One case is too few to train on and to choose by; give more cases.")
+        raise SpineError(
+            f"{len(cases)} cases are too few for {settings.folds} folds; give more cases or fewer folds."
+            if settings.folds
+            else "One case is too few to train on and to choose by; give more cases."
+        )
     order = np.random.default_rng([seed, 21]).permutation(len(cases))
-    held = {int(n) for n in order[settings.fold::settings.folds]} if settings.folds else set()
+    held = {int(n) for n in order[settings.fold :: settings.folds]} if settings.folds else set()
     rest = [int(n) for n in order if int(n) not in held]
     number = min(max(1, round(settings.share * len(rest))), len(rest) - 1)
     number = min(number, settings.most) if settings.most else number

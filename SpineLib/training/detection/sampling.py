@@ -41,16 +41,23 @@ class Sampler:
     def __init__(self, cases: list[DetectorCase], config: DetectorConfig, network: Siamese):
         self.cases, self.config, self.network = cases, config, network
         # (case, slice) of all slices with a metastasis, and how many places of each are one.
-        found = [(number, s, count) for number, case in enumerate(cases)
-                 for s, count in enumerate((case.kinds == LESION).sum(axis=(1, 2))) if count]
+        found = [
+            (number, s, count)
+            for number, case in enumerate(cases)
+            for s, count in enumerate((case.kinds == LESION).sum(axis=(1, 2)))
+            if count
+        ]
         if not found:
             raise ValueError("no case shows a metastasis")
         self.slices = np.array([one[:2] for one in found])
         counts = np.array([one[2] for one in found], dtype=float)
         self.share = counts / counts.sum()
         # (case, places (n, 3) of slice, row, column) of each metastasis.
-        self.lesions = [(number, np.argwhere(case.lesions == label).astype(np.int16)) for number, case in
-                        enumerate(cases) for label in np.unique(case.lesions[case.lesions > 0])]
+        self.lesions = [
+            (number, np.argwhere(case.lesions == label).astype(np.int16))
+            for number, case in enumerate(cases)
+            for label in np.unique(case.lesions[case.lesions > 0])
+        ]
 
     def batch(self, step: int) -> Batch:
         """The batch of a step."""
@@ -92,16 +99,24 @@ class Sampler:
             first = np.round(centre - reach * rng.uniform(0.15, 0.85, 2)).astype(int)
             kinds.append(change.turned(self._kinds(case, s, first)))
             for scale, into in zip(self.config.scales, images):
-                cut = window(self.cases[case].images[scale][s], self.network, scale, tuple(first),
-                             (settings.rows, settings.columns), settings.spacing)
+                cut = window(
+                    self.cases[case].images[scale][s],
+                    self.network,
+                    scale,
+                    tuple(first),
+                    (settings.rows, settings.columns),
+                    settings.spacing,
+                )
                 into.append(change(cut.astype(np.float32)))
         return Batch([torch.from_numpy(np.stack(one))[:, None] for one in images], torch.from_numpy(np.stack(kinds)))
 
     def _kinds(self, case: int, s: int, first: np.ndarray) -> np.ndarray:
         """What the places of a lattice are."""
         settings, known = self.config.sampling, self.cases[case].kinds[s]
-        places = [start + round(settings.spacing) * np.arange(count)
-                  for start, count in zip(first, (settings.rows, settings.columns))]
+        places = [
+            start + round(settings.spacing) * np.arange(count)
+            for start, count in zip(first, (settings.rows, settings.columns))
+        ]
         inside = [(axis >= 0) & (axis < size) for axis, size in zip(places, known.shape)]
         kinds = np.full((settings.rows, settings.columns), OUTSIDE, np.uint8)
         kinds[np.ix_(*inside)] = known[np.ix_(*(axis[ok] for axis, ok in zip(places, inside)))]

@@ -23,8 +23,16 @@ _RATES = (0.125, 0.25, 0.5, 1.0)
 _PLACES = 12
 
 
-def validate(network: Siamese, cases: Sequence[DetectorCase], *, spacing: float, smallest_cm2: float, whiten: bool,
-             autocast: Callable[[], AbstractContextManager], device: torch.device) -> dict[str, float]:
+def validate(
+    network: Siamese,
+    cases: Sequence[DetectorCase],
+    *,
+    spacing: float,
+    smallest_cm2: float,
+    whiten: bool,
+    autocast: Callable[[], AbstractContextManager],
+    device: torch.device,
+) -> dict[str, float]:
     """Figures on cases that are not trained on.
 
     Returns:
@@ -59,11 +67,15 @@ def _lattice(network: Siamese, case: DetectorCase, spacing: float, autocast, dev
     size = tuple(-(-length // multiple) * multiple for length in kinds.shape[1:])
     found = np.empty(kinds.shape, np.float32)
     for s in range(count):
-        images = [torch.from_numpy(window(case.images[scale][s], network, scale, (0, columns.start), size, spacing)
-                                   .astype(np.float32))[None, None].to(device) for scale in network.scales]
+        images = [
+            torch.from_numpy(
+                window(case.images[scale][s], network, scale, (0, columns.start), size, spacing).astype(np.float32)
+            )[None, None].to(device)
+            for scale in network.scales
+        ]
         with autocast():
             map_ = network.probability(images, spacing)
-        found[s] = map_[0, :kinds.shape[1], :kinds.shape[2]].cpu().numpy()
+        found[s] = map_[0, : kinds.shape[1], : kinds.shape[2]].cpu().numpy()
     # Any placement will do, the same for map and lesions: s to the left, rows down, columns to the back.
     direction = np.array([[0, 0, 1], [1, 0, 0], [0, -1, 0]], float)
     return Volume(aggregate(found), (spacing, spacing, case.spacing[0]), direction=direction), kinds
@@ -87,8 +99,9 @@ def _count(case: DetectorCase, map_: Volume, spacing: float, smallest_cm2: float
 def _sensitivities(counted: list[np.ndarray]) -> dict[str, float]:
     total = np.sum(counted, axis=0)
     sensitivity, false = total[:, 1] / max(total[0, 0], 1), total[:, 2] / len(counted)
-    at = [max((float(value) for value, rate in zip(sensitivity, false) if rate <= most), default=0.0)
-          for most in _RATES]
+    at = [
+        max((float(value) for value, rate in zip(sensitivity, false) if rate <= most), default=0.0) for most in _RATES
+    ]
     allowed = np.flatnonzero(false <= 0.25)
     best = allowed[sensitivity[allowed].argmax()] if len(allowed) else len(_THRESHOLDS) - 1
     return {"score": float(np.mean(at)), "sensitivity": at[1], "threshold": float(_THRESHOLDS[best])}

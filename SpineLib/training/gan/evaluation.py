@@ -66,18 +66,34 @@ class Comparison:
         """
         rows = []
         for one in self.filled:
-            row = {"method": one.method, "holes": one.holes, "dice": float(np.mean(one.dice)),
-                   "dice_median": float(np.median(one.dice)), "jumps": one.jumps}
+            row = {
+                "method": one.method,
+                "holes": one.holes,
+                "dice": float(np.mean(one.dice)),
+                "dice_median": float(np.median(one.dice)),
+                "jumps": one.jumps,
+            }
             if one.holes == "slices":
                 near, far = (kernel_mmd(self.single.images, images) for images in (one.repaired, self.made[one.method]))
-                row |= {"kmmd": near.biased, "kmmd_unbiased": near.unbiased, "kmmd_made": far.biased,
-                        "bandwidth": near.bandwidth}
+                row |= {
+                    "kmmd": near.biased,
+                    "kmmd_unbiased": near.unbiased,
+                    "kmmd_made": far.biased,
+                    "bandwidth": near.bandwidth,
+                }
             rows.append(row)
         return rows
 
 
-def compare_gans(stacks: Sequence[Stack], models: Mapping[str, nn.Module], settings: GanSettings, tie: float,
-                 slices: int = 64, seed: int = 1, progress: Progress = silent) -> Comparison:
+def compare_gans(
+    stacks: Sequence[Stack],
+    models: Mapping[str, nn.Module],
+    settings: GanSettings,
+    tie: float,
+    slices: int = 64,
+    seed: int = 1,
+    progress: Progress = silent,
+) -> Comparison:
     """Fill the same holes with all models, each slice for itself, and the cubes tied too.
 
     Args:
@@ -100,12 +116,20 @@ def compare_gans(stacks: Sequence[Stack], models: Mapping[str, nn.Module], setti
             made[name] = network.generator(noise)[:, 0].numpy()
         for method, chosen, share in ((name, plain, 0.2), (f"{name}-tied", replace(plain, tie=tie), 0.6)):
             ends = [share + 0.4 * k / max(len(cubes), 1) for k in range(len(cubes) + 1)]
-            several = [_fill(network, cube, chosen, part(report, *ends[k:k + 2])) for k, cube in enumerate(cubes)]
+            several = [_fill(network, cube, chosen, part(report, *ends[k : k + 2])) for k, cube in enumerate(cubes)]
             dice = np.array([_dice(cube, images) for cube, images in zip(cubes, several)])
-            jumps = [_jumps(images, cube.known) - _jumps(cube.images, cube.known)
-                     for cube, images in zip(cubes, several)]
-            filled.append(Filled(method, "cubes", dice, float(np.mean(jumps)) if jumps else None,
-                                 np.concatenate(several) if several else np.zeros((0, SLICE_SIZE, SLICE_SIZE))))
+            jumps = [
+                _jumps(images, cube.known) - _jumps(cube.images, cube.known) for cube, images in zip(cubes, several)
+            ]
+            filled.append(
+                Filled(
+                    method,
+                    "cubes",
+                    dice,
+                    float(np.mean(jumps)) if jumps else None,
+                    np.concatenate(several) if several else np.zeros((0, SLICE_SIZE, SLICE_SIZE)),
+                )
+            )
     return Comparison(single, cubes, filled, made)
 
 
@@ -118,7 +142,7 @@ def cube_hole(stack: Stack, seed: Sequence[int]) -> HeldOut | None:
         first = rng.integers(max(len(images) - _CUBE_SLICES, 0) + 1)
         row, column = rng.integers(0, SLICE_SIZE - HOLE, 2)
         known = np.ones(images.shape, bool)
-        known[first:first + _CUBE_SLICES, row:row + HOLE, column:column + HOLE] = False
+        known[first : first + _CUBE_SLICES, row : row + HOLE, column : column + HOLE] = False
         if images[~known].mean() >= _LEAST_BONE:
             return HeldOut(images, known)
     return None

@@ -15,8 +15,17 @@ from SpineLib.training.gan.config import GanConfig, gan_config_from_dict
 _NAMES = {"wgan-gp": "WGAN-GP", "dcgan": "DCGAN"}
 
 
-def export_gan(run: Path, target: Path, *, model_id: str = "", title: str = "", version: str = "1",
-               licence: str = "Apache-2.0", figures: dict | None = None, notes: str = "") -> ModelBundle:
+def export_gan(
+    run: Path,
+    target: Path,
+    *,
+    model_id: str = "",
+    title: str = "",
+    version: str = "1",
+    licence: str = "Apache-2.0",
+    figures: dict | None = None,
+    notes: str = "",
+) -> ModelBundle:
     """Write the best weights so far of the training in ``run`` as a bundle; the training may still be running.
 
     Args:
@@ -40,22 +49,40 @@ def export_gan(run: Path, target: Path, *, model_id: str = "", title: str = "", 
     validation = {key: round(value, 5) for key, value in state["figures"].items()}
     title = title or f"Vertebra inpainting, slice by slice, {_NAMES[config.kind]}"
     card = ModelCard(
-        id=model_id or model_name(run if target.name == "model" else target), title=title, version=version,
-        task="vertebra-inpainting", licence=licence,
-        network={"type": config.kind, "latent": config.latent, "widths": list(config.widths)}, inputs=("mask",),
-        patch=(SIZE, SIZE), preparation={"pixel_mm": PIXEL_MM, "slice_mm": SLICE_MM},
-        training_data=facts["data"], command=facts["command"], notice=NOTICE,
-        figures={"validation": validation, "step": state["step"], "minutes_trained": round(state["minutes"], 1),
-                 **(figures or {})},
-        text=_text(title, config, facts, validation, trained["step"]) + (f"\n{notes.strip()}\n" if notes else ""))
+        id=model_id or model_name(run if target.name == "model" else target),
+        title=title,
+        version=version,
+        task="vertebra-inpainting",
+        licence=licence,
+        network={"type": config.kind, "latent": config.latent, "widths": list(config.widths)},
+        inputs=("mask",),
+        patch=(SIZE, SIZE),
+        preparation={"pixel_mm": PIXEL_MM, "slice_mm": SLICE_MM},
+        training_data=facts["data"],
+        command=facts["command"],
+        notice=NOTICE,
+        figures={
+            "validation": validation,
+            "step": state["step"],
+            "minutes_trained": round(state["minutes"], 1),
+            **(figures or {}),
+        },
+        text=_text(title, config, facts, validation, trained["step"]) + (f"\n{notes.strip()}\n" if notes else ""),
+    )
     return save_bundle(target, network, card)
 
 
 def _text(title: str, config: GanConfig, facts: dict, validation: dict, steps: int) -> str:
     data, optimisation = facts["data"], config.optimisation
-    origin = "Trained on **simulated data** only. " if data["simulated"] else (
-        f"Trained partly on **simulated data** ({data['simulated_cases']} of {data['training_cases']} cases). "
-        if data["simulated_cases"] else "")
+    origin = (
+        "Trained on **simulated data** only. "
+        if data["simulated"]
+        else (
+            f"Trained partly on **simulated data** ({data['simulated_cases']} of {data['training_cases']} cases). "
+            if data["simulated_cases"]
+            else ""
+        )
+    )
     rows = "\n".join(f"| {key} | {value} |" for key, value in validation.items())
     own = "" if config.widths == GanConfig.widths else f"; narrower than the configuration paper-{config.kind}"
     return f"""# {title}
@@ -85,5 +112,11 @@ the repaired ones and against images made of noise:
 
 def _pretrained(config: GanConfig) -> str:
     share = config.pretraining.share
-    return (f", those in the first {share:.0%} of the time on the generator as decoder of a variational autoencoder "
-            f"({config.pretraining.batch} images each), which the paper does not have") if share else ""
+    return (
+        (
+            f", those in the first {share:.0%} of the time on the generator as decoder of a variational autoencoder "
+            f"({config.pretraining.batch} images each), which the paper does not have"
+        )
+        if share
+        else ""
+    )

@@ -100,7 +100,7 @@ class GanRun(Run):
                 return _cross_entropy(critic(real), 1.0) + _cross_entropy(critic(made), 0.0)
             values = critic(torch.cat([real, made])).float()
         penalty = gradient_penalty(critic, real, made, self.autocast)
-        return values[len(real):].mean() - values[:len(real)].mean() + self.settings.penalty * penalty
+        return values[len(real) :].mean() - values[: len(real)].mean() + self.settings.penalty * penalty
 
     def loss(self, batch: torch.Tensor) -> torch.Tensor:
         """The generator's, of as many images as a step of the critic sees."""
@@ -123,11 +123,16 @@ class GanRun(Run):
         return self.figures(self.judged)
 
     def save(self) -> None:
-        tensors = {"network": self.network.state_dict(), "optimizer": optimizer_tensors(self.optimizer),
-                   "critic_optimizer": optimizer_tensors(self.critic_optimizer)}
+        tensors = {
+            "network": self.network.state_dict(),
+            "optimizer": optimizer_tensors(self.optimizer),
+            "critic_optimizer": optimizer_tensors(self.critic_optimizer),
+        }
         if self.config.pretraining.share:
-            tensors |= {"encoder": self.encoder.state_dict(),
-                        "autoencoder_optimizer": optimizer_tensors(self.autoencoder_optimizer)}
+            tensors |= {
+                "encoder": self.encoder.state_dict(),
+                "autoencoder_optimizer": optimizer_tensors(self.autoencoder_optimizer),
+            }
         if self.average is not None:
             tensors["average"] = self.average.state_dict()
         save_checkpoint(self.folder / LAST, tensors, {"step": self.step, "best": self.best, "seconds": self.seconds})
@@ -162,8 +167,9 @@ def initial_gan(config: GanConfig) -> Gan:
                 nn.init.normal_(module.weight, std=0.02)
             else:
                 # Of a transposed convolution of stride 2, a pixel sees a quarter of the kernel.
-                seen = module.in_channels * 25 / 4 if isinstance(module, nn.ConvTranspose2d) else \
-                    module.weight[0].numel()
+                seen = (
+                    module.in_channels * 25 / 4 if isinstance(module, nn.ConvTranspose2d) else module.weight[0].numel()
+                )
                 nn.init.normal_(module.weight, std=float(np.sqrt(2 / seen)))
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
@@ -175,8 +181,16 @@ def _cross_entropy(logits: torch.Tensor, wanted: float) -> torch.Tensor:
     return functional.binary_cross_entropy_with_logits(logits, torch.full_like(logits, wanted))
 
 
-def run_gan_training(config: GanConfig, stacks: list[Stack], out: Path, *, sources: str = "", command: str = "",
-                     model_id: str = "", report: Callable[[str], None] = lambda text: None) -> ModelBundle:
+def run_gan_training(
+    config: GanConfig,
+    stacks: list[Stack],
+    out: Path,
+    *,
+    sources: str = "",
+    command: str = "",
+    model_id: str = "",
+    report: Callable[[str], None] = lambda text: None,
+) -> ModelBundle:
     """Train in ``out`` (or go on there), and write the bundle ``out / "model"``.
 
     Args:
@@ -191,16 +205,28 @@ def run_gan_training(config: GanConfig, stacks: list[Stack], out: Path, *, sourc
     out.mkdir(parents=True, exist_ok=True)
     training, held_out = split(stacks, config.validation.share, config.sampling.seed)
     sampler = Sampler(training, config.sampling, config.augmentation)
-    names = {key: sorted({stack.patient for stack in group}) for key, group in
-             (("training", training), ("held_out", held_out))}
+    names = {
+        key: sorted({stack.patient for stack in group})
+        for key, group in (("training", training), ("held_out", held_out))
+    }
     simulated = len({stack.patient for stack in training if stack.simulated})
-    write_json(out / "training.json", {
-        "command": command, "config": config.to_dict(),
-        "data": {"simulated": all(stack.simulated for stack in training), "description": sources,
-                 "training_cases": len(names["training"]), "simulated_cases": simulated,
-                 "training_vertebrae": len(training), "held_out_cases": len(names["held_out"]),
-                 "held_out_vertebrae": len(held_out)},
-        "cases": names})
+    write_json(
+        out / "training.json",
+        {
+            "command": command,
+            "config": config.to_dict(),
+            "data": {
+                "simulated": all(stack.simulated for stack in training),
+                "description": sources,
+                "training_cases": len(names["training"]),
+                "simulated_cases": simulated,
+                "training_vertebrae": len(training),
+                "held_out_cases": len(names["held_out"]),
+                "held_out_vertebrae": len(held_out),
+            },
+            "cases": names,
+        },
+    )
     report(f"{len(training)} vertebrae to train on, {len(held_out)} held out.")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     run = GanRun(config, held_out_slices(held_out, config.validation.slices, config.sampling.seed), out, device)
@@ -230,5 +256,6 @@ def split(stacks: list[Stack], share: float, seed: int) -> tuple[list[Stack], li
     order = np.random.default_rng([seed, 33]).permutation(len(patients))
     number = min(max(1, round(share * len(patients))), len(patients) - 1)
     held = {patients[n] for n in order[:number]}
-    return [stack for stack in stacks if stack.patient not in held], [stack for stack in stacks
-                                                                      if stack.patient in held]
+    return [stack for stack in stacks if stack.patient not in held], [
+        stack for stack in stacks if stack.patient in held
+    ]

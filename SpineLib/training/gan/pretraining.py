@@ -32,8 +32,9 @@ class Encoder(nn.Module):
         return mean, variance.clamp(-8, 4)
 
 
-def autoencoder_loss(encoder: Encoder, generator: Generator, images: torch.Tensor, weight: float,
-                     autocast) -> torch.Tensor:
+def autoencoder_loss(
+    encoder: Encoder, generator: Generator, images: torch.Tensor, weight: float, autocast
+) -> torch.Tensor:
     """Negative evidence lower bound of an image in nats a pixel, averaged over images (n, 1, 64, 64).
 
     Args:

@@ -28,8 +28,14 @@ class Sampler:
     def __init__(self, stacks: Sequence[Stack], sampling: GanSampling, augmentation: GanAugmentation):
         self.sampling, self.augmentation = sampling, augmentation
         usable = [np.flatnonzero(stack.areas_cm2 >= sampling.smallest_cm2) for stack in stacks]
-        self.real, self.simulated = ([(stack.distances, slices) for stack, slices in zip(stacks, usable)
-                                      if stack.simulated == simulated and len(slices)] for simulated in (False, True))
+        self.real, self.simulated = (
+            [
+                (stack.distances, slices)
+                for stack, slices in zip(stacks, usable)
+                if stack.simulated == simulated and len(slices)
+            ]
+            for simulated in (False, True)
+        )
         if not self.real and not self.simulated:
             raise SpineError(f"No slice shows {sampling.smallest_cm2:g} cm2 of a vertebra; give other labels.")
 

@@ -101,16 +101,20 @@ def read_stacks(files: Sequence[tuple[str, Path, bool]], cache: Path, progress: 
         with np.load(kept, allow_pickle=False) as arrays:
             stacks += [Stack(patient, int(label), simulated, arrays[label]) for label in arrays.files]
     if not stacks:
-        raise SpineError("None of the label files shows a whole vertebra; give labels of the column, a number for each "
-                         "vertebra.")
+        raise SpineError(
+            "None of the label files shows a whole vertebra; give labels of the column, a number for each vertebra."
+        )
     return stacks
 
 
 def _thinned(labels: Volume) -> Volume:
     """Every second, third ... voxel along axes that are much finer than the slices' pixels."""
     steps = [max(1, int(_FINEST_MM / side)) for side in labels.spacing]
-    return replace(labels, array=np.ascontiguousarray(labels.array[::steps[2], ::steps[1], ::steps[0]]),
-                   spacing=tuple(side * step for side, step in zip(labels.spacing, steps)))
+    return replace(
+        labels,
+        array=np.ascontiguousarray(labels.array[:: steps[2], :: steps[1], :: steps[0]]),
+        spacing=tuple(side * step for side, step in zip(labels.spacing, steps)),
+    )
 
 
 def _fingerprint(path: Path) -> str:

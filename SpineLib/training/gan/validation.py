@@ -41,16 +41,18 @@ def held_out_slices(stacks: Sequence[Stack], count: int, seed: int) -> HeldOut:
         stack = stacks[rng.integers(len(stacks))]
         image = stack.images()[rng.integers(len(stack.distances))]
         row, column = rng.integers(4, SLICE_SIZE - HOLE - 4, 2)
-        inside = float(image[row:row + HOLE, column:column + HOLE].mean())
+        inside = float(image[row : row + HOLE, column : column + HOLE].mean())
         if _LEAST <= inside <= 1 - _LEAST:
             kept = np.ones(image.shape, bool)
-            kept[row:row + HOLE, column:column + HOLE] = False
+            kept[row : row + HOLE, column : column + HOLE] = False
             images.append(image)
             known.append(kept)
         if len(images) == count:
             break
-    return HeldOut(np.array(images, np.float32).reshape(-1, SLICE_SIZE, SLICE_SIZE),
-                   np.array(known, bool).reshape(-1, SLICE_SIZE, SLICE_SIZE))
+    return HeldOut(
+        np.array(images, np.float32).reshape(-1, SLICE_SIZE, SLICE_SIZE),
+        np.array(known, bool).reshape(-1, SLICE_SIZE, SLICE_SIZE),
+    )
 
 
 def repaired(network: nn.Module, held_out: HeldOut, steps: int) -> dict[str, float]:
@@ -65,9 +67,11 @@ def repaired(network: nn.Module, held_out: HeldOut, steps: int) -> dict[str, flo
     noise = torch.randn(len(found), network.generator.latent, generator=torch.Generator().manual_seed(5))
     with torch.no_grad():
         made = network.generator(noise.to(next(network.parameters()).device))[:, 0].float().cpu().numpy()
-    return {"dice": float(np.mean(hole_dice(held_out.images, found, held_out.known))),
-            "kmmd_repaired": kernel_mmd(held_out.images, found).biased,
-            "kmmd_made": kernel_mmd(held_out.images, made).biased}
+    return {
+        "dice": float(np.mean(hole_dice(held_out.images, found, held_out.known))),
+        "kmmd_repaired": kernel_mmd(held_out.images, found).biased,
+        "kmmd_made": kernel_mmd(held_out.images, made).biased,
+    }
 
 
 def hole_dice(truth: np.ndarray, found: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -44,8 +44,15 @@ def slice_cache(folder: Path, pixel_mm: float | None, left_out: Sequence[int], r
     return root / f"vertebrae-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
 
 
-def prepare_slice_cases(cases: Sequence[CtCase], pixel_mm: float | None, left_out: Sequence[int], folder: Path, *,
-                        processes: int = 2, progress: Progress = silent) -> list[SliceCase]:
+def prepare_slice_cases(
+    cases: Sequence[CtCase],
+    pixel_mm: float | None,
+    left_out: Sequence[int],
+    folder: Path,
+    *,
+    processes: int = 2,
+    progress: Progress = silent,
+) -> list[SliceCase]:
     """Prepare all cases that ``folder`` does not hold yet, and open them.
 
     Raises:
@@ -76,9 +83,12 @@ def prepare_slice_case(case: CtCase, pixel_mm: float | None, left_out: tuple[int
         part.mkdir()
         np.save(part / "hu.npy", hu)
         np.save(part / "mask.npy", mask)
-        (part / "case.json").write_text(json.dumps({
-            "name": case.name, "spacing": [float(value) for value in slices.spacing],
-            "files": _fingerprint(case)}), encoding="utf-8")
+        (part / "case.json").write_text(
+            json.dumps(
+                {"name": case.name, "spacing": [float(value) for value in slices.spacing], "files": _fingerprint(case)}
+            ),
+            encoding="utf-8",
+        )
         if (folder / case.name).exists():
             os.replace(folder / case.name, Path(name) / "old")
         os.replace(part, folder / case.name)
@@ -87,8 +97,12 @@ def prepare_slice_case(case: CtCase, pixel_mm: float | None, left_out: tuple[int
 def open_slice_case(folder: Path) -> SliceCase:
     """Map a prepared case into memory."""
     facts = json.loads((folder / "case.json").read_text(encoding="utf-8"))
-    return SliceCase(facts["name"], np.load(folder / "hu.npy", mmap_mode="r"),
-                     np.load(folder / "mask.npy", mmap_mode="r"), tuple(facts["spacing"]))
+    return SliceCase(
+        facts["name"],
+        np.load(folder / "hu.npy", mmap_mode="r"),
+        np.load(folder / "mask.npy", mmap_mode="r"),
+        tuple(facts["spacing"]),
+    )
 
 
 def _fingerprint(case: CtCase) -> list:

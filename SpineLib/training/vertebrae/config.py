@@ -20,7 +20,7 @@ from SpineLib.training.config import (
 
 @dataclass(frozen=True)
 class VertebraNetwork:
-    """"vnet" (Miao; full widths 16, 32, 64, 128, 256) or "unet", both in 2D."""
+    """ "vnet" (Miao; full widths 16, 32, 64, 128, 256) or "unet", both in 2D."""
 
     type: str = "vnet"
     widths: tuple[int, ...] = WIDTHS

@@ -45,8 +45,14 @@ class VertebraFigures:
     seconds: float
 
 
-def evaluate_case(ct: Volume, truth: Volume, bundle: ModelBundle, name: str, left_out: Sequence[int] = (),
-                  settings: VertebraeSettings = VertebraeSettings()) -> VertebraFigures:
+def evaluate_case(
+    ct: Volume,
+    truth: Volume,
+    bundle: ModelBundle,
+    name: str,
+    left_out: Sequence[int] = (),
+    settings: VertebraeSettings = VertebraeSettings(),
+) -> VertebraFigures:
     """Segment one CT and compare.
 
     Args:
@@ -72,8 +78,16 @@ def evaluate_case(ct: Volume, truth: Volume, bundle: ModelBundle, name: str, lef
     labelled = labels.any(axis=tuple(axis for axis in range(3) if axis != up))
     together = overlap(np.compress(labelled, labels, axis=up), np.compress(labelled, found, axis=up))
     union = together.reference_voxels + together.prediction_voxels - together.common_voxels
-    return VertebraFigures(name, bundle.card.id, together.dice, together.common_voxels / union, len(each),
-                           sum(value >= 0.5 for value in each.values()), each, result.provenance["seconds"])
+    return VertebraFigures(
+        name,
+        bundle.card.id,
+        together.dice,
+        together.common_voxels / union,
+        len(each),
+        sum(value >= 0.5 for value in each.values()),
+        each,
+        result.provenance["seconds"],
+    )
 
 
 def _best_dice(inside: np.ndarray, found: np.ndarray) -> float:
@@ -98,8 +112,10 @@ def cross_validation(run: Path) -> dict:
         raise SpineError(f"'{run}' holds no finished fold; give the folder of 'spine train vertebrae --fold all'.")
     figures = [json.loads((path / FIGURES).read_text(encoding="utf-8")) for path in finished]
     config = vertebra_config_from_dict(read_facts(finished[0])["config"])
-    means = {part: {key: float(np.mean([one[part][key] for one in figures])) for key in figures[0][part]}
-             for part in ("training", "held_out")}
+    means = {
+        part: {key: float(np.mean([one[part][key] for one in figures])) for key in figures[0][part]}
+        for part in ("training", "held_out")
+    }
     steps = [max((line["step"] for line in read_log(path)), default=0) for path in finished]
     return {"network": network_name(config), "folds": len(finished), "steps": [min(steps), max(steps)], **means}
 
@@ -113,10 +129,12 @@ def table_one(ours: Sequence[dict], simulated: bool = True) -> str:
         steps = f"{most} steps" if fewest == most else f"{fewest} to {most} steps"
         heads.append(f"{one['network']}, ours ({kind}, {one['folds']} folds of {steps})")
     rows = []
-    for title, part, key in (("Loss value of training set", "training", "loss"),
-                             ("Loss value of verification set", "held_out", "loss"),
-                             ("IOU of training set", "training", "iou"),
-                             ("IOU of verification set", "held_out", "iou")):
+    for title, part, key in (
+        ("Loss value of training set", "training", "loss"),
+        ("Loss value of verification set", "held_out", "loss"),
+        ("IOU of training set", "training", "iou"),
+        ("IOU of verification set", "held_out", "iou"),
+    ):
         values = [getattr(published, f"{part}_{key}") for published in VERTEBRAE.values()]
         rows.append([title, *(f"{value:.4f}" for value in values), *(f"{one[part][key]:.4f}" for one in ours)])
     return _markdown(heads, rows)
@@ -124,11 +142,22 @@ def table_one(ours: Sequence[dict], simulated: bool = True) -> str:
 
 def case_table(figures: Sequence[VertebraFigures]) -> str:
     """One line a case and model, in Markdown."""
-    rows = [[one.case, one.model, f"{one.dice:.3f}", f"{one.iou:.3f}", f"{one.found} of {one.vertebrae}",
-             f"{np.median(list(one.dice_of_each.values())):.3f}", f"{min(one.dice_of_each.values()):.3f}",
-             f"{one.seconds:.1f}"] for one in figures]
-    return _markdown(["case", "model", "Dice", "IoU", "vertebrae found", "Dice of a vertebra, median", "least", "s"],
-                     rows)
+    rows = [
+        [
+            one.case,
+            one.model,
+            f"{one.dice:.3f}",
+            f"{one.iou:.3f}",
+            f"{one.found} of {one.vertebrae}",
+            f"{np.median(list(one.dice_of_each.values())):.3f}",
+            f"{min(one.dice_of_each.values()):.3f}",
+            f"{one.seconds:.1f}",
+        ]
+        for one in figures
+    ]
+    return _markdown(
+        ["case", "model", "Dice", "IoU", "vertebrae found", "Dice of a vertebra, median", "least", "s"], rows
+    )
 
 
 def to_dict(figures: Sequence[VertebraFigures]) -> list[dict]:

@@ -13,9 +13,18 @@ from SpineLib.training.export import model_name, read_facts
 from SpineLib.training.vertebrae.config import VertebraConfig, vertebra_config_from_dict
 
 
-def export_vertebrae(run: Path, target: Path, *, model_id: str = "", title: str = "", version: str = "1",
-                     licence: str = "Apache-2.0", threshold: float | None = None, figures: dict | None = None,
-                     notes: str = "") -> ModelBundle:
+def export_vertebrae(
+    run: Path,
+    target: Path,
+    *,
+    model_id: str = "",
+    title: str = "",
+    version: str = "1",
+    licence: str = "Apache-2.0",
+    threshold: float | None = None,
+    figures: dict | None = None,
+    notes: str = "",
+) -> ModelBundle:
     """Write the best weights so far of the training in ``run`` as a bundle; the training may still be running.
 
     Args:
@@ -40,19 +49,32 @@ def export_vertebrae(run: Path, target: Path, *, model_id: str = "", title: str 
     held_out = {key: round(value, 4) for key, value in state["figures"].items()}
     title = title or f"Vertebrae on CT, {network_name(config)}"
     card = ModelCard(
-        id=model_id or model_name(run if target.name == "model" else target), title=title, version=version,
-        task="vertebra-segmentation", licence=licence, network=config.network.card, inputs=("CT",),
-        patch=config.sampling.patch, preparation=config.preparation.to_dict(),
-        threshold=config.threshold if threshold is None else threshold, training_data=facts["data"],
-        command=facts["command"], notice=NOTICE,
-        figures={"held_out": held_out, "step": state["step"], "minutes_trained": round(state["minutes"], 1),
-                 **(figures or {})},
-        text=_text(title, config, facts, held_out, trained["step"]) + (f"\n{notes.strip()}\n" if notes else ""))
+        id=model_id or model_name(run if target.name == "model" else target),
+        title=title,
+        version=version,
+        task="vertebra-segmentation",
+        licence=licence,
+        network=config.network.card,
+        inputs=("CT",),
+        patch=config.sampling.patch,
+        preparation=config.preparation.to_dict(),
+        threshold=config.threshold if threshold is None else threshold,
+        training_data=facts["data"],
+        command=facts["command"],
+        notice=NOTICE,
+        figures={
+            "held_out": held_out,
+            "step": state["step"],
+            "minutes_trained": round(state["minutes"], 1),
+            **(figures or {}),
+        },
+        text=_text(title, config, facts, held_out, trained["step"]) + (f"\n{notes.strip()}\n" if notes else ""),
+    )
     return save_bundle(target, network, card)
 
 
 def network_name(config: VertebraConfig) -> str:
-    """"V-Net", "narrow V-Net" or "U-Net"."""
+    """ "V-Net", "narrow V-Net" or "U-Net"."""
     if config.network.type == "unet":
         return "U-Net"
     return "V-Net" if config.network.widths == WIDTHS else "narrow V-Net"
@@ -66,10 +88,13 @@ def _text(title: str, config: VertebraConfig, facts: dict, held_out: dict, steps
     pixel = f"pixels of {config.preparation.pixel_mm:g} mm" if config.preparation.pixel_mm else "the CT's own pixels"
     full = ", ".join(str(width) for width in WIDTHS)
     own = ", ".join(str(width) for width in config.network.widths)
-    network = (f"the V-Net of Miao et al., Spinal neoplasm image inpainting (2020), with {own} maps instead of {full}"
-               if config.network.type == "vnet" and config.network.widths != WIDTHS else
-               "the V-Net of Miao et al., Spinal neoplasm image inpainting (2020)" if config.network.type == "vnet" else
-               f"U-Net in 2D with {own} maps, which Miao et al. compare their V-Net with")
+    network = (
+        f"the V-Net of Miao et al., Spinal neoplasm image inpainting (2020), with {own} maps instead of {full}"
+        if config.network.type == "vnet" and config.network.widths != WIDTHS
+        else "the V-Net of Miao et al., Spinal neoplasm image inpainting (2020)"
+        if config.network.type == "vnet"
+        else f"U-Net in 2D with {own} maps, which Miao et al. compare their V-Net with"
+    )
     return f"""# {title}
 
 {NOTICE}. {origin}Not for clinical use.

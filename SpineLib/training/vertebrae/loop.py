@@ -45,8 +45,9 @@ class VertebraRun(Run):
         network = KINDS[config.network.type].build(config.network.card)
         network = network.to(device, memory_format=torch.channels_last)
         super().__init__(network, torch.optim.Adam(network.parameters(), lr=settings.rate), settings, folder, device)
-        self.criterion = TverskyLoss(settings.alpha, settings.beta, settings.cross_entropy,
-                                     by_sample=settings.by_sample)
+        self.criterion = TverskyLoss(
+            settings.alpha, settings.beta, settings.cross_entropy, by_sample=settings.by_sample
+        )
 
     def loss(self, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         images, masks = batch
@@ -60,14 +61,30 @@ class VertebraRun(Run):
     def figures_on(self, network: torch.nn.Module, cases: list[SliceCase], slice_step: int) -> dict[str, float]:
         """The figures of :func:`slice_figures` on some cases."""
         config = self.config
-        return slice_figures(network, cases, window=config.preparation.window, slice_step=slice_step,
-                             threshold=config.threshold, autocast=self.autocast, device=self.device)
+        return slice_figures(
+            network,
+            cases,
+            window=config.preparation.window,
+            slice_step=slice_step,
+            threshold=config.threshold,
+            autocast=self.autocast,
+            device=self.device,
+        )
 
 
-def run_vertebra_training(config: VertebraConfig, cohorts: Sequence[Path], out: Path, *,
-                          real_cohorts: Sequence[Path] = (), cache: Path | None = None, processes: int = 2,
-                          first_cases: int | None = None, command: str = "", model_id: str = "",
-                          report: Callable[[str], None] = lambda text: None) -> ModelBundle:
+def run_vertebra_training(
+    config: VertebraConfig,
+    cohorts: Sequence[Path],
+    out: Path,
+    *,
+    real_cohorts: Sequence[Path] = (),
+    cache: Path | None = None,
+    processes: int = 2,
+    first_cases: int | None = None,
+    command: str = "",
+    model_id: str = "",
+    report: Callable[[str], None] = lambda text: None,
+) -> ModelBundle:
     """Prepare the cohorts, train in ``out`` (or go on there), and write the bundle ``out / "model"``.
 
     Args:
@@ -91,20 +108,38 @@ def run_vertebra_training(config: VertebraConfig, cohorts: Sequence[Path], out: 
     for folder in (*cohorts, *real_cohorts):
         found = read_ct_cohort(folder)[:first_cases]
         prepared = slice_cache(Path(folder), config.preparation.pixel_mm, config.left_out, cache)
-        groups.append(prepare_slice_cases(found, config.preparation.pixel_mm, config.left_out, prepared,
-                                          processes=processes, progress=lambda fraction, text: report(text)))
+        groups.append(
+            prepare_slice_cases(
+                found,
+                config.preparation.pixel_mm,
+                config.left_out,
+                prepared,
+                processes=processes,
+                progress=lambda fraction, text: report(text),
+            )
+        )
     groups[0], held_out = split(groups[0], config.validation, config.sampling.seed)
     training = [case for group in groups for case in group]
     out.mkdir(parents=True, exist_ok=True)
     counts = [len(group) for group in groups]
     counts[0] += len(held_out)
-    real = sum(counts[len(cohorts):])
+    real = sum(counts[len(cohorts) :])
     origin = [f"{sum(counts) - real} simulated"] * bool(cohorts) + [f"{real} real"] * bool(real_cohorts)
-    write_json(out / "training.json", {
-        "command": command, "config": config.to_dict(),
-        "data": {"simulated": not real_cohorts, "description": f"{' and '.join(origin)} CTs of the spine.",
-                 "held_out_simulated": bool(cohorts), "training_cases": len(training), "held_out_cases": len(held_out)},
-        "cases": {"training": [case.name for case in training], "held_out": [case.name for case in held_out]}})
+    write_json(
+        out / "training.json",
+        {
+            "command": command,
+            "config": config.to_dict(),
+            "data": {
+                "simulated": not real_cohorts,
+                "description": f"{' and '.join(origin)} CTs of the spine.",
+                "held_out_simulated": bool(cohorts),
+                "training_cases": len(training),
+                "held_out_cases": len(held_out),
+            },
+            "cases": {"training": [case.name for case in training], "held_out": [case.name for case in held_out]},
+        },
+    )
     report(f"{len(training)} cases to train on, {len(held_out)} held out.")
     run = VertebraRun(config, held_out, out, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     sampler = SliceSampler(groups, config)
@@ -118,23 +153,27 @@ def run_vertebra_training(config: VertebraConfig, cohorts: Sequence[Path], out: 
     return export_vertebrae(out, out / "model", model_id=model_id)
 
 
-def split(cases: list[SliceCase], settings: ValidationSettings,
-          seed: int) -> tuple[list[SliceCase], list[SliceCase]]:
+def split(cases: list[SliceCase], settings: ValidationSettings, seed: int) -> tuple[list[SliceCase], list[SliceCase]]:
     """Training and held-out cases, disjoint; the same for the same cases, settings and seed.
 
     Raises:
         SpineError: there are too few cases.
     """
     if len(cases) < max(2, settings.folds):
-        raise SpineError(f"{len(cases)} cases are too few for {settings.folds} folds; give more cases or fewer folds."
-                         if settings.folds else "One case is too few to train on and to hold out; give more cases.")
+        raise SpineError(
+            f"{len(cases)} cases are too few for {settings.folds} folds; give more cases or fewer folds."
+            if settings.folds
+            else "One case is too few to train on and to hold out; give more cases."
+        )
     order = np.random.default_rng([seed, 22]).permutation(len(cases))
     if settings.folds:
-        held = {int(n) for n in order[settings.fold::settings.folds]}
+        held = {int(n) for n in order[settings.fold :: settings.folds]}
     else:
-        held = {int(n) for n in order[:min(settings.cases, len(cases) // 2)]}
-    return ([case for n, case in enumerate(cases) if n not in held],
-            [case for n, case in enumerate(cases) if n in held])
+        held = {int(n) for n in order[: min(settings.cases, len(cases) // 2)]}
+    return (
+        [case for n, case in enumerate(cases) if n not in held],
+        [case for n, case in enumerate(cases) if n in held],
+    )
 
 
 def _write_figures(run: VertebraRun, training: list[SliceCase], out: Path) -> None:
@@ -142,5 +181,10 @@ def _write_figures(run: VertebraRun, training: list[SliceCase], out: Path) -> No
     run.judged.load_state_dict(load_checkpoint(out / BEST)[0]["network"])
     run.judged.eval()
     step = run.config.validation.slice_step
-    write_json(out / FIGURES, {"training": run.figures_on(run.judged, training, step),
-                               "held_out": run.figures_on(run.judged, run.held_out, step)})
+    write_json(
+        out / FIGURES,
+        {
+            "training": run.figures_on(run.judged, training, step),
+            "held_out": run.figures_on(run.judged, run.held_out, step),
+        },
+    )

@@ -81,8 +81,9 @@ def change_hu(rng: np.random.Generator, settings: SliceAugmentation, hu: np.ndar
     return hu
 
 
-def _points(rng: np.random.Generator, settings: SliceAugmentation, patch: tuple[int, int],
-            centre: np.ndarray) -> np.ndarray:
+def _points(
+    rng: np.random.Generator, settings: SliceAugmentation, patch: tuple[int, int], centre: np.ndarray
+) -> np.ndarray:
     """Where the patch's pixels lie in the slice, (2, y, x)."""
     angle = np.radians(rng.uniform(-settings.rotation_degrees, settings.rotation_degrees))
     scale = _factor(rng, settings.scale) * np.array([1.0, _factor(rng, min(settings.scale, 1.1))])

@@ -13,9 +13,16 @@ from SpineLib.preprocess.ct import window_to_8bit
 from SpineLib.training.vertebrae.cases import SliceCase
 
 
-def slice_figures(network: torch.nn.Module, cases: list[SliceCase], *, window: tuple[float, float], slice_step: int,
-                  threshold: float, autocast: Callable[[], AbstractContextManager],
-                  device: torch.device) -> dict[str, float]:
+def slice_figures(
+    network: torch.nn.Module,
+    cases: list[SliceCase],
+    *,
+    window: tuple[float, float],
+    slice_step: int,
+    threshold: float,
+    autocast: Callable[[], AbstractContextManager],
+    device: torch.device,
+) -> dict[str, float]:
     """Means over the cases, each by all of its slices together.
 
     Returns:
