@@ -324,9 +324,12 @@ set(SPINELIB_SCRIPTS
   SpineLib/volume/crop.py
   SpineLib/volume/dicom.py
   SpineLib/volume/dicom_facts.py
+  SpineLib/volume/dicom_header.py
   SpineLib/volume/dicom_seg.py
   SpineLib/volume/fat_shift.py
   SpineLib/volume/files.py
+  SpineLib/volume/formats.py
+  SpineLib/volume/itk.py
   SpineLib/volume/json_object.py
   SpineLib/volume/levels.py
   SpineLib/volume/nifti.py
@@ -334,7 +337,9 @@ set(SPINELIB_SCRIPTS
   SpineLib/volume/resampling.py
   SpineLib/volume/segmentation.py
   SpineLib/volume/segments.py
+  SpineLib/volume/sidecar.py
   SpineLib/volume/simulated.py
+  SpineLib/volume/told.py
   SpineLib/volume/transform.py
   SpineLib/volume/volume.py
   SpineLib/worker/__init__.py

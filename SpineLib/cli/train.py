@@ -50,16 +50,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         actions.add_parser(
             "detection",
             help="train the detector; goes on after an interruption",
-            description="Train the multi-resolution Siamese detector. The same command again goes on where an interrupted "
-            "training was. Ctrl-C saves and stops.",
+            description="Train the multi-resolution Siamese detector. The same command again goes on where an "
+            "interrupted training was. Ctrl-C saves and stops.",
         )
     )
     train_vertebrae.add_arguments(
         actions.add_parser(
             "vertebrae",
             help="train the network that segments vertebrae on CT; goes on after an interruption",
-            description="Train a V-Net or a U-Net to segment vertebrae on axial slices of CT. The same command again goes "
-            "on where an interrupted training was. Ctrl-C saves and stops.",
+            description="Train a V-Net or a U-Net to segment vertebrae on axial slices of CT. The same command again "
+            "goes on where an interrupted training was. Ctrl-C saves and stops.",
         )
     )
     train_ct_lesions.add_arguments(
@@ -74,16 +74,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         actions.add_parser(
             "gan",
             help="train a GAN on slices of vertebrae; goes on after an interruption",
-            description="Train WGAN-GP or DCGAN to make slices of whole vertebrae, which 'spine inpaint' repairs others "
-            "with. The same command again goes on where an interrupted training was. Ctrl-C saves and stops.",
+            description="Train WGAN-GP or DCGAN to make slices of whole vertebrae, which 'spine inpaint' repairs "
+            "others with. The same command again goes on where an interrupted training was. Ctrl-C saves and stops.",
         )
     )
     train_completion.add_arguments(
         actions.add_parser(
             "completion",
             help="train the 3-D completion of vertebrae; goes on after an interruption",
-            description="Train the network that 'spine inpaint' completes vertebrae with, on vertebrae that pieces are cut "
-            "from. The same command again goes on where an interrupted training was. Ctrl-C saves and stops.",
+            description="Train the network that 'spine inpaint' completes vertebrae with, on vertebrae that pieces are "
+            "cut from. The same command again goes on where an interrupted training was. Ctrl-C saves and stops.",
         )
     )
     export = actions.add_parser("export", help="write a training's best weights so far as a model")

@@ -68,6 +68,6 @@ def canonical(volume: Volume) -> tuple[Volume, Orientation]:
         tuple(np.round(corner, 6)),
         np.round(columns / np.linalg.norm(columns, axis=0), 9),
         volume.name,
-        volume.modality,
+        volume.meta,
     )
     return turned, orientation

@@ -57,7 +57,7 @@ class Pyramid:
         base, _ = canonical(self.prepared.reference)
         first = [float(where[0]) for where in reversed(self.prepared.positions)]
         origin = (base.ijk_to_lps @ [*first, 1.0])[:3]
-        return Volume(array, self.prepared.spacing[::-1], tuple(origin), base.direction, name, base.modality)
+        return Volume(array, self.prepared.spacing[::-1], tuple(origin), base.direction, name, base.meta)
 
 
 def make_pyramid(

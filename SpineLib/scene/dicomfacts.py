@@ -12,9 +12,10 @@ import slicer
 from SpineLib.errors import SpineError
 from SpineLib.scene.nodes import RAS_LPS, ijk_to_ras
 from SpineLib.tasks.followup_checks import RIGHT, SWAPPED, UNKNOWN, order_of_dates, order_of_names
-from SpineLib.volume.dicom import read_tags
 from SpineLib.volume.dicom_facts import DicomFacts
-from SpineLib.volume.fat_shift import FIELDS, fields_of_dicom, read_sidecar
+from SpineLib.volume.dicom_header import read_header
+from SpineLib.volume.fat_shift import FIELDS, fields_of_dicom
+from SpineLib.volume.sidecar import read_sidecar
 
 _INSTANCES = "DICOM.instanceUIDs"
 
@@ -88,7 +89,7 @@ def header_fields(node, direction: np.ndarray) -> dict:
     """
     files, storage = series_files(node), node.GetStorageNode()
     try:
-        known = fields_of_dicom(read_tags(files[0])) if files else {}
+        known = fields_of_dicom(read_header(files[0])) if files else {}
     except SpineError:  # the files are gone; the volume is not
         known = {}
     if not files and storage is not None and storage.GetFileName():

@@ -26,8 +26,8 @@ from SpineLib.scene.scans import (
 )
 from SpineLib.tasks.naming import PROVENANCE, provenance_text
 from SpineLib.volume import Volume, check_image, write_volume
-from SpineLib.volume.fat_shift import sidecar_of
 from SpineLib.volume.files import write_text
+from SpineLib.volume.sidecar import sidecar_of
 
 #: Fewer pairs of points do not fix a rigid transform.
 LEAST_PAIRS = 3

@@ -6,6 +6,7 @@ import numpy as np
 
 from SpineLib.errors import SpineError
 from SpineLib.volume.checks import check_image
+from SpineLib.volume.told import modality_of
 from SpineLib.volume.volume import Volume
 
 #: Every CT of a body has fat, marrow, lung or air at or below this; MR, masks and windowed pictures have not.
@@ -68,8 +69,8 @@ def oblique_degrees(volume: Volume) -> float:
 
 
 def _check_units(ct: Volume) -> None:
-    if ct.modality not in ("", "CT"):
-        raise SpineError(f"The image given as CT is of the modality {ct.modality}; choose the CT.")
+    if modality_of(ct) not in ("", "CT"):
+        raise SpineError(f"The image given as CT is of the modality {modality_of(ct)}; choose the CT.")
     wrong = None
     if np.count_nonzero(ct.array <= SOFT_HU) < SOFT_SHARE * ct.array.size:
         wrong = f"nothing at or below {SOFT_HU:.0f} HU, where fat and air lie"

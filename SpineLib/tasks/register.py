@@ -128,7 +128,7 @@ def register(
 
     Args:
         before, after: MR of one patient, e.g. T1 and contrast-enhanced T1, or T2 and T2; any grids. What their headers
-            tell of the displacement of fat (``Volume.fat_shift``) makes the result more exact.
+            tell of the displacement of fat (:func:`~SpineLib.volume.told.fat_shift_of`) makes the result more exact.
         region: the metastasis or a box around it, in the space of ``before``.
         settings: the user's choices.
         progress: told at least once a second; may raise ``Cancelled``.

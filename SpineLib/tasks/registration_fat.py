@@ -12,6 +12,7 @@ from SpineLib.tasks.registration_layers import fit_layers
 from SpineLib.tasks.registration_search import distance, middle
 from SpineLib.tasks.registration_told import ToldFit, fit_told
 from SpineLib.volume.fat_shift import FatShift
+from SpineLib.volume.told import fat_shift_of
 from SpineLib.volume.volume import Volume
 
 #: Of two candidates whose mutual information differs by less than this (nats) neither is the better one.
@@ -56,7 +57,7 @@ def fit_fat(
         Cancelled: by ``progress``.
     """
     corners = region.corners()
-    shifts = (before.fat_shift, after.fat_shift)
+    shifts = (fat_shift_of(before), fat_shift_of(after))
     told = headers and all(one is not None and one.told_by_brightness for one in shifts)
     if not told:
         fits = fit_layers(before, after, region, matrix, margin_mm, progress)

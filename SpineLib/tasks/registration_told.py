@@ -20,6 +20,7 @@ from SpineLib.tasks.registration_layers import GRID_MM, SIGMA_MM, drawn, relativ
 from SpineLib.tasks.registration_refine import cut_patches, smoothed
 from SpineLib.tasks.registration_search import binned, rigid_matrix, rigid_parameters, soft_information
 from SpineLib.volume.places import to_index, to_lps
+from SpineLib.volume.told import fat_shift_of
 from SpineLib.volume.volume import Volume
 
 #: Points of the first look at each candidate, evaluations of its shift alone, then of shift and turn; points and
@@ -54,7 +55,7 @@ def fit_told(
     """Fits that start at ``matrix`` (4, 4, before to after, LPS mm).
 
     Args:
-        before, after: with their ``fat_shift``.
+        before, after: of both the header tells the displacement of fat.
 
     Returns:
         The best candidates, the best first; and the best one fitted to two sets of points.
@@ -67,8 +68,9 @@ def fit_told(
     )
     index = drawn(fixed, region, margin_mm, _CHOSEN)
     scene = _Scene.of(fixed, moving, region.centre)
-    vectors = [volume.fat_shift.vector(volume.direction) for volume in (before, after)]
-    looks, steps = [], [*product(*((0,) if volume.fat_shift.suppressed else (1, -1) for volume in (before, after)))]
+    shifts = [fat_shift_of(volume) for volume in (before, after)]
+    vectors = [np.array(shift.vector_mm) for shift in shifts]
+    looks, steps = [], [*product(*((0,) if shift.suppressed else (1, -1) for shift in shifts))]
     for number, sides in enumerate(steps):
         progress(0.5 * number / len(steps), "Looking to which side fat is displaced")
         looks.append(scene.look(index[:_LOOK], vectors, sides, matrix))

@@ -15,6 +15,7 @@ import numpy as np
 
 from SpineLib.errors import SpineError
 from SpineLib.preprocess.ct import window_to_8bit
+from SpineLib.volume.told import MODALITY
 from SpineLib.volume.volume import Volume
 
 #: What is added to HU in the pictures (Miao, section II.A).
@@ -128,7 +129,8 @@ class DeepLesionImage:
         if len({one.shape for one in slices}) > 1:
             raise SpineError(f"The slices of the series {self.series} have unlike sizes; get them again.")
         rows, columns, step = self.spacing
-        return Volume(np.clip(slices, -32768, 32767).astype(np.int16), (columns, rows, step), name="CT", modality="CT")
+        array = np.clip(slices, -32768, 32767).astype(np.int16)
+        return Volume(array, (columns, rows, step), name="CT", meta={MODALITY: "CT"})
 
 
 def read_picture(path: str | Path) -> np.ndarray:

@@ -120,7 +120,8 @@ def markdown(evaluation: RegistrationEvaluation) -> str:
     summary = evaluation.summary
     lines = [
         (
-            f"Registration of {summary['cases']} simulated pairs ({' to '.join(evaluation.sequences[::-1])}); mean error "
+            f"Registration of {summary['cases']} simulated pairs ({' to '.join(evaluation.sequences[::-1])}); mean "
+            f"error "
             "at the voxels of the treated vertebra, mm."
         ),
         "",

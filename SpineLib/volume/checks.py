@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from SpineLib.errors import SpineError
+from SpineLib.volume.told import modality_of
 from SpineLib.volume.volume import Volume
 
 #: Voxels at or below this value (fat and air in Hounsfield units) do not occur in magnitude MR images.
@@ -67,8 +68,8 @@ def looks_like_ct(volume: Volume) -> bool:
     Magnitude MR images have no negative voxels; resampling or bias correction may make a few slightly negative, and
     normalised ones stay within some tens. Hounsfield units have much fat and air (below -90) and bone (above 150).
     """
-    if volume.modality:
-        return volume.modality == "CT"
+    if modality_of(volume):
+        return modality_of(volume) == "CT"
     if volume.array.dtype.kind == "u":
         return False
     low = np.count_nonzero(volume.array <= CT_BELOW_HU) / volume.array.size

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from SpineLib.errors import SpineError
+from SpineLib.volume.dicom_header import numbers_of, read_header, text_of
 from SpineLib.volume.fat_shift import fat_shift, fields_of_dicom
+from SpineLib.volume.itk import from_sitk
+from SpineLib.volume.told import FAT_SHIFT, MODALITY
 from SpineLib.volume.volume import Volume
 
-_SERIES, _NUMBER, _DESCRIPTION, _MODALITY = "0020|000e", "0020|0011", "0008|103e", "0008|0060"
-_POSITION, _ORIENTATION = "0020|0032", "0020|0037"
-#: SOP classes of MR and CT slices as they stand in a file's head.
-_IMAGES = (b"1.2.840.10008.5.1.4.1.1.4\0", b"1.2.840.10008.5.1.4.1.1.2\0")
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 
 @dataclass(frozen=True)
@@ -44,41 +46,38 @@ def list_dicom_series(folder: str | Path) -> list[DicomSeries]:
     return [series for series, _ in _scan(folder)]
 
 
-def _scan(folder: str | Path) -> list[tuple[DicomSeries, dict[str, dict[str, str]]]]:
-    """Each series with the tags of its files."""
+def _scan(folder: str | Path) -> list[tuple[DicomSeries, dict[str, Dataset]]]:
+    """Each series with the headers of its files."""
     try:
         files = sorted(file for file in Path(folder).iterdir() if file.is_file())
         headers = {str(file): _header(file) for file in files}
     except OSError as error:
         raise SpineError("The folder of DICOM files cannot be read; check its path and your permissions.") from error
-    found: dict[str, dict[str, dict[str, str]]] = defaultdict(dict)
+    found: dict[str, dict[str, Dataset]] = defaultdict(dict)
     for file, header in headers.items():
         if header is not None:
-            found[header[_SERIES]][file] = header
+            found[text_of(header, "SeriesInstanceUID")][file] = header
     if not found:
         raise SpineError("The folder holds no DICOM images; choose the folder with the slices themselves.")
     series = []
     for uid, slices in found.items():
         first = next(iter(slices.values()))
-        series.append((DicomSeries(uid, first[_NUMBER], first[_DESCRIPTION], first[_MODALITY], tuple(slices)), slices))
+        said = (text_of(first, keyword) for keyword in ("SeriesNumber", "SeriesDescription", "Modality"))
+        series.append((DicomSeries(uid, *said, tuple(slices)), slices))
     return sorted(series, key=lambda one: (int(one[0].number) if one[0].number.isdigit() else 10**9, one[0].uid))
 
 
-def _header(file: Path) -> dict[str, str] | None:
-    """The tags of an image slice; None for other files (reports, DICOMDIR, text)."""
+def _header(file: Path) -> Dataset | None:
+    """The header of an image slice; None for other files (reports, DICOMDIR, text)."""
     with open(file, "rb") as stream:
-        head = stream.read(1024)
-    if head[128:132] != b"DICM":
-        return None
+        if stream.read(132)[128:] != b"DICM":
+            return None
     try:
-        tags = read_tags(file)
+        header = read_header(file)
     except SpineError as error:
-        if any(image in head for image in _IMAGES):
-            raise SpineError("A slice of the DICOM folder is damaged or incomplete; export it again.") from error
-        return None
-    if _POSITION not in tags or _SERIES not in tags:
-        return None
-    return {key: tags.get(key, "") for key in (_SERIES, _NUMBER, _DESCRIPTION, _MODALITY, _POSITION, _ORIENTATION)}
+        raise SpineError("A slice of the DICOM folder is damaged or incomplete; export it again.") from error
+    needed = ("ImagePositionPatient", "SeriesInstanceUID")
+    return header if all(text_of(header, keyword) for keyword in needed) else None
 
 
 def ordered_series(folder: str | Path, series: str | None = None, name: str = "") -> tuple[DicomSeries, np.ndarray]:
@@ -113,8 +112,6 @@ def read_dicom(folder: str | Path, series: str | None = None, name: str = "") ->
 
     chosen, step = ordered_series(folder, series, name)
     files = list(chosen.files)
-    from SpineLib.volume.files import from_sitk
-
     label = f"The {name} series" if name else "The DICOM series"
     reader = sitk.ImageSeriesReader()
     reader.SetImageIO("GDCMImageIO")
@@ -128,33 +125,15 @@ def read_dicom(folder: str | Path, series: str | None = None, name: str = "") ->
         direction = volume.direction.copy()
         direction[:, 2] = step / np.linalg.norm(step)
         volume = replace(volume, spacing=(*volume.spacing[:2], float(np.linalg.norm(step))), direction=direction)
-    told = fat_shift(fields_of_dicom(read_tags(files[0])), volume.direction, volume.spacing, volume.shape[::-1])
-    return replace(volume, modality=chosen.modality, fat_shift=told)
+    told = fat_shift(fields_of_dicom(read_header(files[0])), volume.direction, volume.spacing, volume.shape[::-1])
+    return replace(volume, meta={MODALITY: chosen.modality, FAT_SHIFT: told})
 
 
-def read_tags(file: str | Path) -> dict[str, str]:
-    """The elements ("gggg|eeee") of a DICOM file as text, without padding.
-
-    Raises:
-        SpineError: it cannot be read.
-    """
-    import SimpleITK as sitk
-
-    reader = sitk.ImageFileReader()
-    reader.SetImageIO("GDCMImageIO")
-    reader.SetFileName(str(file))
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError as error:
-        raise SpineError("A DICOM file cannot be read: it is gone or damaged; export the series again.") from error
-    return {key: reader.GetMetaData(key).strip(" \0") for key in reader.GetMetaDataKeys()}
-
-
-def _in_order(headers: dict[str, dict[str, str]], name: str) -> tuple[list[str], np.ndarray]:
+def _in_order(headers: dict[str, Dataset], name: str) -> tuple[list[str], np.ndarray]:
     """The files along the slices' normal, and the vector from slice to slice (LPS, mm)."""
     files = list(headers)
-    orientations = np.array([_numbers(headers[file][_ORIENTATION], 6) for file in files])
-    positions = np.array([_numbers(headers[file][_POSITION], 3) for file in files])
+    orientations = np.array([_numbers(headers[file], "ImageOrientationPatient", 6) for file in files])
+    positions = np.array([_numbers(headers[file], "ImagePositionPatient", 3) for file in files])
     if np.abs(orientations - orientations[0]).max() > 1e-3:
         raise SpineError(f"The {name} series holds slices of unlike orientation; choose a series of parallel slices.")
     normal = np.cross(orientations[0, :3], orientations[0, 3:])
@@ -179,11 +158,8 @@ def _in_order(headers: dict[str, dict[str, str]], name: str) -> tuple[list[str],
     return files, step
 
 
-def _numbers(text: str, count: int) -> list[float]:
-    try:
-        values = [float(value) for value in text.split("\\")]
-    except ValueError:
-        values = []
-    if len(values) != count:
+def _numbers(header: Dataset, keyword: str, count: int) -> list[float]:
+    values = numbers_of(header, keyword, count)
+    if values is None:
         raise SpineError("The DICOM series lacks the position or orientation of a slice; export it again.")
     return values

@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from SpineLib.volume.dicom import ordered_series, read_tags
+from SpineLib.volume.dicom import ordered_series
+from SpineLib.volume.dicom_header import read_header, text_of
 from SpineLib.volume.files import folder_and_series
 
-_TAGS = {
-    "patient_name": "0010|0010",
-    "patient_id": "0010|0020",
-    "birth_date": "0010|0030",
-    "sex": "0010|0040",
-    "study_date": "0008|0020",
-    "study_time": "0008|0030",
-    "acquisition_date": "0008|0022",
-    "acquisition_time": "0008|0032",
-    "contrast_agent": "0018|0010",
+_KEYWORDS = {
+    "patient_name": "PatientName",
+    "patient_id": "PatientID",
+    "birth_date": "PatientBirthDate",
+    "sex": "PatientSex",
+    "study_date": "StudyDate",
+    "study_time": "StudyTime",
+    "acquisition_date": "AcquisitionDate",
+    "acquisition_time": "AcquisitionTime",
+    "contrast_agent": "ContrastBolusAgent",
 }
-_CHARACTER_SET = "0008|0005"
 
 
 @dataclass(frozen=True)
@@ -64,17 +64,8 @@ def read_dicom_facts(path: str | Path) -> DicomFacts | None:
     if not folder.is_dir():
         return None
     chosen, _ = ordered_series(folder, series)
-    tags = read_tags(chosen.files[0])
-    facts = {key: _decoded(tags.get(tag, ""), tags.get(_CHARACTER_SET, "")) for key, tag in _TAGS.items()}
-    if _TAGS["contrast_agent"] not in tags:
+    header = read_header(chosen.files[0])
+    facts = {key: text_of(header, keyword) for key, keyword in _KEYWORDS.items()}
+    if _KEYWORDS["contrast_agent"] not in header:
         facts["contrast_agent"] = None
     return DicomFacts(**facts)
-
-
-def _decoded(text: str, character_set: str) -> str:
-    """ITK hands over the file's own bytes; those of ISO_IR 100 (Latin 1) are no UTF-8."""
-    content = text.encode("utf-8", "surrogateescape")
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        return content.decode("latin-1" if character_set in ("", "ISO_IR 100") else "ascii", "replace")

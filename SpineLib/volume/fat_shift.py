@@ -25,12 +25,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from SpineLib.volume.json_object import json_object
+from SpineLib.volume.dicom_header import value_of
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 #: Fat resonates lower than water by this share of the imaging frequency, and protons at so many MHz a tesla.
 PARTS_PER_MILLION, MHZ_PER_TESLA = 3.4, 42.577
@@ -40,18 +42,19 @@ _MOST_PIXELS, _MHZ = 8.0, (2.0, 500.0)
 _T1_ECHO = 0.025
 #: An axis is a direction's when they are this near each other (cosine).
 _ALONG = 0.9
-_TAGS = {
-    "PixelBandwidth": "0018|0095",
-    "ImagingFrequency": "0018|0084",
-    "MagneticFieldStrength": "0018|0087",
-    "InPlanePhaseEncodingDirectionDICOM": "0018|1312",
-    "ImageOrientationPatientDICOM": "0020|0037",
-    "BaseResolution": "0018|1310",
-    "ScanOptions": "0018|0022",
-    "EchoTime": "0018|0081",
+#: Words of a sidecar and the elements of DICOM that hold the same.
+_KEYWORDS = {
+    "PixelBandwidth": "PixelBandwidth",
+    "ImagingFrequency": "ImagingFrequency",
+    "MagneticFieldStrength": "MagneticFieldStrength",
+    "InPlanePhaseEncodingDirectionDICOM": "InPlanePhaseEncodingDirection",
+    "ImageOrientationPatientDICOM": "ImageOrientationPatient",
+    "BaseResolution": "AcquisitionMatrix",
+    "ScanOptions": "ScanOptions",
+    "EchoTime": "EchoTime",
 }
 #: All words that are read; they say nothing of the patient.
-FIELDS = (*_TAGS, "PhaseEncodingDirection", "PhaseEncodingAxis")
+FIELDS = (*_KEYWORDS, "PhaseEncodingDirection", "PhaseEncodingAxis")
 
 
 @dataclass(frozen=True)
@@ -59,20 +62,19 @@ class FatShift:
     """The displacement of fat in one scan.
 
     Attributes:
-        axis: index axis along which: 0 (i), 1 (j) or 2 (k).
-        mm: how far; to which side is not known.
+        vector_mm: (x, y, z), LPS; to one of both sides, as it is not known to which.
         suppressed: whether the header says that fat was suppressed; if not, it may have been all the same.
         told_by_brightness: whether bright tissue is fat, as on T1; not at the long echo times of T2.
     """
 
-    axis: int
-    mm: float
+    vector_mm: tuple[float, float, float]
     suppressed: bool = False
     told_by_brightness: bool = True
 
-    def vector(self, direction: np.ndarray) -> np.ndarray:
-        """The displacement (3,), LPS mm, to one of both sides; ``direction``: (3, 3) of the scan."""
-        return self.mm * np.asarray(direction)[:, self.axis]
+    @property
+    def mm(self) -> float:
+        """How far."""
+        return math.hypot(*self.vector_mm)
 
 
 def fat_shift(
@@ -98,32 +100,20 @@ def fat_shift(
     samples = _number(fields.get("BaseResolution"))
     pixel_mm = spacing[axis] * (size[axis] / samples if 0 < samples <= size[axis] else 1.0)
     return FatShift(
-        axis, pixels * pixel_mm, _suppressed(fields.get("ScanOptions")), _number(fields.get("EchoTime")) <= _T1_ECHO
+        tuple((pixels * pixel_mm * np.asarray(direction, float)[:, axis]).tolist()),
+        _suppressed(fields.get("ScanOptions")),
+        _number(fields.get("EchoTime")) <= _T1_ECHO,
     )
 
 
-def sidecar_of(image: str | Path) -> Path:
-    """The BIDS sidecar beside an image file: its name with the ending ".json"."""
-    from SpineLib.volume.files import suffix_of
-
-    image = Path(image)
-    return image.with_name(image.name[: len(image.name) - len(suffix_of(image))] + ".json")
-
-
-def read_sidecar(image: str | Path) -> dict[str, Any]:
-    """What the sidecar of an image file holds; empty where there is none that can be read."""
-    return json_object(sidecar_of(image))
-
-
-def fields_of_dicom(tags: Mapping[str, str]) -> dict[str, Any]:
-    """The words of a sidecar from the elements ("gggg|eeee") of a DICOM slice."""
-    fields: dict[str, Any] = {key: tags[tag] for key, tag in _TAGS.items() if tags.get(tag)}
-    if "ImageOrientationPatientDICOM" in fields:
-        fields["ImageOrientationPatientDICOM"] = fields["ImageOrientationPatientDICOM"].split("\\")
+def fields_of_dicom(header: Dataset) -> dict[str, Any]:
+    """The words of a sidecar from the header of a DICOM slice."""
+    fields = {word: value for word, keyword in _KEYWORDS.items() if (value := value_of(header, keyword)) is not None}
     if "EchoTime" in fields:
         fields["EchoTime"] = _number(fields["EchoTime"]) / 1000
-    if "BaseResolution" in fields:  # AcquisitionMatrix: frequency rows and columns, one of them 0, then those of phase
-        fields["BaseResolution"] = max(map(_number, fields["BaseResolution"].split("\\")[:2]))
+    matrix = fields.pop("BaseResolution", None)
+    if isinstance(matrix, list):  # frequency rows and columns, one of them 0, then those of phase
+        fields["BaseResolution"] = max(map(_number, matrix[:2]))
     return fields
 
 

@@ -9,25 +9,18 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from SpineLib.errors import SpineError
-from SpineLib.volume.fat_shift import fat_shift, read_sidecar
+from SpineLib.volume.fat_shift import fat_shift
+from SpineLib.volume.formats import SUFFIXES, suffix_of
+from SpineLib.volume.itk import from_sitk, to_sitk
 from SpineLib.volume.nifti import check_nifti
+from SpineLib.volume.sidecar import read_sidecar
+from SpineLib.volume.told import FAT_SHIFT
 from SpineLib.volume.volume import Volume
-
-#: Endings of the files that :func:`write_volume` writes; :func:`read_volume` reads them and DICOM folders.
-SUFFIXES = (".nrrd", ".nhdr", ".nii.gz", ".nii", ".mha", ".mhd")
-
-
-def suffix_of(path: str | Path) -> str:
-    """The ending that names the format, lower case (".nii.gz" is one); "" when it is none of :data:`SUFFIXES`."""
-    name = Path(path).name.lower()
-    return next((suffix for suffix in SUFFIXES if name.endswith(suffix)), "")
 
 
 def read_volume(path: str | Path, name: str = "") -> Volume:
-    """Read one 3-D image: a file (:data:`SUFFIXES`) or a DICOM series.
+    """Read one 3-D image: a file (:data:`~SpineLib.volume.formats.SUFFIXES`) or a DICOM series.
 
     Args:
         path: the file, or the folder with the series; of several series in it ``folder#3`` is the one of number 3.
@@ -63,7 +56,7 @@ def read_volume(path: str | Path, name: str = "") -> Volume:
         raise SpineError(_why_unreadable(label, path, str(error))) from error
     volume = from_sitk(image, name=name, label=label)
     told = fat_shift(read_sidecar(path), volume.direction, volume.spacing, volume.shape[::-1])
-    return replace(volume, fat_shift=told)
+    return volume if told is None else replace(volume, meta={FAT_SHIFT: told})
 
 
 def folder_and_series(path: Path) -> tuple[Path, str | None]:
@@ -92,42 +85,6 @@ def _why_unreadable(label: str, path: Path, message: str) -> str:
     if "unable to determine imageio" in lower or "could not create io object" in lower:
         return f"{label} is not an image of the kind its ending ({suffix_of(path)}) says; export it again."
     return f"{label} cannot be read: it is damaged or incomplete; copy or export it again."
-
-
-def from_sitk(image, name: str = "", label: str = "The image") -> Volume:
-    """A volume of a ``SimpleITK.Image``; raises SpineError unless it is one 3-D image of one component."""
-    import SimpleITK as sitk
-
-    if image.GetNumberOfComponentsPerPixel() != 1:
-        raise SpineError(f"{label} is a colour or vector image; use one with a single grey value a voxel.")
-    if image.GetDimension() == 4:
-        if image.GetSize()[3] != 1:
-            raise SpineError(
-                f"{label} is 4-D ({image.GetSize()[3]} volumes in one file); split it and use one 3-D volume."
-            )
-        image = image[:, :, :, 0]
-    if image.GetDimension() != 3:
-        raise SpineError(f"{label} is {image.GetDimension()}-D; a 3-D volume of several slices is needed.")
-    array = sitk.GetArrayFromImage(image)
-    if np.iscomplexobj(array):
-        raise SpineError(f"{label} holds complex numbers; export its magnitude.")
-    return Volume(array, image.GetSpacing(), image.GetOrigin(), np.reshape(image.GetDirection(), (3, 3)), name)
-
-
-def to_sitk(volume: Volume):
-    """The volume as a ``SimpleITK.Image`` (a copy)."""
-    import SimpleITK as sitk
-
-    array = volume.array
-    if array.dtype == bool:
-        array = array.astype(np.uint8)
-    elif array.dtype == np.float16:
-        array = array.astype(np.float32)
-    image = sitk.GetImageFromArray(np.ascontiguousarray(array))
-    image.SetSpacing(volume.spacing)
-    image.SetOrigin(volume.origin)
-    image.SetDirection(volume.direction.ravel().tolist())
-    return image
 
 
 def write_volume(volume: Volume, path: str | Path, compress: bool = True) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
-
-from SpineLib.volume.fat_shift import FatShift
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,8 +19,8 @@ class Volume:
         origin: centre of voxel (0, 0, 0), LPS, mm.
         direction: 3 x 3; column n is the direction of index axis n (i, j, k) in LPS, unit length.
         name: a label for messages ("T1"); never a patient's name.
-        modality: "MR" or "CT" where the file says so (DICOM), else "".
-        fat_shift: how far fat is displaced, where a header tells it (DICOM, BIDS sidecar), else None.
+        meta: what its file told beside that, by key (:mod:`SpineLib.volume.told`); it holds wherever the grid is turned
+            or cut, and tells nothing of the patient.
     """
 
     array: np.ndarray
@@ -28,8 +28,7 @@ class Volume:
     origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
     direction: np.ndarray = field(default_factory=lambda: np.eye(3))
     name: str = ""
-    modality: str = ""
-    fat_shift: FatShift | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
         object.__setattr__(self, "spacing", tuple(float(v) for v in self.spacing))

@@ -11,6 +11,7 @@ from SpineLib.errors import Cancelled, SpineError
 from SpineLib.phantom import PhantomSettings, write_cohort
 from SpineLib.training.cohort import read_cohort
 from SpineLib.volume import read_volume
+from SpineLib.volume.told import fat_shift_of
 
 TINY = PhantomSettings(matrix=96, slices=15, oversampling=1, region="lumbar", spacing=1.25, healthy=0.0)
 
@@ -33,7 +34,7 @@ def test_a_cohort_says_that_it_is_simulated_and_training_finds_its_cases(tmp_pat
     mask = read_volume(cohort.cases[0].labels["lesion"])
     assert truth["simulated"] and sorted(np.unique(mask.array))[1:] == [n["number"] for n in truth["lesions"]]
     assert mask.same_grid(read_volume(cohort.cases[0].sequences["T2"]), 1e-2)
-    told = read_volume(cohort.cases[0].sequences["T2"]).fat_shift
+    told = fat_shift_of(read_volume(cohort.cases[0].sequences["T2"]))
     assert told.mm == pytest.approx(1.25 * abs(truth["sequences"]["T2"]["fat_shift_voxels"]))
     assert "true" in (folder / "participants.tsv").read_text().splitlines()[1]
 

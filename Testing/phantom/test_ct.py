@@ -10,6 +10,7 @@ from scipy import ndimage
 from SpineLib.errors import SpineError
 from SpineLib.phantom.ct import CT_REGIONS, CtSettings, simulate_ct
 from SpineLib.volume.levels import VERSE
+from SpineLib.volume.told import modality_of
 
 #: A lumbar scan that takes about a second; nothing is left to chance that a test relies on.
 SMALL = CtSettings(matrix=112, spacing=1.3, slices=36, thickness=2.0, region="lumbar", healthy=0.0, metal=0.0,
@@ -30,7 +31,7 @@ def test_the_same_seed_gives_the_same_patient(case):
 
 
 def test_all_volumes_lie_on_one_grid_and_the_truth_is_json_that_says_simulated(case):
-    assert case.ct.array.dtype == np.int16 and case.ct.modality == "CT"
+    assert case.ct.array.dtype == np.int16 and modality_of(case.ct) == "CT"
     assert all(v.same_grid(case.ct) and v.array.dtype == np.uint8 for v in (case.vertebrae, case.intact, case.lesion))
     assert json.loads(json.dumps(case.truth))["simulated"] is True
 

@@ -10,6 +10,7 @@ import pytest
 from SpineLib.errors import SpineError
 from SpineLib.tasks.ct_checks import check_ct
 from SpineLib.volume import Volume, read_volume
+from SpineLib.volume.told import MODALITY
 
 
 def body(spacing=(1.0, 1.0, 1.0)) -> Volume:
@@ -56,7 +57,7 @@ def test_real_mr_is_refused(shared_data):
 
 def test_a_file_that_says_mr_is_refused_whatever_its_values():
     with pytest.raises(SpineError, match="modality MR"):
-        check_ct(replace(body(), modality="MR"))
+        check_ct(replace(body(), meta={MODALITY: "MR"}))
 
 
 def test_a_ct_of_soft_tissue_alone_is_refused():

@@ -15,6 +15,7 @@ from SpineLib.tasks.registration_search import rigid_matrix, rigid_parameters
 from SpineLib.tasks.registration_told import fit_told
 from SpineLib.volume import Volume, write_volume
 from SpineLib.volume.fat_shift import FatShift
+from SpineLib.volume.told import FAT_SHIFT, fat_shift_of
 from SpineLib.volume.transform import read_transform
 from Testing.tasks.moving import error_mm, host_points, lesion, lesion_centre, moved, movement, patient
 
@@ -64,7 +65,8 @@ def told(before):
         facts = patient().truth["sequences"][name]
         assert facts["fat_left"] == 1, "or this tests nothing"
         axis = 1 if facts["fat_shift_down_rows"] else 0
-        scans.append(replace(volume, fat_shift=FatShift(axis, abs(facts["fat_shift_voxels"]) * volume.spacing[axis])))
+        vector = abs(facts["fat_shift_voxels"]) * volume.ijk_to_lps[:3, axis]
+        scans.append(replace(volume, meta={FAT_SHIFT: FatShift(tuple(vector))}))
     return scans
 
 
@@ -84,7 +86,7 @@ def test_a_registration_uses_the_headers_where_both_scans_have_them_and_says_so(
     for name, scans, settings in (
         ("told", told, RegisterSettings()),
         ("left aside", told, RegisterSettings(headers=False)),
-        ("not told", [told[0], replace(told[1], fat_shift=None)], RegisterSettings()),
+        ("not told", [told[0], replace(told[1], meta={})], RegisterSettings()),
     ):
         found = register(*scans, region, settings, start=NEAR)
         errors[name] = error_mm(found.after_to_before, MOVEMENT, host_points())
@@ -93,7 +95,7 @@ def test_a_registration_uses_the_headers_where_both_scans_have_them_and_says_so(
         if name == "told":
             assert found.quality.trusted and errors[name] < found.quality.error_mm
             json.dumps(found.to_dict())
-    t2 = replace(told[1], fat_shift=replace(told[1].fat_shift, told_by_brightness=False))
+    t2 = replace(told[1], meta={FAT_SHIFT: replace(fat_shift_of(told[1]), told_by_brightness=False)})
     found = register(told[0], t2, region, RegisterSettings(margin_mm=12), start=NEAR)
     assert found.provenance["fat"]["way"] == "fitted", "on T2 water is as bright as fat"
     assert errors["told"] < 0.4
@@ -101,7 +103,7 @@ def test_a_registration_uses_the_headers_where_both_scans_have_them_and_says_so(
 
 
 def test_fat_that_was_suppressed_is_not_displaced(before, told):
-    dark = replace(told[1], fat_shift=replace(told[1].fat_shift, suppressed=True))
+    dark = replace(told[1], meta={FAT_SHIFT: replace(fat_shift_of(told[1]), suppressed=True)})
     candidates, _ = fit_told(told[0], dark, Region.from_mask(lesion()), MOVEMENT, 12.0)
     assert {one.sides for one in candidates} == {(1, 0), (-1, 0)}
 

@@ -8,6 +8,7 @@ from SpineLib.models import ModelBundle, ModelCard, save_bundle
 from SpineLib.networks.faster_rcnn import FasterRCNN
 from SpineLib.preprocess.ct_slices import SlicePreparation
 from SpineLib.volume import Volume
+from SpineLib.volume.told import MODALITY
 
 WIDTHS = (2, 2, 2, 2, 2)
 #: mm of the bright blocks' sides, and of the only anchor's, so large that one box stays of all around a block.
@@ -66,4 +67,4 @@ def ct_with_blocks(*places, slices=10, size=176) -> Volume:
     array[:, 8:-8, 8:-8] = 40 + 10 * rng.standard_normal((slices, size - 16, size - 16))
     for k, j, i in places:
         array[k : k + 3, j : j + BLOCK, i : i + BLOCK] = 900
-    return Volume(array.astype(np.int16), (1.0, 1.0, 4.0), (-60.0, -40.0, 300.0), modality="CT")
+    return Volume(array.astype(np.int16), (1.0, 1.0, 4.0), (-60.0, -40.0, 300.0), meta={MODALITY: "CT"})

@@ -9,6 +9,7 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from SpineLib.errors import SpineError
 from SpineLib.volume import list_dicom_series, read_dicom, read_volume
+from SpineLib.volume.told import modality_of
 
 ORIENTATION = [0, 1, 0, 0, 0, -1]  # sagittal: the columns run to posterior, the rows to inferior
 
@@ -41,7 +42,7 @@ def positions(count=6, step=4.4, axis=(1, 0, 0)):
 def test_a_series_is_read_with_its_place_and_modality(tmp_path):
     write_series(tmp_path, 3, "t1_tse_sag", positions())
     volume = read_volume(tmp_path, "T1")
-    assert volume.shape == (6, 10, 12) and volume.modality == "MR" and volume.name == "T1"
+    assert volume.shape == (6, 10, 12) and modality_of(volume) == "MR" and volume.name == "T1"
     np.testing.assert_allclose(volume.spacing, (0.5, 0.75, 4.4), atol=1e-4)
     last = volume.array[:, 0, 0].tolist().index(5000)  # of the six slices
     np.testing.assert_allclose(volume.ijk_to_lps @ [2, 3, last, 1], [-10 + 22, -20 + 1, 30 - 2.25, 1], atol=1e-4)
@@ -112,4 +113,4 @@ def test_the_real_ct_series_has_20_slices(shared_data, tmp_path):
     folder = tmp_path / "Bilder ü"
     shutil.copytree(shared_data / "ct_dicom", folder)
     volume = read_volume(folder)
-    assert volume.shape == (20, 512, 512) and volume.modality == "CT" and volume.spacing[2] == pytest.approx(2.0)
+    assert volume.shape == (20, 512, 512) and modality_of(volume) == "CT" and volume.spacing[2] == pytest.approx(2.0)

@@ -6,8 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from SpineLib.preprocess.orientation import canonical
 from SpineLib.volume import Volume, read_volume, write_volume
-from SpineLib.volume.fat_shift import FatShift, fat_shift, sidecar_of
+from SpineLib.volume.fat_shift import FatShift, fat_shift
+from SpineLib.volume.sidecar import sidecar_of
+from SpineLib.volume.told import FAT_SHIFT, fat_shift_of
 from Testing.volume.series import write_image_series
 
 SPACING, SIZE = (0.5, 0.75, 4.0), (30, 20, 8)
@@ -20,6 +23,11 @@ def told(**fields):
     return fat_shift(SIEMENS | fields, np.eye(3), SPACING, SIZE)
 
 
+def axis(shift, direction=np.eye(3)):
+    """The index axis along which fat is displaced."""
+    return int(np.abs(np.asarray(shift.vector_mm) @ direction).argmax())
+
+
 def sagittal():
     direction = np.array([[0.0, 0, -1], [1, 0, 0], [0, -1, 0]])
     array = np.random.default_rng(0).integers(1, 500, SIZE[::-1]).astype(np.int16)
@@ -27,9 +35,10 @@ def sagittal():
 
 
 def test_fat_is_displaced_by_its_frequency_over_the_bandwidth_across_the_phase_direction():
-    assert told() == FatShift(1, pytest.approx(PIXELS * 0.75))
-    assert told(InPlanePhaseEncodingDirectionDICOM="COL") == FatShift(0, pytest.approx(PIXELS * 0.5))
-    np.testing.assert_allclose(told().vector(sagittal().direction), [0, 0, -PIXELS * 0.75])
+    assert told() == FatShift((0, pytest.approx(PIXELS * 0.75), 0)) and told().mm == pytest.approx(PIXELS * 0.75)
+    assert told(InPlanePhaseEncodingDirectionDICOM="COL") == FatShift((pytest.approx(PIXELS * 0.5), 0, 0))
+    turned = fat_shift(SIEMENS, sagittal().direction, SPACING, SIZE)
+    np.testing.assert_allclose(turned.vector_mm, [0, 0, -PIXELS * 0.75])
 
 
 def test_the_field_stands_in_for_a_missing_frequency():
@@ -41,8 +50,8 @@ def test_numbers_may_be_text():
 
 
 def test_the_files_own_axis_goes_before_the_scanners():
-    assert told(PhaseEncodingDirection="j-").axis == 0
-    assert told(PhaseEncodingAxis="i").axis == 1
+    assert axis(told(PhaseEncodingDirection="j-")) == 0
+    assert axis(told(PhaseEncodingAxis="i")) == 1
 
 
 def test_pixels_that_the_scanner_interpolated_are_those_it_measured():
@@ -74,9 +83,9 @@ def test_fat_may_have_been_suppressed(options, suppressed):
 
 def test_a_file_that_was_turned_after_the_scan_is_told_by_the_scans_own_axes():
     rows_to_the_back_columns_down = [0, 1, 0, 0, 0, -1]
-    for direction, axis in ((sagittal().direction, 1), (np.eye(3), 2), (np.eye(3)[:, [2, 0, 1]], 0)):
+    for direction, wanted in ((sagittal().direction, 1), (np.eye(3), 2), (np.eye(3)[:, [2, 0, 1]], 0)):
         fields = SIEMENS | {"ImageOrientationPatientDICOM": rows_to_the_back_columns_down}
-        assert fat_shift(fields, direction, SPACING, SIZE).axis == axis
+        assert axis(fat_shift(fields, direction, SPACING, SIZE), direction) == wanted
     oblique = np.array([[1, 0, 0], [0, 0.8, -0.6], [0, 0.6, 0.8]])
     assert fat_shift(fields, oblique, SPACING, SIZE) is None
 
@@ -105,32 +114,36 @@ def test_a_header_that_does_not_tell_or_makes_no_sense_tells_nothing(fields):
 def test_a_sidecar_beside_a_file_is_read_with_it(tmp_path, suffix):
     path = tmp_path / f"sub-1.a_T1w{suffix}"
     write_volume(sagittal(), path)
-    assert read_volume(path).fat_shift is None
+    assert fat_shift_of(read_volume(path)) is None
     assert sidecar_of(path) == tmp_path / "sub-1.a_T1w.json"
     sidecar_of(path).write_text(json.dumps(SIEMENS), encoding="utf-8")
-    assert read_volume(path).fat_shift == told()
+    assert fat_shift_of(read_volume(path)) == fat_shift(SIEMENS, sagittal().direction, SPACING, SIZE)
 
 
 @pytest.mark.parametrize("content", [b"", b"[1, 2]", b"\xff\xfe{", b'{"PixelBandwidth": {}}'])
 def test_a_sidecar_that_is_none_does_no_harm(tmp_path, content):
     write_volume(sagittal(), tmp_path / "a.nii")
     (tmp_path / "a.json").write_bytes(content)
-    assert read_volume(tmp_path / "a.nii").fat_shift is None
+    assert fat_shift_of(read_volume(tmp_path / "a.nii")) is None
 
 
 def test_a_dicom_series_tells_it_itself(tmp_path):
     # In float32 a gantry that is not tilted; the matrix: 10 samples along the columns, 30 lines.
     tags = {"PixelBandwidth": 145, "ImagingFrequency": 63.87, "InPlanePhaseEncodingDirection": "ROW"}
     write_image_series(tmp_path / "a", sagittal(), **tags)
-    assert read_volume(tmp_path / "a").fat_shift == FatShift(1, pytest.approx(PIXELS * 0.75))
+    down = pytest.approx((0, 0, -PIXELS * 0.75))
+    assert fat_shift_of(read_volume(tmp_path / "a")) == FatShift(down)
     write_image_series(
         tmp_path / "b", sagittal(), **tags, AcquisitionMatrix=[0, 10, 30, 0], ScanOptions=["SP", "FS"], EchoTime=100
     )
-    assert read_volume(tmp_path / "b").fat_shift == FatShift(1, pytest.approx(2 * PIXELS * 0.75), True, False)
+    twice = pytest.approx((0, 0, -2 * PIXELS * 0.75))
+    assert fat_shift_of(read_volume(tmp_path / "b")) == FatShift(twice, True, False)
     write_image_series(tmp_path / "c", sagittal())
-    assert read_volume(tmp_path / "c").fat_shift is None
+    assert fat_shift_of(read_volume(tmp_path / "c")) is None
 
 
 def test_it_stays_with_the_scan():
-    volume = replace(sagittal(), fat_shift=FatShift(1, 1.0))
-    assert volume.with_array(volume.array * 2).fat_shift == FatShift(1, 1.0)
+    shift = FatShift((0.0, 0.0, 1.0))
+    volume = replace(sagittal(), meta={FAT_SHIFT: shift})
+    assert fat_shift_of(volume.with_array(volume.array * 2)) == shift
+    assert fat_shift_of(canonical(volume)[0]) == shift, "in the patient, however the array is turned"

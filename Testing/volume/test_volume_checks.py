@@ -7,6 +7,7 @@ import pytest
 
 from SpineLib.errors import SpineError
 from SpineLib.volume import Volume, check_image, read_volume
+from SpineLib.volume.told import MODALITY
 
 
 def image(shape=(6, 20, 20), dtype=np.float32):
@@ -32,7 +33,7 @@ def with_nan():
         (replace(image(), spacing=(1, 0, 1)), "spacing of zero"),
         (replace(image(), direction=np.zeros((3, 3))), "orientation"),
         (replace(image(), origin=(np.nan, 0, 0)), "position"),
-        (replace(image(), modality="CT"), "is a CT"),
+        (replace(image(), meta={MODALITY: "CT"}), "is a CT"),
     ],
 )
 def test_a_bad_image_is_refused_with_one_sentence(volume, words):

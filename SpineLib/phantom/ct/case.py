@@ -19,6 +19,7 @@ from SpineLib.phantom.lesions import METASTASES
 from SpineLib.phantom.spine import Vertebra, draw_spine
 from SpineLib.volume import Volume
 from SpineLib.volume.levels import VERSE
+from SpineLib.volume.told import MODALITY
 
 #: Levels that may lie in the middle, by region.
 CT_REGIONS = {
@@ -223,7 +224,8 @@ def _volumes(rng, ct, drawn: Drawn, image: Lattice, settings: CtSettings) -> lis
         first = first + [0, 0, image.zs[-1] - image.zs[0]]
         direction = np.diag([1.0, 1.0, -1.0])
     origin = tuple(float(v) for v in first + shift)
-    return [Volume(np.ascontiguousarray(a), spacing, origin, direction, n, "CT") for a, n in zip(arrays, names)]
+    arrays, told = map(np.ascontiguousarray, arrays), {MODALITY: "CT"}
+    return [Volume(a, spacing, origin, direction, n, told) for a, n in zip(arrays, names)]
 
 
 def _reformat(arrays: list[np.ndarray], image: Lattice) -> tuple:

@@ -1,4 +1,4 @@
-"""The four losses of Faster R-CNN: Ren et al. (2017), sections 3.1.2 and 3.2; Girshick, Fast R-CNN (2015), section 2.3."""
+"""The four losses of Faster R-CNN: Ren et al. (2017), sections 3.1.2, 3.2; Girshick, Fast R-CNN (2015), section 2.3."""
 
 from __future__ import annotations
 
