@@ -76,8 +76,8 @@ def _header(file: Path) -> Dataset | None:
         header = read_header(file)
     except SpineError as error:
         raise SpineError("A slice of the DICOM folder is damaged or incomplete; export it again.") from error
-    needed = ("ImagePositionPatient", "SeriesInstanceUID")
-    return header if all(text_of(header, keyword) for keyword in needed) else None
+    # Anonymised series may have their UID blanked; the element is still there.
+    return header if text_of(header, "ImagePositionPatient") and "SeriesInstanceUID" in header else None
 
 
 def ordered_series(folder: str | Path, series: str | None = None, name: str = "") -> tuple[DicomSeries, np.ndarray]:
