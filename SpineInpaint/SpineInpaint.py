@@ -185,7 +185,8 @@ class SpineInpaintLogic(ScriptedLoadableModuleLogic):
             lesion: segmentation node; ``lesionSegment``: id of one of its segments, else all count.
             roi: markups ROI in its place.
             ct: volume node; default: what the vertebrae were drawn on.
-            settings: as ``SpineLib.tasks.inpaint.InpaintSettings.from_dict`` takes them, e.g. {"method": "wgan-gp"}.
+            settings: as ``SpineLib.tasks.inpainting.settings.InpaintSettings.from_dict`` takes them, e.g.
+                {"method": "wgan-gp"}.
 
         Returns:
             ``SpineLib.scene.repair.ImportedRepair``.

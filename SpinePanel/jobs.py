@@ -8,8 +8,8 @@ import traceback
 
 import qt
 
-from SpineLib.client import PrivateFolder, WorkerSession, sweep_stale_folders
 from SpineLib.errors import SpineError
+from SpineLib.worker import PrivateFolder, WorkerSession, sweep_stale_folders
 from SpinePanel.qprocess import QProcessTransport
 from SpinePanel.remaining import RemainingTime, remainingText
 
@@ -73,7 +73,7 @@ class JobRunner:
         """Begin a job and return at once.
 
         Args:
-            job: name in ``SpineLib.tasks.jobs``.
+            job: name in ``SpineLib.jobs.jobs``.
             steps: (text, callable) pairs; each callable gets the private folder and runs in an event of its own, so
                 that the window is drawn between them.
             parameters: callable that gets the private folder and returns the job's parameters, after all steps.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import qt
 
-from SpineLib.client import LastLines, kill_tree, worker_command
+from SpineLib.worker import LastLines, kill_tree, worker_command
 
 #: Transports stay alive as long as their process: Qt must not destroy a QProcess that runs.
 _alive: set = set()
@@ -13,11 +13,11 @@ _ended: set = set()
 
 
 class QProcessTransport:
-    """A ``SpineLib.client.Transport``; the event loop delivers what arrives, so ``poll`` has nothing to do.
+    """A ``SpineLib.worker.Transport``; the event loop delivers what arrives, so ``poll`` has nothing to do.
 
     Args:
-        on_output, on_finished: see ``SpineLib.client.Transport``.
-        command: program and arguments; default ``SpineLib.client.worker_command()``.
+        on_output, on_finished: see ``SpineLib.worker.Transport``.
+        command: program and arguments; default ``SpineLib.worker.worker_command()``.
     """
 
     def __init__(self, on_output, on_finished, command=None):
@@ -44,7 +44,7 @@ class QProcessTransport:
         self._process.start(self._command[0], self._command[1:])
 
     def write(self, data):
-        # Messages are ASCII (SpineLib.client.protocol), and text is what PythonQt surely takes here.
+        # Messages are ASCII (SpineLib.worker.protocol), and text is what PythonQt surely takes here.
         self._process.write(data.decode("ascii"))
 
     def kill_tree(self):

@@ -13,7 +13,8 @@ class SegmentationRun:
     Args:
         inputs: sequence name to volume node, at least one; those without a node are left out.
         model: id of a model bundle, or its folder.
-        threshold, smallestLesionMl, device: see ``SpineLib.tasks.segment.SegmentSettings``; None: the model's own.
+        threshold, smallestLesionMl, device: see ``SpineLib.tasks.segmentation.segment.SegmentSettings``; None: the
+            model's own.
         output: segmentation node that gets the lesions as further segments; None: a new one.
     """
 
@@ -78,9 +79,9 @@ def runAndWait(run, progress=None):
     Raises:
         SpineError, Cancelled.
     """
-    from SpineLib.client import PrivateFolder, SubprocessTransport, WorkerSession
     from SpineLib.errors import Cancelled, SpineError
     from SpineLib.progress import silent
+    from SpineLib.worker import PrivateFolder, SubprocessTransport, WorkerSession
 
     ended = []
     session = WorkerSession(SubprocessTransport)

@@ -6,9 +6,9 @@ import json
 
 import numpy as np
 
+from SpineLib.cohort.mr import SUFFIXES
 from SpineLib.models import ModelCard, save_bundle
 from SpineLib.networks.siamese import Siamese
-from SpineLib.training.cohort import SUFFIXES
 from SpineLib.volume import Volume, write_volume
 
 #: mm of a test image's pixel and slice.

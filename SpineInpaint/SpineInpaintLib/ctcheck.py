@@ -55,7 +55,7 @@ class CtCheck:
 
         self._label.text, self._label.styleSheet = "", "color: #b26a00;"
         try:
-            from SpineLib.tasks.ct_checks import check_ct
+            from SpineLib.tasks.ct.checks import check_ct
 
             image = volume_from_node(volume, "CT", voxels=False)
             self._label.text = " ".join(check_ct(_thinned(volume, image)))

@@ -63,7 +63,7 @@ def slices_picture(volume, width=_WIDTH):
     """
     import numpy as np
 
-    from SpineLib.preprocess.orientation import Orientation
+    from SpineLib.geometry.orientation import Orientation
     from SpineLib.scene.masks import bounding_box
 
     orientation = Orientation.of(volume)  # (right to left, top to bottom, front to back)

@@ -254,7 +254,7 @@ class RepairStep:
 
     def _default(self):
         """The method that did best where its model is installed, else one that needs none."""
-        from SpineLib.tasks.inpaint import InpaintSettings
+        from SpineLib.tasks.inpainting.settings import InpaintSettings
 
         best = InpaintSettings().method
         return best if best in METHODS and self._card(best) is not None else "templates"
@@ -262,7 +262,7 @@ class RepairStep:
     @staticmethod
     def _card(method):
         """Card of the model that a method uses; False where it needs none, None where that is not installed."""
-        from SpineLib.tasks.inpaint import METHOD_MODELS
+        from SpineLib.tasks.inpainting.settings import METHOD_MODELS
 
         if method not in METHOD_MODELS:
             return False

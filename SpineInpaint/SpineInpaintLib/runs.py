@@ -92,7 +92,7 @@ class RepairRun:
         lesion: (segmentation node, segment ids or None).
         roi: markups ROI in its place, or None.
         ct: volume node; None: what the vertebrae were drawn on.
-        settings: as ``SpineLib.tasks.inpaint.InpaintSettings.from_dict`` takes them.
+        settings: as ``SpineLib.tasks.inpainting.settings.InpaintSettings.from_dict`` takes them.
     """
 
     job = "inpaint"

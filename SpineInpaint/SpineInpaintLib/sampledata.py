@@ -99,7 +99,7 @@ def _truth(labels, source, name, seed):
 
     from SpineLib.scene.results import Entry, add_labels
     from SpineLib.scene.vertebrae import vertebra_entry
-    from SpineLib.tasks.naming import METASTASIS, lesion_colour
+    from SpineLib.tasks.segmentation.naming import METASTASIS, lesion_colour
     from SpineLib.volume.levels import level_name
 
     numbers = [int(number) for number in np.unique(labels.array) if number]

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from SpineLib.cli.segment import check_outputs
+from SpineLib.cli.outputs import check_outputs
 from SpineLib.errors import SpineError
 from SpineLib.progress import part
 
@@ -65,8 +65,8 @@ def run(args: argparse.Namespace) -> int:
     """Compare; returns 0."""
     _check(args)
     from SpineLib.cli.progress_bar import ProgressBar
-    from SpineLib.tasks.compare import CompareSettings, compare
-    from SpineLib.tasks.compare_all import compare_all
+    from SpineLib.tasks.followup.compare import CompareSettings, compare
+    from SpineLib.tasks.followup.compare_all import compare_all
 
     settings = CompareSettings(args.margin, args.tolerated_share, args.smallest_untreated, tuple(args.bins))
     with ProgressBar() as progress:
@@ -98,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
-    from SpineLib.tasks.comparison_output import SURFACE_SUFFIXES
+    from SpineLib.tasks.followup.output import SURFACE_SUFFIXES
 
     if args.all and (args.segment_before or args.segment_after or args.surface):
         raise SpineError(
@@ -115,7 +115,7 @@ def _check(args: argparse.Namespace) -> None:
 
 def _segments(args: argparse.Namespace):
     """The segments to compare, before and after, and an empty mask of the grid after."""
-    from SpineLib.tasks.naming import NECROSIS, SECONDARY_NEOPLASM
+    from SpineLib.tasks.segmentation.naming import NECROSIS, SECONDARY_NEOPLASM
     from SpineLib.volume.segments import choose_segment, read_segments
 
     _, before = read_segments(args.before, "before")
@@ -135,7 +135,7 @@ def _segments(args: argparse.Namespace):
 def _write(rows: Sequence[tuple], args: argparse.Namespace) -> None:
     import json
 
-    from SpineLib.tasks.comparison_output import write_comparison, write_comparison_table, write_surface
+    from SpineLib.tasks.followup.output import write_comparison, write_comparison_table, write_surface
     from SpineLib.volume.files import write_text
 
     if args.surface is not None:

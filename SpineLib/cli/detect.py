@@ -100,10 +100,10 @@ def run(args: argparse.Namespace) -> int:
         raise SpineError(f"--{wrong[0].replace('_', '-')} means nothing with --task {args.task}; leave it out.")
     if args.task == "ct-lesion":
         return detect_ct.run(args)
+    from SpineLib.cli.outputs import check_outputs
     from SpineLib.cli.progress_bar import ProgressBar
-    from SpineLib.cli.segment import check_outputs
     from SpineLib.models import find_bundle
-    from SpineLib.tasks.detect import DetectSettings, detect
+    from SpineLib.tasks.detection.detect import DetectSettings, detect
     from SpineLib.volume import read_volume, suffix_of, write_volume
     from SpineLib.volume.files import write_text
 

@@ -43,10 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Detect; returns 0."""
+    from SpineLib.cli.outputs import check_outputs
     from SpineLib.cli.progress_bar import ProgressBar
-    from SpineLib.cli.segment import check_outputs
     from SpineLib.models import find_bundle
-    from SpineLib.tasks.ct_lesions import CtLesionSettings, detect_ct_lesions
+    from SpineLib.tasks.ct.lesions import CtLesionSettings, detect_ct_lesions
     from SpineLib.volume import read_volume, suffix_of, write_volume
     from SpineLib.volume.files import write_text
 
@@ -94,7 +94,7 @@ def first_detector() -> str:
         SpineError: there is none.
     """
     from SpineLib.models import list_bundles
-    from SpineLib.tasks.ct_lesions import TASK
+    from SpineLib.tasks.ct.lesions import TASK
 
     names = [card.id for _, card in list_bundles() if card.task == TASK]
     if not names:
@@ -109,7 +109,7 @@ def label_boxes(ct, lesions):
     """The boxes as labels on the CT's grid; where two meet, the more likely lesion's number."""
     import numpy as np
 
-    from SpineLib.tasks.ct_lesion_boxes import box_mask
+    from SpineLib.tasks.ct.lesion_boxes import box_mask
 
     labels = np.zeros(ct.shape, np.uint16)
     for one in reversed(lesions):

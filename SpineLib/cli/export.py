@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from SpineLib.cli.segment import check_outputs
+from SpineLib.cli.outputs import check_outputs
 from SpineLib.errors import SpineError
 from SpineLib.progress import part
 
@@ -103,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
     check_outputs([*files, *more], [path for path in (args.mask, args.before) if path is not None], args.overwrite)
     from SpineLib.cli.progress_bar import ProgressBar
     from SpineLib.mesh.model import ModelSettings, write_model
-    from SpineLib.tasks.reconstruct import reconstruct
+    from SpineLib.tasks.printing.reconstruct import reconstruct
 
     settings = ModelSettings(
         smoothing=args.smooth,
@@ -158,7 +158,7 @@ def _mask(path: Path, label: str | None, name: str):
 def _write_more(result, args: argparse.Namespace) -> None:
     import json
 
-    from SpineLib.tasks.reconstruct import write_painted
+    from SpineLib.tasks.printing.reconstruct import write_painted
     from SpineLib.volume.files import write_text
 
     if args.painted is not None:

@@ -61,7 +61,7 @@ def check_order(scans: Scans, args: argparse.Namespace, ask: Callable[[str], boo
     Raises:
         SpineError: the order is wrong, or the user says so.
     """
-    from SpineLib.tasks.followup_checks import RIGHT, SWAPPED, order_of_dates, order_of_names
+    from SpineLib.tasks.followup.checks import RIGHT, SWAPPED, order_of_dates, order_of_names
 
     if args.swap_check == "off":
         return []
@@ -92,7 +92,7 @@ def output_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
         SpineError: ``folder`` is a file, holds results and ``overwrite`` is not set, holds a file of the same name
             that no follow-up wrote, or cannot be written.
     """
-    from SpineLib.cli.segment import check_writable
+    from SpineLib.cli.outputs import check_writable
 
     if folder.exists() and not folder.is_dir():
         raise SpineError("The output is a file; give the name of a folder.")
@@ -143,11 +143,11 @@ def run_case(
     scans: Scans, args: argparse.Namespace, folder: Path, progress: Progress, notes: list[str] | None = None
 ) -> CaseResult:
     """Read, follow up, and write everything into ``folder``."""
-    from SpineLib.cli.followup_files import patient_facts, write_follow_up
     from SpineLib.models import find_bundle
-    from SpineLib.tasks.followup import FollowUpSettings, follow_up
-    from SpineLib.tasks.followup_checks import check_patients
-    from SpineLib.tasks.segment import SegmentSettings
+    from SpineLib.reports.patient import patient_facts, write_follow_up
+    from SpineLib.tasks.followup.checks import check_patients
+    from SpineLib.tasks.followup.follow_up import FollowUpSettings, follow_up
+    from SpineLib.tasks.segmentation.segment import SegmentSettings
     from SpineLib.volume import read_volume
     from SpineLib.volume.dicom_facts import read_dicom_facts
 
@@ -209,7 +209,7 @@ def run_case(
 
 
 def _model_for(task: str, images: Mapping[str, Path]) -> Path:
-    from SpineLib.cli.segment import best_model
+    from SpineLib.cli.choosing import best_model
 
     return best_model(images, task)
 

@@ -12,12 +12,11 @@ from SpineLib.progress import Progress
 from SpineLib.reports.followup import FollowUpReport, LesionPart, case_json, followup_page
 from SpineLib.reports.followup_cohort import patient_row
 from SpineLib.reports.followup_tables import NOT_TREATED, plain_table
-from SpineLib.tasks.comparison_output import comparison_row, write_surface
-from SpineLib.tasks.followup import FollowUp, Marked, TreatedLesion
-from SpineLib.tasks.naming import TARGETS, Target
-from SpineLib.tasks.output import lesion_segments, write_result
+from SpineLib.tasks.followup.follow_up import FollowUp, Marked, TreatedLesion
+from SpineLib.tasks.followup.output import comparison_row, write_surface
+from SpineLib.tasks.segmentation.naming import TARGETS, Target
+from SpineLib.tasks.segmentation.output import lesion_segments, write_result
 from SpineLib.volume import write_segmentation
-from SpineLib.volume.dicom_facts import DicomFacts
 from SpineLib.volume.files import write_text
 
 RECORD = "comparison.json"
@@ -114,26 +113,6 @@ def report_of(
         simulated,
         patient,
     )
-
-
-def patient_facts(before: DicomFacts | None, after: DicomFacts | None) -> dict[str, str]:
-    """For a report whose reader wants to know whose it is."""
-    known = before or after
-    if known is None:
-        return {"Patient": "the scans are no DICOM series and name no patient"}
-    shown = {
-        "Name": known.patient_name.replace("^", " ").strip(),
-        "ID": known.patient_id,
-        "Born": _date(known.birth_date),
-        "Sex": known.sex,
-    }
-    for name, facts in (("Scan before", before), ("Scan after", after)):
-        shown[name] = _date(facts.when[:8]) if facts else ""
-    return {name: value or "–" for name, value in shown.items()}
-
-
-def _date(text: str) -> str:
-    return f"{text[:4]}-{text[4:6]}-{text[6:]}" if len(text) == 8 and text.isdigit() else text
 
 
 def _write_marked(path: Path, marked: Marked, target: Target) -> None:

@@ -19,8 +19,8 @@ def follow_up_folder(args: argparse.Namespace) -> int:
     """
     from SpineLib.cli.followup_case import Scans, check_order, output_folder, run_case
     from SpineLib.cli.followup_files import row_of
+    from SpineLib.cli.outputs import check_writable
     from SpineLib.cli.progress_bar import ProgressBar
-    from SpineLib.cli.segment import check_writable
     from SpineLib.reports.followup_cohort import cohort_page
     from SpineLib.reports.followup_tables import plain_table
     from SpineLib.volume.files import write_text
@@ -106,7 +106,7 @@ def _masks(folder: Path, name: str) -> dict[str, Path]:
     Raises:
         SpineError: one of them is missing.
     """
-    from SpineLib.training.cohort import read_pairs
+    from SpineLib.cohort.mr import read_pairs
 
     pair = next((pair for pair in read_pairs(folder) if pair.name == name), None)
     masks = (

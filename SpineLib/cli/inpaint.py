@@ -14,7 +14,7 @@ HELP = "repair a vertebra that a lesion has destroyed: as a segmentation, and as
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``spine inpaint``."""
-    from SpineLib.tasks.inpaint import METHODS, InpaintSettings
+    from SpineLib.tasks.inpainting.settings import METHODS, InpaintSettings
 
     inputs = parser.add_argument_group("inputs: image files, or folders of DICOM files (FOLDER#3: series 3 of several)")
     inputs.add_argument("--ct", type=Path, metavar="IMAGE", help="the CT; needed without --vertebrae")
@@ -85,7 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Repair; returns 0."""
-    from SpineLib.cli.segment import check_outputs
+    from SpineLib.cli.outputs import check_outputs
 
     outputs = [path for path in (args.output, args.model, args.json, args.report) if path is not None]
     check_outputs(
@@ -93,10 +93,11 @@ def run(args: argparse.Namespace) -> int:
     )
     _check(args)
     from SpineLib.cli.progress_bar import ProgressBar
-    from SpineLib.tasks.inpaint import InpaintSettings, inpaint
-    from SpineLib.tasks.inpaint_job import method_models
-    from SpineLib.tasks.numbering import label_of, read_vertebrae
-    from SpineLib.tasks.reconstruct import reconstruct
+    from SpineLib.jobs.inpaint import method_models
+    from SpineLib.tasks.ct.numbering import label_of, read_vertebrae
+    from SpineLib.tasks.inpainting.inpaint import inpaint
+    from SpineLib.tasks.inpainting.settings import InpaintSettings
+    from SpineLib.tasks.printing.reconstruct import reconstruct
     from SpineLib.volume import read_volume
     from SpineLib.volume.files import write_text
     from SpineLib.volume.simulated import simulated_files
@@ -151,7 +152,7 @@ def run(args: argparse.Namespace) -> int:
 
 def summary(repair, notes: list[str], simulated: bool = False) -> list[str]:
     """A ``Repair`` in lines for a terminal; whether the scan is ``simulated``."""
-    from SpineLib.tasks.inpaint import METHODS
+    from SpineLib.tasks.inpainting.settings import METHODS
     from SpineLib.volume.levels import level_name
 
     measures, model = repair.measures, repair.provenance["model"]
@@ -198,7 +199,7 @@ def _lesion(path: Path):
 
 def _segmented(ct, first: str, progress):
     from SpineLib.models import find_bundle
-    from SpineLib.tasks.vertebrae import VertebraeSettings, segment_vertebrae
+    from SpineLib.tasks.ct.vertebrae import VertebraeSettings, segment_vertebrae
 
     bundle = find_bundle("vertebrae-ct-vnet")
     found = segment_vertebrae(ct, bundle, VertebraeSettings(first=first), progress)
@@ -209,8 +210,8 @@ def write_repair(path: Path, repair) -> None:
     """Write a ``Repair``: a Slicer segmentation (.seg.nrrd), or a mask with the vertebra's number."""
     import numpy as np
 
-    from SpineLib.tasks.naming import PROVENANCE, provenance_text
-    from SpineLib.tasks.vertebra_naming import vertebra_colour, vertebra_terminology
+    from SpineLib.tasks.ct.vertebra_naming import vertebra_colour, vertebra_terminology
+    from SpineLib.tasks.segmentation.naming import PROVENANCE, provenance_text
     from SpineLib.volume import SegmentInfo, write_segmentation, write_volume
     from SpineLib.volume.levels import level_name
 

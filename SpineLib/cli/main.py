@@ -12,8 +12,10 @@ from collections.abc import Sequence
 
 from SpineLib import __version__
 from SpineLib.errors import Cancelled, SpineError
+from SpineLib.plugins import plugins
 
-#: What each subcommand does; ``SpineLib.cli.<name>`` is imported only when it is the one to run: help is instant.
+#: What each subcommand of the instrument does; ``SpineLib.cli.<name>`` is imported only when it is the one to run: help
+#: is instant. Plug-ins add theirs (:mod:`SpineLib.plugins`).
 COMMANDS = {
     "segment": "segment metastases, or necrosis after ablation, of one patient or a folder; or the vertebrae of a CT",
     "followup": "segment, register and compare the scans before and after an ablation, and write a report",
@@ -23,12 +25,6 @@ COMMANDS = {
     "export": "make a printable model (STL, 3MF, OBJ, PLY) of a segmented vertebra, checked before and after writing",
     "inpaint": "repair a vertebra that a lesion has destroyed: as a segmentation, and as a model to print",
     "models": "list, show, import and remove models",
-    "train": "train a segmentation or detection network, or export a training as a model",
-    "evaluate": "compare a model's masks with the truth of a cohort",
-    "phantom": "simulate a cohort of spine MR or CT with metastases (BIDS-like folder, with all truths)",
-    "demo": "simulate patients, segment metastases, follow up an ablation, repair a vertebra, and write pages that "
-    "show the results",
-    "bench": "measure time and memory beside the plain way of running the same weights",
 }
 
 OK, ERROR, USAGE, CANCELLED = 0, 1, 2, 130
@@ -67,11 +63,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _failed(error, arguments.debug)
 
 
+def commands() -> dict[str, tuple[str, str]]:
+    """Module and one line of help of each subcommand, by name."""
+    known = {name: (f"SpineLib.cli.{name}", text) for name, text in COMMANDS.items()}
+    for plugin in plugins():
+        known |= {name: (f"{plugin.package}.commands.{name}", text) for name, text in plugin.commands.items()}
+    return known
+
+
 def _parser(argv: list[str]):
     """The parser with all subcommands named, and the arguments and ``run`` of the one that is called (or None)."""
     parser = argparse.ArgumentParser(
         prog="spine",
-        description="Metastases of the spine on MR. Research use only, not a medical device.",
+        description="Tumours of the spine on MR and CT. Research use only, not a medical device.",
         epilog="spine COMMAND --help tells more about a command.",
     )
     parser.add_argument("--debug", action="store_true", help="show where an error came from")
@@ -79,9 +83,9 @@ def _parser(argv: list[str]):
     subparsers = parser.add_subparsers(metavar="COMMAND", title="commands")
     called = next((argument for argument in argv if not argument.startswith("-")), None)
     run = None
-    for name, text in COMMANDS.items():
+    for name, (place, text) in commands().items():
         if name == called:
-            module = importlib.import_module(f"SpineLib.cli.{name}")
+            module = importlib.import_module(place)
             subparser = subparsers.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
             module.add_arguments(subparser)
             subparser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)

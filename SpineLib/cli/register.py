@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from SpineLib.cli.segment import check_outputs
+from SpineLib.cli.outputs import check_outputs
 from SpineLib.errors import SpineError
 from SpineLib.progress import part
 
@@ -75,8 +75,8 @@ def run(args: argparse.Namespace) -> int:
     )
     _check(args)
     from SpineLib.cli.progress_bar import ProgressBar
-    from SpineLib.tasks.register import RegisterSettings, register, resample_after
-    from SpineLib.tasks.registration_points import read_point_pairs, rigid_from_points
+    from SpineLib.tasks.registration.points import read_point_pairs, rigid_from_points
+    from SpineLib.tasks.registration.register import RegisterSettings, register, resample_after
     from SpineLib.volume import read_volume, write_volume
     from SpineLib.volume.files import write_text
     from SpineLib.volume.transform import write_transform
@@ -136,7 +136,7 @@ def _region(args: argparse.Namespace):
     """The region of the arguments."""
     import numpy as np
 
-    from SpineLib.tasks.region import Region
+    from SpineLib.tasks.registration.region import Region
     from SpineLib.volume import read_volume
 
     if args.box is not None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
-from collections.abc import Iterable
 from pathlib import Path
 
 from SpineLib.cli import segment_vertebrae
+from SpineLib.cli.choosing import TASKS, segment_files
+from SpineLib.cli.outputs import check_outputs
 from SpineLib.errors import SpineError
-from SpineLib.progress import Progress, part
+from SpineLib.progress import part
 
 HELP = "segment metastases, or necrosis after ablation, of one patient or a folder; or the vertebrae of a CT"
-TASKS = {"metastasis": "metastasis-segmentation", "necrosis": "necrosis-segmentation"}
 SEQUENCES = {"t1": "T1", "t2": "T2", "stir": "STIR", "cet1": "ceT1"}
 
 
@@ -99,85 +98,6 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def segment_files(paths: dict[str, Path], args: argparse.Namespace, progress: Progress):
-    """Read, choose the model, segment; a ``SegmentResult``."""
-    from SpineLib.models import find_bundle
-    from SpineLib.tasks.segment import SegmentSettings, segment
-    from SpineLib.volume import read_volume
-
-    settings = SegmentSettings(
-        threshold=args.threshold,
-        smallest_lesion_ml=args.smallest_lesion,
-        device=args.device,
-        precision=args.precision,
-        reference=args.reference,
-    )
-    target = chosen_target(args)  # also refuses a model of another task
-    bundle = find_bundle(args.model or best_model(paths, TASKS[target]))
-    progress(0.0, "Reading")
-    sequences = {name: read_volume(path, name) for name, path in paths.items()}
-    return segment(sequences, bundle, settings, part(progress, 0.03, 1.0))
-
-
-def chosen_target(args: argparse.Namespace) -> str:
-    """What is segmented, "metastasis" or "necrosis": by --task, else by the chosen model.
-
-    Raises:
-        SpineError: the two contradict each other, or there is no such model.
-    """
-    if not args.model:
-        return args.task or "metastasis"
-    from SpineLib.models import find_bundle
-
-    card = find_bundle(args.model).card
-    if card.task not in TASKS.values() or (args.task and card.task != TASKS[args.task]):
-        raise SpineError(
-            f"The model '{card.id}' is for {card.task}; choose another one with --model, or another --task."
-        )
-    return card.target
-
-
-def best_model(given: Iterable[str], task: str = TASKS["metastasis"]) -> Path:
-    """Folder of the task's installed model that uses most of the given sequences; of equals a 2D one, then the first.
-
-    Raises:
-        SpineError: none fits.
-    """
-    from SpineLib.models import list_bundles
-
-    fitting = [
-        (folder, card) for folder, card in list_bundles() if card.task == task and set(card.inputs) <= set(given)
-    ]
-    if not fitting:
-        raise SpineError(
-            f"No installed model for {task} works on {' and '.join(given)} alone; "
-            "'spine models list' shows what there is, --model chooses one."
-        )
-    return max(fitting, key=lambda one: (len(one[1].inputs), -one[1].network["dimensions"]))[0]
-
-
-def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], overwrite: bool) -> None:
-    """Refuse before any work what could not be written afterwards, or would destroy something."""
-    seen = {path.resolve() for path in inputs}
-    for path in outputs:
-        if path.resolve() in seen:
-            raise SpineError("An output has the name of an input or of another output; choose another name.")
-        seen.add(path.resolve())
-        if path.is_dir():
-            raise SpineError("An output is a folder; give the name of a file.")
-        if path.exists() and not overwrite:
-            raise SpineError("An output file exists already; choose another name or add --overwrite.")
-        if not path.parent.is_dir():
-            raise SpineError("The folder to write into does not exist; create it or choose another one.")
-        check_writable(path.parent)
-
-
-def check_writable(folder: Path) -> None:
-    """Refuse a folder without permission before minutes of work, not after."""
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise SpineError("The output cannot be written: no permission for its folder; choose another one.")
-
-
 def _outputs(args: argparse.Namespace) -> list[Path]:
     return [path for path in (args.output, args.probability, args.json, args.csv) if path is not None]
 
@@ -191,8 +111,8 @@ def _check_kinds(args: argparse.Namespace) -> None:
 
 
 def _write(result, args: argparse.Namespace) -> None:
-    from SpineLib.tasks.naming import target_of
-    from SpineLib.tasks.output import write_report, write_result, write_table
+    from SpineLib.tasks.segmentation.naming import target_of
+    from SpineLib.tasks.segmentation.output import write_report, write_result, write_table
     from SpineLib.volume import write_volume
 
     if args.probability is not None:
@@ -206,7 +126,7 @@ def _write(result, args: argparse.Namespace) -> None:
 
 def summary(result) -> list[str]:
     """What was found, in lines for a terminal."""
-    from SpineLib.tasks.naming import target_of
+    from SpineLib.tasks.segmentation.naming import target_of
 
     target = target_of(result.provenance)
     total = sum(lesion.volume_ml for lesion in result.lesions)

@@ -28,10 +28,11 @@ def segment_folder(args: argparse.Namespace) -> int:
     report is done, and is skipped when the command runs again. ``summary.csv`` holds a line for each case. The files of
     necroses are called ``_necroses.seg.nrrd``, ``_necroses.csv``, ``_necroses_report.json``, ``summary_necroses.csv``.
     """
+    from SpineLib.cli.choosing import chosen_target, segment_files
+    from SpineLib.cli.outputs import check_writable
     from SpineLib.cli.progress_bar import ProgressBar
-    from SpineLib.cli.segment import check_writable, chosen_target, segment_files
-    from SpineLib.tasks.naming import TARGETS
-    from SpineLib.tasks.output import write_report, write_result, write_table
+    from SpineLib.tasks.segmentation.naming import TARGETS
+    from SpineLib.tasks.segmentation.output import write_report, write_result, write_table
     from SpineLib.volume.files import write_text
 
     task = chosen_target(args)

@@ -55,8 +55,8 @@ def run(args: argparse.Namespace) -> int:
     """Segment; returns 0."""
     from SpineLib.cli.progress_bar import ProgressBar
     from SpineLib.models import find_bundle
-    from SpineLib.tasks.vertebra_output import write_vertebra_report, write_vertebra_table, write_vertebrae
-    from SpineLib.tasks.vertebrae import VertebraeSettings, segment_vertebrae
+    from SpineLib.tasks.ct.vertebra_output import write_vertebra_report, write_vertebra_table, write_vertebrae
+    from SpineLib.tasks.ct.vertebrae import VertebraeSettings, segment_vertebrae
     from SpineLib.volume import read_volume, write_volume
 
     settings = VertebraeSettings(
@@ -86,7 +86,7 @@ def _first_model() -> Path:
         SpineError: none is installed.
     """
     from SpineLib.models import list_bundles
-    from SpineLib.tasks.vertebrae import TASK
+    from SpineLib.tasks.ct.vertebrae import TASK
 
     found = [(folder, card) for folder, card in list_bundles() if card.task == TASK]
     if not found:

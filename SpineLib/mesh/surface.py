@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from SpineLib.errors import SpineError
+from SpineLib.geometry.shape import shape_of
 from SpineLib.mesh.polydata import from_polydata, to_polydata
 from SpineLib.mesh.repair import Repairs, repaired_mask
 from SpineLib.mesh.topology import areas, merged, point_normals, shells_of, volume_mm3, volumes, without_loose_points
-from SpineLib.metrics.shape import shape_of
 from SpineLib.volume.crop import crop
 from SpineLib.volume.volume import Volume
 
@@ -49,7 +49,8 @@ def repaired(
 def surface_of(mask: Volume, smoothing: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
     """The smooth surface of a repaired mask.
 
-    Flying edges on the smoothed signed distance of :func:`SpineLib.metrics.shape.shape_of` (which moves the level until
+    Flying edges on the smoothed signed distance of :func:`SpineLib.geometry.shape.shape_of` (which moves the level
+    until
     the volume is the mask's), then a windowed sinc filter (Taubin 1996), and moves of all points along their normals
     that take back the little volume the filter has changed. On the levels of real vertebrae VTK's flying edges and
     skimage's marching cubes find the same triangles, to 0.02 micrometres, and on noise both find manifolds; VTK takes a

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from SpineLib.geometry.shape import Surface, shape_of
 from SpineLib.metrics.overlap import overlap
-from SpineLib.metrics.shape import Surface, shape_of
 from SpineLib.metrics.surface import distances_to, weighted_percentiles
 from SpineLib.volume.places import to_index
 from SpineLib.volume.volume import Volume

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from SpineLib.metrics.shape import Surface
+from SpineLib.geometry.shape import Surface
 
 #: Of so many nearest corners all triangles are looked at.
 _CORNERS = 2

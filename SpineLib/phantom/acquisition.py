@@ -116,7 +116,7 @@ def scan(
         int16 array (slices, rows, columns), and how far fat is displaced in it.
     """
     q = grid.oversampling
-    move = int(round(motion.shift[0] / grid.step[0]))
+    move = round(motion.shift[0] / grid.step[0])
     if move:
         water, fat = (
             np.take(f, np.clip(np.arange(f.shape[0]) - move, 0, f.shape[0] - 1), axis=0) for f in (water, fat)

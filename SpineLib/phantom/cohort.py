@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 
 import SpineLib
+from SpineLib.cohort.mr import SUFFIXES
 from SpineLib.errors import SpineError
 from SpineLib.phantom.case import PhantomCase, PhantomSettings, simulate
 from SpineLib.phantom.sidecar import write_sidecar
 from SpineLib.progress import Progress, silent
-from SpineLib.training.cohort import SUFFIXES
 from SpineLib.volume import Volume, write_volume
 from SpineLib.volume.files import write_text
 

@@ -6,11 +6,11 @@ import json
 from functools import partial
 from pathlib import Path
 
+from SpineLib.cohort.mr import LABELS, SESSIONS, SUFFIXES
 from SpineLib.phantom.cohort import fill_folder, truth_path
 from SpineLib.phantom.followup import FollowUp, FollowUpSettings, simulate_followup
 from SpineLib.phantom.sidecar import write_sidecar
 from SpineLib.progress import Progress, silent
-from SpineLib.training.cohort import LABELS, SESSIONS, SUFFIXES
 from SpineLib.volume import write_volume
 from SpineLib.volume.files import write_text
 

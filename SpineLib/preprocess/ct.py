@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from SpineLib.errors import SpineError
-from SpineLib.preprocess import resample
-from SpineLib.preprocess.orientation import Orientation
+from SpineLib.geometry import resample
+from SpineLib.geometry.orientation import Orientation
 from SpineLib.preprocess.preparation import Prepared
 from SpineLib.progress import Progress, silent
 from SpineLib.volume.checks import check_image

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from SpineLib.errors import SpineError
-from SpineLib.preprocess import resample
+from SpineLib.geometry import resample
 from SpineLib.preprocess.ct import BONE_WINDOW, CtPreparation, axial_orientation, prepare_ct
 from SpineLib.preprocess.preparation import Prepared
 from SpineLib.progress import Progress, silent

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from SpineLib.errors import SpineError
-from SpineLib.preprocess import resample
-from SpineLib.preprocess.orientation import Orientation, canonical
+from SpineLib.geometry import resample
+from SpineLib.geometry.orientation import Orientation, canonical
 from SpineLib.preprocess.registration import align
 from SpineLib.progress import Progress, part, silent
 from SpineLib.volume.checks import check_image

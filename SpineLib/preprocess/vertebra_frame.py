@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from SpineLib.errors import SpineError
-from SpineLib.preprocess.signed_distance import at_points, sampled, signed_distance
+from SpineLib.geometry.signed_distance import at_points, sampled, signed_distance
 from SpineLib.volume.crop import crop
 from SpineLib.volume.volume import Volume
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from SpineLib.errors import SpineError
-from SpineLib.preprocess.signed_distance import sampled, signed_distance
+from SpineLib.geometry.signed_distance import sampled, signed_distance
 from SpineLib.preprocess.vertebra_frame import Column, VertebraFrame
 
 #: The canal lies within this of the mirror plane, and is at least so wide (radius), mm.

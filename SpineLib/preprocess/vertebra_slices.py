@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from SpineLib.preprocess.signed_distance import sampled, signed_distance
+from SpineLib.geometry.signed_distance import sampled, signed_distance
 from SpineLib.preprocess.vertebra_frame import VertebraFrame
 from SpineLib.volume.places import to_lps
 from SpineLib.volume.volume import Volume

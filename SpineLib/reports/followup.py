@@ -22,9 +22,9 @@ from SpineLib.reports.followup_tables import (
 from SpineLib.reports.margin import histogram_chart, margin_views
 from SpineLib.reports.page import Section, Tile, facts, readable, write_page
 from SpineLib.reports.viewer import Layer, close_ups, slice_viewer
-from SpineLib.tasks.lesions import Lesion
-from SpineLib.tasks.margin import MarginSurface, margin_histogram
-from SpineLib.tasks.naming import lesion_name
+from SpineLib.tasks.followup.margin import MarginSurface, margin_histogram
+from SpineLib.tasks.segmentation.lesions import Lesion
+from SpineLib.tasks.segmentation.naming import lesion_name
 from SpineLib.volume import Volume
 from SpineLib.volume.resampling import resample_like
 
@@ -45,10 +45,11 @@ class LesionPart:
 
     Attributes:
         lesion: its measures before.
-        comparison: :meth:`SpineLib.tasks.compare.Comparison.to_dict`; None when it was not treated.
+        comparison: :meth:`SpineLib.tasks.followup.compare.Comparison.to_dict`; None when it was not treated.
         surface: painted with the margin; None when it was not treated.
         after_to_before: 4 x 4, LPS mm; None when it was not treated or both scans are in one space.
-        registration: :meth:`SpineLib.tasks.register.Registration.to_dict`; None when the transform was given.
+        registration: :meth:`SpineLib.tasks.registration.register.Registration.to_dict`; None when the
+            transform was given.
     """
 
     lesion: Lesion
@@ -243,7 +244,7 @@ def _scans_apart(report: FollowUpReport) -> str:
 
 
 def _slice_with_most(mask: Volume) -> int | None:
-    from SpineLib.preprocess.orientation import canonical
+    from SpineLib.geometry.orientation import canonical
 
     amount = np.count_nonzero(canonical(mask)[0].array, axis=(1, 2))
     return int(np.argmax(amount)) if amount.any() else None

@@ -7,7 +7,7 @@ from typing import Any
 
 from SpineLib.reports.tables import Column, Table
 
-#: The outcome of a metastasis at which no necrosis lies; the others are those of :mod:`SpineLib.tasks.verdict`.
+#: The outcome of a metastasis at which no necrosis lies; others: :mod:`SpineLib.tasks.followup.verdict`.
 NOT_TREATED = "not treated"
 #: What people read of the lines of ``comparison.csv`` and ``cohort.csv``; those have all there is.
 ROW_COLUMNS = (

@@ -15,8 +15,9 @@ from SpineLib.reports.page import Section, Tile, facts, readable, write_page
 from SpineLib.reports.surface import colour_scale, surface_radius_mm, surface_views
 from SpineLib.reports.tables import Column, Table
 from SpineLib.reports.viewer import Layer, close_ups, slice_viewer
-from SpineLib.tasks.inpaint import METHODS, Repair
-from SpineLib.tasks.reconstruct import Reconstruction
+from SpineLib.tasks.inpainting.inpaint import Repair
+from SpineLib.tasks.inpainting.settings import METHODS
+from SpineLib.tasks.printing.reconstruct import Reconstruction
 from SpineLib.volume import Volume
 from SpineLib.volume.crop import crop
 from SpineLib.volume.levels import level_name

@@ -48,7 +48,8 @@ def histogram_chart(
     """SVG of the share of the metastasis's surface at each margin.
 
     Args:
-        edges, shares: (n + 1,) mm and (n,) 0 to 1, as :func:`SpineLib.tasks.margin.margin_histogram` gives them.
+        edges, shares: (n + 1,) mm and (n,) 0 to 1, as :func:`SpineLib.tasks.followup.margin.margin_histogram` gives
+            them.
         uncertainty_mm: registration error; a band of that half width around the first mark is drawn, where it decides.
         marks: margins with a line.
     """

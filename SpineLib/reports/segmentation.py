@@ -14,7 +14,7 @@ from SpineLib.reports.tables import Column, Table
 
 if TYPE_CHECKING:
     from SpineLib.metrics.overlap import Overlap
-    from SpineLib.tasks.lesions import Lesion
+    from SpineLib.tasks.segmentation.lesions import Lesion
 
 RESULT_COLOUR, TRUTH_COLOUR = "#ff5a5f", "#37d67a"
 

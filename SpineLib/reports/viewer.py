@@ -8,7 +8,7 @@ from html import escape
 
 import numpy as np
 
-from SpineLib.preprocess.orientation import canonical
+from SpineLib.geometry.orientation import canonical
 from SpineLib.reports.pictures import data_uri, grey, grey_window, outline_path, png
 from SpineLib.volume import Volume
 

@@ -17,7 +17,7 @@ from SpineLib.scene.registration import trust
 from SpineLib.scene.results import place_beside, scene_unchanged_on_failure, source_volume
 from SpineLib.scene.scans import after_to_before
 from SpineLib.scene.segmentvolumes import segments_volume
-from SpineLib.tasks.naming import PROVENANCE, provenance_text
+from SpineLib.tasks.segmentation.naming import PROVENANCE, provenance_text
 from SpineLib.volume import Volume, write_volume
 
 #: Attributes of the table of overlap, the comparison's head: figures as JSON, and what they were made of.
@@ -35,7 +35,7 @@ class Pair:
         metastasis, necrosis: masks, each in its own scan's space (the necrosis without the registration), LPS mm.
         after_to_before: 4 x 4, LPS mm; None: both are in one space.
         error_mm, trusted: of the registration.
-        settings: as ``SpineLib.tasks.compare.CompareSettings.from_dict`` takes them.
+        settings: as ``SpineLib.tasks.followup.compare.CompareSettings.from_dict`` takes them.
         nodes: the two segmentation nodes.
         ids: of their segments; None: all.
         registration: the transform node, or None.
@@ -130,7 +130,7 @@ class ImportedComparison:
 
     Attributes:
         head: the table of overlap; it refers to the other nodes (:func:`part_of`).
-        comparison: ``SpineLib.tasks.compare.Comparison.to_dict``.
+        comparison: ``SpineLib.tasks.followup.compare.Comparison.to_dict``.
         notes: sentences for the user.
     """
 

@@ -13,8 +13,8 @@ from vtk.util import numpy_support
 from SpineLib.errors import SpineError
 from SpineLib.reports.margin import margin_colours
 from SpineLib.scene.surfaces import colour_table, fill_table, in_ras, number, read_polydata
-from SpineLib.tasks.comparison_output import MARGIN
-from SpineLib.tasks.margin import MarginSurface, margin_histogram
+from SpineLib.tasks.followup.margin import MarginSurface, margin_histogram
+from SpineLib.tasks.followup.output import MARGIN
 
 #: Names of the parts, and the class of each one's node; the first is the head.
 PARTS = {
@@ -57,7 +57,7 @@ def fill_comparison(nodes: dict, comparison: Mapping, surface_file: str | Path) 
 
     Args:
         nodes: part to node; changed in place.
-        comparison: ``SpineLib.tasks.compare.Comparison.to_dict``.
+        comparison: ``SpineLib.tasks.followup.compare.Comparison.to_dict``.
         surface_file: ``margin.vtp``, LPS.
 
     Raises:

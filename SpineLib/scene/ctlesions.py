@@ -15,8 +15,8 @@ from SpineLib.errors import SpineError
 from SpineLib.scene.nodes import RAS_LPS, transform_to_world
 from SpineLib.scene.results import SOURCE_ROLE, place_beside, scene_unchanged_on_failure
 from SpineLib.scene.runs import RunInputs, result_name
-from SpineLib.tasks.ct_lesion_boxes import box_mask
-from SpineLib.tasks.naming import METASTASIS, PROVENANCE, lesion_colour, provenance_text
+from SpineLib.tasks.ct.lesion_boxes import box_mask
+from SpineLib.tasks.segmentation.naming import METASTASIS, PROVENANCE, lesion_colour, provenance_text
 from SpineLib.volume import Volume
 
 #: Attribute of a box: what was found, as JSON; node reference from the table of a search to its boxes.

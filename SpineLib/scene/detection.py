@@ -13,13 +13,13 @@ import slicer
 from SpineLib.scene.nodes import transform_to_world, volume_from_node, volume_to_node
 from SpineLib.scene.results import SOURCE_ROLE, place_beside, scene_unchanged_on_failure
 from SpineLib.scene.runs import RunInputs, result_name
-from SpineLib.tasks.naming import PROVENANCE, provenance_text
+from SpineLib.tasks.segmentation.naming import PROVENANCE, provenance_text
 from SpineLib.volume import Volume, read_volume
 from SpineLib.volume.places import to_index
 from SpineLib.volume.resampling import resample_like
 
 if TYPE_CHECKING:
-    from SpineLib.tasks.candidates import Candidate
+    from SpineLib.tasks.detection.candidates import Candidate
 
 #: Node reference from the list of candidates to the likelihood it was made from.
 LIKELIHOOD_ROLE = "SpineOncology.Likelihood"
@@ -74,7 +74,7 @@ def import_detection(
 
 def list_candidates(likelihood_node, threshold: float, smallest_cm2: float = 0.0) -> list[Candidate]:
     """The candidates of a likelihood as it lies in the world now, numbered from the top of the spine downwards."""
-    from SpineLib.tasks.candidates import find_candidates
+    from SpineLib.tasks.detection.candidates import find_candidates
 
     found = find_candidates(volume_from_node(likelihood_node, "likelihood"), threshold, smallest_cm2)
     found.sort(key=lambda one: -one.centre_lps_mm[2])

@@ -11,7 +11,7 @@ import slicer
 
 from SpineLib.errors import SpineError
 from SpineLib.scene.nodes import RAS_LPS, ijk_to_ras
-from SpineLib.tasks.followup_checks import RIGHT, SWAPPED, UNKNOWN, order_of_dates, order_of_names
+from SpineLib.tasks.followup.checks import RIGHT, SWAPPED, UNKNOWN, order_of_dates, order_of_names
 from SpineLib.volume.dicom_facts import DicomFacts
 from SpineLib.volume.dicom_header import read_header
 from SpineLib.volume.fat_shift import FIELDS, fields_of_dicom

@@ -16,7 +16,7 @@ from SpineLib.scene.runs import RunInputs
 from SpineLib.scene.scans import SIMULATED, unregistered_volume
 from SpineLib.scene.segmentvolumes import segments_volume
 from SpineLib.scene.select import candidate_of, sequence_of
-from SpineLib.tasks.naming import PROVENANCE
+from SpineLib.tasks.segmentation.naming import PROVENANCE
 from SpineLib.volume import write_volume
 
 
@@ -59,7 +59,7 @@ def export_report(
         parameters["notes"].append("The registration did not trust itself; it was looked at and accepted by eye.")
     parameters["models"] = _models(head)
     if with_patient:
-        from SpineLib.cli.followup_files import patient_facts
+        from SpineLib.reports.patient import patient_facts
 
         parameters["patient"] = patient_facts(facts_of(before), facts_of(after))
     if with_dicom:

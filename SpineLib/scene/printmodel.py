@@ -17,7 +17,7 @@ from SpineLib.scene.printmodelnodes import PARTS, fill_model
 from SpineLib.scene.repair import BEFORE, FINGERPRINT, REPAIRED, part_segment, repair_of
 from SpineLib.scene.results import place_beside, scene_unchanged_on_failure, source_volume
 from SpineLib.scene.segmentvolumes import segments_volume
-from SpineLib.tasks.naming import PROVENANCE, provenance_text
+from SpineLib.tasks.segmentation.naming import PROVENANCE, provenance_text
 from SpineLib.volume import Volume, write_volume
 from SpineLib.volume.crop import crop
 

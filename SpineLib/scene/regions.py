@@ -121,7 +121,7 @@ def import_lesion(
     Raises:
         SpineError: nothing was found at the place; the files cannot be read or do not fit. The scene is as it was.
     """
-    from SpineLib.tasks.lesions import measure_lesion
+    from SpineLib.tasks.segmentation.lesions import measure_lesion
 
     inputs = region.inputs
     try:

@@ -24,7 +24,7 @@ from SpineLib.scene.scans import (
     unregistered_parent,
     unregistered_volume,
 )
-from SpineLib.tasks.naming import PROVENANCE, provenance_text
+from SpineLib.tasks.segmentation.naming import PROVENANCE, provenance_text
 from SpineLib.volume import Volume, check_image, write_volume
 from SpineLib.volume.files import write_text
 from SpineLib.volume.sidecar import sidecar_of

@@ -19,7 +19,7 @@ from SpineLib.scene.results import Entry, add_labels, segment_tag, source_volume
 from SpineLib.scene.runs import RunInputs, result_name
 from SpineLib.scene.segmentvolumes import segments_volume
 from SpineLib.scene.vertebrae import Vertebrae, VertebraSegment, collect_vertebrae
-from SpineLib.tasks.vertebra_naming import vertebra_terminology
+from SpineLib.tasks.ct.vertebra_naming import vertebra_terminology
 from SpineLib.volume import Volume, read_volume, write_volume
 from SpineLib.volume.crop import crop
 from SpineLib.volume.resampling import resample_like
@@ -45,7 +45,7 @@ class Damage:
         ct: the CT on the same voxels; None where it has other voxels or is not there.
         box: index box (k, j, i) of that cut in the grid of the image, and the shape of the whole.
         shape: see ``box``.
-        settings: as ``SpineLib.tasks.inpaint.InpaintSettings.from_dict`` takes them.
+        settings: as ``SpineLib.tasks.inpainting.settings.InpaintSettings.from_dict`` takes them.
         nodes: role to node of what the user chose.
     """
 

@@ -15,7 +15,7 @@ from vtk.util import numpy_support
 from SpineLib.errors import SpineError
 from SpineLib.scene.masks import bounding_box
 from SpineLib.scene.nodes import RAS_LPS, ijk_to_ras, ijk_to_world, transform_to_world, vtk_array
-from SpineLib.tasks.naming import (
+from SpineLib.tasks.segmentation.naming import (
     LESION_ID,
     PROBABILITY,
     PROVENANCE,
@@ -64,7 +64,8 @@ def add_segmentation(
 
     Args:
         labels: lesion ids on the grid of ``source_node`` (as :func:`volume_from_node` gave it); 0 is background.
-        lesions: :class:`SpineLib.tasks.segment.Lesion` or anything with ``id``, ``volume_ml``, ``mean_probability``.
+        lesions: :class:`SpineLib.tasks.segmentation.segment.Lesion` or anything with ``id``, ``volume_ml``,
+            ``mean_probability``.
         source_node: volume node the labels were made from. The segmentation shares its parent transform, so labels lie
             on its voxels exactly, even when it was moved since. ``None`` (it was deleted): the labels lie where the
             image lay in the world.

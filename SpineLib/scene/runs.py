@@ -16,7 +16,7 @@ from SpineLib.errors import SpineError
 from SpineLib.scene.nodes import volume_from_node, volume_to_node
 from SpineLib.scene.results import SOURCE_ROLE, add_segmentation, place_beside, scene_unchanged_on_failure
 from SpineLib.scene.tables import MeasuredSegment, add_table, measure_segments
-from SpineLib.tasks.naming import PROVENANCE, provenance_text, target_of
+from SpineLib.tasks.segmentation.naming import PROVENANCE, provenance_text, target_of
 from SpineLib.volume import Volume, check_image, read_volume, write_volume
 
 
@@ -64,7 +64,7 @@ class ImportedResult:
     Attributes:
         segmentation: new, or the one the user chose.
         segment_ids: its new segments, in the order of ``lesions``.
-        lesions: :class:`SpineLib.tasks.lesions.Lesion`, as the network found them.
+        lesions: :class:`SpineLib.tasks.segmentation.lesions.Lesion`, as the network found them.
         table, probability: nodes, or None when they were not wanted.
         notes: sentences for the user.
     """
@@ -116,7 +116,7 @@ def import_result(
 
     Args:
         folder: where the job wrote its files.
-        result: what the job answered (see :func:`SpineLib.tasks.jobs.segment_job`).
+        result: what the job answered (see :func:`SpineLib.jobs.jobs.segment_job`).
         inputs: of :func:`export_inputs`; it is released.
         name: of the new segmentation; None: made of input, model and time.
         existing: segmentation that gets the segments; a new one when the user has deleted it meanwhile.
@@ -129,7 +129,7 @@ def import_result(
     Raises:
         SpineError: the files cannot be read, or do not fit the source any more. The scene is then as it was.
     """
-    from SpineLib.tasks.lesions import Lesion
+    from SpineLib.tasks.segmentation.lesions import Lesion
 
     if inputs.scene_closed:
         return None

@@ -157,7 +157,7 @@ def preselect_followup() -> dict:
 
 def _side(candidate: Candidate, role: str | None, date: str, known: Sequence[str]) -> str | None:
     """ "before", "after", or None where nothing tells."""
-    from SpineLib.tasks.followup_checks import RIGHT, order_of_names
+    from SpineLib.tasks.followup.checks import RIGHT, order_of_names
 
     if len(known) > 1 and date:
         return {known[0]: "before", known[-1]: "after"}.get(date)

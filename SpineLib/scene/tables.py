@@ -13,7 +13,7 @@ import vtk
 from SpineLib.scene.masks import segment_box, segment_ids
 from SpineLib.scene.nodes import volume_from_node
 from SpineLib.scene.results import segment_tag
-from SpineLib.tasks.naming import LESION_ID, PROBABILITY
+from SpineLib.tasks.segmentation.naming import LESION_ID, PROBABILITY
 from SpineLib.volume import Volume
 
 #: Node reference from a table to its segmentation.
@@ -42,7 +42,7 @@ class MeasuredSegment:
     Attributes:
         segment_id: id in the segmentation.
         name: the segment's name without the volume it had when it was found.
-        lesion: :class:`SpineLib.tasks.lesions.Lesion`, in world RAS; None when the segment is empty.
+        lesion: :class:`SpineLib.tasks.segmentation.lesions.Lesion`, in world RAS; None when the segment is empty.
     """
 
     segment_id: str
@@ -72,7 +72,7 @@ def measure_segments(
     Raises:
         SpineError: a warping transform, no voxels.
     """
-    from SpineLib.tasks.lesions import measure_lesion
+    from SpineLib.tasks.segmentation.lesions import measure_lesion
 
     grid = volume_from_node(volume_node, "reference volume")
     probability = None

@@ -15,7 +15,7 @@ from SpineLib.scene.nodes import RAS_LPS
 from SpineLib.scene.results import Entry, add_labels
 from SpineLib.scene.runs import RunInputs, result_name
 from SpineLib.scene.segmentvolumes import segments_labels
-from SpineLib.tasks.vertebra_naming import (
+from SpineLib.tasks.ct.vertebra_naming import (
     number_in_name,
     verse_of_name,
     verse_of_terminology,

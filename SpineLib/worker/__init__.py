@@ -1,9 +1,25 @@
-"""The worker: a long-lived child process that runs one job at a time (``python -m SpineLib.worker``).
+"""The worker: a child process that runs one job at a time, and the other end that starts it and gives it jobs.
 
-It speaks the protocol of :mod:`SpineLib.client.protocol` on standard input and output, and ends when its standard input
-closes, that is, when its parent is gone.
+``python -m SpineLib.worker`` speaks the protocol of :mod:`SpineLib.worker.protocol` on standard input and output, and
+ends when its standard input closes, that is, when its parent is gone. Nothing here imports torch or Qt.
 """
 
+from SpineLib.worker.command import worker_command
+from SpineLib.worker.folders import PrivateFolder, sweep_stale_folders
+from SpineLib.worker.process import SubprocessTransport
+from SpineLib.worker.process_tree import kill_tree
+from SpineLib.worker.protocol import LastLines
 from SpineLib.worker.sentences import sentence
+from SpineLib.worker.session import Transport, WorkerSession
 
-__all__ = ["sentence"]
+__all__ = [
+    "LastLines",
+    "PrivateFolder",
+    "SubprocessTransport",
+    "Transport",
+    "WorkerSession",
+    "kill_tree",
+    "sentence",
+    "sweep_stale_folders",
+    "worker_command",
+]

@@ -5,10 +5,10 @@ from pathlib import Path
 
 
 def run_job(name, parameters, folder, progress):
-    """Runs a job of :mod:`SpineLib.reports.jobs`, some of which bring torch: only now, after its first progress."""
-    from SpineLib.reports import jobs
+    """Runs a job of :mod:`SpineLib.jobs.registry`; some bring torch, so only now, after the first progress."""
+    from SpineLib.jobs import registry
 
-    return jobs.run_job(name, parameters, folder, progress)
+    return registry.run_job(name, parameters, folder, progress)
 
 
 def main(run_job=run_job) -> None:

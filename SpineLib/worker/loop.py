@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from SpineLib import __version__
-from SpineLib.client.folders import remove_private_folder
-from SpineLib.client.process_tree import kill_tree
-from SpineLib.client.protocol import LineBuffer, encode, parse_object
-from SpineLib.client.redaction import redact
 from SpineLib.errors import Cancelled, SpineError
+from SpineLib.jobs.registry import noun_of
 from SpineLib.progress import Progress
+from SpineLib.worker.folders import remove_private_folder
+from SpineLib.worker.process_tree import kill_tree
+from SpineLib.worker.protocol import LineBuffer, encode, parse_object
+from SpineLib.worker.redaction import redact
 from SpineLib.worker.sentences import sentence
 
 #: run_job(name, parameters, folder, progress) -> JSON-able result
@@ -35,12 +36,6 @@ _SHORTEST_PAUSE = 0.05
 _LONGEST_PAUSE = 0.7
 #: When the parent is gone, a job has this long to end by itself, seconds.
 _LAST_CHANCE = 1.0
-
-#: What sentences call a job.
-_NOUNS = {
-    "segment": "The segmentation", "compare": "The comparison", "vertebrae": "The segmentation of the vertebrae",
-    "ct-lesions": "The search for lesions", "inpaint": "The repair", "model": "The model",
-}  # fmt: skip
 
 
 class _RunningJob:
@@ -229,5 +224,5 @@ def _error_event(error: BaseException, job: _RunningJob) -> dict[str, Any]:
     if not isinstance(error, SpineError):
         details = redact("".join(traceback.format_exception(error)), {**job.parameters, "folder": str(job.folder)})
         print(details, file=sys.stderr, flush=True)
-    message = sentence(error, _NOUNS.get(job.name, "The job"))
+    message = sentence(error, noun_of(job.name))
     return {"event": "error", "message": message, "details": "\n".join(details.splitlines()[-20:])}

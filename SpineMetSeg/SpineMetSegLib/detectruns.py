@@ -19,7 +19,7 @@ class DetectionRun:
         card: of the detector.
         threshold, smallestCm2: likelihood and area from which a place is listed.
         column: whether to look in the vertebral column only.
-        device: as in ``SpineLib.tasks.detect.DetectSettings``.
+        device: as in ``SpineLib.tasks.detection.detect.DetectSettings``.
     """
 
     job = "detect"
@@ -67,8 +67,8 @@ class SegmentCandidateRun:
     Args:
         inputs: sequence name to volume node.
         model: id of a model bundle for exactly these inputs.
-        candidate: ``SpineLib.tasks.candidates.Candidate``.
-        threshold, device: see ``SpineLib.tasks.segment.SegmentSettings``.
+        candidate: ``SpineLib.tasks.detection.candidates.Candidate``.
+        threshold, device: see ``SpineLib.tasks.segmentation.segment.SegmentSettings``.
         output: segmentation that gets the segment; None: a new one.
     """
 
@@ -115,7 +115,7 @@ class RefineRun:
         image: volume node that was searched.
         likelihood: its likelihood node.
         threshold: from which a voxel belongs to the region.
-        candidate: ``SpineLib.tasks.candidates.Candidate``.
+        candidate: ``SpineLib.tasks.detection.candidates.Candidate``.
         output: segmentation that gets the segment; None: a new one.
     """
 

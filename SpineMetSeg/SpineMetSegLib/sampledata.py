@@ -70,7 +70,7 @@ def loadSimulatedCase(seed, settings=None):
     from SpineLib.phantom import PhantomSettings, simulate
     from SpineLib.scene.nodes import volume_to_node
     from SpineLib.scene.results import add_segmentation
-    from SpineLib.tasks.lesions import measure_lesion
+    from SpineLib.tasks.segmentation.lesions import measure_lesion
 
     case = simulate(seed, settings or PhantomSettings(**_SETTINGS))
     t1, t2 = (volume_to_node(case.images[name], f"Simulated spine {name}") for name in ("T1", "T2"))

@@ -36,7 +36,7 @@ class MeasureTables:
         """Fill both; {} empties them.
 
         Args:
-            comparison: ``SpineLib.tasks.compare.Comparison.to_dict``.
+            comparison: ``SpineLib.tasks.followup.compare.Comparison.to_dict``.
         """
         from SpineLib.scene.comparisonnodes import distance_rows, overlap_rows
 

@@ -9,7 +9,7 @@ from SpineLib.errors import SpineError
 from SpineNecrosisLib.runs import RegisterRun
 from SpinePanel.step import Step
 
-#: Pairs of sequences that can be registered, the best first, as in :data:`SpineLib.tasks.followup.PAIRS`.
+#: Pairs of sequences that can be registered, the best first, as in :data:`SpineLib.tasks.followup.follow_up.PAIRS`.
 _PAIRS = (("T1", "ceT1"), ("T2", "T2"), ("T1", "T2"), ("T2", "ceT1"))
 _WARNING, _NOTE = "color: #d0342c;", ""
 #: The checkerboard follows a change after this pause, milliseconds.

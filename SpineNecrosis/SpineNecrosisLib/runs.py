@@ -68,7 +68,7 @@ class CompareRun:
     Args:
         metastasis, necrosis: (segmentation node, segment ids or None).
         registration: transform node, or None.
-        settings: as ``SpineLib.tasks.compare.CompareSettings.from_dict`` takes them.
+        settings: as ``SpineLib.tasks.followup.compare.CompareSettings.from_dict`` takes them.
         existing: head of an earlier comparison that is renewed.
         contrastEnhanced: ceT1 volume node after, for the note on missing contrast.
     """
@@ -113,7 +113,7 @@ class CompareRun:
     def _lookForContrast(self):
         from SpineLib.errors import SpineError
         from SpineLib.scene.scans import unregistered_volume
-        from SpineLib.tasks.followup_checks import contrast_note
+        from SpineLib.tasks.followup.checks import contrast_note
 
         if self._contrastEnhanced is None:
             return

@@ -100,7 +100,7 @@ def _truth(labels, source, target, seed):
     import numpy as np
 
     from SpineLib.scene.results import add_segmentation
-    from SpineLib.tasks.lesions import measure_lesion
+    from SpineLib.tasks.segmentation.lesions import measure_lesion
 
     lesions = [
         measure_lesion(labels.with_array(labels.array == number), None, int(number))

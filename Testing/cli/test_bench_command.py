@@ -2,7 +2,7 @@
 
 import json
 
-from SpineLib.cli import bench_phantom
+from SpineLab.bench import phantom as bench_phantom
 from SpineLib.cli.main import main
 
 

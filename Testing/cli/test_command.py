@@ -38,7 +38,7 @@ def _spine(repository, *arguments):
 def test_help_names_every_command_and_brings_nothing_heavy(repository):
     done = _spine(repository, "--help")
     assert done.returncode == 0 and "Research use only, not a medical device" in done.stdout
-    assert all(f"  {name} " in done.stdout for name in command.COMMANDS)
+    assert all(f"  {name} " in done.stdout for name in command.commands())
     code = "import sys, SpineLib.cli.main as m; m.main(['--help']); print({'torch', 'numpy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, timeout=60)
     assert done.stdout.endswith("set()\n")
@@ -47,13 +47,13 @@ def test_help_names_every_command_and_brings_nothing_heavy(repository):
 def test_the_table_names_the_commands_that_exist_with_their_own_help(repository):
     import importlib
 
-    files = (repository / "SpineLib" / "cli").glob("*.py")
-    assert set(command.COMMANDS) == {file.stem for file in files if "\nHELP = " in file.read_text(encoding="utf-8")}
-    for name, text in command.COMMANDS.items():
-        assert text == importlib.import_module(f"SpineLib.cli.{name}").HELP
+    files = [file for place in ("SpineLib/cli", "SpineLab/commands") for file in (repository / place).glob("*.py")]
+    assert set(command.commands()) == {file.stem for file in files if "\nHELP = " in file.read_text(encoding="utf-8")}
+    for module, text in command.commands().values():
+        assert text == importlib.import_module(module).HELP
 
 
-@pytest.mark.parametrize("name", list(command.COMMANDS))
+@pytest.mark.parametrize("name", list(command.commands()))
 def test_each_command_explains_itself_without_torch(repository, name):
     code = (
         "import sys, SpineLib.cli.main as m; code = m.main([sys.argv[1], '--help']); "

@@ -6,10 +6,10 @@ import json
 import numpy as np
 import pytest
 
-from SpineLib.cli import bench_compare
+from SpineLab.bench import compare as bench_compare
 from SpineLib.cli.main import main
-from SpineLib.tasks.compare import compare
-from SpineLib.tasks.naming import ALTERED_STRUCTURE, METASTASIS, NECROSIS, VERTEBRA, terminology_entry
+from SpineLib.tasks.followup.compare import compare
+from SpineLib.tasks.segmentation.naming import ALTERED_STRUCTURE, METASTASIS, NECROSIS, VERTEBRA, terminology_entry
 from SpineLib.volume import SegmentInfo, write_segmentation, write_volume
 from SpineLib.volume.transform import write_transform
 from Testing.tasks.balls import ball, grid, moved_by, union

@@ -75,7 +75,7 @@ def test_without_any_model_it_says_how_to_get_one(tmp_path, capsys, monkeypatch)
 
 
 def test_the_bench_measures_both_ways_of_running_the_same_weights(tmp_path):
-    from SpineLib.cli.bench_detect import measure_here, sentence
+    from SpineLab.bench.detect import measure_here, sentence
 
     bundle = save_detector(tmp_path / "models")
     write_volume(spine(), tmp_path / "STIR.nrrd")

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from SpineLib.cli import bench_model
+from SpineLab.bench import model as bench_model
 from SpineLib.cli.main import main
 from SpineLib.mesh.files import read_mesh
 from SpineLib.volume import SegmentInfo, write_segmentation, write_volume

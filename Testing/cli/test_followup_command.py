@@ -182,7 +182,7 @@ def test_control_c_leaves_the_folder_as_it_was_and_ends_with_130(case, monkeypat
 
     (case / "out").mkdir()
     (case / "out" / "mine.txt").write_text("notes")
-    monkeypatch.setattr("SpineLib.tasks.followup.compare", interrupted)
+    monkeypatch.setattr("SpineLib.tasks.followup.follow_up.compare", interrupted)
     assert main(command(case)) == 130
     assert [path.name for path in (case / "out").iterdir()] == ["mine.txt"] and not list(case.glob(".spine*"))
 

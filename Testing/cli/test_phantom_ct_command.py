@@ -3,7 +3,7 @@
 import pytest
 
 from SpineLib.cli.main import main
-from SpineLib.training.ct_cohort import read_ct_cohort
+from SpineLib.cohort.ct import read_ct_cohort
 
 SMALL = ["--cases", "1", "--matrix", "64", "--slices", "12", "--thickness", "4", "--region", "thoracolumbar",
          "--processes", "1"]  # fmt: skip

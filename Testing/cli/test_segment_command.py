@@ -59,7 +59,7 @@ def test_other_endings_give_a_labelmap(case, name):
 
 
 def test_the_model_that_uses_most_inputs_is_the_default(case):
-    from SpineLib.cli.segment import best_model
+    from SpineLib.cli.choosing import best_model
     from SpineLib.models import read_card
 
     wanted = read_card(best_model(["T1", "T2"]))
@@ -93,7 +93,7 @@ def follow_up(case):
 
 
 def test_each_task_chooses_among_its_own_models(follow_up, monkeypatch):
-    from SpineLib.cli.segment import TASKS, best_model
+    from SpineLib.cli.choosing import TASKS, best_model
     from SpineLib.errors import SpineError
     from SpineLib.models import catalogue, read_card
 
@@ -161,7 +161,7 @@ def test_control_c_leaves_nothing_and_ends_with_130(case, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("SpineLib.tasks.fastnet.FastNetwork.__call__", interrupted)
+    monkeypatch.setattr("SpineLib.inference.fastnet.FastNetwork.__call__", interrupted)
     assert main(arguments(case, "-o", str(case / "o.nrrd"), "--model", "tiny-2d-t1-t2")) == 130
     assert sorted(file.name for file in case.iterdir()) == ["T1.nii.gz", "T2.nii.gz", "models"]
 
@@ -208,7 +208,7 @@ def test_a_segmentation_that_lies_there_without_its_report_is_kept(cohort, capsy
 
 
 def test_a_case_interrupted_while_its_files_are_written_begins_anew(cohort, monkeypatch):
-    from SpineLib.tasks import output
+    from SpineLib.tasks.segmentation import output
 
     def interrupted(*_):
         raise KeyboardInterrupt

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from SpineLib.cli.demo_folder import demo_folder
+from SpineLab.demo.folder import demo_folder
 from SpineLib.errors import Cancelled, SpineError
 
 
@@ -95,6 +95,6 @@ def test_a_full_disk_gives_one_sentence_and_leaves_nothing(alone, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("SpineLib.cli.demo_folder.os.replace", full)
+    monkeypatch.setattr("SpineLab.demo.folder.os.replace", full)
     with pytest.raises(SpineError, match="disk is full"):
         write(alone, a="1")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-IGNORED = shutil.ignore_patterns("__pycache__", ".git", ".venv", "demo", "build", "runs", "*.egg-info")
+IGNORED = shutil.ignore_patterns("__pycache__", "*.egg-info")
 
 #: Slicer's own macro copies scripts and resources, with their folders, into qt-scripted-modules; so does this one.
 USE_FILE = """
@@ -118,9 +118,9 @@ def test_the_wheel_carries_everything_and_runs_away_from_the_checkout(tmp_path):
         pytest.skip("setuptools is not installed")
     source, wheels, there = tmp_path / "source", tmp_path / "wheels", tmp_path / "there"
     source.mkdir()
-    for name in ("SpineLib", "Resources"):
+    for name in ("SpineLib", "SpineLab", "Resources"):
         shutil.copytree(REPOSITORY / name, source / name, ignore=IGNORED)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(REPOSITORY / name, source / name)
     run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", wheels, source,
         folder=tmp_path)  # fmt: skip
@@ -128,10 +128,15 @@ def test_the_wheel_carries_everything_and_runs_away_from_the_checkout(tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(there)
     names = {path.relative_to(there).as_posix() for path in there.rglob("*") if path.is_file()}
-    own = {path.relative_to(source).as_posix() for path in (source / "SpineLib").rglob("*") if path.is_file()}
+    own = {
+        path.relative_to(source).as_posix()
+        for top in ("SpineLib", "SpineLab")
+        for path in (source / top).rglob("*")
+        if path.is_file()
+    }
     assert own - {"SpineLib/SpineLib.cmake"} - {n for n in own if n.endswith("README.md")} <= names
     tops = {name.partition("/")[0] for name in names}
-    assert tops == {"SpineLib"} | {top for top in tops if top.endswith(".dist-info")}
+    assert tops == {"SpineLib", "SpineLab"} | {top for top in tops if top.endswith(".dist-info")}
     listed = run(sys.executable, "-P", "-m", "SpineLib", "models", "list", folder=tmp_path, PYTHONPATH=str(there))
     shipped = [path.parent.name for path in (REPOSITORY / "Resources" / "Models").glob("*/model.json")]
     assert all(name in listed for name in shipped)

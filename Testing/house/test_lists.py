@@ -1,115 +1,92 @@
-"""Every file of a module, of SpineLib and of the shared resources is named where the installation looks for it."""
+"""Nothing that an installation needs is left out by the patterns of the CMake lists and of the wheel."""
 
 from __future__ import annotations
 
-import importlib.util
-import shutil
+import fnmatch
+import re
 import tomllib
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
-_spec = importlib.util.spec_from_file_location("house_files", Path(__file__).with_name("files.py"))
-files = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(files)
+from Testing.house.structure import MODULES, REPOSITORY
 
-MODULES = sorted(
-    path.parent.name
-    for path in files.REPOSITORY.glob("*/CMakeLists.txt")
-    if (path.parent / f"{path.parent.name}.py").is_file()
-)
+#: Documentation, build files and what only readers of the repository look at travel with the sources only.
+NOT_INSTALLED = ("*README.md", "*CMakeLists.txt", "*.cmake", "Resources/Screenshots/*", "Resources/Icons/*.py")
 
 
-def problems_of_module(root: Path, module: str) -> list[str]:
-    """What the module's CMakeLists.txt forgets, or names without its being there."""
-    text = (root / module / "CMakeLists.txt").read_text(encoding="utf-8")
-    there = [name.removeprefix(f"{module}/") for name in files.files_below(root, module)]
+def patterns(path: Path) -> list[str]:
+    """The globs of ``file(GLOB_RECURSE ...)`` in a CMake file, ``${MODULE_NAME}`` filled in."""
+    text = path.read_text(encoding="utf-8")
+    name = re.search(r"^set\(MODULE_NAME\s+(\w+)\)", text, re.M)
     found = []
-    for variable, wanted in (
-        ("MODULE_PYTHON_SCRIPTS", [name for name in there if name.endswith(".py")]),
-        ("MODULE_PYTHON_RESOURCES", [name for name in there if not name.endswith(".py")]),
-    ):
-        listed = files.cmake_list(text, variable)
-        found += [problem for problem in files.disagreements(listed, wanted) if "sorted" not in problem]
+    for block in re.findall(r"file\(GLOB_RECURSE \w+\s(.*?)\)", text, re.S):
+        block = block.replace("${MODULE_NAME}", name.group(1) if name else "")
+        found += [word for word in block.split() if "/" in word or word.endswith(".py")]
     return found
 
 
-def problems_of_library(root: Path) -> list[str]:
-    """What SpineLib.cmake forgets, or names without its being there."""
-    text = (root / files.CMAKE).read_text(encoding="utf-8")
-    scripts, resources = files.library_files(root)
-    return files.disagreements(files.cmake_list(text, "SPINELIB_SCRIPTS"), scripts) + files.disagreements(
-        files.cmake_list(text, "SPINELIB_RESOURCES"), resources
-    )
+def taken(name: str, globs: list[str]) -> bool:
+    """As CMake does: the last part is matched in the pattern's folder and in all below it."""
+    path = PurePosixPath(name)
+    return any(
+        fnmatch.fnmatch(path.name, PurePosixPath(glob).name)
+        and fnmatch.fnmatch(path.parent.as_posix() + "/", PurePosixPath(glob).parent.as_posix().rstrip("/.") + "*/")
+        for glob in globs
+    ) or any(fnmatch.fnmatch(name, glob) for glob in globs)
 
 
-def test_there_is_a_module_to_check():
-    assert "SpineMetSeg" in MODULES
+def left_out(tracked: list[Path], folders: tuple[str, ...], globs: list[str], base: Path) -> list[str]:
+    """Files below ``folders`` that no pattern takes."""
+    names = [path.relative_to(base).as_posix() for path in tracked if path.is_relative_to(base)]
+    return [
+        name
+        for name in names
+        if name.split("/")[0] in folders
+        and not any(fnmatch.fnmatch(name, one) for one in NOT_INSTALLED)
+        and not taken(name, globs)
+    ]
+
+
+def test_every_file_that_the_modules_share_is_installed(tracked):
+    globs = patterns(REPOSITORY / "SpineLib" / "SpineLib.cmake")
+    assert not left_out(tracked, ("SpineLib", "SpineLab", "SpinePanel", "Resources"), globs, REPOSITORY)
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_every_file_of_a_module_is_listed_in_its_cmake_file(module):
-    assert not problems_of_module(files.REPOSITORY, module)
+def test_every_file_of_a_module_is_installed(tracked, module):
+    globs = patterns(REPOSITORY / module / "CMakeLists.txt")
+    folders = (f"{module}.py", f"{module}Lib", "Resources")
+    assert taken(f"{module}.py", globs) and not left_out(tracked, folders, globs, REPOSITORY / module)
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_every_module_is_part_of_the_extension(module):
-    assert f"add_subdirectory({module})" in (files.REPOSITORY / "CMakeLists.txt").read_text(encoding="utf-8")
-
-
-def test_every_file_of_the_shared_library_and_resources_is_listed():
-    """After files came or went: python Testing/house/files.py"""
-    assert not problems_of_library(files.REPOSITORY)
-
-
-def test_every_package_is_part_of_the_wheel():
-    """After packages came or went: python Testing/house/files.py"""
-    project = tomllib.loads((files.REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
-    assert project["tool"]["setuptools"]["packages"] == files.packages(files.REPOSITORY)
-
-
-@pytest.fixture
-def copy(tmp_path) -> Path:
-    """A copy of what the lists are about, to plant files into."""
-    for folder in (*files.SHARED, *MODULES):
-        shutil.copytree(
-            files.REPOSITORY / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "*.safetensors")
-        )
-    shutil.copy(files.REPOSITORY / "pyproject.toml", tmp_path)
-    files.rewrite(tmp_path)
-    return tmp_path
+    assert f"add_subdirectory({module})" in (REPOSITORY / "CMakeLists.txt").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
-    "planted",
-    [
-        "SpineLib/volume/planted.py",
-        "SpineLib/planted.css",
-        "Resources/planted.json",
-        "Resources/Models/planted/model.json",
-    ],
+    ("planted", "wanted"),
+    [("SpineLib/volume/planted.py", True), ("SpineLab/a/b/planted.toml", True), ("SpineLib/planted.npz", False)],
 )
-def test_a_planted_file_of_the_library_is_noticed_and_listing_it_helps(copy, planted):
-    assert not problems_of_library(copy)
-    path = copy / planted
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("planted")
-    assert problems_of_library(copy) == [f"{planted} is not listed"]
-    files.rewrite(copy)
-    assert not problems_of_library(copy)
-    path.unlink()
-    assert problems_of_library(copy) == [f"{planted} is listed but not there"]
+def test_a_planted_file_is_judged_rightly(planted, wanted):
+    assert taken(planted, patterns(REPOSITORY / "SpineLib" / "SpineLib.cmake")) is wanted
 
 
-@pytest.mark.parametrize("module", MODULES)
-@pytest.mark.parametrize("planted", ["planted.py", "Resources/Icons/planted.png"])
-def test_a_planted_file_of_a_module_is_noticed(copy, module, planted):
-    before = problems_of_module(copy, module)
-    (copy / module / planted).parent.mkdir(parents=True, exist_ok=True)
-    (copy / module / planted).write_text("planted")
-    assert set(problems_of_module(copy, module)) - set(before) == {f"{planted} is not listed"}
+def test_every_folder_of_python_files_is_a_package_of_the_wheel(tracked):
+    folders = {
+        path.parent
+        for path in tracked
+        if path.suffix == ".py" and path.relative_to(REPOSITORY).parts[0] in ("SpineLib", "SpineLab")
+    }
+    assert [folder for folder in folders if not (folder / "__init__.py").is_file()] == []
 
 
-def test_an_unsorted_or_doubled_list_is_noticed():
-    assert files.disagreements(["b", "a"], ["a", "b"]) == ["the list is not sorted"]
-    assert files.disagreements(["a", "a"], ["a"]) == ["a is listed twice"]
+def test_the_wheel_carries_every_file_that_is_no_python(tracked):
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    data = project["tool"]["setuptools"]["package-data"]
+    globs = [f"{package.replace('.', '/')}/{one}" for package, ones in data.items() for one in ones]
+    names = [path.relative_to(REPOSITORY).as_posix() for path in tracked if path.suffix != ".py"]
+    own = [name for name in names if name.split("/")[0] in ("SpineLib", "SpineLab")]
+    own = [name for name in own if not any(fnmatch.fnmatch(name, one) for one in NOT_INSTALLED)]
+    assert [name for name in own if not any(fnmatch.fnmatch(name, glob) for glob in globs)] == []

@@ -17,7 +17,7 @@ import numpy as np
 
 from SpineLib.errors import SpineError
 from SpineLib.mesh.model import ModelSettings, write_model
-from SpineLib.tasks.reconstruct import reconstruct
+from SpineLib.tasks.printing.reconstruct import reconstruct
 from SpineLib.volume import Volume
 from SpineLib.volume.crop import crop
 from SpineLib.volume.segments import read_segments

@@ -8,7 +8,7 @@ import pytest
 from SpineLib.metrics.repair import repair_figures
 from SpineLib.volume import Volume
 
-K, J, I = np.indices((48, 48, 48)) - 23.5
+K, J, I = np.indices((48, 48, 48)) - 23.5  # noqa: E741 - axes as the field names them
 
 
 def ball(radius: float) -> Volume:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from SpineLib.metrics.shape import shape_of
+from SpineLib.geometry.shape import shape_of
 from SpineLib.metrics.surface import distances_to, summarise, weighted_percentiles
 from SpineLib.volume import Volume
 from SpineLib.volume.files import to_sitk

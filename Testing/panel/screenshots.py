@@ -84,7 +84,7 @@ def _likelihood_beside(panel: QtGui.QImage, image, lesions, node) -> QtGui.QImag
     from matplotlib import colormaps
     from scipy.ndimage import binary_erosion
 
-    from SpineLib.preprocess.orientation import Orientation
+    from SpineLib.geometry.orientation import Orientation
     from SpineLib.scene.detection import list_candidates
     from SpineLib.scene.nodes import volume_from_node
     from SpineLib.volume.resampling import resample_like
@@ -199,7 +199,7 @@ def _models_beside(panel: QtGui.QImage, ct, node) -> QtGui.QImage:
     """The panel; the CT with the vertebra before and repaired; the model with its distance and wall thickness."""
     from vtk.util.numpy_support import vtk_to_numpy
 
-    from SpineLib.preprocess.orientation import Orientation
+    from SpineLib.geometry.orientation import Orientation
     from SpineLib.reports.surface import VIEWS, paint_surface
     from SpineLib.scene.masks import segment_mask
     from SpineLib.scene.nodes import volume_from_node
@@ -303,7 +303,7 @@ def _beside(panel: QtGui.QImage, t1, t2, segmentation) -> QtGui.QImage:
     """The panel, and the sagittal slice of T1 and T2 with most lesion, lesions in their segments' colours."""
     import slicer
 
-    from SpineLib.preprocess.orientation import Orientation
+    from SpineLib.geometry.orientation import Orientation
     from SpineLib.scene.masks import segment_ids, segment_mask
     from SpineLib.scene.nodes import volume_from_node
 

@@ -117,7 +117,7 @@ def test_the_search_keeps_to_the_vertebral_column_unless_it_is_told_not_to(detec
     import json
 
     from SpineLib.scene.nodes import volume_to_node
-    from SpineLib.tasks.naming import PROVENANCE
+    from SpineLib.tasks.segmentation.naming import PROVENANCE
     from Testing.detectors import spots
 
     volume_to_node(spots((16, 46))[0], "Spots T2")

@@ -10,7 +10,7 @@ def shown(phantom):
     from SpineLib.scene.nodes import volume_from_node
     from SpineLib.scene.results import add_segmentation
     from SpineLib.scene.tables import add_table, measure_segments
-    from SpineLib.tasks.lesions import find_lesions
+    from SpineLib.tasks.segmentation.lesions import find_lesions
 
     volume = volume_from_node(phantom.t1)
     _, labels, lesions = find_lesions(volume.with_array(phantom.truth.astype(np.float32)), 0.5)

@@ -245,7 +245,7 @@ with desktop() as here:
     sys.path.append({str(tmp_path / "site")!r})
     here.load_module(Path({str(REPOSITORY / "SpineMetSeg" / "SpineMetSeg.py")!r}))
     import SpineLib, SpinePanel
-    from SpineLib.client import worker_command
+    from SpineLib.worker import worker_command
     print(Path(SpineLib.__file__).parents[1] == Path(SpinePanel.__file__).parents[1] == Path({str(REPOSITORY)!r}))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, timeout=180)

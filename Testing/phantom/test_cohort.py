@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from SpineLib.cli.main import main
+from SpineLib.cohort.mr import read_cohort
 from SpineLib.errors import Cancelled, SpineError
 from SpineLib.phantom import PhantomSettings, write_cohort
-from SpineLib.training.cohort import read_cohort
 from SpineLib.volume import read_volume
 from SpineLib.volume.told import fat_shift_of
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from SpineLib.phantom.ct.stacks import simulate_stacks
+from SpineLab.training.gan.ct_stacks import simulate_stacks
 from SpineLib.preprocess.vertebra_slices import PIXEL_MM, SLICE_MM
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from SpineLib.cli.main import main
+from SpineLib.cohort.mr import read_cohort, read_pairs
 from SpineLib.errors import Cancelled, SpineError
 from SpineLib.phantom import FollowUpSettings, write_followup_cohort
 from SpineLib.phantom.sidecar import with_header
-from SpineLib.training.cohort import read_cohort, read_pairs
 from SpineLib.volume import read_volume
 from SpineLib.volume.told import fat_shift_of
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from SpineLib.errors import SpineError
-from SpineLib.preprocess.orientation import canonical
+from SpineLib.geometry.orientation import canonical
 from SpineLib.preprocess.pyramid import make_pyramid
 from SpineLib.volume import Volume
 

@@ -9,7 +9,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from SpineLib.errors import SpineError
-from SpineLib.preprocess.signed_distance import at_points, sampled, signed_distance
+from SpineLib.geometry.signed_distance import at_points, sampled, signed_distance
 from SpineLib.preprocess.vertebra_frame import Column, vertebra_frame
 from SpineLib.preprocess.vertebra_landmarks import landmarks
 from SpineLib.volume import Volume

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from SpineLib.preprocess.signed_distance import signed_distance
+from SpineLib.geometry.signed_distance import signed_distance
 from SpineLib.preprocess.vertebra_frame import VertebraFrame
 from SpineLib.preprocess.vertebra_slices import PIXEL_MM, border_distance, slice_grid, slice_images, vertebra_slices
 from SpineLib.volume.volume import Volume

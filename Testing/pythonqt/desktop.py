@@ -185,7 +185,7 @@ def desktop():
     """The stand-in in place; on leaving, everything is as before. The scene is empty at both ends."""
     application = QtWidgets.QApplication.instance() or QtWidgets.QApplication(["SlicerApp"])
     slicer = headless.start()
-    import slicer.util
+    import slicer.util  # noqa: F811 - loads the submodule
 
     headless.close_scene()
     before = {name: sys.modules.get(name) for name in _OURS}

@@ -13,8 +13,8 @@ import pytest
 from SpineLib.reports.followup import FollowUpReport, LesionPart, case_json, followup_page
 from SpineLib.reports.followup_cohort import cohort_page, patient_row
 from SpineLib.reports.followup_tables import plain_table
-from SpineLib.tasks.compare import compare
-from SpineLib.tasks.lesions import measure_lesion
+from SpineLib.tasks.followup.compare import compare
+from SpineLib.tasks.segmentation.lesions import measure_lesion
 from SpineLib.volume import Volume
 
 DIRECTION = np.array([[0, 0, 1], [1, 0, 0], [0, -1, 0]], float)

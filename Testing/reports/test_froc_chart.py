@@ -2,7 +2,7 @@
 
 from xml.etree import ElementTree
 
-from SpineLib.reports.froc_chart import Curve, Point, froc_chart
+from SpineLab.reports.froc_chart import Curve, Point, froc_chart
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -11,8 +11,8 @@ import pytest
 from SpineLib.mesh.gate import Check
 from SpineLib.reports.inpaint import RepairReport, agreement, distance_colours, repair_page
 from SpineLib.reports.viewer import close_ups, in_plane
-from SpineLib.tasks.inpaint import Repair
-from SpineLib.tasks.reconstruct import reconstruct
+from SpineLib.tasks.inpainting.inpaint import Repair
+from SpineLib.tasks.printing.reconstruct import reconstruct
 from SpineLib.volume import Volume
 
 

@@ -13,8 +13,8 @@ from SpineLib.scene import ctlesions as cl
 from SpineLib.scene.nodes import volume_from_node
 from SpineLib.scene.results import SOURCE_ROLE, provenance_of
 from SpineLib.scene.runs import export_inputs
-from SpineLib.tasks.ct_lesion_boxes import CtLesion, box_mask
-from SpineLib.tasks.naming import METASTASIS
+from SpineLib.tasks.ct.lesion_boxes import CtLesion, box_mask
+from SpineLib.tasks.segmentation.naming import METASTASIS
 from Testing.scene.bones import LESION, add_ct, block
 from Testing.scene.grids import AXIS_ORDERS, add_transform, axis_matrix, rotation
 

@@ -10,6 +10,7 @@ import slicer
 from vtk.util.numpy_support import vtk_to_numpy
 
 from SpineLib.errors import SpineError
+from SpineLib.jobs.jobs import run_job
 from SpineLib.scene import comparison as com
 from SpineLib.scene.comparisonnodes import PARTS, RANGE_MM, margin_colour_node
 from SpineLib.scene.nodes import RAS_LPS, volume_from_node
@@ -17,7 +18,6 @@ from SpineLib.scene.registration import REGISTRATION
 from SpineLib.scene.scans import put_under
 from SpineLib.scene.segmentvolumes import segments_volume
 from SpineLib.scene.views import show_outlines
-from SpineLib.tasks.jobs import run_job
 from Testing.scene.ablation import CENTRE, ORDERS, make_case, rigid
 from Testing.scene.grids import add_transform, rotation, warp
 

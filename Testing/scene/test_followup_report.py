@@ -9,14 +9,14 @@ import pytest
 import slicer
 
 from SpineLib.errors import SpineError
-from SpineLib.reports.jobs import run_job
+from SpineLib.jobs.followup_report import run_job
 from SpineLib.scene import comparison as com
 from SpineLib.scene import dicomfacts
 from SpineLib.scene.blend import checkerboard
 from SpineLib.scene.followupreport import export_report
 from SpineLib.scene.nodes import volume_from_node
 from SpineLib.scene.scans import SIMULATED
-from SpineLib.tasks.naming import METASTASIS, NECROSIS_ZONE
+from SpineLib.tasks.segmentation.naming import METASTASIS, NECROSIS_ZONE
 from SpineLib.volume import read_volume
 from Testing.scene.ablation import make_case
 

@@ -12,11 +12,11 @@ from vtk.util.numpy_support import vtk_to_numpy
 pytest.importorskip("manifold3d", reason="manifold3d is not installed")
 
 from SpineLib.errors import SpineError
+from SpineLib.jobs.jobs import run_job
 from SpineLib.scene import printmodel as pm
 from SpineLib.scene.printmodelnodes import PARTS, measure_rows, paint, paint_colours, words
 from SpineLib.scene.repair import BEFORE, PART, REPAIRED
 from SpineLib.scene.results import provenance_of
-from SpineLib.tasks.jobs import run_job
 from Testing.scene.bones import L3, LESION, SHAPE, add_ct, add_segments, block, ids_of
 from Testing.scene.grids import add_transform, axis_matrix, rotation
 

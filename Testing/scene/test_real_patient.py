@@ -15,8 +15,8 @@ from SpineLib.models import ModelCard, list_bundles, save_bundle  # noqa: E402
 from SpineLib.scene.compare import union_mask  # noqa: E402
 from SpineLib.scene.masks import segment_ids  # noqa: E402
 from SpineLib.scene.results import provenance_of, segment_tag  # noqa: E402
-from SpineLib.tasks.naming import LESION_ID, PROBABILITY, PROVENANCE  # noqa: E402
-from SpineLib.tasks.segment import SegmentSettings, segment  # noqa: E402
+from SpineLib.tasks.segmentation.naming import LESION_ID, PROBABILITY, PROVENANCE  # noqa: E402
+from SpineLib.tasks.segmentation.segment import SegmentSettings, segment  # noqa: E402
 from SpineLib.volume import read_volume  # noqa: E402
 
 TASK = "metastasis-segmentation"

@@ -11,7 +11,7 @@ from SpineLib.errors import SpineError  # noqa: E402
 from SpineLib.scene.nodes import volume_from_node  # noqa: E402
 from SpineLib.scene.regions import export_region, import_lesion, nearest_lesion  # noqa: E402
 from SpineLib.scene.results import SOURCE_ROLE  # noqa: E402
-from SpineLib.tasks.lesions import find_lesions  # noqa: E402
+from SpineLib.tasks.segmentation.lesions import find_lesions  # noqa: E402
 from SpineLib.volume import read_volume, write_volume  # noqa: E402
 from Testing.scene.grids import add_transform, add_volume, axis_matrix, rotation  # noqa: E402
 

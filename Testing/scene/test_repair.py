@@ -10,13 +10,13 @@ import pytest
 import slicer
 
 from SpineLib.errors import SpineError
+from SpineLib.jobs.jobs import run_job
 from SpineLib.scene import repair as rp
 from SpineLib.scene.nodes import volume_from_node
 from SpineLib.scene.results import SOURCE_ROLE, provenance_of, segment_tag
 from SpineLib.scene.runs import RunInputs
 from SpineLib.scene.vertebrae import collect_vertebrae, segment_named
-from SpineLib.tasks.jobs import run_job
-from SpineLib.tasks.naming import PROVENANCE
+from SpineLib.tasks.segmentation.naming import PROVENANCE
 from Testing import headless
 from Testing.scene.bones import L2, L3, LESION, SHAPE, add_case, add_ct, add_segments, block, ids_of
 from Testing.scene.grids import AXIS_ORDERS, add_transform, axis_matrix, rotation, warp

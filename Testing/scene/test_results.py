@@ -15,8 +15,8 @@ from SpineLib.errors import SpineError  # noqa: E402
 from SpineLib.scene import results  # noqa: E402
 from SpineLib.scene.nodes import ijk_to_ras, ijk_to_world, volume_from_node  # noqa: E402
 from SpineLib.scene.results import SOURCE_ROLE, add_segmentation, provenance_of, segment_tag  # noqa: E402
-from SpineLib.tasks import naming  # noqa: E402
-from SpineLib.tasks.naming import METASTASIS  # noqa: E402
+from SpineLib.tasks.segmentation import naming  # noqa: E402
+from SpineLib.tasks.segmentation.naming import METASTASIS  # noqa: E402
 from Testing.scene.grids import (  # noqa: E402
     AXIS_ORDERS,
     add_case,

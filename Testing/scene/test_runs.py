@@ -14,7 +14,7 @@ from SpineLib.scene import runs  # noqa: E402
 from SpineLib.scene.nodes import volume_from_node  # noqa: E402
 from SpineLib.scene.results import SOURCE_ROLE, provenance_of  # noqa: E402
 from SpineLib.scene.runs import export_inputs, import_result, result_name  # noqa: E402
-from SpineLib.tasks.lesions import find_lesions  # noqa: E402
+from SpineLib.tasks.segmentation.lesions import find_lesions  # noqa: E402
 from SpineLib.volume import read_volume, write_volume  # noqa: E402
 from Testing.scene.grids import add_transform, add_volume, axis_matrix, rotation, warp  # noqa: E402
 

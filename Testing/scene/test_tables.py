@@ -12,7 +12,7 @@ slicer = pytest.importorskip("slicer", reason="slicer-core is not installed (pip
 from SpineLib.scene.nodes import volume_to_node  # noqa: E402
 from SpineLib.scene.results import add_segmentation  # noqa: E402
 from SpineLib.scene.tables import HEADERS, add_table, measure_segments, update_table, watch_segments  # noqa: E402
-from SpineLib.tasks.lesions import find_lesions  # noqa: E402
+from SpineLib.tasks.segmentation.lesions import find_lesions  # noqa: E402
 from Testing.scene.grids import add_transform, add_volume, axis_matrix, rotation  # noqa: E402
 
 

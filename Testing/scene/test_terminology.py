@@ -9,7 +9,7 @@ import pytest
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed (pip install SpineLib[slicer])")
 
 from SpineLib.scene import terminology  # noqa: E402
-from SpineLib.tasks.naming import ALTERED_STRUCTURE, NECROSIS, Code, terminology_entry  # noqa: E402
+from SpineLib.tasks.segmentation.naming import ALTERED_STRUCTURE, NECROSIS, Code, terminology_entry  # noqa: E402
 
 #: Not in the DICOM tables; see the folder's README for their source.
 SNOMED_ONLY = {"65985001", "3572006"}

@@ -19,7 +19,7 @@ from SpineLib.scene.vertebrae import (
     segment_named,
     vertebra_numbers,
 )
-from SpineLib.tasks.vertebra_naming import CODES, verse_of_name, vertebra_terminology
+from SpineLib.tasks.ct.vertebra_naming import CODES, verse_of_name, vertebra_terminology
 from SpineLib.volume import write_volume
 from SpineLib.volume.levels import FIRST_COUNTED, VERSE
 from Testing.scene.bones import L2, L3, LESION, SHAPE, add_case, add_ct, add_segments, block, ids_of

@@ -8,11 +8,11 @@ import pytest
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed (pip install SpineLib[slicer])")
 torch = pytest.importorskip("torch")
 
+from SpineLib.jobs.jobs import run_job  # noqa: E402
 from SpineLib.models import ModelCard, save_bundle  # noqa: E402
 from SpineLib.networks.unet import UNet  # noqa: E402
 from SpineLib.scene.compare import union_mask  # noqa: E402
 from SpineLib.scene.runs import export_inputs, import_result  # noqa: E402
-from SpineLib.tasks.jobs import run_job  # noqa: E402
 from Testing.scene.grids import add_transform, axis_matrix, rotation  # noqa: E402
 
 #: As a scanner stores sagittal slices: i from anterior to posterior, j downwards, k from right to left of the patient.

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from SpineLib.tasks.candidates import Candidate, aggregate, find_candidates
-from SpineLib.tasks.column import within
+from SpineLib.tasks.detection.candidates import Candidate, aggregate, find_candidates
+from SpineLib.tasks.detection.column import within
 from SpineLib.volume import Volume
 
 from .tiny import reordered

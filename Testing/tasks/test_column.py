@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from SpineLib.models import find_bundle
-from SpineLib.tasks.column import SPINE_MODEL, find_column, near_vertebrae
+from SpineLib.tasks.detection.column import SPINE_MODEL, find_column, near_vertebrae
 from SpineLib.volume import Volume, read_volume
 from SpineLib.volume.resampling import resample_like
 

@@ -8,12 +8,12 @@ import pytest
 import SimpleITK as sitk
 
 from SpineLib.errors import Cancelled, SpineError
-from SpineLib.tasks.compare import CompareSettings, compare
-from SpineLib.tasks.compare_all import compare_all
-from SpineLib.tasks.comparison_output import comparison_row, write_comparison, write_surface
-from SpineLib.tasks.coverage import direction_words
-from SpineLib.tasks.jobs import run_job
-from SpineLib.tasks.margin import margin_histogram, share_below
+from SpineLib.jobs.jobs import run_job
+from SpineLib.tasks.followup.compare import CompareSettings, compare
+from SpineLib.tasks.followup.compare_all import compare_all
+from SpineLib.tasks.followup.coverage import direction_words
+from SpineLib.tasks.followup.margin import margin_histogram, share_below
+from SpineLib.tasks.followup.output import comparison_row, write_comparison, write_surface
 from SpineLib.volume import Volume, write_volume
 from SpineLib.volume.files import to_sitk
 from Testing.tasks.balls import SAGITTAL, ball, box, grid, moved_by, rotation, union

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from SpineLib.errors import SpineError
-from SpineLib.tasks.ct_checks import check_ct
+from SpineLib.tasks.ct.checks import check_ct
 from SpineLib.volume import Volume, read_volume
 from SpineLib.volume.told import MODALITY
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from SpineLib.errors import SpineError
-from SpineLib.tasks.ct_lesion_boxes import (
+from SpineLib.tasks.ct.lesion_boxes import (
     CtLesion,
     SliceBox,
     box_mask,
@@ -13,7 +13,7 @@ from SpineLib.tasks.ct_lesion_boxes import (
     numbered,
     overlap_of,
 )
-from SpineLib.tasks.recist import axes_of, diameters
+from SpineLib.tasks.segmentation.recist import axes_of, diameters
 from SpineLib.volume import Volume
 
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from SpineLib.errors import Cancelled, SpineError
-from SpineLib.tasks.ct_lesions import (
+from SpineLib.jobs.jobs import run_job
+from SpineLib.tasks.ct.lesions import (
     CtLesionSettings,
     chain_probability,
     detect_ct_lesions,
 )
-from SpineLib.tasks.jobs import run_job
 from SpineLib.volume import Volume, write_volume
 from Testing.tasks.test_ct_lesion_boxes import boxes
 from Testing.tasks.tiny_ct_lesions import ct_with_blocks, save_bright_block_detector

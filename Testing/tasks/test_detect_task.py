@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from SpineLib.errors import Cancelled, SpineError
-from SpineLib.tasks.detect import DetectSettings, detect
+from SpineLib.tasks.detection.detect import DetectSettings, detect
 from SpineLib.volume import write_volume
 
 from .tiny import reordered
@@ -170,7 +170,7 @@ def test_a_segmentation_model_is_refused(tmp_path):
 
 
 def test_the_job_writes_the_likelihood_and_lists_candidates(bundle, tmp_path):
-    from SpineLib.tasks.jobs import run_job
+    from SpineLib.jobs.jobs import run_job
     from SpineLib.volume import read_volume
 
     write_volume(spine(), tmp_path / "stir.nrrd")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from SpineLib.inference.fastgan import FastGan, PlainGan, arranged
 from SpineLib.networks.gan import KINDS, Gan
-from SpineLib.tasks.fastgan import FastGan, PlainGan, arranged
-from SpineLib.tasks.gan_inpaint import GanSettings, inpaint_slices
+from SpineLib.tasks.inpainting.gan import GanSettings, inpaint_slices
 from Testing.tasks.test_gan_inpaint import Discs, Indifferent, Z, discs, hole
 
 WIDTHS = (4, 6, 10, 12)

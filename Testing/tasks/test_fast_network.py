@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from SpineLib.errors import Cancelled, SpineError
+from SpineLib.inference.fastnet import FastNetwork
+from SpineLib.inference.fastvnet import FastVNet
+from SpineLib.inference.predict import choose_device, choose_precision, predict
 from SpineLib.networks.vnet import VNet
-from SpineLib.tasks.fastnet import FastNetwork
-from SpineLib.tasks.fastvnet import FastVNet
-from SpineLib.tasks.predict import choose_device, choose_precision, predict
 from Testing.tasks.tiny import random_network
 
 
@@ -81,7 +81,7 @@ def test_sizes_that_are_no_multiple_of_the_networks_are_padded(dimensions, shape
 def test_overlapping_3d_windows_agree_with_the_whole(monkeypatch):
     network, channels = random_network(3), smooth((2, 8, 96, 128))
     whole = predict(channels, network, device="cpu", precision="float32").probability
-    monkeypatch.setattr("SpineLib.tasks.predict._VOXELS_3D", 8 * 64 * 64)
+    monkeypatch.setattr("SpineLib.inference.predict._VOXELS_3D", 8 * 64 * 64)
     texts = set()
     parts = predict(
         channels, network, device="cpu", precision="float32", progress=lambda fraction, text: texts.add(text)
@@ -126,17 +126,17 @@ class ShortOfMemory(FastNetwork):
 @pytest.mark.parametrize("dimensions, most", [(2, 2 * 64 * 80), (3, 8 * 64 * 80)])
 def test_when_memory_ends_smaller_windows_are_used_and_it_is_said(monkeypatch, dimensions, most):
     network, channels = random_network(dimensions), smooth((2, 8, 128, 80) if dimensions == 3 else (2, 8, 64, 80))
-    monkeypatch.setattr("SpineLib.tasks.predict._VOXELS_3D", 8 * 128 * 80)
+    monkeypatch.setattr("SpineLib.inference.predict._VOXELS_3D", 8 * 128 * 80)
     whole = predict(channels, network, device="cpu", precision="float32").probability
     monkeypatch.setattr(ShortOfMemory, "most", most)
-    monkeypatch.setattr("SpineLib.tasks.predict.FastNetwork", ShortOfMemory)
+    monkeypatch.setattr("SpineLib.inference.predict.FastNetwork", ShortOfMemory)
     found = predict(channels, network, device="cpu", precision="float32")
     assert found.notes == ["Memory on cpu was not enough: smaller windows were used."]
     assert np.abs(found.probability - whole).mean() < 0.02
 
 
 def test_when_memory_ends_for_good_one_sentence_says_so(monkeypatch):
-    monkeypatch.setattr("SpineLib.tasks.predict.FastNetwork", ShortOfMemory)
+    monkeypatch.setattr("SpineLib.inference.predict.FastNetwork", ShortOfMemory)
     with pytest.raises(SpineError, match="not enough memory"):
         predict(smooth((2, 4, 32, 32)), random_network(2), device="cpu")
 

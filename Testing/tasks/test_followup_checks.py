@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from SpineLib.errors import SpineError
-from SpineLib.tasks.followup_checks import check_patients, contrast_note, order_of_dates, order_of_names
+from SpineLib.tasks.followup.checks import check_patients, contrast_note, order_of_dates, order_of_names
 from SpineLib.volume import Volume
 from SpineLib.volume.dicom_facts import DicomFacts
 

@@ -7,7 +7,7 @@ import pytest
 
 from SpineLib.errors import Cancelled, SpineError
 from SpineLib.models import find_bundle
-from SpineLib.tasks.followup import choose_pair, follow_up, mark
+from SpineLib.tasks.followup.follow_up import choose_pair, follow_up, mark
 from SpineLib.volume import Volume
 from Testing.tasks.tiny import patient, save_tiny
 

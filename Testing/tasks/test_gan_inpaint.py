@@ -7,7 +7,7 @@ from torch import nn
 
 from SpineLib.errors import Cancelled
 from SpineLib.networks.gan import Gan
-from SpineLib.tasks.gan_inpaint import GanSettings, inpaint_slices
+from SpineLib.tasks.inpainting.gan import GanSettings, inpaint_slices
 
 ROWS = torch.arange(64.0)[:, None] - 31.5
 COLUMNS = torch.arange(64.0)[None] - 31.5

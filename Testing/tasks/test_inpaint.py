@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from SpineLib.errors import Cancelled, SpineError
-from SpineLib.tasks.completion import CHANNELS, trusted
-from SpineLib.tasks.inpaint import InpaintSettings, fill, fit, inpaint
-from SpineLib.tasks.inpaint_site import site_of
-from SpineLib.tasks.jobs import run_job
+from SpineLib.jobs.jobs import run_job
+from SpineLib.tasks.inpainting.completion import CHANNELS, trusted
+from SpineLib.tasks.inpainting.inpaint import fill, fit, inpaint
+from SpineLib.tasks.inpainting.settings import InpaintSettings
+from SpineLib.tasks.inpainting.site import site_of
 from SpineLib.volume import Volume, read_volume, write_volume
 from Testing.vertebrae import column, voxel_places, with_hole
 

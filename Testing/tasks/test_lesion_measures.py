@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from SpineLib.tasks.lesions import Lesion, find_lesions
+from SpineLib.tasks.segmentation.lesions import Lesion, find_lesions
 from SpineLib.volume import Volume
 from Testing.tasks.tiny import reordered
 

@@ -5,7 +5,7 @@ import torch
 
 from SpineLib.networks.siamese import PATCH, SCALES, Siamese
 from SpineLib.preprocess.pyramid import make_pyramid
-from SpineLib.tasks.likelihood import dense, dense_mirrored, patches, patchwise, whitened
+from SpineLib.tasks.detection.likelihood import dense, dense_mirrored, patches, patchwise, whitened
 
 from .tiny_detector import spine
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from SpineLib.errors import Cancelled, SpineError
+from SpineLib.jobs.jobs import run_job
 from SpineLib.mesh.files import read_mesh
 from SpineLib.mesh.model import ModelSettings
-from SpineLib.tasks.jobs import run_job
-from SpineLib.tasks.reconstruct import reconstruct, write_models
+from SpineLib.tasks.printing.reconstruct import reconstruct, write_models
 from SpineLib.volume import write_volume
 from Testing.tasks.balls import ball, box, grid, rotation
 

@@ -5,10 +5,10 @@ import pytest
 from scipy import ndimage
 
 from SpineLib.errors import Cancelled, SpineError
+from SpineLib.jobs.jobs import run_job
 from SpineLib.metrics.overlap import overlap
 from SpineLib.phantom import PhantomSettings, simulate
-from SpineLib.tasks.jobs import run_job
-from SpineLib.tasks.refine import RefineSettings, refine
+from SpineLib.tasks.detection.refine import RefineSettings, refine
 from SpineLib.volume import Volume, read_volume, write_volume
 
 SPACING = (4.0, 0.8, 0.8)  # i, j, k: sagittal slices along i

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from SpineLib.errors import Cancelled, SpineError
-from SpineLib.tasks.jobs import run_job
-from SpineLib.tasks.region import Region
-from SpineLib.tasks.register import RegisterSettings, Registration, register, resample_after
-from SpineLib.tasks.registration_quality import RegistrationQuality
-from SpineLib.tasks.registration_search import rigid_matrix, rigid_parameters
-from SpineLib.tasks.registration_told import fit_told
+from SpineLib.jobs.jobs import run_job
+from SpineLib.tasks.registration.quality import RegistrationQuality
+from SpineLib.tasks.registration.region import Region
+from SpineLib.tasks.registration.register import RegisterSettings, Registration, register, resample_after
+from SpineLib.tasks.registration.search import rigid_matrix, rigid_parameters
+from SpineLib.tasks.registration.told import fit_told
 from SpineLib.volume import Volume, write_volume
 from SpineLib.volume.fat_shift import FatShift
 from SpineLib.volume.told import FAT_SHIFT, fat_shift_of

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from SpineLib.errors import SpineError
-from SpineLib.tasks.region import Region
-from SpineLib.tasks.registration_points import read_point_pairs, rigid_from_points
-from SpineLib.tasks.registration_quality import judge
-from SpineLib.tasks.registration_search import mutual_information, rigid_matrix, rigid_parameters, soft_information
+from SpineLib.tasks.registration.points import read_point_pairs, rigid_from_points
+from SpineLib.tasks.registration.quality import judge
+from SpineLib.tasks.registration.region import Region
+from SpineLib.tasks.registration.search import mutual_information, rigid_matrix, rigid_parameters, soft_information
 from SpineLib.volume import Volume
 
 CORNERS = np.array([[0, 0, 0], [40, 0, 0], [0, 30, 0], [0, 0, 25.0]])

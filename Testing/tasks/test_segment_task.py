@@ -10,12 +10,12 @@ import pytest
 from scipy.ndimage import gaussian_filter1d
 
 from SpineLib.errors import Cancelled, SpineError
+from SpineLib.geometry.orientation import Orientation
+from SpineLib.jobs.jobs import run_job
 from SpineLib.models import save_bundle
-from SpineLib.preprocess.orientation import Orientation
-from SpineLib.tasks.jobs import run_job
-from SpineLib.tasks.lesions import smoothed_across_slices
-from SpineLib.tasks.naming import TARGETS, target_of
-from SpineLib.tasks.segment import SegmentSettings, segment
+from SpineLib.tasks.segmentation.lesions import smoothed_across_slices
+from SpineLib.tasks.segmentation.naming import TARGETS, target_of
+from SpineLib.tasks.segmentation.segment import SegmentSettings, segment
 from SpineLib.volume import Volume, read_volume, write_volume
 from Testing.tasks.tiny import patient, reordered, save_tiny, undo
 
@@ -101,7 +101,7 @@ def test_provenance_is_enough_to_do_it_again(tiny):
 
 
 def test_a_necrosis_is_called_one_in_provenance_segments_and_terminology(tmp_path):
-    from SpineLib.tasks.output import write_result, write_table
+    from SpineLib.tasks.segmentation.output import write_result, write_table
 
     images = patient()
     result = segment({"ceT1": images["T1"]}, save_tiny(tmp_path, inputs=("ceT1",), target="necrosis"))

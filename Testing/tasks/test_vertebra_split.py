@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from SpineLib.preprocess.ct import axial_orientation
-from SpineLib.tasks.vertebra_split import split_vertebrae
+from SpineLib.tasks.ct.vertebra_split import split_vertebrae
 from SpineLib.volume import read_volume
 from Testing.tasks.simulated_spine import HEIGHT, PITCH, spine
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from SpineLib.errors import Cancelled, SpineError
-from SpineLib.tasks.jobs import run_job
-from SpineLib.tasks.vertebrae import VertebraeSettings, describe_vertebrae, segment_vertebrae
+from SpineLib.jobs.jobs import run_job
+from SpineLib.tasks.ct.vertebrae import VertebraeSettings, describe_vertebrae, segment_vertebrae
 from SpineLib.volume import Volume, read_volume, write_volume
 from Testing.tasks.simulated_spine import save_bright_bone, spine_ct
 from Testing.tasks.tiny import reordered, undo
@@ -168,8 +168,8 @@ def test_the_job_without_a_ct_is_refused(bundle, tmp_path):
 
 def test_a_counted_vertebra_is_never_taken_for_a_cervical_one(tmp_path, found):
     """Number 3 is C3 in VerSe's list; the third vertebra of a lumbar CT is not."""
-    from SpineLib.tasks.numbering import label_of, read_vertebrae
-    from SpineLib.tasks.vertebra_output import write_vertebrae
+    from SpineLib.tasks.ct.numbering import label_of, read_vertebrae
+    from SpineLib.tasks.ct.vertebra_output import write_vertebrae
     from SpineLib.volume.levels import level_name
 
     for name in ("counted.seg.nrrd", "counted.nii.gz"):

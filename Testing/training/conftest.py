@@ -62,7 +62,7 @@ TINY = {
 @pytest.fixture
 def tiny():
     """Makes configurations that train within seconds: ``tiny(optimisation={"steps": 4})``."""
-    from SpineLib.training.config import config_from_dict
+    from SpineLab.training.config import config_from_dict
 
     return lambda **sections: config_from_dict(TINY).changed(**sections)
 
@@ -70,9 +70,9 @@ def tiny():
 @pytest.fixture(scope="session")
 def balls(ball_cohort):
     """The prepared cases of the cohort."""
-    from SpineLib.training.cohort import read_cohort
-    from SpineLib.training.config import config_from_dict
-    from SpineLib.training.dataset import cache_folder, prepare_cases
+    from SpineLab.training.config import config_from_dict
+    from SpineLab.training.dataset import cache_folder, prepare_cases
+    from SpineLib.cohort.mr import read_cohort
 
     inputs, preparation = ("T1", "T2"), config_from_dict(TINY).preparation.to_dict()
     cohort = read_cohort(ball_cohort, inputs, labels=("lesion",))
@@ -82,8 +82,8 @@ def balls(ball_cohort):
 @pytest.fixture(scope="session")
 def trained(ball_cohort, tmp_path_factory):
     """A finished little training: its folder, with the bundle in "model"."""
-    from SpineLib.training.config import config_from_dict
-    from SpineLib.training.session import run_training
+    from SpineLab.training.config import config_from_dict
+    from SpineLab.training.session import run_training
 
     folder = tmp_path_factory.mktemp("training") / "Balls T1+T2"
     run_training(config_from_dict(TINY), ball_cohort, folder, processes=1, command="spine train segmentation --tiny")
@@ -104,8 +104,8 @@ NECROSIS = {**TINY, "inputs": ["ceT1", "T2"], "label": "necrosis", "session": "a
 @pytest.fixture(scope="session")
 def necrosis_run(followup_cohort, tmp_path_factory):
     """A finished little training on the necroses."""
-    from SpineLib.training.config import config_from_dict
-    from SpineLib.training.session import run_training
+    from SpineLab.training.config import config_from_dict
+    from SpineLab.training.session import run_training
 
     folder = tmp_path_factory.mktemp("training") / "necrosis-balls"
     run_training(config_from_dict(NECROSIS), followup_cohort, folder, processes=1, command="spine train segmentation")

@@ -33,7 +33,7 @@ def write_followup_cohort(folder, cases=3, shape=(48, 48, 8), seed=0):
         rim = ball(centre + (0, 0, shift), 11 if outcome == "complete" else 8) & ~necrosis
         vertebrae = ((i > 12) & (i < 36)).astype(np.uint8)
 
-        def image(gain, changed=()):
+        def image(gain, changed=(), vertebrae=vertebrae, lesions=lesions):
             array = 200 + 30 * vertebrae + gain * (lesions > 0) + rng.normal(0, 8, k.shape)
             for where, value in changed:
                 array = np.where(where, value + rng.normal(0, 8, k.shape), array)

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from SpineLib.cohort.mr import read_cohort, read_pairs
 from SpineLib.errors import SpineError
-from SpineLib.training.cohort import read_cohort, read_pairs
 
 
 def touch(path):

@@ -6,40 +6,41 @@ import numpy as np
 import pytest
 import torch
 
-from SpineLib.errors import SpineError
-from SpineLib.models import load_bundle
-from SpineLib.networks.unet import UNet
-from SpineLib.preprocess.vertebra_frame import Column, vertebra_frame
-from SpineLib.preprocess.vertebra_landmarks import landmarks
-from SpineLib.tasks.completion import CHANNELS, CUT_MM, work_box
-from SpineLib.tasks.inpaint import InpaintSettings, inpaint
-from SpineLib.training.checkpoint import BEST, save_checkpoint
-from SpineLib.training.completion.batches import (
+from SpineLab.training.checkpoint import BEST, save_checkpoint
+from SpineLab.training.completion.batches import (
     Crops,
     augmented,
     tensors_of,
     with_reach,
 )
-from SpineLib.training.completion.config import CompletionAugmentation, CompletionConfig
-from SpineLib.training.completion.damage import EVALUATED, KINDS, damage
-from SpineLib.training.completion.deform import deformed
-from SpineLib.training.completion.export import export_completion
-from SpineLib.training.completion.loop import (
+from SpineLab.training.completion.config import CompletionAugmentation, CompletionConfig
+from SpineLab.training.completion.damage import EVALUATED, KINDS, damage
+from SpineLab.training.completion.deform import deformed
+from SpineLab.training.completion.export import export_completion
+from SpineLab.training.completion.loop import (
     CompletionRun,
     errors,
     initial_completion,
     run_completion_training,
     split,
 )
-from SpineLib.training.completion.reach import REACHES, grown
-from SpineLib.training.completion.samples import (
+from SpineLab.training.completion.reach import REACHES, grown
+from SpineLab.training.completion.samples import (
     Source,
     broken,
     cut_samples,
     read_samples,
     whole_vertebrae,
 )
-from SpineLib.training.loop import write_json
+from SpineLab.training.loop import write_json
+from SpineLib.errors import SpineError
+from SpineLib.models import load_bundle
+from SpineLib.networks.unet import UNet
+from SpineLib.preprocess.vertebra_frame import Column, vertebra_frame
+from SpineLib.preprocess.vertebra_landmarks import landmarks
+from SpineLib.tasks.inpainting.completion import CHANNELS, CUT_MM, work_box
+from SpineLib.tasks.inpainting.inpaint import inpaint
+from SpineLib.tasks.inpainting.settings import InpaintSettings
 from SpineLib.volume import write_volume
 from Testing.vertebrae import column, with_hole
 

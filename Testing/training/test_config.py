@@ -2,14 +2,14 @@
 
 import pytest
 
+from SpineLab.training.augmentation import AugmentationSettings
+from SpineLab.training.completion.config import completion_config_from_dict, read_completion_config
+from SpineLab.training.config import PRESETS, TrainingConfig, config_from_dict, read_config
+from SpineLab.training.ctlesions.config import ct_lesion_config_from_dict, read_ct_lesion_config
+from SpineLab.training.detection.config import detector_config_from_dict, read_detector_config
+from SpineLab.training.gan.config import gan_config_from_dict, read_gan_config
+from SpineLab.training.vertebrae.config import read_vertebra_config, vertebra_config_from_dict
 from SpineLib.errors import SpineError
-from SpineLib.training.augmentation import AugmentationSettings
-from SpineLib.training.completion.config import completion_config_from_dict, read_completion_config
-from SpineLib.training.config import PRESETS, TrainingConfig, config_from_dict, read_config
-from SpineLib.training.ctlesions.config import ct_lesion_config_from_dict, read_ct_lesion_config
-from SpineLib.training.detection.config import detector_config_from_dict, read_detector_config
-from SpineLib.training.gan.config import gan_config_from_dict, read_gan_config
-from SpineLib.training.vertebrae.config import read_vertebra_config, vertebra_config_from_dict
 
 
 @pytest.mark.parametrize(("preset", "patch", "batch"), [("paper-2d", (128, 128), 32), ("paper-3d", (64, 128, 128), 2)])

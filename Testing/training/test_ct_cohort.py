@@ -5,9 +5,9 @@ import shutil
 import numpy as np
 import pytest
 
+from SpineLib.cohort.ct import read_ct_cohort
 from SpineLib.errors import SpineError
 from SpineLib.phantom.ct import CtSettings, write_ct_cohort
-from SpineLib.training.ct_cohort import read_ct_cohort
 from SpineLib.volume import read_volume
 from SpineLib.volume.levels import TOTALSEGMENTATOR, VERSE, level_name
 

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from SpineLab.evaluation.ct_lesions import evaluate_ct_lesions
+from SpineLab.reports.ct_lesions import figures, markdown
 from SpineLib.cli.main import main
+from SpineLib.cohort.ct import read_ct_cohort
 from SpineLib.models import load_bundle
-from SpineLib.reports.ct_lesions import figures, markdown
-from SpineLib.training.ct_cohort import read_ct_cohort
-from SpineLib.training.ct_lesion_evaluation import evaluate_ct_lesions
 from SpineLib.volume import write_volume
 from Testing.tasks.tiny_ct_lesions import (
     ANCHOR,
@@ -45,7 +45,7 @@ def made(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def evaluation(made):
-    from SpineLib.tasks.ct_lesions import CtLesionSettings
+    from SpineLib.tasks.ct.lesions import CtLesionSettings
 
     folder, bundle = made
     return evaluate_ct_lesions(
@@ -70,7 +70,7 @@ def test_by_slices_the_false_block_counts_in_each_slice_that_shows_it(evaluation
 
 
 def test_a_lesions_key_slice_is_the_one_that_shows_most_of_it(evaluation):
-    from SpineLib.training.ct_lesion_evaluation import _keys
+    from SpineLab.evaluation.ct_lesions import _keys
 
     assert _keys(
         np.array(
@@ -88,7 +88,7 @@ def test_a_lesions_key_slice_is_the_one_that_shows_most_of_it(evaluation):
 
 
 def test_around_the_vertebrae_only_the_block_beyond_them_is_not_seen(made):
-    from SpineLib.tasks.ct_lesions import CtLesionSettings
+    from SpineLib.tasks.ct.lesions import CtLesionSettings
 
     folder, bundle = made
     told = figures(

@@ -7,21 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from SpineLib.cli.main import main
-from SpineLib.errors import SpineError
-from SpineLib.models import load_bundle
-from SpineLib.networks.faster_rcnn import initialise
-from SpineLib.training.ct_cohort import read_ct_cohort
-from SpineLib.training.ctlesions.cases import SLICE, prepare_slice_cases
-from SpineLib.training.ctlesions.config import (
+from SpineLab.training.ctlesions.cases import SLICE, prepare_slice_cases
+from SpineLab.training.ctlesions.config import (
     CtLesionConfig,
     RcnnLosses,
     RcnnSettings,
     read_ct_lesion_config,
 )
-from SpineLib.training.ctlesions.export import network_of
-from SpineLib.training.ctlesions.loop import run_ct_lesion_training
-from SpineLib.training.ctlesions.losses import (
+from SpineLab.training.ctlesions.export import network_of
+from SpineLab.training.ctlesions.loop import run_ct_lesion_training
+from SpineLab.training.ctlesions.losses import (
     IGNORED,
     NEGATIVE,
     POSITIVE,
@@ -29,7 +24,12 @@ from SpineLib.training.ctlesions.losses import (
     label_anchors,
     rcnn_losses,
 )
-from SpineLib.training.ctlesions.sampling import CropSampler, cut, moved
+from SpineLab.training.ctlesions.sampling import CropSampler, cut, moved
+from SpineLib.cli.main import main
+from SpineLib.cohort.ct import read_ct_cohort
+from SpineLib.errors import SpineError
+from SpineLib.models import load_bundle
+from SpineLib.networks.faster_rcnn import initialise
 from SpineLib.volume import read_volume
 from Testing.training.ct_blobs import write_blobs
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
+from SpineLab.training.augmentation import AugmentationSettings
+from SpineLab.training.config import ValidationSettings
+from SpineLab.training.crossvalidation import folds, split
+from SpineLab.training.dataset import label_on_grid, prepare_cases
+from SpineLab.training.sampling import SamplingSettings, Steps
+from SpineLib.cohort.mr import read_cohort
 from SpineLib.errors import SpineError
 from SpineLib.preprocess import Preparation, prepare
-from SpineLib.training.augmentation import AugmentationSettings
-from SpineLib.training.cohort import read_cohort
-from SpineLib.training.config import ValidationSettings
-from SpineLib.training.crossvalidation import folds, split
-from SpineLib.training.dataset import label_on_grid, prepare_cases
-from SpineLib.training.sampling import SamplingSettings, Steps
 from SpineLib.volume import read_volume
 
 INPUTS = ("T1", "T2")

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from SpineLab.training.deeplesion import read_deeplesion, read_picture
 from SpineLib.errors import SpineError
-from SpineLib.tasks.ct_checks import check_ct
-from SpineLib.training.deeplesion import read_deeplesion, read_picture
+from SpineLib.tasks.ct.checks import check_ct
 
 HEADER = (
     "File_name,Patient_index,Study_index,Series_ID,Key_slice_index,Measurement_coordinates,Bounding_boxes,"

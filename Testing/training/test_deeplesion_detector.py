@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from SpineLib.errors import SpineError
-from SpineLib.training.ctlesions.deeplesion import (
+from SpineLab.training.ctlesions.deeplesion import (
     chosen_images,
     prepare_deeplesion_cases,
 )
-from SpineLib.training.ctlesions.loop import run_ct_lesion_training
+from SpineLab.training.ctlesions.loop import run_ct_lesion_training
+from SpineLib.errors import SpineError
 from Testing.training.test_ct_lesion_training import TINY
 from Testing.training.test_deeplesion import folder  # noqa: F401  (the fixture)
 

@@ -6,13 +6,13 @@ import json
 import numpy as np
 import pytest
 
+from SpineLab.evaluation.detection import count_healthy, evaluate_detection
+from SpineLab.reports.detection import by_kind, chart, figures, lesions_csv, markdown
 from SpineLib.cli.main import main
+from SpineLib.cohort.mr import read_cohort
 from SpineLib.errors import SpineError
 from SpineLib.models import find_bundle
-from SpineLib.reports.detection import by_kind, chart, figures, lesions_csv, markdown
-from SpineLib.tasks.detect import DetectSettings, detect
-from SpineLib.training.cohort import read_cohort
-from SpineLib.training.detection_evaluation import count_healthy, evaluate_detection
+from SpineLib.tasks.detection.detect import DetectSettings, detect
 from SpineLib.volume import read_volume
 from Testing.detectors import bright_spot_detector, write_spots
 

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from SpineLib.tasks.column import within
-from SpineLib.training.detection_marks import case_tally, largest_areas_cm2, slices_tally
+from SpineLab.evaluation.marks import case_tally, largest_areas_cm2, slices_tally
+from SpineLib.tasks.detection.column import within
 from SpineLib.volume import Volume
 
 

@@ -6,10 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from SpineLib.errors import SpineError
-from SpineLib.networks.siamese import PATCH, Siamese
-from SpineLib.training.cohort import read_cohort
-from SpineLib.training.detection.cases import (
+from SpineLab.training.detection.cases import (
     BACKGROUND,
     LESION,
     VERTEBRA,
@@ -17,14 +14,17 @@ from SpineLib.training.detection.cases import (
     middle,
     prepare_detector_cases,
 )
-from SpineLib.training.detection.config import (
+from SpineLab.training.detection.config import (
     DetectorValidation,
     detector_config_from_dict,
     read_detector_config,
 )
-from SpineLib.training.detection.export import export_detector
-from SpineLib.training.detection.loop import DetectorRun, run_detector_training, split
-from SpineLib.training.detection.sampling import OUTSIDE, Sampler
+from SpineLab.training.detection.export import export_detector
+from SpineLab.training.detection.loop import DetectorRun, run_detector_training, split
+from SpineLab.training.detection.sampling import OUTSIDE, Sampler
+from SpineLib.cohort.mr import read_cohort
+from SpineLib.errors import SpineError
+from SpineLib.networks.siamese import PATCH, Siamese
 
 STRIPS = {
     "sequence": "T2",
@@ -115,8 +115,8 @@ def test_strips_hold_what_the_network_wants_and_know_their_places(cases):
 
 
 def test_a_flip_turns_image_and_places_together(cases):
-    from SpineLib.training.detection.config import DetectorAugmentation
-    from SpineLib.training.detection.sampling import _Change
+    from SpineLab.training.detection.config import DetectorAugmentation
+    from SpineLab.training.detection.sampling import _Change
 
     change = _Change(np.random.default_rng(0), DetectorAugmentation())
     change.along, change.across = True, False
@@ -125,8 +125,8 @@ def test_a_flip_turns_image_and_places_together(cases):
 
 
 def test_a_change_of_contrast_keeps_the_order_of_intensities():
-    from SpineLib.training.detection.config import DetectorAugmentation
-    from SpineLib.training.detection.sampling import _Change
+    from SpineLab.training.detection.config import DetectorAugmentation
+    from SpineLab.training.detection.sampling import _Change
 
     settings = DetectorAugmentation(flips=(), gain=1.5, shift=0.5, curve=0.9)
     values = np.linspace(-6, 6, 500, dtype=np.float32)[None]
@@ -188,7 +188,7 @@ def trained(ball_cohort, tmp_path_factory):
 
 
 def test_a_training_ends_in_a_bundle_that_detects(trained, ball_cohort):
-    from SpineLib.tasks.detect import DetectSettings, detect
+    from SpineLib.tasks.detection.detect import DetectSettings, detect
     from SpineLib.volume import read_volume
 
     folder, bundle = trained

@@ -6,9 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from SpineLib.models import load_bundle
-from SpineLib.training.cohort import read_cohort
-from SpineLib.training.evaluation import (
+from SpineLab.evaluation.files import markdown, write_evaluation
+from SpineLab.evaluation.segmentation import (
     READERS,
     Evaluation,
     _compare,
@@ -16,7 +15,8 @@ from SpineLib.training.evaluation import (
     held_out_cases,
     summarise,
 )
-from SpineLib.training.evaluation_files import markdown, write_evaluation
+from SpineLib.cohort.mr import read_cohort
+from SpineLib.models import load_bundle
 from SpineLib.volume import Volume
 
 

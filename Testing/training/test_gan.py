@@ -9,16 +9,16 @@ import pytest
 import torch
 from torch import nn
 
+from SpineLab.training.export import is_gan
+from SpineLab.training.gan.config import GanAugmentation, GanSampling, gan_config_from_dict, read_gan_config
+from SpineLab.training.gan.loop import GanRun, gradient_penalty, initial_gan, run_gan_training, split
+from SpineLab.training.gan.pretraining import Encoder, autoencoder_loss
+from SpineLab.training.gan.sampling import Sampler
+from SpineLab.training.gan.stacks import Stack, read_stacks, stacks_of
+from SpineLab.training.gan.validation import HeldOut, held_out_slices, hole_dice
 from SpineLib.cli.main import main
 from SpineLib.errors import SpineError
 from SpineLib.models import load_bundle
-from SpineLib.training.export import is_gan
-from SpineLib.training.gan.config import GanAugmentation, GanSampling, gan_config_from_dict, read_gan_config
-from SpineLib.training.gan.loop import GanRun, gradient_penalty, initial_gan, run_gan_training, split
-from SpineLib.training.gan.pretraining import Encoder, autoencoder_loss
-from SpineLib.training.gan.sampling import Sampler
-from SpineLib.training.gan.stacks import Stack, read_stacks, stacks_of
-from SpineLib.training.gan.validation import HeldOut, held_out_slices, hole_dice
 from SpineLib.volume import write_volume
 from SpineLib.volume.volume import Volume
 

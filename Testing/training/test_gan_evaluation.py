@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
+from SpineLab.evaluation.gan import compare_gans, cube_hole
+from SpineLab.training.gan.stacks import Stack
 from SpineLib.cli.main import main
 from SpineLib.metrics.mmd import kernel_mmd
 from SpineLib.models import ModelCard, save_bundle
 from SpineLib.networks.gan import Gan
-from SpineLib.tasks.gan_inpaint import GanSettings
-from SpineLib.training.gan.evaluation import compare_gans, cube_hole
-from SpineLib.training.gan.stacks import Stack
+from SpineLib.tasks.inpainting.gan import GanSettings
 
-K, J, I = np.indices((40, 64, 64))
+K, J, I = np.indices((40, 64, 64))  # noqa: E741 - axes as the field names them
 #: A cone of bone, wider in lower slices.
 CONE = Stack(
     "cone", 20, False, np.clip(16 * (np.hypot(J - 31.5, I - 31.5) * 1.75 - 30 + 0.2 * K), -127, 127).astype(np.int8)

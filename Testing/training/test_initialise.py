@@ -3,11 +3,11 @@
 import pytest
 import torch
 
+from SpineLab.training.config import NetworkSettings, SamplingSettings, TrainingConfig
+from SpineLab.training.initialise import initial_network
 from SpineLib.errors import SpineError
 from SpineLib.models import ModelCard, save_bundle
 from SpineLib.networks.unet import UNet
-from SpineLib.training.config import NetworkSettings, SamplingSettings, TrainingConfig
-from SpineLib.training.initialise import initial_network
 
 WIDTHS = (4, 6, 8)
 

@@ -8,15 +8,15 @@ import json
 import numpy as np
 import pytest
 
-from SpineLib.cli.main import main
-from SpineLib.errors import SpineError
-from SpineLib.training.ct_cohort import CtCase
-from SpineLib.training.inpaint_evaluation import (
+from SpineLab.evaluation.inpainting import (
     damaged_vertebrae,
     evaluate_inpaint,
     simulated_lesions,
     summarise,
 )
+from SpineLib.cli.main import main
+from SpineLib.cohort.ct import CtCase
+from SpineLib.errors import SpineError
 from SpineLib.volume import write_volume
 from Testing.vertebrae import column, with_hole
 

@@ -10,17 +10,17 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from SpineLab.training import checkpoint, loop
+from SpineLab.training.augmentation import AugmentationSettings
+from SpineLab.training.config import OptimisationSettings, config_from_dict
+from SpineLab.training.export import export
+from SpineLab.training.initialise import initial_network
+from SpineLab.training.record import read_log
+from SpineLab.training.sampling import SamplingSettings, Steps
+from SpineLab.training.validation import THRESHOLDS
 from SpineLib.errors import Cancelled, SpineError
 from SpineLib.models import ModelCard, load_bundle, save_bundle
 from SpineLib.networks.unet import UNet
-from SpineLib.training import checkpoint, loop
-from SpineLib.training.augmentation import AugmentationSettings
-from SpineLib.training.config import OptimisationSettings, config_from_dict
-from SpineLib.training.export import export
-from SpineLib.training.initialise import initial_network
-from SpineLib.training.record import read_log
-from SpineLib.training.sampling import SamplingSettings, Steps
-from SpineLib.training.validation import THRESHOLDS
 
 
 def _curve(folder):

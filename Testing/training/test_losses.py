@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from SpineLib.training.losses import TverskyLoss
+from SpineLab.training.losses import TverskyLoss
 
 
 def _logits(probability):

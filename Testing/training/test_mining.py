@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from SpineLab.training import loop
+from SpineLab.training.augmentation import AugmentationSettings
+from SpineLab.training.dataset import PreparedCase, _measure
+from SpineLab.training.mining import Errors, find_errors
+from SpineLab.training.sampling import SamplingSettings, Steps
 from SpineLib.errors import Cancelled
-from SpineLib.training import loop
-from SpineLib.training.augmentation import AugmentationSettings
-from SpineLib.training.dataset import PreparedCase, _measure
-from SpineLib.training.mining import Errors, find_errors
-from SpineLib.training.sampling import SamplingSettings, Steps
 
 SHAPE = (12, 64, 64)
 NONE = Errors(np.zeros((0, 3), int), np.zeros(0, int))

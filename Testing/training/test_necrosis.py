@@ -6,19 +6,19 @@ import json
 import numpy as np
 import pytest
 
+from SpineLab.evaluation.falsemarks import false_marks, summarise_false_marks
+from SpineLab.evaluation.files import markdown, write_evaluation
+from SpineLab.evaluation.segmentation import evaluate, evaluate_folds
+from SpineLab.training.augmentation import AugmentationSettings
+from SpineLab.training.config import config_from_dict, read_config
+from SpineLab.training.crossvalidation import folds
+from SpineLab.training.dataset import cache_folder, open_case, prepare_case
+from SpineLab.training.sampling import SamplingSettings, Steps
+from SpineLib.cohort.mr import read_cohort
 from SpineLib.errors import SpineError
 from SpineLib.metrics.literature import NECROSIS
 from SpineLib.models import load_bundle
-from SpineLib.tasks.segment import segment
-from SpineLib.training.augmentation import AugmentationSettings
-from SpineLib.training.cohort import read_cohort
-from SpineLib.training.config import config_from_dict, read_config
-from SpineLib.training.crossvalidation import folds
-from SpineLib.training.dataset import cache_folder, open_case, prepare_case
-from SpineLib.training.evaluation import evaluate, evaluate_folds
-from SpineLib.training.evaluation_files import markdown, write_evaluation
-from SpineLib.training.falsemarks import false_marks, summarise_false_marks
-from SpineLib.training.sampling import SamplingSettings, Steps
+from SpineLib.tasks.segmentation.segment import segment
 from SpineLib.volume import Volume, read_volume
 
 INPUTS, PREPARATION = ("ceT1", "T2"), {"slices": 16}

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from SpineLab.training.ctlesions.loop import run_ct_lesion_training
+from SpineLab.training.ctlesions.painting import paint, prepare_painted_cases
+from SpineLib.cohort.ct import read_ct_cohort
 from SpineLib.errors import SpineError
-from SpineLib.training.ct_cohort import read_ct_cohort
-from SpineLib.training.ctlesions.loop import run_ct_lesion_training
-from SpineLib.training.ctlesions.painting import paint, prepare_painted_cases
 from SpineLib.volume import Volume
 from Testing.training.ct_blobs import blob_ct, write_blobs
 from Testing.training.test_ct_lesion_training import TINY

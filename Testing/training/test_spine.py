@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from SpineLab.training.config import config_from_dict, read_config
+from SpineLab.training.session import run_training
 from SpineLib.errors import SpineError
 from SpineLib.models import load_bundle
-from SpineLib.training.config import config_from_dict, read_config
-from SpineLib.training.session import run_training
 
 from .conftest import TINY
 

@@ -7,12 +7,12 @@ import json
 import numpy as np
 import pytest
 
+from SpineLab.evaluation.vertebrae import case_table, cross_validation, evaluate_case, table_one
+from SpineLab.training.loop import write_json
+from SpineLab.training.record import Record
+from SpineLab.training.vertebrae.config import read_vertebra_config
 from SpineLib.cli.main import main
 from SpineLib.errors import SpineError
-from SpineLib.training.loop import write_json
-from SpineLib.training.record import Record
-from SpineLib.training.vertebrae.config import read_vertebra_config
-from SpineLib.training.vertebrae.evaluation import case_table, cross_validation, evaluate_case, table_one
 from SpineLib.volume import write_volume
 from Testing.tasks.simulated_spine import save_bright_bone, spine_ct
 

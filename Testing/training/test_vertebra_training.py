@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
+from SpineLab.training.vertebrae.cases import prepare_slice_cases
+from SpineLab.training.vertebrae.config import SliceAugmentation, read_vertebra_config, vertebra_config_from_dict
+from SpineLab.training.vertebrae.loop import FIGURES, run_vertebra_training
+from SpineLab.training.vertebrae.sampling import SliceSampler, change_hu
+from SpineLab.training.vertebrae.validation import slice_figures
+from SpineLib.cohort.ct import read_ct_cohort
 from SpineLib.errors import SpineError
 from SpineLib.models import load_bundle
-from SpineLib.tasks.vertebrae import segment_vertebrae
-from SpineLib.training.ct_cohort import read_ct_cohort
-from SpineLib.training.vertebrae.cases import prepare_slice_cases
-from SpineLib.training.vertebrae.config import SliceAugmentation, read_vertebra_config, vertebra_config_from_dict
-from SpineLib.training.vertebrae.loop import FIGURES, run_vertebra_training
-from SpineLib.training.vertebrae.sampling import SliceSampler, change_hu
-from SpineLib.training.vertebrae.validation import slice_figures
+from SpineLib.tasks.ct.vertebrae import segment_vertebrae
 from SpineLib.volume import write_volume
 from Testing.tasks.simulated_spine import spine_ct
 
@@ -87,7 +87,7 @@ def test_a_training_learns_bone_and_its_bundle_segments(cohort, tmp_path):
 
 
 def test_the_figures_of_the_training_set_are_of_all_cases_trained_on(cohort, tmp_path, monkeypatch):
-    from SpineLib.training.vertebrae import loop
+    from SpineLab.training.vertebrae import loop
 
     measured = []
     monkeypatch.setattr(

@@ -8,15 +8,21 @@ import numpy as np
 import pytest
 
 highdicom = pytest.importorskip("highdicom", reason="highdicom is an optional dependency")
-import pydicom
-from pydicom.uid import generate_uid
+import pydicom  # noqa: E402
+from pydicom.uid import generate_uid  # noqa: E402
 
-from SpineLib.errors import SpineError
-from SpineLib.tasks.naming import ALTERED_STRUCTURE, METASTASIS, NECROSIS, VERTEBRA, terminology_entry
-from SpineLib.volume import SegmentInfo, Volume, read_dicom
-from SpineLib.volume.dicom_facts import read_dicom_facts
-from SpineLib.volume.dicom_seg import SegAlgorithm, write_dicom_seg
-from Testing.volume.series import write_image_series
+from SpineLib.errors import SpineError  # noqa: E402
+from SpineLib.tasks.segmentation.naming import (  # noqa: E402
+    ALTERED_STRUCTURE,
+    METASTASIS,
+    NECROSIS,
+    VERTEBRA,
+    terminology_entry,
+)
+from SpineLib.volume import SegmentInfo, Volume, read_dicom  # noqa: E402
+from SpineLib.volume.dicom_facts import read_dicom_facts  # noqa: E402
+from SpineLib.volume.dicom_seg import SegAlgorithm, write_dicom_seg  # noqa: E402
+from Testing.volume.series import write_image_series  # noqa: E402
 
 NECROTIC = terminology_entry(ALTERED_STRUCTURE, NECROSIS, VERTEBRA)
 SEGMENTS = [

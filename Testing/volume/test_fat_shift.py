@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from SpineLib.preprocess.orientation import canonical
+from SpineLib.geometry.orientation import canonical
 from SpineLib.volume import Volume, read_volume, write_volume
 from SpineLib.volume.fat_shift import FatShift, fat_shift
 from SpineLib.volume.sidecar import sidecar_of

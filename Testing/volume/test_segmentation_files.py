@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from SpineLib.errors import SpineError
-from SpineLib.tasks.naming import METASTASIS
+from SpineLib.tasks.segmentation.naming import METASTASIS
 from SpineLib.volume import SegmentInfo, Volume, read_volume, write_segmentation
 
 SEGMENTS = [

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from SpineLib.client import PrivateFolder, SubprocessTransport, WorkerSession
+from SpineLib.worker import PrivateFolder, SubprocessTransport, WorkerSession
 
 SCRIPT = Path(__file__).with_name("worker_with_test_jobs.py")
 

@@ -140,7 +140,7 @@ PARENT = """
 import sys, time
 sys.path.insert(0, {root!r})
 from pathlib import Path
-from SpineLib.client import PrivateFolder, SubprocessTransport, WorkerSession
+from SpineLib.worker import PrivateFolder, SubprocessTransport, WorkerSession
 session = WorkerSession(lambda out, end: SubprocessTransport(out, end, [sys.executable, {script!r}]))
 session.submit({job!r}, {parameters!r}, PrivateFolder(Path({folders!r})),
     on_progress=lambda fraction, text: print(session._worker_pid, text, flush=True),

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from SpineLib.client import worker_command
 from SpineLib.errors import SpineError
+from SpineLib.worker import worker_command
 
 
 def test_progress_and_result_arrive_and_the_folder_is_removed(driver):

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from SpineLib.client import PrivateFolder, SubprocessTransport, WorkerSession
+from SpineLib.worker import PrivateFolder, SubprocessTransport, WorkerSession
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def _volume():
 
 def test_a_segmentation_through_the_worker_is_the_one_made_without_it(model, tmp_path):
     from SpineLib.models import load_bundle
-    from SpineLib.tasks.segment import segment
+    from SpineLib.tasks.segmentation.segment import segment
     from SpineLib.volume import read_volume, write_volume
 
     ends, texts, found = [], [], {}
@@ -139,6 +139,6 @@ def test_bad_files_get_one_sentence_each_and_a_long_path_with_umlauts_works_afte
 
 
 def _settings():
-    from SpineLib.tasks.segment import SegmentSettings
+    from SpineLib.tasks.segmentation.segment import SegmentSettings
 
     return SegmentSettings(device="cpu", precision="float32", smallest_lesion_ml=0.0)

@@ -6,10 +6,10 @@ import json
 from functools import partial
 from pathlib import Path
 
+from SpineLib.cohort.ct import CT_LABELS, CT_SUFFIX
 from SpineLib.phantom.cohort import fill_folder, truth_path
 from SpineLib.phantom.ct.case import CtPhantom, CtSettings, simulate_ct
 from SpineLib.progress import Progress, silent
-from SpineLib.training.ct_cohort import CT_LABELS, CT_SUFFIX
 from SpineLib.volume import write_volume
 from SpineLib.volume.files import write_text
 

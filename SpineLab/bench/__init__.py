@@ -1,0 +1,1 @@
+"""Time and memory of the inner work, beside the plain way: one file a topic."""

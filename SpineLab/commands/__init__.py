@@ -1,0 +1,1 @@
+"""What the laboratory adds to ``spine``: one file a subcommand: ``add_arguments(parser)`` and ``run(arguments)``."""

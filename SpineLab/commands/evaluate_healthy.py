@@ -1,0 +1,68 @@
+"""``spine evaluate healthy``: false positives on a real healthy scan, and what is found of lesions painted into it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from SpineLib.cli.progress_bar import ProgressBar
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("--t1", type=Path, help="T1 volume of a healthy spine")
+    parser.add_argument("--t2", type=Path, help="T2 volume on the same grid")
+    parser.add_argument("--bodies", required=True, type=Path, help="labels of the vertebral bodies, on the same grid")
+    parser.add_argument("--model", required=True, action="append", help="id or folder; may be given several times")
+    parser.add_argument("--repeats", type=int, default=4, help="times lesions are painted (default 4)")
+    parser.add_argument("--lesions", type=int, default=3, help="lesions painted each time (default 3)")
+    parser.add_argument("--seed", type=int, default=1, help="of the painting (default 1)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it; the exit status."""
+    from SpineLab.evaluation.healthy import evaluate_healthy
+    from SpineLib.errors import SpineError
+    from SpineLib.models import find_bundle
+    from SpineLib.volume import read_volume
+    from SpineLib.volume.files import write_text
+
+    images = {name: read_volume(path, name) for name, path in (("T1", arguments.t1), ("T2", arguments.t2)) if path}
+    bodies = read_volume(arguments.bodies, "bodies")
+    results = []
+    for name in arguments.model:
+        bundle = find_bundle(name)
+        missing = [sequence for sequence in bundle.card.inputs if sequence not in images]
+        if missing:
+            raise SpineError(f"The model '{bundle.card.id}' needs {' and '.join(missing)}; give it with --t1 or --t2.")
+        with ProgressBar(bundle.card.id) as bar:
+            results.append(
+                evaluate_healthy(
+                    bundle,
+                    images,
+                    bodies,
+                    repeats=arguments.repeats,
+                    count=arguments.lesions,
+                    seed=arguments.seed,
+                    progress=bar,
+                )
+            )
+    for result in results:
+        print(sentence(result))
+    if arguments.json is not None:
+        write_text(arguments.json, json.dumps(results, indent=2) + "\n")
+    return 0
+
+
+def sentence(result: dict) -> str:
+    """One model's figures in a line."""
+    false, rows = result["false_positives"], result["painted"]
+    large = [row for row in rows if row["volume_ml"] >= 1]
+    dice = sum(result["dice"]) / len(result["dice"]) if result["dice"] else float("nan")
+    return (
+        f"{result['model']}: {false['count']} false positives, {false['ml']:.2f} ml in all, "
+        f"{false['count_half_ml']} of 0.5 ml or more; painted lesions found: {sum(r['found'] for r in rows)} of "
+        f"{len(rows)}, of 1 ml or more {sum(r['found'] for r in large)} of {len(large)}; mean Dice {dice:.3f}"
+    )

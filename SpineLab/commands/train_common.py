@@ -1,0 +1,99 @@
+"""What the ``spine train`` commands have in common: budget, seed, folds, and where the result goes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from SpineLib.errors import SpineError
+
+if TYPE_CHECKING:
+    from SpineLab.training.config import ConfigBase
+    from SpineLib.models import Bundle
+
+    _Config = TypeVar("_Config", bound=ConfigBase)
+
+
+def add_common(
+    parser: argparse.ArgumentParser,
+    *,
+    folds: bool = True,
+    cases: str = "use only the first so many cases",
+    cache: str = "folder for prepared cases (default: beside the cohort)",
+) -> None:
+    """The options that each training has; ``cases`` and ``cache`` are the help of these two, ``folds`` adds those of
+    the cross-validation."""
+    parser.add_argument("--minutes", type=float, help="time budget")
+    parser.add_argument("--steps", type=int, help="batches to train on")
+    parser.add_argument("--seed", type=int, help="of everything random")
+    parser.add_argument("--cases", type=int, help=cases)
+    parser.add_argument("--cache", type=Path, help=cache)
+    if folds:
+        parser.add_argument("--folds", type=int, help="number of cross-validation folds; 0 is none")
+        parser.add_argument("--fold", help="fold to hold out, from 0, or 'all' for one training after the other")
+        parser.add_argument("--processes", type=int, default=2, help="processes that prepare cases (default 2)")
+    parser.add_argument("--threads", type=int, help="threads that compute (default: all cores)")
+    parser.add_argument("--model-id", help="id of the bundle written at the end (default: the folder's name)")
+
+
+def changed(config: _Config, arguments: argparse.Namespace, changes: dict[str, Any] | None = None) -> _Config:
+    """``config`` with the budget and the seed that were asked for, and ``changes``, sections as of
+    :meth:`SpineLab.training.config.ConfigBase.changed`.
+
+    Raises:
+        SpineError: the values do not fit together.
+    """
+    sections = dict(changes or {})
+    budget = {key: getattr(arguments, key) for key in ("minutes", "steps") if getattr(arguments, key) is not None}
+    sections["optimisation"] = budget | sections.get("optimisation", {})
+    if arguments.seed is not None:
+        sections["sampling"] = {"seed": arguments.seed} | sections.get("sampling", {})
+    try:
+        return config.changed(**sections)
+    except ValueError as error:
+        raise SpineError(f"The settings do not fit together: {error}.") from error
+
+
+def run_folds(config: _Config, arguments: argparse.Namespace, train: Callable[..., Bundle]) -> int:
+    """Train on each fold that was asked for, or once; the exit status.
+
+    Args:
+        train: takes the configuration and the folder of the training, and ``command``, ``model_id`` and ``report`` as
+            :func:`SpineLab.training.session.run_training` does.
+
+    Raises:
+        SpineError: there is no such fold, or the training's own.
+    """
+    for current, out in _folds(config, arguments):
+        run_once(current, out, arguments, train)
+    return 0
+
+
+def run_once(config: _Config, out: Path, arguments: argparse.Namespace, train: Callable[..., Bundle]) -> int:
+    """Train, and say where the model lies; the exit status. ``train`` is that of :func:`run_folds`."""
+    if arguments.threads:
+        import torch
+
+        torch.set_num_threads(arguments.threads)
+    bundle = train(
+        config,
+        out,
+        command=arguments.typed,
+        model_id=arguments.model_id or "",
+        report=lambda text: print(text, flush=True),
+    )
+    print(f"{bundle.folder}: {bundle.card.title}", flush=True)
+    return 0
+
+
+def _folds(config: _Config, arguments: argparse.Namespace) -> Iterator[tuple[_Config, Path]]:
+    count = config.validation.folds if arguments.folds is None else arguments.folds
+    if arguments.fold not in (None, "all") and not arguments.fold.isdigit():
+        raise SpineError(f"--fold is '{arguments.fold}' but must be a number from 0 or 'all'.")
+    for fold in range(count) if arguments.fold == "all" else [int(arguments.fold or 0)]:
+        yield (
+            changed(config, arguments, {"validation": {"folds": count, "fold": fold}}),
+            arguments.out / f"fold-{fold}" if arguments.fold == "all" else arguments.out,
+        )

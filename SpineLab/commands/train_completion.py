@@ -1,0 +1,72 @@
+"""``spine train completion``: the 3-D completion of vertebrae."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from SpineLab.commands.train_common import add_common, changed, run_once
+from SpineLib.errors import SpineError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options."""
+    parser.add_argument("--config", default="completion", help="TOML file, or completion (the default)")
+    parser.add_argument(
+        "--masks",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="label files of real columns, a number for each vertebra",
+    )
+    parser.add_argument(
+        "--masks-from",
+        default="",
+        metavar="TEXT",
+        help="where those files come from and their licence, for the model's card; needed with --masks",
+    )
+    parser.add_argument(
+        "--cohort",
+        type=Path,
+        help="folder of simulated CTs, as 'spine phantom --ct' writes it; their "
+        "vertebrae as they were before the lesion are learned",
+    )
+    parser.add_argument("--out", required=True, type=Path, help="folder of the training")
+    add_common(
+        parser,
+        folds=False,
+        cases="use only the first so many cases of the cohort",
+        cache="folder for the samples (default: in the training's folder)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it; the exit status."""
+    from SpineLab.training.completion.config import read_completion_config
+    from SpineLab.training.completion.loop import run_completion_training
+    from SpineLab.training.completion.samples import Source
+    from SpineLib.cohort.ct import read_ct_cohort
+
+    if not arguments.masks and arguments.cohort is None:
+        raise SpineError("Nothing to learn from was given; use --masks, --cohort, or both.")
+    if arguments.masks and not arguments.masks_from:
+        raise SpineError(
+            "--masks needs --masks-from: say where the label files come from and their licence, so that "
+            "the model's card can."
+        )
+    config = changed(read_completion_config(arguments.config), arguments)
+    sources = [Source(path.name.split(".")[0], path, False, config.sampling.repeats) for path in arguments.masks]
+    origins = [f"Real label files: {arguments.masks_from.rstrip('.')}."] if arguments.masks else []
+    if arguments.cohort is not None:
+        cases = read_ct_cohort(arguments.cohort)[: arguments.cases]
+        sources += [Source(case.name, case.intact, True) for case in cases]
+        origins.append(f"Simulated spines: {len(cases)} cases.")
+    return run_once(
+        config,
+        arguments.out,
+        arguments,
+        lambda current, out, **texts: run_completion_training(
+            current, sources, out, cache=arguments.cache, description=" ".join(origins), **texts
+        ),
+    )

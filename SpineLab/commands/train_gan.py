@@ -1,0 +1,98 @@
+"""``spine train gan``: WGAN-GP and DCGAN on slices of vertebrae."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from SpineLab.commands.train_common import add_common, changed, run_once
+from SpineLib.errors import SpineError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options."""
+    parser.add_argument("--config", required=True, help="TOML file, or wgan-gp, dcgan, paper-wgan-gp, paper-dcgan")
+    parser.add_argument(
+        "--cohort",
+        type=Path,
+        help="folder of simulated CTs, as 'spine phantom --ct' writes it; its "
+        "vertebrae as they were before the lesion are learned",
+    )
+    parser.add_argument(
+        "--simulate",
+        type=int,
+        default=0,
+        metavar="N",
+        help="draw the vertebrae of so many simulated columns, which needs no CT",
+    )
+    parser.add_argument(
+        "--masks",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="label files of real columns, a number for each vertebra",
+    )
+    parser.add_argument(
+        "--masks-from",
+        default="",
+        metavar="TEXT",
+        help="where those files come from and their licence, for the model's card; needed with --masks",
+    )
+    parser.add_argument("--out", required=True, type=Path, help="folder of the training")
+    add_common(
+        parser,
+        folds=False,
+        cases="use only the first so many cases of the cohort",
+        cache="folder for the slices (default: in the training's folder)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it; the exit status."""
+    from SpineLab.training.gan.config import read_gan_config
+    from SpineLab.training.gan.loop import run_gan_training
+
+    if arguments.masks and not arguments.masks_from:
+        raise SpineError(
+            "--masks needs --masks-from: say where the label files come from and their licence, so that "
+            "the model's card can."
+        )
+    config = changed(read_gan_config(arguments.config), arguments)
+    stacks, sources = _stacks(arguments, config.sampling.seed)
+    return run_once(
+        config,
+        arguments.out,
+        arguments,
+        lambda current, out, **texts: run_gan_training(current, stacks, out, sources=sources, **texts),
+    )
+
+
+def _stacks(arguments: argparse.Namespace, seed: int):
+    """The vertebrae as slices, and a sentence on where they come from."""
+    from SpineLab.training.gan.stacks import read_stacks
+    from SpineLib.cohort.ct import read_ct_cohort
+
+    files = [(path.name, path, False) for path in arguments.masks]
+    stacks, sources = [], []
+    if arguments.simulate > 0:
+        from SpineLab.training.gan.ct_stacks import simulate_stacks
+
+        for n in range(arguments.simulate):
+            stacks += simulate_stacks(1000 * seed + n)
+        sources.append(f"Vertebrae of {arguments.simulate} simulated columns.")
+    if arguments.cohort is not None:
+        cases = read_ct_cohort(arguments.cohort)[: arguments.cases]
+        files += [(case.name, case.intact, True) for case in cases]
+        sources.append(f"Vertebrae of {len(cases)} simulated CTs, as they were before the lesion.")
+    if arguments.masks:
+        sources.append(
+            f"Vertebrae of {len(arguments.masks)} real column{'s' * (len(arguments.masks) > 1)}: "
+            f"{arguments.masks_from.strip().rstrip('.')}."
+        )
+    if files:
+        cache = arguments.cache or arguments.out / "slices"
+        stacks += read_stacks(files, cache, lambda fraction, text: print(text, flush=True))
+    if not stacks:
+        raise SpineError("There is nothing to train on; give --simulate, --cohort or --masks.")
+    return stacks, " ".join(sources)

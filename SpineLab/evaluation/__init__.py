@@ -1,0 +1,1 @@
+"""How well models do: one file a kind of model."""

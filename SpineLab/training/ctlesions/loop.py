@@ -1,0 +1,167 @@
+"""One training of Faster R-CNN: what its loss is, and a whole one from cohort to bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from SpineLab.training.ctlesions.cases import (
+    SliceCase,
+    cases_cache,
+    prepare_slice_cases,
+)
+from SpineLab.training.ctlesions.config import CtLesionConfig, RcnnSettings
+from SpineLab.training.ctlesions.deeplesion import (
+    chosen_images,
+    is_deeplesion,
+    patient_of,
+    prepare_deeplesion_cases,
+)
+from SpineLab.training.ctlesions.export import export_ct_lesions, network_of
+from SpineLab.training.ctlesions.losses import rcnn_losses
+from SpineLab.training.ctlesions.painting import prepare_painted_cases
+from SpineLab.training.ctlesions.sampling import CropBatch, CropSampler
+from SpineLab.training.ctlesions.validation import validate
+from SpineLab.training.detection.loop import optimizer_of, split
+from SpineLab.training.loop import Run, drive, write_json
+from SpineLib.cohort.ct import read_ct_cohort
+from SpineLib.errors import SpineError
+from SpineLib.models import ModelBundle
+from SpineLib.networks.faster_rcnn import FasterRCNN, initialise
+from SpineLib.networks.vgg import load_torchvision_vgg16
+
+
+class CtLesionRun(Run):
+    """Faster R-CNN, its optimizer and its four losses.
+
+    Proposals and heads are learned together (approximate joint training: Ren et al. 2017, section 3.2).
+
+    Args:
+        config: all settings.
+        chosen_by: the cases that choose the best weights.
+        folder: gets checkpoints.
+        device: to compute on.
+    """
+
+    judged_by = "ap"
+
+    def __init__(self, config: CtLesionConfig, chosen_by: list[SliceCase], folder: Path, device: torch.device):
+        torch.manual_seed(config.sampling.seed)
+        self.config, self.chosen_by = config, chosen_by
+        network = initial_rcnn(config.network).to(device, memory_format=torch.channels_last)
+        super().__init__(network, optimizer_of(network, config.optimisation), config.optimisation, folder, device)
+
+    def loss(self, batch: CropBatch) -> torch.Tensor:
+        images = batch.images.to(self.device, memory_format=torch.channels_last)
+        boxes = [one.to(self.device) for one in batch.boxes]
+        return sum(rcnn_losses(self.network, images, boxes, self.config.losses, self.autocast).values())
+
+    def figures(self, network: nn.Module) -> dict[str, float]:
+        return validate(network, self.chosen_by, autocast=self.autocast, device=self.device)
+
+
+def initial_rcnn(settings: RcnnSettings) -> FasterRCNN:
+    """The network with random weights, or VGG-16's where the settings name a file of them.
+
+    Raises:
+        SpineError: the file cannot be used.
+    """
+    network = initialise(network_of(settings))
+    if settings.weights:
+        load_torchvision_vgg16(network, settings.weights)
+    return network
+
+
+def run_ct_lesion_training(
+    config: CtLesionConfig,
+    cohort_folder: Path,
+    out: Path,
+    *,
+    cache: Path | None = None,
+    processes: int = 2,
+    first_cases: int | None = None,
+    painted: Path | None = None,
+    painted_each: int = 16,
+    further: Sequence[Path] = (),
+    kinds: Sequence[str] | None = None,
+    only: Path | None = None,
+    command: str = "",
+    model_id: str = "",
+    report: Callable[[str], None] = lambda text: None,
+) -> ModelBundle:
+    """Prepare the cohort, train in ``out`` (or go on there), and write the bundle ``out / "model"``.
+
+    Args:
+        cohort_folder: as ``spine phantom --ct`` writes it, or DeepLesion's.
+        painted: of the form that ``spine phantom --ct`` writes, with CTs without lesions, real ones too; lesions are
+            painted into them, to train on only.
+        painted_each: versions of each of these.
+        further: cohorts of ``spine phantom --ct`` to train on only.
+        kinds, only: which lesions and slices of DeepLesion, see
+            :func:`SpineLab.training.ctlesions.deeplesion.chosen_images`.
+
+    Raises:
+        SpineError: data or settings cannot be used.
+        Cancelled: Ctrl-C.
+    """
+    folder, told = cases_cache(cohort_folder, config.preparation, cache), lambda fraction, text: report(text)
+    if is_deeplesion(cohort_folder):
+        images = chosen_images(cohort_folder, kinds, only)[:first_cases]
+        cases = prepare_deeplesion_cases(images, config.preparation, folder, progress=told)
+        patients = sorted({patient_of(case) for case in cases})
+        groups = split(patients, config.validation, config.sampling.seed)
+        training, chosen_by, held_out = ([case for case in cases if patient_of(case) in group] for group in groups)
+        data = {"simulated": False, "description": f"Key slices of DeepLesion, lesions: {', '.join(kinds or ['all'])}."}
+    else:
+        cases = prepare_slice_cases(
+            read_ct_cohort(cohort_folder)[:first_cases], config.preparation, folder, processes=processes, progress=told
+        )
+        training, chosen_by, held_out = split(cases, config.validation, config.sampling.seed)
+        data = {"simulated": True, "description": "Simulated CT of the spine."}
+    for more in further:
+        training = training + prepare_slice_cases(
+            read_ct_cohort(more),
+            config.preparation,
+            cases_cache(more, config.preparation, cache),
+            processes=processes,
+            progress=told,
+        )
+    if painted is not None:
+        healthy = read_ct_cohort(painted)
+        training = training + prepare_painted_cases(
+            healthy, painted_each, config.preparation, cases_cache(painted, config.preparation, cache), progress=told
+        )
+        data["description"] += (
+            f" And {len(healthy)} further CTs without lesions, each with simulated lesions painted "
+            f"into {painted_each} copies."
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(
+        out / "training.json",
+        {
+            "command": command,
+            "config": config.to_dict(),
+            "data": data
+            | {"training_cases": len(training), "validation_cases": len(chosen_by), "held_out_cases": len(held_out)},
+            "cases": {
+                name: [case.name for case in group]
+                for name, group in (("training", training), ("validation", chosen_by), ("held_out", held_out))
+            },
+        },
+    )
+    report(f"{len(training)} cases to train on, {len(chosen_by)} to choose the weights, {len(held_out)} held out.")
+    run = CtLesionRun(config, chosen_by, out, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    try:
+        sampler = CropSampler(training, config)
+    except ValueError as error:
+        raise SpineError("No case to train on shows a lesion; give more cases.") from error
+
+    def batches(start: int) -> Iterator[CropBatch]:
+        return (sampler.batch(step) for step in count(start))
+
+    drive(run, batches, config.validation.every, report)
+    return export_ct_lesions(out, out / "model", model_id=model_id)

@@ -1,0 +1,154 @@
+"""A cohort's cases as pyramids on disk, memory-mapped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from SpineLab.training.dataset import label_on_grid, prepare_each
+from SpineLib.cohort.mr import Case, Cohort
+from SpineLib.errors import SpineError
+from SpineLib.networks.siamese import PATCH
+from SpineLib.progress import Progress, silent
+from SpineLib.tasks.detection.likelihood import middle
+
+#: What a place is; normal vertebra and background are what the paper draws normal samples from (section 2.4).
+BACKGROUND, VERTEBRA, LESION = 0, 1, 2
+_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class DetectorCase:
+    """One case in the cache; arrays are memory maps.
+
+    Attributes:
+        name: "sub-001".
+        folder: where it lies in the cache.
+        images: scale to float16 (s, rows, columns), as ``SpineLib.preprocess.pyramid`` makes them; only the slices that
+            show a vertebra or a metastasis.
+        kinds: uint8 (s, rows, columns) of places: BACKGROUND, VERTEBRA or LESION.
+        lesions: uint8 (s, rows, columns), ids of metastases.
+        spacing: of places along (s, rows, columns), mm.
+    """
+
+    name: str
+    folder: Path
+    images: dict[float, np.ndarray]
+    kinds: np.ndarray
+    lesions: np.ndarray
+    spacing: tuple[float, float, float]
+
+    @property
+    def columns(self) -> slice:
+        """The middle half along the antero-posterior axis (section 3.1)."""
+        return middle(self.kinds.shape[2])
+
+
+def case_cache(
+    cohort: Cohort, sequence: str, scales: Sequence[float], normalisation: str, root: Path | None = None
+) -> Path:
+    """The folder of the cases prepared in this way, beside the cohort unless ``root`` is given."""
+    key = json.dumps([_VERSION, str(cohort.folder.resolve()), sequence, list(scales), normalisation])
+    root = root or cohort.folder.resolve().with_name(cohort.folder.resolve().name + "-prepared")
+    return root / f"pyramids-{sequence}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+
+
+def prepare_detector_cases(
+    cohort: Cohort,
+    sequence: str,
+    scales: Sequence[float],
+    normalisation: str,
+    folder: Path,
+    *,
+    processes: int = 2,
+    progress: Progress = silent,
+) -> list[DetectorCase]:
+    """Prepare all cases of the cohort that ``folder`` does not hold yet, and open them.
+
+    Raises:
+        SpineError: a case cannot be read.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    todo = [case for case in cohort.cases if not _is_current(case, sequence, folder / case.name)]
+    prepare_each(
+        prepare_detector_case,
+        [(case, sequence, tuple(scales), normalisation, folder) for case in todo],
+        processes,
+        progress,
+    )
+    return [open_detector_case(folder / case.name) for case in cohort.cases]
+
+
+def prepare_detector_case(
+    case: Case, sequence: str, scales: tuple[float, ...], normalisation: str, folder: Path
+) -> None:
+    """Prepare one case and write it to ``folder / case.name``."""
+    from SpineLib.preprocess.pyramid import make_pyramid
+    from SpineLib.volume import read_volume
+
+    try:
+        pyramid = make_pyramid(read_volume(case.sequences[sequence], sequence), sequence, scales, PATCH, normalisation)
+    except SpineError as error:
+        raise SpineError(f"Case {case.name}: {error}") from error
+    lesions = label_on_grid(read_volume(case.labels["lesion"]), pyramid.prepared)
+    kinds = np.where(
+        label_on_grid(read_volume(case.labels["vertebrae"]), pyramid.prepared, binary=True), VERTEBRA, BACKGROUND
+    ).astype(np.uint8)
+    kinds[lesions > 0] = LESION
+    shown = kinds.any(axis=(1, 2))
+    if not shown.any():
+        raise SpineError(f"Case {case.name} shows neither a vertebra nor a metastasis; leave it out.")
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as name:
+        part = Path(name) / case.name
+        part.mkdir()
+        for scale, image in pyramid.images.items():
+            np.save(part / f"{scale:g}mm.npy", image[shown].astype(np.float16))
+        np.save(part / "kinds.npy", kinds[shown])
+        np.save(part / "lesions.npy", lesions[shown])
+        (part / "case.json").write_text(
+            json.dumps(
+                {
+                    "name": case.name,
+                    "scales": list(scales),
+                    "spacing": [float(v) for v in pyramid.prepared.spacing],
+                    "files": _fingerprint(case, sequence),
+                }
+            ),
+            encoding="utf-8",
+        )
+        if (folder / case.name).exists():
+            os.replace(folder / case.name, Path(name) / "old")
+        os.replace(part, folder / case.name)
+
+
+def open_detector_case(folder: Path) -> DetectorCase:
+    """Map a prepared case into memory."""
+    facts = json.loads((folder / "case.json").read_text(encoding="utf-8"))
+    return DetectorCase(
+        facts["name"],
+        folder,
+        {scale: np.load(folder / f"{scale:g}mm.npy", mmap_mode="r") for scale in facts["scales"]},
+        np.load(folder / "kinds.npy"),
+        np.load(folder / "lesions.npy"),
+        tuple(facts["spacing"]),
+    )
+
+
+def _fingerprint(case: Case, sequence: str) -> list:
+    files = [case.sequences[sequence], case.labels["lesion"], case.labels["vertebrae"]]
+    return [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]
+
+
+def _is_current(case: Case, sequence: str, folder: Path) -> bool:
+    try:
+        kept = json.loads((folder / "case.json").read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError):
+        return False
+    return kept == _fingerprint(case, sequence)

@@ -1,0 +1,58 @@
+"""The network a training starts from."""
+
+from __future__ import annotations
+
+import torch
+
+from SpineLab.training.config import TrainingConfig
+from SpineLib.errors import SpineError
+from SpineLib.models import find_bundle
+from SpineLib.networks.unet import UNet
+
+_FIRST = "down.0.0.weight"
+#: Sequences that look most alike, for a bundle that does not know the wanted one.
+_ALIKE = {"ceT1": "T1", "T1": "ceT1", "STIR": "T2", "T2": "STIR"}
+
+
+def initial_network(config: TrainingConfig) -> UNet:
+    """A U-Net with random weights, or those of the bundle ``config.init_from``.
+
+    Where the bundle reads other sequences, its first convolution is taken channel by channel according to the names;
+    one it does not know takes the kernels of the sequence that looks most alike (contrast-enhanced T1 those of T1), or
+    keeps random weights when the bundle does not know that either. A 3D training may start from a 2D model: each kernel
+    becomes the middle sagittal plane of a 3D kernel, the other planes start at zero (inflation with zeros; Carreira and
+    Zisserman, CVPR 2017, section 2.4, repeat the kernel instead).
+
+    Raises:
+        SpineError: there is no such bundle, or its network has another shape.
+    """
+    network = UNet(config.network.dimensions, len(config.inputs), config.network.widths)
+    if not config.init_from:
+        return network
+    bundle = find_bundle(config.init_from)
+    card, state = bundle.card, bundle.network().state_dict()
+    if card.network["dimensions"] > network.dimensions or tuple(card.network["widths"]) != network.widths:
+        raise SpineError(
+            f"The model '{card.id}' has another network than this training; start from one with "
+            f"{network.dimensions} dimensions and widths {list(network.widths)}."
+        )
+    if card.network["dimensions"] < network.dimensions:
+        state = {key: _inflated(value) for key, value in state.items()}
+    first = network.state_dict()[_FIRST].clone()
+    with torch.no_grad():
+        for channel, name in enumerate(config.inputs):
+            source = name if name in card.inputs else _ALIKE.get(name)
+            if source in card.inputs:
+                first[:, channel] = state[_FIRST][:, card.inputs.index(source)]
+        network.load_state_dict({**state, _FIRST: first})
+    return network
+
+
+def _inflated(weights: torch.Tensor) -> torch.Tensor:
+    """A 2D convolution's kernels (o, i, y, x) as 3D ones (o, i, s, y, x); everything else as it is."""
+    if weights.ndim != 4:
+        return weights
+    size = weights.shape[-1]
+    block = weights.new_zeros((*weights.shape[:2], size, *weights.shape[2:]))
+    block[:, :, size // 2] = weights
+    return block

@@ -1,0 +1,80 @@
+"""A whole training: cohort, preparation, split, loop, bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from SpineLab.training.config import TrainingConfig
+from SpineLab.training.crossvalidation import split
+from SpineLab.training.dataset import cache_folder, prepare_cases
+from SpineLab.training.export import export, model_name
+from SpineLab.training.loop import train, write_json
+from SpineLib.cohort.mr import read_cohort
+from SpineLib.errors import SpineError
+from SpineLib.models import SEQUENCES, ModelBundle
+
+
+def run_training(
+    config: TrainingConfig,
+    cohort_folder: Path,
+    out: Path,
+    *,
+    cache: Path | None = None,
+    processes: int = 2,
+    first_cases: int | None = None,
+    command: str = "",
+    model_id: str = "",
+    report: Callable[[str], None] = lambda text: None,
+) -> ModelBundle:
+    """Prepare the cohort, train in ``out`` (or go on there), and write the bundle ``out / "model"``.
+
+    Raises:
+        SpineError: data or settings cannot be used.
+        Cancelled: Ctrl-C.
+    """
+    unknown = [name for name in (*config.inputs, *config.also) if name not in SEQUENCES]
+    if unknown or not config.inputs:
+        raise SpineError(f"'{', '.join(unknown)}' is no sequence; inputs are out of {', '.join(SEQUENCES)}.")
+    cohort = read_cohort(
+        cohort_folder, (*config.inputs, *config.also), labels=(config.label,), session=config.session or None
+    )
+    if first_cases:
+        cohort = replace(cohort, cases=cohort.cases[:first_cases])
+    preparation = config.preparation.to_dict()
+    cases, *others = (
+        prepare_cases(
+            cohort,
+            inputs,
+            preparation,
+            cache_folder(cohort, inputs, preparation, cache, label=config.label),
+            label=config.label,
+            processes=processes,
+            progress=lambda fraction, text: report(text),
+        )
+        for inputs in (config.inputs, *((name,) for name in config.also))
+    )
+    training, held_out = split(cases, config.validation, config.sampling.seed)
+    out.mkdir(parents=True, exist_ok=True)
+    name = cohort.description.get("Name", "a cohort")
+    write_json(
+        out / "training.json",
+        {
+            "command": command,
+            "config": config.to_dict(),
+            "data": {
+                "simulated": cohort.simulated,
+                "description": f"{name}.",
+                "training_cases": len(training),
+                "held_out_cases": len(held_out),
+            },
+            "cases": {"training": [case.name for case in training], "held_out": [case.name for case in held_out]},
+        },
+    )
+    report(f"{len(training)} cases to train on, {len(held_out)} held out.")
+    for group in (training, held_out):
+        names = {case.name for case in group}
+        group.extend(case for other in others for case in other if case.name in names)
+    train(config, training, held_out, out, report=report)
+    return export(out, out / "model", model_id=model_id or model_name(out))

@@ -1,0 +1,69 @@
+"""Which target and which model are meant by the arguments of a command, and the segmentation with them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+
+from SpineLib.errors import SpineError
+from SpineLib.progress import Progress, part
+
+TASKS = {"metastasis": "metastasis-segmentation", "necrosis": "necrosis-segmentation"}
+
+
+def segment_files(paths: dict[str, Path], args: argparse.Namespace, progress: Progress):
+    """Read, choose the model, segment; a ``SegmentResult``."""
+    from SpineLib.models import find_bundle
+    from SpineLib.tasks.segmentation.segment import SegmentSettings, segment
+    from SpineLib.volume import read_volume
+
+    settings = SegmentSettings(
+        threshold=args.threshold,
+        smallest_lesion_ml=args.smallest_lesion,
+        device=args.device,
+        precision=args.precision,
+        reference=args.reference,
+    )
+    target = chosen_target(args)  # also refuses a model of another task
+    bundle = find_bundle(args.model or best_model(paths, TASKS[target]))
+    progress(0.0, "Reading")
+    sequences = {name: read_volume(path, name) for name, path in paths.items()}
+    return segment(sequences, bundle, settings, part(progress, 0.03, 1.0))
+
+
+def chosen_target(args: argparse.Namespace) -> str:
+    """What is segmented, "metastasis" or "necrosis": by --task, else by the chosen model.
+
+    Raises:
+        SpineError: the two contradict each other, or there is no such model.
+    """
+    if not args.model:
+        return args.task or "metastasis"
+    from SpineLib.models import find_bundle
+
+    card = find_bundle(args.model).card
+    if card.task not in TASKS.values() or (args.task and card.task != TASKS[args.task]):
+        raise SpineError(
+            f"The model '{card.id}' is for {card.task}; choose another one with --model, or another --task."
+        )
+    return card.target
+
+
+def best_model(given: Iterable[str], task: str = TASKS["metastasis"]) -> Path:
+    """Folder of the task's installed model that uses most of the given sequences; of equals a 2D one, then the first.
+
+    Raises:
+        SpineError: none fits.
+    """
+    from SpineLib.models import list_bundles
+
+    fitting = [
+        (folder, card) for folder, card in list_bundles() if card.task == task and set(card.inputs) <= set(given)
+    ]
+    if not fitting:
+        raise SpineError(
+            f"No installed model for {task} works on {' and '.join(given)} alone; "
+            "'spine models list' shows what there is, --model chooses one."
+        )
+    return max(fitting, key=lambda one: (len(one[1].inputs), -one[1].network["dimensions"]))[0]

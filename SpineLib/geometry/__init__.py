@@ -1,0 +1,1 @@
+"""Shape of a mask, orientation, signed distance, and every resampling."""

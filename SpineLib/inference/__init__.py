@@ -1,0 +1,1 @@
+"""Running a network: device, precision, windows, memory, and the fast forms."""

@@ -1,0 +1,1 @@
+"""What the worker runs: one file a job."""

@@ -1,0 +1,44 @@
+"""Job: metastases, or necrosis, on MR."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from SpineLib.progress import Progress, part, silent
+
+NOUN, NEEDS = "The segmentation", ("inputs", "model")
+
+
+def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
+    """Run the job.
+
+    Args:
+        parameters: ``{"inputs": {"T1": path, "T2": path}, "model": id or path, "settings": {...}}``; "settings" are
+            those of :class:`SpineLib.tasks.segmentation.segment.SegmentSettings`.
+        folder: gets ``probability.nrrd`` and ``labels.nrrd``.
+
+    Returns:
+        ``{"probability": name, "labels": name, "lesions": [...], "provenance": {...}, "notes": [...]}``, names of files
+        in ``folder``.
+    """
+    from SpineLib.models.catalogue import find_bundle
+    from SpineLib.tasks.segmentation.segment import SegmentSettings, segment
+    from SpineLib.volume import read_volume, write_volume
+
+    settings = SegmentSettings.from_dict(parameters.get("settings") or {})
+    progress(0.0, "Loading the model")
+    bundle = find_bundle(parameters["model"])
+    progress(0.01, "Reading the images")
+    sequences = {name: read_volume(path, name) for name, path in parameters["inputs"].items()}
+    result = segment(sequences, bundle, settings, part(progress, 0.02, 0.97))
+    progress(0.97, "Writing the result")
+    write_volume(result.probability, folder / "probability.nrrd")
+    write_volume(result.labels, folder / "labels.nrrd")
+    return {
+        "probability": "probability.nrrd",
+        "labels": "labels.nrrd",
+        "lesions": [lesion.to_dict() for lesion in result.lesions],
+        "provenance": result.provenance,
+        "notes": result.notes,
+    }

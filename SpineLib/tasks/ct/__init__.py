@@ -1,0 +1,1 @@
+"""Vertebrae and lesions on CT."""

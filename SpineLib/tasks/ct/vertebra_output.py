@@ -1,0 +1,75 @@
+"""Vertebrae as files: segmentation or labelmap, table, report."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from SpineLib.tasks.ct.vertebra_naming import vertebra_colour, vertebra_terminology
+from SpineLib.tasks.ct.vertebrae import Vertebrae, VertebraInfo
+from SpineLib.tasks.segmentation.naming import PROVENANCE, provenance_text
+from SpineLib.volume import SegmentInfo, write_segmentation, write_volume
+from SpineLib.volume.files import write_text
+
+COLUMNS = ("label", "name", "volume_ml", "centre_r_mm", "centre_a_mm", "centre_s_mm", "touches_border")
+
+
+def write_vertebrae(result: Vertebrae, path: str | Path) -> None:
+    """The vertebrae as a Slicer segmentation with one segment each (".seg.nrrd"), or as a labelmap (other endings).
+
+    Raises:
+        SpineError: it cannot be written; an older file is still whole then.
+    """
+    if not Path(path).name.lower().endswith(".seg.nrrd"):
+        write_volume(result.labels, path)
+        return
+    write_segmentation(path, result.labels, vertebra_segments(result.vertebrae, result.provenance))
+
+
+def vertebra_segments(vertebrae: Iterable[VertebraInfo], provenance: Mapping[str, Any]) -> list[SegmentInfo]:
+    """A segment for each vertebra, coded where its level is known."""
+    return [
+        SegmentInfo(
+            one.label,
+            one.name,
+            vertebra_colour(one.label),
+            vertebra_terminology(one.name),
+            {PROVENANCE: provenance_text(provenance)},
+        )
+        for one in vertebrae
+    ]
+
+
+def write_vertebra_report(result: Vertebrae, path: str | Path) -> None:
+    """Vertebrae, notes and provenance as JSON."""
+    values = {
+        "vertebrae": [one.to_dict() for one in result.vertebrae],
+        "notes": result.notes,
+        "provenance": result.provenance,
+    }
+    write_text(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_vertebra_table(vertebrae: Iterable[VertebraInfo], path: str | Path) -> None:
+    """The vertebrae as CSV, one line each under :data:`COLUMNS`; centres in RAS, mm."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for one in vertebrae:
+        left, back, up = one.centre_lps_mm
+        writer.writerow(
+            [
+                one.label,
+                one.name,
+                f"{one.volume_ml:.2f}",
+                f"{-left:.2f}",
+                f"{-back:.2f}",
+                f"{up:.2f}",
+                "yes" if one.touches_border else "no",
+            ]
+        )
+    write_text(path, stream.getvalue())

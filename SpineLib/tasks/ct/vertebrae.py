@@ -1,0 +1,252 @@
+"""The vertebrae of a CT: bone of the spine slice by slice (V-Net or U-Net; Miao, section II.B), then one by one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from time import perf_counter
+
+import numpy as np
+from scipy import ndimage
+
+import SpineLib
+from SpineLib.errors import SpineError
+from SpineLib.inference.provenance import library_versions
+from SpineLib.models.bundle import ModelBundle
+from SpineLib.preprocess.ct import CtPreparation, axial_orientation, prepare_ct
+from SpineLib.progress import Progress, part, silent
+from SpineLib.settings import Settings
+from SpineLib.tasks.ct.checks import check_ct
+from SpineLib.volume.levels import FIRST_COUNTED, VERSE, level_name
+from SpineLib.volume.volume import Volume
+
+TASK = "vertebra-segmentation"
+_LIBRARIES = ("numpy", "scipy", "scikit-image", "SimpleITK", "torch")
+#: VerSe numbers from cranial to caudal of a spine without variants.
+_IN_ORDER = (*range(1, 25), 26)
+
+
+@dataclass(frozen=True)
+class VertebraeSettings(Settings):
+    """What the user may choose; None and "auto" leave it to the model and the machine.
+
+    Attributes:
+        threshold: probability from which a voxel is bone of a vertebra.
+        first: level of the most cranial vertebra in the CT, e.g. "T11"; "" counts them from cranial.
+        smallest_ml: smaller vertebrae are dropped.
+        device: "auto", "cuda", "mps" or "cpu".
+        precision: "auto", "float32" or "bfloat16".
+    """
+
+    threshold: float | None = None
+    first: str = ""
+    smallest_ml: float = 1.0
+    device: str = "auto"
+    precision: str = "auto"
+
+    def __post_init__(self):
+        if self.threshold is not None and not 0 < self.threshold < 1:
+            raise SpineError(f"The threshold is {self.threshold}; choose one between 0 and 1.")
+        if self.first and self.first not in [VERSE[number] for number in _IN_ORDER]:
+            raise SpineError(f"There is no vertebra '{self.first}'; choose one of C1 to C7, T1 to T12, L1 to L5, S.")
+        if not 0 <= self.smallest_ml < 1e3:
+            raise SpineError(f"The smallest vertebra is {self.smallest_ml} ml; choose 0 or more.")
+
+
+@dataclass(frozen=True)
+class VertebraInfo:
+    """One vertebra of a label map.
+
+    Attributes:
+        label: its number there.
+        name: "L3", or "vertebra 2" where the level is not known.
+        volume_ml: its bone.
+        centre_lps_mm: centre of its bone, LPS, mm.
+        touches_border: whether it reaches the edge of the image, and so may be cut off.
+    """
+
+    label: int
+    name: str
+    volume_ml: float
+    centre_lps_mm: tuple[float, float, float]
+    touches_border: bool
+
+    def to_dict(self) -> dict:
+        """JSON-able."""
+        return asdict(self) | {"centre_lps_mm": list(self.centre_lps_mm)}
+
+
+@dataclass(frozen=True, eq=False)
+class Vertebrae:
+    """All on the CT's own grid.
+
+    Attributes:
+        labels: uint8; VerSe numbers when the level is known, else 1, 2, ... from cranial.
+        vertebrae: from cranial to caudal.
+        probability: float32, 0 to 1, of bone of a vertebra.
+        provenance: JSON-able; what is needed to make the same result again.
+        notes: sentences the user should read.
+    """
+
+    labels: Volume
+    vertebrae: list[VertebraInfo]
+    probability: Volume
+    provenance: dict
+    notes: list[str]
+
+
+def segment_vertebrae(
+    ct: Volume,
+    bundle: ModelBundle,
+    settings: VertebraeSettings = VertebraeSettings(),
+    progress: Progress = silent,
+) -> Vertebrae:
+    """Find the vertebrae and tell them apart.
+
+    Args:
+        ct: HU, in any axis order.
+        bundle: a model of the task "vertebra-segmentation".
+        settings: the user's choices.
+        progress: told at least once a second; may raise ``Cancelled``.
+
+    Raises:
+        SpineError: no CT in Hounsfield units (:func:`check_ct`), a model of another task, no such device, not enough
+            memory.
+        Cancelled: by ``progress``.
+    """
+    from SpineLib.inference.predict import predict
+    from SpineLib.tasks.ct.vertebra_split import split_vertebrae
+
+    started = perf_counter()
+    card = bundle.card
+    if card.task != TASK:
+        raise SpineError(f"The model '{card.id}' is for {card.task}; choose one for {TASK}.")
+    progress(0.0, "Checking the CT")
+    notes = check_ct(ct)
+    threshold = card.threshold if settings.threshold is None else settings.threshold
+    preparation = CtPreparation.from_dict(card.preparation)
+    prepared = prepare_ct(ct, preparation, part(progress, 0.0, 0.1))
+    predicted = predict(
+        prepared.channels,
+        bundle.network(),
+        threshold=threshold,
+        device=settings.device,
+        precision=settings.precision,
+        progress=part(progress, 0.1, 0.75),
+    )
+    progress(0.75, "Separating the vertebrae")
+    probability = prepared.to_input(predicted.probability, "probability")
+    turn = axial_orientation(ct)
+    spacing = tuple(ct.spacing[2 - axis] for axis in turn.axes)
+    numbers = split_vertebrae(
+        np.ascontiguousarray(turn.apply(probability.array)), threshold, spacing, part(progress, 0.75, 0.97)
+    )
+    labels = ct.with_array(np.ascontiguousarray(turn.undo(numbers)), "vertebrae")
+    labels, named = _named(_without_small(labels, settings.smallest_ml), settings.first)
+    progress(0.97, "Measuring the vertebrae")
+    vertebrae = describe_vertebrae(labels, named)
+    notes += predicted.notes + _notes(vertebrae, named)
+    provenance = {
+        "program": "SpineOncology",
+        "version": SpineLib.__version__,
+        "task": "vertebrae",
+        "model": {
+            "id": card.id,
+            "version": card.version,
+            "title": card.title,
+            "sha256": card.sha256,
+            "simulated_training_data": card.training_data["simulated"],
+        },
+        "inputs": ["CT"],
+        "parameters": asdict(settings) | {"threshold": threshold, "preparation": preparation.to_dict()},
+        "device": predicted.device,
+        "precision": predicted.precision,
+        "libraries": library_versions(_LIBRARIES),
+        "time": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "seconds": round(perf_counter() - started, 2),
+        "notice": card.notice,
+    }
+    progress(1.0, "Done")
+    return Vertebrae(labels, vertebrae, probability, provenance, notes)
+
+
+def describe_vertebrae(labels: Volume, verse: bool = True) -> list[VertebraInfo]:
+    """The vertebrae of a label map, which may be the user's own, from cranial to caudal.
+
+    Args:
+        labels: whole numbers, 0 is none.
+        verse: whether the numbers are VerSe's; otherwise they only count.
+
+    Raises:
+        SpineError: fractions or negative numbers.
+    """
+    array = labels.array
+    if array.dtype.kind == "f":
+        if not np.array_equal(array, np.rint(array)):
+            raise SpineError("The segmentation of the vertebrae holds fractions; give a labelmap of whole numbers.")
+        array = array.astype(np.int64)
+    if array.size and array.min() < 0:
+        raise SpineError("The segmentation of the vertebrae holds negative numbers; give a labelmap.")
+    found = []
+    for number, box in enumerate(ndimage.find_objects(array), start=1):
+        if box is None:
+            continue
+        inside = array[box] == number
+        centre = [side.start + float(place.mean()) for side, place in zip(box, np.nonzero(inside))]
+        lps = labels.ijk_to_lps @ (*reversed(centre), 1.0)
+        border = any(side.start == 0 or side.stop == size for side, size in zip(box, array.shape))
+        name = level_name(number) if verse or number >= FIRST_COUNTED else f"vertebra {number}"
+        found.append(
+            VertebraInfo(
+                number,
+                name,
+                float(np.count_nonzero(inside)) * labels.voxel_volume_ml,
+                tuple(round(float(value), 2) for value in lps[:3]),
+                border,
+            )
+        )
+    return sorted(found, key=lambda one: -one.centre_lps_mm[2])
+
+
+def _without_small(labels: Volume, smallest_ml: float) -> Volume:
+    """Vertebrae below that volume left out, the others counted anew."""
+    counts = np.bincount(labels.array.ravel(), minlength=256)
+    kept = np.flatnonzero(counts * labels.voxel_volume_ml >= max(smallest_ml, 1e-9))
+    table = np.zeros(256, np.uint8)
+    table[kept[kept > 0]] = np.arange(1, np.count_nonzero(kept > 0) + 1)
+    return labels.with_array(table[labels.array])
+
+
+def _named(labels: Volume, first: str) -> tuple[Volume, bool]:
+    """The labels with VerSe numbers from the level ``first`` on, and whether they have them; without it counted ones.
+
+    Raises:
+        SpineError: there are more vertebrae than levels below ``first``.
+    """
+    if not first:
+        counted = labels.array.astype(np.uint8)
+        return labels.with_array(np.where(counted > 0, counted + np.uint8(FIRST_COUNTED - 1), counted)), False
+    numbers = _IN_ORDER[[VERSE[number] for number in _IN_ORDER].index(first) :]
+    count = int(labels.array.max())
+    if count > len(numbers):
+        raise SpineError(
+            f"{count} vertebrae were found, and from {first} down there are {len(numbers)}; correct the "
+            "name of the most cranial one."
+        )
+    table = np.zeros(256, np.uint8)
+    table[1 : count + 1] = numbers[:count]
+    return labels.with_array(table[labels.array]), True
+
+
+def _notes(vertebrae: list[VertebraInfo], named: bool) -> list[str]:
+    if not vertebrae:
+        return ["No vertebra was found; check that the CT shows the spine."]
+    notes = []
+    if not named:
+        notes.append(
+            "The vertebrae are counted from the most cranial one that is seen; give its level to have them named."
+        )
+    cut = [one.name for one in vertebrae if one.touches_border]
+    if cut:
+        notes.append(f"The edge of the image is reached by {', '.join(cut)}: what lies beyond is missing.")
+    return notes

@@ -1,0 +1,1 @@
+"""Places suspicious of metastasis on MR (Wang 2017)."""

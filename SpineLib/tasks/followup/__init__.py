@@ -1,0 +1,1 @@
+"""Before and after an ablation: what was covered, with which margin (Steffen 2020)."""

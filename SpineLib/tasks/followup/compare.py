@@ -1,0 +1,227 @@
+"""The metastasis before and the necrosis after an ablation, in one space: overlap, margin, verdict."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import pairwise
+from time import perf_counter
+
+import numpy as np
+
+import SpineLib
+from SpineLib.errors import SpineError
+from SpineLib.geometry.shape import Shape, shape_of
+from SpineLib.inference.provenance import library_versions
+from SpineLib.models.card import NOTICE
+from SpineLib.progress import Progress, silent
+from SpineLib.settings import Settings
+from SpineLib.tasks.followup.coverage import VolumeOverlap, volume_overlap
+from SpineLib.tasks.followup.margin import (
+    MarginDistances,
+    MarginSurface,
+    margin_distances,
+    share_below,
+    signed_margin,
+)
+from SpineLib.tasks.followup.verdict import Evidence, Verdict, judge
+from SpineLib.volume.checks import check_mask
+from SpineLib.volume.transform import check_linear
+from SpineLib.volume.volume import Volume
+
+_LIBRARIES = ("numpy", "scipy", "vtk")
+
+
+@dataclass(frozen=True)
+class CompareSettings(Settings):
+    """What the user may choose.
+
+    Attributes:
+        required_margin_mm: the margin that has to be reached; 0: the metastasis is covered, 5: with a safety margin as
+            in the liver.
+        tolerated_share: of the metastasis's surface (0 to 1) that may lack it.
+        smallest_untreated_ml: from which an untreated piece matters; None: a cube with the longest side of a voxel of
+            either mask, since less cannot be told from the masks' own raggedness.
+        margin_bins_mm: limits of the margins whose shares of the surface are given, increasing.
+    """
+
+    required_margin_mm: float = 0.0
+    tolerated_share: float = 0.01
+    smallest_untreated_ml: float | None = None
+    margin_bins_mm: tuple[float, ...] = (0.0, 5.0)
+
+    def __post_init__(self):
+        object.__setattr__(self, "margin_bins_mm", tuple(float(value) for value in self.margin_bins_mm))
+        if not -50 <= self.required_margin_mm <= 50:
+            raise SpineError(f"The required margin is {self.required_margin_mm} mm; choose one between -50 and 50.")
+        if not 0 <= self.tolerated_share < 1:
+            raise SpineError(f"The tolerated share is {self.tolerated_share}; choose 0 or more, and less than 1.")
+        if self.smallest_untreated_ml is not None and not 0 <= self.smallest_untreated_ml < 1e6:
+            raise SpineError(f"The smallest untreated piece is {self.smallest_untreated_ml} ml; choose 0 or more.")
+        bins = self.margin_bins_mm
+        if not bins or not all(map(math.isfinite, bins)) or any(a >= b for a, b in pairwise(bins)):
+            raise SpineError("The limits of the margin's bins must be numbers that increase, e.g. 0 and 5 mm.")
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What an ablation did to one metastasis.
+
+    Attributes:
+        overlap: volumes.
+        distance: margin and surface distances.
+        verdict: complete, incomplete or not to be told.
+        surface: of the metastasis, painted with the margin; LPS, in the space of the scan before.
+        provenance: JSON-able; what is needed to make the same result again.
+        notes: sentences the user should read.
+    """
+
+    overlap: VolumeOverlap
+    distance: MarginDistances
+    verdict: Verdict
+    surface: MarginSurface
+    provenance: dict
+    notes: list[str]
+
+    def to_dict(self) -> dict:
+        """The JSON form, without the surface; what there is not (nan) is null."""
+        return _plain(
+            {
+                "overlap": self.overlap.to_dict(),
+                "distance": self.distance.to_dict(),
+                "verdict": self.verdict.to_dict(),
+                "notes": list(self.notes),
+                "provenance": self.provenance,
+            }
+        )
+
+
+def compare(
+    metastasis: Volume,
+    necrosis: Volume,
+    after_to_before: np.ndarray | None = None,
+    settings: CompareSettings = CompareSettings(),
+    progress: Progress = silent,
+    error_mm: float | None = None,
+    trusted: bool = True,
+) -> Comparison:
+    """Compare the metastasis with the necrosis that was to cover it.
+
+    Both masks are taken as the smooth shapes that they sample (:func:`SpineLib.geometry.shape.shape_of`), each from its
+    own grid; nothing is resampled to the other's voxels.
+
+    Args:
+        metastasis: mask on a grid of the scan before; not 0 inside.
+        necrosis: mask on a grid of the scan after; may be empty: nothing was treated.
+        after_to_before: 4 x 4, rigid or affine, LPS mm of the scan after to LPS mm of the scan before; None: both are
+            in one space.
+        settings: the user's choices.
+        progress: may raise ``Cancelled``.
+        error_mm: how far the registration may be off; the verdict takes it into account.
+        trusted: False when the registration says of itself that it is not to be trusted.
+
+    Raises:
+        SpineError: the metastasis is empty, a mask is not 3-D, the transform singular or mirroring.
+        Cancelled: by ``progress``.
+    """
+    started = perf_counter()
+    matrix = np.eye(4) if after_to_before is None else check_linear(after_to_before)
+    if error_mm is not None and not 0 <= error_mm < 1000:
+        raise SpineError(f"The registration error is {error_mm} mm; it must be 0 or more.")
+    progress(0.0, "Finding the surfaces")
+    tumour = _shape(metastasis, "metastasis")
+    if tumour is None:
+        raise SpineError("The metastasis is empty: segment it, or choose another mask of the scan before.")
+    dead = _shape(necrosis, "necrosis")
+    dead = dead.moved(matrix) if dead is not None else None
+    tumour_surface = tumour.surface()
+    dead_surface = dead.surface() if dead is not None else None
+    areas = tumour_surface.areas().astype(np.float32)
+    progress(0.3, "Measuring the margin")
+    margin = (
+        signed_margin(tumour_surface, dead, dead_surface)
+        if dead is not None
+        else np.full(len(areas), np.nan, np.float32)
+    )
+    surface = MarginSurface(tumour_surface.points, tumour_surface.triangles, margin, areas)
+    distance = margin_distances(surface, dead_surface, settings.margin_bins_mm, settings.required_margin_mm, error_mm)
+    progress(0.6, "Measuring what is covered")
+    smallest = settings.smallest_untreated_ml
+    if smallest is None:
+        smallest = max(shape.voxel_mm[-1] for shape in (tumour, dead or tumour)) ** 3 / 1000
+    overlap = volume_overlap(tumour, dead, tumour_surface, dead_surface, smallest)
+    evidence = None
+    if dead is not None:
+        error = error_mm or 0.0
+        evidence = Evidence(
+            short_at_best=share_below(surface, settings.required_margin_mm - error),
+            short_at_worst=share_below(surface, settings.required_margin_mm + error),
+            pieces=[(piece.volume_ml, piece.depth_mm) for piece in overlap.pieces if piece.seen_share > 0.5],
+            unseen_ml=overlap.unseen_ml,
+            error_mm=error,
+        )
+    verdict = judge(evidence, settings.required_margin_mm, settings.tolerated_share, smallest, trusted)
+    provenance = {
+        "program": "SpineOncology",
+        "version": SpineLib.__version__,
+        "task": "compare",
+        "parameters": asdict(settings)
+        | {
+            "smallest_untreated_ml": smallest,
+            "error_mm": error_mm,
+            "trusted": trusted,
+            "after_to_before_lps": matrix.tolist(),
+        },
+        "libraries": library_versions(_LIBRARIES),
+        "time": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "seconds": round(perf_counter() - started, 2),
+        "notice": NOTICE,
+    }
+    notes = _notes(tumour, dead, overlap, matrix, after_to_before is not None and error_mm is None)
+    progress(1.0, "Done")
+    return Comparison(overlap, distance, verdict, surface, provenance, notes)
+
+
+def _shape(mask: Volume, name: str) -> Shape | None:
+    check_mask(mask, name)
+    return shape_of(mask)
+
+
+def _notes(
+    tumour: Shape, dead: Shape | None, overlap: VolumeOverlap, matrix: np.ndarray, error_unknown: bool
+) -> list[str]:
+    notes = []
+    for name, shape in (("metastasis", tumour), ("necrosis", dead)):
+        if shape is not None and shape.edges:
+            notes.append(
+                f"The {name} touches the edge of its image ({', '.join(shape.edges)}): there its surface is "
+                "the edge of the field of view."
+            )
+    if dead is None:
+        notes.append("The necrosis is empty: the whole metastasis counts as untreated, and there is no margin.")
+        return notes
+    if overlap.unseen_ml > 0.001 * overlap.metastasis_ml:
+        notes.append(
+            f"{overlap.unseen_ml:.2f} ml of the metastasis lie outside the image with the necrosis and count "
+            "as untreated."
+        )
+    if overlap.common_ml == 0:
+        notes.append("Metastasis and necrosis do not overlap: check the registration, and that they belong together.")
+    scales = np.linalg.svd(matrix[:3, :3], compute_uv=False)
+    if np.abs(scales - 1).max() > 0.01:
+        notes.append(f"The transform is not rigid: it scales the necrosis by {scales[-1]:.2f} to {scales[0]:.2f}.")
+    if error_unknown:
+        notes.append("The registration's error is not known: the verdict takes the margin as exact.")
+    return notes
+
+
+def _plain(value):
+    """JSON has no nan."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,350 @@
+"""The whole way of a follow-up: metastases before, necrosis after, one space, margin and verdict (Steffen 2020)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import SpineLib
+from SpineLib.errors import SpineError
+from SpineLib.models.bundle import ModelBundle
+from SpineLib.models.card import NOTICE
+from SpineLib.progress import Progress, part, silent
+from SpineLib.tasks.followup.checks import contrast_note
+from SpineLib.tasks.followup.compare import CompareSettings, Comparison, compare
+from SpineLib.tasks.segmentation.lesions import Lesion, find_lesions, measure_lesion
+from SpineLib.tasks.segmentation.segment import SegmentResult, SegmentSettings, segment
+from SpineLib.volume import Volume, check_image
+from SpineLib.volume.dicom_facts import DicomFacts
+from SpineLib.volume.places import to_lps
+from SpineLib.volume.transform import check_linear
+
+if TYPE_CHECKING:
+    from SpineLib.tasks.registration.register import RegisterSettings, Registration
+
+#: Pairs of sequences that are registered, the best first: on T1 the headers tell how far fat is displaced
+#: (:mod:`SpineLib.volume.fat_shift`), and masks lie on the grid of T1; otherwise like looks most like like.
+PAIRS = (("T1", "ceT1"), ("T1", "T1"), ("T2", "T2"), ("STIR", "T2"), ("T1", "T2"), ("T2", "ceT1"))
+
+
+@dataclass(frozen=True)
+class FollowUpSettings:
+    """What the user may choose.
+
+    Attributes:
+        metastasis, necrosis: of the two segmentations, where a model makes them.
+        register: of the registration; None: its defaults.
+        compare: of the comparison.
+        farthest_mm: a necrosis farther away than this from a metastasis is not taken for its treatment.
+    """
+
+    metastasis: SegmentSettings = SegmentSettings()
+    necrosis: SegmentSettings = SegmentSettings()
+    register: RegisterSettings | None = None
+    compare: CompareSettings = field(default_factory=CompareSettings)
+    farthest_mm: float = 10.0
+
+
+@dataclass(frozen=True, eq=False)
+class Marked:
+    """Lesions or necroses on one scan.
+
+    Attributes:
+        labels: ids, 0 outside, uint16, on the grid of a scan or of the given mask.
+        lesions: their measures in the order of their ids; the mean probability of drawn ones is nan.
+        result: of the model; None when the mask was given.
+    """
+
+    labels: Volume
+    lesions: list[Lesion]
+    result: SegmentResult | None = None
+
+    def only(self, *ids: int) -> Volume:
+        """A mask (uint8) of those ids alone."""
+        return self.labels.with_array(np.isin(self.labels.array, ids).astype(np.uint8))
+
+
+@dataclass(frozen=True, eq=False)
+class TreatedLesion:
+    """One metastasis and what became of it.
+
+    Attributes:
+        lesion: its measures before.
+        necroses: ids of the necroses that lie at it; none: it was not treated.
+        after_to_before: 4 x 4, LPS mm; None when it was not treated.
+        registration: how that came about; None when it was given, or the metastasis not treated.
+        comparison: None when it was not treated.
+    """
+
+    lesion: Lesion
+    necroses: tuple[int, ...] = ()
+    after_to_before: np.ndarray | None = None
+    registration: Registration | None = None
+    comparison: Comparison | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class FollowUp:
+    """The result.
+
+    Attributes:
+        before, after: the scans by sequence name.
+        metastases: in the before space.
+        necroses: in the after space.
+        treated: every metastasis, the treated ones first, each in order of size.
+        pair: the sequences that were shown and registered, before and after.
+        provenance: JSON-able.
+        notes: sentences the user should read.
+    """
+
+    before: Mapping[str, Volume]
+    after: Mapping[str, Volume]
+    metastases: Marked
+    necroses: Marked
+    treated: list[TreatedLesion]
+    pair: tuple[str, str]
+    provenance: dict
+    notes: list[str]
+
+
+def follow_up(
+    before: Mapping[str, Volume],
+    after: Mapping[str, Volume],
+    *,
+    metastases: Volume | None = None,
+    necroses: Volume | None = None,
+    after_to_before: np.ndarray | None = None,
+    metastasis_model: ModelBundle | None = None,
+    necrosis_model: ModelBundle | None = None,
+    after_facts: DicomFacts | None = None,
+    settings: FollowUpSettings | None = None,
+    progress: Progress = silent,
+) -> FollowUp:
+    """Segment what is not given, register around each treated metastasis, compare.
+
+    Args:
+        before, after: sequence name ("T1", "T2", "ceT1") to volume.
+        metastases: mask or ids in the before space; without it the model segments.
+        necroses: mask or ids in the after space; without it the model segments.
+        after_to_before: 4 x 4, LPS mm, for all metastases; without it each treated one is registered by itself, as
+            spines bend.
+        metastasis_model, necrosis_model: for what is not given.
+        after_facts: of the contrast-enhanced DICOM series, for the note on missing contrast.
+        settings: None: the defaults.
+        progress: may raise ``Cancelled``.
+
+    Raises:
+        SpineError: a scan or mask cannot be used, neither mask nor model is there, no metastasis was found, the scans
+            do not overlap, the transform is singular.
+        Cancelled: by ``progress``.
+    """
+    started = perf_counter()
+    settings = settings or FollowUpSettings()
+    pair = choose_pair(before, after)
+    for role, volume in [*before.items(), *after.items()]:
+        check_image(volume, role)
+    if after_to_before is not None:
+        after_to_before = check_linear(after_to_before)
+    metastases = _marked(
+        before, metastases, metastasis_model, settings.metastasis, "metastases", "before", part(progress, 0.0, 0.2)
+    )
+    if not metastases.lesions:
+        raise SpineError(
+            "No metastasis is marked on the scan from before; correct or draw the segmentation and give "
+            "it with --metastasis."
+        )
+    necroses = _marked(
+        after, necroses, necrosis_model, settings.necrosis, "necrosis", "after", part(progress, 0.2, 0.4)
+    )
+    notes = []
+    if necroses.lesions:
+        treated = _treated(
+            before[pair[0]],
+            after[pair[1]],
+            metastases,
+            necroses,
+            after_to_before,
+            settings,
+            part(progress, 0.4, 1.0),
+            notes,
+        )
+        if "ceT1" in after and (note := contrast_note(after["ceT1"], necroses.labels, after_facts)):
+            notes.append(note)
+    else:
+        treated = [TreatedLesion(lesion) for lesion in metastases.lesions]
+        notes.append("No necrosis is marked on the scan from after, so no metastasis counts as treated.")
+    for marked in (metastases, necroses):
+        notes += marked.result.notes if marked.result else []
+    provenance = {
+        "program": "SpineOncology",
+        "version": SpineLib.__version__,
+        "task": "followup",
+        "metastases": metastases.result.provenance if metastases.result else "given",
+        "necroses": necroses.result.provenance if necroses.result else "given",
+        "transform": "registered" if after_to_before is None else "given",
+        "registered": {"before": pair[0], "after": pair[1]},
+        "parameters": {"farthest_mm": settings.farthest_mm},
+        "time": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "seconds": round(perf_counter() - started, 2),
+        "notice": NOTICE,
+    }
+    progress(1.0, "Done")
+    return FollowUp(
+        dict(before), dict(after), metastases, necroses, treated, pair, provenance, list(dict.fromkeys(notes))
+    )  # one note may come from several steps
+
+
+def mark(mask: Volume) -> Marked:
+    """Lesions of a drawn mask: one for each value where there are several, else one for each piece.
+
+    Raises:
+        SpineError: the mask holds something but whole numbers.
+    """
+    values = np.unique(mask.array)
+    if not np.array_equal(values, values.astype(np.int64)) or values[0] < 0:
+        raise SpineError(
+            "The mask holds values that are no labels (fractions or negative); give a labelmap, not an "
+            "image or probability."
+        )
+    ids = [int(value) for value in values if value]
+    if len(ids) <= 1:
+        inside = mask.with_array((mask.array != 0).astype(np.float32))
+        _, labels, lesions = find_lesions(inside, 0.5)
+        return Marked(labels, lesions)
+    if len(ids) > 1000:
+        raise SpineError(f"The mask holds {len(ids)} different values; give a labelmap with one value a lesion.")
+    labels = mask.with_array(np.zeros(mask.shape, np.uint16))
+    measured = sorted(
+        (measure_lesion(mask.with_array(mask.array == value), number=value) for value in ids),
+        key=lambda lesion: (-lesion.volume_ml, lesion.centre_ras_mm),
+    )
+    lesions = []
+    for number, lesion in enumerate(measured, start=1):
+        labels.array[mask.array == lesion.id] = number
+        lesions.append(Lesion(**{**vars(lesion), "id": number}))
+    return Marked(labels, lesions)
+
+
+def choose_pair(before: Mapping[str, Volume], after: Mapping[str, Volume]) -> tuple[str, str]:
+    """The sequences before and after that are registered: the first of :data:`PAIRS` that is there.
+
+    Raises:
+        SpineError: there is no scan of before or of after.
+    """
+    if not before or not after:
+        raise SpineError("A follow-up needs a scan from before and one from after the ablation.")
+    for pair in PAIRS:
+        if pair[0] in before and pair[1] in after:
+            return pair
+    return next(iter(before)), next(iter(after))
+
+
+def _marked(scans, mask, model, settings, what: str, when: str, progress: Progress) -> Marked:
+    if mask is not None:
+        return mark(mask)
+    if model is None:
+        raise SpineError(
+            f"Neither a segmentation of the {what} nor a model for it was given; give one of them for "
+            f"the scan from {when}."
+        )
+    result = segment(scans, model, settings, progress)
+    return Marked(result.labels, result.lesions, result)
+
+
+def _treated(
+    before: Volume,
+    after: Volume,
+    metastases: Marked,
+    necroses: Marked,
+    given: np.ndarray | None,
+    settings: FollowUpSettings,
+    progress: Progress,
+    notes: list[str],
+) -> list[TreatedLesion]:
+    """Every metastasis with the necroses nearest to it."""
+    registrations: dict[int, Registration] = {}
+
+    def to_before(lesion: Lesion, progress: Progress) -> np.ndarray:
+        if given is not None:
+            return given
+        if lesion.id not in registrations:
+            from SpineLib.tasks.registration.register import Region, RegisterSettings, register
+
+            region = Region.from_mask(metastases.only(lesion.id))
+            how = settings.register or RegisterSettings()
+            registrations[lesion.id] = register(before, after, region, how, progress)
+        return registrations[lesion.id].after_to_before
+
+    many = len(metastases.lesions) > 1
+    first = to_before(metastases.lesions[0], part(progress, 0.0, 0.4 if many else 0.8))
+    # Of a bent spine a far vertebra is out of place under the first transform: a wide net first, then each by itself.
+    wide = _nearest(
+        metastases,
+        necroses,
+        {lesion.id: first for lesion in metastases.lesions},
+        settings.farthest_mm * (2.5 if many and given is None else 1.0),
+    )
+    candidates = [lesion for lesion in metastases.lesions if wide.get(lesion.id)]
+    matrices = {}
+    for number, lesion in enumerate(candidates):
+        share = part(progress, 0.4 + 0.4 * number / len(candidates), 0.4 + 0.4 * (number + 1) / len(candidates))
+        matrices[lesion.id] = to_before(lesion, share)
+    at = _nearest(metastases, necroses, matrices, settings.farthest_mm)
+    stray = sorted(set(range(1, len(necroses.lesions) + 1)) - {n for ids in at.values() for n in ids})
+    if stray:
+        notes.append(
+            f"{len(stray)} of {len(necroses.lesions)} necroses lie more than {settings.farthest_mm:g} mm away "
+            "from every metastasis and were left out."
+        )
+    treated, untreated = [], []
+    for number, lesion in enumerate(metastases.lesions):
+        progress(0.8 + 0.2 * number / len(metastases.lesions), "Comparing")
+        if not at.get(lesion.id):
+            untreated.append(TreatedLesion(lesion))
+            continue
+        registration = registrations.get(lesion.id) if given is None else None
+        quality = registration.quality if registration else None
+        comparison = compare(
+            metastases.only(lesion.id),
+            necroses.only(*at[lesion.id]),
+            matrices[lesion.id],
+            settings.compare,
+            silent,
+            quality.error_mm if quality else None,
+            quality.trusted if quality else True,
+        )
+        notes += [*(registration.notes if registration else ()), *comparison.notes]
+        treated.append(TreatedLesion(lesion, at[lesion.id], matrices[lesion.id], registration, comparison))
+    return treated + untreated
+
+
+def _nearest(
+    metastases: Marked, necroses: Marked, matrices: Mapping[int, np.ndarray], farthest_mm: float
+) -> dict[int, tuple[int, ...]]:
+    """Necroses by metastasis: each goes to the one it lies nearest to (overlap first), if that is not too far."""
+    from scipy.spatial import cKDTree
+
+    trees = {id_: cKDTree(_points(metastases.labels, id_)) for id_ in matrices}
+    found: dict[int, list[int]] = {}
+    for necrosis in necroses.lesions:
+        points = _points(necroses.labels, necrosis.id)
+        distances = {}
+        for id_, matrix in matrices.items():
+            apart, _ = trees[id_].query(points @ matrix[:3, :3].T + matrix[:3, 3])
+            close = np.count_nonzero(apart < max(metastases.labels.spacing) / 2)
+            distances[id_] = (float(apart.min()) if not close else 0.0, -close)
+        if distances:
+            best = min(distances, key=distances.get)
+            if distances[best][0] <= farthest_mm:
+                found.setdefault(best, []).append(necrosis.id)
+    return {id_: tuple(ids) for id_, ids in found.items()}
+
+
+def _points(labels: Volume, id_: int) -> np.ndarray:
+    """Centres (n, 3) of a label's voxels, LPS mm."""
+    return to_lps(np.argwhere(labels.array == id_), labels)

@@ -1,0 +1,163 @@
+"""Where a vertebra is repaired: which voxels may change, and whether it can be done at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from SpineLib.errors import SpineError
+from SpineLib.geometry.signed_distance import sampled
+from SpineLib.preprocess.vertebra_frame import Column
+from SpineLib.volume.checks import check_image
+from SpineLib.volume.crop import crop
+from SpineLib.volume.places import to_lps
+from SpineLib.volume.volume import Volume
+
+#: A lesion farther from the vertebra than this is not its own; less of the bone than this share is nothing to repair
+#: from.
+_REACH_MM, _LEAST_LEFT = 4.0, 0.1
+#: Around vertebra and lesion, mm; the frame's fits look no farther.
+_MARGIN_MM = 20.0
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """The part of the image around one vertebra.
+
+    Attributes:
+        column: all vertebrae; the box of this one holds the lesion too.
+        label: of the vertebra.
+        lesion: on the grid of all labels, uint8.
+        labels: the box around vertebra and lesion.
+        box: where it lies in the whole, (k, j, i).
+        region: bool, of the box: the lesion and a margin, without other labels.
+        notes: sentences the user should read.
+    """
+
+    column: Column
+    label: int
+    lesion: Volume
+    labels: Volume
+    box: tuple[slice, slice, slice]
+    region: np.ndarray
+    notes: list[str]
+
+    def whole(self, mask: np.ndarray, name: str) -> Volume:
+        """A mask of the box on the grid of all labels, uint8."""
+        array = np.zeros(self.column.labels.shape, np.uint8)
+        array[self.box] = mask
+        return self.column.labels.with_array(array, name)
+
+
+def site_of(vertebrae: Volume, lesion: Volume, label: int | None, margin_mm: float) -> Site:
+    """Check labels and lesion, and find where the repair may write.
+
+    Args:
+        vertebrae: a number a vertebra.
+        lesion: not 0 inside; on any grid.
+        label: of the vertebra; None: the one that the lesion meets most.
+        margin_mm: around the lesion.
+
+    Raises:
+        SpineError: no vertebra or no lesion, the lesion lies elsewhere, or covers all of the vertebra.
+    """
+    check_image(vertebrae, "mask")
+    if vertebrae.array.dtype.kind == "f" and not np.array_equal(vertebrae.array, np.rint(vertebrae.array)):
+        raise SpineError("The vertebrae are no labels: the image holds fractions; choose a segmentation.")
+    if vertebrae.array.min() < 0:
+        raise SpineError("The vertebrae are no labels: the image holds negative values; choose a segmentation.")
+    notes = []
+    if not lesion.same_grid(vertebrae):
+        notes.append("The lesion lies on another grid than the vertebrae and was resampled to theirs.")
+    marked = _on(lesion, vertebrae)
+    column = Column.of(vertebrae)
+    if not column.boxes:
+        raise SpineError(
+            "There is no vertebra among the labels; segment the vertebrae first, or choose another segmentation."
+        )
+    label = _overlapped(column, marked) if label is None else int(label)
+    if label not in column.boxes:
+        raise SpineError(
+            f"There is no vertebra {label} among the labels; choose one of {', '.join(map(str, column.boxes))}."
+        )
+    column, labels, box, near = _around(column, label, marked)
+    region = _region(labels, label, near, margin_mm)
+    bone = labels.array == label
+    left = np.count_nonzero(bone & ~region)
+    # What the labels lack where the lesion is would have been bone at most where it is near to the bone.
+    if left < _LEAST_LEFT * np.count_nonzero(bone) or left * labels.voxel_volume_ml < 0.5:
+        raise SpineError(
+            "The lesion covers the whole vertebra, so that nothing is left to repair it from; draw the "
+            "lesion smaller, or choose another vertebra."
+        )
+    return Site(column, label, marked, labels, box, region, notes)
+
+
+def _on(lesion: Volume, grid: Volume) -> Volume:
+    if lesion.same_grid(grid):
+        marked = np.asarray(lesion.array) != 0
+    else:
+        mask = lesion.with_array((np.asarray(lesion.array) != 0).astype(np.float32))
+        marked = sampled(mask, grid, 0.0) >= 0.5
+    if not marked.any():
+        raise SpineError("The lesion's mask is empty where the vertebrae are; mark what is to be repaired.")
+    return grid.with_array(marked.astype(np.uint8), "lesion")
+
+
+def _overlapped(column: Column, lesion: Volume) -> int:
+    """The vertebra with most voxels in the lesion; of a hole that no label fills, the nearest one."""
+    counts = np.bincount(column.labels.array[lesion.array > 0].astype(np.int64).ravel())
+    counts[0] = 0
+    counts = [n if number in column.boxes else 0 for number, n in enumerate(counts)]
+    if max(counts):
+        return int(np.argmax(counts))
+    centre = to_lps(np.argwhere(lesion.array), lesion).mean(axis=0)
+    return min(column.centres, key=lambda number: float(np.linalg.norm(column.centres[number] - centre)))
+
+
+def _around(column: Column, label: int, lesion: Volume) -> tuple[Column, Volume, tuple[slice, ...], np.ndarray]:
+    """The box around vertebra and lesion, and the lesion's part within reach of the vertebra, bool."""
+    from scipy import ndimage
+
+    labels = column.labels
+    voxels = [int(np.ceil(_MARGIN_MM / side)) for side in labels.spacing[::-1]]
+    wide = tuple(
+        slice(max(0, part.start - 3 * more), min(size, part.stop + 3 * more))
+        for part, more, size in zip(column.boxes[label], voxels, labels.shape)
+    )
+    inside = lesion.array[wide] > 0
+    away = ndimage.distance_transform_edt(labels.array[wide] != label, labels.spacing[::-1])
+    parts, _ = ndimage.label(inside, np.ones((3, 3, 3)))
+    touching = np.unique(parts[inside & (away <= _REACH_MM)])
+    if not touching[touching > 0].size:
+        raise SpineError(
+            f"The lesion lies outside vertebra {label}; choose the vertebra that it is in, or mark the lesion again."
+        )
+    chosen = np.zeros(labels.shape, np.uint8)
+    chosen[wide] = np.isin(parts, touching[touching > 0]) & inside
+    marked = labels.with_array(chosen, "lesion")
+    column = column.including(label, marked)
+    box = tuple(
+        slice(max(0, part.start - more), min(size, part.stop + more))
+        for part, more, size in zip(column.boxes[label], voxels, labels.shape)
+    )
+    return column, crop(labels, box), box, chosen[box] > 0
+
+
+def _region(labels: Volume, label: int, lesion: np.ndarray, margin_mm: float) -> np.ndarray:
+    from scipy import ndimage
+
+    grown = ndimage.distance_transform_edt(~lesion, labels.spacing[::-1]) <= margin_mm
+    return grown & ((labels.array == label) | (labels.array == 0))
+
+
+def border_contact_mm2(mask: np.ndarray, box: tuple[slice, ...], whole: Volume) -> float:
+    """Area (mm²) of a mask in a box that lies on the border of the whole image."""
+    total = 0.0
+    for axis, (part, size) in enumerate(zip(box, whole.shape)):
+        sides = [whole.spacing[2 - other] for other in range(3) if other != axis]
+        for at_border, index in ((part.start == 0, 0), (part.stop == size, -1)):
+            if at_border:
+                total += float(np.count_nonzero(mask.take(index, axis=axis)) * np.prod(sides))
+    return total

@@ -1,0 +1,1 @@
+"""Printable models of vertebrae."""

@@ -1,0 +1,1 @@
+"""The scan after an ablation into the space of the one before."""

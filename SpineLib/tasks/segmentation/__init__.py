@@ -1,0 +1,1 @@
+"""Metastases or necrosis on MR (Hille 2020, Steffen 2020)."""

@@ -1,0 +1,99 @@
+"""Results as files: segmentation or labelmap, probability, table, report."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from SpineLib.tasks.segmentation.lesions import Lesion
+from SpineLib.tasks.segmentation.naming import (
+    LESION_ID,
+    PROBABILITY,
+    PROVENANCE,
+    TARGETS,
+    Target,
+    lesion_colour,
+    lesion_name,
+    provenance_text,
+    target_of,
+)
+from SpineLib.tasks.segmentation.segment import SegmentResult
+from SpineLib.volume import SegmentInfo, write_segmentation, write_volume
+from SpineLib.volume.files import write_text
+
+COLUMNS = (
+    "lesion",
+    "volume_ml",
+    "diameter_in_plane_mm",
+    "diameter_3d_mm",
+    "centre_r_mm",
+    "centre_a_mm",
+    "centre_s_mm",
+    "mean_probability",
+)
+
+
+def write_result(result: SegmentResult, path: str | Path) -> None:
+    """The lesions as a Slicer segmentation with one segment each (".seg.nrrd"), or as a labelmap (any other ending).
+
+    Raises:
+        SpineError: it cannot be written; an older file is still whole then.
+    """
+    if not Path(path).name.lower().endswith(".seg.nrrd"):
+        write_volume(result.labels, path)
+        return
+    segments = lesion_segments(result.lesions, target_of(result.provenance), result.provenance)
+    write_segmentation(path, result.labels, segments)
+
+
+def lesion_segments(
+    lesions: Iterable[Lesion], target: Target, provenance: Mapping[str, Any] | None = None
+) -> list[SegmentInfo]:
+    """A segment for each lesion; drawn ones (no provenance) have no probability."""
+    segments = []
+    for lesion in lesions:
+        tags = {LESION_ID: str(lesion.id)}
+        if provenance is not None:
+            tags |= {PROBABILITY: f"{lesion.mean_probability:.4f}", PROVENANCE: provenance_text(provenance)}
+        segments.append(
+            SegmentInfo(lesion.id, lesion_name(lesion, target), lesion_colour(lesion.id), target.terminology, tags)
+        )
+    return segments
+
+
+def report(result: SegmentResult) -> dict:
+    """Lesions, notes and provenance, JSON-able."""
+    return {
+        "lesions": [lesion.to_dict() for lesion in result.lesions],
+        "total_volume_ml": sum(lesion.volume_ml for lesion in result.lesions),
+        "notes": result.notes,
+        "provenance": result.provenance,
+    }
+
+
+def write_report(result: SegmentResult, path: str | Path) -> None:
+    """:func:`report` as JSON."""
+    write_text(path, json.dumps(report(result), indent=2, ensure_ascii=False) + "\n")
+
+
+def write_table(lesions: list[Lesion], path: str | Path, target: Target = TARGETS["metastasis"]) -> None:
+    """The lesions' measures as CSV, one line each under :data:`COLUMNS`, the first of which is the target's name."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([target.one.lower(), *COLUMNS[1:]])
+    for lesion in lesions:
+        writer.writerow(
+            [
+                lesion.id,
+                f"{lesion.volume_ml:.4f}",
+                f"{lesion.diameter_in_plane_mm:.2f}",
+                f"{lesion.diameter_3d_mm:.2f}",
+                *(f"{value:.2f}" for value in lesion.centre_ras_mm),
+                f"{lesion.mean_probability:.4f}",
+            ]
+        )
+    write_text(path, stream.getvalue())

@@ -1,0 +1,155 @@
+"""The main task: metastases in T1 and T2 volumes (Hille 2020), or necrosis after their ablation (Steffen 2020)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from time import perf_counter
+
+import SpineLib
+from SpineLib.errors import SpineError
+from SpineLib.inference.provenance import library_versions
+from SpineLib.models.bundle import ModelBundle
+from SpineLib.preprocess import Preparation, prepare
+from SpineLib.progress import Progress, part, silent
+from SpineLib.settings import Settings
+from SpineLib.tasks.segmentation.lesions import Lesion, find_lesions, smoothed_across_slices
+from SpineLib.volume.volume import Volume
+
+_LIBRARIES = ("numpy", "scipy", "SimpleITK", "torch")
+
+
+@dataclass(frozen=True)
+class SegmentSettings(Settings):
+    """What the user may choose; None and "auto" leave it to the model and the machine.
+
+    Attributes:
+        threshold: probability from which a voxel is lesion.
+        smallest_lesion_ml: smaller lesions are dropped.
+        device: "auto", "cuda", "mps" or "cpu".
+        precision: "auto", "float32" or "bfloat16".
+        reference: the sequence on whose grid the result lies; None: T1 if the model wants it, else its first.
+    """
+
+    threshold: float | None = None
+    smallest_lesion_ml: float | None = None
+    device: str = "auto"
+    precision: str = "auto"
+    reference: str | None = None
+
+    def __post_init__(self):
+        if self.threshold is not None and not 0 < self.threshold < 1:
+            raise SpineError(f"The threshold is {self.threshold}; choose one between 0 and 1.")
+        if self.smallest_lesion_ml is not None and not 0 <= self.smallest_lesion_ml < 1e6:
+            raise SpineError(f"The smallest lesion is {self.smallest_lesion_ml} ml; choose 0 or more.")
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentResult:
+    """All on the reference sequence's own grid.
+
+    Attributes:
+        probability: float32, 0 to 1.
+        mask: uint8.
+        labels: uint16, lesion ids 1 to n, the largest first.
+        lesions: their measures, in the same order.
+        provenance: JSON-able; what is needed to make the same result again.
+        notes: sentences the user should read.
+    """
+
+    probability: Volume
+    mask: Volume
+    labels: Volume
+    lesions: list[Lesion]
+    provenance: dict
+    notes: list[str]
+
+
+def segment(
+    sequences: Mapping[str, Volume],
+    bundle: ModelBundle,
+    settings: SegmentSettings = SegmentSettings(),
+    progress: Progress = silent,
+) -> SegmentResult:
+    """Find the metastases, or the necroses: what the model is made for.
+
+    Args:
+        sequences: name ("T1", "T2", "STIR", "ceT1") to volume; those the model does not use are left out, with a note.
+        bundle: the model.
+        settings: the user's choices.
+        progress: told at least once a second; may raise ``Cancelled``.
+
+    Raises:
+        SpineError: a sequence is missing or cannot be used, no such device, not enough memory.
+        Cancelled: by ``progress``.
+    """
+    from SpineLib.inference.predict import predict
+
+    started = perf_counter()
+    card = bundle.card
+    if not card.task.endswith("-segmentation"):
+        raise SpineError(f"The model '{card.id}' is for {card.task}; choose one that segments.")
+    missing = [name for name in card.inputs if name not in sequences]
+    if missing:
+        raise SpineError(
+            f"The model '{card.id}' needs {' and '.join(card.inputs)}, and {' and '.join(missing)} was not given; "
+            "choose it or another model."
+        )
+    notes = [
+        f"{name} was not used: the model '{card.id}' does not need it." for name in sequences if name not in card.inputs
+    ]
+    threshold = card.threshold if settings.threshold is None else settings.threshold
+    smallest = card.smallest_lesion_ml if settings.smallest_lesion_ml is None else settings.smallest_lesion_ml
+    preparation = Preparation.from_dict(card.preparation)
+
+    prepared = prepare(
+        {name: sequences[name] for name in card.inputs},
+        preparation,
+        reference=settings.reference,
+        progress=part(progress, 0.0, 0.15),
+    )
+    progress(0.15, "Loading the model")
+    predicted = predict(
+        prepared.channels,
+        bundle.network(),
+        whiten_windows=preparation.whitening == "patch",
+        threshold=threshold,
+        device=settings.device,
+        precision=settings.precision,
+        progress=part(progress, 0.16, 0.95),
+    )
+    progress(0.95, "Measuring lesions")
+    smooth = smoothed_across_slices(predicted.probability, prepared.spacing[0], card.smoothing_mm)
+    probability = prepared.to_input(smooth, "probability")
+    mask, labels, lesions = find_lesions(probability, threshold, smallest)
+    provenance = {
+        "program": "SpineOncology",
+        "version": SpineLib.__version__,
+        "task": "segment",
+        "target": card.target,
+        "model": {
+            "id": card.id,
+            "version": card.version,
+            "title": card.title,
+            "sha256": card.sha256,
+            "simulated_training_data": card.training_data["simulated"],
+        },
+        "inputs": list(card.inputs),
+        "reference": prepared.reference_name,
+        "parameters": asdict(settings)
+        | {
+            "threshold": threshold,
+            "smallest_lesion_ml": smallest,
+            "smoothing_mm": card.smoothing_mm,
+            "preparation": preparation.to_dict(),
+        },
+        "device": predicted.device,
+        "precision": predicted.precision,
+        "libraries": library_versions(_LIBRARIES),
+        "time": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "seconds": round(perf_counter() - started, 2),
+        "notice": card.notice,
+    }
+    progress(1.0, "Done")
+    return SegmentResult(probability, mask, labels, lesions, provenance, notes + prepared.notes + predicted.notes)

@@ -1,0 +1,126 @@
+"""Private temporary folders for the volumes of a job: mode 0700, named without patient data, never left behind."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import platform
+import shutil
+import stat
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from SpineLib.errors import SpineError
+from SpineLib.worker.process_tree import process_is_alive
+
+PREFIX = "spine-oncology-"
+_OWNER_FILE = "owner.json"
+
+
+class PrivateFolder:
+    """A temporary folder only this user can read; use it in a ``with`` block or call :meth:`remove`.
+
+    It is also removed when Python exits. If this process is killed, the worker removes the folder of its job when its
+    standard input closes, and :func:`sweep_stale_folders` removes what is left at the next start.
+
+    Raises:
+        SpineError: it cannot be made; nothing is left then.
+    """
+
+    def __init__(self, parent: Path | None = None):
+        path = None
+        try:
+            path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+            owner = {"pid": os.getpid(), "host": platform.node()}
+            (path / _OWNER_FILE).write_text(json.dumps(owner), encoding="utf-8")
+        except OSError as error:
+            if path is not None:  # without its owner file the sweep would never take it
+                shutil.rmtree(path, ignore_errors=True)
+            raise SpineError(
+                "No temporary folder can be made: free space on the disk, or check its permissions."
+            ) from error
+        self.path = path
+        atexit.register(self.remove)
+
+    def remove(self) -> None:
+        """Removes the folder and all in it; does nothing the second time."""
+        remove_private_folder(self.path)
+        atexit.unregister(self.remove)
+
+    def __enter__(self) -> Path:
+        return self.path
+
+    def __exit__(self, *_) -> None:
+        self.remove()
+
+
+def is_private_folder(folder: Path) -> bool:
+    """Whether ``folder`` was made by :class:`PrivateFolder` (and so may be removed with all in it)."""
+    return folder.name.startswith(PREFIX) and not folder.is_symlink() and (folder / _OWNER_FILE).is_file()
+
+
+def remove_private_folder(folder: Path) -> bool:
+    """Removes ``folder`` if it is a private one; returns whether it is gone. Never touches another folder.
+
+    The owner file goes last, so that an interrupted removal is taken up again by the next sweep.
+    """
+    if not is_private_folder(folder):
+        return not folder.exists()
+    for _ in range(3):  # a child that is just being killed may still write into it, or remove it itself
+        try:
+            for entry in folder.iterdir():
+                if entry.name != _OWNER_FILE:
+                    _remove(entry)
+            if os.listdir(folder) == [_OWNER_FILE]:
+                _remove(folder)
+        except OSError:
+            pass
+        if not folder.exists():
+            return True
+        time.sleep(0.005)
+    return False
+
+
+def sweep_stale_folders(parent: Path | None = None) -> list[Path]:
+    """Removes the private folders whose owner is dead; returns them. Leaves those of other users and machines alone."""
+    parent = Path(parent or tempfile.gettempdir())
+    removed = []
+    for folder in parent.glob(PREFIX + "*"):
+        try:
+            if not is_private_folder(folder) or not _is_mine(folder):
+                continue
+            owner = json.loads((folder / _OWNER_FILE).read_text(encoding="utf-8"))
+            stale = owner["host"] == platform.node() and not process_is_alive(int(owner["pid"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if stale and remove_private_folder(folder):
+            removed.append(folder)
+    return removed
+
+
+def _is_mine(folder: Path) -> bool:
+    return not hasattr(os, "getuid") or folder.lstat().st_uid == os.getuid()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        name = "onexc" if sys.version_info >= (3, 12) else "onerror"
+        shutil.rmtree(path, **{name: _make_writable_and_retry})
+    else:
+        try:
+            path.unlink()
+        except OSError:
+            _make_writable_and_retry(os.unlink, str(path), None)
+
+
+def _make_writable_and_retry(function, path, _) -> None:
+    """A read-only file (Windows) or folder (POSIX) stops removal; what still cannot go is left to the next sweep."""
+    try:
+        os.chmod(os.path.dirname(path), stat.S_IRWXU)
+        os.chmod(path, stat.S_IRWXU)
+        function(path)
+    except OSError:
+        pass
