@@ -38,10 +38,12 @@ class SpineInpaint(ScriptedLoadableModule):
         parent.title = "Spine Vertebra Repair"
         parent.categories = ["Spine Oncology"]
         parent.dependencies = ["Segmentations", "SegmentEditor", "Markups", "Models"]
-        parent.contributors = ["SpineOncology contributors"]
+        parent.contributors = ["SpineOncology contributors (SpineOncology)"]
         parent.helpText = (
-            "<p>For the planning of a total en bloc spondylectomy: segments the vertebrae on CT, finds the lesion, "
-            "repairs the destroyed vertebra (Miao et al.: generative inpainting; here also a completion in 3-D), and "
+            "<p>For the planning of a total en bloc spondylectomy: segments the vertebrae on CT (<a "
+            "href='https://arxiv.org/abs/1606.04797'>V-Net</a>), finds the lesion (<a "
+            "href='https://arxiv.org/abs/1506.01497'>Faster R-CNN</a>), repairs the destroyed vertebra (Miao et al.: "
+            "<a href='https://arxiv.org/abs/1704.00028'>generative inpainting</a>; here also a completion in 3-D), and "
             "makes a model of it that prints, in millimetres at true scale.</p>"
             "<p><b>Research use only, not a medical device.</b> The models that come with the extension were trained "
             "on simulated images.</p>"

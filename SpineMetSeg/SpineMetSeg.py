@@ -33,15 +33,19 @@ class SpineMetSeg(ScriptedLoadableModule):
         parent.title = "Spine Metastasis Segmentation"
         parent.categories = ["Spine Oncology"]
         parent.dependencies = ["Segmentations", "SegmentEditor", "Markups"]
-        parent.contributors = ["SpineOncology contributors"]
+        parent.contributors = ["SpineOncology contributors (SpineOncology)"]
         parent.helpText = (
-            "<p>Segments metastases of the spine on sagittal T1- and (or) T2-weighted MR with a U-Net (Hille et al. "
-            "2020); every lesion becomes a segment that can be edited, measured and compared. Its section Detect lists "
-            "suspicious places of the whole spine (Wang et al. 2017).</p>"
+            "<p>Segments metastases of the spine on sagittal T1- and (or) T2-weighted MR with a U-Net "
+            "(<a href='https://arxiv.org/abs/2001.05834'>Hille et al. 2020</a>); every lesion becomes a segment that "
+            "can be edited, measured and compared. Its section Detect lists suspicious places of the whole spine "
+            "(<a href='https://doi.org/10.1016/j.compbiomed.2017.03.024'>Wang et al. 2017</a>).</p>"
             "<p><b>Research use only, not a medical device.</b> The models that come with the extension were trained "
             "on simulated images.</p>"
         )
-        parent.acknowledgementText = "Method: G. Hille et al., Spinal metastases segmentation in MR imaging (2020)."
+        parent.acknowledgementText = (
+            "Method: <a href='https://arxiv.org/abs/2001.05834'>G. Hille et al., Spinal metastases segmentation in MR "
+            "imaging (2020)</a>."
+        )
         slicer.app.connect("startupCompleted()", registerSampleData)
         slicer.app.connect("startupCompleted()", registerTerminologies)
         if hasattr(slicer.modules, "terminologies"):  # Others are loaded, so that signal may have gone: a late module.

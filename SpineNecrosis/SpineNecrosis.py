@@ -39,15 +39,20 @@ class SpineNecrosis(ScriptedLoadableModule):
         parent.title = "Spine Ablation Follow-up"
         parent.categories = ["Spine Oncology"]
         parent.dependencies = ["Segmentations", "SegmentEditor", "Transforms", "Plots"]
-        parent.contributors = ["SpineOncology contributors"]
+        parent.contributors = ["SpineOncology contributors (SpineOncology)"]
         parent.helpText = (
             "<p>One to three days after the radiofrequency ablation of a spinal metastasis: registers the scans from "
-            "before and after, segments the necrosis with a U-Net (Steffen et al. 2020), and tells in numbers and "
-            "pictures whether the metastasis is covered and where the margin is thin.</p>"
+            "before and after, segments the necrosis with a U-Net (<a "
+            "href='https://www.scitepress.org/Papers/2020/91743/pdf/index.html'>Steffen et al. 2020</a>), and "
+            "tells in numbers and pictures whether the metastasis is covered and where the margin is thin.</p>"
             "<p><b>Research use only, not a medical device.</b> The models that come with the extension were trained "
             "on simulated images.</p>"
         )
-        parent.acknowledgementText = "Method: J. Steffen et al. (2020), after G. Hille et al. (2020)."
+        parent.acknowledgementText = (
+            "Method: <a "
+            "href='https://www.scitepress.org/Papers/2020/91743/pdf/index.html'>J. Steffen et al. (2020)</a>, after "
+            "<a href='https://arxiv.org/abs/2001.05834'>G. Hille et al. (2020)</a>."
+        )
         slicer.app.connect("startupCompleted()", registerSampleData)
         if hasattr(slicer.modules, "terminologies"):  # Others are loaded, so that signal may have gone: a late module.
             registerSampleData()

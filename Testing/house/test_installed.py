@@ -59,7 +59,9 @@ def run(*line: str | Path, folder: Path, **environment: str) -> str:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> Path:
     """The extension's build tree, configured by the real CMake with as little of Slicer's CMake as it calls."""
-    if not shutil.which("cmake") or not (shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")):
+    beside = Path(sys.executable).parent  # where pip puts a CMake as new as Slicer's; the system's may be older
+    cmake = shutil.which("cmake", path=os.pathsep.join([str(beside), os.environ["PATH"]]))
+    if not cmake or not (shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")):
         pytest.skip("CMake or a compiler is not installed")
     slicer, build = tmp_path_factory.mktemp("slicer"), tmp_path_factory.mktemp("build")
     (slicer / "SlicerConfig.cmake").write_text(
@@ -71,7 +73,7 @@ def built(tmp_path_factory) -> Path:
     (slicer / "Slicer_USE_FILE.cmake").write_text(USE_FILE)
     (slicer / "Slicer_EXTENSION_GENERATE_CONFIG.cmake").write_text("")
     (slicer / "Slicer_EXTENSION_CPACK.cmake").write_text(FACTS)
-    run("cmake", "-S", REPOSITORY, "-B", build, f"-DSlicer_DIR={slicer}", "-DBUILD_TESTING=ON", folder=build)
+    run(cmake, "-S", REPOSITORY, "-B", build, f"-DSlicer_DIR={slicer}", "-DBUILD_TESTING=ON", folder=build)
     return build
 
 
@@ -101,9 +103,9 @@ def test_the_extension_tells_slicer_what_it_is(built):
     name, category, depends, contributors, description, *addresses = (built / "facts.txt").read_text().splitlines()
     assert (name, category, depends, contributors) == (
         "SpineOncology",
-        "Oncology",
+        "Segmentation",
         "PyTorch",
-        "SpineOncology contributors",
+        "SpineOncology contributors (SpineOncology)",
     )
     assert "Research use only, not a medical device" in description
     homepage, icon, screenshots = addresses
