@@ -44,7 +44,7 @@ def test_the_readme_says_what_it_must():
     for sentence in ("Research use only, not a medical device", "make demo", "make test", "Apache", "simulated"):
         assert sentence in text
     for library in ("libegl1", "libgl1", "libxkbcommon0"):
-        assert library in text and library in (REPOSITORY / ".ci" / "run").read_text(encoding="utf-8")
+        assert library in text and library in (REPOSITORY / ".ci" / "libraries").read_text(encoding="utf-8")
 
 
 def shell_lines(text: str) -> list[str]:
