@@ -153,7 +153,7 @@ def _read_obj(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
         elif kind == "f":
             corners = [int(part.split("/")[0]) for part in rest.split()]
             corners = [corner - 1 if corner > 0 else len(points) + corner for corner in corners]
-            triangles += [[corners[0], *pair] for pair in itertools.pairwise(corners)]
+            triangles += [[corners[0], *pair] for pair in itertools.pairwise(corners[1:])]
         elif kind.startswith("#"):
             space = space or _space_in(rest)
     return np.array(points, float).reshape(-1, 3), np.array(triangles, np.int64).reshape(-1, 3), space
