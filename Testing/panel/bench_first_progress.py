@@ -40,8 +40,7 @@ def main() -> None:
                 voxels = rng.integers(0, 900, (384, 384, 20)).astype(np.int16)
                 slicer.util.addVolumeFromArray(voxels, np.diag([4.0, 1, 1, 1]), name)
             widget = here.open_panel("SpineMetSeg")
-            widget.parent.resize(400, 900)
-            widget.parent.show()
+            here.show(400, 900)
             here.wait(lambda: False, 0.5)
             for worker in ("cold", "warm"):
                 print(worker, _apply(here, widget))

@@ -7,10 +7,14 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+
+from Testing.panel.patients import draw
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MODULE = REPOSITORY / "SpineMetSeg" / "SpineMetSeg.py"
+NECROSIS = REPOSITORY / "SpineNecrosis" / "SpineNecrosis.py"
 INPAINT = REPOSITORY / "SpineInpaint" / "SpineInpaint.py"
 SCENE_NODES = ("vtkMRMLScalarVolumeNode", "vtkMRMLSegmentationNode", "vtkMRMLTableNode", "vtkMRMLLabelMapVolumeNode")
 
@@ -119,4 +123,53 @@ def damaged(open_inpaint):
     widget.ui.lesionSelector.setCurrentNode(lesion)
     return SimpleNamespace(
         ct=ct, vertebrae=vertebrae, lesion=lesion, widget=widget, ui=widget.ui, node=widget._parameterNode
+    )
+
+
+@pytest.fixture(scope="module")
+def necrosis(desktop):
+    """The stand-in with the module SpineNecrosis loaded, too."""
+    desktop.load_module(NECROSIS)
+    return desktop
+
+
+@pytest.fixture
+def open_necrosis(necrosis):
+    """Opens the panel on an empty scene; closes it, and its worker, at the end."""
+    necrosis.slicer.mrmlScene.Clear(0)
+    yield lambda: necrosis.open_panel("SpineNecrosis")
+    if "SpineNecrosis" in necrosis._widgets:
+        necrosis.close_panel("SpineNecrosis")
+    errors, necrosis.errors[:] = list(necrosis.errors), []
+    assert not errors
+
+
+@pytest.fixture
+def asked(necrosis, monkeypatch):
+    """Questions the user was asked, and what is answered."""
+    import slicer
+
+    asked = SimpleNamespace(questions=[], answer=True)
+
+    def confirm(text, windowTitle=None, parent=None, **options):
+        asked.questions.append(text)
+        return asked.answer
+
+    monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", confirm)
+    return asked
+
+
+@pytest.fixture
+def patient(open_necrosis, asked):
+    """Both scans chosen by themselves, metastasis and necrosis drawn."""
+    from SpineNecrosisLib.selftest import METASTASIS, NECROSIS, SHIFT_MM, phantomNodes
+
+    before, after = phantomNodes()
+    metastasis = draw(before, "metastasis", *METASTASIS)
+    necrosis = draw(after, "zone", np.add(NECROSIS[0], SHIFT_MM), NECROSIS[1])
+    widget = open_necrosis()
+    widget.ui.metastasisSelector.setCurrentNode(metastasis)
+    widget.ui.necrosisSelector.setCurrentNode(necrosis)
+    return SimpleNamespace(
+        before=before, after=after, metastasis=metastasis, necrosis=necrosis, widget=widget, ui=widget.ui, asked=asked
     )

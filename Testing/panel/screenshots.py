@@ -62,17 +62,15 @@ def detection(folder: Path) -> None:
         )
         image = volume_to_node(case.images["STIR"], "Simulated spine STIR")
         widget = here.open_panel("SpineMetSeg")
-        ui, parent, node = widget.ui, widget.parent, widget._parameterNode
+        ui, node = widget.ui, widget._parameterNode
         ui.inputsSection.collapsed = ui.resultsSection.collapsed = True
         ui.detectSection.collapsed = False
         ui.detectSelector.setCurrentNode(image)
         ui.detectButton.click()
         here.wait(lambda: not widget.panel.detect.jobs.busy, 600)
         ui.candidateTable.setCurrentCell(0, 0)
-        parent.resize(_WIDTH, _HEIGHT)
-        parent.show()
-        here.wait(lambda: False, 0.3)
-        panel = parent._object.grab().toImage()
+        here.show(_WIDTH, _HEIGHT)
+        panel = here.picture()
         _likelihood_beside(panel, image, case.lesions, node).save(str(folder / "SpineMetSeg-detect.png"))
         print(ui.candidatesLabel.text, "|", [ui.candidateTable.item(row, 1).text()
                                              for row in range(ui.candidateTable.rowCount)])  # fmt: skip
@@ -137,13 +135,11 @@ def necrosis(folder: Path) -> None:
 
         *_, metastases, zone = simulateSample()
         widget = here.open_panel("SpineNecrosis")
-        ui, parent = widget.ui, widget.parent
+        ui = widget.ui
 
         def picture(name, height):
-            parent.resize(_WIDTH, height)
-            parent.show()
-            here.wait(lambda: False, 0.3)
-            parent._object.grab().toImage().save(str(folder / f"SpineNecrosis{name}.png"))
+            here.show(_WIDTH, height)
+            here.picture().save(str(folder / f"SpineNecrosis{name}.png"))
 
         ui.metastasisSelector.setCurrentNode(metastases)
         ui.necrosisSelector.setCurrentNode(zone)
@@ -169,13 +165,11 @@ def repair(folder: Path) -> None:
 
         ct, vertebrae, lesion, intact = simulateSample()
         widget = here.open_panel("SpineInpaint")
-        ui, parent, node = widget.ui, widget.parent, widget._parameterNode
+        ui, node = widget.ui, widget._parameterNode
 
         def picture(height):
-            parent.resize(_WIDTH, height)
-            parent.show()
-            here.wait(lambda: False, 0.3)
-            return parent._object.grab().toImage()
+            here.show(_WIDTH, height)
+            return here.picture()
 
         ui.vertebraeSelector.setCurrentNode(vertebrae)
         if widget.panel.lesion.models.card() is not None:
@@ -273,13 +267,11 @@ def metastases(folder: Path) -> None:
 
         t1, t2, truth = simulateSample()
         widget = here.open_panel("SpineMetSeg")
-        ui, parent = widget.ui, widget.parent
+        ui = widget.ui
 
         def panel(height):
-            parent.resize(_WIDTH, height)
-            parent.show()
-            here.wait(lambda: False, 0.3)
-            return parent._object.grab().toImage()
+            here.show(_WIDTH, height)
+            return here.picture()
 
         ui.settingsSection.collapsed = False
         panel(820).save(str(folder / "SpineMetSeg-ready.png"))

@@ -238,18 +238,17 @@ def test_without_a_model_for_the_inputs_the_boundary_is_found_instead(searched, 
     assert parameters.result.GetSegmentation().GetNumberOfSegments() == 1
 
 
-def test_scikit_image_is_asked_for_only_when_it_is_needed_and_missing(searched, monkeypatch):
+@pytest.mark.xfail(strict=True, reason="M2: slicer.packaging is looked for before it is imported")
+def test_scikit_image_is_asked_for_only_when_it_is_needed_and_missing(searched, desktop, monkeypatch):
     import importlib.util
-
-    import slicer
 
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "skimage" else found(name))
-    slicer.packaging.missing.add("scikit-image")
+    desktop.packaging.missing.add("scikit-image")
     searched.ui.candidateTable.setCurrentCell(1, 0)
     searched.ui.refineButton.click()
-    slicer.packaging.missing.clear()
-    requirements, kept, requester = slicer.packaging.installed[-1]
+    desktop.packaging.missing.clear()
+    requirements, kept, requester = desktop.packaging.installed[-1]
     assert requirements == ["scikit-image>=0.22"] and "numpy" in kept and requester == "Refine boundary"
     assert "was not installed" in searched.ui.statusLabel.text
     assert not searched.widget.panel.detect.jobs.busy

@@ -141,18 +141,17 @@ def test_cancelling_a_search_leaves_the_scene_as_it_was(ct_models, open_inpaint,
     assert "Cancelled" in widget.ui.lesionStatusLabel.text and slicer.mrmlScene.GetNumberOfNodes() == count
 
 
-def test_what_only_one_step_needs_is_asked_for_when_that_step_is_used(damaged, monkeypatch):
+@pytest.mark.xfail(strict=True, reason="M2: slicer.packaging is looked for before it is imported")
+def test_what_only_one_step_needs_is_asked_for_when_that_step_is_used(damaged, inpaint, monkeypatch):
     import importlib.util
-
-    import slicer
 
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "manifold3d" else found(name))
-    slicer.packaging.missing.add("manifold3d")
+    inpaint.packaging.missing.add("manifold3d")
     damaged.ui.repairedSelector.setCurrentNode(damaged.vertebrae)
     damaged.ui.modelApplyButton.click()
-    slicer.packaging.missing.clear()
-    requirements, kept, requester = slicer.packaging.installed[-1]
+    inpaint.packaging.missing.clear()
+    requirements, kept, requester = inpaint.packaging.installed[-1]
     assert requirements == ["manifold3d>=3.0"] and "numpy" in kept and requester == "Spine Vertebra Repair"
     assert "was not installed" in damaged.ui.modelStatusLabel.text and not damaged.widget.panel.jobs.busy
 
@@ -191,8 +190,7 @@ def test_no_text_is_cut_off_at_the_width_slicer_gives(damaged, inpaint):
 
     widget, ui = damaged.widget, damaged.ui
     ui.logSection.collapsed = False
-    widget.parent.resize(400, 2600)
-    widget.parent.show()
+    inpaint.show(400, 2600)
     inpaint.wait(lambda: False, 0.1)
     assert widget.parent._object.minimumSizeHint().width() <= 400
     for kind in (QtWidgets.QLabel, QtWidgets.QPushButton, QtWidgets.QCheckBox):

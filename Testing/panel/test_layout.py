@@ -20,9 +20,7 @@ def laid_out(phantom, desktop):
     widget.panel.showError(
         "The T1 volume was removed: choose another one, which may take a second line, and press Apply."
     )
-    widget.parent.resize(WIDTH, 1900)
-    widget.parent.show()
-    desktop.wait(lambda: False, 0.1)
+    desktop.show(WIDTH, 1900)
     return widget
 
 

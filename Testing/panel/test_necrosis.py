@@ -1,110 +1,8 @@
 """The panel of the follow-up, with the real worker: register, compare, correct, report; and what goes wrong."""
 
-from pathlib import Path
-from types import SimpleNamespace
-
 import numpy as np
-import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-MODULE = REPOSITORY / "SpineNecrosis" / "SpineNecrosis.py"
-
-
-@pytest.fixture(scope="module")
-def necrosis(desktop):
-    """The stand-in with the module loaded, too."""
-    desktop.load_module(MODULE)
-    return desktop
-
-
-@pytest.fixture
-def open_necrosis(necrosis):
-    """Opens the panel on an empty scene; closes it, and its worker, at the end."""
-    necrosis.slicer.mrmlScene.Clear(0)
-    yield lambda: necrosis.open_panel("SpineNecrosis")
-    if "SpineNecrosis" in necrosis._widgets:
-        necrosis.close_panel("SpineNecrosis")
-    errors, necrosis.errors[:] = list(necrosis.errors), []
-    assert not errors
-
-
-@pytest.fixture
-def asked(necrosis, monkeypatch):
-    """Questions the user was asked, and what is answered."""
-    import slicer
-
-    asked = SimpleNamespace(questions=[], answer=True)
-
-    def confirm(text, windowTitle=None, parent=None, **options):
-        asked.questions.append(text)
-        return asked.answer
-
-    monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", confirm)
-    return asked
-
-
-def draw(volume, name, centre, radii):
-    """A segmentation with an ellipsoid (RAS mm, in the volume's own space)."""
-    import slicer
-
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
-    node.SetReferenceImageGeometryParameterFromVolumeNode(volume)
-    add_ellipsoid(node, volume, name, centre, radii)
-    return node
-
-
-def add_ellipsoid(node, volume, name, centre, radii):
-    import slicer
-
-    shape = slicer.util.arrayFromVolume(volume).shape
-    k, j, i = np.indices(shape)
-    place = np.stack([i, j, k], axis=-1) * volume.GetSpacing()
-    mask = ((((place - np.array(centre)) / radii) ** 2).sum(axis=-1) <= 1).astype(np.uint8)
-    segment = node.GetSegmentation().AddEmptySegment("", name)
-    slicer.util.updateSegmentBinaryLabelmapFromArray(mask, node, segment, volume)
-    return segment
-
-
-@pytest.fixture
-def patient(open_necrosis, asked):
-    """Both scans chosen by themselves, metastasis and necrosis drawn."""
-    from SpineNecrosisLib.selftest import METASTASIS, NECROSIS, SHIFT_MM, phantomNodes
-
-    before, after = phantomNodes()
-    metastasis = draw(before, "metastasis", *METASTASIS)
-    necrosis = draw(after, "zone", np.add(NECROSIS[0], SHIFT_MM), NECROSIS[1])
-    widget = open_necrosis()
-    widget.ui.metastasisSelector.setCurrentNode(metastasis)
-    widget.ui.necrosisSelector.setCurrentNode(necrosis)
-    return SimpleNamespace(
-        before=before, after=after, metastasis=metastasis, necrosis=necrosis, widget=widget, ui=widget.ui, asked=asked
-    )
-
-
-def finish(necrosis, widget):
-    assert necrosis.wait(lambda: not widget.panel.jobs.busy, 180)
-
-
-def by_hand(patient):
-    """The true transform, chosen in the panel."""
-    import slicer
-
-    from SpineNecrosisLib.selftest import SHIFT_MM
-
-    matrix = np.eye(4)
-    matrix[:3, 3] = -np.array(SHIFT_MM)
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "by hand")
-    node.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(matrix))
-    patient.ui.transformSelector.setCurrentNode(node)
-    return node
-
-
-def compared(patient, necrosis):
-    by_hand(patient)
-    patient.ui.compareApplyButton.click()
-    finish(necrosis, patient.widget)
-    assert patient.widget._parameterNode.comparison is not None, patient.ui.compareStatusLabel.text
-    return patient
+from Testing.panel.patients import add_ellipsoid, by_hand, compared, finish
 
 
 def origin_of(node):
@@ -394,8 +292,7 @@ def test_no_text_is_cut_off_at_the_width_slicer_gives(patient, necrosis):
     widget, ui = patient.widget, patient.ui
     for name in ("report", "log"):
         getattr(ui, f"{name}Section").collapsed = False
-    widget.parent.resize(400, 2200)
-    widget.parent.show()
+    necrosis.show(400, 2200)
     necrosis.wait(lambda: False, 0.1)
     assert widget.parent._object.minimumSizeHint().width() <= 400
     for kind in (QtWidgets.QLabel, QtWidgets.QPushButton, QtWidgets.QCheckBox):

@@ -58,29 +58,27 @@ def test_torch_is_installed_by_the_extension_pytorch(open_panel, monkeypatch):
     assert widget.ui.setupSection.isHidden()
 
 
-def test_other_packages_are_installed_by_slicer_and_never_replace_its_own(open_panel, monkeypatch):
-    import slicer
-
+@pytest.mark.xfail(strict=True, reason="M2: slicer.packaging is looked for before it is imported")
+def test_other_packages_are_installed_by_slicer_and_never_replace_its_own(open_panel, desktop, monkeypatch):
     pretend_missing(monkeypatch, "safetensors")
-    slicer.packaging.missing.add("safetensors")
+    desktop.packaging.missing.add("safetensors")
     widget = open_panel()
     assert "safetensors" in widget.ui.setupLabel.text
     widget.ui.installButton.click()
-    (requirements, kept, requester) = slicer.packaging.installed[-1]
-    slicer.packaging.missing.clear()
+    (requirements, kept, requester) = desktop.packaging.installed[-1]
+    desktop.packaging.missing.clear()
     assert [one.split(">")[0] for one in requirements] == ["safetensors"]
     assert {"torch", "SimpleITK", "numpy", "vtk"} <= set(kept) and requester == "Spine Metastasis Segmentation"
     assert "Still missing: safetensors" in widget.ui.statusLabel.text
 
 
-def test_a_declined_installation_is_one_sentence(open_panel, monkeypatch):
-    import slicer
-
+@pytest.mark.xfail(strict=True, reason="M2: slicer.packaging is looked for before it is imported")
+def test_a_declined_installation_is_one_sentence(open_panel, desktop, monkeypatch):
     def decline(*arguments, **options):
         raise RuntimeError("User declined package installation")
 
     pretend_missing(monkeypatch, "safetensors")
-    monkeypatch.setattr(slicer.packaging, "pip_ensure", decline)
+    monkeypatch.setattr(desktop.packaging, "pip_ensure", decline)
     widget = open_panel()
     widget.ui.installButton.click()
     assert widget.ui.statusLabel.text == "The packages were not installed: press Install again to do so."

@@ -16,14 +16,15 @@ from PySide6 import QtCore, QtWidgets
 
 from Testing import headless
 
-from . import api, ctkwidgets, mrmlwidgets, objects  # noqa: F401  (the widgets register themselves)
+from . import ctkwidgets, mrmlwidgets, objects, packages, segmenteditor  # noqa: F401  (the widgets register themselves)
+from .application import Application
+from .modulepanel import ModulePanel
 
 _OURS = (
     "qt",
     "ctk",
     "slicer.parameterNodeWrapper",
     "slicer.ScriptedLoadableModule",
-    "slicer.packaging",
     "slicer.i18n",
     "SampleData",
 )
@@ -38,60 +39,17 @@ _PATCHED = (
 )
 
 
-class _Emitter(QtCore.QObject):
-    startupCompleted = QtCore.Signal()
-    aboutToQuit = QtCore.Signal()
-    moduleAboutToBeUnloaded = QtCore.Signal(str)
-
-
-class _Application:
-    """``slicer.app``: the headless one, with signals and an event loop."""
-
-    def __init__(self, core, application):
-        self._core, self._application, self._emitter = core, application, _Emitter()
-        self._slots = []
-
-    def __getattr__(self, name):
-        listed = api.load()
-        if listed is not None and name not in listed["python"]["slicer.app"]:
-            raise AttributeError(f"qSlicerApplication has no attribute '{name}'")
-        return getattr(self._core, name)
-
-    def connect(self, signal, slot):
-        call = objects._trimmed(slot)
-        self._slots.append((signal, slot, call))
-        getattr(self._emitter, signal.split("(")[0]).connect(call)
-        return True
-
-    def disconnect(self, signal, slot):
-        for entry in self._slots:
-            if entry[:2] == (signal, slot):
-                getattr(self._emitter, signal.split("(")[0]).disconnect(entry[2])
-                self._slots.remove(entry)
-                return True
-        return False
-
-    def startupCompleted(self):
-        self._emitter.startupCompleted.emit()
-
-    def processEvents(self):
-        self._application.processEvents()
-
-    def openNodeModule(self, node):
-        """Select the module that shows nodes of this kind."""
-        self.opened = node
-
-    def mrmlScene(self):
-        return self._core.mrmlScene()
-
-
 class Desktop:
     """What a test holds: modules are loaded, entered and left here; Python errors in slots are kept in ``errors``."""
 
-    def __init__(self, slicer, application):
+    def __init__(self, slicer, application, finder):
         self.slicer, self._application = slicer, application
         self.errors: list[BaseException] = []
         self.selected: str | None = None
+        #: ``slicer.packaging``, also before anybody has imported it.
+        self.packaging = finder.module
+        self._finder = finder
+        self.module_panel = ModulePanel()
         self._widgets: dict[str, object] = {}
         self._gone: list[QtWidgets.QWidget] = []
 
@@ -122,7 +80,8 @@ class Desktop:
         return module
 
     def open_panel(self, name: str):
-        """What happens the first time a user chooses the module; returns the Python widget."""
+        """What happens the first time a user of a Slicer just started chooses the module; returns the Python widget."""
+        self._finder.forget()
         module = sys.modules[name]
         parent = objects.find_class("slicer", "qSlicerScriptedLoadableModuleWidget")()
         widget = getattr(module, f"{name}Widget")(parent)
@@ -136,9 +95,12 @@ class Desktop:
     def close_panel(self, name: str) -> None:
         """What happens when the application ends."""
         if self.selected == name:
-            self._widgets[name]._object.exit()
+            self._hide()
             self.selected = None
         self._dispose(name)
+        node = self.slicer.mrmlScene.GetSingletonNode(name, "vtkMRMLScriptedModuleNode")
+        if node is not None:
+            self.slicer.mrmlScene.RemoveNode(node)
 
     def reload(self, path: Path):
         """The developer's Reload button (slicer.util.reloadScriptedModule)."""
@@ -154,16 +116,44 @@ class Desktop:
         parent.script.cleanup()
         for combo in parent.findChildren(mrmlwidgets.qMRMLNodeComboBox):
             combo.setMRMLScene(None)  # The real widgets let go of the scene when they are destroyed.
-        parent.hide()
+        self.module_panel.take(parent)
         self._gone.append(parent)
 
     def select(self, name: str) -> None:
-        """The user chooses another module."""
-        if self.selected in self._widgets:
-            self._widgets[self.selected]._object.exit()
+        """The user chooses another module: the one that was shown is left and taken out of the panel before."""
+        self._hide()
         self.selected = name
         if name in self._widgets:
+            self.module_panel.put(self._widgets[name]._object)
             self._widgets[name]._object.enter()
+
+    def _hide(self):
+        if self.selected in self._widgets:
+            self._widgets[self.selected]._object.exit()
+            self.module_panel.take(self._widgets[self.selected]._object)
+
+    def show(self, width: int, height: int) -> None:
+        """Draw the module panel in this size, pixels, as the window gives it to the module that is chosen."""
+        self.module_panel.resize(width, height)
+        self.module_panel.show()
+        self.wait(lambda: False, 0.3)
+
+    def picture(self):
+        """What :meth:`show` has drawn, as a QImage."""
+        return self.module_panel.grab().toImage()
+
+    def edit(self, segmentation, segment_id, mask, volume) -> None:
+        """The user edits a segment in the Segment Editor; mask: array (k, j, i) on the grid of the volume."""
+        segmenteditor.edit(segmentation, segment_id, mask, volume)
+
+    def save_scene(self, path: Path) -> None:
+        """File / Save, as one .mrb."""
+        assert self.slicer.util.saveScene(str(path))
+
+    def open_scene(self, path: Path) -> None:
+        """File / Open of a saved scene: the scene that is there is closed first, in one batch."""
+        properties = {"fileName": str(path), "clear": True}
+        assert self.slicer.app.coreIOManager().loadNodes("SceneFile", properties, None)
 
     def wait(self, condition, seconds: float = 20.0) -> bool:
         """Let events pass until the condition holds; whether it came to hold."""
@@ -191,16 +181,19 @@ def desktop():
     before = {name: sys.modules.get(name) for name in _OURS}
     attributes = {
         name: slicer.__dict__.get(name)
-        for name in ("app", "selfTests", "packaging", "parameterNodeWrapper", "ScriptedLoadableModule", "i18n")
+        for name in ("app", "selfTests", "parameterNodeWrapper", "ScriptedLoadableModule", "i18n")
     }
     functions = {name: slicer.util.__dict__.get(name) for name in _PATCHED}
     modules_before, path_before = set(vars(slicer.modules)), list(sys.path)
     loaded_before = set(sys.modules)
-    here = Desktop(slicer, application)
+    finder = packages.Finder()
+    here = Desktop(slicer, application, finder)
     hook, sys.excepthook = sys.excepthook, here._excepthook
     widgets = {name for name, (_, module) in objects.CUSTOM.items() if module == "slicer"}
+    slicer.app = Application(slicer.app, application)
     try:
-        slicer.app = _Application(slicer.app, application)
+        finder.install()
+        slicer.app.add_views(slicer)
         slicer.selfTests = {}
         for name in widgets:
             setattr(slicer, name, objects.find_class("slicer", name))
@@ -208,6 +201,8 @@ def desktop():
         yield here
     finally:
         headless.close_scene()
+        slicer.app.close()
+        finder.remove()
         sys.excepthook = hook
         for name, module in before.items():
             sys.modules.pop(name, None) if module is None else sys.modules.__setitem__(name, module)
@@ -235,7 +230,7 @@ def _install_modules(slicer, here: Desktop) -> None:
     ctk.__getattr__ = lambda name: objects.find_class("ctk", name)
     sys.modules.update(qt=qt, ctk=ctk)
 
-    from . import packages, parameternode, sampledata, scriptedmodule
+    from . import parameternode, sampledata, scriptedmodule
 
     i18n = types.ModuleType("slicer.i18n")
     i18n.tr = lambda text: text
@@ -243,13 +238,12 @@ def _install_modules(slicer, here: Desktop) -> None:
     for name, module in (
         ("parameterNodeWrapper", parameternode),
         ("ScriptedLoadableModule", scriptedmodule),
-        ("packaging", packages.module()),
         ("i18n", i18n),
     ):
         sys.modules[f"slicer.{name}"] = module
         setattr(slicer, name, module)
     sys.modules["SampleData"] = sampledata.module(slicer)
-    _install_segment_editor(slicer, here)
+    segmenteditor.install(slicer)
 
     slicer.util.selectModule = here.select
     slicer.util.selectedModule = lambda: here.selected
@@ -258,19 +252,3 @@ def _install_modules(slicer, here: Desktop) -> None:
     slicer.util.confirmOkCancelDisplay = lambda text, windowTitle=None, parent=None, **kwargs: True
     slicer.util.mainWindow = lambda: None
     slicer.util.delayDisplay = lambda message, autoCloseMsec=1000, parent=None, **kwargs: slicer.app.processEvents()
-
-
-def _install_segment_editor(slicer, here: Desktop) -> None:
-    """The Segment Editor module as other modules reach it: ``widgetRepresentation().self().editor``."""
-    node = slicer.mrmlScene.GetSingletonNode("SegmentEditor", "vtkMRMLSegmentEditorNode")
-    if node is None:
-        node = slicer.vtkMRMLSegmentEditorNode()
-        node.SetSingletonTag("SegmentEditor")
-        node = slicer.mrmlScene.AddNode(node)
-    editor = objects.find_class("slicer", "qMRMLSegmentEditorWidget")()
-    editor.setMRMLSegmentEditorNode(node)
-    script = types.SimpleNamespace(editor=editor)
-    representation = types.SimpleNamespace(self=lambda: script)
-    slicer.modules.segmenteditor = types.SimpleNamespace(
-        name="SegmentEditor", widgetRepresentation=lambda: representation
-    )

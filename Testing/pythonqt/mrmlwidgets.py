@@ -199,39 +199,3 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
     noneEnabled, addEnabled, removeEnabled = _flag("none"), _flag("add"), _flag("remove")
     renameEnabled, editEnabled, showHidden = _flag("rename"), _flag("edit"), _flag("hidden")
     showChildNodeTypes, selectNodeUponCreation = _flag("children"), _flag("select")
-
-
-@custom("slicer")
-class qMRMLSegmentEditorWidget(QtWidgets.QWidget):
-    """The editor's choice of segmentation, source volume and segment, kept in a real segment editor node."""
-
-    def __init__(self, parent=None):
-        super().__init__(parent)
-        self._node = None
-
-    def setMRMLSegmentEditorNode(self, node):
-        self._node = node
-
-    def mrmlSegmentEditorNode(self):
-        return self._node
-
-    def setMRMLScene(self, scene):
-        """Nothing to follow here."""
-
-    def segmentationNode(self):
-        return self._node.GetSegmentationNode()
-
-    def setSegmentationNode(self, node):
-        self._node.SetAndObserveSegmentationNode(node)
-
-    def sourceVolumeNode(self):
-        return self._node.GetSourceVolumeNode()
-
-    def setSourceVolumeNode(self, node):
-        self._node.SetAndObserveSourceVolumeNode(node)
-
-    def currentSegmentID(self):
-        return self._node.GetSelectedSegmentID()
-
-    def setCurrentSegmentID(self, segment_id):
-        self._node.SetSelectedSegmentID(segment_id)

@@ -1,7 +1,8 @@
 """``slicer.parameterNodeWrapper``: typed fields on a real vtkMRMLScriptedModuleNode, bound to widgets.
 
 Follows Slicer's own (Base/Python/slicer/parameterNodeWrapper): the same storage, validators, exact widget types and
-update order, for the field types and widgets that the panels use; anything else raises.
+update order, for the field types and widgets that the panels use; anything else raises. As there, values are kept and
+read again only when the node says that it was modified: a reference that was read before its node came stays None.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import typing
+import weakref
 
 import slicer
 import vtk
@@ -94,6 +96,8 @@ class _Field:
         node.SetParameter(self.name, value.name if isinstance(value, enum.Enum) else str(value))
 
     def read(self, node):
+        if not node.HasParameter(self.name):  # The scene was closed, which empties the node.
+            self.write(node, self.default)
         if self.isNode:
             return node.GetNodeReference(self.name)
         text = node.GetParameter(self.name)
@@ -103,6 +107,8 @@ class _Field:
 
 
 _NONE = object()
+#: Slicer up to 5.8 forgets to hand out the tag (its issue 7547), so that no panel ever comes loose from a wrapper.
+RETURNS_TAG = True
 
 
 def parameterNodeWrapper(cls):
@@ -115,10 +121,7 @@ def parameterNodeWrapper(cls):
         setattr(
             cls,
             name,
-            property(
-                lambda self, f=field: f.read(self.parameterNode),
-                lambda self, value, f=field: f.write(self.parameterNode, value),
-            ),
+            property(lambda self, f=field: self._values[f.name], lambda self, value, f=field: self._write(f, value)),
         )
     cls.allParameters = fields
     for name in (
@@ -130,6 +133,8 @@ def parameterNodeWrapper(cls):
         "StartModify",
         "EndModify",
         "Modified",
+        "_read",
+        "_write",
         "_toGui",
     ):
         setattr(cls, name, _Wrapper.__dict__[name])
@@ -139,10 +144,34 @@ def parameterNodeWrapper(cls):
 class _Wrapper:
     def __init__(self, parameterNode):
         self.parameterNode = parameterNode
-        self._guis, self._tags, self._updating = {}, {}, False
+        self._guis, self._updating = {}, False
         for field in self.allParameters.values():
-            if not parameterNode.HasParameter(field.name):
-                field.write(parameterNode, field.default)
+            field.read(parameterNode)
+        self._values, self._writing = {}, set()
+        self._read()
+        own = weakref.ref(self)  # The node's observer must not keep the wrapper alive.
+
+        def modified(caller, event):
+            if own() is not None:
+                own()._read()
+
+        # First of all observers, so that whoever hears of a change reads what is new.
+        tag = parameterNode.AddObserver(vtk.vtkCommand.ModifiedEvent, modified)
+        weakref.finalize(self, parameterNode.RemoveObserver, tag).atexit = False
+
+    def _read(self):
+        for name, field in self.allParameters.items():
+            if name not in self._writing:
+                self._values[name] = field.read(self.parameterNode)
+
+    def _write(self, field, value):
+        self._writing.add(field.name)
+        try:
+            with NodeModify(self.parameterNode):
+                field.write(self.parameterNode, value)
+                self._values[field.name] = field.read(self.parameterNode)
+        finally:
+            self._writing.discard(field.name)
 
     def connectGui(self, gui):
         connectors = {}
@@ -152,19 +181,18 @@ class _Wrapper:
                 if name not in self.allParameters:
                     raise ValueError(f"Cannot find a param with the given name: {name}")
                 connectors[name] = _Connector(widget, self.allParameters[name])
-        tag = len(self._guis)
+        tag = max(self._guis, default=-1) + 1
         self._guis[tag] = connectors
         for name, connector in connectors.items():
             connector.write(getattr(self, name))
             connector.connect(self)
-        self._tags[tag] = self.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda caller, event: self._toGui())
-        return tag
+        # Nothing ever takes this observer away, so a wrapper that once had a panel lives as long as its node.
+        self.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda caller, event: self._toGui())
+        return tag if RETURNS_TAG else None
 
     def disconnectGui(self, tag):
         for connector in self._guis.pop(tag, {}).values():
             connector.disconnect()
-        if tag in self._tags:
-            self.RemoveObserver(self._tags.pop(tag))
 
     def _toGui(self):
         if self._updating:
