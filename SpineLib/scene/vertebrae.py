@@ -23,9 +23,7 @@ from SpineLib.tasks.ct.vertebra_naming import (
     vertebra_terminology,
 )
 from SpineLib.volume import Volume, read_volume
-from SpineLib.volume.levels import FIRST_COUNTED, TOTALSEGMENTATOR, VERSE, level_name
-
-_VERSE_OF_LEVEL = {name: number for number, name in VERSE.items()}
+from SpineLib.volume.levels import FIRST_COUNTED, VERSE, VERSE_OF_TOTALSEGMENTATOR, level_name
 
 
 @dataclass(frozen=True)
@@ -218,19 +216,14 @@ def _levels_of_numbers(segmentation, numbers: Mapping[str, int]) -> dict[str, in
     if not numbers:
         return {}
     verse = {one: number for one, number in numbers.items() if number in VERSE}
-    other = {one: _VERSE_OF_LEVEL[_level(number)] for one, number in numbers.items() if _level(number)}
+    other = {
+        one: VERSE_OF_TOTALSEGMENTATOR[number] for one, number in numbers.items() if number in VERSE_OF_TOTALSEGMENTATOR
+    }
     if len(other) != len(verse) or not verse:
         return other if len(other) > len(verse) else verse
     heights = {one: place for one in verse if (place := _height(segmentation, one)) is not None}
     rising = [heights[one] for one in sorted(heights, key=numbers.get)]
     return other if len(rising) > 1 and rising[-1] > rising[0] else verse
-
-
-def _level(number: int) -> str:
-    """The VerSe level that TotalSegmentator's number stands for, "" for none."""
-    name = TOTALSEGMENTATOR.get(number, "")
-    name = {"sacrum": "S", "Sacrum": "S", "S1": "S"}.get(name, name)
-    return name if name in _VERSE_OF_LEVEL else ""
 
 
 def _height(segmentation, segment_id: str) -> float | None:

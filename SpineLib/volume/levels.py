@@ -1,4 +1,4 @@
-"""Numbers of the vertebrae in label maps, as VerSe and as TotalSegmentator give them."""
+"""The vertebrae's levels: their numbers in label maps, as VerSe and TotalSegmentator give them, and their codes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,25 @@ TOTALSEGMENTATOR: dict[int, str] = {
     **{32 + n: f"T{12 - n}" for n in range(12)},
     **{44 + n: f"C{7 - n}" for n in range(7)},
 }
+#: VerSe's number of each level.
+VERSE_NUMBERS: dict[str, int] = {name: number for number, name in VERSE.items()}
 
+#: VerSe's number of each of TotalSegmentator's; S1 is the sacrum, which VerSe does not divide.
+VERSE_OF_TOTALSEGMENTATOR: dict[int, int] = {
+    number: VERSE_NUMBERS["S" if name == "S1" else name] for number, name in TOTALSEGMENTATOR.items()
+}
+
+#: VerSe's numbers from cranial to caudal of a spine without variants.
+DOWNWARDS: tuple[int, ...] = (*range(1, 25), 26)
+
+#: SNOMED CT code of each level (DICOM PS3.16, CID 7603; S: CID 7151).
+SNOMED: dict[str, str] = {
+    "C1": "14806007", "C2": "39976000", "C3": "113205007", "C4": "5329002", "C5": "36978003", "C6": "36054005",
+    "C7": "87391001", "T1": "64864005", "T2": "53733008", "T3": "1626008", "T4": "73071006", "T5": "56401006",
+    "T6": "45296009", "T7": "62487009", "T8": "11068009", "T9": "82687006", "T10": "7610001", "T11": "12989004",
+    "T12": "23215003", "L1": "66794005", "L2": "14293000", "L3": "36470004", "L4": "11994002", "L5": "49668003",
+    "S1": "65985001", "S": "54735007",
+}  # fmt: skip
 
 #: Vertebrae whose level nobody knows are numbered from here on, from cranial to caudal, so that none is taken for C1.
 FIRST_COUNTED = 101

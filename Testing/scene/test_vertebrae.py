@@ -19,9 +19,9 @@ from SpineLib.scene.vertebrae import (
     segment_named,
     vertebra_numbers,
 )
-from SpineLib.tasks.ct.vertebra_naming import CODES, verse_of_name, vertebra_terminology
+from SpineLib.tasks.ct.vertebra_naming import verse_of_name, vertebra_terminology
 from SpineLib.volume import write_volume
-from SpineLib.volume.levels import FIRST_COUNTED, VERSE
+from SpineLib.volume.levels import FIRST_COUNTED, SNOMED, VERSE
 from Testing.scene.bones import L2, L3, LESION, SHAPE, add_case, add_ct, add_segments, block, ids_of
 from Testing.scene.grids import AXIS_ORDERS, add_transform, axis_matrix, rotation
 
@@ -152,7 +152,7 @@ def test_a_result_becomes_a_segment_a_vertebra_on_the_cts_voxels_with_codes_and_
         mask = slicer.util.arrayFromSegmentBinaryLabelmap(node, ids_of(node)[name], ct)
         np.testing.assert_array_equal(mask > 0, block(box))
         segment = node.GetSegmentation().GetSegment(ids_of(node)[name])
-        assert CODES[name] in segment.GetTerminology() and "Vertebra" in segment.GetTerminology()
+        assert SNOMED[name] in segment.GetTerminology() and "Vertebra" in segment.GetTerminology()
     assert numbers_by_name(node) == {"L2": 21, "L3": 22}
 
 
@@ -184,11 +184,11 @@ def test_the_ct_and_the_vertebrae_are_told_from_other_nodes(scene):
 
 
 def test_every_level_but_a_thirteenth_thoracic_and_a_sixth_lumbar_vertebra_has_its_code():
-    assert set(VERSE.values()) - set(CODES) == {"T13", "L6"}
+    assert set(VERSE.values()) - set(SNOMED) == {"T13", "L6"}
 
 
 def test_the_codes_of_the_levels_are_those_of_the_extensions_own_list(repository):
     text = (repository / "Resources" / "Terminology" / "SpineOncologyAnatomy.term.json").read_text(encoding="utf-8")
     listed = {one["CodeMeaning"]: one["CodeValue"] for one in json.loads(text)["AnatomicCodes"]["AnatomicRegion"]}
-    for level, code in CODES.items():
+    for level, code in SNOMED.items():
         assert listed["Sacrum" if level == "S" else f"{level} vertebra"] == code

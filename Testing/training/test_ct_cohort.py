@@ -9,7 +9,6 @@ from SpineLib.cohort.ct import read_ct_cohort
 from SpineLib.errors import SpineError
 from SpineLib.phantom.ct import CtSettings, write_ct_cohort
 from SpineLib.volume import read_volume
-from SpineLib.volume.levels import TOTALSEGMENTATOR, VERSE, level_name
 
 TINY = CtSettings(matrix=48, spacing=2.6, slices=14, thickness=4.0, region="lumbar", healthy=0.0, megavoxels=1.0)
 
@@ -65,29 +64,3 @@ def test_a_damaged_truth_is_named(folder, tmp_path):
 def test_a_folder_without_cases_is_refused(tmp_path):
     with pytest.raises(SpineError, match="holds no case"):
         read_ct_cohort(tmp_path / "nowhere")
-
-
-def test_levels_have_the_numbers_of_verse_and_of_totalsegmentator():
-    assert [VERSE[n] for n in (1, 7, 8, 19, 20, 24, 25, 26, 28)] == [
-        "C1",
-        "C7",
-        "T1",
-        "T12",
-        "L1",
-        "L5",
-        "L6",
-        "S",
-        "T13",
-    ]
-    assert [TOTALSEGMENTATOR[n] for n in (25, 26, 27, 31, 32, 43, 44, 50)] == [
-        "S",
-        "S1",
-        "L5",
-        "L1",
-        "T12",
-        "T1",
-        "C7",
-        "C1",
-    ]
-    assert len(set(VERSE.values())) == len(VERSE) and len(set(TOTALSEGMENTATOR.values())) == len(TOTALSEGMENTATOR)
-    assert level_name(22) == "L3" and level_name(29, TOTALSEGMENTATOR) == "L3" and level_name(90) == "vertebra 90"

@@ -10,11 +10,9 @@ from SpineLib.errors import SpineError
 from SpineLib.preprocess.vertebra_frame import Column
 from SpineLib.tasks.ct.vertebra_naming import counted_of_name, verse_of_name, verse_of_terminology
 from SpineLib.volume.files import read_volume
-from SpineLib.volume.levels import TOTALSEGMENTATOR, VERSE, level_name
+from SpineLib.volume.levels import VERSE_OF_TOTALSEGMENTATOR, level_name
 from SpineLib.volume.segments import read_segments
 from SpineLib.volume.volume import Volume
-
-_NUMBERS = {name: number for number, name in VERSE.items()}
 
 
 def read_vertebrae(path: str | Path) -> tuple[Volume, list[str]]:
@@ -59,12 +57,12 @@ def verse_numbers(labels: Volume) -> tuple[Volume, list[str]]:
     numbers = sorted(column.centres)
     heights = [column.centres[number][2] for number in numbers]
     rising = sum(np.sign(np.diff(heights))) > 0
-    if not rising or not set(numbers) <= set(TOTALSEGMENTATOR):
+    if not rising or not set(numbers) <= set(VERSE_OF_TOTALSEGMENTATOR):
         return labels, []
     table = np.zeros(int(labels.array.max()) + 1, np.uint8)
-    for number, name in TOTALSEGMENTATOR.items():
+    for number, verse in VERSE_OF_TOTALSEGMENTATOR.items():
         if number < len(table):
-            table[number] = _NUMBERS["S" if name == "S1" else name]
+            table[number] = verse
     return labels.with_array(table[labels.array.astype(np.int64)]), [
         "The vertebrae are numbered from below, as TotalSegmentator does; they were taken as "
         f"{', '.join(level_name(int(table[number])) for number in reversed(numbers))}."

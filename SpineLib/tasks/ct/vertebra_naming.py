@@ -6,29 +6,20 @@ import colorsys
 import re
 
 from SpineLib.tasks.segmentation.naming import VERTEBRA, Code, terminology_entry
-from SpineLib.volume.levels import FIRST_COUNTED, VERSE
+from SpineLib.volume.levels import FIRST_COUNTED, SNOMED, VERSE_NUMBERS
 
 ANATOMICAL_STRUCTURE = Code("123037004", "Anatomical Structure")
 #: List of regions that knows each level (Resources/Terminology); Slicer's own has only "Vertebra".
 _REGIONS = "Anatomic codes - SpineOncology"
-#: SNOMED CT code of each level (DICOM PS3.16, CID 7603; S: CID 7151).
-CODES = {
-    "C1": "14806007", "C2": "39976000", "C3": "113205007", "C4": "5329002", "C5": "36978003", "C6": "36054005",
-    "C7": "87391001", "T1": "64864005", "T2": "53733008", "T3": "1626008", "T4": "73071006", "T5": "56401006",
-    "T6": "45296009", "T7": "62487009", "T8": "11068009", "T9": "82687006", "T10": "7610001", "T11": "12989004",
-    "T12": "23215003", "L1": "66794005", "L2": "14293000", "L3": "36470004", "L4": "11994002", "L5": "49668003",
-    "S1": "65985001", "S": "54735007",
-}  # fmt: skip
 _LEVEL = re.compile(r"(?<![a-z0-9])(?:(c)([1-7])|(th?|d)(1[0-3]|[1-9])|(l)([1-6])|(s)1?|(sacrum))(?![a-z0-9])", re.I)
 _NUMBER = re.compile(r"(?<![\d.,])(\d{1,3})(?![\d.,]|\s*ml)")
 #: How a vertebra of unknown level is called (:func:`SpineLib.volume.levels.level_name`): its number is no level.
 _COUNTED = re.compile(r"vertebra (\d{1,2})(?!\d)", re.I)
-_NUMBERS = {name: number for number, name in VERSE.items()}
 
 
 def vertebra_terminology(name: str) -> str:
     """Terminology string of a segment that shows the vertebra ``name`` ("L3"); of an unknown level for any other."""
-    code = CODES.get(name)
+    code = SNOMED.get(name)
     meaning = "Sacrum" if name == "S" else f"{name} vertebra"
     region = Code(code, meaning) if code else VERTEBRA
     return terminology_entry(ANATOMICAL_STRUCTURE, VERTEBRA, region, _REGIONS)
@@ -46,9 +37,9 @@ def verse_of_name(text: str) -> int | None:
         return None
     parts = [part.upper() for part in found.groups() if part]
     if parts[0] in ("S", "SACRUM"):
-        return _NUMBERS.get("S")
+        return VERSE_NUMBERS.get("S")
     letter = {"TH": "T", "D": "T"}.get(parts[0], parts[0])
-    return _NUMBERS.get(letter + parts[1])
+    return VERSE_NUMBERS.get(letter + parts[1])
 
 
 def counted_of_name(text: str) -> int | None:
@@ -60,9 +51,9 @@ def counted_of_name(text: str) -> int | None:
 def verse_of_terminology(text: str) -> int | None:
     """The VerSe number of the level that a terminology string codes, as type or as region; else None."""
     found = {part.split("^")[1] for part in text.split("~") if part.count("^") >= 2}
-    for name, code in CODES.items():
+    for name, code in SNOMED.items():
         if code in found:
-            return _NUMBERS.get("S" if name == "S1" else name)
+            return VERSE_NUMBERS.get("S" if name == "S1" else name)
     return None
 
 

@@ -17,13 +17,11 @@ from SpineLib.preprocess.ct import CtPreparation, axial_orientation, prepare_ct
 from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
 from SpineLib.tasks.ct.checks import check_ct
-from SpineLib.volume.levels import FIRST_COUNTED, VERSE, level_name
+from SpineLib.volume.levels import DOWNWARDS, FIRST_COUNTED, VERSE, level_name
 from SpineLib.volume.volume import Volume
 
 TASK = "vertebra-segmentation"
 _LIBRARIES = ("numpy", "scipy", "scikit-image", "SimpleITK", "torch")
-#: VerSe numbers from cranial to caudal of a spine without variants.
-_IN_ORDER = (*range(1, 25), 26)
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class VertebraeSettings(Settings):
     def __post_init__(self):
         if self.threshold is not None and not 0 < self.threshold < 1:
             raise SpineError(f"The threshold is {self.threshold}; choose one between 0 and 1.")
-        if self.first and self.first not in [VERSE[number] for number in _IN_ORDER]:
+        if self.first and self.first not in [VERSE[number] for number in DOWNWARDS]:
             raise SpineError(f"There is no vertebra '{self.first}'; choose one of C1 to C7, T1 to T12, L1 to L5, S.")
         if not 0 <= self.smallest_ml < 1e3:
             raise SpineError(f"The smallest vertebra is {self.smallest_ml} ml; choose 0 or more.")
@@ -226,7 +224,7 @@ def _named(labels: Volume, first: str) -> tuple[Volume, bool]:
     if not first:
         counted = labels.array.astype(np.uint8)
         return labels.with_array(np.where(counted > 0, counted + np.uint8(FIRST_COUNTED - 1), counted)), False
-    numbers = _IN_ORDER[[VERSE[number] for number in _IN_ORDER].index(first) :]
+    numbers = DOWNWARDS[[VERSE[number] for number in DOWNWARDS].index(first) :]
     count = int(labels.array.max())
     if count > len(numbers):
         raise SpineError(
