@@ -1,6 +1,6 @@
-# make demo, make test: everything in a .venv of its own, nothing outside this folder.
+# make demo, make test, make check: everything in a .venv of its own, nothing outside this folder.
 .DEFAULT_GOAL := help
-.PHONY: help demo test clean
+.PHONY: help demo check test clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
@@ -16,11 +16,16 @@ help: ## Show this list.
 demo: $(READY) ## Simulate patients, segment metastases, follow up an ablation, repair a vertebra, write demo/index.html.
 	@$(BIN)/spine demo --out "$(DEMO)"
 
-test: $(READY) ## Run all tests (TESTS=Testing/house for some).
+check: $(READY) ## Lint, formatting and types: ruff and mypy, in seconds.
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check . || { echo "Formatting differs; run: $(BIN)/ruff format" >&2; exit 1; }
+	@$(BIN)/mypy
+
+test: check ## Check, then run all tests (TESTS=Testing/house for some).
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 clean: ## Remove .venv and what the tests left.
-	@rm -rf $(VENV) .pytest_cache build SpineLib.egg-info
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build SpineLib.egg-info
 
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; install it or say: make PYTHON=/path/to/python3" >&2; exit 1; }
@@ -29,5 +34,5 @@ $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV) || \
 		{ rm -rf $(VENV); echo "No virtual environment could be made; on Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }
 	@echo "Installing into $(VENV) (the first time this downloads about 500 MB) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[slicer,train,test]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[slicer,train,test,dev]'
 	@touch $@

@@ -10,6 +10,7 @@ file(GLOB_RECURSE SPINELIB_RESOURCES
   RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} CONFIGURE_DEPENDS
   SpineLib/*.css SpineLib/*.html SpineLib/*.js SpineLib/*.json SpineLib/*.toml
   SpineLab/*.css SpineLab/*.html SpineLab/*.js SpineLab/*.json SpineLab/*.toml
+  SpineLib/py.typed SpineLab/py.typed
   SpinePanel/*.txt
   Resources/Icons/*.png
   Resources/Models/*/card.md Resources/Models/*/model.json Resources/Models/*/weights.safetensors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,11 +12,6 @@ from SpineLab.training.sampling import SamplingSettings
 from SpineLib.errors import SpineError
 from SpineLib.networks.unet import WIDTHS
 from SpineLib.preprocess import Preparation
-
-try:
-    import tomllib
-except ModuleNotFoundError:  # Python 3.10
-    import tomli as tomllib
 
 PRESETS = Path(__file__).parent / "presets"
 #: Task of the model by the label that is learned.
