@@ -73,7 +73,7 @@ class JobRunner:
         """Begin a job and return at once.
 
         Args:
-            job: name in ``SpineLib.jobs.jobs``.
+            job: name in ``SpineLib.jobs.registry``.
             steps: (text, callable) pairs; each callable gets the private folder and runs in an event of its own, so
                 that the window is drawn between them.
             parameters: callable that gets the private folder and returns the job's parameters, after all steps.

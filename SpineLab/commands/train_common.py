@@ -11,7 +11,7 @@ from SpineLib.errors import SpineError
 
 if TYPE_CHECKING:
     from SpineLab.training.config import ConfigBase
-    from SpineLib.models import Bundle
+    from SpineLib.models import ModelBundle
 
     _Config = TypeVar("_Config", bound=ConfigBase)
 
@@ -56,7 +56,7 @@ def changed(config: _Config, arguments: argparse.Namespace, changes: dict[str, A
         raise SpineError(f"The settings do not fit together: {error}.") from error
 
 
-def run_folds(config: _Config, arguments: argparse.Namespace, train: Callable[..., Bundle]) -> int:
+def run_folds(config: _Config, arguments: argparse.Namespace, train: Callable[..., ModelBundle]) -> int:
     """Train on each fold that was asked for, or once; the exit status.
 
     Args:
@@ -71,7 +71,7 @@ def run_folds(config: _Config, arguments: argparse.Namespace, train: Callable[..
     return 0
 
 
-def run_once(config: _Config, out: Path, arguments: argparse.Namespace, train: Callable[..., Bundle]) -> int:
+def run_once(config: _Config, out: Path, arguments: argparse.Namespace, train: Callable[..., ModelBundle]) -> int:
     """Train, and say where the model lies; the exit status. ``train`` is that of :func:`run_folds`."""
     if arguments.threads:
         import torch

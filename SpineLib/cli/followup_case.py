@@ -143,8 +143,9 @@ def run_case(
     scans: Scans, args: argparse.Namespace, folder: Path, progress: Progress, notes: list[str] | None = None
 ) -> CaseResult:
     """Read, follow up, and write everything into ``folder``."""
+    from SpineLib.cli.followup_files import write_follow_up
     from SpineLib.models import find_bundle
-    from SpineLib.reports.patient import patient_facts, write_follow_up
+    from SpineLib.reports.patient import patient_facts
     from SpineLib.tasks.followup.checks import check_patients
     from SpineLib.tasks.followup.follow_up import FollowUpSettings, follow_up
     from SpineLib.tasks.segmentation.segment import SegmentSettings

@@ -116,7 +116,7 @@ def import_result(
 
     Args:
         folder: where the job wrote its files.
-        result: what the job answered (see :func:`SpineLib.jobs.jobs.segment_job`).
+        result: what the job answered (see :func:`SpineLib.jobs.segment.run`).
         inputs: of :func:`export_inputs`; it is released.
         name: of the new segmentation; None: made of input, model and time.
         existing: segmentation that gets the segments; a new one when the user has deleted it meanwhile.

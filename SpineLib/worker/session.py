@@ -133,7 +133,7 @@ class WorkerSession:
         """Gives the worker a job and returns at once; exactly one of the last three callables is called in the end.
 
         Args:
-            job: name in ``SpineLib.jobs.jobs``.
+            job: name in ``SpineLib.jobs.registry``.
             parameters: JSON-able.
             folder: where the job writes its files. A :class:`PrivateFolder` is removed after the last call, whatever
                 the end; a plain path is left as it is.

@@ -10,7 +10,7 @@ import slicer
 from vtk.util.numpy_support import vtk_to_numpy
 
 from SpineLib.errors import SpineError
-from SpineLib.jobs.jobs import run_job
+from SpineLib.jobs.registry import run_job
 from SpineLib.scene import comparison as com
 from SpineLib.scene.comparisonnodes import PARTS, RANGE_MM, margin_colour_node
 from SpineLib.scene.nodes import RAS_LPS, volume_from_node

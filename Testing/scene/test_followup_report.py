@@ -9,7 +9,7 @@ import pytest
 import slicer
 
 from SpineLib.errors import SpineError
-from SpineLib.jobs.followup_report import run_job
+from SpineLib.jobs.registry import run_job
 from SpineLib.scene import comparison as com
 from SpineLib.scene import dicomfacts
 from SpineLib.scene.blend import checkerboard

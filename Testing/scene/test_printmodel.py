@@ -12,7 +12,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 pytest.importorskip("manifold3d", reason="manifold3d is not installed")
 
 from SpineLib.errors import SpineError
-from SpineLib.jobs.jobs import run_job
+from SpineLib.jobs.registry import run_job
 from SpineLib.scene import printmodel as pm
 from SpineLib.scene.printmodelnodes import PARTS, measure_rows, paint, paint_colours, words
 from SpineLib.scene.repair import BEFORE, PART, REPAIRED

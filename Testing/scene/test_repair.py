@@ -10,7 +10,7 @@ import pytest
 import slicer
 
 from SpineLib.errors import SpineError
-from SpineLib.jobs.jobs import run_job
+from SpineLib.jobs.registry import run_job
 from SpineLib.scene import repair as rp
 from SpineLib.scene.nodes import volume_from_node
 from SpineLib.scene.results import SOURCE_ROLE, provenance_of, segment_tag

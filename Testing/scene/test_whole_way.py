@@ -8,7 +8,7 @@ import pytest
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed (pip install SpineLib[slicer])")
 torch = pytest.importorskip("torch")
 
-from SpineLib.jobs.jobs import run_job  # noqa: E402
+from SpineLib.jobs.registry import run_job  # noqa: E402
 from SpineLib.models import ModelCard, save_bundle  # noqa: E402
 from SpineLib.networks.unet import UNet  # noqa: E402
 from SpineLib.scene.compare import union_mask  # noqa: E402

@@ -8,7 +8,7 @@ import pytest
 import SimpleITK as sitk
 
 from SpineLib.errors import Cancelled, SpineError
-from SpineLib.jobs.jobs import run_job
+from SpineLib.jobs.registry import run_job
 from SpineLib.tasks.followup.compare import CompareSettings, compare
 from SpineLib.tasks.followup.compare_all import compare_all
 from SpineLib.tasks.followup.coverage import direction_words

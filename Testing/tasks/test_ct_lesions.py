@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from SpineLib.errors import Cancelled, SpineError
-from SpineLib.jobs.jobs import run_job
+from SpineLib.jobs.registry import run_job
 from SpineLib.tasks.ct.lesions import (
     CtLesionSettings,
     chain_probability,

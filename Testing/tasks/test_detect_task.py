@@ -170,7 +170,7 @@ def test_a_segmentation_model_is_refused(tmp_path):
 
 
 def test_the_job_writes_the_likelihood_and_lists_candidates(bundle, tmp_path):
-    from SpineLib.jobs.jobs import run_job
+    from SpineLib.jobs.registry import run_job
     from SpineLib.volume import read_volume
 
     write_volume(spine(), tmp_path / "stir.nrrd")

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from SpineLib.errors import Cancelled, SpineError
-from SpineLib.jobs.jobs import run_job
+from SpineLib.jobs.registry import run_job
 from SpineLib.tasks.inpainting.completion import CHANNELS, trusted
 from SpineLib.tasks.inpainting.inpaint import fill, fit, inpaint
 from SpineLib.tasks.inpainting.settings import InpaintSettings

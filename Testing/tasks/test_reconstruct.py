@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from SpineLib.errors import Cancelled, SpineError
-from SpineLib.jobs.jobs import run_job
+from SpineLib.jobs.registry import run_job
 from SpineLib.mesh.files import read_mesh
 from SpineLib.mesh.model import ModelSettings
 from SpineLib.tasks.printing.reconstruct import reconstruct, write_models

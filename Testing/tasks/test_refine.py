@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from SpineLib.errors import Cancelled, SpineError
-from SpineLib.jobs.jobs import run_job
+from SpineLib.jobs.registry import run_job
 from SpineLib.metrics.overlap import overlap
 from SpineLib.phantom import PhantomSettings, simulate
 from SpineLib.tasks.detection.refine import RefineSettings, refine

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from SpineLib.errors import Cancelled, SpineError
-from SpineLib.jobs.jobs import run_job
+from SpineLib.jobs.registry import run_job
 from SpineLib.tasks.registration.quality import RegistrationQuality
 from SpineLib.tasks.registration.region import Region
 from SpineLib.tasks.registration.register import RegisterSettings, Registration, register, resample_after

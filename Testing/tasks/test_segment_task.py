@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from SpineLib.errors import Cancelled, SpineError
 from SpineLib.geometry.orientation import Orientation
-from SpineLib.jobs.jobs import run_job
+from SpineLib.jobs.registry import run_job
 from SpineLib.models import save_bundle
 from SpineLib.tasks.segmentation.lesions import smoothed_across_slices
 from SpineLib.tasks.segmentation.naming import TARGETS, target_of

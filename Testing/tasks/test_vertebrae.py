@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from SpineLib.errors import Cancelled, SpineError
-from SpineLib.jobs.jobs import run_job
+from SpineLib.jobs.registry import run_job
 from SpineLib.tasks.ct.vertebrae import VertebraeSettings, describe_vertebrae, segment_vertebrae
 from SpineLib.volume import Volume, read_volume, write_volume
 from Testing.tasks.simulated_spine import save_bright_bone, spine_ct
