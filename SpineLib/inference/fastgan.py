@@ -35,8 +35,8 @@ class FastGan:
         self._up = [self._folded(layer, norm, 1) for layer, norm in zip(generator.layers, list(generator.norms)[1:])]
         last = generator.layers[-1]
         # A transposed convolution reads its kernel backwards.
-        weight = _phases(last.weight.detach()[:, 0]).flip(3, 4).movedim(0, 2).flatten(0, 1)
-        self._last_up = self._ready(weight), self._ready(last.bias.detach().repeat(4))
+        weight = _phases(last.get_parameter("weight").detach()[:, 0]).flip(3, 4).movedim(0, 2).flatten(0, 1)
+        self._last_up = self._ready(weight), self._ready(last.get_parameter("bias").detach().repeat(4))
         (weight, bias), *down = (_with_norm(layer, norm, 0) for layer, norm in zip(critic.layers, critic.norms))
         self._first_down = self._ready(_phases(weight[:, 0]).flatten(1, 2)), self._ready(bias)
         self._down = [(self._ready(weight), self._ready(bias)) for weight, bias in down]
@@ -98,8 +98,9 @@ class PlainGan:
     def __init__(self, generator: nn.Module, critic: nn.Module, dtype: torch.dtype):
         self.latent, self.device, self.dtype = generator.latent, next(generator.parameters()).device, torch.float32
         self._generator, self._critic = (
-            copy.deepcopy(network).requires_grad_(False).to(memory_format=torch.channels_last)
-            for network in (generator, critic)
+            # torch's own annotations leave this argument out.
+            network.requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            for network in (copy.deepcopy(generator), copy.deepcopy(critic))
         )
         self._reduced = dtype == torch.bfloat16
 
@@ -127,24 +128,26 @@ class PlainGan:
 
 def arranged(generator: nn.Module, critic: nn.Module, dtype: torch.dtype, fast: bool = True) -> FastGan | PlainGan:
     """The networks in the fastest form that they have; without ``fast`` as they were trained."""
-    known = isinstance(generator, Generator) and isinstance(critic, Critic)
-    return (FastGan if fast and known else PlainGan)(generator, critic, dtype)
+    if fast and isinstance(generator, Generator) and isinstance(critic, Critic):
+        return FastGan(generator, critic, dtype)
+    return PlainGan(generator, critic, dtype)
 
 
 def _affine(norm: nn.Module, width: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     """What a normalisation of trained statistics multiplies each channel by, and adds."""
     if isinstance(norm, nn.Identity):
         return torch.ones(width, device=device), torch.zeros(width, device=device)
+    assert isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None and norm.running_var is not None
     scale = norm.weight.detach() / torch.sqrt(norm.running_var + norm.eps)
     return scale, norm.bias.detach() - norm.running_mean * scale
 
 
 def _with_norm(layer: nn.Module, norm: nn.Module, outputs: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Weight and bias of a convolution with the normalisation after it; ``outputs`` is the axis of its channels."""
-    weight = layer.weight.detach()
+    weight = layer.get_parameter("weight").detach()
     width = weight.shape[outputs]
     scale, shift = _affine(norm, width, weight.device)
-    bias = 0 if layer.bias is None else layer.bias.detach()
+    bias = 0 if layer.bias is None else layer.get_parameter("bias").detach()
     return weight * scale.view([width if axis == outputs else 1 for axis in range(4)]), bias * scale + shift
 
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from SpineLib.networks.unet import through_upsampling
+from SpineLib.networks.unet import UNet, through_upsampling
 
 
 class FastNetwork:
@@ -29,7 +29,7 @@ class FastNetwork:
         dtype: ``torch.float32``, ``bfloat16`` or ``float16``; sums are in float32 inside the kernels in any case.
     """
 
-    def __init__(self, network: nn.Module, device: str, dtype: torch.dtype):
+    def __init__(self, network: UNet, device: str, dtype: torch.dtype):
         network.eval()
         self.device, self.dtype, self.dimensions, self.multiple = device, dtype, network.dimensions, network.multiple
         self._format = torch.channels_last if self.dimensions == 2 else torch.channels_last_3d
@@ -43,20 +43,26 @@ class FastNetwork:
             low = through_upsampling(first[:, :below].float())
             self._up.append((self._ready(low), self._ready(first[:, below:]), bias, self._folded(level, 3)))
             below = first.shape[0]
-        self._last = (self._ready(network.last.weight.detach()), self._ready(network.last.bias.detach()))
+        self._last = (
+            self._ready(network.last.weight.detach()),
+            self._ready(network.last.get_parameter("bias").detach()),
+        )
         self._costs = self._cost_of_layers()
 
     def _ready(self, tensor: torch.Tensor) -> torch.Tensor:
         tensor = tensor.to(self.device, self.dtype)
         return tensor.contiguous(memory_format=self._format) if tensor.dim() == self.dimensions + 2 else tensor
 
-    def _folded(self, level: nn.Sequential, at: int) -> tuple[torch.Tensor, torch.Tensor]:
-        layer = fuse_conv_bn_eval(level[at], level[at + 1])
-        return self._ready(layer.weight.detach()), self._ready(layer.bias.detach())
+    def _folded(self, level: nn.Module, at: int) -> tuple[torch.Tensor, torch.Tensor]:
+        convolution, normalisation = list(level.children())[at : at + 2]
+        assert isinstance(convolution, (nn.Conv2d, nn.Conv3d))
+        assert isinstance(normalisation, (nn.BatchNorm2d, nn.BatchNorm3d))
+        layer = fuse_conv_bn_eval(convolution, normalisation)
+        return self._ready(layer.weight.detach()), self._ready(layer.get_parameter("bias").detach())
 
     def _cost_of_layers(self) -> list[float]:
         """Share of the work done after each layer, 0 to 1."""
-        costs = []
+        costs: list[float] = []
         for depth, level in enumerate(self._down):
             costs += [weight.numel() / 2 ** (self.dimensions * depth) for weight, _ in level]
         for depth, (low, skip, _, (second, _)) in zip(reversed(range(len(self._up))), self._up):

@@ -26,9 +26,14 @@ class FastVNet:
         self._network = copy.deepcopy(network).eval().requires_grad_(False)
         for step in self._network.modules():
             if isinstance(step, nn.Sequential):
-                step[0] = fuse_conv_bn_eval(step[0], step[1], transpose=isinstance(step[0], nn.ConvTranspose2d))
+                convolution, normalisation = step[0], step[1]
+                assert isinstance(convolution, (nn.Conv2d, nn.ConvTranspose2d))
+                assert isinstance(normalisation, nn.BatchNorm2d)
+                transpose = isinstance(convolution, nn.ConvTranspose2d)
+                step[0] = fuse_conv_bn_eval(convolution, normalisation, transpose=transpose)
                 step[1] = nn.Identity()
-        self._network.to(device, dtype, memory_format=torch.channels_last)
+        # torch's own annotations leave this argument out.
+        self._network.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         groups = [*self._network.down, *reversed(self._network.up)]
         self._shares = {id(group): (number + 1) / len(groups) for number, group in enumerate(groups)}
         self._tick: Callable[[float], None] = lambda fraction: None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ import torch
 from SpineLib.errors import SpineError, is_out_of_memory
 from SpineLib.inference.fastnet import FastNetwork
 from SpineLib.inference.fastvnet import FastVNet
+from SpineLib.networks.unet import UNet
 from SpineLib.networks.vnet import VNet
 from SpineLib.progress import Progress, silent
 
@@ -168,7 +170,7 @@ class _Run:
         ]
 
     def over_windows(self, fast: FastNetwork | FastVNet, boxes) -> np.ndarray:
-        total = np.zeros(self.channels.shape[1:], dtype=np.float32)
+        total: np.ndarray = np.zeros(self.channels.shape[1:], dtype=np.float32)
         weights = np.zeros(self.channels.shape[2:], dtype=np.float32)
         for number, box in enumerate(boxes):
             text = (
@@ -190,7 +192,7 @@ class _Run:
             total /= weights
         return total
 
-    def one(self, fast: FastNetwork | FastVNet, box, tick) -> np.ndarray:
+    def one(self, fast: FastNetwork | FastVNet, box: tuple[slice, slice, slice], tick) -> np.ndarray:
         part = self.channels[(slice(None), *box)]
         if self.whiten:
             axes = (2, 3) if self.flat else (1, 2, 3)
@@ -233,7 +235,9 @@ class _Run:
 
 
 def _fast(network: torch.nn.Module, device: str, dtype: torch.dtype) -> FastNetwork | FastVNet:
-    return (FastVNet if isinstance(network, VNet) else FastNetwork)(network, device, dtype)
+    if isinstance(network, VNet):
+        return FastVNet(network, device, dtype)
+    return FastNetwork(cast(UNet, network), device, dtype)
 
 
 def _starts(size: int, window: int) -> list[int]:

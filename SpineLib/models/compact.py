@@ -31,7 +31,7 @@ def compacted(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """
     import torch
 
-    stored = {}
+    stored: dict[str, torch.Tensor] = {}
     for name, value in state.items():
         if not value.is_floating_point() or value.ndim < 2:
             stored |= halved({name: value})

@@ -99,7 +99,7 @@ def keep_best(boxes: torch.Tensor, scores: torch.Tensor, overlap: float, most: i
     sides = boxes[order].detach().float().cpu().numpy()
     x0, y0, x1, y1 = sides.T
     own = np.maximum(x1 - x0, 0) * np.maximum(y1 - y0, 0)
-    left, kept = np.arange(len(sides)), []
+    left, kept = np.arange(len(sides)), list[int]()
     while len(left) and (most is None or len(kept) < most):
         best, left = left[0], left[1:]
         kept.append(int(best))
@@ -141,12 +141,13 @@ def pool_boxes(
     ]
     table = torch.stack(maxima).permute(0, 1, 3, 4, 2).reshape(-1, features.shape[1])
     table_of = ((levels[0][:, :, None] * wide + levels[1][:, None, :]) * count + images[:, None, None]) * rows
-    best = None
+    best: torch.Tensor | None = None
     for y in _starts(*axes[0], levels[0]):
         for x in _starts(*axes[1], levels[1]):
             place = (table_of + y[:, :, None]) * columns + x[:, None, :]
             values = table.index_select(0, place.reshape(-1))
             best = values if best is None else torch.maximum(best, values)
+    assert best is not None
     return best.reshape(len(boxes), bins, bins, features.shape[1]).permute(0, 3, 1, 2)
 
 

@@ -75,6 +75,8 @@ class FasterRCNN(nn.Module):
         dropout: of fc6 and fc7, in training.
     """
 
+    units: torch.Tensor
+
     def __init__(
         self,
         inputs: int = 3,
@@ -113,7 +115,8 @@ class FasterRCNN(nn.Module):
 
     def anchors_on(self, features: torch.Tensor) -> torch.Tensor:
         """The anchors (a, 4) of a feature map, in the order of :meth:`proposal_scores`."""
-        return anchors(tuple(features.shape[2:]), self.stride, self.scales, self.ratios, features.device)
+        rows, columns = features.shape[2:]
+        return anchors((rows, columns), self.stride, self.scales, self.ratios, features.device)
 
     def proposal_scores(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Each anchor's logit of holding an object (n, a), and its differences to it (n, a, 4), both float32.
@@ -178,7 +181,7 @@ class FasterRCNN(nn.Module):
             most: at most so many of an image.
             settings: of the proposals.
         """
-        size = tuple(images.shape[2:])
+        size = (images.shape[2], images.shape[3])
         features = self.feature_map(images)
         places = self.anchors_on(features)
         boxes = self.proposals(*self.proposal_scores(features), places, size, settings)
@@ -205,7 +208,7 @@ def initialise(network: FasterRCNN) -> FasterRCNN:
     for layer in (*network.features, *network.classifier):
         if isinstance(layer, (nn.Conv2d, nn.Linear)):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            nn.init.zeros_(layer.bias)
+            nn.init.zeros_(layer.get_parameter("bias"))
     for layer, deviation in (
         (network.proposer["convolution"], 0.01),
         (network.proposer["objectness"], 0.01),
@@ -213,6 +216,6 @@ def initialise(network: FasterRCNN) -> FasterRCNN:
         (network.score, 0.01),
         (network.deltas, 0.001),
     ):
-        nn.init.normal_(layer.weight, std=deviation)
-        nn.init.zeros_(layer.bias)
+        nn.init.normal_(layer.get_parameter("weight"), std=deviation)
+        nn.init.zeros_(layer.get_parameter("bias"))
     return network

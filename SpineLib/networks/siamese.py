@@ -102,8 +102,10 @@ class Siamese(nn.Module):
         """Rows and columns of the image that :meth:`forward` wants of ``scale`` for so many places."""
         step = spacing / scale
         if step >= 1:
-            return tuple(2 * half + 1 + round(step) * (count - 1) for half, count in zip(self.border, places))
-        return tuple(round(2 * half / step) + count for half, count in zip(self.border, places))
+            rows, columns = (2 * half + 1 + round(step) * (count - 1) for half, count in zip(self.border, places))
+        else:
+            rows, columns = (round(2 * half / step) + count for half, count in zip(self.border, places))
+        return rows, columns
 
     def _branch(self, x: torch.Tensor, number: int, step: float | None) -> torch.Tensor:
         """One sub-network up to its share of the 128 hidden values; ``step`` is between places, in the scale's pixels.
@@ -137,6 +139,7 @@ class Siamese(nn.Module):
     def _layer(self, x: torch.Tensor, layer: int, number: int) -> torch.Tensor:
         """Convolution and batch normalisation."""
         convolution, norm = self.convolutions[layer], self.norms[layer]
+        assert isinstance(convolution, nn.Conv2d) and isinstance(norm, _SharedNorm)
         if self.training and not self.frozen_norms:
             return norm(convolution(x), number)
         weight, bias = norm.folded(convolution, number)
@@ -145,6 +148,9 @@ class Siamese(nn.Module):
 
 class _SharedNorm(nn.Module):
     """Batch normalisation of several branches: one scale and shift for all, statistics of each branch's own."""
+
+    mean: torch.Tensor
+    variance: torch.Tensor
 
     def __init__(self, channels: int, branches: int):
         super().__init__()
@@ -161,6 +167,7 @@ class _SharedNorm(nn.Module):
     def folded(self, convolution: nn.Conv2d, branch: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Weight and bias of a convolution that holds the normalisation as well."""
         factor = self.weight * torch.rsqrt(self.variance[branch] + self.eps)
+        assert convolution.bias is not None
         bias = (convolution.bias - self.mean[branch]) * factor + self.bias
         return convolution.weight * factor[:, None, None, None], bias
 

@@ -61,6 +61,7 @@ class UNet(nn.Module):
             skips.append(x)
         skips.pop()
         for level in self.up:
+            assert isinstance(level, nn.Sequential)
             if self.training:  # The same function for about half the work; inference has its own way to be fast.
                 x = level[1:](_convolve_upsampled(level[0], x, skips.pop()))
             else:
@@ -90,7 +91,7 @@ def through_upsampling(weight: torch.Tensor) -> torch.Tensor:
 
 def _convolve_upsampled(convolution: nn.Module, low: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
     """``convolution(cat([upsample(low), skip]))`` without making the upsampled or the concatenated array."""
-    weight = convolution.weight
+    weight = convolution.get_parameter("weight")
     through = through_upsampling(weight[:, : low.shape[1]])
     plain, transposed = (
         (functional.conv2d, functional.conv_transpose2d)

@@ -103,7 +103,9 @@ class _Group(nn.Module):
         )
 
     def forward(self, x: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
-        for number, (convolution, normalisation, activation) in enumerate(self.steps):
+        for number, step in enumerate(self.steps):
+            assert isinstance(step, nn.Sequential)
+            convolution, normalisation, activation = step
             x = normalisation(convolution(x))
             x = activation(x + kept if number == len(self.steps) - 1 else x)
         return x
