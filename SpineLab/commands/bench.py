@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from SpineLab.bench.segment import MODELS, measure_segment
+from SpineLab.commands.telling import add_into, tell
 from SpineLib.errors import SpineError
 
 HELP = "measure time and memory beside the plain way of running the same weights"
@@ -30,12 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"), help="default: auto")
     parser.add_argument("--seed", type=int, default=1, help="which simulated patient or pair of masks (default: 1)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures")
+    add_into(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure; returns 0."""
     figures, text = _WAYS[args.task](args)
-    print(text)
+    tell(text, args, as_text=True)
     if args.json is not None:
         from SpineLib.tasks.segmentation.output import write_text
 

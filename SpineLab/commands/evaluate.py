@@ -15,6 +15,7 @@ from SpineLab.commands import (
     evaluate_registration,
     evaluate_vertebrae,
 )
+from SpineLab.commands.telling import add_into, tell
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.errors import SpineError
 
@@ -63,6 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     segmentation.add_argument("--smallest-lesion-ml", type=float, help="smaller lesions are dropped")
     segmentation.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"))
     segmentation.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
+    for one in actions.choices.values():
+        add_into(one)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -110,7 +113,7 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             evaluation = evaluate(cohort, bundles, settings, label=label, progress=bar)
     paths = write_evaluation(evaluation, arguments.output)
-    print(markdown(evaluation))
+    tell(markdown(evaluation), arguments)
     print("Written:", ", ".join(str(path) for path in paths))
     return 0
 

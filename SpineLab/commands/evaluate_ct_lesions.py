@@ -6,6 +6,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from SpineLab.commands.telling import tell
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.errors import SpineError
 
@@ -64,6 +65,6 @@ def run(arguments: argparse.Namespace) -> int:
     evaluation = replace(evaluation, healthy=healthy)
     told = figures(evaluation)
     paths = write_ct_lesions(evaluation, told, arguments.output)
-    print(markdown(told))
+    tell(markdown(told), arguments)
     print("Written:", ", ".join(str(path) for path in paths))
     return 0

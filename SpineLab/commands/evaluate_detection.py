@@ -6,6 +6,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from SpineLab.commands.telling import tell
 from SpineLib.cli.progress_bar import ProgressBar
 
 _CHOICE = {"on": (True,), "off": (False,), "both": (True, False)}
@@ -104,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
         healthy += [{"scan": number, "model": bundles[0].card.id, **row} for row in rows]
     told = figures(evaluation)
     paths = write_detection(evaluation, told, arguments.output, healthy)
-    print(markdown(evaluation, told, healthy))
+    tell(markdown(evaluation, told, healthy), arguments)
     print("Written:", ", ".join(str(path) for path in paths))
     return 0
 

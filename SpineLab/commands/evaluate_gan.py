@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from SpineLab.commands.telling import tell
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.errors import SpineError
 
@@ -68,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     write_text(arguments.output / "gan.json", json.dumps({"vertebrae": kind, "rows": rows}, indent=1) + "\n")
     write_text(arguments.output / "gan.md", text)
     (arguments.output / "gan.png").write_bytes(png(picture(comparison)))
-    print(text, end="")
+    tell(text, arguments)
     return 0
 
 

@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from SpineLab.commands.telling import tell
 from SpineLib.cli.progress_bar import ProgressBar
 
 
@@ -49,20 +50,26 @@ def run(arguments: argparse.Namespace) -> int:
                     progress=bar,
                 )
             )
-    for result in results:
-        print(sentence(result))
+    tell(markdown(results), arguments)
     if arguments.json is not None:
         write_text(arguments.json, json.dumps(results, indent=2) + "\n")
     return 0
 
 
-def sentence(result: dict) -> str:
-    """One model's figures in a line."""
-    false, rows = result["false_positives"], result["painted"]
-    large = [row for row in rows if row["volume_ml"] >= 1]
-    dice = sum(result["dice"]) / len(result["dice"]) if result["dice"] else float("nan")
-    return (
-        f"{result['model']}: {false['count']} false positives, {false['ml']:.2f} ml in all, "
-        f"{false['count_half_ml']} of 0.5 ml or more; painted lesions found: {sum(r['found'] for r in rows)} of "
-        f"{len(rows)}, of 1 ml or more {sum(r['found'] for r in large)} of {len(large)}; mean Dice {dice:.3f}"
-    )
+def markdown(results: list[dict]) -> str:
+    """A line a model."""
+    lines = [
+        "| model | false positives | their volume | of 0.5 ml or more | painted lesions found | of 1 ml or more "
+        "| mean Dice of the painted ones |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for result in results:
+        false, rows = result["false_positives"], result["painted"]
+        large = [row for row in rows if row["volume_ml"] >= 1]
+        dice = sum(result["dice"]) / len(result["dice"]) if result["dice"] else float("nan")
+        lines.append(
+            f"| `{result['model']}` | {false['count']} | {false['ml']:.2f} ml | {false['count_half_ml']} "
+            f"| {sum(row['found'] for row in rows)} of {len(rows)} "
+            f"| {sum(row['found'] for row in large)} of {len(large)} | {100 * dice:.1f} % |"
+        )
+    return "\n".join(lines) + "\n"

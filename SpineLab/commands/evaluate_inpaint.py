@@ -6,6 +6,7 @@ import argparse
 from itertools import chain
 from pathlib import Path
 
+from SpineLab.commands.telling import tell
 from SpineLib.errors import SpineError
 
 
@@ -71,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     with ProgressBar() as progress:
         evaluation = evaluate_inpaint(chain(*parts), methods, models, settings, progress)
     files = write_inpaint_evaluation(evaluation, arguments.output)
-    print(markdown(evaluation))
+    tell(markdown(evaluation), arguments)
     print("Written: " + ", ".join(file.name for file in files))
     return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from SpineLab.commands.telling import tell
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.errors import SpineError
 
@@ -47,6 +48,6 @@ def run(arguments: argparse.Namespace) -> int:
             pairs, (arguments.before, arguments.after), settings, globally=not arguments.no_global, progress=bar
         )
     paths = write_registration_evaluation(evaluation, arguments.output)
-    print(markdown(evaluation))
+    tell(markdown(evaluation), arguments)
     print("Written:", ", ".join(str(path) for path in paths))
     return 0

@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from SpineLab.commands.telling import tell
 from SpineLib.errors import SpineError
 from SpineLib.progress import part
 
@@ -65,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         json.dumps({"cases": to_dict(figures), "cross_validation": folds}, indent=1) + "\n",
     )
     write_text(arguments.output / "vertebrae.md", text)
-    print(text)
+    tell(text, arguments)
     print("Written:", arguments.output / "vertebrae.json", arguments.output / "vertebrae.md")
     return 0
 
