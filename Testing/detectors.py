@@ -6,9 +6,9 @@ import json
 
 import numpy as np
 
-from SpineLib.cohort.mr import SUFFIXES
 from SpineLib.models import ModelCard, save_bundle
 from SpineLib.networks.siamese import Siamese
+from SpineLib.sequences import SEQUENCES
 from SpineLib.volume import Volume, write_volume
 
 #: mm of a test image's pixel and slice.
@@ -75,7 +75,7 @@ def write_spots(folder, cases, sequence="STIR"):
         name = f"sub-{number:03d}"
         image, truth = spots(*rows, seed=number)
         for volume, place, suffix in (
-            (image, folder / name, SUFFIXES[sequence]),
+            (image, folder / name, SEQUENCES[sequence].bids),
             (truth, folder / "derivatives" / "labels" / name, "label-lesion_mask"),
         ):
             (place / "anat").mkdir(parents=True)

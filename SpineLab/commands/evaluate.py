@@ -86,6 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
         return evaluate_registration.run(arguments)
     from SpineLab.evaluation.files import markdown, write_evaluation
     from SpineLab.evaluation.segmentation import evaluate, evaluate_folds, held_out_cases
+    from SpineLib.cohort.layout import AFTER, sessions
     from SpineLib.cohort.mr import read_cohort
     from SpineLib.tasks.segmentation.segment import SegmentSettings
 
@@ -93,8 +94,8 @@ def run(arguments: argparse.Namespace) -> int:
     inputs = tuple(dict.fromkeys(name for bundle in bundles for name in bundle.card.inputs))
     label = arguments.label or _label(bundles)
     session = arguments.session
-    if session is None and label == "necrosis" and any(arguments.cohort.glob("sub-*/ses-after")):
-        session = "after"
+    if session is None and label == "necrosis" and AFTER in sessions(arguments.cohort):
+        session = AFTER
     cohort = read_cohort(arguments.cohort, inputs, labels=(label,), session=session)
     if arguments.held_out_of:
         names = held_out_cases(arguments.held_out_of)

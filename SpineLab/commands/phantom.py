@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from SpineLib.cli.progress_bar import ProgressBar
+from SpineLib.sequences import SEQUENCES
 
 HELP = "simulate a cohort of spine MR or CT with metastases (BIDS-like folder, with all truths)"
 _CT_ONLY = ("thickness", "metal")
@@ -20,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--cases", type=int, default=10, help="number of cases (default 10)")
     parser.add_argument("--seed", type=int, default=1, help="same seed, same bytes (default 1)")
-    parser.add_argument("--sequences", default="T1,T2", help="of T1, T2, STIR, ceT1 (default T1,T2)")
+    parser.add_argument("--sequences", default="T1,T2", help=f"of {', '.join(SEQUENCES)} (default T1,T2)")
     parser.add_argument(
         "--randomised",
         type=float,
@@ -164,7 +165,7 @@ def _follow_up(arguments: argparse.Namespace):
 def _plain(arguments: argparse.Namespace):
     """Settings of patients with one scan."""
     from SpineLib.errors import SpineError
-    from SpineLib.phantom import SEQUENCES, PhantomSettings
+    from SpineLib.phantom import PhantomSettings
     from SpineLib.phantom.lesions import METASTASES, PLACES
 
     _refuse(arguments, _CT_ONLY, "without --ct")

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from SpineLab.training.augmentation import AugmentationSettings
 from SpineLab.training.sampling import SamplingSettings
+from SpineLib.cohort.layout import SESSIONS
 from SpineLib.errors import SpineError
 from SpineLib.networks.unet import WIDTHS
 from SpineLib.preprocess import Preparation
@@ -20,7 +21,6 @@ TASK_OF_LABEL = {
     "necrosis": "necrosis-segmentation",
     "vertebrae": "spine-segmentation",
 }
-SESSIONS = ("", "before", "after")
 
 _Config = TypeVar("_Config", bound="ConfigBase")
 
@@ -155,7 +155,7 @@ class TrainingConfig(ConfigBase):
             raise ValueError(f"also is {list(self.also)}, which needs a single sequence in inputs")
         if set(self.also) & set(self.inputs):
             raise ValueError(f"also is {list(self.also)}, of which {self.inputs[0]} is the input already")
-        if self.session not in SESSIONS:
+        if self.session not in ("", *SESSIONS):
             raise ValueError(f"session is {self.session!r}; it must be empty, 'before' or 'after'")
         if len(self.sampling.patch) != self.network.dimensions:
             raise ValueError(f"patch has {len(self.sampling.patch)} sizes for {self.network.dimensions} dimensions")

@@ -8,10 +8,9 @@ from SpineLab.training.config import TrainingConfig
 from SpineLib.errors import SpineError
 from SpineLib.models import find_bundle
 from SpineLib.networks.unet import UNet
+from SpineLib.sequences import SEQUENCES
 
 _FIRST = "down.0.0.weight"
-#: Sequences that look most alike, for a bundle that does not know the wanted one.
-_ALIKE = {"ceT1": "T1", "T1": "ceT1", "STIR": "T2", "T2": "STIR"}
 
 
 def initial_network(config: TrainingConfig) -> UNet:
@@ -41,7 +40,7 @@ def initial_network(config: TrainingConfig) -> UNet:
     first = network.state_dict()[_FIRST].clone()
     with torch.no_grad():
         for channel, name in enumerate(config.inputs):
-            source = name if name in card.inputs else _ALIKE.get(name)
+            source = name if name in card.inputs else SEQUENCES[name].like
             if source in card.inputs:
                 first[:, channel] = state[_FIRST][:, card.inputs.index(source)]
         network.load_state_dict({**state, _FIRST: first})

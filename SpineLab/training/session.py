@@ -13,7 +13,8 @@ from SpineLab.training.export import export, model_name
 from SpineLab.training.loop import train, write_json
 from SpineLib.cohort.mr import read_cohort
 from SpineLib.errors import SpineError
-from SpineLib.models import SEQUENCES, ModelBundle
+from SpineLib.models import ModelBundle
+from SpineLib.sequences import SEQUENCES
 
 
 def run_training(

@@ -6,11 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
+from SpineLib.cohort.layout import AFTER, BEFORE, SESSIONS
 from SpineLib.errors import SpineError
+from SpineLib.sequences import SEQUENCES
 
 HELP = "segment, register and compare the scans before and after an ablation, and write a report"
-BEFORE = {"before_t1": "T1", "before_t2": "T2", "before_stir": "STIR"}
-AFTER = {"after_cet1": "ceT1", "after_t2": "T2"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,8 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     scans = parser.add_argument_group(
         "one patient: image files, or folders of DICOM files (FOLDER#3: series 3 of several)"
     )
-    for when, options in (("before", BEFORE), ("after", AFTER)):
-        for option, name in options.items():
+    for when in SESSIONS:
+        for option, name in _scans(when).items():
             scans.add_argument(
                 f"--{option.replace('_', '-')}",
                 type=Path,
@@ -88,7 +88,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Follow up; returns 0, or 1 when a case of a folder failed."""
-    given = [name for name in (*BEFORE, *AFTER, "metastasis", "necrosis", "transform") if getattr(args, name)]
+    files = (*_scans(BEFORE), *_scans(AFTER), "metastasis", "necrosis", "transform")
+    given = [name for name in files if getattr(args, name)]
     if args.bids is not None:
         if given or args.dicom_seg:
             raise SpineError(
@@ -100,8 +101,8 @@ def run(args: argparse.Namespace) -> int:
         return follow_up_folder(args)
     if args.labels:
         raise SpineError("--labels takes the masks of a folder of patients; use it with --bids.")
-    before = {name: getattr(args, option) for option, name in BEFORE.items() if getattr(args, option)}
-    after = {name: getattr(args, option) for option, name in AFTER.items() if getattr(args, option)}
+    before = {name: getattr(args, option) for option, name in _scans(BEFORE).items() if getattr(args, option)}
+    after = {name: getattr(args, option) for option, name in _scans(AFTER).items() if getattr(args, option)}
     if not before or not after:
         raise SpineError(
             "A follow-up needs a scan from before (--before-t1, --before-t2) and one from after "
@@ -119,6 +120,12 @@ def run(args: argparse.Namespace) -> int:
     print(*result.lines, sep="\n")
     print(f"Open {args.output / 'report.html'}. Research use only.")
     return 0
+
+
+def _scans(when: str) -> dict[str, str]:
+    """Options of the scans from before or after and their sequences; after, those with contrast medium go first."""
+    ordered = sorted(SEQUENCES.values(), key=lambda one: when == AFTER and not one.plain)
+    return {f"{when}_{one.option}": one.name for one in ordered}
 
 
 def _ask(question: str) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from SpineLib.errors import SpineError
 from SpineLib.progress import Progress, part
+from SpineLib.sequences import enhanced_of
 
 #: Written last: a folder that holds it is complete.
 RECORD = "comparison.json"
@@ -185,13 +186,14 @@ def run_case(
 
         transform = read_transform(scans.transform)
     each = SegmentSettings(device=args.device)
+    enhanced = enhanced_of(scans.after)
     result = follow_up(
         images["before"],
         images["after"],
         **masks,
         **bundles,
         after_to_before=transform,
-        after_facts=read_dicom_facts(scans.after["ceT1"]) if "ceT1" in scans.after else None,
+        after_facts=read_dicom_facts(scans.after[enhanced]) if enhanced else None,
         settings=FollowUpSettings(metastasis=each, necrosis=each),
         progress=part(progress, 0.02, 0.88),
     )

@@ -12,6 +12,7 @@ from SpineLib.progress import Progress
 from SpineLib.reports.followup import FollowUpReport, LesionPart, case_json, followup_page
 from SpineLib.reports.followup_cohort import patient_row
 from SpineLib.reports.followup_tables import NOT_TREATED, plain_table
+from SpineLib.sequences import enhanced_of
 from SpineLib.tasks.followup.follow_up import FollowUp, Marked, TreatedLesion
 from SpineLib.tasks.followup.output import comparison_row, write_surface
 from SpineLib.tasks.segmentation.naming import TARGETS, Target
@@ -89,7 +90,7 @@ def report_of(
 ) -> FollowUpReport:
     """What the page shows of a result."""
     before, after = result.pair
-    after = "ceT1" if "ceT1" in result.after else after  # the rim is seen best there
+    after = enhanced_of(result.after) or after  # the rim is seen best there
     parts = [
         LesionPart(
             one.lesion,

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from SpineLib.errors import Cancelled, SpineError
 
-_SESSIONS = ("before", "after")
-
 
 def follow_up_folder(args: argparse.Namespace) -> int:
     """Follow up all patients of ``args.bids``; returns 1 when one failed, else 0.
@@ -21,6 +19,8 @@ def follow_up_folder(args: argparse.Namespace) -> int:
     from SpineLib.cli.followup_files import row_of
     from SpineLib.cli.outputs import check_writable
     from SpineLib.cli.progress_bar import ProgressBar
+    from SpineLib.cohort.images import find_patients
+    from SpineLib.cohort.layout import SESSIONS
     from SpineLib.reports.followup_cohort import cohort_page
     from SpineLib.reports.followup_tables import plain_table
     from SpineLib.volume.files import write_text
@@ -43,7 +43,7 @@ def follow_up_folder(args: argparse.Namespace) -> int:
             if done is not None and not args.overwrite:
                 row |= done | {"status": "kept"}
             else:
-                images = [_images(sessions, session) for session in _SESSIONS]
+                images = [_images(sessions, session) for session in SESSIONS]
                 scans = Scans(*images, **(_masks(args.bids, name) if args.labels else {}))
                 check_order(scans, args)
                 with output_folder(folder, args.overwrite) as part, ProgressBar(name) as progress:
@@ -71,29 +71,8 @@ def follow_up_folder(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def find_patients(folder: Path) -> list[tuple[str, dict[str, dict[str, list[Path]]]]]:
-    """Patients ("sub-001") and, by session, their images by sequence name; a session may be missing.
-
-    Raises:
-        SpineError: no such folder, or no patient with sessions in it.
-    """
-    from SpineLib.cli.segment_folder import find_cases
-
-    patients: dict[str, dict] = {}
-    for case, images in find_cases(folder):
-        name, _, session = case.partition("_ses-")
-        if session in _SESSIONS:
-            patients.setdefault(name, {})[session] = images
-    if not patients:
-        raise SpineError(
-            "The folder holds no patients with sessions; it needs files like "
-            "sub-001/ses-before/anat/sub-001_ses-before_T1w.nii.gz and sub-001/ses-after/anat/..."
-        )
-    return sorted(patients.items())
-
-
 def _images(sessions: dict, session: str) -> dict[str, Path]:
-    from SpineLib.cli.segment_folder import single_images
+    from SpineLib.cohort.images import single_images
 
     if session not in sessions:
         raise SpineError(f"The patient has no images from {session} the ablation (ses-{session}/anat).")

@@ -10,9 +10,9 @@ from SpineLib.cli.choosing import TASKS, segment_files
 from SpineLib.cli.outputs import check_outputs
 from SpineLib.errors import SpineError
 from SpineLib.progress import part
+from SpineLib.sequences import SEQUENCES
 
 HELP = "segment metastases, or necrosis after ablation, of one patient or a folder; or the vertebrae of a CT"
-SEQUENCES = {"t1": "T1", "t2": "T2", "stir": "STIR", "cet1": "ceT1"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,8 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     inputs = parser.add_argument_group(
         "one patient: image files, or folders of DICOM files (FOLDER#3: series 3 of several)"
     )
-    for option, name in SEQUENCES.items():
-        inputs.add_argument(f"--{option}", type=Path, metavar="IMAGE", help=f"the {name} volume")
+    for name, sequence in SEQUENCES.items():
+        inputs.add_argument(f"--{sequence.option}", type=Path, metavar="IMAGE", help=f"the {name} volume")
     batch = parser.add_argument_group("many patients")
     batch.add_argument(
         "--bids",
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     choices.add_argument("--smallest-lesion", type=float, metavar="ML", help="drop smaller ones (default: the model's)")
     choices.add_argument(
         "--reference",
-        choices=SEQUENCES.values(),
+        choices=tuple(SEQUENCES),
         help="whose grid the result has (default: T1's, else that of the model's first input)",
     )
     choices.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"), help="default: auto")
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
         check_outputs(_outputs(args), [args.ct], args.overwrite)
         _check_kinds(args)
         return segment_vertebrae.run(args)
-    given = {name: getattr(args, option) for option, name in SEQUENCES.items() if getattr(args, option) is not None}
+    given = {name: path for name, one in SEQUENCES.items() if (path := getattr(args, one.option)) is not None}
     if args.bids is not None:
         if given or args.probability or args.json or args.csv:
             raise SpineError(
@@ -83,7 +83,8 @@ def run(args: argparse.Namespace) -> int:
     if args.session:
         raise SpineError("--session chooses among the patients of a folder; use it with --bids.")
     if not given:
-        raise SpineError("No image was given; use --t1, --t2 or --cet1, or --bids for a folder of patients.")
+        options = " or ".join(f"--{one.option}" for one in SEQUENCES.values())
+        raise SpineError(f"No image was given; use {options}, or --bids for a folder of patients.")
     check_outputs(_outputs(args), given.values(), args.overwrite)
     _check_kinds(args)
 

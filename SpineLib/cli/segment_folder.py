@@ -6,8 +6,6 @@ import argparse
 import csv
 import io
 import json
-import os
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +14,6 @@ from pathlib import Path
 from SpineLib.errors import Cancelled, SpineError
 
 COLUMNS = ("case", "status", "lesions", "total_volume_ml", "largest_ml", "model", "message")
-#: Whose scans of a follow-up show necrosis.
-_TREATED_SESSION = "after"
-_SUFFIXES = {"T1": "T1w", "T2": "T2w", "STIR": "STIR"}
 
 
 def segment_folder(args: argparse.Namespace) -> int:
@@ -31,6 +26,7 @@ def segment_folder(args: argparse.Namespace) -> int:
     from SpineLib.cli.choosing import chosen_target, segment_files
     from SpineLib.cli.outputs import check_writable
     from SpineLib.cli.progress_bar import ProgressBar
+    from SpineLib.cohort.images import choose_session, find_cases, single_images
     from SpineLib.tasks.segmentation.naming import TARGETS
     from SpineLib.tasks.segmentation.output import write_report, write_result, write_table
     from SpineLib.volume.files import write_text
@@ -100,80 +96,6 @@ def _nothing_by_halves(report: Path, *others: Path) -> Iterator[None]:
             for path in new:
                 path.unlink(missing_ok=True)
         raise
-
-
-def find_cases(folder: Path) -> list[tuple[str, dict[str, list[Path]]]]:
-    """Cases ("sub-001", or "sub-001_ses-1") and their images by sequence name; none where they may not be read.
-
-    Raises:
-        SpineError: no such folder, or nothing in it.
-    """
-    if not folder.is_dir() or not os.access(folder, os.R_OK | os.X_OK):
-        raise SpineError("The folder of patients does not exist or may not be read; check its path and permissions.")
-    cases = []
-    for subject in sorted(folder.glob("sub-*")):
-        for place in (subject, *sorted(subject.glob("ses-*"))):
-            images: dict[str, list[Path]] = {}
-            readable = True
-            try:
-                for file in sorted((place / "anat").iterdir()):
-                    if name := _sequence(file.name):
-                        images.setdefault(name, []).append(file)
-            except (FileNotFoundError, NotADirectoryError):
-                continue
-            except OSError:
-                readable = False
-            if images or not readable:
-                cases.append(("_".join(place.relative_to(folder).parts), images))
-    if not cases:
-        raise SpineError("The folder holds no patients; it needs files like sub-001/anat/sub-001_T1w.nii.gz.")
-    return cases
-
-
-def choose_session(cases: list[tuple[str, dict]], session: str | None, *, necrosis: bool = False) -> list:
-    """Those of ``session``; without one all, but for necrosis only the scans after ablation where a patient has them.
-
-    Raises:
-        SpineError: no case has that session.
-    """
-    if session:
-        ending = f"_ses-{session.removeprefix('ses-')}"
-        chosen = [case for case in cases if case[0].endswith(ending)]
-        if not chosen:
-            raise SpineError(f"No patient has the session '{session}'; look at the names of the folders 'ses-*'.")
-        return chosen
-    treated = {name.partition("_")[0] for name, _ in cases if name.endswith(f"_ses-{_TREATED_SESSION}")}
-    return [
-        case
-        for case in cases
-        if not necrosis or case[0].partition("_")[0] not in treated or case[0].endswith(f"_ses-{_TREATED_SESSION}")
-    ]
-
-
-def _sequence(file_name: str) -> str | None:
-    from SpineLib.volume import suffix_of
-
-    ending = suffix_of(file_name)
-    stem = file_name[: -len(ending)] if ending else ""
-    for name, suffix in _SUFFIXES.items():
-        if stem.endswith(f"_{suffix}"):
-            enhanced = re.search(r"_ce-[A-Za-z0-9]+_", stem)
-            return None if enhanced and name != "T1" else "ceT1" if enhanced else name
-    return None
-
-
-def single_images(images: dict[str, list[Path]]) -> dict[str, Path]:
-    """One file a sequence.
-
-    Raises:
-        SpineError: none could be read, or there are several of one sequence.
-    """
-    if not images:
-        raise SpineError("The folder of the case may not be read; ask for permission to read it, or copy it elsewhere.")
-    for name, files in images.items():
-        if len(files) > 1:
-            raise SpineError(f"The case has {len(files)} {name} images; leave one of them in the folder.")
-    return {name: files[0] for name, files in images.items()}
 
 
 def _facts(report: dict) -> dict:

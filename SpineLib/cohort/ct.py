@@ -6,12 +6,8 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from SpineLib.cohort.layout import CT_LABELS, Place, patients, truth_path
 from SpineLib.errors import SpineError
-
-#: Ends of the files' names, without the extension.
-CT_SUFFIX = "ct"
-CT_LABELS = {"vertebrae": "label-vertebrae_dseg", "intact": "label-intact_dseg", "lesion": "label-lesion_mask"}
-_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
 
 
 @dataclass(frozen=True)
@@ -45,12 +41,10 @@ def read_ct_cohort(folder: str | Path) -> list[CtCase]:
     """
     folder = Path(folder)
     cases = []
-    for path in sorted(folder.glob("sub-*")):
-        name = path.name
-        labels = folder / "derivatives" / "labels" / name
-        ct = _file(path / "ct", f"{name}_{CT_SUFFIX}")
-        files = {key: _file(labels / "ct", f"{name}_{suffix}") for key, suffix in CT_LABELS.items()}
-        truth = labels / f"{name}_truth.json"
+    for name in patients(folder):
+        place, truth = Place(folder, name, kind="ct"), truth_path(folder, name)
+        ct = place.find_image("CT")
+        files = {key: place.find_label(key) for key in CT_LABELS}
         if ct and all(files.values()) and truth.is_file():
             cases.append(CtCase(name, ct, **files, truth=_json(truth)))
     if not cases:
@@ -69,7 +63,3 @@ def _json(path: Path) -> dict:
     if not isinstance(known, dict):
         raise SpineError(f"'{path}' is damaged; delete it and simulate this case again.")
     return known
-
-
-def _file(folder: Path, stem: str) -> Path | None:
-    return next((folder / (stem + end) for end in _ENDINGS if (folder / (stem + end)).is_file()), None)

@@ -5,21 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from SpineLib.cohort.layout import LABELS, SESSIONS, Place, patients, sessions, truth_path
 from SpineLib.errors import SpineError
+from SpineLib.sequences import SEQUENCES
 from SpineLib.volume.json_object import json_object
 from SpineLib.volume.simulated import DESCRIPTION, simulated_description
-
-SUFFIXES = {"T1": "T1w", "T2": "T2w", "STIR": "STIR", "ceT1": "ce-gd_T1w"}
-LABELS = {
-    "lesion": "label-lesion_mask",
-    "necrosis": "label-necrosis_mask",
-    "reader1": "desc-reader1_mask",
-    "reader2": "desc-reader2_mask",
-    "vertebrae": "label-vertebrae_dseg",
-    "tissue": "label-tissue_dseg",
-}
-SESSIONS = ("before", "after")
-_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
 
 
 @dataclass(frozen=True)
@@ -28,7 +18,7 @@ class Case:
 
     Attributes:
         name: "sub-001".
-        sequences: files by sequence name ("T1", "T2", "STIR", "ceT1"), those there are.
+        sequences: files by sequence name, those there are.
         labels: files by label: "lesion" (ids of metastases), "necrosis" (ids of necrosis zones), "reader1", "reader2",
             "vertebrae", "tissue"; those there are.
     """
@@ -78,7 +68,7 @@ class Cohort:
 
     def truth(self, case: Case) -> dict:
         """What was drawn of a simulated patient, "lesions" and more; empty where nothing tells."""
-        return _truth(self.folder, case.name)
+        return json_object(truth_path(self.folder, case.name))
 
 
 def read_cohort(
@@ -96,11 +86,11 @@ def read_cohort(
         SpineError: the folder does not exist or holds no such case.
     """
     folder = Path(folder)
-    cases = [_case(folder, path.name, session) for path in sorted(folder.glob("sub-*"))]
+    cases = [_case(folder, name, session) for name in patients(folder)]
     cases = [c for c in cases if c.sequences and set(inputs) <= c.sequences.keys() and set(labels) <= c.labels.keys()]
     if not cases:
         place = f"sub-*/ses-{session}/anat" if session else "sub-*/anat"
-        there = sorted({path.name[4:] for path in folder.glob("sub-*/ses-*")})
+        there = sessions(folder)
         if there and session not in there:
             raise SpineError(
                 f"'{folder}' holds no '{place}' but the sessions {' and '.join(there)}; choose one of them."
@@ -122,10 +112,10 @@ def read_pairs(folder: str | Path) -> tuple[Pair, ...]:
     """
     folder = Path(folder)
     pairs = []
-    for path in sorted(folder.glob("sub-*")):
-        before, after = (_case(folder, path.name, session) for session in SESSIONS)
+    for name in patients(folder):
+        before, after = (_case(folder, name, session) for session in SESSIONS)
         if before.sequences and after.sequences:
-            pairs.append(Pair(path.name, before, after, _truth(folder, path.name)))
+            pairs.append(Pair(name, before, after, json_object(truth_path(folder, name))))
     if not pairs:
         raise SpineError(
             f"'{folder}' holds no patient with images in both 'ses-before/anat' and 'ses-after/anat'; "
@@ -146,18 +136,6 @@ def drawn_lesions(facts: dict) -> dict[int, dict]:
 
 
 def _case(folder: Path, name: str, session: str | None) -> Case:
-    inner, stem = (f"{name}/ses-{session}", f"{name}_ses-{session}") if session else (name, name)
-    images, derived = folder / inner / "anat", folder / "derivatives" / "labels" / inner / "anat"
-    found = (
-        {key: _file(place, f"{stem}_{suffix}") for key, suffix in names.items()}
-        for place, names in ((images, SUFFIXES), (derived, LABELS))
-    )
-    return Case(name, *({key: file for key, file in files.items() if file} for files in found))
-
-
-def _file(folder: Path, stem: str) -> Path | None:
-    return next((folder / (stem + end) for end in _ENDINGS if (folder / (stem + end)).is_file()), None)
-
-
-def _truth(folder: Path, name: str) -> dict:
-    return json_object(folder / "derivatives" / "labels" / name / f"{name}_truth.json")
+    place = Place(folder, name, session)
+    sequences = {key: file for key in SEQUENCES if (file := place.find_image(key))}
+    return Case(name, sequences, {key: file for key in LABELS if (file := place.find_label(key))})

@@ -1,13 +1,12 @@
 """Model bundles (weights and their card) and the catalogue of those installed."""
 
 from SpineLib.models.bundle import ModelBundle, load_bundle, save_bundle
-from SpineLib.models.card import FORMAT, NOTICE, SEQUENCES, TASKS, ModelCard, read_card
+from SpineLib.models.card import FORMAT, NOTICE, TASKS, ModelCard, read_card
 from SpineLib.models.catalogue import find_bundle, import_bundle, list_bundles, remove_bundle, user_folder
 
 __all__ = [
     "FORMAT",
     "NOTICE",
-    "SEQUENCES",
     "TASKS",
     "ModelBundle",
     "ModelCard",

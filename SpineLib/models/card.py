@@ -11,11 +11,11 @@ from typing import Any
 
 from SpineLib.errors import SpineError
 from SpineLib.models.networks import KINDS, ONE_CHANNEL_EACH, TASK_NETWORKS, are_sizes
+from SpineLib.sequences import SEQUENCES
 
 FORMAT = 1
 TASKS = tuple(TASK_NETWORKS)
 NOTICE = "Research use only, not a medical device"
-SEQUENCES = ("T1", "T2", "STIR", "ceT1")
 #: What a network that does not look at MR is shown: a CT in HU, or masks of vertebrae.
 TASK_INPUTS = {
     "vertebra-segmentation": ("CT",),

@@ -6,13 +6,12 @@ mimics); ``physics`` and ``acquisition`` make the images; ``readers`` contour th
 ``write_followup_cohort`` do so before and after the ablation of a metastasis.
 """
 
-from SpineLib.phantom.case import SEQUENCES, PhantomCase, PhantomSettings, simulate
+from SpineLib.phantom.case import PhantomCase, PhantomSettings, simulate
 from SpineLib.phantom.cohort import write_case, write_cohort
 from SpineLib.phantom.followup import FollowUp, FollowUpSettings, simulate_followup
 from SpineLib.phantom.followup_cohort import write_followup_cohort
 
 __all__ = [
-    "SEQUENCES",
     "FollowUp",
     "FollowUpSettings",
     "PhantomCase",

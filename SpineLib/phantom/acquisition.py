@@ -44,7 +44,7 @@ def tissue_signal(
     args = {"field_t": tissues.field_t}
     water_of = signal(sequence, tissues.pd, tissues.t1, tissues.t2, tissues.uptake, **args)
     fat_signal = float(signal(sequence, 0.9, tissues.fat_t1, tissues.fat_t2, **args)) * sequence.fat_left
-    if sequence.name != "STIR" and wide:
+    if sequence.ti is None and wide:
         fat_signal *= rng.uniform(0.75, 1.2)
     share = np.array([tissues.fat[t] for t in Tissue], dtype=np.float64)
     if rng.random() < 0.6:

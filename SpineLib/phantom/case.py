@@ -20,16 +20,13 @@ from SpineLib.phantom.spine import Vertebra
 from SpineLib.phantom.tissues import draw_tissues
 from SpineLib.volume import Volume
 
-#: Names of the sequences a case can have.
-SEQUENCES = ("T1", "T2", "STIR", "ceT1")
-
 
 @dataclass(frozen=True)
 class PhantomSettings:
     """What to simulate.
 
     Attributes:
-        sequences: which of SEQUENCES to acquire.
+        sequences: which of :data:`SpineLib.phantom.physics.PROTOCOLS` to acquire.
         matrix: rows and columns of a slice; None draws 256, 320, 384 or 448.
         slices: number of sagittal slices; None draws 15 to 28.
         spacing: in-plane spacing in mm; None draws one within 0.45 to 1.25 mm such that 5 to 9 vertebrae are seen.

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import SpineLib
-from SpineLib.cohort.mr import SUFFIXES
+from SpineLib.cohort.layout import Place, truth_path
 from SpineLib.errors import SpineError
 from SpineLib.phantom.case import PhantomCase, PhantomSettings, simulate
 from SpineLib.phantom.sidecar import write_sidecar
@@ -67,7 +67,7 @@ def fill_folder(
         settings: a dataclass whose fields all have defaults; kept in ``dataset_description.json``.
         title: the data set's name.
         write_one: called, perhaps in another process, with the folder, the patient's name, the patient's seed and the
-            settings; writes :func:`truth_path` last.
+            settings; writes :func:`SpineLib.cohort.layout.truth_path` last.
         table: head of ``participants.tsv``, and what makes a line of a patient's name and truth.
 
     Raises:
@@ -126,30 +126,23 @@ def fill_folder(
 
 def write_case(folder: Path, name: str, case: PhantomCase, extension: str = ".nii.gz") -> None:
     """Write one case into a cohort folder; the truth comes last and marks the case as complete."""
-    images = folder / name / "anat"
-    labels = folder / "derivatives" / "labels" / name / "anat"
-    for place in (images, labels):
-        place.mkdir(parents=True, exist_ok=True)
+    place = Place(folder, name)
+    for inner in (place.images, place.labels):
+        inner.mkdir(parents=True, exist_ok=True)
     for sequence, volume in case.images.items():
-        write_volume(volume, images / f"{name}_{SUFFIXES[sequence]}{extension}")
-        write_sidecar(
-            images / f"{name}_{SUFFIXES[sequence]}{extension}", case.truth["sequences"][sequence], case.truth["field_t"]
-        )
+        file = place.image(sequence, extension)
+        write_volume(volume, file)
+        write_sidecar(file, case.truth["sequences"][sequence], case.truth["field_t"])
     maps: dict[str, Volume] = {
-        "label-lesion_mask": case.lesions,
-        "desc-reader1_mask": case.readers[0],
-        "desc-reader2_mask": case.readers[1],
-        "label-vertebrae_dseg": case.vertebrae,
-        "label-tissue_dseg": case.tissue,
+        "lesion": case.lesions,
+        "reader1": case.readers[0],
+        "reader2": case.readers[1],
+        "vertebrae": case.vertebrae,
+        "tissue": case.tissue,
     }
-    for suffix, volume in maps.items():
-        write_volume(volume, labels / f"{name}_{suffix}{extension}")
+    for key, volume in maps.items():
+        write_volume(volume, place.label(key, extension))
     write_text(truth_path(folder, name), json.dumps(case.truth, indent=1))
-
-
-def truth_path(folder: Path, name: str) -> Path:
-    """The file of a patient's truth; the last that is written of a patient."""
-    return folder / "derivatives" / "labels" / name / f"{name}_truth.json"
 
 
 def _name(n: int) -> str:

@@ -6,8 +6,8 @@ import json
 from functools import partial
 from pathlib import Path
 
-from SpineLib.cohort.mr import LABELS, SESSIONS, SUFFIXES
-from SpineLib.phantom.cohort import fill_folder, truth_path
+from SpineLib.cohort.layout import SESSIONS, Place, truth_path
+from SpineLib.phantom.cohort import fill_folder
 from SpineLib.phantom.followup import FollowUp, FollowUpSettings, simulate_followup
 from SpineLib.phantom.sidecar import write_sidecar
 from SpineLib.progress import Progress, silent
@@ -50,15 +50,15 @@ def write_followup(folder: Path, name: str, case: FollowUp, extension: str = ".n
     for session, scan in zip(SESSIONS, (case.before, case.after)):
         if scan is None:
             continue
-        stem = f"{name}_ses-{session}"
-        images = folder / name / f"ses-{session}" / "anat"
-        labels = folder / "derivatives" / "labels" / name / f"ses-{session}" / "anat"
-        for place, volumes, suffixes in ((images, scan.images, SUFFIXES), (labels, scan.labels, LABELS)):
-            place.mkdir(parents=True, exist_ok=True)
-            for key, volume in volumes.items():
-                write_volume(volume, place / f"{stem}_{suffixes[key]}{extension}")
+        place = Place(folder, name, session)
+        for inner in (place.images, place.labels):
+            inner.mkdir(parents=True, exist_ok=True)
+        for key, volume in scan.images.items():
+            write_volume(volume, place.image(key, extension))
+        for key, volume in scan.labels.items():
+            write_volume(volume, place.label(key, extension))
         for key, facts in scan.truth["sequences"].items():
-            write_sidecar(images / f"{stem}_{SUFFIXES[key]}{extension}", facts, scan.truth["field_t"])
+            write_sidecar(place.image(key, extension), facts, scan.truth["field_t"])
     write_text(truth_path(folder, name), json.dumps(case.truth, indent=1))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,8 @@ from SpineLib.phantom.tissues import FAT_T1_MS
 #: 2005;40:715-724.
 R1 = (4.1, 3.7)
 R2 = (4.6, 5.2)
+#: Draws a time between the two, ms.
+_Draw = Callable[[float, float], float]
 
 
 @dataclass(frozen=True)
@@ -50,17 +53,37 @@ def signal(sequence: Sequence, pd, t1, t2, uptake=0.0, field_t: float = 1.5) -> 
     return pd * recovery * np.exp(-sequence.te / t2)
 
 
+def _t1(name: str, u: _Draw, rng: np.random.Generator, field_t: float) -> Sequence:
+    return Sequence(name, u(400, 750), u(8, 15))
+
+
+def _enhanced_t1(name: str, u: _Draw, rng: np.random.Generator, field_t: float) -> Sequence:
+    fat_left = float(rng.uniform(0.05, 0.3)) if rng.random() < 0.3 else 1.0
+    return Sequence(name, u(400, 750), u(8, 15), gadolinium=True, fat_left=fat_left)
+
+
+def _t2(name: str, u: _Draw, rng: np.random.Generator, field_t: float) -> Sequence:
+    return Sequence(name, u(2500, 5000), u(80, 125))
+
+
+def _stir(name: str, u: _Draw, rng: np.random.Generator, field_t: float) -> Sequence:
+    # A scanner's TI nulls its fat; ours has the T1 of the tissue table, so TI lies near ln 2 times that.
+    null = np.log(2) * FAT_T1_MS[0 if field_t < 2.2 else 1]
+    return Sequence(name, u(3000, 5500), u(30, 70), ti=float(null * rng.uniform(0.88, 1.06)))
+
+
+#: How the settings of each of :data:`SpineLib.sequences.SEQUENCES` are drawn.
+PROTOCOLS: dict[str, Callable[[str, _Draw, np.random.Generator, float], Sequence]] = {
+    "T1": _t1,
+    "T2": _t2,
+    "STIR": _stir,
+    "ceT1": _enhanced_t1,
+}
+
+
 def draw_sequence(rng: np.random.Generator, name: str, field_t: float, wide: bool) -> Sequence:
-    """Draw a scanner's settings for "T1", "T2", "STIR" or "ceT1"; ``wide`` goes beyond what protocols use."""
+    """Draw a scanner's settings for one of :data:`PROTOCOLS`; ``wide`` goes beyond what protocols use."""
+    if name not in PROTOCOLS:
+        raise ValueError(f"unknown sequence {name!r}; {', '.join(PROTOCOLS)}")
     low, high = (0.8, 1.25) if wide else (1.0, 1.0)
-    u = lambda a, b: float(rng.uniform(a * low, b * high))  # noqa: E731
-    if name in ("T1", "ceT1"):
-        fat_left = float(rng.uniform(0.05, 0.3)) if name == "ceT1" and rng.random() < 0.3 else 1.0
-        return Sequence(name, u(400, 750), u(8, 15), gadolinium=name == "ceT1", fat_left=fat_left)
-    if name == "T2":
-        return Sequence(name, u(2500, 5000), u(80, 125))
-    if name == "STIR":
-        # A scanner's TI nulls its fat; ours has the T1 of the tissue table, so TI lies near ln 2 times that.
-        null = np.log(2) * FAT_T1_MS[0 if field_t < 2.2 else 1]
-        return Sequence(name, u(3000, 5500), u(30, 70), ti=float(null * rng.uniform(0.88, 1.06)))
-    raise ValueError(f"unknown sequence {name!r}; T1, T2, STIR or ceT1")
+    return PROTOCOLS[name](name, lambda a, b: float(rng.uniform(a * low, b * high)), rng, field_t)

@@ -1,19 +1,12 @@
-"""Which of the scene's volumes is T1, T2, STIR, contrast-enhanced T1: by name and DICOM description."""
+"""Which of the scene's volumes is which MR sequence: by name and DICOM description."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-ROLES = ("T1", "T2", "STIR", "ceT1")
-
-_WORD = r"(?<![a-z0-9]){}(?![a-z0-9])"
-
-
-def _words(*words: str) -> re.Pattern:
-    return re.compile("|".join(_WORD.format(word) for word in words))
-
+from SpineLib.sequences import SEQUENCES
 
 #: Levels of the spine that read like sequences: "T1-T6", "T1 to T4", "level T2", "T1 vertebra".
 _LEVELS = re.compile(
@@ -28,13 +21,6 @@ _UNFIT = re.compile(
     r"|(?<![a-z])(loc|mip|mpr|adc|dwi|dti|trace|swi|phase|haste|myelo\w*|reformat\w*|derived|desc)(?![a-z])"
     r"|(?<![a-z])(mask|labels?|seg|dseg|segmentation|probability)(?![a-z])"
 )
-_STIR = re.compile(r"stir(?![a-z])|tirm(?![a-z])|(?<![a-z])t2?_?ir(?=[\s_-]|$)|short[\s_-]*tau")
-_T1 = _words(
-    r"(?:ce)?t1(?:w|wi|wt?d?|[\s_-]?weighted)?",
-    r"t1(?:fse|tse|se|fs|vibe|mprage|tfe|flair|dixon)",
-    r"t1(?:ce|c|gd|km)",
-)
-_T2 = _words(r"t2(?:w|wi|wt?d?|[\s_-]?weighted)?", r"t2(?:fse|tse|se|fs|dixon|space|frfse)")
 _NO_CONTRAST = re.compile(
     r"(without|no|non|w/?o|ohne|pre)[\s_-]*(contrast|gd|gad\w*|km|ce|iv)(?![a-z])"
     r"|(?<![a-z])(pre|native?|unenhanced)(?![a-z])"
@@ -67,28 +53,26 @@ def sequence_of(name: str, description: str = "") -> tuple[str | None, float]:
         description: DICOM series description, "" if unknown.
 
     Returns:
-        ("T1" | "T2" | "STIR" | "ceT1", score) or (None, 0.0).
+        (name in :data:`SpineLib.sequences.SEQUENCES`, score) or (None, 0.0).
     """
     text = f"{name} | {description}".lower()
     if _UNFIT.search(text):
         return None, 0.0
     text = _LEVELS.sub(" ", text)
-    t1, t2 = bool(_T1.search(text)), bool(_T2.search(text))
-    if _STIR.search(text):
-        role = "STIR"
-    elif t1 and not t2:
-        role = "ceT1" if _CONTRAST.search(_NO_CONTRAST.sub(" ", text)) else "T1"
-    elif t2 and not t1:
-        role = "T2"
-    else:
+    named = [one for one in SEQUENCES.values() if one.words and one.words.search(text)]
+    named = [one for one in named if one.outweighs][:1] or named
+    if len(named) != 1:
         return None, 0.0
+    found = named[0]
+    if _CONTRAST.search(_NO_CONTRAST.sub(" ", text)):
+        found = next((one for one in SEQUENCES.values() if one.plain == found.name), found)
     score = 1.0 + 2.0 * bool(_SAGITTAL.search(text)) - 2.0 * bool(_OTHER_PLANE.search(text))
-    if role in ("T1", "T2") and _FAT_SUPPRESSED.search(text):
+    if not found.fat_suppressed and not found.plain and _FAT_SUPPRESSED.search(text):
         score -= 1.0
-    return role, score
+    return found.name, score
 
 
-def choose(candidates: Sequence[Candidate], roles: Sequence[str] = ROLES) -> dict[str, int]:
+def choose(candidates: Sequence[Candidate], roles: Iterable[str] = SEQUENCES) -> dict[str, int]:
     """The best candidate for each role, all from one study so that patients are never mixed.
 
     The study that serves most roles wins, then the better fit, then the earlier one; within a study the better fit,
@@ -110,7 +94,7 @@ def choose(candidates: Sequence[Candidate], roles: Sequence[str] = ROLES) -> dic
     return {role: index for role, (_, index) in chosen.items()}
 
 
-def preselect(roles: Sequence[str] = ROLES) -> dict:
+def preselect(roles: Iterable[str] = SEQUENCES) -> dict:
     """The scene's volume nodes that fit the roles best: {role: volume node}."""
     import slicer
 
@@ -166,7 +150,9 @@ def _side(candidate: Candidate, role: str | None, date: str, known: Sequence[str
         return "before"
     if order_of_names("before", text) == RIGHT:
         return "after"
-    return {"T1": "before", "ceT1": "after"}.get(role)
+    if role and SEQUENCES[role].plain:
+        return "after"
+    return "before" if any(one.plain == role for one in SEQUENCES.values()) else None
 
 
 def candidate_of(node) -> Candidate:

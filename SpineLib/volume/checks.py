@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from SpineLib.errors import SpineError
+from SpineLib.sequences import SEQUENCES
 from SpineLib.volume.told import modality_of
 from SpineLib.volume.volume import Volume
 
@@ -40,7 +41,7 @@ def check_image(volume: Volume, role: str) -> None:
         raise SpineError(f"The {role} image holds voxels that are no numbers (NaN or infinite); export it again.")
     if array.min() == array.max():
         raise SpineError(f"The {role} image is constant (every voxel the same); choose another one.")
-    if role in ("T1", "T2", "STIR", "ceT1") and looks_like_ct(volume):
+    if role in SEQUENCES and looks_like_ct(volume):
         raise SpineError(f"The {role} image is a CT, not an MR image; choose the {role} sequence.")
 
 

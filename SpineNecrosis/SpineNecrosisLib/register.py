@@ -6,11 +6,10 @@ import qt
 import slicer
 
 from SpineLib.errors import SpineError
+from SpineLib.sequences import PAIRS
 from SpineNecrosisLib.runs import RegisterRun
 from SpinePanel.step import Step
 
-#: Pairs of sequences that can be registered, the best first, as in :data:`SpineLib.tasks.followup.follow_up.PAIRS`.
-_PAIRS = (("T1", "ceT1"), ("T2", "T2"), ("T1", "T2"), ("T2", "ceT1"))
 _WARNING, _NOTE = "color: #d0342c;", ""
 #: The checkerboard follows a change after this pause, milliseconds.
 _PAUSE_MS = 500
@@ -266,7 +265,7 @@ class Register:
 
     def _updatePairs(self):
         """The pairs of sequences that can be registered."""
-        pairs = [pair for pair in _PAIRS if all(self._volumesOf(pair))]
+        pairs = [pair for pair in PAIRS if all(self._volumesOf(pair))]
         combo, texts = self.ui.pairCombo, [f"{before} before with {after} after" for before, after in pairs]
         if pairs != self._pairs or combo.count == 0:
             self._pairs = pairs

@@ -198,7 +198,7 @@ def test_an_output_folder_without_permission_is_refused_before_any_work(case, ca
 
 @POSIX
 def test_patients_that_may_not_be_read_are_told_and_do_not_stop_the_others(open_folder, ordinary_user):
-    from SpineLib.cli.segment_folder import find_cases, single_images
+    from SpineLib.cohort.images import find_cases, single_images
     from SpineLib.errors import SpineError
 
     for number in (1, 2, 3):

@@ -67,6 +67,21 @@ def test_the_model_that_uses_most_inputs_is_the_default(case):
     assert read_card(best_model(["T1"])).inputs == ("T1",)
 
 
+def test_a_model_for_t1_and_stir_is_found_and_shown_what_its_card_asks_for(case, monkeypatch):
+    from SpineLib.models import catalogue
+
+    monkeypatch.setattr(catalogue, "bundled_folders", lambda: [])
+    save_tiny(case / "models", inputs=("STIR", "T1"))  # marks what is bright on its first input
+    stir = patient()["T1"]
+    write_volume(stir, case / "STIR.nii.gz")
+    write_volume(stir.with_array(np.full_like(stir.array, 50) + stir.array % 7), case / "flat.nii.gz")
+    command = ["segment", "--t1", str(case / "flat.nii.gz"), "--stir", str(case / "STIR.nii.gz")]
+    assert main([*command, "-o", str(case / "o.seg.nrrd"), "--json", str(case / "r.json")]) == 0
+    report = json.loads((case / "r.json").read_text())
+    assert report["provenance"]["model"]["id"] == "tiny-2d-stir-t1"
+    assert len(report["lesions"]) == 1, "the ball is bright on STIR alone"
+
+
 def test_existing_files_are_kept_unless_overwriting_is_asked_for(case, capsys):
     (case / "o.seg.nrrd").write_text("precious")
     command = arguments(case, "-o", str(case / "o.seg.nrrd"), "--model", "tiny-2d-t1-t2")
@@ -223,7 +238,7 @@ def test_a_case_interrupted_while_its_files_are_written_begins_anew(cohort, monk
 
 
 def test_contrast_enhanced_t1_is_told_from_t1(tmp_path):
-    from SpineLib.cli.segment_folder import find_cases
+    from SpineLib.cohort.images import find_cases
 
     anat = tmp_path / "sub-7" / "ses-1" / "anat"
     anat.mkdir(parents=True)

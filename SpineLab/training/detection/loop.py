@@ -27,8 +27,9 @@ from SpineLab.training.detection.validation import validate
 from SpineLab.training.loop import Run, drive, write_json
 from SpineLib.cohort.mr import read_cohort
 from SpineLib.errors import SpineError
-from SpineLib.models import SEQUENCES, ModelBundle, find_bundle
+from SpineLib.models import ModelBundle, find_bundle
 from SpineLib.networks.siamese import Siamese
+from SpineLib.sequences import SEQUENCES
 
 #: A class's places of a batch weigh no more than if there were so many of them.
 _FEWEST = 16

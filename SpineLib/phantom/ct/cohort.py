@@ -6,8 +6,8 @@ import json
 from functools import partial
 from pathlib import Path
 
-from SpineLib.cohort.ct import CT_LABELS, CT_SUFFIX
-from SpineLib.phantom.cohort import fill_folder, truth_path
+from SpineLib.cohort.layout import CT_LABELS, Place, truth_path
+from SpineLib.phantom.cohort import fill_folder
 from SpineLib.phantom.ct.case import CtPhantom, CtSettings, simulate_ct
 from SpineLib.progress import Progress, silent
 from SpineLib.volume import write_volume
@@ -45,12 +45,12 @@ def write_ct_cohort(
 
 def write_ct_case(folder: Path, name: str, case: CtPhantom, extension: str = ".nii.gz") -> None:
     """Write one patient into a cohort folder; the truth comes last and marks the patient as complete."""
-    images, labels = folder / name / "ct", folder / "derivatives" / "labels" / name / "ct"
-    for place in (images, labels):
-        place.mkdir(parents=True, exist_ok=True)
-    write_volume(case.ct, images / f"{name}_{CT_SUFFIX}{extension}")
-    for key, suffix in CT_LABELS.items():
-        write_volume(getattr(case, key), labels / f"{name}_{suffix}{extension}")
+    place = Place(folder, name, kind="ct")
+    for inner in (place.images, place.labels):
+        inner.mkdir(parents=True, exist_ok=True)
+    write_volume(case.ct, place.image("CT", extension))
+    for key in CT_LABELS:
+        write_volume(getattr(case, key), place.label(key, extension))
     write_text(truth_path(folder, name), json.dumps(case.truth, indent=1))
 
 

@@ -15,6 +15,7 @@ from SpineLib.errors import SpineError
 from SpineLib.models.bundle import ModelBundle
 from SpineLib.models.card import NOTICE
 from SpineLib.progress import Progress, part, silent
+from SpineLib.sequences import PAIRS, enhanced_of
 from SpineLib.tasks.followup.checks import contrast_note
 from SpineLib.tasks.followup.compare import CompareSettings, Comparison, compare
 from SpineLib.tasks.segmentation.lesions import Lesion, find_lesions, measure_lesion
@@ -26,10 +27,6 @@ from SpineLib.volume.transform import check_linear
 
 if TYPE_CHECKING:
     from SpineLib.tasks.registration.register import RegisterSettings, Registration
-
-#: Pairs of sequences that are registered, the best first: on T1 the headers tell how far fat is displaced
-#: (:mod:`SpineLib.volume.fat_shift`), and masks lie on the grid of T1; otherwise like looks most like like.
-PAIRS = (("T1", "ceT1"), ("T1", "T1"), ("T2", "T2"), ("STIR", "T2"), ("T1", "T2"), ("T2", "ceT1"))
 
 
 @dataclass(frozen=True)
@@ -128,7 +125,7 @@ def follow_up(
     """Segment what is not given, register around each treated metastasis, compare.
 
     Args:
-        before, after: sequence name ("T1", "T2", "ceT1") to volume.
+        before, after: sequence name (:data:`SpineLib.sequences.SEQUENCES`) to volume.
         metastases: mask or ids in the before space; without it the model segments.
         necroses: mask or ids in the after space; without it the model segments.
         after_to_before: 4 x 4, LPS mm, for all metastases; without it each treated one is registered by itself, as
@@ -173,7 +170,8 @@ def follow_up(
             part(progress, 0.4, 1.0),
             notes,
         )
-        if "ceT1" in after and (note := contrast_note(after["ceT1"], necroses.labels, after_facts)):
+        enhanced = enhanced_of(after)
+        if enhanced and (note := contrast_note(after[enhanced], necroses.labels, after_facts)):
             notes.append(note)
     else:
         treated = [TreatedLesion(lesion) for lesion in metastases.lesions]
@@ -231,14 +229,15 @@ def mark(mask: Volume) -> Marked:
 
 
 def choose_pair(before: Mapping[str, Volume], after: Mapping[str, Volume]) -> tuple[str, str]:
-    """The sequences before and after that are registered: the first of :data:`PAIRS` that is there.
+    """The sequences before and after that are registered: the first of :data:`SpineLib.sequences.PAIRS` that is
+    there, else one that is there twice.
 
     Raises:
         SpineError: there is no scan of before or of after.
     """
     if not before or not after:
         raise SpineError("A follow-up needs a scan from before and one from after the ablation.")
-    for pair in PAIRS:
+    for pair in (*PAIRS, *((name, name) for name in before)):
         if pair[0] in before and pair[1] in after:
             return pair
     return next(iter(before)), next(iter(after))
