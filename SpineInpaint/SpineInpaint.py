@@ -27,6 +27,7 @@ _home = _here if os.path.isdir(os.path.join(_here, "SpinePanel")) else os.path.d
 if _home not in sys.path[:1]:
     sys.path.insert(0, _home)
 
+from SpinePanel.device import Device  # noqa: E402
 from SpinePanel.modulewidget import ModuleWidget  # noqa: E402
 
 
@@ -74,6 +75,7 @@ class SpineInpaintParameterNode:
         space - of the model.
     model - the table of checks that leads to the model's other nodes; paint - what the model is painted with.
     format - of the exported file.
+    device - where the networks run.
     """
 
     ct: vtkMRMLScalarVolumeNode
@@ -101,6 +103,7 @@ class SpineInpaintParameterNode:
     model: vtkMRMLTableNode
     paint: str = "distance"
     format: str = "stl"
+    device: Device = Device.AUTO
 
 
 class SpineInpaintWidget(ModuleWidget):

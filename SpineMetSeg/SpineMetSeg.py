@@ -22,6 +22,7 @@ _home = _here if os.path.isdir(os.path.join(_here, "SpinePanel")) else os.path.d
 if _home not in sys.path[:1]:
     sys.path.insert(0, _home)
 
+from SpinePanel.device import Device  # noqa: E402
 from SpinePanel.modulewidget import ModuleWidget  # noqa: E402
 
 
@@ -77,28 +78,12 @@ class Network(enum.Enum):
         return {2: "2D (fast)", 3: "3D (thorough)"}[self.value]
 
 
-class Device(enum.Enum):
-    """Where the network runs; values are those of SpineLib."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-    MPS = "mps"
-
-    def label(self):
-        return {
-            "auto": "Automatic",
-            "cpu": "Processor (CPU)",
-            "cuda": "NVIDIA graphics card (CUDA)",
-            "mps": "Apple graphics (MPS)",
-        }[self.value]
-
-
 @parameterNodeWrapper
 class SpineMetSegParameterNode:
     """What the user chose; saved with the scene.
 
-    t1, t2 - the images; either may be missing.
+    The images to segment are further node references, named by their sequence ("t1"): SpinePanel.inputs.
+
     network, model - 2D or 3D, and the id of the model bundle.
     threshold, smallestLesion (ml), device - settings of the run.
     output - segmentation that gets the lesions as further segments; none: a new one.
@@ -111,8 +96,6 @@ class SpineMetSegParameterNode:
     showLikelihood - whether the likelihood lies over the image.
     """
 
-    t1: vtkMRMLScalarVolumeNode
-    t2: vtkMRMLScalarVolumeNode
     network: Network = Network.TWO_D
     model: str = ""
     threshold: Annotated[float, WithinRange(0.05, 0.95)] = 0.5
@@ -144,9 +127,12 @@ class SpineMetSegWidget(ModuleWidget):
 
     def chooseInputs(self, node):
         """Choose images by name or DICOM description."""
-        if not node.t1 and not node.t2:
-            for name, volume in self.logic.findInputs().items():
-                setattr(node, name.lower(), volume)
+        from SpinePanel.inputs import imageOf, setImage
+
+        found = self.logic.findInputs()
+        if not any(imageOf(node, name) for name in self.panel.segment.inputs.names):
+            for name, volume in found.items():
+                setImage(node, name, volume)
         if not node.detectImage:
             node.detectImage = self.logic.findImageToSearch()
 
@@ -162,11 +148,13 @@ class SpineMetSegLogic(ScriptedLoadableModuleLogic):
         return SpineMetSegParameterNode(super().getParameterNode())
 
     def findInputs(self):
-        """The scene's volumes that look like T1 and T2 by name or DICOM description: {"T1": node, "T2": node}."""
+        """The scene's volumes that a model looks at, by name or DICOM description: {"T1": node, "T2": node}."""
         from SpineLib.scene.select import preselect
-        from SpineMetSegLib.run import SEQUENCES
+        from SpineMetSegLib.models import SEQUENCES, TASK, usableInputs
+        from SpinePanel.inputs import wantedInputs
 
-        return preselect(SEQUENCES)
+        found = preselect(wantedInputs(TASK, SEQUENCES))
+        return {name: found[name] for name in found if name in usableInputs(found)}
 
     def findImageToSearch(self):
         """The scene's volume that looks most like STIR, else like T2; None without one."""
@@ -184,11 +172,13 @@ class SpineMetSegLogic(ScriptedLoadableModuleLogic):
         device="auto",
         output=None,
         progress=None,
+        images=None,
     ):
         """Segment metastases and wait for the result.
 
         Args:
             t1, t2: volume nodes; one may be missing.
+            images: further ones, by sequence: {"STIR": node}.
             model: id or folder of a model bundle; default: the first 2D model that fits the inputs.
             threshold, smallestLesionMl, device: default: the model's own.
             output: segmentation node that gets the lesions as further segments; default: a new one.
@@ -204,7 +194,7 @@ class SpineMetSegLogic(ScriptedLoadableModuleLogic):
         from SpineMetSegLib.models import fittingModels
         from SpinePanel.runs import SegmentationRun, runAndWait
 
-        inputs = {"T1": t1, "T2": t2}
+        inputs = {"T1": t1, "T2": t2, **(images or {})}
         if model is None:
             chosen = {name for name, node in inputs.items() if node is not None}
             models = fittingModels(chosen, 2) or fittingModels(chosen, 3)

@@ -28,6 +28,7 @@ _home = _here if os.path.isdir(os.path.join(_here, "SpinePanel")) else os.path.d
 if _home not in sys.path[:1]:
     sys.path.insert(0, _home)
 
+from SpinePanel.device import Device  # noqa: E402
 from SpinePanel.modulewidget import ModuleWidget  # noqa: E402
 
 
@@ -82,6 +83,7 @@ class SpineNecrosisParameterNode:
     requiredMargin (mm) - of the verdict; autoUpdate - whether a comparison is renewed by itself.
     comparison - the table of overlap that leads to the comparison's other nodes.
     folder, withPatient, withDicom - of the report.
+    device - where the networks run.
     """
 
     beforeT1: vtkMRMLScalarVolumeNode
@@ -108,6 +110,7 @@ class SpineNecrosisParameterNode:
     folder: str = ""
     withPatient: bool = False
     withDicom: bool = False
+    device: Device = Device.AUTO
 
 
 class SpineNecrosisWidget(ModuleWidget):
@@ -248,7 +251,7 @@ class SpineNecrosisLogic(ScriptedLoadableModuleLogic):
 
     def _segment(self, inputs, target, model, threshold, device, progress):
         from SpineLib.errors import SpineError
-        from SpineNecrosisLib.modelcombo import fittingModels
+        from SpineNecrosisLib.models import fittingModels
         from SpinePanel.runs import SegmentationRun, runAndWait
 
         chosen = {name for name, node in inputs.items() if node is not None}

@@ -50,3 +50,21 @@ def _figure(value) -> str:
     else:
         text = "" if isinstance(value, list) else str(value)
     return text if len(text) <= 200 else text[:199] + "…"
+
+
+def provenanceLine(provenance) -> str:
+    """How a result was made, in a line for the log; "" where nothing is known.
+
+    Args:
+        provenance: as every job gives it; the whole of it lies in the result's nodes.
+    """
+    if not provenance:
+        return ""
+    model = provenance.get("model") or {}
+    if isinstance(model, dict) and model.get("id"):
+        version, checksum = model.get("version", ""), str(model.get("sha256", ""))[:8]
+        made = f"{model['id']}{f' version {version}' if version else ''}{f' (SHA-256 {checksum}…)' if checksum else ''}"
+    else:
+        made = str(provenance.get("task", ""))
+    parts = [made, str(provenance.get("device") or ""), f"SpineOncology {provenance.get('version', '')}".strip()]
+    return f"Made by {', '.join(part for part in parts if part)}."

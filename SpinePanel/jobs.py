@@ -2,63 +2,40 @@
 
 from __future__ import annotations
 
-import logging
 import time
 import traceback
 
 import qt
 
 from SpineLib.errors import SpineError
-from SpineLib.worker import PrivateFolder, WorkerSession, sweep_stale_folders
-from SpinePanel.qprocess import QProcessTransport
+from SpineLib.worker import PrivateFolder
+from SpinePanel.protocols import JobListener, Run
 from SpinePanel.remaining import RemainingTime, remainingText
+from SpinePanel.worker import sharedWorker
 
-#: Deadlines (start, cancel) are looked after this often, milliseconds.
-_TICK_MS = 100
-#: A worker without a job gives its memory back after this time, milliseconds.
-_IDLE_MS = 10 * 60 * 1000
 #: Share of the progress bar that the steps before the worker's own take.
 _PREPARATION = 0.03
 
 
 class JobRunner:
-    """One worker and one job at a time, for one panel.
+    """One job at a time for one panel, in the worker that all panels share.
 
     Args:
-        onProgress: gets fraction (0 to 1), text of the stage, text of the remaining time ("" while unknown).
-        onResult: gets the job's result and the folder with its files, which is removed afterwards.
-        onError: gets one sentence for the user, and details for the log.
-        onCancelled: no arguments.
-        onStateChanged: no arguments; called whenever :attr:`busy` changed.
-        transport: factory of transports, for tests.
-        onPreview: gets the path of a file that a job offers to be looked at while it runs.
+        listener: hears of the job.
+        title: of the panel, for the others while its job runs.
+        worker: :class:`SpinePanel.worker.SharedWorker`; default: that of the application.
     """
 
-    def __init__(
-        self, onProgress, onResult, onError, onCancelled, onStateChanged, transport=QProcessTransport, onPreview=None
-    ):
-        self._onProgress, self._onResult, self._onError, self._onPreview = onProgress, onResult, onError, onPreview
-        self._onCancelled, self._onStateChanged = onCancelled, onStateChanged
-        self._newTransport, self._transport = transport, None
-        self._session = WorkerSession(self._makeTransport, on_log=lambda line: logging.info("worker: %s", line))
-        self._folder = None
-        self._steps = []
-        self._remaining = None
-        self._next = None
-        self._ticking, self._idling, self._soon = qt.QTimer(), qt.QTimer(), qt.QTimer()
-        self._ticking.setInterval(_TICK_MS)
-        self._idling.setInterval(_IDLE_MS)
+    def __init__(self, listener: JobListener, title: str = "", worker=None):
+        self._listener, self.title = listener, title
+        self.worker = worker or sharedWorker()
+        self._folder = self._remaining = self._next = None
+        self._steps: list = []
+        self._soon = qt.QTimer()
         self._soon.setInterval(0)
-        self._idling.setSingleShot(True)
         self._soon.setSingleShot(True)
-        self._connections = (
-            (self._ticking, "timeout()", self._session.tick),
-            (self._idling, "timeout()", self._session.close),
-            (self._soon, "timeout()", self._goOn),
-        )
-        for timer, signal, slot in self._connections:
-            timer.connect(signal, slot)
-        sweep_stale_folders()
+        self._soon.connect("timeout()", self._goOn)
+        self.worker.join(self)
 
     @property
     def busy(self) -> bool:
@@ -67,64 +44,66 @@ class JobRunner:
 
     @property
     def cancelling(self) -> bool:
-        return self._session.state == "cancelling"
+        return self.busy and self.worker.session.state == "cancelling"
 
-    def start(self, job: str, steps, parameters, meanwhile=()) -> None:
+    def reasonToWait(self) -> str:
+        """Why no job can begin now, as a sentence; "" when one can."""
+        holder = self.worker.holder
+        if holder is None:
+            return ""
+        if holder is self:
+            return "A run is going on: wait until it has ended, or cancel it."
+        return f"A run of {holder.title} is going on: wait until it has ended, or cancel it there."
+
+    def start(self, run: Run) -> None:
         """Begin a job and return at once.
 
-        Args:
-            job: name in ``SpineLib.jobs.registry``.
-            steps: (text, callable) pairs; each callable gets the private folder and runs in an event of its own, so
-                that the window is drawn between them.
-            parameters: callable that gets the private folder and returns the job's parameters, after all steps.
-            meanwhile: callables without arguments, each run in an event of its own while the worker works.
+        The run's steps are made one by one, each in an event of its own, so that the window is drawn between them;
+        so is what it wants to be done while the worker works.
 
         Raises:
             SpineError: a job is running, or no temporary folder can be made.
         """
-        if self.busy:
-            raise SpineError("A job is still running: wait until it has ended, or cancel it first.")
+        if reason := self.reasonToWait():
+            raise SpineError(reason)
+        steps, meanwhile = run.steps(), run.meanwhile()
         self._folder = PrivateFolder()
         self._remaining = RemainingTime(time.monotonic())
         self._steps = [
             *steps,
-            ("Starting the worker", lambda folder: self._submit(job, parameters(folder))),
+            ("Starting the worker", lambda folder: self._submit(run.job, run.parameters(folder))),
             *[("", lambda folder, call=call: call()) for call in meanwhile],
         ]
         self._report(0.0, self._steps[0][0])
-        self._onStateChanged()
-        self._idling.stop()
-        self._ticking.start()
+        self.worker.take(self)
+        self._listener.jobStateChanged()
         self._later(self._warmUp)
 
     def cancel(self) -> None:
-        """Ask the running job to end; ``onCancelled`` follows within 2 s. Does nothing without a job."""
+        """Ask the running job to end; the listener hears within 2 s. Does nothing without a job."""
         if not self.busy:
             return
-        if self._session.state == "idle":
-            self._end(self._onCancelled)
+        if self.worker.session.state == "idle":
+            self._end(self._listener.jobCancelled)
         else:
-            self._session.cancel()
-            self._onStateChanged()
+            self.worker.session.cancel()
+            self._listener.jobStateChanged()
 
     def close(self) -> None:
-        """Drop the job and end the worker with all it started, at once; nothing is called any more."""
+        """Drop the job, and the worker that has it, at once; nothing is called any more."""
         self._steps, self._remaining, self._next = [], None, None
-        for timer, signal, slot in self._connections:
-            timer.stop()
-            timer.disconnect(signal, slot)
-        self._session.close()
-        if self._transport is not None:
-            self._transport.waitForEnd()
+        self._soon.stop()
+        self._soon.disconnect("timeout()", self._goOn)
+        self.worker.leave(self)
         self._removeFolder()
 
-    def _makeTransport(self, onOutput, onFinished):
-        self._transport = self._newTransport(onOutput, onFinished)
-        return self._transport
+    def workerChanged(self) -> None:
+        """Another panel's job began or ended."""
+        self._listener.jobStateChanged()
 
     def _warmUp(self):
         """The worker starts while the images are written."""
-        self._session.warm_up()
+        self.worker.session.warm_up()
         self._later(self._nextStep)
 
     def _nextStep(self):
@@ -136,15 +115,16 @@ class JobRunner:
             self._later(self._nextStep)
 
     def _submit(self, job, parameters):
-        self._session.submit(
+        listener = self._listener
+        self.worker.session.submit(
             job,
             parameters,
             self._folder,
             on_progress=self._progressed,
-            on_result=self._succeeded,
-            on_error=lambda message, details: self._end(self._onError, message, details),
-            on_cancelled=lambda: self._end(self._onCancelled),
-            on_preview=self._onPreview,
+            on_result=lambda result: self._end(listener.jobSucceeded, result, self._folder.path),
+            on_error=lambda message, details: self._end(listener.jobFailed, message, details),
+            on_cancelled=lambda: self._end(listener.jobCancelled),
+            on_preview=listener.jobOffers,
         )
 
     def _later(self, function):
@@ -162,32 +142,27 @@ class JobRunner:
         try:
             function()
         except SpineError as error:
-            self._end(self._onError, str(error), "")
+            self._end(self._listener.jobFailed, str(error), "")
         except Exception:
-            self._end(
-                self._onError, "The job could not be prepared: the log holds the details.", traceback.format_exc()
-            )
+            sentence = "The job could not be prepared: the log holds the details."
+            self._end(self._listener.jobFailed, sentence, traceback.format_exc())
 
     def _progressed(self, fraction, text):
         self._report(_PREPARATION + (1.0 - _PREPARATION) * fraction, text)
 
     def _report(self, fraction, text):
         seconds = self._remaining.update(fraction, time.monotonic())
-        self._onProgress(fraction, text, remainingText(seconds))
-
-    def _succeeded(self, result):
-        self._end(self._onResult, result, self._folder.path)
+        self._listener.jobProgressed(fraction, text, remainingText(seconds))
 
     def _end(self, call, *arguments):
         """Idle first, so that the panel can enable its buttons; the folder goes last, so that it can read files."""
         self._steps, self._remaining, self._next = [], None, None
-        self._ticking.stop()
-        self._idling.start()
+        self.worker.giveBack(self)
         try:
             call(*arguments)
         finally:
             self._removeFolder()
-            self._onStateChanged()
+            self._listener.jobStateChanged()
 
     def _removeFolder(self):
         folder, self._folder = self._folder, None

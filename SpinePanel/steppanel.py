@@ -1,24 +1,28 @@
-"""A panel of steps over one worker: what is the same whatever the steps do."""
+"""A panel of steps over the shared worker: what is the same whatever the steps do."""
 
 from __future__ import annotations
 
 import logging
 import time
 import traceback
+from collections.abc import Callable, Sequence
 
 import qt
 
 from SpineLib.errors import SpineError
+from SpinePanel.cards import provenanceLine
 from SpinePanel.jobs import JobRunner
-from SpinePanel.packages import installMissing, missingPackages
+from SpinePanel.packages import installMissing, installOptional, missingPackages
+from SpinePanel.protocols import Run, Status, Step
 
 
 class StepPanel:
     """Everything between widgets and logic; the module's widget class keeps the life cycle.
 
-    A subclass names its parts and makes its steps: objects with ``step`` (:class:`SpinePanel.step.Step`), ``update()``,
-    ``summary()``, ``setParameterNode(node)`` and ``close()``. The ``.ui`` holds ``<name>Section`` for each section,
-    ``<name>Selector`` for each selector, ``setupSection``, ``setupLabel``, ``installButton`` and ``logText``.
+    A subclass names its parts and makes its steps. The ``.ui`` holds ``<name>Section`` for each section,
+    ``<name>Selector`` for each selector, ``setupSection``, ``setupLabel``, ``installButton`` and ``logText``. It is the
+    :class:`SpinePanel.protocols.JobListener` of its jobs: what becomes of a result, an error and a cancelled run is
+    said here, once.
 
     Args:
         ui: widgets of the ``.ui`` by name.
@@ -37,33 +41,32 @@ class StepPanel:
 
     def __init__(self, ui, logic):
         self.ui, self.logic = ui, logic
-        self._node = self._run = self._step = self._onDone = self._onPreview = None
+        self._node = self._run = self._widgets = self._onDone = self._onPreview = None
         self._closing, self._updating = False, False
-        self._missing = missingPackages()
-        self.jobs = JobRunner(
-            self._onProgress, self._onResult, self._onError, self._onCancelled, self.update, onPreview=self._onFile
-        )
-        self._steps = self.makeSteps()
+        self._missing, self._setupProblem = missingPackages(), ""
+        self.jobs = JobRunner(self, self.TITLE)
+        self._selectors: list = []
         self._soon = qt.QTimer()
         self._soon.setSingleShot(True)
         self._soon.setInterval(0)
-        self._selectors = tuple(getattr(ui, f"{name}Selector") for name in self.SELECTORS)
-        self._connections = (
-            *((selector, "nodeAboutToBeRemoved(vtkMRMLNode*)", self._onNodeRemoved) for selector in self._selectors),
+        self._connections = [
             *((getattr(ui, f"{name}Section"), "contentsCollapsed(bool)", self._onCollapsed) for name in self.SECTIONS),
             (ui.installButton, "clicked(bool)", self.onInstall),
             (self._soon, "timeout()", self.update),
-        )
+        ]
         for widget, signal, slot in self._connections:
             widget.connect(signal, slot)
+        self._steps = self.makeSteps()
+        for name in self.SELECTORS:
+            self.watchSelector(getattr(ui, f"{name}Selector"))
 
-    def makeSteps(self):
+    def makeSteps(self) -> Sequence[Step]:
         """The steps in their order; called once, when ``jobs`` is there."""
         raise NotImplementedError
 
     def states(self):
         """Section name to (whether it is done, a few words)."""
-        return {one.step.name: one.summary() for one in self._steps}
+        return {one.widgets.name: one.summary() for one in self._steps}
 
     def close(self):
         """End the worker and let go of the widgets."""
@@ -82,6 +85,13 @@ class StepPanel:
             step.setParameterNode(parameterNode)
         self.update()
 
+    def watchSelector(self, selector):
+        """Slicer's selector chooses the neighbour of a deleted node; nothing must go where nobody wanted it."""
+        self._selectors.append(selector)
+        connection = (selector, "nodeAboutToBeRemoved(vtkMRMLNode*)", self._onNodeRemoved)
+        self._connections.append(connection)
+        selector.connect(*connection[1:])
+
     def parameterNode(self):
         """The parameter node, also while the module is hidden."""
         return self._node or self.logic.getParameterNode()
@@ -94,18 +104,15 @@ class StepPanel:
         self._updating = True
         try:
             self.ui.setupSection.visible = bool(self._missing)
-            self.ui.setupLabel.text = f"Needed once: {', '.join(self._missing)}." if self._missing else ""
+            needed = f"Needed once: {', '.join(self._missing)}." if self._missing else ""
+            self.ui.setupLabel.text = self._setupProblem or needed
             for step in self._steps:
                 step.update()
             for name in self.SECTIONS:
                 getattr(self.ui, f"{name}Section").enabled = self._node is not None
-            self.updateMore()
             self.titles()
         finally:
             self._updating = False
-
-    def updateMore(self):
-        """For a subclass: what belongs to no step."""
 
     def later(self):
         """Update in the next round of the event loop."""
@@ -119,52 +126,61 @@ class StepPanel:
             mark = "  ✓" if done else ""
             getattr(self.ui, f"{name}Section").text = f"{title}{mark}{f'  {words}' if words else ''}"
 
-    def runState(self, step):
-        """(whether the step's job runs, whether it is being cancelled)."""
-        return self.jobs.busy and self._step is step, self.jobs.cancelling
+    def runState(self, widgets):
+        """(whether the job of the step with these widgets runs, whether it is being cancelled)."""
+        return self.jobs.busy and self._widgets is widgets, self.jobs.cancelling
 
     def reasonNotToStart(self):
         """Why no job at all can be started, as a sentence; "" when one can."""
-        if self.jobs.busy:
-            return "A run is going on: wait until it has ended, or cancel it."
+        if reason := self.jobs.reasonToWait():
+            return reason
         if self._node is None:
             return "The scene is being closed, or the module is not shown."
         if self._missing:
             return "Press Install first: some Python packages are missing."
         return ""
 
-    def start(self, step, makeRun, onDone, onPreview=None):
-        """Begin a job.
+    def start(self, widgets: Status, run: Run, onDone: Callable, onPreview: Callable | None = None) -> bool:
+        """Begin a job; whether that worked.
 
         Args:
-            step: :class:`SpinePanel.step.Step` that shows it.
-            makeRun: callable that gives the run.
+            widgets: show it.
+            run: what is asked for.
             onDone: gets what the run's ``finish`` gives.
             onPreview: gets the path of a file that the job offers to be looked at while it runs.
         """
-        step.say("")
-        self._step = step
+        widgets.say("")
+        self._widgets = widgets
         try:
-            run = makeRun()
-            self.jobs.start(run.job, run.steps(), run.parameters, run.meanwhile())
-            self._run, self._onDone, self._onPreview = run, onDone, onPreview
+            self.jobs.start(run)
         except SpineError as error:
-            self._onError(str(error), "")
+            self.jobFailed(str(error), "")
+            return False
+        self._run, self._onDone, self._onPreview = run, onDone, onPreview
+        return True
+
+    def installed(self, widgets, line, module):
+        """Whether a package that only one step needs is there, after asking the user for it."""
+        try:
+            installOptional(line, module, self.TITLE)
+        except SpineError as error:
+            self.error(widgets, str(error))
+            return False
+        return True
 
     def onCancel(self, checked=False):
-        if self._step is not None:
-            self._step.progress(0, "Cancelling", "")
+        if self._widgets is not None:
+            self._widgets.progress(0, "Cancelling", "")
         self.jobs.cancel()
 
     def onInstall(self, checked=False):
         """Install what is missing; Slicer's own dialogs ask and show progress."""
         try:
+            self._setupProblem = ""
             installMissing(self.TITLE)
-            self.ui.setupLabel.text = ""
         except SpineError as error:
-            self.ui.setupLabel.text = str(error)
-            self._log(str(error))
-            return
+            self._setupProblem = str(error)
+            self._log(self._setupProblem)
         self._missing = missingPackages()
         self.update()
 
@@ -172,25 +188,28 @@ class StepPanel:
         """The images of a running job go away, so the job goes, too."""
         self._closing = self.jobs.busy
         for step in self._steps:
-            step.step.say("")
+            step.widgets.say("")
         self.jobs.cancel()
+        for step in self._steps:
+            step.clear()
 
-    def error(self, step, sentence, details=""):
+    def tell(self, widgets, sentence, warning=False):
+        """One sentence in the step, for what was done; the log section keeps it."""
+        widgets.say(sentence, warning=warning)
+        self._log(sentence)
+
+    def error(self, widgets, sentence, details=""):
         """One sentence in red in the step; the details go to the log section and the application's log."""
-        step.say(sentence, error=True)
+        widgets.say(sentence, error=True)
         for text in (sentence, details):
             if text:
                 self._log(text)
                 logging.error("%s: %s", self.MODULE, text)
 
-    def sectionOpened(self):
-        """For a subclass: an opened section shows all its widgets, those too that have nothing to say."""
-
     def _onCollapsed(self, collapsed):
         if not collapsed:
             for step in self._steps:
-                step.step.refresh()
-            self.sectionOpened()
+                step.refresh()
             self.later()
 
     def _onNodeRemoved(self, node):
@@ -200,35 +219,40 @@ class StepPanel:
                 selector.setCurrentNode(None)
         self.later()  # It is still in the scene now.
 
-    def _onProgress(self, fraction, text, remaining):
-        self._step.progress(fraction, text, remaining)
+    def jobStateChanged(self):
+        """Buttons follow; a panel that is hidden does so on coming back."""
+        self.update()
 
-    def _onFile(self, path):
+    def jobProgressed(self, fraction, text, remaining):
+        self._widgets.progress(fraction, text, remaining)
+
+    def jobOffers(self, path):
         if self._onPreview is not None:
             self._onPreview(path)
 
-    def _onResult(self, result, folder):
+    def jobSucceeded(self, result, folder):
+        """The result goes into the scene, all of it or nothing; whatever breaks becomes one sentence."""
         try:
             imported = self._run.finish(result, folder)
+            self._log(provenanceLine(result.get("provenance")))
             onDone = self._onDone
             self._forgetRun()
             if imported is not None:
                 onDone(imported)
         except SpineError as error:
-            self._onError(str(error), "")
+            self.jobFailed(str(error), "")
         except Exception:  # nobody else would hear of it: this is called by a signal
-            self._onError(
-                "The result could not be brought into the scene: the log holds the details.", traceback.format_exc()
-            )
+            sentence = "The result could not be brought into the scene: the log holds the details."
+            self.jobFailed(sentence, traceback.format_exc())
 
-    def _onError(self, sentence, details):
+    def jobFailed(self, sentence, details):
         self._forgetRun()
-        self.error(self._step, sentence, details)
+        self.error(self._widgets, sentence, details)
 
-    def _onCancelled(self):
+    def jobCancelled(self):
         self._forgetRun()
         closing, self._closing = self._closing, False
-        self._step.say(
+        self._widgets.say(
             "The scene was closed, so the run was cancelled." if closing else "Cancelled; the scene is as it was."
         )
 
@@ -239,4 +263,6 @@ class StepPanel:
             run.release()
 
     def _log(self, text):
+        if not text:
+            return
         self.ui.logText.appendPlainText(f"{time.strftime('%H:%M:%S')}  {text}")

@@ -5,65 +5,59 @@ from dataclasses import replace
 import slicer
 
 from SpineLib.errors import SpineError
+from SpinePanel.step import StepBase
 
 #: A CT of more voxels is thinned before it is looked at.
 _MANY = 10_000_000
 
 
-class CtCheck:
-    """Looks at the CT when another one is chosen, or its voxels were changed.
+class CtStep(StepBase):
+    """Looks at the CT when another one is chosen, or its voxels were changed."""
 
-    Args:
-        label: gets the sentences.
-        section: that the label lies in.
-    """
-
-    def __init__(self, label, section):
-        self._label, self._section = label, section
+    def __init__(self, ui, panel):
+        super().__init__(ui, panel, "ct")
         self._key, self._refusal, self._words = None, "", ""
 
-    def close(self):
-        self._key = None
+    def clear(self):
+        super().clear()
+        self._key, self._refusal, self._words = None, "", ""
 
-    def update(self, volume):
+    def update(self):
         """Follow the choice."""
-        key = None
+        if self._node is None:
+            return
+        key, volume = None, self._node.ct
         if volume is not None and volume.GetImageData() is not None:
             key = (volume.GetID(), volume.GetImageData().GetMTime(), volume.GetTransformNodeID())
         if key == self._key:
             return
         self._key, self._refusal, self._words = key, "", ""
+        self.widgets.say("")
         if key is not None:
             self._look(volume)
-        self.refresh()
 
-    def refusal(self, volume):
+    def refusal(self):
         """Why the CT cannot be used, "" when it can."""
-        self.update(volume)
+        self.update()
         return self._refusal
 
     def summary(self):
         """(whether there is a CT that can be used, a few words)."""
         return self._key is not None and not self._refusal, self._words
 
-    def refresh(self):
-        """After the section was opened, which shows all its widgets."""
-        self._label.visible = bool(self._label.text) and not self._section.collapsed
-
     def _look(self, volume):
         from SpineLib.scene.nodes import volume_from_node
 
-        self._label.text, self._label.styleSheet = "", "color: #b26a00;"
         try:
             from SpineLib.tasks.ct.checks import check_ct
 
             image = volume_from_node(volume, "CT", voxels=False)
-            self._label.text = " ".join(check_ct(_thinned(volume, image)))
+            self.widgets.say(" ".join(check_ct(_thinned(volume, image))), warning=True)
             size = " × ".join(str(n) for n in image.shape[::-1])
             self._words = f"{size}, {max(image.spacing):.2g} mm"
         except SpineError as error:
-            self._refusal = self._label.text = str(error)
-            self._label.styleSheet = "color: #d0342c;"
+            self._refusal = str(error)
+            self.widgets.say(self._refusal, error=True)
         except ModuleNotFoundError as error:  # before Install was pressed
             slicer.util.showStatusMessage(f"The CT was not checked: {error.name} is missing.", 3000)
 

@@ -4,11 +4,11 @@ import slicer
 import vtk
 
 from SpineInpaintLib.runs import LesionRun
-from SpineInpaintLib.tables import fillTable, prepareTable
-from SpineInpaintLib.taskmodels import TaskModels
 from SpineLib.errors import SpineError
+from SpinePanel.modelchoice import ModelChoice, forTask
 from SpinePanel.segments import fillSegments, openInEditor, segmentIds
-from SpinePanel.step import Step
+from SpinePanel.step import StepBase
+from SpinePanel.tables import Table
 
 #: What the parameter holds where all segments are meant together.
 ALL = "*"
@@ -16,62 +16,54 @@ ALL = "*"
 _SCIKIT_IMAGE = ("scikit-image>=0.22", "skimage")
 
 
-class LesionStep:
-    """Everything of the step.
+class LesionStep(StepBase):
+    """Everything of the step."""
 
-    Args:
-        ui: widgets of the ``.ui`` by name.
-        panel: starts jobs, knows the parameter node and the other steps.
-    """
+    TIP = "Look for lesions on the CT; the scene gets a box for each, which can be moved and resized"
 
     def __init__(self, ui, panel):
-        self.ui, self._panel, self._node, self._boxes = ui, panel, None, []
-        self._watched, self._stops = (None, None), []
-        self.step = Step(ui, "lesion", self.onApply, panel.onCancel)
-        self.models = TaskModels(
-            ui.lesionModelCombo, ui.lesionBadgeLabel, ui.lesionBadgeSpacer, "ct-lesion-detection", "lesionModel",
-            "No model for lesions on CT is installed: draw the lesion, or import a model (spine models import).",
+        super().__init__(ui, panel, "lesion")
+        self._watched, self._stops, self._rows = (None, None), [], None
+        self.models = ModelChoice(
+            ui.lesionModelCombo, (ui.lesionBadgeLabel, ui.lesionBadgeSpacer), ui.lesionSection, "lesionModel",
+            forTask("ct-lesion-detection"),
+            lambda node: "No model for lesions on CT is installed: draw the lesion, or import a model "
+            "(spine models import).", empty="No model is installed",
         )  # fmt: skip
-        prepareTable(ui.lesionTable, ("Lesion", "Probability", "RECIST, mm", "Box, mm"), 3)
-        self._connections = (
-            (ui.lesionTable, "cellClicked(int,int)", self._onClicked),
+        titles = ("Lesion", "Probability", "RECIST, mm", "Box, mm")
+        self._table = Table(ui.lesionTable, titles, 3, {1, 2, 3}, onClicked=self._onClicked)
+        self.connect(
             (ui.lesionSegmentCombo, "activated(int)", self._onSegment),
             (ui.roiSelector, "nodeAddedByUser(vtkMRMLNode*)", self._onRoiAdded),
             (ui.drawLesionButton, "clicked(bool)", self.onDraw),
             (ui.editLesionButton, "clicked(bool)", self.onEdit),
         )
-        for widget, signal, slot in self._connections:
-            widget.connect(signal, slot)
 
     def close(self):
+        super().close()
         self._watch(None, None)
-        self.step.close()
+        self._table.close()
         self.models.close()
-        for widget, signal, slot in self._connections:
-            widget.disconnect(signal, slot)
 
     def setParameterNode(self, parameterNode):
-        self._node = parameterNode
+        super().setParameterNode(parameterNode)
         self.models.setParameterNode(parameterNode)
 
     def clear(self):
-        """The scene is being closed."""
+        super().clear()
         self._watch(None, None)
-        self._boxes = []
-        fillTable(self.ui.lesionTable, ())
+        self._rows = None
+        self._table.show(())
 
     def refresh(self):
-        """After the section was opened; nothing but the step's own widgets hide here."""
+        super().refresh()
+        self.models.refresh()
 
     def update(self):
         """Follow parameter node and job."""
         node, ui = self._node, self.ui
         self.models.update()
-        self.step.update(
-            *self._panel.runState(self.step),
-            self.reason(),
-            "Look for lesions on the CT; the scene gets a box for each, which can be moved and resized",
-        )
+        super().update()
         if node is None:
             return
         self._show()
@@ -126,11 +118,12 @@ class LesionStep:
 
     def onApply(self, checked=False):
         """Start a run; a second click while it runs does nothing."""
-        if self.reason() or not self._panel.installed(self.step, *_SCIKIT_IMAGE):
+        if self.reason() or not self._panel.installed(self.widgets, *_SCIKIT_IMAGE):
             return
-        node, model = self._node, self.models.card().id
+        node = self._node
         ct, vertebrae = node.ct, None if self._panel.vertebrae.missing() else node.vertebrae
-        self._panel.start(self.step, lambda: LesionRun(ct, model, vertebrae), self._onResult)
+        run = LesionRun(ct, node.lesionModel, vertebrae, {"device": node.device.value})
+        self._panel.start(self.widgets, run, self._onResult)
 
     def onDraw(self, checked=False):
         """A new segmentation on the CT with an empty segment, open in the Segment Editor."""
@@ -159,21 +152,21 @@ class LesionStep:
         node.EndModify(modifying)
         count = len(imported.boxes)
         found = f"{count} {'lesion' if count == 1 else 'lesions'} found." if count else "No lesion was found."
-        self.step.say(" ".join([found, *imported.notes]), warning=not count)
+        self._panel.tell(self.widgets, " ".join([found, *imported.notes]), warning=not count)
 
-    def _onClicked(self, row, column):
-        """Choose the box of that row, and show it in the views."""
+    def _onClicked(self, box):
+        """Choose the clicked box, and show it in the views."""
         from SpineLib.scene.ctlesions import box_geometry
         from SpineLib.scene.views import jump_to
 
-        if self._node is None or row >= len(self._boxes):
+        if self._node is None:
             return
-        self._node.roi = self._boxes[row]
+        self._node.roi = box
         try:
-            centre, _, _ = box_geometry(self._boxes[row])
+            centre, _, _ = box_geometry(box)
             jump_to(centre * (-1, -1, 1))
         except SpineError as error:
-            self._panel.error(self.step, str(error))
+            self._panel.error(self.widgets, str(error))
 
     def _onRoiAdded(self, roi):
         """The user places a new box at once."""
@@ -211,15 +204,13 @@ class LesionStep:
         """The boxes of the last search that are still there, with the sizes that they have now."""
         from SpineLib.scene.ctlesions import boxes_of, found_in
 
-        self._boxes = boxes_of(self._node.lesions)
-        rows = []
-        for box in self._boxes:
+        boxes, rows = boxes_of(self._node.lesions), []
+        for box in boxes:
             found = found_in(box)
             longest, across = found.get("recist_mm", (0, 0))
             size = " × ".join(f"{edge:.0f}" for edge in box.GetSize())
             rows.append((box.GetName(), f"{found.get('probability', 0):.2f}", f"{longest:.0f} × {across:.0f}", size))
-        table = self.ui.lesionTable
-        if rows != [tuple(table.item(r, c).text() for c in range(4)) for r in range(table.rowCount)]:
-            fillTable(table, rows, {1, 2, 3})
-        if self._node.roi in self._boxes and table.currentRow() != self._boxes.index(self._node.roi):
-            table.setCurrentCell(self._boxes.index(self._node.roi), 0)
+        if (rows, boxes) != self._rows:
+            self._rows = (rows, boxes)
+            self._table.show(rows, boxes)
+        self._table.choose(self._node.roi)

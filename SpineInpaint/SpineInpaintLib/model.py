@@ -6,9 +6,10 @@ import qt
 import slicer
 
 from SpineInpaintLib.runs import ExportRun, ModelRun
-from SpineInpaintLib.tables import fillTable, prepareTable
 from SpineLib.errors import SpineError
-from SpinePanel.step import Step
+from SpinePanel import style
+from SpinePanel.step import StepBase
+from SpinePanel.tables import Table
 
 #: A change is looked at after this pause, milliseconds.
 _PAUSE_MS = 800
@@ -20,71 +21,53 @@ PAINTS = {"distance": "Distance to before", "thickness": "Wall thickness", "plai
 FORMATS = {"stl": "STL", "3mf": "3MF", "obj": "OBJ", "ply": "PLY"}
 #: Thin walls are thickened where that adds no more than this share of the volume.
 _THICKENING = 0.01
-_RED, _GREEN = "#d0342c", "#1f7a3d"
 
 
-class ModelStep:
-    """Everything of the step.
+class ModelStep(StepBase):
+    """Everything of the step."""
 
-    Args:
-        ui: widgets of the ``.ui`` by name.
-        panel: starts jobs, knows the parameter node and the other steps.
-    """
+    TIP = "Make the models before and after; the scene gets both with the distance painted, and the checks"
 
     def __init__(self, ui, panel):
-        self.ui, self._panel = ui, panel
-        self._node = self._head = self._watched = self._key = None
+        super().__init__(ui, panel, "model")
+        self._head = self._watched = self._key = None
         self._stop, self.outdated, self._path = lambda: None, False, ""
-        self.step = Step(ui, "model", self.onApply, panel.onCancel)
         self._combos = {"cut": (ui.cutCombo, CUTS), "space": (ui.spaceCombo, SPACES), "paint": (ui.paintCombo, PAINTS),
                         "format": (ui.formatCombo, FORMATS)}  # fmt: skip
         for combo, entries in self._combos.values():
             for data, text in entries.items():
                 combo.addItem(text, data)
-        prepareTable(ui.checksTable, ("Check", "", "Found", "Allowed"), 3)
-        prepareTable(ui.measuresTable, ("Measure", "Value"), 0)
-        self._pause = qt.QTimer()
-        self._pause.setSingleShot(True)
-        self._pause.setInterval(_PAUSE_MS)
-        self._connections = (
-            (self._pause, "timeout()", self.look),
+        self._checks = Table(ui.checksTable, ("Check", "", "Found", "Allowed"), 3, {2, 3})
+        self._measures = Table(ui.measuresTable, ("Measure", "Value"), 0, {1})
+        self._pause = self.pause(_PAUSE_MS, self.look)
+        self.connect(
             *((combo, "activated(int)", self._onChosen) for combo, _ in self._combos.values()),
             (ui.exportButton, "clicked(bool)", self.onExport),
         )
-        for widget, signal, slot in self._connections:
-            widget.connect(signal, slot)
         ui.modelOutdatedLabel.visible = ui.gateLabel.visible = False
 
     def close(self):
-        self._pause.stop()
+        super().close()
         self._stop()
-        self.step.close()
-        for widget, signal, slot in self._connections:
-            widget.disconnect(signal, slot)
-
-    def setParameterNode(self, parameterNode):
-        self._node = parameterNode
+        self._checks.close()
+        self._measures.close()
 
     def clear(self):
-        """The scene is being closed."""
-        self._pause.stop()
+        super().clear()
         self._watch(None)
         self._key = self._head = None
         self._setOutdated(False)
         self._show()
 
     def refresh(self):
-        """After the section was opened, which shows all its widgets."""
+        super().refresh()
         self._setOutdated(self.outdated)
         self.ui.gateLabel.visible = bool(self.ui.gateLabel.text) and not self.ui.modelSection.collapsed
 
     def update(self):
         """Follow parameter node and job."""
         node, ui = self._node, self.ui
-        self.step.update(
-            *self._panel.runState(self.step), self.reason(),
-            "Make the models before and after; the scene gets both with the distance painted, and the checks",
-        )  # fmt: skip
+        super().update()
         if node is None:
             return
         for parameter, (combo, entries) in self._combos.items():
@@ -155,14 +138,14 @@ class ModelStep:
 
     def onApply(self, checked=False):
         """Build the models; nodes of an earlier model of the same segmentation are filled anew."""
-        if self.reason() or not self._panel.installed(self.step, *_MANIFOLD):
+        if self.reason() or not self._panel.installed(self.widgets, *_MANIFOLD):
             return
         node, settings, head = self._node, self.settings(), self._existing()
-        self._panel.start(self.step, lambda: ModelRun(node.repaired, settings, head), self._onResult)
+        self._panel.start(self.widgets, ModelRun(node.repaired, settings, head), self._onResult)
 
     def onExport(self, checked=False):
         """Ask for a path and write the file there."""
-        if self.reasonNotToExport() or not self._panel.installed(self.step, *_MANIFOLD):
+        if self.reasonNotToExport() or not self._panel.installed(self.widgets, *_MANIFOLD):
             return
         node, ending = self._node, self._node.format
         if not (path := self._askPath(ending)):
@@ -171,7 +154,7 @@ class ModelStep:
             path = f"{path}.{ending}"
         settings, space = self.settings(), node.space
         self._path = path
-        self._panel.start(self.step, lambda: ExportRun(node.repaired, settings, path, space), self._onExported)
+        self._panel.start(self.widgets, ExportRun(node.repaired, settings, path, space), self._onExported)
 
     def changed(self):
         """Something that a model is made of was changed; it is looked at after a pause."""
@@ -221,16 +204,17 @@ class ModelStep:
         self._show()
         passed = imported.model["passed"]
         found = "The model prints." if passed else "The model would not print; what is to blame is red in 3-D."
-        self.step.say(" ".join([found, *imported.notes]), warning=not passed)
+        self._panel.tell(self.widgets, " ".join([found, *imported.notes]), warning=not passed)
         self._paint()
         self._inThreeD()
         # What was edited while the worker built is not in the model.
         self.look()
 
     def _onExported(self, path):
-        self.step.say(
+        self._panel.tell(
+            self.widgets,
             f"{path.name} was written, read back and passed all checks again; "
-            f"{self._panel.parameterNode().space} coordinates, millimetres."
+            f"{self._panel.parameterNode().space} coordinates, millimetres.",
         )
 
     def _watch(self, segmentation):
@@ -262,15 +246,15 @@ class ModelStep:
         rows = [
             (one["name"], "✓" if one["passed"] else "✗", words(one["value"]), words(one["limit"])) for one in checks
         ]
-        colours = {row: _RED for row, one in enumerate(checks) if not one["passed"]}
-        fillTable(ui.checksTable, rows, {2, 3}, colours, {row: one["text"] for row, one in enumerate(checks)})
+        colours = {row: style.colour("error") for row, one in enumerate(checks) if not one["passed"]}
+        self._checks.show(rows, colours=colours, tips={row: one["text"] for row, one in enumerate(checks)})
         rows = [(name, _text(value, unit)) for name, value, unit in measure_rows(model.get("measures", {}))]
-        fillTable(ui.measuresTable, rows, {1})
+        self._measures.show(rows)
         text = ""
         if model:
-            colour, words_ = (_GREEN, "Prints") if model["passed"] else (_RED, "Does not print")
+            colour, words_ = ("good", "Prints") if model["passed"] else ("error", "Does not print")
             reasons = " ".join(one["text"] for one in checks if not one["passed"])
-            text = f'<b style="color: {colour};">{words_}</b>{": " if reasons else ""}{reasons}'
+            text = f'<b style="{style.sentence(colour)}">{words_}</b>{": " if reasons else ""}{reasons}'
         ui.gateLabel.text = text
         ui.gateLabel.visible = bool(text) and not ui.modelSection.collapsed
 

@@ -1,13 +1,11 @@
 """Step 3: repair the vertebra, with a picture that sharpens meanwhile."""
 
-import qt
-
 from SpineInpaintLib.preview import Preview
 from SpineInpaintLib.runs import RepairRun
 from SpineLib.errors import SpineError
 from SpinePanel.cards import cardHtml, fittingCards, isSimulated
 from SpinePanel.segments import openInEditor
-from SpinePanel.step import Step
+from SpinePanel.step import StepBase
 
 #: A change is looked at after this pause, milliseconds: while the user paints, nothing is read.
 _PAUSE_MS = 800
@@ -32,55 +30,36 @@ METHODS = {
 }
 
 
-class RepairStep:
-    """Everything of the step.
+class RepairStep(StepBase):
+    """Everything of the step."""
 
-    Args:
-        ui: widgets of the ``.ui`` by name.
-        panel: starts jobs, knows the parameter node and the other steps.
-    """
+    TIP = "Repair the vertebra; the scene gets a segmentation with the vertebra repaired and as it was"
 
     def __init__(self, ui, panel):
-        self.ui, self._panel = ui, panel
-        self._node = self._key = self._shown = self._lesionKey = None
+        super().__init__(ui, panel, "repair")
+        self._key = self._shown = self._lesionKey = None
         self.outdated, self._byUser = False, ""
-        self.step = Step(ui, "repair", self.onApply, panel.onCancel)
         self.preview = Preview(ui.previewLabel, ui.repairSection)
         for method, (title, *_) in METHODS.items():
             ui.methodCombo.addItem(title, method)
-        self._pause = qt.QTimer()
-        self._pause.setSingleShot(True)
-        self._pause.setInterval(_PAUSE_MS)
-        self._connections = (
-            (self._pause, "timeout()", self.look),
+        self._pause = self.pause(_PAUSE_MS, self.look)
+        self.connect(
             (ui.vertebraCombo, "activated(int)", self._onVertebra),
             (ui.methodCombo, "activated(int)", self._onMethod),
             (ui.showRepairButton, "clicked(bool)", self.onShow),
             (ui.editRepairedButton, "clicked(bool)", self.onEdit),
         )
-        for widget, signal, slot in self._connections:
-            widget.connect(signal, slot)
         self._setOutdated(False)
 
-    def close(self):
-        self._pause.stop()
-        self.step.close()
-        for widget, signal, slot in self._connections:
-            widget.disconnect(signal, slot)
-
-    def setParameterNode(self, parameterNode):
-        self._node = parameterNode
-
     def clear(self):
-        """The scene is being closed."""
-        self._pause.stop()
+        super().clear()
         self._key = self._shown = self._lesionKey = None
         self._byUser = ""
         self._setOutdated(False)
         self.preview.clear()
 
     def refresh(self):
-        """After the section was opened, which shows all its widgets."""
+        super().refresh()
         self.preview.refresh()
         self._setOutdated(self.outdated)
 
@@ -90,11 +69,7 @@ class RepairStep:
         if node is not None:
             self._fillVertebrae()
             self._showMethod()
-        running, cancelling = self._panel.runState(self.step)
-        self.step.update(
-            running, cancelling, self.reason(),
-            "Repair the vertebra; the scene gets a segmentation with the vertebra repaired and as it was",
-        )  # fmt: skip
+        super().update()
         if node is None:
             return
         key = (node.vertebrae, self._panel.vertebrae.found, node.vertebra, node.method, *self._lesion())
@@ -137,7 +112,7 @@ class RepairStep:
         lesion, roi = self._panel.lesion.chosen()
         asked = (node.vertebrae, node.vertebra), lesion, roi, node.ct, {"method": node.method}
         self.preview.clear()
-        self._panel.start(self.step, lambda: RepairRun(*asked), self._onResult, self.preview.show)
+        self._panel.start(self.widgets, RepairRun(*asked), self._onResult, self.preview.show)
 
     def onShow(self, checked=False):
         """Outlines before and after in the slice views, at the place that was repaired."""
@@ -189,7 +164,7 @@ class RepairStep:
         self.preview.clear()
         node = self._panel.parameterNode()
         node.repaired = imported.segmentation
-        self.step.say(" ".join([self._words(imported.measures), *imported.notes]))
+        self._panel.tell(self.widgets, " ".join([self._words(imported.measures), *imported.notes]))
         self.onShow()
 
     @staticmethod

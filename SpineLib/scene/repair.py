@@ -213,7 +213,7 @@ def import_repair(folder: str | Path, result: Mapping, damage: Damage, inputs: R
             )
             parts.append((_whole(array, damage) if source is not None else mask.with_array(array), [entry]))
         provenance = result["provenance"]
-        # "L3 repaired (templates, 14:05:09)": the method tells more than its model.
+        # "L3 repaired (templates, 14.05.09)": the method tells more than its model.
         known = {**provenance, "model": provenance.get("method", "")}
         name = result_name(level, known).replace(" metastases", " repaired", 1)
         node, ids = add_labels(parts, source, name=name, provenance=provenance)

@@ -200,12 +200,13 @@ def add_probability(probability: Volume, source_node, name: str, provenance: Map
 
 
 def result_name(source_name: str, provenance: Mapping) -> str:
-    """ "3: t1_tse_sag metastases (mets-t1t2-2d, 14:05:09)": input, model and time."""
+    """ "3 t1_tse_sag metastases (mets-t1t2-2d, 14.05.09)": input, model and time."""
     model = provenance.get("model") or {}
     model = model.get("id", "") if isinstance(model, Mapping) else str(model)
     try:
-        time = datetime.fromisoformat(provenance["time"]).strftime("%H:%M:%S")
+        # Names become file names when a scene is saved, and a colon is no part of one on Windows.
+        time = datetime.fromisoformat(provenance["time"]).strftime("%H.%M.%S")
     except (KeyError, ValueError):
         time = ""
     inside = ", ".join(part for part in (model, time) if part)
-    return f"{source_name} {target_of(provenance).disease}" + (f" ({inside})" if inside else "")
+    return f"{source_name.replace(':', '')} {target_of(provenance).disease}" + (f" ({inside})" if inside else "")

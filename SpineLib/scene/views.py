@@ -38,3 +38,20 @@ def show_outlines(segmentations) -> None:
         display.SetVisibility2DOutline(True)
         display.SetVisibility3D(False)
         display.EndModify(modifying)
+
+
+def show_surfaces(segmentation, shown: bool = True) -> None:
+    """A segmentation's closed surfaces in the 3-D view, made where they are missing; or nothing of it there."""
+    if segmentation.GetDisplayNode() is None:
+        segmentation.CreateDefaultDisplayNodes()
+    if shown:
+        segmentation.CreateClosedSurfaceRepresentation()
+        segmentation.GetDisplayNode().SetVisibility(True)
+    segmentation.GetDisplayNode().SetVisibility3D(shown)
+
+
+def are_surfaces_shown(segmentation) -> bool:
+    """Whether the 3-D view shows surfaces of a segmentation."""
+    display = segmentation.GetDisplayNode()
+    made = segmentation.GetSegmentation().ContainsRepresentation("Closed surface")
+    return bool(display and made and display.GetVisibility() and display.GetVisibility3D())

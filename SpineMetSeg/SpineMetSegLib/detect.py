@@ -1,153 +1,138 @@
-"""The section Detect: search an image, list suspicious places, segment or refine one of them."""
+"""Step 2: search an image, list suspicious places, segment or refine one of them."""
 
-import traceback
+import numpy as np
 
 from SpineLib.errors import SpineError
-from SpineMetSegLib.candidatetable import CandidateTable
 from SpineMetSegLib.detectors import detectors, noteOn, sequenceOf
 from SpineMetSegLib.detectruns import DetectionRun, RefineRun, SegmentCandidateRun
 from SpineMetSegLib.models import fittingModels
-from SpineMetSegLib.run import SEQUENCES
-from SpinePanel.cards import cardHtml
-from SpinePanel.jobs import JobRunner
-from SpinePanel.packages import installOptional
+from SpinePanel.modelchoice import ModelChoice
 from SpinePanel.runs import sourceVolume
+from SpinePanel.step import StepBase
+from SpinePanel.tables import Table
 
 #: What the active contour needs and Slicer does not bring.
 _CONTOUR = ("scikit-image>=0.22", "skimage")
+_COLUMNS = ("No.", "prob.", "cm²", "ml")
+_TIPS = (
+    "From the top of the spine downwards; the number beside the point in the views",
+    "Likelihood of a metastasis, by the model",
+    "Area in the slice that shows most of it, cm²",
+    "Volume, ml",
+)
 
 
-class Detect:
-    """Everything of the section; the rest of the panel tells it what else runs.
+class DetectStep(StepBase):
+    """Everything of the step."""
 
-    Args:
-        ui: widgets of the ``.ui`` by name.
-        parameterNode: callable that gives the module's parameter node also while the module is hidden.
-        showNote, showError: get a sentence for the user; the latter also details for the log.
-        onSegment: called when a segment came to the segmentation that the parameter ``result`` names.
-        otherReason: callable: why no job can start now, "" when it can.
-        onStateChanged: called when a job of this section begins or ends.
-    """
+    TIP = "Search the image for places that look like metastases"
 
-    def __init__(self, ui, parameterNode, showNote, showError, onSegment, otherReason, onStateChanged):
-        self.ui, self._anyNode = ui, parameterNode
-        self._showNote, self._showError, self._onSegment = showNote, showError, onSegment
-        self._otherReason = otherReason
-        self._node = self._run = self._key = self._listed = self._overlay = None
-        self._cards, self._candidates, self._closing = [], [], False
-        self._table = CandidateTable(ui.candidateTable, self._jump)
-        self.jobs = JobRunner(self._onProgress, self._onResult, self._onError, self._onCancelled, onStateChanged)
-        self._connections = (
-            (ui.detectSelector, "nodeAboutToBeRemoved(vtkMRMLNode*)", self._onNodeRemoved),
-            (ui.detectButton, "clicked(bool)", self.onDetect),
-            (ui.detectCancelButton, "clicked(bool)", self.onCancel),
+    def __init__(self, ui, panel):
+        super().__init__(ui, panel, "detect")
+        self._listed = self._overlay = None
+        self._table = Table(ui.candidateTable, _COLUMNS, None, range(4), _TIPS, self._jump, samePlace)
+        self.models = ModelChoice(
+            ui.detectModelCombo, (), ui.detectSection, "detectModel", _fits,
+            lambda node: "No detector is installed: import one (spine models import).", _take,
+            "No detector is installed",
+        )  # fmt: skip
+        self.connect(
             (ui.segmentCandidateButton, "clicked(bool)", self.onSegmentCandidate),
             (ui.refineButton, "clicked(bool)", self.onRefine),
-            (ui.detectModelCombo, "activated(int)", self._onModelChosen),
             (ui.candidateTable, "itemSelectionChanged()", self._updateButtons),
         )
-        for widget, signal, slot in self._connections:
-            widget.connect(signal, slot)
 
     def close(self):
-        """End the worker, give the views back what they showed, let go of the widgets."""
-        self.jobs.close()
-        self._forgetRun()
+        """Also give the views back what they showed."""
+        super().close()
         self._show(None)
         self._table.close()
-        for widget, signal, slot in self._connections:
-            widget.disconnect(signal, slot)
+        self.models.close()
 
     def setParameterNode(self, parameterNode):
-        self._node, self._key = parameterNode, None
+        super().setParameterNode(parameterNode)
+        self.models.setParameterNode(parameterNode)
 
     def clear(self):
-        """The scene is being closed: a job whose image goes away has no sense any more."""
-        self._closing = self.jobs.busy
-        self.jobs.cancel()
+        super().clear()
         self._show(None)
         self._list(None)
 
+    def refresh(self):
+        super().refresh()
+        self._note()
+
     def update(self):
         """Follow parameter node and job."""
-        ui, node, busy = self.ui, self._node, self.jobs.busy
-        ui.detectProgressBar.visible = ui.detectStageLabel.visible = busy
-        ui.detectCancelButton.enabled = busy and not self.jobs.cancelling
-        for widget in (ui.detectSelector, ui.detectModelCombo, ui.candidateSlider, ui.areaSlider, ui.columnCheckBox):
-            widget.enabled = node is not None
-        if node is not None:
-            self._updateModels()
+        if self._node is not None:
+            self.models.update()
             self._follow()
+        super().update()
+        self._note()
         self._updateButtons()
 
-    def onDetect(self, checked=False):
+    def reason(self):
+        if reason := self._panel.reasonNotToStart():
+            return reason
+        if not self._node.detectImage:
+            return "Choose an image to search: STIR, or T2."
+        return self.models.reason()
+
+    def summary(self):
+        count = self.ui.candidateTable.rowCount
+        return self._listed is not None and self._listed[0] is not None, f"{count} listed" if count else ""
+
+    def onApply(self, checked=False):
         """Search the image; a second click while it runs does nothing."""
-        if self._reasonNotToDetect():
+        if self.reason():
             return
         node = self._node
-        self._start(
-            DetectionRun(
-                node.detectImage,
-                self._card(),
-                threshold=node.candidateThreshold,
-                smallestCm2=node.smallestArea,
-                column=node.columnOnly,
-                device=node.device.value,
-            )
+        run = DetectionRun(
+            node.detectImage,
+            self.models.card(),
+            threshold=node.candidateThreshold,
+            smallestCm2=node.smallestArea,
+            column=node.columnOnly,
+            device=node.device.value,
         )
-
-    def onCancel(self, checked=False):
-        self.ui.detectStageLabel.text = "Cancelling"
-        self.jobs.cancel()
+        self._panel.start(self.widgets, run, self._onFound)
 
     def onSegmentCandidate(self, checked=False):
-        """Segment what lies at the chosen place on T1 and (or) T2; without a model for them, by its boundary."""
+        """Segment what lies at the chosen place on the images of step 1; without a model, by its boundary."""
         candidate = self._table.current()
-        if candidate is None or self._reasonNotToStart():
+        if candidate is None or self._panel.reasonNotToStart():
             return
-        node = self._node
-        inputs = {name: volume for name, volume in zip(SEQUENCES, (node.t1, node.t2), strict=True) if volume}
-        models = [card.id for dimensions in (node.network.value, 2, 3) for card in fittingModels(inputs, dimensions)]
+        node, images = self._node, self._panel.images()
+        models = [card.id for dimensions in (node.network.value, 2, 3) for card in fittingModels(images, dimensions)]
         model = node.model if node.model in models else next(iter(models), None)
-        if not inputs or model is None:
-            why = "No T1 or T2 is chosen" if not inputs else f"No model for {' + '.join(inputs)} is installed"
+        if not images or model is None:
+            why = "No T1 or T2 is chosen" if not images else f"No model for {' + '.join(images)} is installed"
             self._refine(candidate, f"{why}, so the boundary was found on the searched image.")
             return
-        target = self._target(next(iter(inputs.values())))
+        target = self._target(next(iter(images.values())))
         threshold = node.threshold if model == node.model else None
-        self._start(
-            SegmentCandidateRun(inputs, model, candidate, threshold=threshold, device=node.device.value, output=target)
+        run = SegmentCandidateRun(
+            images, model, candidate, threshold=threshold, device=node.device.value, output=target
         )
+        self._panel.start(self.widgets, run, self._onAdded)
 
     def onRefine(self, checked=False):
         """Fit the boundary of the chosen place to the edges of the searched image."""
         candidate = self._table.current()
-        if candidate is not None and not self._reasonNotToStart():
+        if candidate is not None and not self._panel.reasonNotToStart():
             self._refine(candidate)
 
     def _refine(self, candidate, note=""):
-        image = sourceVolume(self._node.likelihood)
-        try:
-            if image is None:
-                raise SpineError("The searched image is not in the scene any more: load it and press Detect again.")
-            installOptional(*_CONTOUR, "Refine boundary")
-        except SpineError as error:
-            self._showError(str(error))
+        node, image = self._node, sourceVolume(self._node.likelihood)
+        if image is None:
+            sentence = "The searched image is not in the scene any more: load it and press Detect again."
+            self._panel.error(self.widgets, sentence)
             return
-        self._start(
-            RefineRun(
-                image, self._node.likelihood, self._node.candidateThreshold, candidate, output=self._target(image)
-            ),
-            note,
-        )
-
-    def _start(self, run, note=""):
-        self._showNote(note)
-        try:
-            self.jobs.start(run.job, run.steps(), run.parameters, run.meanwhile())
-            self._run = run
-        except SpineError as error:
-            self._onError(str(error), "")
+        if not self._panel.installed(self.widgets, *_CONTOUR):
+            return
+        run = RefineRun(image, node.likelihood, node.candidateThreshold, candidate, output=self._target(image))
+        if self._panel.start(self.widgets, run, lambda imported: self._onAdded(imported, note)):
+            self.widgets.say(note)
 
     def _target(self, volume):
         """Where a segment goes: the chosen output, else the listed segmentation if it is of this volume, else new."""
@@ -155,52 +140,24 @@ class Detect:
         listed = node.result if node.result is not None and sourceVolume(node.result) is volume else None
         return node.output or listed
 
-    def _updateModels(self):
-        """Fill the combo for the chosen image; read anew only when that has changed."""
-        node, combo = self._node, self.ui.detectModelCombo
-        sequence = sequenceOf(node.detectImage) if node.detectImage else None
-        key = (node.detectImage, sequence)
-        if key != self._key:
-            self._key, self._cards = key, detectors(sequence)
-            blocked = combo.blockSignals(True)
-            combo.clear()
-            for card in self._cards or [None]:
-                combo.addItem(card.title if card else "No detector is installed")
-            combo.enabled = bool(self._cards)
-            combo.blockSignals(blocked)
-            if self._cards and (sequence or node.detectModel not in [card.id for card in self._cards]):
-                self._take(self._cards[0])
-        card = self._card()
-        if card is not None:
-            combo.currentIndex = self._cards.index(card)
-            combo.toolTip = cardHtml(card)
-        text = noteOn(sequence, card) if node.detectImage else ""
-        self.ui.detectNoteLabel.text = text
-        self.ui.detectNoteLabel.visible = bool(text) and not self.ui.detectSection.collapsed
-
-    def _card(self):
-        return next((card for card in self._cards if self._node and card.id == self._node.detectModel), None)
-
-    def _take(self, card):
-        """One change of the node for model, threshold and area, so that observers see them together."""
-        node = self._node
-        if node.detectModel == card.id:
-            return
+    def _onFound(self, imported):
+        node = self._panel.parameterNode()
         modifying = node.StartModify()
-        node.detectModel = card.id
-        node.candidateThreshold = min(max(float(card.threshold), 0.05), 0.99)
-        node.smallestArea = min(max(float(card.preparation.get("smallest_area_cm2", node.smallestArea)), 0.0), 10.0)
+        node.likelihood, node.candidates = imported.likelihood, imported.candidates
         node.EndModify(modifying)
+        self._panel.tell(self.widgets, " ".join(["The search is done.", *imported.notes]))
 
-    def _onModelChosen(self, index):
-        if self._node is not None and 0 <= index < len(self._cards):
-            self._take(self._cards[index])
+    def _onAdded(self, imported, note=""):
+        self._panel.parameterNode().result = imported.segmentation
+        name = imported.segmentation.GetSegmentation().GetSegment(imported.segment_id).GetName()
+        parts = [f"{name} was added.", note, *imported.notes]
+        self._panel.tell(self.widgets, " ".join(part for part in parts if part))
+        self._panel.results.measure()
 
     def _follow(self):
         """List the places of the likelihood for threshold and area, at once; show it or not."""
         node = self._node
-        wanted = (node.likelihood, node.candidateThreshold, node.smallestArea)
-        if wanted != self._listed:
+        if (node.likelihood, node.candidateThreshold, node.smallestArea) != self._listed:
             self._list(node)
         self._show(node.likelihood if node.showLikelihood else None)
 
@@ -209,16 +166,22 @@ class Detect:
 
         likelihood = None if node is None else node.likelihood
         self._listed = None if node is None else (likelihood, node.candidateThreshold, node.smallestArea)
-        self._candidates, problem = [], ""
+        candidates, problem = [], ""
         if likelihood is not None:
             try:
-                self._candidates = list_candidates(likelihood, node.candidateThreshold, node.smallestArea)
+                candidates = list_candidates(likelihood, node.candidateThreshold, node.smallestArea)
                 if node.candidates is not None:
-                    update_candidates(node.candidates, self._candidates)
+                    update_candidates(node.candidates, candidates)
             except SpineError as error:
                 problem = str(error)
-        self._table.show(self._candidates)
-        count = len(self._candidates)
+        self._table.show(
+            [
+                (str(one.id), f"{one.probability:.2f}", f"{one.area_cm2:.1f}", f"{one.volume_ml:.1f}")
+                for one in candidates
+            ],
+            candidates,
+        )
+        count = len(candidates)
         self.ui.candidatesLabel.text = problem or (
             "Nothing has been searched yet."
             if likelihood is None
@@ -238,87 +201,53 @@ class Detect:
             self._overlay = LikelihoodOverlay(likelihood)
             self._overlay.show()
 
+    def _note(self):
+        """What the user should know before this image is searched with this model."""
+        image, label = self._node.detectImage if self._node is not None else None, self.ui.detectNoteLabel
+        label.text = noteOn(sequenceOf(image), self.models.card()) if image is not None else ""
+        label.visible = bool(label.text) and not self.ui.detectSection.collapsed
+
     def _jump(self, candidate):
         from SpineLib.scene.views import jump_to
 
         jump_to(candidate.centre_ras_mm)
 
     def _updateButtons(self):
-        ui, reason = self.ui, self._reasonNotToDetect()
-        ui.detectButton.enabled = not reason
-        ui.detectButton.toolTip = reason or "Search the image for places that look like metastases"
-        reason = self._reasonNotToStart()
+        reason = self._panel.reasonNotToStart()
         if not reason and self._table.current() is None:
             reason = "Choose a place in the table first."
         for button, text in (
-            (ui.segmentCandidateButton, "Segment what lies at this place on T1 and T2; adds a segment"),
-            (ui.refineButton, "Fit the region's boundary to the image's edges (active contour); adds a segment"),
+            (self.ui.segmentCandidateButton, "Segment what lies at this place on T1 and T2; adds a segment"),
+            (self.ui.refineButton, "Fit the region's boundary to the image's edges (active contour); adds a segment"),
         ):
             button.enabled = not reason
             button.toolTip = reason or text
 
-    def _reasonNotToStart(self):
-        if self.jobs.busy:
-            return "A run is going on: wait until it has ended, or cancel it."
-        return self._otherReason()
 
-    def _reasonNotToDetect(self):
-        reason = self._reasonNotToStart()
-        if reason:
-            return reason
-        if not self._node.detectImage:
-            return "Choose an image to search: STIR, or T2."
-        if self._card() is None:
-            return "No detector is installed: import one (spine models import)."
-        return ""
+def samePlace(chosen, candidates):
+    """Index of the candidate at the place of one listed with another threshold, or None.
 
-    def _onNodeRemoved(self, node):
-        """Slicer's selector chooses the neighbour of a deleted node; nothing must be searched that nobody wanted."""
-        if self.ui.detectSelector.currentNode() is node:
-            self.ui.detectSelector.setCurrentNode(None)
+    Regions of a higher threshold lie within those of a lower one, so one's centre lies in the other's bounds; of
+    several the nearest is meant.
+    """
+    places = [
+        (float(np.linalg.norm(np.subtract(one.centre_lps_mm, chosen.centre_lps_mm))), row)
+        for row, one in enumerate(candidates)
+        if _within(one.centre_lps_mm, chosen.bounds_lps_mm) or _within(chosen.centre_lps_mm, one.bounds_lps_mm)
+    ]
+    return min(places)[1] if places else None
 
-    def _onProgress(self, fraction, text, remaining):
-        self.ui.detectProgressBar.value = round(100 * fraction)
-        self.ui.detectStageLabel.text = f"{text}, {remaining}" if remaining else text
 
-    def _onResult(self, result, folder):
-        try:
-            imported = self._run.finish(result, folder)
-        except SpineError as error:
-            self._onError(str(error), "")
-            return
-        except Exception:  # nobody else would hear of it: this is called by a signal
-            self._onError(
-                "The result could not be brought into the scene: the log holds the details.", traceback.format_exc()
-            )
-            return
-        self._forgetRun()
-        if imported is None:
-            return
-        node = self._anyNode()  # The module may be hidden now.
-        if hasattr(imported, "likelihood"):
-            modifying = node.StartModify()
-            node.likelihood, node.candidates = imported.likelihood, imported.candidates
-            node.EndModify(modifying)
-            self._showNote(" ".join(["The search is done.", *imported.notes]))
-        else:
-            node.result = imported.segmentation
-            name = imported.segmentation.GetSegmentation().GetSegment(imported.segment_id).GetName()
-            self._showNote(" ".join([f"{name} was added.", *imported.notes]))
-            self._onSegment()
+def _within(place, bounds):
+    return bool(np.all(np.greater_equal(place, bounds[0])) and np.all(np.less_equal(place, bounds[1])))
 
-    def _onError(self, sentence, details):
-        self._forgetRun()
-        self._showError(sentence, details)
 
-    def _onCancelled(self):
-        self._forgetRun()
-        closing, self._closing = self._closing, False
-        self._showNote(
-            "The scene was closed, so the run was cancelled." if closing else "Cancelled; the scene is as it was."
-        )
+def _fits(node):
+    sequence = sequenceOf(node.detectImage) if node.detectImage else None
+    return (node.detectImage, sequence), lambda: detectors(sequence)
 
-    def _forgetRun(self):
-        run, self._run = self._run, None
-        if run:
-            run.release()
+
+def _take(node, card):
+    """The detector's own threshold and area come with it."""
+    node.candidateThreshold = min(max(float(card.threshold), 0.05), 0.99)
+    node.smallestArea = min(max(float(card.preparation.get("smallest_area_cm2", node.smallestArea)), 0.0), 10.0)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from SpinePanel.cards import fittingCards
 
 TASK = "metastasis-segmentation"
+#: Images that have a row whatever is installed; further ones come with the models that look at them.
+SEQUENCES = ("T1", "T2")
 
 
 def fittingModels(sequences, dimensions: int):
@@ -16,3 +18,9 @@ def fittingModels(sequences, dimensions: int):
     """
     wanted = set(sequences)
     return fittingCards(TASK, lambda card: set(card.inputs) == wanted and card.network.get("dimensions") == dimensions)
+
+
+def usableInputs(there):
+    """Those of the names in ``there`` that one model looks at together: as many as can be; all where none fits."""
+    cards = fittingCards(TASK, lambda card: set(card.inputs) <= set(there))
+    return set(max(cards, key=lambda card: len(card.inputs)).inputs) if cards else set(there)

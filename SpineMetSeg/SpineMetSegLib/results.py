@@ -1,59 +1,49 @@
-"""The lower half of the panel: table of lesions, Segment Editor, comparison with a reference."""
+"""Step 3: the table of lesions, the Segment Editor, the surfaces."""
 
 import math
 
-import qt
-
 from SpineLib.errors import SpineError
-from SpineMetSegLib.run import tablesOf
-from SpineMetSegLib.table import LesionTable
 from SpinePanel.runs import sourceVolume
-from SpinePanel.segments import chosenSegment, fillSegments, openInEditor
+from SpinePanel.segments import openInEditor
+from SpinePanel.step import StepBase
+from SpinePanel.tables import Table, swatch
 
 #: The table follows an edit after this pause, milliseconds: while the user paints, nothing is measured.
 _PAUSE_MS = 600
-_ALL = (("All segments", ""),)
+_COLUMNS = ("Lesion", "ml", "in plane", "3-D", "prob.")
+_TIPS = (
+    "Segment",
+    "Volume in ml",
+    "Longest diameter within one slice, mm",
+    "Longest diameter in space, mm",
+    "Mean probability by the model; empty for a segment drawn by hand",
+)
 
 
-class Results:
-    """Lists, edits and compares the segmentation that the parameter ``result`` names.
+class ResultsStep(StepBase):
+    """Lists and edits the segmentation that the parameter ``result`` names."""
 
-    Args:
-        ui: widgets of the ``.ui`` by name.
-        showError: gets a sentence for the user.
-    """
-
-    def __init__(self, ui, showError):
-        self.ui, self._showError = ui, showError
-        self._node = self._segmentation = self._stopWatching = None
-        self._table = LesionTable(ui.lesionTable, self._jump)
-        self._pause = qt.QTimer()
-        self._pause.setSingleShot(True)
-        self._pause.setInterval(_PAUSE_MS)
-        self._connections = (
-            (self._pause, "timeout()", self.measure),
+    def __init__(self, ui, panel):
+        super().__init__(ui, panel, "results")
+        self._segmentation, self._measured = None, []
+        self._stopWatching = lambda: None
+        self._table = Table(ui.lesionTable, _COLUMNS, 0, range(1, 5), _TIPS, self._jump, _sameSegment)
+        self._pause = self.pause(_PAUSE_MS, self.measure)
+        self.connect(
             (ui.editButton, "clicked(bool)", self.onEdit),
             (ui.updateButton, "clicked(bool)", self.measure),
-            (ui.compareButton, "clicked(bool)", self.onCompare),
+            (ui.show3dButton, "clicked(bool)", self.onShow3d),
         )
-        for widget, signal, slot in self._connections:
-            widget.connect(signal, slot)
 
     def close(self):
-        self._pause.stop()
+        super().close()
         self._observe(None)
         self._table.close()
-        for widget, signal, slot in self._connections:
-            widget.disconnect(signal, slot)
-
-    def setParameterNode(self, parameterNode):
-        self._node = parameterNode
 
     def clear(self):
-        """The scene is being closed."""
+        super().clear()
         self._observe(None)
-        self._table.show([], [])
-        self.ui.compareLabel.text = ""
+        self._list([], "")
 
     def update(self):
         """Follow the parameter node."""
@@ -62,12 +52,12 @@ class Results:
         if self._node.result is not self._segmentation:
             self._observe(self._node.result)
             self.measure()
-        fillSegments(self.ui.referenceSegmentCombo, self._node.reference, _ALL)
-        fillSegments(self.ui.comparedSegmentCombo, self._node.result, _ALL)
         there = self._segmentation is not None
-        self.ui.editButton.enabled = self.ui.updateButton.enabled = there
-        possible = there and self._node.reference is not None and self._volume() is not None
-        self.ui.compareButton.enabled = possible
+        self.ui.editButton.enabled = self.ui.updateButton.enabled = self.ui.show3dButton.enabled = there
+        self.ui.show3dButton.checked = self._shown3d()
+
+    def summary(self):
+        return bool(self._measured), f"{len(self._measured)} listed" if self._measured else ""
 
     def measure(self, checked=False):
         """Measure all segments, for the panel's table and the scene's; after each run and edit, and on Update table."""
@@ -75,20 +65,63 @@ class Results:
 
         self._pause.stop()
         segmentation, measured, problem = self._segmentation, [], ""
-        volume = self._volume()
+        volume = self.volume()
         if segmentation is not None and volume is None:
-            problem = (
-                "The volume this segmentation was made from is not in the scene: choose it as T1 or T2 to measure."
-            )
+            problem = "The volume this segmentation was made from is not in the scene: choose it in step 1 to measure."
         elif segmentation is not None:
             try:
                 measured = measure_segments(segmentation, volume)
             except SpineError as error:
                 problem = str(error)
-            for table in tablesOf(segmentation):
+            for table in _tablesOf(segmentation):
                 update_table(table, measured)
-        inner = segmentation.GetSegmentation() if segmentation is not None else None
-        self._table.show(measured, [inner.GetSegment(one.segment_id).GetColor() for one in measured])
+        self._list(measured, problem)
+        self._panel.later()
+
+    def onEdit(self, checked=False):
+        """Open the Segment Editor on the segmentation and the volume it was made from."""
+        current = self._table.current()
+        openInEditor(self._segmentation, current.segment_id if current is not None else None, self.volume())
+
+    def onShow3d(self, checked=False):
+        """The lesions as surfaces in the 3-D view, or no longer."""
+        from SpineLib.scene.views import show_surfaces
+
+        if self._segmentation is not None:
+            show_surfaces(self._segmentation, not self._shown3d())
+        self._panel.later()
+
+    def volume(self):
+        """The volume whose voxels are counted: the segmentation's own source, else what is chosen as input."""
+        return sourceVolume(self._segmentation) or next(iter(self._panel.images().values()), None)
+
+    def _shown3d(self):
+        from SpineLib.scene.views import are_surfaces_shown
+
+        return self._segmentation is not None and are_surfaces_shown(self._segmentation)
+
+    def _observe(self, segmentation):
+        """Follow edits of another segmentation."""
+        from SpineLib.scene.tables import watch_segments
+
+        self._stopWatching()
+        self._segmentation = segmentation
+        self._stopWatching = (lambda: None) if segmentation is None else watch_segments(segmentation, self._edited)
+
+    def _edited(self):
+        """A segment was edited, added, removed or renamed."""
+        self._panel.compare.changed()
+        self._pause.start()
+
+    def _list(self, measured, problem):
+        self._measured = measured
+        segmentation = self._segmentation.GetSegmentation() if self._segmentation is not None else None
+        colours = [segmentation.GetSegment(one.segment_id).GetColor() for one in measured]
+        self._table.show(
+            [_texts(one) for one in measured],
+            measured,
+            icons={row: swatch(colour) for row, colour in enumerate(colours)},
+        )
         total = sum(one.lesion.volume_ml for one in measured if one.lesion is not None)
         self.ui.summaryLabel.text = problem or (
             "No lesions to list yet."
@@ -98,45 +131,6 @@ class Results:
             else f"{len(measured)} segment{'s' if len(measured) > 1 else ''}, {total:.1f} ml in total; diameters in mm."
         )
 
-    def onEdit(self, checked=False):
-        """Open the Segment Editor on the segmentation and the volume it was made from."""
-        current = self._table.current()
-        openInEditor(self._segmentation, current.segment_id if current is not None else None, self._volume())
-
-    def onCompare(self, checked=False):
-        """Dice, true positive rate and true negative rate of the listed segmentation against the reference."""
-        from SpineLib.scene.compare import compare_segments
-
-        try:
-            overlap = compare_segments(
-                (self._node.reference, chosenSegment(self.ui.referenceSegmentCombo)),
-                (self._segmentation, chosenSegment(self.ui.comparedSegmentCombo)),
-                self._volume(),
-            )
-        except SpineError as error:
-            self._showError(str(error))
-            return
-        self.ui.compareLabel.text = (
-            f"Dice {_percent(overlap.dice)}, TPR {_percent(overlap.tpr)}, TNR {_percent(overlap.tnr, 2)}"
-        )
-
-    def _volume(self):
-        """The volume whose voxels are counted: the segmentation's own source, else what is chosen as input."""
-        node = self._node
-        return sourceVolume(self._segmentation) or (node and (node.t1 or node.t2)) or None
-
-    def _observe(self, segmentation):
-        """Follow edits of another segmentation."""
-        from SpineLib.scene.tables import watch_segments
-
-        if self._stopWatching:
-            self._stopWatching()
-        self._segmentation = segmentation
-        self._stopWatching = watch_segments(segmentation, self._edited) if segmentation is not None else None
-
-    def _edited(self):
-        self._pause.start()
-
     def _jump(self, measured):
         from SpineLib.scene.views import jump_to
 
@@ -144,5 +138,34 @@ class Results:
             jump_to(measured.lesion.centre_ras_mm)
 
 
-def _percent(value, decimals=1):
-    return "undefined (nothing there)" if math.isnan(value) else f"{100 * value:.{decimals}f} %"
+def _texts(measured):
+    """A row of the table."""
+    lesion = measured.lesion
+    if lesion is None:
+        return measured.name, "", "", "", ""
+    probability = lesion.mean_probability
+    return (
+        measured.name,
+        f"{lesion.volume_ml:.2f}",
+        f"{lesion.diameter_in_plane_mm:.1f}",
+        f"{lesion.diameter_3d_mm:.1f}",
+        "" if math.isnan(probability) else f"{probability:.2f}",
+    )
+
+
+def _sameSegment(chosen, measured):
+    """The segment chosen before, whatever its row and its size now."""
+    return next((row for row, one in enumerate(measured) if one.segment_id == chosen.segment_id), None)
+
+
+def _tablesOf(segmentation):
+    """The scene's lesion tables of a segmentation."""
+    import slicer
+
+    from SpineLib.scene.tables import SEGMENTATION_ROLE
+
+    return [
+        table
+        for table in slicer.util.getNodesByClass("vtkMRMLTableNode")
+        if table.GetNodeReferenceID(SEGMENTATION_ROLE) == segmentation.GetID()
+    ]

@@ -1,59 +1,43 @@
 """Step 5: overlap, margin and verdict; and whether they are still true."""
 
-import qt
 import slicer
 
 from SpineLib.errors import SpineError
 from SpineNecrosisLib.measures import MeasureTables
 from SpineNecrosisLib.runs import CompareRun
-from SpinePanel.step import Step
+from SpinePanel import style
+from SpinePanel.step import StepBase
 
 #: A change is looked at after this pause, milliseconds: while the user paints, nothing is compared.
 _PAUSE_MS = 800
-_COLOURS = {"complete": "#1f7a3d", "incomplete": "#d0342c", "not to be told": "#b26a00"}
+_KINDS = {"complete": "good", "incomplete": "error", "not to be told": "warning"}
 _TITLES = {"complete": "Complete ablation", "incomplete": "Incomplete ablation", "not to be told": "Not to be told"}
 
 
-class Compare:
-    """Everything of the step.
+class Compare(StepBase):
+    """Everything of the step."""
 
-    Args:
-        ui: widgets of the ``.ui`` by name.
-        panel: starts jobs, knows the parameter node and the other steps.
-    """
+    TIP = "Compare the metastasis with the necrosis; the scene gets tables, the painted surface and a chart"
 
     def __init__(self, ui, panel):
-        self.ui, self._panel = ui, panel
-        self._node = self._key = self._head = self._shown = None
+        super().__init__(ui, panel, "compare")
+        self._key = self._head = self._shown = None
         self._stops, self.outdated = [], False
-        self.step = Step(ui, "compare", self.onApply, panel.onCancel)
+        self._pause = self.pause(_PAUSE_MS, self.look)
         self._tables = MeasureTables(ui.measuresTable, ui.piecesTable, self._jump)
-        self._pause = qt.QTimer()
-        self._pause.setSingleShot(True)
-        self._pause.setInterval(_PAUSE_MS)
-        self._connections = (
-            (self._pause, "timeout()", self.look),
+        self.connect(
             (ui.updateButton, "clicked(bool)", self.onUpdate),
             (ui.showButton, "clicked(bool)", self.onShow),
             (ui.chartButton, "clicked(bool)", self.onChart),
         )
-        for widget, signal, slot in self._connections:
-            widget.connect(signal, slot)
 
     def close(self):
-        self._pause.stop()
+        super().close()
         self._watch(None, None)
         self._tables.close()
-        self.step.close()
-        for widget, signal, slot in self._connections:
-            widget.disconnect(signal, slot)
-
-    def setParameterNode(self, parameterNode):
-        self._node = parameterNode
 
     def clear(self):
-        """The scene is being closed."""
-        self._pause.stop()
+        super().clear()
         self._watch(None, None)
         self._key = self._head = None
         self._setOutdated(False)
@@ -62,11 +46,7 @@ class Compare:
     def update(self):
         """Follow parameter node and job."""
         node, ui = self._node, self.ui
-        self.step.update(
-            *self._panel.runState(self.step),
-            self.reason(),
-            "Compare the metastasis with the necrosis; the scene gets tables, the painted surface and a chart",
-        )
+        super().update()
         if node is None:
             return
         if (node.metastasis, node.necrosis) != tuple(one for one, _ in self._stops):
@@ -186,14 +166,14 @@ class Compare:
 
     def _start(self, existing):
         asked, contrast = self._asked(self._node), self._node.afterCeT1
-        self._panel.start(self.step, lambda: CompareRun(*asked, existing, contrast), self._onResult)
+        self._panel.start(self.widgets, CompareRun(*asked, existing, contrast), self._onResult)
 
     def _onResult(self, imported):
         renewed = imported.head is self._head
         self._head = imported.head
         self._panel.parameterNode().comparison = imported.head
         self._show(imported.head)
-        self.step.say(" ".join(imported.notes))
+        self._panel.tell(self.widgets, " ".join(imported.notes))
         if not renewed:
             self.onShow()
         # What was edited while the worker compared is not in the result.
@@ -221,7 +201,7 @@ class Compare:
         self.ui.updateButton.enabled = outdated and self._head is not None and not self.reason()
 
     def refresh(self):
-        """After the section was opened, which shows all its widgets."""
+        super().refresh()
         self._showOutdated()
         self.ui.verdictLabel.visible = bool(self.ui.verdictLabel.text) and not self.ui.compareSection.collapsed
 
@@ -240,10 +220,10 @@ class Compare:
             label.text = ""
             return
         verdict, overlap = comparison["verdict"], comparison["overlap"]
-        colour = _COLOURS.get(verdict["outcome"], "black")
         reasons = " ".join(verdict["reasons"])
+        kind, title = _KINDS.get(verdict["outcome"]), _TITLES.get(verdict["outcome"], verdict["outcome"])
         label.text = (
-            f'<b style="color: {colour};">{_TITLES.get(verdict["outcome"], verdict["outcome"])}</b>: '
+            f'<b style="{style.sentence(kind)}">{title}</b>: '
             f"{100 * overlap['covered_share']:.1f} % covered, {overlap['untreated_ml']:.2f} ml untreated. {reasons}"
         )
         label.toolTip = verdict["rule"]

@@ -2,7 +2,7 @@
 
 import math
 
-import qt
+from SpinePanel.tables import Table
 
 _PIECES = ("No.", "ml", "deep, mm", "where in the metastasis")
 
@@ -16,21 +16,12 @@ class MeasureTables:
     """
 
     def __init__(self, measures, pieces, onPiece):
-        self._measures, self._widget, self._onPiece = measures, pieces, onPiece
-        self._pieces = []
-        for widget, titles in ((measures, ("Measure", "Value")), (pieces, _PIECES)):
-            widget.setColumnCount(len(titles))
-            widget.setHorizontalHeaderLabels(list(titles))
-            widget.verticalHeader().visible = False
-            widget.verticalHeader().setDefaultSectionSize(22)
-            header = widget.horizontalHeader()
-            header.setHighlightSections(False)
-            header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
-            header.setSectionResizeMode(0 if widget is measures else len(titles) - 1, qt.QHeaderView.Stretch)
-        pieces.connect("cellClicked(int,int)", self._clicked)
+        self._measures = Table(measures, ("Measure", "Value"), 0, {1})
+        self._pieces = Table(pieces, _PIECES, 3, {0, 1, 2}, onClicked=lambda piece: onPiece(piece["centre_ras_mm"]))
 
     def close(self):
-        self._widget.disconnect("cellClicked(int,int)", self._clicked)
+        self._measures.close()
+        self._pieces.close()
 
     def show(self, comparison):
         """Fill both; {} empties them.
@@ -40,30 +31,17 @@ class MeasureTables:
         """
         from SpineLib.scene.comparisonnodes import distance_rows, overlap_rows
 
-        rows, self._pieces = [], []
+        rows, pieces = [], []
         if comparison:
             rows = [*overlap_rows(comparison["overlap"]), *distance_rows(comparison["distance"])]
-            self._pieces = comparison["overlap"]["pieces"]
-        self._measures.setRowCount(len(rows))
-        for row, (name, value, unit) in enumerate(rows):
-            self._put(self._measures, row, (name, _text(value, unit)), {1})
-        self._widget.setRowCount(len(self._pieces))
-        for row, piece in enumerate(self._pieces):
-            depth = "" if piece["depth_mm"] is None else f"{piece['depth_mm']:.1f}"
-            texts = (str(row + 1), f"{piece['volume_ml']:.2f}", depth, piece["where"])
-            self._put(self._widget, row, texts, {0, 1, 2})
+            pieces = comparison["overlap"]["pieces"]
+        self._measures.show([(name, _text(value, unit)) for name, value, unit in rows])
+        self._pieces.show([_row(number, piece) for number, piece in enumerate(pieces, 1)], pieces)
 
-    @staticmethod
-    def _put(widget, row, texts, right):
-        for column, text in enumerate(texts):
-            item = qt.QTableWidgetItem(text)
-            if column in right:
-                item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
-            widget.setItem(row, column, item)
 
-    def _clicked(self, row, column):
-        if row < len(self._pieces):
-            self._onPiece(self._pieces[row]["centre_ras_mm"])
+def _row(number, piece):
+    depth = "" if piece["depth_mm"] is None else f"{piece['depth_mm']:.1f}"
+    return str(number), f"{piece['volume_ml']:.2f}", depth, piece["where"]
 
 
 def _text(value, unit):

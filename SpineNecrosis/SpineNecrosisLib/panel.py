@@ -1,7 +1,8 @@
-"""The panel of SpineNecrosis: six steps over one worker."""
+"""The panel of SpineNecrosis: six steps over the shared worker."""
 
 import slicer
 
+from SpineNecrosisLib.after import After
 from SpineNecrosisLib.compare import Compare
 from SpineNecrosisLib.register import Register
 from SpineNecrosisLib.report import Report
@@ -27,11 +28,12 @@ class Panel(StepPanel):
     def makeSteps(self):
         ui, self._agreed = self.ui, set()
         self.metastasis = Segmenting(ui, self, "metastasis", "before", self.scansBefore)
+        self.after = After(ui, self)
         self.registering = Register(ui, self)
         self.necrosis = Segmenting(ui, self, "necrosis", "necrosis", self.scansAfter)
         self.compare = Compare(ui, self)
-        self.report = Report(ui, self, self.TITLE)
-        return self.metastasis, self.registering, self.necrosis, self.compare, self.report
+        self.report = Report(ui, self)
+        return self.metastasis, self.after, self.registering, self.necrosis, self.compare, self.report
 
     @staticmethod
     def scansBefore(node):
@@ -42,10 +44,6 @@ class Panel(StepPanel):
     def scansAfter(node):
         """Sequence name to volume node (or None) of the scans from after."""
         return {"ceT1": node.afterCeT1, "T2": node.afterT2}
-
-    def states(self):
-        after = [name for name, volume in self.scansAfter(self._node).items() if volume] if self._node else []
-        return super().states() | {"after": (bool(after), " + ".join(after))}
 
     def agreed(self, before, after):
         """Whether the user takes the two scans for one patient's before and after; each question is asked once."""
@@ -67,21 +65,3 @@ class Panel(StepPanel):
     def onSceneClosing(self):
         self._agreed.clear()
         super().onSceneClosing()
-        self.registering.clear()
-        self.compare.clear()
-
-    def sectionOpened(self):
-        self.compare.refresh()
-
-    def updateMore(self):
-        """What is odd about the scans from after."""
-        label, node, text = self.ui.afterStatusLabel, self._node, ""
-        if node is not None:
-            before = [volume for volume in self.scansBefore(node).values() if volume]
-            after = [volume for volume in self.scansAfter(node).values() if volume]
-            if any(one is other for one in before for other in after):
-                text = "A scan is chosen both as before and as after."
-            elif after and node.afterCeT1 is None:
-                text = "Without contrast-enhanced T1 the rim of the necrosis is hard to see."
-        label.text = text
-        label.visible = bool(text) and not self.ui.afterSection.collapsed

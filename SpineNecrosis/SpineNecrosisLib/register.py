@@ -2,40 +2,32 @@
 
 import logging
 
-import qt
 import slicer
 
 from SpineLib.errors import SpineError
 from SpineLib.sequences import PAIRS
 from SpineNecrosisLib.runs import RegisterRun
-from SpinePanel.step import Step
+from SpinePanel import style
+from SpinePanel.step import StepBase
 
-_WARNING, _NOTE = "color: #d0342c;", ""
 #: The checkerboard follows a change after this pause, milliseconds.
 _PAUSE_MS = 500
 
 
-class Register:
-    """Everything of the step.
+class Register(StepBase):
+    """Everything of the step."""
 
-    Args:
-        ui: widgets of the ``.ui`` by name.
-        panel: starts jobs, knows the parameter node and the other steps.
-    """
+    TIP = "Find the transform that moves the scan after onto the scan before around the treated metastasis"
 
     def __init__(self, ui, panel):
         from SpineLib.scene.blend import SliceBlend
 
-        self.ui, self._panel = ui, panel
-        self._node = self._transform = self._tag = self._moved = None
+        super().__init__(ui, panel, "register")
+        self._transform = self._tag = self._moved = None
         self._pairs = []
         self.blend = SliceBlend()
-        self.step = Step(ui, "register", self.onApply, panel.onCancel)
-        self._pause = qt.QTimer()
-        self._pause.setSingleShot(True)
-        self._pause.setInterval(_PAUSE_MS)
-        self._connections = (
-            (self._pause, "timeout()", self._renewBoard),
+        self._pause = self.pause(_PAUSE_MS, self._renewBoard)
+        self.connect(
             (ui.pairCombo, "activated(int)", self._onPair),
             (ui.roiSelector, "nodeAddedByUser(vtkMRMLNode*)", self._onRoiAdded),
             (ui.beforePointsSelector, "nodeAddedByUser(vtkMRMLNode*)", self._place),
@@ -47,23 +39,14 @@ class Register:
             (ui.checkerCheckBox, "clicked(bool)", self.onChecker),
             (ui.fadeSlider, "valueChanged(double)", self._onOpacity),
         )
-        for widget, signal, slot in self._connections:
-            widget.connect(signal, slot)
 
     def close(self):
-        self._pause.stop()
+        super().close()
         self._follow(None)
         self.blend.off()
-        self.step.close()
-        for widget, signal, slot in self._connections:
-            widget.disconnect(signal, slot)
-
-    def setParameterNode(self, parameterNode):
-        self._node = parameterNode
 
     def clear(self):
-        """The scene is being closed."""
-        self._pause.stop()
+        super().clear()
         self._follow(None)
         self._moved = None
         self.blend.forget()
@@ -72,11 +55,7 @@ class Register:
     def update(self):
         """Follow parameter node and job."""
         node, ui = self._node, self.ui
-        self.step.update(
-            *self._panel.runState(self.step),
-            self.reason(),
-            "Find the transform that moves the scan after onto the scan before around the treated metastasis",
-        )
+        super().update()
         if node is None:
             return
         self._updatePairs()
@@ -129,11 +108,8 @@ class Register:
         # Read now: by the time the scans are written the user may have chosen otherwise.
         chosen = self._panel.metastasis.chosen()
         points = node.beforePoints, node.afterPoints
-        self._panel.start(
-            self.step,
-            lambda: RegisterRun(before, after, chosen, node.roi, *points, registration=node.transform),
-            self._onResult,
-        )
+        run = RegisterRun(before, after, chosen, node.roi, *points, registration=node.transform)
+        self._panel.start(self.widgets, run, self._onResult)
 
     def onAccept(self, checked=False):
         """The user looked, and the scans fit: the comparison may rely on it."""
@@ -191,7 +167,7 @@ class Register:
             else:
                 self.blend.off()
         except SpineError as error:
-            self._panel.error(self.step, str(error))
+            self._panel.error(self.widgets, str(error))
         self._showBlend()
 
     def _showBlend(self):
@@ -212,7 +188,7 @@ class Register:
         self._follow(imported.transform)
         self._move()
         self._tell()
-        self.step.say(" ".join(imported.notes) or "Registered.")
+        self._panel.tell(self.widgets, " ".join(imported.notes) or "Registered.")
 
     def _follow(self, transform):
         """Watch another transform."""
@@ -246,7 +222,7 @@ class Register:
         if not node.moveAfter:
             take_off(transform, nodes)
         elif left := put_under(transform, nodes):
-            self.step.say(
+            self.widgets.say(
                 f"{len(left)} of the nodes from after lie under another transform, and were not moved.", warning=True
             )
 
@@ -256,7 +232,7 @@ class Register:
 
         label, box = self.ui.qualityLabel, self.ui.acceptCheckBox
         label.text, warning = quality_text(self._transform)
-        label.styleSheet = _WARNING if warning else _NOTE
+        label.styleSheet = style.sentence("error" if warning else "note")
         shown = not self.ui.registerSection.collapsed
         label.visible = bool(label.text) and shown
         record = registration_record(self._transform)
@@ -290,7 +266,7 @@ class Register:
         try:
             fit_roi(roi, segments_volume(*self._panel.metastasis.chosen(), "metastasis"))
         except SpineError as error:
-            self._panel.error(self.step, str(error))
+            self._panel.error(self.widgets, str(error))
 
     def _place(self, markups, persistent=True):
         """Let the user place points at once, until the right mouse button ends it."""

@@ -6,51 +6,30 @@ import os
 import qt
 import slicer
 
-from SpineLib.errors import SpineError
 from SpineNecrosisLib.runs import ReportRun
-from SpinePanel.packages import installOptional
-from SpinePanel.step import Step
+from SpinePanel.step import StepBase
 
 #: What pictures in the page, and DICOM SEG, need and Slicer does not bring.
 _PICTURES = ("scikit-image>=0.22", "skimage")
 _DICOM = ("highdicom>=0.22", "highdicom")
 
 
-class Report:
-    """Everything of the step.
+class Report(StepBase):
+    """Everything of the step."""
 
-    Args:
-        ui: widgets of the ``.ui`` by name.
-        panel: starts jobs, knows the parameter node and the other steps.
-        title: of the module, for the question before something is installed.
-    """
+    TIP = "Write report.html, which stands alone, comparison.csv and comparison.json"
 
-    def __init__(self, ui, panel, title):
-        self.ui, self._panel, self._title = ui, panel, title
-        self._node, self._written = None, ""
-        self.step = Step(ui, "report", self.onApply, panel.onCancel)
-        self._connections = (
+    def __init__(self, ui, panel):
+        super().__init__(ui, panel, "report")
+        self._written = ""
+        self.connect(
             (ui.folderButton, "clicked(bool)", self.onFolder),
             (ui.openButton, "clicked(bool)", self.onOpen),
         )
-        for widget, signal, slot in self._connections:
-            widget.connect(signal, slot)
-
-    def close(self):
-        self.step.close()
-        for widget, signal, slot in self._connections:
-            widget.disconnect(signal, slot)
-
-    def setParameterNode(self, parameterNode):
-        self._node = parameterNode
 
     def update(self):
         """Follow parameter node and job."""
-        self.step.update(
-            *self._panel.runState(self.step),
-            self.reason(),
-            "Write report.html, which stands alone, comparison.csv and comparison.json",
-        )
+        super().update()
         self.ui.openButton.enabled = bool(self._written) and os.path.isfile(self._written)
         if self._node is not None:
             possible = self._dicomPossible()
@@ -95,25 +74,19 @@ class Report:
             "The folder holds a report already. Replace it?", "Report"
         ):
             return
-        try:
-            installOptional(*_PICTURES, self._title)
-            if node.withDicom:
-                installOptional(*_DICOM, self._title)
-        except SpineError as error:
-            self._panel.error(self.step, str(error))
+        needed = [_PICTURES, *([_DICOM] if node.withDicom else [])]
+        if not all(self._panel.installed(self.widgets, *one) for one in needed):
             return
         before, after = self._volumes()
         self._written = ""
-        self._panel.start(
-            self.step,
-            lambda: ReportRun(folder, node.comparison, before, after, node.withPatient, node.withDicom),
-            self._onResult,
-        )
+        run = ReportRun(folder, node.comparison, before, after, node.withPatient, node.withDicom)
+        self._panel.start(self.widgets, run, self._onResult)
 
     def _onResult(self, paths):
         self._written = paths[0]
         logging.info("SpineNecrosis: a report of %d files was written", len(paths))
-        self.step.say(f"{len(paths)} files written: {', '.join(os.path.basename(path) for path in paths)}.")
+        names = ", ".join(os.path.basename(path) for path in paths)
+        self._panel.tell(self.widgets, f"{len(paths)} files written: {names}.")
 
     def _volumes(self):
         """The scans that are shown: T1 before and ceT1 after where they are there, since the rim is seen best there."""

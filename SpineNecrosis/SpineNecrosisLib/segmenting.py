@@ -1,15 +1,16 @@
 """Steps 1 and 4: segment what the scans show, choose the segment that is meant, correct it by hand."""
 
-from SpineNecrosisLib.modelcombo import ModelCombo
+from SpineNecrosisLib.models import fittingModels
+from SpinePanel.modelchoice import ModelChoice
 from SpinePanel.runs import SegmentationRun
 from SpinePanel.segments import fillSegments, openInEditor, segmentIds
-from SpinePanel.step import Step
+from SpinePanel.step import StepBase
 
 #: What the parameter holds where all segments are meant together.
 ALL = "*"
 
 
-class Segmenting:
+class Segmenting(StepBase):
     """A step that makes or takes a segmentation, and one segment of it.
 
     Args:
@@ -21,47 +22,43 @@ class Segmenting:
     """
 
     def __init__(self, ui, panel, target, step, scans):
-        self.ui, self._panel, self._target, self._scans = ui, panel, target, scans
+        self._target, self._scans = target, scans
+        what = "metastases" if target == "metastasis" else "necrosis"
+        self.TIP = f"Segment the {what}; the scene gets a segmentation with one segment for each"
+        super().__init__(ui, panel, step)
         self._combo = getattr(ui, f"{target}SegmentCombo")
         self._edit = getattr(ui, f"edit{target.capitalize()}Button")
-        self._node = None
-        self.step = Step(ui, step, self.onApply, panel.onCancel)
-        taken = self._takeThreshold if target == "necrosis" else None
-        self.models = ModelCombo(
+        self.models = ModelChoice(
             getattr(ui, f"{target}ModelCombo"),
-            getattr(ui, f"{target}BadgeLabel"),
-            target,
+            (getattr(ui, f"{target}BadgeLabel"), getattr(ui, f"{target}BadgeSpacer")),
+            getattr(ui, f"{step}Section"),
             f"{target}Model",
-            scans,
-            taken,
+            self._fits,
+            self._noModel,
+            _takeThreshold if target == "necrosis" else None,
         )
-        self._connections = (
+        self.connect(
             (self._combo, "activated(int)", self._onSegment),
             (self._edit, "clicked(bool)", self.onEdit),
         )
-        for widget, signal, slot in self._connections:
-            widget.connect(signal, slot)
 
     def close(self):
-        self.step.close()
+        super().close()
         self.models.close()
-        for widget, signal, slot in self._connections:
-            widget.disconnect(signal, slot)
 
     def setParameterNode(self, parameterNode):
-        self._node = parameterNode
+        super().setParameterNode(parameterNode)
         self.models.setParameterNode(parameterNode)
+
+    def refresh(self):
+        super().refresh()
+        self.models.refresh()
 
     def update(self):
         """Follow parameter node and job."""
         node = self._node
         self.models.update()
-        what = "metastases" if self._target == "metastasis" else "necrosis"
-        self.step.update(
-            *self._panel.runState(self.step),
-            self.reason(),
-            f"Segment the {what}; the scene gets a segmentation with one segment for each",
-        )
+        super().update()
         if node is None:
             return
         segmentation, chosen = getattr(node, self._target), getattr(node, f"{self._target}Segment")
@@ -122,7 +119,8 @@ class Segmenting:
         node, card = self._node, self.models.card()
         inputs = {name: volume for name, volume in self._scans(node).items() if name in card.inputs}
         threshold = node.threshold if self._target == "necrosis" else None
-        self._panel.start(self.step, lambda: SegmentationRun(inputs, card.id, threshold=threshold), self._onResult)
+        run = SegmentationRun(inputs, card.id, threshold=threshold, device=node.device.value)
+        self._panel.start(self.widgets, run, self._onResult)
 
     def onEdit(self, checked=False):
         """Open the Segment Editor on the segmentation, its image and the chosen segment."""
@@ -138,12 +136,24 @@ class Segmenting:
         count = len(imported.segment_ids)
         one, many = ("metastasis", "metastases") if self._target == "metastasis" else ("necrosis", "necroses")
         found = f"No {one} was found." if not count else f"{count} {one if count == 1 else many} found."
-        self.step.say(" ".join([found, *imported.notes]), warning=not count)
+        self._panel.tell(self.widgets, " ".join([found, *imported.notes]), warning=not count)
 
     def _onSegment(self, index):
         if self._node is not None:
             setattr(self._node, f"{self._target}Segment", self._combo.itemData(index) or "")
 
-    @staticmethod
-    def _takeThreshold(node, card):
-        node.threshold = min(max(float(card.threshold), 0.05), 0.95)
+    def _fits(self, node):
+        chosen = frozenset(name for name, volume in self._scans(node).items() if volume)
+        return chosen, lambda: fittingModels(self._target, chosen) if chosen else []
+
+    def _noModel(self, node):
+        chosen = [name for name, volume in self._scans(node).items() if volume]
+        if not chosen:
+            return "Choose at least one scan above."
+        names = " + ".join(chosen)
+        return f"No model for {names} is installed: choose other scans, or import a model (spine models import)."
+
+
+def _takeThreshold(node, card):
+    """The model's own threshold comes with it."""
+    node.threshold = min(max(float(card.threshold), 0.05), 0.95)

@@ -50,15 +50,15 @@ def main() -> None:
 def _apply(here, widget) -> dict[str, int]:
     events = here._application.processEvents
     start = time.perf_counter()
-    widget.ui.applyButton.click()
+    widget.ui.segmentApplyButton.click()
     events()
     drawn, longest = time.perf_counter() - start, 0.0
-    while widget.panel.jobs._session.state != "running":
+    while widget.panel.jobs.worker.session.state != "running":
         before = time.perf_counter()
         events()
         longest = max(longest, time.perf_counter() - before)
     submitted = time.perf_counter() - start
-    widget.ui.cancelButton.click()
+    widget.ui.segmentCancelButton.click()
     here.wait(lambda: not widget.panel.jobs.busy, 5)
     return {
         "first progress ms": round(1000 * drawn),

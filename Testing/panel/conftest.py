@@ -95,6 +95,14 @@ def scene_names(desktop):
     return lambda: sorted(node.GetName() for kind in SCENE_NODES for node in slicer.util.getNodesByClass(kind))
 
 
+@pytest.fixture
+def is_red(desktop):
+    """Whether a label holds a sentence in the colour of errors."""
+    from SpinePanel import style
+
+    return lambda label: label.styleSheet == style.sentence("error")
+
+
 @pytest.fixture(scope="module")
 def inpaint(desktop):
     """The stand-in with the module SpineInpaint loaded, too."""

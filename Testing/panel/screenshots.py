@@ -66,8 +66,8 @@ def detection(folder: Path) -> None:
         ui.inputsSection.collapsed = ui.resultsSection.collapsed = True
         ui.detectSection.collapsed = False
         ui.detectSelector.setCurrentNode(image)
-        ui.detectButton.click()
-        here.wait(lambda: not widget.panel.detect.jobs.busy, 600)
+        ui.detectApplyButton.click()
+        here.wait(lambda: not widget.panel.jobs.busy, 600)
         ui.candidateTable.setCurrentCell(0, 0)
         here.show(_WIDTH, _HEIGHT)
         panel = here.picture()
@@ -276,8 +276,8 @@ def metastases(folder: Path) -> None:
         ui.settingsSection.collapsed = False
         panel(820).save(str(folder / "SpineMetSeg-ready.png"))
         ui.settingsSection.collapsed = True
-        ui.applyButton.click()
-        here.wait(lambda: ui.progressBar.value >= 30 or not widget.panel.jobs.busy, 200)
+        ui.segmentApplyButton.click()
+        here.wait(lambda: ui.segmentProgressBar.value >= 30 or not widget.panel.jobs.busy, 200)
         panel(760).save(str(folder / "SpineMetSeg-running.png"))
         here.wait(lambda: not widget.panel.jobs.busy, 300)
         ui.compareSection.collapsed = False
@@ -287,7 +287,7 @@ def metastases(folder: Path) -> None:
         done = panel(_HEIGHT)
         done.save(str(folder / "SpineMetSeg-done.png"))
         _beside(done, t1, t2, widget.logic.getParameterNode().result).save(str(folder / "SpineMetSeg.png"))
-        print(ui.statusLabel.text, "|", ui.summaryLabel.text, "|", ui.compareLabel.text)
+        print(ui.segmentStatusLabel.text, "|", ui.summaryLabel.text, "|", ui.compareStatusLabel.text)
         here.close_panel("SpineMetSeg")
 
 

@@ -55,22 +55,22 @@ def test_the_models_own_settings_come_with_it(phantom):
 def test_no_model_for_the_inputs_is_said_in_the_tooltip(phantom):
     ui = phantom.widget.ui
     ui.t1Selector.setCurrentNode(None)
-    assert not ui.applyButton.enabled
-    assert "No 2D model for T2 is installed" in ui.applyButton.toolTip
+    assert not ui.segmentApplyButton.enabled
+    assert "No 2D model for T2 is installed" in ui.segmentApplyButton.toolTip
     assert ui.badgeLabel.isHidden() and not ui.modelCombo.enabled
 
 
 def test_apply_waits_for_a_volume_and_says_so(open_panel):
     ui = open_panel().ui
-    assert not ui.applyButton.enabled
-    assert "Choose a T1 volume, a T2 volume, or both" in ui.applyButton.toolTip
-    assert not ui.cancelButton.enabled and ui.progressBar.isHidden()
+    assert not ui.segmentApplyButton.enabled
+    assert "Choose at least one image: T1, T2" in ui.segmentApplyButton.toolTip
+    assert not ui.segmentCancelButton.enabled and ui.segmentProgressBar.isHidden()
 
 
 def test_one_volume_for_both_inputs_is_refused(phantom):
     phantom.widget.ui.t2Selector.setCurrentNode(phantom.t1)
-    assert not phantom.widget.ui.applyButton.enabled
-    assert "same volume" in phantom.widget.ui.applyButton.toolTip
+    assert not phantom.widget.ui.segmentApplyButton.enabled
+    assert "same volume" in phantom.widget.ui.segmentApplyButton.toolTip
 
 
 def test_a_deleted_input_is_no_longer_chosen(phantom):
@@ -78,8 +78,7 @@ def test_a_deleted_input_is_no_longer_chosen(phantom):
 
     slicer.mrmlScene.RemoveNode(phantom.t1)
     assert phantom.widget.ui.t1Selector.currentNode() is None
-    assert phantom.widget._parameterNode.t1 is None
-    assert phantom.widget._parameterNode.t2 is phantom.t2
+    assert phantom.widget.panel.images() == {"T2": phantom.t2}
 
 
 def test_after_the_output_was_deleted_no_other_segmentation_gets_the_lesions(phantom):
@@ -114,13 +113,13 @@ def test_the_panel_is_empty_after_the_scene_was_closed(phantom, desktop):
 
     slicer.mrmlScene.Clear(0)
     assert phantom.widget.ui.t1Selector.currentNode() is None
-    assert "Choose a T1 volume" in phantom.widget.ui.applyButton.toolTip
+    assert "Choose at least one image" in phantom.widget.ui.segmentApplyButton.toolTip
     from SpineMetSegLib.selftest import phantomNodes
 
     t1, _, _ = phantomNodes()
     desktop.select("Data")
     desktop.select("SpineMetSeg")
-    assert phantom.widget.ui.t1Selector.currentNode() is t1 and phantom.widget.ui.applyButton.enabled
+    assert phantom.widget.ui.t1Selector.currentNode() is t1 and phantom.widget.ui.segmentApplyButton.enabled
 
 
 def test_the_panel_says_that_it_is_for_research_only(open_panel):

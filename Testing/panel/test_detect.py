@@ -42,7 +42,7 @@ def numbers(searched, column):
 
 
 def finish(desktop, searched):
-    assert desktop.wait(lambda: not searched.widget.panel.detect.jobs.busy, 120)
+    assert desktop.wait(lambda: not searched.widget.panel.jobs.busy, 120)
 
 
 def segment_masks(searched, node, volume):
@@ -79,7 +79,7 @@ def test_stir_is_chosen_before_t2_and_what_the_image_is_stands_below(phantom, de
 def test_without_a_detector_the_button_says_so(phantom):
     ui = phantom.widget.ui
     assert ui.detectModelCombo.currentText == "No detector is installed"
-    assert not ui.detectButton.enabled and "No detector is installed" in ui.detectButton.toolTip
+    assert not ui.detectApplyButton.enabled and "No detector is installed" in ui.detectApplyButton.toolTip
 
 
 def test_detect_searches_in_the_worker_and_lists_both_spots(detector, open_panel, desktop, scene_names):
@@ -96,10 +96,10 @@ def test_detect_searches_in_the_worker_and_lists_both_spots(detector, open_panel
     assert "Without fat suppression" in ui.detectNoteLabel.text and "simulated images" in ui.detectNoteLabel.text
     ui.columnCheckBox.click()  # this image shows no vertebra to keep to
     before = scene_names()
-    ui.detectButton.click()
-    assert not ui.detectButton.enabled and ui.detectStageLabel.text and not ui.applyButton.enabled
-    assert desktop.wait(lambda: not widget.panel.detect.jobs.busy, 200)
-    assert ui.statusLabel.text.startswith("The search is done."), ui.statusLabel.text
+    ui.detectApplyButton.click()
+    assert not ui.detectApplyButton.enabled and ui.detectStageLabel.text and not ui.segmentApplyButton.enabled
+    assert desktop.wait(lambda: not widget.panel.jobs.busy, 200)
+    assert ui.detectStatusLabel.text.startswith("The search is done."), ui.detectStatusLabel.text
     assert ui.candidateTable.rowCount == 2 and parameters.candidates.GetNumberOfControlPoints() == 2
     for row, number in enumerate((1, 2)):  # of the spots, the upper one first
         kji = np.argwhere(truth.array == number).mean(axis=0)
@@ -125,8 +125,8 @@ def test_the_search_keeps_to_the_vertebral_column_unless_it_is_told_not_to(detec
     for _ in range(clicks):
         widget.ui.columnCheckBox.click()
     assert widget._parameterNode.columnOnly is (clicks == 0)
-    widget.ui.detectButton.click()
-    assert desktop.wait(lambda: not widget.panel.detect.jobs.busy, 200)
+    widget.ui.detectApplyButton.click()
+    assert desktop.wait(lambda: not widget.panel.jobs.busy, 200)
     said = json.loads(widget._parameterNode.likelihood.GetAttribute(PROVENANCE))
     assert said["parameters"]["column"] is (clicks == 0)
 
@@ -143,7 +143,7 @@ def test_the_slider_changes_table_and_points_at_once_without_a_run(searched, sce
     before = scene_names()
     searched.ui.candidateSlider.value = 0.7
     assert numbers(searched, 1) == ["0.90"] and searched.points.GetNumberOfControlPoints() == 1
-    assert not searched.widget.panel.detect.jobs.busy
+    assert not searched.widget.panel.jobs.busy
     searched.ui.candidateSlider.value = 0.95
     assert searched.ui.candidatesLabel.text == "No place reaches this threshold."
     searched.ui.candidateSlider.value = 0.5
@@ -196,14 +196,14 @@ def test_segment_this_candidate_adds_its_lesion_and_no_other(searched, desktop):
     ui = searched.ui
     ui.candidateTable.setCurrentCell(1, 0)
     ui.segmentCandidateButton.click()
-    assert not ui.applyButton.enabled and "A search or refinement is going on" in ui.applyButton.toolTip
+    assert not ui.segmentApplyButton.enabled and "A run is going on" in ui.segmentApplyButton.toolTip
     finish(desktop, searched)
-    assert ui.statusLabel.text.startswith("Lesion 2 ("), ui.statusLabel.text
+    assert ui.detectStatusLabel.text.startswith("Lesion 2 ("), ui.detectStatusLabel.text
     (mask,) = segment_masks(searched, searched.widget._parameterNode.result, searched.t1)
     lower = searched.truth.copy()
     lower[25:] = False
     assert 2 * (mask & lower).sum() / (mask.sum() + lower.sum()) > 0.8 and not (mask & ~lower)[25:].any()
-    assert ui.lesionTable.rowCount == 1 and ui.applyButton.enabled
+    assert ui.lesionTable.rowCount == 1 and ui.segmentApplyButton.enabled
 
     ui.candidateTable.setCurrentCell(0, 0)
     ui.segmentCandidateButton.click()
@@ -225,15 +225,16 @@ def test_refine_boundary_adds_a_segment_on_the_searched_image(searched, desktop)
     assert sourceVolume(node) is searched.t2
     inner = mask[..., 5:9]  # the slices that show the box
     assert 2 * (inner & lower[..., 5:9]).sum() / (inner.sum() + lower.sum()) > 0.8
-    assert "was added" in ui.statusLabel.text
+    assert "was added" in ui.detectStatusLabel.text
 
 
 def test_without_a_model_for_the_inputs_the_boundary_is_found_instead(searched, desktop):
     parameters = searched.widget._parameterNode
-    parameters.t1 = parameters.t2 = None
+    searched.ui.t1Selector.setCurrentNode(None)
+    searched.ui.t2Selector.setCurrentNode(None)
     searched.ui.candidateTable.setCurrentCell(1, 0)
     searched.ui.segmentCandidateButton.click()
-    assert "No T1 or T2 is chosen, so the boundary was found" in searched.ui.statusLabel.text
+    assert "No T1 or T2 is chosen, so the boundary was found" in searched.ui.detectStatusLabel.text
     finish(desktop, searched)
     assert parameters.result.GetSegmentation().GetNumberOfSegments() == 1
 
@@ -249,9 +250,9 @@ def test_scikit_image_is_asked_for_only_when_it_is_needed_and_missing(searched, 
     searched.ui.refineButton.click()
     desktop.packaging.missing.clear()
     requirements, kept, requester = desktop.packaging.installed[-1]
-    assert requirements == ["scikit-image>=0.22"] and "numpy" in kept and requester == "Refine boundary"
-    assert "was not installed" in searched.ui.statusLabel.text
-    assert not searched.widget.panel.detect.jobs.busy
+    assert requirements == ["scikit-image>=0.22"] and "numpy" in kept and requester == "Spine Metastasis Segmentation"
+    assert "was not installed" in searched.ui.detectStatusLabel.text
+    assert not searched.widget.panel.jobs.busy
 
 
 def test_cancel_leaves_the_scene_as_it_was(searched, desktop, scene_names):
@@ -261,7 +262,7 @@ def test_cancel_leaves_the_scene_as_it_was(searched, desktop, scene_names):
     assert searched.ui.detectCancelButton.enabled
     searched.ui.detectCancelButton.click()
     finish(desktop, searched)
-    assert "Cancelled" in searched.ui.statusLabel.text and scene_names() == before
+    assert "Cancelled" in searched.ui.detectStatusLabel.text and scene_names() == before
 
 
 def test_closing_the_scene_ends_the_run_and_empties_the_section(searched, desktop, scene_names):
@@ -271,5 +272,5 @@ def test_closing_the_scene_ends_the_run_and_empties_the_section(searched, deskto
     searched.ui.refineButton.click()
     slicer.mrmlScene.Clear(0)
     finish(desktop, searched)
-    assert "scene was closed" in searched.ui.statusLabel.text and scene_names() == []
+    assert "scene was closed" in searched.ui.detectStatusLabel.text and scene_names() == []
     assert searched.ui.candidateTable.rowCount == 0

@@ -90,13 +90,13 @@ def test_every_step_says_what_it_waits_for(open_inpaint):
         assert not button.enabled and words in button.toolTip, button.name
 
 
-def test_an_image_that_is_no_ct_is_refused_where_it_is_chosen(damaged):
+def test_an_image_that_is_no_ct_is_refused_where_it_is_chosen(damaged, is_red):
     import slicer
 
     mr = np.random.default_rng(0).integers(0, 600, (20, 20, 20)).astype(np.int16)
     damaged.ui.ctSelector.setCurrentNode(slicer.util.addVolumeFromArray(mr, name="T1"))
     assert "Hounsfield units" in damaged.ui.ctStatusLabel.text and "✓" not in damaged.ui.ctSection.text
-    assert "d0342c" in damaged.ui.ctStatusLabel.styleSheet
+    assert is_red(damaged.ui.ctStatusLabel)
     assert "Hounsfield units" in damaged.ui.vertebraeApplyButton.toolTip
 
 
@@ -215,7 +215,7 @@ def test_cancel_leaves_the_scene_as_it_was(damaged, inpaint):
     before = names()
     choose(damaged, "templates")
     damaged.ui.repairApplyButton.click()
-    session = damaged.widget.panel.jobs._session
+    session = damaged.widget.panel.jobs.worker.session
     assert inpaint.wait(lambda: session.state == "running", 90)
     damaged.ui.repairCancelButton.click()
     finish(inpaint, damaged.widget)

@@ -135,7 +135,7 @@ def test_cancelling_a_search_leaves_the_scene_as_it_was(ct_models, open_inpaint,
     widget = open_inpaint()
     count = slicer.mrmlScene.GetNumberOfNodes()
     widget.ui.lesionApplyButton.click()
-    assert inpaint.wait(lambda: widget.panel.jobs._session.state == "running", 90)
+    assert inpaint.wait(lambda: widget.panel.jobs.worker.session.state == "running", 90)
     widget.ui.lesionCancelButton.click()
     finish(inpaint, widget)
     assert "Cancelled" in widget.ui.lesionStatusLabel.text and slicer.mrmlScene.GetNumberOfNodes() == count

@@ -17,8 +17,9 @@ def laid_out(phantom, desktop):
     widget = phantom.widget
     for section in ("settingsSection", "detectSection", "compareSection", "logSection"):
         getattr(widget.ui, section).collapsed = False
-    widget.panel.showError(
-        "The T1 volume was removed: choose another one, which may take a second line, and press Apply."
+    widget.panel.error(
+        widget.panel.segment.widgets,
+        "The T1 volume was removed: choose another one, which may take a second line, and press Apply.",
     )
     desktop.show(WIDTH, 1900)
     return widget
@@ -46,15 +47,14 @@ def test_the_panel_needs_no_more_width_than_slicer_gives_it(laid_out):
 def test_labels_and_controls_of_a_section_are_aligned(laid_out):
     ui = laid_out.ui
     for names in (
-        ("t1Selector", "t2Selector", "networkCombo", "modelCombo"),
-        ("thresholdSlider", "smallestSlider", "deviceCombo"),
+        ("t1Selector", "t2Selector", "networkCombo", "modelCombo", "thresholdSlider", "smallestSlider"),
         ("detectSelector", "detectModelCombo", "candidateSlider", "areaSlider"),
         ("referenceSelector", "referenceSegmentCombo", "comparedSegmentCombo"),
     ):
         places = {getattr(ui, name)._object.geometry().left() for name in names}
         ends = {getattr(ui, name)._object.geometry().right() for name in names}
         assert len(places) == 1 and len(ends) == 1, names
-    assert ui.applyButton._object.y() == ui.cancelButton._object.y()
+    assert ui.segmentApplyButton._object.y() == ui.segmentCancelButton._object.y()
 
 
 def test_every_control_has_a_tooltip(laid_out):
@@ -72,5 +72,5 @@ def test_every_control_has_a_tooltip(laid_out):
 
 
 def test_an_error_is_red_and_the_log_keeps_it(laid_out):
-    assert "color" in laid_out.ui.statusLabel.styleSheet
+    assert "color" in laid_out.ui.segmentStatusLabel.styleSheet
     assert "The T1 volume was removed" in laid_out.ui.logText.plainText

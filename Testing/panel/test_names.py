@@ -75,7 +75,7 @@ def test_right_names_are_let_pass(source):
     [
         ('class="QProgressBar"', 'class="QProgresBar"', "no class qt.QProgresBar"),
         ('name="noneDisplay"', 'name="emptyText"', "no property emptyText"),
-        ("<receiver>t1Selector</receiver>", "<receiver>t1Chooser</receiver>", "t1Chooser has no slot"),
+        ("<receiver>outputSelector</receiver>", "<receiver>outputChooser</receiver>", "outputChooser has no slot"),
     ],
 )
 def test_a_planted_wrong_name_in_a_ui_file_is_found(tmp_path, before, after, problem):

@@ -184,7 +184,7 @@ def test_of_several_segments_one_has_to_be_chosen(patient):
     assert "second" in ui.beforeSection.text
 
 
-def test_an_empty_segment_is_one_red_sentence(patient, necrosis):
+def test_an_empty_segment_is_one_red_sentence(patient, necrosis, is_red):
     import slicer
 
     segment = patient.necrosis.GetSegmentation().GetNthSegmentID(0)
@@ -193,7 +193,7 @@ def test_an_empty_segment_is_one_red_sentence(patient, necrosis):
     patient.ui.compareApplyButton.click()
     finish(necrosis, patient.widget)
     assert "necrosis is empty" in patient.ui.compareStatusLabel.text
-    assert "d0342c" in patient.ui.compareStatusLabel.styleSheet
+    assert is_red(patient.ui.compareStatusLabel)
 
 
 def test_one_volume_before_and_after_is_refused(patient):

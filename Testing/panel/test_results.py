@@ -113,10 +113,10 @@ def test_comparison_with_another_segmentation_gives_dice_tpr_and_tnr(shown):
     assert [shown.ui.referenceSegmentCombo.itemText(n) for n in range(2)] == ["All segments", "seen"]
     shown.ui.compareButton.click()
     both, first = shown.truth.sum(), half.sum()
-    assert shown.ui.compareLabel.text.startswith(f"Dice {200 * first / (both + first):.1f} %, TPR 100.0 %")
+    assert shown.ui.compareStatusLabel.text.startswith(f"Dice {200 * first / (both + first):.1f} %, TPR 100.0 %")
     shown.ui.comparedSegmentCombo.currentIndex = 1
     shown.ui.compareButton.click()
-    assert shown.ui.compareLabel.text.startswith("Dice 100.0 %, TPR 100.0 %, TNR 100.00 %")
+    assert shown.ui.compareStatusLabel.text.startswith("Dice 100.0 %, TPR 100.0 %, TNR 100.00 %")
 
 
 def test_a_segmentation_whose_volume_is_gone_can_be_edited_but_says_what_is_missing(shown):

@@ -36,9 +36,9 @@ def test_without_torch_apply_is_off_and_install_names_the_extension(phantom, des
     pretend_missing(monkeypatch, "torch")
     ui = desktop.open_panel("SpineMetSeg").ui
     assert not ui.setupSection.isHidden() and "torch" in ui.setupLabel.text
-    assert not ui.applyButton.enabled and "Press Install first" in ui.applyButton.toolTip
+    assert not ui.segmentApplyButton.enabled and "Press Install first" in ui.segmentApplyButton.toolTip
     ui.installButton.click()
-    assert "Install the extension PyTorch in the Extensions Manager" in ui.statusLabel.text
+    assert "Install the extension PyTorch in the Extensions Manager" in ui.setupLabel.text
 
 
 def test_torch_is_installed_by_the_extension_pytorch(open_panel, monkeypatch):
@@ -69,7 +69,7 @@ def test_other_packages_are_installed_by_slicer_and_never_replace_its_own(open_p
     desktop.packaging.missing.clear()
     assert [one.split(">")[0] for one in requirements] == ["safetensors"]
     assert {"torch", "SimpleITK", "numpy", "vtk"} <= set(kept) and requester == "Spine Metastasis Segmentation"
-    assert "Still missing: safetensors" in widget.ui.statusLabel.text
+    assert "Still missing: safetensors" in widget.ui.setupLabel.text
 
 
 @pytest.mark.xfail(strict=True, reason="M2: slicer.packaging is looked for before it is imported")
@@ -81,7 +81,7 @@ def test_a_declined_installation_is_one_sentence(open_panel, desktop, monkeypatc
     monkeypatch.setattr(desktop.packaging, "pip_ensure", decline)
     widget = open_panel()
     widget.ui.installButton.click()
-    assert widget.ui.statusLabel.text == "The packages were not installed: press Install again to do so."
+    assert widget.ui.setupLabel.text == "The packages were not installed: press Install again to do so."
 
 
 def test_the_simulated_spine_is_in_sample_data_and_ready_to_segment(open_panel, desktop):
@@ -184,7 +184,7 @@ def test_ctest_counts_the_modules_own_test_as_skipped(open_panel, monkeypatch):
 def test_a_script_gets_the_same_mask_as_the_panel(phantom, desktop):
     import slicer
 
-    phantom.widget.ui.applyButton.click()
+    phantom.widget.ui.segmentApplyButton.click()
     assert desktop.wait(lambda: not phantom.widget.panel.jobs.busy, 120)
     by_panel = phantom.widget._parameterNode.result
     by_script = phantom.widget.logic.segment(t1=phantom.t1, t2=phantom.t2)

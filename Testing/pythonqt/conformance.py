@@ -15,7 +15,9 @@ _LISTED = {"util": "slicer.util", "app": "slicer.app", "modules": "slicer.module
 def ui_widgets(path: Path) -> dict[str, str]:
     """Widgets of a ``.ui`` by name, each with its class as listed ("qt.QLabel")."""
     tree = ElementTree.parse(path)
-    return {widget.get("name"): listed_name(widget.get("class")) for widget in tree.iter("widget")}
+    return {
+        widget.get("name"): listed_name(widget.get("class")) for widget in [*tree.iter("widget"), *tree.iter("layout")]
+    }
 
 
 def listed_name(cls: str) -> str:

@@ -81,7 +81,7 @@ def test_the_table_tells_probability_and_diameters_and_leads_to_the_boxes(case):
     ct, answer, inputs = case
     found = cl.import_ct_lesions(answer, inputs)
     table = found.head.GetTable()
-    assert found.head.GetName() == "Doe^Jane CT lesions (lesions-ct, 14:05:09)"
+    assert found.head.GetName() == "Doe^Jane CT lesions (lesions-ct, 14.05.09)"
     assert table.GetNumberOfRows() == 2
     assert table.GetColumnByName("Probability").GetValue(1) == 0.4
     assert table.GetColumnByName("RECIST longest (mm)").GetValue(0) == 14.2

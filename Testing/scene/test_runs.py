@@ -76,7 +76,7 @@ def test_the_result_lies_on_the_source_and_brings_table_and_probability(case, sc
     for number, segment_id in enumerate(imported.segment_ids, 1):
         mask = slicer.util.arrayFromSegmentBinaryLabelmap(imported.segmentation, segment_id, t1)
         np.testing.assert_array_equal(mask, labels == number)
-    assert imported.segmentation.GetName() == "Doe^Jane T1 metastases (mets-t1t2-2d, 14:05:09)"
+    assert imported.segmentation.GetName() == "Doe^Jane T1 metastases (mets-t1t2-2d, 14.05.09)"
     assert imported.segmentation.GetNodeReference(SOURCE_ROLE) is t1
     assert imported.notes == ["T2 was co-registered."]
     assert imported.table.GetNumberOfRows() == 2

@@ -145,7 +145,7 @@ def test_a_result_becomes_a_segment_a_vertebra_on_the_cts_voxels_with_codes_and_
     inputs = export_inputs({"CT": ct}, tmp_path)
     imported = import_vertebrae(tmp_path, answer(tmp_path, ct), inputs)
     node = imported.segmentation
-    assert node.GetName() == "Doe^Jane CT vertebrae (vertebrae-ct-unet, 14:05:09)"
+    assert node.GetName() == "Doe^Jane CT vertebrae (vertebrae-ct-unet, 14.05.09)"
     assert node.GetNodeReference(SOURCE_ROLE) is ct and provenance_of(node) == PROVENANCE
     assert imported.notes == ["Thick slices."]
     for name, box in (("L2", L2), ("L3", L3)):

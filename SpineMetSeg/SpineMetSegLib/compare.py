@@ -1,0 +1,73 @@
+"""Step 4: compare the listed segmentation with a reference, voxel by voxel."""
+
+import math
+
+from SpineLib.errors import SpineError
+from SpinePanel.segments import chosenSegment, fillSegments
+from SpinePanel.step import StepBase
+
+_ALL = (("All segments", ""),)
+
+
+class CompareStep(StepBase):
+    """Everything of the step."""
+
+    def __init__(self, ui, panel):
+        super().__init__(ui, panel, "compare")
+        self._compared = None
+        self.connect(
+            (ui.compareButton, "clicked(bool)", self.onCompare),
+            (ui.referenceSegmentCombo, "activated(int)", self._onChosen),
+            (ui.comparedSegmentCombo, "activated(int)", self._onChosen),
+        )
+
+    def clear(self):
+        super().clear()
+        self._compared = None
+        self.widgets.say("")
+
+    def update(self):
+        node, ui = self._node, self.ui
+        if node is None:
+            return
+        fillSegments(ui.referenceSegmentCombo, node.reference, _ALL)
+        fillSegments(ui.comparedSegmentCombo, node.result, _ALL)
+        there = node.result is not None and node.reference is not None
+        ui.compareButton.enabled = there and self._panel.results.volume() is not None
+        self._onChosen()
+
+    def changed(self):
+        """The listed segmentation was edited: what was said of it is no longer true."""
+        if self._compared is not None:
+            self._compared = None
+            self.widgets.say("")
+
+    def onCompare(self, checked=False):
+        """Dice, true positive rate and true negative rate of the listed segmentation against the reference."""
+        from SpineLib.scene.compare import compare_segments
+
+        reference, compared = self._chosen()
+        try:
+            overlap = compare_segments(reference, compared, self._panel.results.volume())
+        except SpineError as error:
+            self._panel.error(self.widgets, str(error))
+            return
+        self._compared = self._chosen()
+        text = f"Dice {_percent(overlap.dice)}, TPR {_percent(overlap.tpr)}, TNR {_percent(overlap.tnr, 2)}"
+        self._panel.tell(self.widgets, text)
+
+    def _chosen(self):
+        """(segmentation node, segment id or None) of the reference, and of what is compared with it."""
+        return (
+            (self._node.reference, chosenSegment(self.ui.referenceSegmentCombo)),
+            (self._node.result, chosenSegment(self.ui.comparedSegmentCombo)),
+        )
+
+    def _onChosen(self, index=0):
+        """What was said of other segments goes."""
+        if self._node is not None and self._compared not in (None, self._chosen()):
+            self.changed()
+
+
+def _percent(value, decimals=1):
+    return "undefined (nothing there)" if math.isnan(value) else f"{100 * value:.{decimals}f} %"

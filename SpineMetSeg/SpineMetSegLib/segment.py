@@ -1,0 +1,84 @@
+"""Step 1: choose images and a model, and segment."""
+
+from SpineMetSegLib.models import SEQUENCES, TASK, fittingModels
+from SpinePanel.inputs import InputRows
+from SpinePanel.modelchoice import ModelChoice
+from SpinePanel.runs import SegmentationRun
+from SpinePanel.step import StepBase
+
+
+class SegmentStep(StepBase):
+    """Everything of the step."""
+
+    TIP = "Segment the metastases; the scene gets a segmentation with one segment a lesion"
+
+    def __init__(self, ui, panel):
+        super().__init__(ui, panel, "segment")
+        self.inputs = InputRows(ui, ui.segmentForm, panel, TASK, SEQUENCES)
+        self.models = ModelChoice(
+            ui.modelCombo, (ui.badgeLabel, ui.badgeSpacer), ui.segmentSection, "model", self._fits, self._noModel, _take
+        )
+
+    def close(self):
+        super().close()
+        self.inputs.close()
+        self.models.close()
+
+    def setParameterNode(self, parameterNode):
+        super().setParameterNode(parameterNode)
+        self.inputs.setParameterNode(parameterNode)
+        self.models.setParameterNode(parameterNode)
+
+    def update(self):
+        self.inputs.update()
+        self.models.update()
+        super().update()
+
+    def refresh(self):
+        super().refresh()
+        self.models.refresh()
+
+    def reason(self):
+        return self._panel.reasonNotToStart() or self.inputs.reason() or self.models.reason()
+
+    def onApply(self, checked=False):
+        """Start a run; a second click while it runs does nothing."""
+        if self.reason():
+            return
+        node = self._node
+        run = SegmentationRun(
+            self.inputs.chosen(),
+            node.model,
+            threshold=node.threshold,
+            smallestLesionMl=node.smallestLesion,
+            device=node.device.value,
+            output=node.output,
+        )
+        self._panel.start(self.widgets, run, self._onResult)
+
+    def _onResult(self, imported):
+        self._panel.parameterNode().result = imported.segmentation
+        count = len(imported.segment_ids)
+        found = "No lesion was found." if not count else f"{count} lesion{'s' if count > 1 else ''} found."
+        self._panel.tell(self.widgets, " ".join([found, *imported.notes]), warning=not count)
+        self._panel.results.measure()
+
+    def _fits(self, node):
+        chosen = frozenset(self.inputs.chosen())
+        return (chosen, node.network), lambda: fittingModels(chosen, node.network.value) if chosen else []
+
+    def _noModel(self, node):
+        chosen = self.inputs.chosen()
+        if not chosen:
+            return self.inputs.reason()
+        other = "3D" if node.network.value == 2 else "2D"
+        return (
+            f"No {node.network.value}D model for {' + '.join(chosen)} is installed: choose {other}, other inputs, "
+            "or import a model (spine models import)."
+        )
+
+
+def _take(node, card):
+    """The model's own threshold and smallest lesion come with it."""
+    node.threshold = min(max(float(card.threshold), 0.05), 0.95)
+    node.smallestLesion = min(max(float(card.smallest_lesion_ml), 0.0), 5.0)

@@ -1,0 +1,14 @@
+"""Which model bundles fit the chosen scans. No Qt here."""
+
+from SpinePanel.cards import fittingCards
+
+
+def fittingModels(target, sequences):
+    """Cards of the installed models that need no more than these sequences: those that use most first, 2D before 3D.
+
+    Args:
+        target: "metastasis" or "necrosis".
+        sequences: names of the chosen scans, e.g. {"ceT1", "T2"}.
+    """
+    cards = fittingCards(f"{target}-segmentation", lambda card: set(card.inputs) <= set(sequences))
+    return sorted(cards, key=lambda card: (-len(card.inputs), card.network.get("dimensions", 2)))

@@ -1,0 +1,109 @@
+"""Tables of the panels: rows of texts, each of a thing; what is chosen is the thing, not the row's number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import qt
+
+
+class Table:
+    """Fills a ``QTableWidget`` and tells which thing was clicked or is chosen.
+
+    Args:
+        widget: the table.
+        titles: of the columns.
+        stretched: index of the column that takes what width is left; None: all share it.
+        right: indices of the columns that are aligned to the right.
+        tips: of the columns' headers.
+        onClicked: gets the clicked row's thing.
+        same: finds the thing chosen before among the new ones: (thing, things) to index or None; default: equal.
+    """
+
+    def __init__(
+        self,
+        widget,
+        titles: Sequence[str],
+        stretched: int | None = None,
+        right: Sequence[int] = (),
+        tips: Sequence[str] = (),
+        onClicked: Callable | None = None,
+        same: Callable | None = None,
+    ):
+        self._widget, self._right, self._onClicked = widget, set(right), onClicked
+        self._same = same or (lambda thing, things: things.index(thing) if thing in things else None)
+        self._things: list = []
+        widget.setColumnCount(len(titles))
+        widget.setHorizontalHeaderLabels(list(titles))
+        for column, tip in enumerate(tips):
+            widget.horizontalHeaderItem(column).setToolTip(tip)
+        widget.verticalHeader().visible = False
+        widget.verticalHeader().setDefaultSectionSize(24)
+        header = widget.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setSectionResizeMode(qt.QHeaderView.Stretch if stretched is None else qt.QHeaderView.ResizeToContents)
+        if stretched is not None:
+            header.setSectionResizeMode(stretched, qt.QHeaderView.Stretch)
+        widget.connect("cellClicked(int,int)", self._clicked)
+
+    def close(self):
+        """Let go of the widget."""
+        self._widget.disconnect("cellClicked(int,int)", self._clicked)
+
+    def show(self, rows, things=None, colours=None, tips=None, icons=None):
+        """Replace the rows; the chosen thing stays chosen while it is there.
+
+        Args:
+            rows: texts of each row.
+            things: what each row is of; default: its texts.
+            colours: row index to colour of its text ("#rrggbb").
+            tips: row index to tool tip.
+            icons: row index to ``QIcon`` of its first cell.
+        """
+        rows = [tuple(texts) for texts in rows]
+        things = list(rows if things is None else things)
+        chosen, widget = self.current(), self._widget
+        blocked = widget.blockSignals(True)
+        self._things = things
+        widget.setRowCount(len(rows))
+        for row, texts in enumerate(rows):
+            for column, text in enumerate(texts):
+                item = qt.QTableWidgetItem(text)
+                if column in self._right:
+                    item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
+                if row in (colours or {}):
+                    item.setForeground(qt.QBrush(qt.QColor(colours[row])))
+                if row in (tips or {}):
+                    item.setToolTip(tips[row])
+                if column == 0 and row in (icons or {}):
+                    item.setIcon(icons[row])
+                widget.setItem(row, column, item)
+        self._choose(None if chosen is None or not things else self._same(chosen, things))
+        widget.blockSignals(blocked)
+
+    def current(self):
+        """The chosen thing, or None."""
+        row = self._widget.currentRow()
+        return self._things[row] if 0 <= row < len(self._things) else None
+
+    def choose(self, thing):
+        """Choose a thing; None, or one that is not there, chooses nothing."""
+        self._choose(self._things.index(thing) if thing in self._things else None)
+
+    def _choose(self, row):
+        row = -1 if row is None else row
+        if row != self._widget.currentRow():
+            self._widget.setCurrentCell(row, 0 if row >= 0 else -1)
+        if row < 0:
+            self._widget.clearSelection()
+
+    def _clicked(self, row, column):
+        if self._onClicked is not None and row < len(self._things):
+            self._onClicked(self._things[row])
+
+
+def swatch(rgb):
+    """A small square of a colour (r, g, b, 0 to 1)."""
+    pixmap = qt.QPixmap(12, 12)
+    pixmap.fill(qt.QColor(*[round(255 * part) for part in rgb]))
+    return qt.QIcon(pixmap)
