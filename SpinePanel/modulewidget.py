@@ -20,6 +20,7 @@ class ModuleWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.panel = None
         self._parameterNode = None
         self._parameterNodeGuiTag = None
+        self._waiting = False
 
     def makeLogic(self):
         """The module's logic."""
@@ -41,8 +42,15 @@ class ModuleWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = self.makeLogic()
         self.panel = self.makePanel()
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        scene = slicer.mrmlScene
+        for event, slot in (
+            (scene.StartCloseEvent, self.onSceneStartClose),
+            (scene.EndCloseEvent, self.onSceneChanged),
+            (scene.StartImportEvent, self.onSceneStartImport),
+            (scene.EndImportEvent, self.onSceneChanged),
+            (scene.EndBatchProcessEvent, self.onSceneEndBatch),
+        ):
+            self.addObserver(scene, event, slot)
         self.initializeParameterNode()
 
     def cleanup(self):
@@ -64,8 +72,23 @@ class ModuleWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.panel.onSceneClosing()
         self.setParameterNode(None)
 
-    def onSceneEndClose(self, caller, event):
-        if self.parent.isEntered:
+    def onSceneStartImport(self, caller, event):
+        """A scene is read: the parameter node is modified before the images that it refers to are there.
+
+        What is read from it then is kept by Slicer's wrapper, and what is written into it would replace what was saved.
+        """
+        self.setParameterNode(None)
+
+    def onSceneChanged(self, caller, event):
+        """The scene was closed or read; more of it may follow in the same batch."""
+        self._waiting = True
+        if not slicer.mrmlScene.IsBatchProcessing():
+            self.onSceneEndBatch(caller, event)
+
+    def onSceneEndBatch(self, caller, event):
+        """All that belongs together has happened: take the parameter node up again, by a new wrapper."""
+        waiting, self._waiting = self._waiting, False
+        if waiting and self.parent.isEntered:
             self.initializeParameterNode()
 
     def initializeParameterNode(self):

@@ -82,8 +82,9 @@ def _installTorch():
 
 def _installByPip(missing, requester):
     try:
-        if hasattr(slicer, "packaging"):
-            slicer.packaging.pip_ensure(missing, skip_packages=_KEEP, requester=requester)
+        packaging = _slicersPackaging()
+        if packaging is not None:
+            packaging.pip_ensure(missing, skip_packages=_KEEP, requester=requester)
         elif slicer.util.confirmOkCancelDisplay(
             f"{requester} needs these Python packages:\n{_lines(missing)}\n\nInstall?"
         ):
@@ -93,6 +94,17 @@ def _installByPip(missing, requester):
     except Exception as error:
         logging.exception("packages could not be installed")
         raise SpineError("The packages could not be installed: check the network connection and the log.") from error
+
+
+def _slicersPackaging():
+    """Slicer's own installer, which keeps pip from its packages; None before Slicer 5.12.
+
+    It is no attribute of ``slicer`` before somebody has imported it.
+    """
+    try:
+        return importlib.import_module("slicer.packaging")
+    except ImportError:
+        return None
 
 
 def _requirements():

@@ -239,7 +239,6 @@ def test_without_a_model_for_the_inputs_the_boundary_is_found_instead(searched, 
     assert parameters.result.GetSegmentation().GetNumberOfSegments() == 1
 
 
-@pytest.mark.xfail(strict=True, reason="M2: slicer.packaging is looked for before it is imported")
 def test_scikit_image_is_asked_for_only_when_it_is_needed_and_missing(searched, desktop, monkeypatch):
     import importlib.util
 

@@ -141,7 +141,6 @@ def test_cancelling_a_search_leaves_the_scene_as_it_was(ct_models, open_inpaint,
     assert "Cancelled" in widget.ui.lesionStatusLabel.text and slicer.mrmlScene.GetNumberOfNodes() == count
 
 
-@pytest.mark.xfail(strict=True, reason="M2: slicer.packaging is looked for before it is imported")
 def test_what_only_one_step_needs_is_asked_for_when_that_step_is_used(damaged, inpaint, monkeypatch):
     import importlib.util
 

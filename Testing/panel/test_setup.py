@@ -58,7 +58,6 @@ def test_torch_is_installed_by_the_extension_pytorch(open_panel, monkeypatch):
     assert widget.ui.setupSection.isHidden()
 
 
-@pytest.mark.xfail(strict=True, reason="M2: slicer.packaging is looked for before it is imported")
 def test_other_packages_are_installed_by_slicer_and_never_replace_its_own(open_panel, desktop, monkeypatch):
     pretend_missing(monkeypatch, "safetensors")
     desktop.packaging.missing.add("safetensors")
@@ -72,7 +71,6 @@ def test_other_packages_are_installed_by_slicer_and_never_replace_its_own(open_p
     assert "Still missing: safetensors" in widget.ui.setupLabel.text
 
 
-@pytest.mark.xfail(strict=True, reason="M2: slicer.packaging is looked for before it is imported")
 def test_a_declined_installation_is_one_sentence(open_panel, desktop, monkeypatch):
     def decline(*arguments, **options):
         raise RuntimeError("User declined package installation")
