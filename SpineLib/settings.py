@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from SpineLib.errors import SpineError
 
@@ -13,6 +13,8 @@ _Kind = TypeVar("_Kind", bound="Settings")
 
 class Settings:
     """Base of the dataclasses that hold a task's settings."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @classmethod
     def from_dict(cls: type[_Kind], values: Mapping) -> _Kind:

@@ -45,8 +45,9 @@ def read_ct_cohort(folder: str | Path) -> list[CtCase]:
         place, truth = Place(folder, name, kind="ct"), truth_path(folder, name)
         ct = place.find_image("CT")
         files = {key: place.find_label(key) for key in CT_LABELS}
-        if ct and all(files.values()) and truth.is_file():
-            cases.append(CtCase(name, ct, **files, truth=_json(truth)))
+        there = {key: file for key, file in files.items() if file}
+        if ct and len(there) == len(files) and truth.is_file():
+            cases.append(CtCase(name, ct, **there, truth=_json(truth)))
     if not cases:
         raise SpineError(
             f"'{folder}' holds no case 'sub-*/ct' with its labels and its truth; choose a folder as "

@@ -7,6 +7,7 @@ from itertools import permutations
 
 import numpy as np
 
+from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
 #: Canonical axes (s, y, x): right to left, superior to inferior, anterior to posterior. LPS component and its sign.
@@ -31,8 +32,8 @@ class Orientation:
             return (round(sum(values), 6), *(round(value, 6) for value in values))
 
         axes = max(permutations(range(3)), key=closeness)
-        flips = tuple(bool(components[lps, axis] * sign < 0) for axis, (lps, sign) in zip(axes, _CANONICAL))
-        return cls(axes, flips)
+        flips = triple(bool(components[lps, axis] * sign < 0) for axis, (lps, sign) in zip(axes, _CANONICAL))
+        return cls(triple(axes), flips)
 
     def apply(self, array: np.ndarray) -> np.ndarray:
         """The array (k, j, i) as (s, y, x): a view."""
@@ -54,13 +55,13 @@ def canonical(volume: Volume) -> tuple[Volume, Orientation]:
     """
     orientation = Orientation.of(volume)
     matrix = volume.ijk_to_lps
-    columns, corner = [], matrix[:3, 3].copy()
+    steps, corner = [], matrix[:3, 3].copy()
     for axis, flip in zip(orientation.axes, orientation.flips):
         step = matrix[:3, 2 - axis]
         if flip:
             corner = corner + step * (volume.shape[axis] - 1)
-        columns.append(-step if flip else step)
-    columns = np.array(columns[::-1]).T  # i, j, k = x, y, s
+        steps.append(-step if flip else step)
+    columns = np.array(steps[::-1]).T  # i, j, k = x, y, s
     spacing = np.round(np.linalg.norm(columns, axis=0), 6)
     turned = Volume(
         np.ascontiguousarray(orientation.apply(volume.array)),

@@ -8,6 +8,7 @@ import numpy as np
 
 from SpineLib.geometry.orientation import canonical
 from SpineLib.geometry.resample import along, linear
+from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
 #: The level is kept for so many voxels around the mask.
@@ -39,7 +40,8 @@ class Surface:
         """The area that belongs to each point (n,), mm²: a third of every triangle it is a corner of."""
         a, b, c = (self.points[self.triangles[:, n]] for n in range(3))
         third = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 6
-        return sum(np.bincount(self.triangles[:, n], third, minlength=len(self.points)) for n in range(3))
+        shares = [np.bincount(self.triangles[:, n], third, minlength=len(self.points)) for n in range(3)]
+        return np.sum(shares, axis=0)
 
     def volume_ml(self) -> float:
         """What the surface encloses."""
@@ -148,7 +150,7 @@ def shape_of(mask: Volume) -> Shape | None:
         fine,
         to_lps,
         float(np.count_nonzero(binary)) * mask.voxel_volume_ml,
-        tuple(sorted(inside.spacing)),
+        triple(sorted(inside.spacing)),
         corner,
         edges,
     )

@@ -13,6 +13,7 @@ from SpineLib.geometry.orientation import Orientation
 from SpineLib.preprocess.preparation import Prepared
 from SpineLib.progress import Progress, silent
 from SpineLib.volume.checks import check_image
+from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
 #: Window for bone, HU: marrow, disc and muscle (0 to 250) take the middle third, cortical bone is not cut off.
@@ -61,7 +62,7 @@ def axial_orientation(volume: Volume) -> Orientation:
     left, as radiologists look at them."""
     sagittal = Orientation.of(volume)
     order = (1, 2, 0)
-    return Orientation(tuple(sagittal.axes[n] for n in order), tuple(sagittal.flips[n] for n in order))
+    return Orientation(triple(sagittal.axes[n] for n in order), triple(sagittal.flips[n] for n in order))
 
 
 def prepare_ct(ct: Volume, preparation: CtPreparation = CtPreparation(), progress: Progress = silent) -> Prepared:
@@ -102,9 +103,10 @@ def axial_hu(ct: Volume, pixel_mm: float | None = None, progress: Progress = sil
         if len(where[axis]) != count or np.abs(where[axis] - np.arange(count)).max() > 1e-9:
             array = resample.along(array, resample.cubic(count, where[axis]), axis)
         progress(0.3 + 0.3 * number, "Preparing the CT")
-    prepared_spacing = (spacing[0], *(spacing[axis] * float(where[axis][1] - where[axis][0]) for axis in (1, 2)))
+    pixels = (spacing[axis] * float(where[axis][1] - where[axis][0]) for axis in (1, 2))
+    prepared_spacing = triple([spacing[0], *pixels])
     progress(1.0, "Prepared")
-    return Prepared(array[None], ("CT",), prepared_spacing, [], ct, "CT", orientation, tuple(where))
+    return Prepared(array[None], ("CT",), prepared_spacing, [], ct, "CT", orientation, triple(where))
 
 
 def _pixels(count: int, own: float, wanted: float | None) -> np.ndarray:

@@ -13,6 +13,7 @@ from SpineLib.preprocess.ct import BONE_WINDOW, CtPreparation, axial_orientation
 from SpineLib.preprocess.preparation import Prepared
 from SpineLib.progress import Progress, silent
 from SpineLib.volume.checks import check_image
+from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
 #: Slices at least this share of the wanted thickness are left as they are.
@@ -126,7 +127,7 @@ def _thicker(ct: Volume, axis: int, weights: np.ndarray, where: np.ndarray, step
     spacing, start = list(ct.spacing), np.zeros(4)
     spacing[2 - axis] *= step
     start[2 - axis], start[3] = where[0], 1.0
-    return replace(ct, array=array, spacing=tuple(spacing), origin=tuple((ct.ijk_to_lps @ start)[:3]))
+    return replace(ct, array=array, spacing=triple(spacing), origin=tuple((ct.ijk_to_lps @ start)[:3]))
 
 
 def _averages(count: int, where: np.ndarray, step: float) -> np.ndarray:

@@ -13,6 +13,7 @@ from SpineLib.geometry.orientation import Orientation, canonical
 from SpineLib.preprocess.registration import align
 from SpineLib.progress import Progress, part, silent
 from SpineLib.volume.checks import check_image
+from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
 
@@ -153,7 +154,7 @@ def prepare(
     base, orientation = canonical(sequences[reference])
     notes += _plane_note(base, reference)
     where = _sample_positions(base, preparation)
-    spacing = tuple(base.spacing[2 - axis] * float(where[axis][1] - where[axis][0]) for axis in range(3))
+    spacing = triple(base.spacing[2 - axis] * float(where[axis][1] - where[axis][0]) for axis in range(3))
     channels = np.empty((len(sequences), *(len(axis) for axis in where)), dtype=np.float32)
     for channel, (name, volume) in enumerate(sequences.items()):
         share = part(progress, channel / len(sequences), (channel + 1) / len(sequences))
@@ -178,7 +179,7 @@ def _sample_positions(base: Volume, preparation: Preparation) -> tuple[np.ndarra
             where.append(np.arange(count, dtype=float))
         else:
             where.append(resample.positions(count, max(2, round(count * own / wanted)), wanted / own))
-    return tuple(where)
+    return triple(where)
 
 
 def _resampled(array: np.ndarray, where: np.ndarray, axis: int, kind) -> np.ndarray:

@@ -13,6 +13,7 @@ from SpineLib.geometry.orientation import canonical
 from SpineLib.preprocess.preparation import Prepared
 from SpineLib.progress import Progress, silent
 from SpineLib.volume.checks import check_image
+from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
 #: "patch": each patch by its own mean and deviation, as in the paper; "local": each pixel by those of the window that
@@ -104,7 +105,7 @@ def make_pyramid(
         images[scale] = _normalised(image, max(scale, PLACE) / min(scale, PLACE), scale, window, normalisation)
     plain = _scaled(array, base, where, PLACE)
     prepared = Prepared(
-        plain[None], (role,), (spacing, PLACE, PLACE), notes, volume, role, orientation, (slices, *where)
+        plain[None], (role,), (spacing, PLACE, PLACE), notes, volume, role, orientation, triple([slices, *where])
     )
     progress(1.0, "Resampled")
     return Pyramid(images, prepared, notes)

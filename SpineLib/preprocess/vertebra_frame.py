@@ -10,6 +10,7 @@ import numpy as np
 from SpineLib.errors import SpineError
 from SpineLib.geometry.signed_distance import at_points, sampled, signed_distance
 from SpineLib.volume.crop import crop
+from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
 #: The grid of a vertebra's frame: voxels along up, back and left, and their side in mm.
@@ -88,7 +89,7 @@ class Column:
         voxels = [int(np.ceil(margin_mm / side)) for side in self.labels.spacing[::-1]]
         part = crop(
             self.labels,
-            tuple(
+            triple(
                 slice(max(0, part.start - more), min(size, part.stop + more))
                 for part, more, size in zip(self.boxes[label], voxels, self.labels.shape)
             ),
@@ -97,7 +98,7 @@ class Column:
         return replace(
             part,
             array=part.array[tuple(slice(None, None, stride) for stride in strides[::-1])],
-            spacing=tuple(side * stride for side, stride in zip(part.spacing, strides)),
+            spacing=triple(side * stride for side, stride in zip(part.spacing, strides)),
         )
 
     def including(self, label: int, mask: Volume) -> Column:
@@ -107,7 +108,7 @@ class Column:
         found = ndimage.find_objects((np.asarray(mask.array) != 0).astype(np.uint8))
         if not found:
             return self
-        box = tuple(slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(self.boxes[label], found[0]))
+        box = triple(slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(self.boxes[label], found[0]))
         inside = np.argwhere((self.labels.array[box] == label) | (np.asarray(mask.array)[box] != 0))
         ijk = inside.mean(axis=0)[::-1] + [part.start for part in box[::-1]]
         centre = (self.labels.ijk_to_lps @ [*ijk, 1.0])[:3]
@@ -118,11 +119,11 @@ class Column:
         here, found = self.centres[label], []
         for sign in (1.0, -1.0):
             beyond = {
-                number: np.linalg.norm(centre - here)
+                number: float(np.linalg.norm(centre - here))
                 for number, centre in self.centres.items()
                 if number != label and sign * (centre - here)[2] > 5.0
             }
-            best = min(beyond, key=beyond.get, default=None)
+            best = min(beyond, key=beyond.__getitem__, default=None)
             found.append(best if best is not None and beyond[best] <= _FARTHEST_MM else None)
         return found[0], found[1]
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from SpineLib.errors import SpineError
 from SpineLib.volume.places import to_index
+from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
 
@@ -25,7 +26,7 @@ def box_around(volume: Volume, centre_lps_mm: Sequence[float], size_mm: Sequence
     last = np.minimum(np.ceil(kji.max(axis=0)).astype(int) + 1, volume.shape)
     if (last <= first).any():
         raise SpineError(f"The place lies outside the {volume.name or 'image'}: choose an image that shows it.")
-    return tuple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
+    return triple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
 
 
 def crop(volume: Volume, box: tuple[slice, slice, slice]) -> Volume:

@@ -107,8 +107,10 @@ def _is_mine(folder: Path) -> bool:
 
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
-        name = "onexc" if sys.version_info >= (3, 12) else "onerror"
-        shutil.rmtree(path, **{name: _make_writable_and_retry})
+        if sys.version_info >= (3, 12):
+            shutil.rmtree(path, onexc=_make_writable_and_retry)
+        else:
+            shutil.rmtree(path, onerror=_make_writable_and_retry)
     else:
         try:
             path.unlink()

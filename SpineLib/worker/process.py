@@ -37,15 +37,17 @@ class SubprocessTransport:
 
     def start(self) -> None:
         """Starts the process in a group of its own, so that Ctrl+C in a terminal reaches the parent only."""
-        windows = sys.platform == "win32"
+        flags = 0
+        if sys.platform == "win32":
+            flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
         self._process = subprocess.Popen(
             self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
-            start_new_session=not windows,
-            creationflags=subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW if windows else 0,
+            start_new_session=sys.platform != "win32",
+            creationflags=flags,
         )
         readers = [
             threading.Thread(target=self._read, args=(self._process.stdout, self._incoming.put), daemon=True),
@@ -81,6 +83,7 @@ class SubprocessTransport:
 
     def _write(self) -> None:
         """Ends with None from the watcher; closing standard input is how the worker learns that we are gone."""
+        assert self._process is not None and self._process.stdin is not None
         with self._process.stdin as stream:
             while (data := self._outgoing.get()) is not None:
                 try:
@@ -89,6 +92,7 @@ class SubprocessTransport:
                     return
 
     def _watch(self, readers: list[threading.Thread]) -> None:
+        assert self._process is not None
         code = self._process.wait()
         for thread in readers:  # a grandchild that outlives the worker may keep the pipes open
             thread.join(timeout=0.2)

@@ -46,21 +46,23 @@ def process_is_alive(pid: int) -> bool:
     return True
 
 
-def _is_alive_on_windows(pid: int) -> bool:
-    """``os.kill(pid, 0)`` would end the process on Windows, so the system is asked directly."""
-    import ctypes
-    from ctypes import wintypes
+if sys.platform == "win32":
 
-    kernel = ctypes.WinDLL("kernel32", use_last_error=True)
-    kernel.OpenProcess.restype = wintypes.HANDLE
-    kernel.OpenProcess.argtypes = [wintypes.DWORD, wintypes.BOOL, wintypes.DWORD]
-    kernel.GetExitCodeProcess.argtypes = [wintypes.HANDLE, ctypes.POINTER(wintypes.DWORD)]
-    kernel.CloseHandle.argtypes = [wintypes.HANDLE]
-    query_limited_information, still_active, access_denied = 0x1000, 259, 5
-    handle = kernel.OpenProcess(query_limited_information, False, pid)
-    if not handle:
-        return ctypes.get_last_error() == access_denied
-    code = wintypes.DWORD()
-    kernel.GetExitCodeProcess(handle, ctypes.byref(code))
-    kernel.CloseHandle(handle)
-    return code.value == still_active
+    def _is_alive_on_windows(pid: int) -> bool:
+        """``os.kill(pid, 0)`` would end the process on Windows, so the system is asked directly."""
+        import ctypes
+        from ctypes import wintypes
+
+        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+        kernel.OpenProcess.restype = wintypes.HANDLE
+        kernel.OpenProcess.argtypes = [wintypes.DWORD, wintypes.BOOL, wintypes.DWORD]
+        kernel.GetExitCodeProcess.argtypes = [wintypes.HANDLE, ctypes.POINTER(wintypes.DWORD)]
+        kernel.CloseHandle.argtypes = [wintypes.HANDLE]
+        query_limited_information, still_active, access_denied = 0x1000, 259, 5
+        handle = kernel.OpenProcess(query_limited_information, False, pid)
+        if not handle:
+            return ctypes.get_last_error() == access_denied
+        code = wintypes.DWORD()
+        kernel.GetExitCodeProcess(handle, ctypes.byref(code))
+        kernel.CloseHandle(handle)
+        return code.value == still_active

@@ -123,9 +123,9 @@ class EventReader:
 
 def parse_event(line: bytes) -> Event:
     """One line of the worker as an event; "noise" when it is none."""
-    message = parse_object(line)
-    kind = message.get("event") if message is not None else None
-    job = message.get("id", 0) if message is not None else 0
+    message = parse_object(line) or {}
+    kind = message.get("event")
+    job = message.get("id", 0)
     noise = Event("noise", text=line.decode("utf-8", errors="replace")[:400])
     if kind == "ready":
         pid = message.get("pid")

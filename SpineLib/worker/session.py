@@ -158,7 +158,7 @@ class WorkerSession:
         self._job = _Job(
             self._last_number, request, private, on_progress, on_result, on_error, on_cancelled, on_preview
         )
-        if self._ready:
+        if self._ready and self._transport is not None:
             self._transport.write(encode(request))
 
     def cancel(self) -> None:
@@ -167,7 +167,7 @@ class WorkerSession:
         if job is None or job.cancelled_at is not None:
             return
         job.cancelled_at = self._clock()
-        if self._ready:
+        if self._ready and self._transport is not None:
             self._transport.write(encode({"cancel": job.number}))
         else:  # the job never reached the worker
             self._end_job(job.on_cancelled)
@@ -274,7 +274,7 @@ class WorkerSession:
             self._fail("The worker belongs to another version of the extension: restart the application.", "")
             return
         self._ready, self._worker_pid = True, event.pid
-        if self._job is not None:
+        if self._job is not None and self._transport is not None:
             self._transport.write(encode(self._job.request))
 
     def _take_final(self, job: _Job, event: Event) -> None:
