@@ -1,8 +1,11 @@
-"""Models as files: binary STL, 3MF, OBJ and PLY; in LPS and millimetres, which each file says."""
+"""Models as files: binary STL, 3MF, OBJ and PLY; in LPS and millimetres, which each file says.
+
+STL, OBJ and PLY are read by VTK, not by the writer's other half: what both understand is what the file says.
+"""
 
 from __future__ import annotations
 
-import itertools
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,25 +17,10 @@ from SpineLib.mesh.topology import merged, without_loose_points
 
 SPACES = ("LPS", "RAS")
 _MOST_BYTES = 2_000_000_000
+#: Bytes of a point and of a triangle in the binary PLY that :func:`write_mesh` writes.
+_PLY_POINT, _PLY_TRIANGLE = 12, 13
+_REMARKS_WITHIN = 4096
 _FACET = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
-_PLY_TYPES = {
-    "char": "i1",
-    "int8": "i1",
-    "uchar": "u1",
-    "uint8": "u1",
-    "short": "<i2",
-    "int16": "<i2",
-    "ushort": "<u2",
-    "uint16": "<u2",
-    "int": "<i4",
-    "int32": "<i4",
-    "uint": "<u4",
-    "uint32": "<u4",
-    "float": "<f4",
-    "float32": "<f4",
-    "double": "<f8",
-    "float64": "<f8",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +76,7 @@ def read_mesh(path: str | Path) -> MeshFile:
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise SpineError("The model's file is larger than 2 GB; save triangles and write it again.")
-        points, triangles, space = read(path)
+        points, triangles, remarks = read(path)
     except OSError as error:
         raise SpineError("The model's file cannot be read; check its path and your permissions.") from error
     except (ValueError, IndexError, KeyError, UnicodeDecodeError) as error:
@@ -96,7 +84,7 @@ def read_mesh(path: str | Path) -> MeshFile:
     if not np.isfinite(points).all() or (len(triangles) and not 0 <= triangles.min() <= triangles.max() < len(points)):
         raise SpineError("The model's file is damaged: it names points that are not there; write it again.")
     points = points.astype(np.float32).astype(np.float64)  # as programs that slice read the text formats
-    return MeshFile(*without_loose_points(points, triangles), space)
+    return MeshFile(*without_loose_points(points, triangles), _space_in(remarks))
 
 
 def _functions(path: Path):
@@ -126,15 +114,12 @@ def _write_stl(points: np.ndarray, triangles: np.ndarray, path: Path, space: str
 
 
 def _read_stl(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
-    data = path.read_bytes()
-    count = int(np.frombuffer(data[80:84], "<u4")[0]) if len(data) >= 84 else -1
-    if count < 0 or len(data) != 84 + count * _FACET.itemsize:
-        raise SpineError("The STL file is damaged, or is not a binary one; write it again as binary STL.")
-    corners = np.frombuffer(data, _FACET, count, 84)["corners"].astype(np.float64).reshape(-1, 3)
-    if not np.isfinite(corners).all():
-        raise SpineError("The STL file is damaged: it holds points that are no numbers; write it again.")
-    points, triangles = merged(corners, np.arange(3 * count).reshape(-1, 3))
-    return points, triangles, _space_in(data[:80].decode("ascii", "replace"))
+    from vtkmodules.vtkIOGeometry import vtkSTLReader
+
+    reader = vtkSTLReader()
+    reader.MergingOff()  # it would leave triangles without area out before they are counted
+    points, triangles, remark = _by_vtk(reader, path)
+    return *merged(points, triangles), remark
 
 
 def _write_obj(points: np.ndarray, triangles: np.ndarray, path: Path, space: str) -> None:
@@ -145,18 +130,9 @@ def _write_obj(points: np.ndarray, triangles: np.ndarray, path: Path, space: str
 
 
 def _read_obj(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
-    points, triangles, space = [], [], ""
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        kind, _, rest = line.strip().partition(" ")
-        if kind == "v":
-            points.append([float(value) for value in rest.split()[:3]])
-        elif kind == "f":
-            corners = [int(part.split("/")[0]) for part in rest.split()]
-            corners = [corner - 1 if corner > 0 else len(points) + corner for corner in corners]
-            triangles += [[corners[0], *pair] for pair in itertools.pairwise(corners[1:])]
-        elif kind.startswith("#"):
-            space = space or _space_in(rest)
-    return np.array(points, float).reshape(-1, 3), np.array(triangles, np.int64).reshape(-1, 3), space
+    from vtkmodules.vtkIOGeometry import vtkOBJReader
+
+    return _by_vtk(vtkOBJReader(), path)
 
 
 def _write_ply(points: np.ndarray, triangles: np.ndarray, path: Path, space: str) -> None:
@@ -180,30 +156,40 @@ def _write_ply(points: np.ndarray, triangles: np.ndarray, path: Path, space: str
 
 
 def _read_ply(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
-    data = path.read_bytes()
-    end = data.index(b"end_header\n") + len(b"end_header\n")
-    lines = data[:end].decode("ascii").split("\n")
-    if lines[0] != "ply" or "format binary_little_endian 1.0" not in lines:
-        raise SpineError("The PLY file is not a binary, little-endian one; write it again as such.")
-    counts, properties, element = {}, {}, ""
-    for words in (line.split() for line in lines):
-        if words[:1] == ["element"]:
-            element, counts[words[1]] = words[1], int(words[2])
-            properties[element] = []
-        elif words[:1] == ["property"]:
-            properties[element].append(words[1:])
-    vertex = np.dtype([(name, _PLY_TYPES[kind]) for kind, name in properties["vertex"]])
-    vertices = np.frombuffer(data, vertex, counts["vertex"], end)
-    ((_, size, index, _),) = properties["face"]
-    face = np.dtype([("count", _PLY_TYPES[size]), ("corners", _PLY_TYPES[index], 3)])
-    faces = np.frombuffer(data, face, counts["face"], end + vertices.nbytes)
-    if (faces["count"] != 3).any():
-        raise SpineError("The PLY file holds faces that are no triangles; triangulate it and write it again.")
-    return (
-        np.stack([vertices[axis] for axis in "xyz"], axis=1).astype(np.float64),
-        faces["corners"].astype(np.int64),
-        _space_in(" ".join(lines)),
-    )
+    from vtkmodules.vtkIOPLY import vtkPLYReader
+
+    # VTK's reader crashes on a file that ends too soon.
+    header, _, rest = path.read_bytes().partition(b"end_header\n")
+    points, triangles = (int(count) for count in re.findall(rb"^element (?:vertex|face) (\d+)$", header, re.M))
+    if len(rest) != points * _PLY_POINT + triangles * _PLY_TRIANGLE:
+        raise SpineError("The PLY file is damaged, or not one of binary triangles; write it again as such.")
+    return _by_vtk(vtkPLYReader(), path)
+
+
+def _by_vtk(reader, path: Path) -> tuple[np.ndarray, np.ndarray, str]:
+    """Points, triangles (larger faces cut into some), and the file's beginning, where remarks stand.
+
+    Raises:
+        ValueError: VTK complains of the file, or finds no triangle.
+    """
+    from vtkmodules.util.numpy_support import vtk_to_numpy
+    from vtkmodules.vtkFiltersCore import vtkTriangleFilter
+
+    complaints: list[str] = []
+    for one in (reader, reader.GetExecutive()):
+        for event in ("ErrorEvent", "WarningEvent"):
+            one.AddObserver(event, lambda _, event: complaints.append(event))
+    reader.SetFileName(str(path))
+    triangulated = vtkTriangleFilter()
+    triangulated.SetInputConnection(reader.GetOutputPort())
+    triangulated.Update()
+    found = triangulated.GetOutput()
+    if complaints or not found.GetNumberOfPolys():
+        raise ValueError(f"no whole model in the {path.suffix} file")
+    points = vtk_to_numpy(found.GetPoints().GetData()).astype(np.float64)
+    triangles = vtk_to_numpy(found.GetPolys().GetConnectivityArray()).reshape(-1, 3).astype(np.int64)
+    with path.open("rb") as file:
+        return points, triangles, file.read(_REMARKS_WITHIN).decode("utf-8", "replace")
 
 
 def _write_3mf(points: np.ndarray, triangles: np.ndarray, path: Path, space: str) -> None:
@@ -211,11 +197,10 @@ def _write_3mf(points: np.ndarray, triangles: np.ndarray, path: Path, space: str
 
 
 def _read_3mf(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
-    points, triangles, description = threemf.read(path)
-    return points, triangles, _space_in(description)
+    return threemf.read(path)
 
 
-#: Endings of the files of models, each with its writer and its reader.
+#: Endings of the files of models, each with its writer, and its reader of points, triangles and remarks.
 FORMATS = {
     ".stl": (_write_stl, _read_stl),
     ".3mf": (_write_3mf, _read_3mf),
