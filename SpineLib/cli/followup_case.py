@@ -218,7 +218,7 @@ def _model_for(task: str, images: Mapping[str, Path]) -> Path:
 
 
 def _is_dicom(path: Path) -> bool:
-    from SpineLib.volume.files import folder_and_series
+    from SpineLib.volume.reading import folder_and_series
 
     return folder_and_series(path)[0].is_dir()
 

@@ -7,21 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from SpineLib.errors import SpineError
+from SpineLib.volume.outputs import check_targets
 
 
 def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], overwrite: bool) -> None:
     """Refuse before any work what could not be written afterwards, or would destroy something."""
-    seen = {path.resolve() for path in inputs}
+    outputs = list(outputs)
+    check_targets(outputs, inputs, overwrite)
     for path in outputs:
-        if path.resolve() in seen:
-            raise SpineError("An output has the name of an input or of another output; choose another name.")
-        seen.add(path.resolve())
-        if path.is_dir():
-            raise SpineError("An output is a folder; give the name of a file.")
-        if path.exists() and not overwrite:
-            raise SpineError("An output file exists already; choose another name or add --overwrite.")
-        if not path.parent.is_dir():
-            raise SpineError("The folder to write into does not exist; create it or choose another one.")
         check_writable(path.parent)
 
 

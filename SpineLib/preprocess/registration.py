@@ -9,7 +9,7 @@ import numpy as np
 
 from SpineLib.errors import SpineError
 from SpineLib.progress import Progress, silent
-from SpineLib.volume.files import to_sitk
+from SpineLib.volume.itk import to_sitk
 from SpineLib.volume.volume import Volume
 
 #: A patient does not move further than this between two sequences; a registration that says so went astray.

@@ -2,8 +2,9 @@
 
 from SpineLib.volume.checks import check_image
 from SpineLib.volume.dicom import DicomSeries, list_dicom_series, read_dicom
-from SpineLib.volume.files import read_volume, write_volume
+from SpineLib.volume.files import write_volume
 from SpineLib.volume.formats import suffix_of
+from SpineLib.volume.reading import read_volume
 from SpineLib.volume.segmentation import SegmentInfo, write_segmentation
 from SpineLib.volume.volume import Volume
 

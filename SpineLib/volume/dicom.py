@@ -1,40 +1,51 @@
-"""DICOM folders: which series they hold, and one of them as a volume."""
+"""DICOM series: which ones a folder holds, and one of them as a volume."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from SpineLib.errors import SpineError
-from SpineLib.volume.dicom_header import numbers_of, read_header, text_of
+from SpineLib.volume.dicom_header import read_header
+from SpineLib.volume.dicom_order import Stack, along_normal, numbering_notes, stack_of
+from SpineLib.volume.dicom_pictures import Picture, apart_words
+from SpineLib.volume.dicom_pixels import read_pixels, same_pixels
+from SpineLib.volume.dicom_scan import Scan, scan_files, scan_folder
 from SpineLib.volume.fat_shift import fat_shift, fields_of_dicom
-from SpineLib.volume.itk import from_sitk
-from SpineLib.volume.told import FAT_SHIFT, MODALITY
+from SpineLib.volume.found import Found, lowered, volume_of
+from SpineLib.volume.told import FAT_SHIFT, MODALITY, NOTES, READ
 from SpineLib.volume.volume import Volume
-
-if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
 
 
 @dataclass(frozen=True)
 class DicomSeries:
-    """One series of a folder; nothing in it identifies the patient except the UID, which no message shows."""
+    """One series of a folder; nothing in it identifies the patient except the UID, which no message shows.
+
+    Attributes:
+        uid: of the series.
+        number: as it stands in the header; several series may share it.
+        description: of the series.
+        modality: "MR", "CT" ...
+        files: of its pictures; in order where :func:`ordered_series` gives it.
+        key: what it is chosen by, as in ``folder#3``: its number, with ".1", ".2" ... where several share one.
+        slices: how many pictures.
+    """
 
     uid: str
     number: str
     description: str
     modality: str
     files: tuple[str, ...]
+    key: str
+    slices: int
 
     @property
     def summary(self) -> str:
         """One line for a list the user chooses from."""
         description = self.description or "no description"
-        return f"{self.number or '?'}: {description} ({self.modality}, {len(self.files)} slices)"
+        return f"{self.key}: {description} ({self.modality}, {self.slices} slices)"
 
 
 def list_dicom_series(folder: str | Path) -> list[DicomSeries]:
@@ -43,123 +54,200 @@ def list_dicom_series(folder: str | Path) -> list[DicomSeries]:
     Raises:
         SpineError: no permission, or no DICOM image there.
     """
-    return [series for series, _ in _scan(folder)]
+    return [series for series, _ in _series(scan_folder(folder))]
 
 
-def _scan(folder: str | Path) -> list[tuple[DicomSeries, dict[str, Dataset]]]:
-    """Each series with the headers of its files."""
-    try:
-        files = sorted(file for file in Path(folder).iterdir() if file.is_file())
-        headers = {str(file): _header(file) for file in files}
-    except OSError as error:
-        raise SpineError("The folder of DICOM files cannot be read; check its path and your permissions.") from error
-    found: dict[str, dict[str, Dataset]] = defaultdict(dict)
-    for file, header in headers.items():
-        if header is not None:
-            found[text_of(header, "SeriesInstanceUID")][file] = header
-    if not found:
-        raise SpineError("The folder holds no DICOM images; choose the folder with the slices themselves.")
-    series = []
-    for uid, slices in found.items():
-        first = next(iter(slices.values()))
-        said = (text_of(first, keyword) for keyword in ("SeriesNumber", "SeriesDescription", "Modality"))
-        series.append((DicomSeries(uid, *said, tuple(slices)), slices))
-    return sorted(series, key=lambda one: (int(one[0].number) if one[0].number.isdigit() else 10**9, one[0].uid))
+def ordered_series(folder: str | Path, series: str | None = None, name: str = "") -> tuple[DicomSeries, Stack]:
+    """One series with its files along the slices' normal, and the grid of its slices.
 
-
-def _header(file: Path) -> Dataset | None:
-    """The header of an image slice; None for other files (reports, DICOMDIR, text)."""
-    with open(file, "rb") as stream:
-        if stream.read(132)[128:] != b"DICM":
-            return None
-    try:
-        header = read_header(file)
-    except SpineError as error:
-        raise SpineError("A slice of the DICOM folder is damaged or incomplete; export it again.") from error
-    # Anonymised series may have their UID blanked; the element is still there.
-    return header if text_of(header, "ImagePositionPatient") and "SeriesInstanceUID" in header else None
-
-
-def ordered_series(folder: str | Path, series: str | None = None, name: str = "") -> tuple[DicomSeries, np.ndarray]:
-    """One series with its files along the slices' normal, and the vector from slice to slice (LPS, mm).
-
-    Arguments and errors are those of :func:`read_dicom`; the voxels are not looked at.
+    Arguments and errors are those of :func:`read_dicom`; the voxels are looked at only where slices are there twice.
     """
-    found = _scan(folder)
-    fitting = [one for one in found if series is None or series in (one[0].uid, one[0].number)]
-    if len(fitting) != 1:
-        listed = "; ".join(one.summary for one, _ in fitting or found)
-        count = len(fitting) or f"no series '{series[:64]}' but {len(found)}"
-        raise SpineError(f"The folder holds {count} DICOM series, choose one by its number (folder#3): {listed}.")
-    [(chosen, headers)] = fitting
-    files, step = _in_order(headers, name or "DICOM")
-    return replace(chosen, files=tuple(files)), step
+    return _ordered(scan_folder(folder), series, f"The {name or 'DICOM'} series")
 
 
 def read_dicom(folder: str | Path, series: str | None = None, name: str = "") -> Volume:
     """Read one series of a folder.
 
     Args:
-        folder: where the slices lie.
-        series: UID or number of the series; needed when the folder holds several.
+        folder: where the slices lie, each in a file, or all in one of many frames.
+        series: key or UID of the series; needed when the folder holds several.
         name: label of the volume for messages.
+
+    Returns:
+        The volume; what the user should know of the reading is told by :func:`~SpineLib.volume.told.notes_of`.
 
     Raises:
         SpineError: several series and none chosen (the message lists them), slices missing, unevenly spaced or tilted
-            against each other (gantry tilt), unreadable.
+            against each other (gantry tilt), files that look like slices and cannot be read.
     """
-    import SimpleITK as sitk
+    return _read(scan_folder(folder), series, name)
 
-    chosen, step = ordered_series(folder, series, name)
-    files = list(chosen.files)
+
+def read_dicom_file(file: str | Path, name: str = "") -> Volume:
+    """Read a DICOM file of many frames.
+
+    Raises:
+        SpineError: it holds one slice of a series, or as :func:`read_dicom`.
+    """
+    scan = scan_files([Path(file)])
+    if len(scan.pictures) == 1:
+        label = f"The {name} file" if name else "The image file"
+        raise SpineError(f"{label} is one slice of a DICOM series; give the folder with all of its slices.")
+    return _read(scan, None, name)
+
+
+def _read(scan: Scan, series: str | None, name: str) -> Volume:
     label = f"The {name} series" if name else "The DICOM series"
-    reader = sitk.ImageSeriesReader()
-    reader.SetImageIO("GDCMImageIO")
-    reader.SetFileNames(files)
+    chosen, stack = _ordered(scan, series, label)
+    array, notes = read_pixels(stack.pictures, label)
+    notes = [*stack.notes, *notes, *numbering_notes(stack.pictures, label)]
+    read = f"DICOM series {chosen.key}, {len(array)} slices of {array.shape[2]} x {array.shape[1]} pixels"
+    meta = {MODALITY: chosen.modality, READ: read, NOTES: tuple(notes)}
+    volume = volume_of(Found(array, stack.spacing, stack.origin, stack.direction), name, label, meta)
+    fields = fields_of_dicom(read_header(chosen.files[0]))
+    told = fat_shift(fields, volume.direction, volume.spacing, volume.shape[::-1])
+    return volume if told is None else volume.with_meta({FAT_SHIFT: told})
+
+
+def _ordered(scan: Scan, series: str | None, label: str) -> tuple[DicomSeries, Stack]:
+    found = _series(scan)
+    fitting = [one for one in found if series is None or series in (one[0].uid, one[0].key)]
+    if len(fitting) != 1 and series is not None:
+        fitting = fitting or [one for one in found if series == one[0].number]
+    if len(fitting) != 1:
+        listed = "; ".join(one.summary for one, _ in fitting or found)
+        count = len(fitting) or f"no series '{series[:64]}' but {len(found)}"
+        raise SpineError(f"The folder holds {count} DICOM series, choose one by its number (folder#3): {listed}.")
+    if scan.unread:
+        raise SpineError(
+            f"{_count(len(scan.unread), 'file')} of the folder should be slices and cannot be read (empty, cut off, "
+            "packed, or links to nothing); copy or export the series again."
+        )
+    [(chosen, pictures)] = fitting
+    placed = [one for one in pictures if one.position is not None]
+    if len(placed) < len(pictures):
+        raise SpineError(
+            f"{_count(len(pictures) - len(placed), 'image')} of {lowered(label)} "
+            f"do not tell their place in the patient; export it again, complete."
+        )
+    pictures, notes = _once(pictures, label)
+    stack = stack_of(pictures, label)
+    files = tuple(dict.fromkeys(one.file for one in stack.pictures))
+    return replace(chosen, files=files, slices=len(stack.pictures)), replace(stack, notes=[*notes, *stack.notes])
+
+
+def _series(scan: Scan) -> list[tuple[DicomSeries, list[Picture]]]:
+    """Each series with its pictures; of those that hold several images of each place a series for each kind."""
+    groups: dict[tuple[str, ...], list[Picture]] = defaultdict(list)
+    for picture in scan.pictures:
+        # Where an anonymiser has blanked the UIDs, number and description tell series apart.
+        groups[picture.series[:1] if picture.series[0] else picture.series].append(picture)
+    placed = {key: found for key, found in groups.items() if any(one.position is not None for one in found)}
+    if not placed:
+        raise SpineError(_why_none(scan))
+    parts = [(first, words, part) for key in placed for first, words, part in _kinds_apart(placed[key])]
+    parts.sort(key=lambda one: (_number(one[0].series[1]), one[0].series[0], one[1]))
+    numbers, seen = Counter(first.series[1] for first, _, _ in parts), Counter()
+    series = []
+    for first, words, part in parts:
+        uid, number, description, modality = first.series
+        seen[number] += 1
+        key = number or "n"
+        if numbers[number] > 1 or not number:
+            key += f".{seen[number]}" if number else f"{seen[number]}"
+        files = tuple(dict.fromkeys(one.file for one in part))
+        named = f"{description}, {words}" if words else description
+        series.append((DicomSeries(uid, number, named, modality, files, key, len(part)), part))
+    return series
+
+
+def _kinds_apart(pictures: list[Picture]) -> list[tuple[Picture, str, list[Picture]]]:
+    """The pictures of a series, parted by echo, time or kind where there are several of a place and that parts them."""
+    alone = [(pictures[0], "", pictures)]
+    places = Counter(_place(one) for one in pictures)
+    if max(places.values()) == 1 or None in places:
+        return alone
+    told = [key for key in apart_keys(pictures) if len({one.apart.get(key, "") for one in pictures}) > 1]
+    for keys in ([key] for key in told) if told else ():
+        if parted := _parted(pictures, keys):
+            return parted
+    return (_parted(pictures, told) if len(told) > 1 else None) or alone
+
+
+def apart_keys(pictures: Sequence[Picture]) -> list[str]:
+    """What any of them says to be told apart by, in order."""
+    return list(dict.fromkeys(key for one in pictures for key in one.apart))
+
+
+def _parted(pictures: list[Picture], keys: list[str]) -> list[tuple[Picture, str, list[Picture]]] | None:
+    """The pictures by the values of ``keys``; None where a part has several of a place, or is one slice."""
+    parts: dict[tuple[str, ...], list[Picture]] = defaultdict(list)
+    for one in pictures:
+        parts[tuple(one.apart.get(key, "") for key in keys)].append(one)
+    if any(max(Counter(_place(one) for one in part).values()) > 1 or len(part) < 2 for part in parts.values()):
+        return None
+    return [
+        (part[0], ", ".join(f"{apart_words(key)} {_short(value)}" for key, value in zip(keys, values)), part)
+        for values, part in parts.items()
+    ]
+
+
+def _once(pictures: list[Picture], label: str) -> tuple[list[Picture], list[str]]:
+    """The pictures without those that are there twice, pixel by pixel, and a sentence on that."""
+    along_normal(pictures, label)  # refuses what has no place
+    places: dict[tuple, list[Picture]] = defaultdict(list)
+    for one in pictures:
+        places[_place(one)].append(one)
+    if max(map(len, places.values())) == 1:
+        return pictures, []
+    kept = []
+    for there in places.values():
+        different: list[Picture] = []
+        for one in there:
+            if not any(same_pixels(one, other) for other in different):
+                different.append(one)
+        kept += different
+    left = len(pictures) - len(kept)
+    if len(kept) != len(places) or not left:
+        return pictures, []
+    return kept, [f"{label} holds {_count(left, 'slice')} twice, pixel by pixel; each was read once."]
+
+
+def _place(picture: Picture) -> tuple | None:
+    if picture.position is None or picture.orientation is None:
+        return None
+    return tuple(round(value, 2) for value in (*picture.position, *picture.orientation))
+
+
+def _why_none(scan: Scan) -> str:
+    if scan.pictures:
+        several = {one.frame is not None for one in scan.pictures}
+        kind = "multi-frame images" if several == {True} else "images"
+        return (
+            f"The folder holds DICOM {kind} that do not tell their place in the patient (screenshots or secondary "
+            "captures); choose the series itself."
+        )
+    if scan.unread:
+        return (
+            f"{_count(len(scan.unread), 'file')} of the folder should be DICOM images and cannot be read (empty, cut "
+            "off, packed, or links to nothing); copy or export the series again."
+        )
+    if scan.others - {""}:
+        found = ", ".join(sorted(scan.others - {""}))
+        return f"The folder holds no images but other DICOM objects ({found}); choose the images."
+    return "The folder holds no DICOM images; choose the folder with the slices themselves."
+
+
+def _number(text: str) -> int:
     try:
-        volume = from_sitk(reader.Execute(), name=name, label=label)
-    except RuntimeError as error:
-        message = f"{label} cannot be read: a slice is damaged or unlike the others; export it again."
-        raise SpineError(message) from error
-    if len(files) > 1:
-        direction = volume.direction.copy()
-        direction[:, 2] = step / np.linalg.norm(step)
-        volume = replace(volume, spacing=(*volume.spacing[:2], float(np.linalg.norm(step))), direction=direction)
-    told = fat_shift(fields_of_dicom(read_header(files[0])), volume.direction, volume.spacing, volume.shape[::-1])
-    return replace(volume, meta={MODALITY: chosen.modality, FAT_SHIFT: told})
+        return int(text)
+    except ValueError:
+        return 10**9
 
 
-def _in_order(headers: dict[str, Dataset], name: str) -> tuple[list[str], np.ndarray]:
-    """The files along the slices' normal, and the vector from slice to slice (LPS, mm)."""
-    files = list(headers)
-    orientations = np.array([_numbers(headers[file], "ImageOrientationPatient", 6) for file in files])
-    positions = np.array([_numbers(headers[file], "ImagePositionPatient", 3) for file in files])
-    if np.abs(orientations - orientations[0]).max() > 1e-3:
-        raise SpineError(f"The {name} series holds slices of unlike orientation; choose a series of parallel slices.")
-    normal = np.cross(orientations[0, :3], orientations[0, 3:])
-    along = positions @ normal
-    order = np.argsort(along, kind="stable")
-    files, positions, along = [files[n] for n in order], positions[order], along[order]
-    if len(files) == 1:
-        return files, normal
-    gaps = np.diff(along)
-    usual = float(np.median(gaps))
-    if gaps.min() < 1e-3:
-        raise SpineError(f"The {name} series holds several images of each place (times, echoes); choose another.")
-    if np.abs(gaps - usual).max() > max(0.05 * usual, 0.02):
-        missing = int(np.rint(gaps / usual - 1).clip(0).sum())
-        if missing:
-            raise SpineError(f"The {name} series lacks {missing} of its slices; export it again, complete.")
-        raise SpineError(f"The slices of the {name} series are unevenly spaced; use an evenly spaced series.")
-    step = (positions[-1] - positions[0]) / (len(files) - 1)
-    tilt = np.degrees(np.arccos(np.clip(step @ normal / np.linalg.norm(step), -1, 1)))
-    if tilt > 0.5:
-        raise SpineError(f"The {name} series was taken with a tilted gantry ({tilt:.0f} degrees); correct that first.")
-    return files, step
+def _short(value: str) -> str:
+    return value.split("\\")[2] if value.count("\\") > 2 else value[:32]
 
 
-def _numbers(header: Dataset, keyword: str, count: int) -> list[float]:
-    values = numbers_of(header, keyword, count)
-    if values is None:
-        raise SpineError("The DICOM series lacks the position or orientation of a slice; export it again.")
-    return values
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from SpineLib.volume.dicom import ordered_series
 from SpineLib.volume.dicom_header import read_header, text_of
-from SpineLib.volume.files import folder_and_series
+from SpineLib.volume.reading import folder_and_series
 
 _KEYWORDS = {
     "patient_name": "PatientName",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,8 +17,24 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 
-def read_header(file: str | Path) -> Dataset:
-    """All elements of a DICOM file but its pixels.
+def is_dicom(file: str | Path) -> bool:
+    """Whether a file begins as DICOM does: with its prefix, or without one with the first elements of a header.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with open(file, "rb") as stream:
+        head = stream.read(132)
+    return head[128:] == b"DICM" or _bare(head)
+
+
+def read_header(file: str | Path, only: Sequence[str] | None = None, *, pixels: bool = False) -> Dataset:
+    """The elements of a DICOM file, with or without the prefix that files should have.
+
+    Args:
+        file: of one image or of many frames.
+        only: keywords of the elements to read; all without it.
+        pixels: read the pixels too.
 
     Raises:
         SpineError: it cannot be read, or is no DICOM file.
@@ -26,9 +43,21 @@ def read_header(file: str | Path) -> Dataset:
 
     try:
         with quiet():
-            return pydicom.dcmread(file, stop_before_pixels=True)
+            bare = is_dicom(file)
+            wanted = None if only is None else list(only)
+            return pydicom.dcmread(file, stop_before_pixels=not pixels, force=bare, specific_tags=wanted)
     except Exception as error:  # damaged files make pydicom raise nearly everything
         raise SpineError("A DICOM file cannot be read: it is gone or damaged; export the series again.") from error
+
+
+def _bare(head: bytes) -> bool:
+    """The first element of group 2 or 8, little or big endian, with a length or the letters of its type."""
+    for order in ("little", "big"):
+        group, element = (int.from_bytes(head[at : at + 2], order) for at in (0, 2))
+        length = int.from_bytes(head[4:8], order)
+        if group in (2, 8) and element <= 0x20 and (re.match(rb"[A-Z]{2}", head[4:6]) or 0 < length < 256):
+            return True
+    return False
 
 
 @contextmanager
@@ -83,3 +112,15 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) or type(value).__name__ == "DSdecimal":
         return float(value)
     return str(value)
+
+
+def decimals_of(header: Dataset, keyword: str) -> int:
+    """How many decimals the numbers of an element are given with, at most 9; 9 where they are not given as text."""
+    value = value_of(header, keyword)
+    digits = 0
+    for one in value if isinstance(value, list) else [value]:
+        text = repr(float(one)) if isinstance(one, (int, float)) else str(one)
+        number, _, exponent = text.lower().partition("e")
+        part = number.partition(".")[2].rstrip("0")
+        digits = max(digits, len(part) - int(exponent or 0))
+    return min(digits, 9)

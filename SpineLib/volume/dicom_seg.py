@@ -11,12 +11,14 @@ import numpy as np
 import SpineLib
 from SpineLib.errors import SpineError
 from SpineLib.volume.dicom import ordered_series, read_dicom
-from SpineLib.volume.files import folder_and_series, whole_files
+from SpineLib.volume.dicom_header import read_header
+from SpineLib.volume.files import whole_files
+from SpineLib.volume.reading import folder_and_series
 from SpineLib.volume.resampling import resample_like
 from SpineLib.volume.segmentation import SegmentInfo
 from SpineLib.volume.volume import Volume
 
-_MISSING = "DICOM SEG needs the packages highdicom and pydicom; install them with: pip install highdicom pydicom."
+_MISSING = "DICOM SEG needs the package highdicom; install it with: pip install highdicom."
 _UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID", "FrameOfReferenceUID")
 #: Attributes of patient and study that may be empty but must be there (type 2) where the source leaves them out.
 _MAY_BE_EMPTY = (
@@ -72,7 +74,6 @@ def write_dicom_seg(
     """
     try:
         import highdicom
-        import pydicom
     except ImportError as error:
         raise SpineError(_MISSING) from error
     if Path(path).suffix.lower() != ".dcm":
@@ -82,11 +83,11 @@ def write_dicom_seg(
         raise SpineError("Nothing is segmented, so there is no DICOM SEG to write.")
     folder, number = folder_and_series(Path(series))
     chosen, _ = ordered_series(folder, number)
-    image = read_dicom(folder, chosen.uid)
+    image = read_dicom(folder, chosen.key)
     if labels.array.dtype.itemsize > 2:
         labels = labels.with_array(labels.array.astype(np.uint16))
     on_series, notes = _on_series(labels, segments, image)
-    sources = sorted((_source(pydicom, file) for file in chosen.files), key=lambda source: _slice_of(image, source))
+    sources = sorted((_source(file) for file in chosen.files), key=lambda source: _slice_of(image, source))
     planes = np.stack([on_series.array == segment.label for segment in segments], axis=-1).astype(np.uint8)
     drawn_by = _algorithm(highdicom, algorithm)
     numbers = [int(source.SeriesNumber) for source in sources if source.get("SeriesNumber") is not None]
@@ -141,9 +142,9 @@ def _on_series(labels: Volume, segments: Sequence[SegmentInfo], image: Volume) -
     return moved, notes
 
 
-def _source(pydicom, file: str):
+def _source(file: str):
     """A slice's attributes, complete as far as a SEG refers to them."""
-    source = pydicom.dcmread(file)
+    source = read_header(file, pixels=True)
     if "NumberOfFrames" in source:
         raise SpineError("The series holds multi-frame images; export it as single slices for a DICOM SEG.")
     if not all(source.get(keyword) for keyword in _UIDS):

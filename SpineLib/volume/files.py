@@ -1,4 +1,4 @@
-"""Reading and writing volumes: NRRD, NIfTI, MetaImage files and DICOM folders."""
+"""Writing volumes (NRRD, NIfTI, MetaImage) and other files, all or nothing."""
 
 from __future__ import annotations
 
@@ -6,119 +6,86 @@ import os
 import shutil
 import tempfile
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from SpineLib.errors import SpineError
-from SpineLib.volume.fat_shift import fat_shift
 from SpineLib.volume.formats import SUFFIXES, suffix_of
-from SpineLib.volume.itk import from_sitk, to_sitk
-from SpineLib.volume.nifti import check_nifti
-from SpineLib.volume.sidecar import read_sidecar
-from SpineLib.volume.told import FAT_SHIFT
+from SpineLib.volume.found import Found, checked_grid
+from SpineLib.volume.itk import to_sitk
+from SpineLib.volume.outputs import check_detached, check_target
+from SpineLib.volume.quiet import quiet_libraries
+from SpineLib.volume.reading import read_found
 from SpineLib.volume.volume import Volume
 
-
-def read_volume(path: str | Path, name: str = "") -> Volume:
-    """Read one 3-D image: a file (:data:`~SpineLib.volume.formats.SUFFIXES`) or a DICOM series.
-
-    Args:
-        path: the file, or the folder with the series; of several series in it ``folder#3`` is the one of number 3.
-        name: label of the volume for messages ("T1"); messages never hold the file's own name.
-
-    Returns:
-        The volume with the file's own voxel type, LPS; with what a BIDS sidecar beside the file, or the series itself,
-        tells of the displacement of fat.
-
-    Raises:
-        SpineError: missing, unreadable, truncated, no image, colour, not 3-D, more than one series.
-    """
-    path, series = folder_and_series(Path(path))
-    label = f"The {name} file" if name else "The image file"
-    _check_readable(path, label)
-    if path.is_dir():
-        from SpineLib.volume.dicom import read_dicom
-
-        return read_dicom(path, series, name)
-    if not suffix_of(path):
-        raise SpineError(
-            f"{label} has an unknown ending; use one of {', '.join(SUFFIXES)}, or a folder of DICOM files."
-        )
-    if path.stat().st_size == 0:
-        raise SpineError(f"{label} is empty (0 bytes); copy or export it again.")
-    import SimpleITK as sitk
-
-    if suffix_of(path) in (".nii", ".nii.gz"):
-        check_nifti(path, label)
-    try:
-        image = sitk.ReadImage(str(path))
-    except RuntimeError as error:
-        raise SpineError(_why_unreadable(label, path, str(error))) from error
-    volume = from_sitk(image, name=name, label=label)
-    told = fat_shift(read_sidecar(path), volume.direction, volume.spacing, volume.shape[::-1])
-    return volume if told is None else replace(volume, meta={FAT_SHIFT: told})
-
-
-def folder_and_series(path: Path) -> tuple[Path, str | None]:
-    """Folder and number of ``folder#3``; any other path as it is, and None."""
-    folder, _, number = path.name.rpartition("#")
-    if folder and number and not os.path.exists(path) and os.path.isdir(path.with_name(folder)):
-        return path.with_name(folder), number
-    return path, None
-
-
-def _check_readable(path: Path, label: str) -> None:
-    try:
-        if not path.exists():
-            raise SpineError(f"{label} does not exist; check its path.")
-    except OSError as error:
-        raise SpineError(f"{label} cannot be reached; check its path and your permissions.") from error
-    readable = os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0))
-    if not readable:
-        raise SpineError(f"{label} may not be read; ask for permission to read it, or copy it elsewhere.")
-
-
-def _why_unreadable(label: str, path: Path, message: str) -> str:
-    lower = message.lower()
-    if "spacing" in lower and "zero" in lower:
-        return f"{label} has a voxel spacing of zero; export it again with its true spacing."
-    if "unable to determine imageio" in lower or "could not create io object" in lower:
-        return f"{label} is not an image of the kind its ending ({suffix_of(path)}) says; export it again."
-    return f"{label} cannot be read: it is damaged or incomplete; copy or export it again."
+#: A file may put a corner this far (mm) from where it lies; NIfTI rounds to so many digits of the place beside that.
+_SAME_PLACE_MM, _SINGLE = 1e-3, 4 * float(np.finfo(np.float32).eps)
 
 
 def write_volume(volume: Volume, path: str | Path, compress: bool = True) -> None:
     """Write a volume, all or nothing: an older file stays until the new one is whole.
 
+    It is read back by other code than wrote it, and compared: voxels, size, spacing, origin and direction.
+
     Args:
         volume: LPS.
-        path: its ending is one of :data:`SUFFIXES`.
+        path: its ending is one of :data:`~SpineLib.volume.formats.SUFFIXES`.
         compress: where the format can; without it writing is many times faster (".nii.gz" is always compressed).
 
     Raises:
-        SpineError: unknown ending, no such folder, no permission, disk full.
+        SpineError: unknown ending, no such folder, no permission, disk full; no valid place, or one that the format
+            cannot hold (axes that are not at right angles in NIfTI); a file of voxels that belongs to another image.
     """
     write_image(to_sitk(volume), path, compress)
 
 
 def write_image(image, path: str | Path, compress: bool = True) -> None:
-    """:func:`write_volume` for a ``SimpleITK.Image`` that may carry metadata."""
+    """:func:`write_volume` for a ``SimpleITK.Image`` that may carry metadata and several values a voxel."""
     import SimpleITK as sitk
 
     suffix = suffix_of(path)
     if not suffix:
         raise SpineError(f"A volume cannot be written as '{Path(path).suffix}'; use one of {', '.join(SUFFIXES)}.")
+    wanted = _content(image)
+    if suffix.startswith(".nii"):
+        checked_grid(wanted, "The output")
+    check_detached(path)
     with whole_files(path) as temporary:
         try:
-            sitk.WriteImage(image, str(temporary), useCompression=compress and suffix != ".nii")
+            with quiet_libraries():
+                sitk.WriteImage(image, str(temporary), useCompression=compress and suffix != ".nii")
             # ITK's writers do not all notice a full disk; reading it all back does.
-            if suffix.startswith(".nii"):
-                check_nifti(temporary, "The output")
-            written = sitk.ReadImage(str(temporary))
+            written = read_found(temporary, "The output")
         except (RuntimeError, SpineError) as error:
             raise OSError("the file could not be written completely") from error
-        if written.GetSize()[: image.GetDimension()] != image.GetSize():
+        if not _same_voxels(written.array, wanted.array):
             raise OSError("the file could not be written completely")
+        if not _same_place(written, wanted):
+            raise SpineError(
+                f"The output cannot be written as {suffix}, which would change its place or voxel size; write .nrrd."
+            )
+
+
+def _content(image) -> Found:
+    import SimpleITK as sitk
+
+    direction = np.reshape(image.GetDirection(), (3, 3))
+    view = sitk.GetArrayViewFromImage(image)
+    return Found(view, np.array(image.GetSpacing()), np.array(image.GetOrigin()), direction)
+
+
+def _same_voxels(one: np.ndarray, other: np.ndarray) -> bool:
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    return all(np.array_equal(a, b, equal_nan=one.dtype.kind == "f") for a, b in zip(one, other))
+
+
+def _same_place(one: Found, other: Found) -> bool:
+    size = np.array(other.array.shape[2::-1])
+    corners = np.array(np.meshgrid(*[(0, 1)] * 3)).reshape(3, -1) * size[:, None]
+    first, second = (f.direction * f.spacing @ corners + f.origin[:, None] for f in (one, other))
+    return bool(np.abs(first - second).max() <= max(_SAME_PLACE_MM, _SINGLE * np.abs(second).max()))
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -144,6 +111,7 @@ def whole_files(path: str | Path):
     try:
         if not path.parent.is_dir():
             raise SpineError("The folder to write into does not exist; create it or choose another one.")
+        check_target(path)
         folder = Path(tempfile.mkdtemp(prefix=".spine-", dir=path.parent))
         yield folder / path.name
         files = sorted(folder.iterdir(), key=lambda file: file.name == path.name)  # the header (named file) last

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from SpineLib.volume.files import from_sitk, to_sitk
+from SpineLib.volume.itk import from_sitk, to_sitk
 from SpineLib.volume.volume import Volume
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from SpineLib.errors import SpineError
-from SpineLib.volume.files import to_sitk, write_image
+from SpineLib.volume.files import write_image
+from SpineLib.volume.itk import to_sitk
 from SpineLib.volume.volume import Volume
 
 

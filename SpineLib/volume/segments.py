@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from SpineLib.errors import SpineError
-from SpineLib.volume.files import read_volume
+from SpineLib.volume.reading import read_volume
 from SpineLib.volume.segmentation import SegmentInfo
 from SpineLib.volume.volume import Volume
 

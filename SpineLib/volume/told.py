@@ -6,7 +6,7 @@ from SpineLib.volume.fat_shift import FatShift
 from SpineLib.volume.volume import Volume
 
 #: Keys of ``Volume.meta``.
-MODALITY, FAT_SHIFT = "modality", "fat_shift"
+MODALITY, FAT_SHIFT, READ, NOTES = "modality", "fat_shift", "read", "notes"
 
 
 def modality_of(volume: Volume) -> str:
@@ -17,3 +17,13 @@ def modality_of(volume: Volume) -> str:
 def fat_shift_of(volume: Volume) -> FatShift | None:
     """How far fat is displaced, where a header tells it (DICOM, BIDS sidecar), else None."""
     return volume.meta.get(FAT_SHIFT)
+
+
+def read_of(volume: Volume) -> str:
+    """What was read, in words ("NIfTI, 384 x 384 x 15 voxels of 0.8 x 0.8 x 4.4 mm"); "" of what came from no file."""
+    return volume.meta.get(READ, "")
+
+
+def notes_of(volume: Volume) -> tuple[str, ...]:
+    """Sentences that the user should read: what was straightened, left aside or not told; none if all is well."""
+    return volume.meta.get(NOTES, ())

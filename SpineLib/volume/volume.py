@@ -59,6 +59,10 @@ class Volume:
             raise ValueError(f"array of shape {array.shape} on a grid of shape {self.array.shape}")
         return replace(self, array=array, name=self.name if name is None else name)
 
+    def with_meta(self, more: Mapping[str, Any]) -> Volume:
+        """The same image, of which more is told."""
+        return replace(self, meta={**self.meta, **more})
+
     def same_grid(self, other: Volume, tolerance_mm: float = 1e-3) -> bool:
         """Whether both grids put every voxel in the same place, to ``tolerance_mm`` at the farthest corner."""
         if self.array.shape[-3:] != other.array.shape[-3:]:

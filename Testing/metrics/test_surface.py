@@ -10,7 +10,7 @@ import SimpleITK as sitk
 from SpineLib.geometry.shape import shape_of
 from SpineLib.metrics.surface import distances_to, summarise, weighted_percentiles
 from SpineLib.volume import Volume
-from SpineLib.volume.files import to_sitk
+from SpineLib.volume.itk import to_sitk
 from Testing.tasks.balls import SAGITTAL, ball, box, grid, moved_by, rotation, union
 from Testing.tasks.tiny import reordered
 

@@ -7,7 +7,7 @@ import SimpleITK as sitk
 from SpineLib.errors import Cancelled, SpineError
 from SpineLib.preprocess import Preparation, prepare
 from SpineLib.volume import Volume, read_volume
-from SpineLib.volume.files import from_sitk, to_sitk
+from SpineLib.volume.itk import from_sitk, to_sitk
 
 SHAPE = (14, 70, 64)
 

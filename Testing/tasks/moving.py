@@ -9,7 +9,7 @@ import SimpleITK as sitk
 
 from SpineLib.phantom import PhantomSettings, simulate
 from SpineLib.volume import Volume
-from SpineLib.volume.files import from_sitk, to_sitk
+from SpineLib.volume.itk import from_sitk, to_sitk
 
 SETTINGS = PhantomSettings(
     sequences=("T1", "ceT1"),

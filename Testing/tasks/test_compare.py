@@ -15,7 +15,7 @@ from SpineLib.tasks.followup.coverage import direction_words
 from SpineLib.tasks.followup.margin import margin_histogram, share_below
 from SpineLib.tasks.followup.output import comparison_row, write_comparison, write_surface
 from SpineLib.volume import Volume, write_volume
-from SpineLib.volume.files import to_sitk
+from SpineLib.volume.itk import to_sitk
 from Testing.tasks.balls import SAGITTAL, ball, box, grid, moved_by, rotation, union
 from Testing.tasks.tiny import reordered
 

@@ -91,7 +91,7 @@ def test_bad_files_get_one_sentence_each_and_a_long_path_with_umlauts_works_afte
     import SimpleITK as sitk
 
     from SpineLib.volume import write_volume
-    from SpineLib.volume.files import to_sitk
+    from SpineLib.volume.itk import to_sitk
 
     home = tmp_path / "Müller Erika 1950" / ("ä ö " * 20) / ("x" * 120)
     home.mkdir(parents=True)

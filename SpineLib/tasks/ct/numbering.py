@@ -9,8 +9,8 @@ import numpy as np
 from SpineLib.errors import SpineError
 from SpineLib.preprocess.vertebra_frame import Column
 from SpineLib.tasks.ct.vertebra_naming import counted_of_name, verse_of_name, verse_of_terminology
-from SpineLib.volume.files import read_volume
 from SpineLib.volume.levels import VERSE_OF_TOTALSEGMENTATOR, level_name
+from SpineLib.volume.reading import read_volume
 from SpineLib.volume.segments import read_segments
 from SpineLib.volume.volume import Volume
 

@@ -10,7 +10,7 @@ from SpineLib.preprocess.registration import one_thread
 from SpineLib.progress import Progress, silent
 from SpineLib.tasks.registration.region import Region
 from SpineLib.volume.crop import box_around, crop
-from SpineLib.volume.files import from_sitk, to_sitk
+from SpineLib.volume.itk import from_sitk, to_sitk
 from SpineLib.volume.places import to_lps
 from SpineLib.volume.volume import Volume
 

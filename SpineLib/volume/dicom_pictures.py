@@ -1,0 +1,181 @@
+"""The pictures in DICOM files: single slices and the frames of multi-frame objects, each with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from SpineLib.errors import SpineError
+from SpineLib.volume.dicom_header import decimals_of, numbers_of, read_header, text_of, value_of
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+#: What tells images of one place apart, in the words of a list: echo, time, kind of image ...
+_APART = {
+    "ImageType": "kind",
+    "FrameType": "kind",
+    "EchoTime": "echo time",
+    "EffectiveEchoTime": "echo time",
+    "EchoNumbers": "echo",
+    "InversionTime": "inversion time",
+    "FlipAngle": "flip angle",
+    "DiffusionBValue": "b value",
+    "TemporalPositionIdentifier": "time",
+    "TemporalPositionIndex": "time",
+    "TriggerTime": "trigger time",
+    "AcquisitionNumber": "acquisition",
+    "StackID": "stack",
+}
+_PLACE = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "SpacingBetweenSlices")
+_VALUES = ("RescaleSlope", "RescaleIntercept")
+_SERIES = ("SeriesInstanceUID", "SeriesNumber", "SeriesDescription", "Modality", "FrameOfReferenceUID")
+_PIXELS = ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation")
+_GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+_READ = (
+    *_SERIES, *_PIXELS, *_PLACE, *_VALUES, *_APART, *_GROUPS, "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID",
+    "InstanceNumber", "ImagesInAcquisition", "NumberOfFrames", "PhotometricInterpretation",
+)  # fmt: skip
+#: Objects that are about images and no images.
+_NO_IMAGES = ("SEG", "SR", "PR", "KO", "REG", "RTSTRUCT", "RTPLAN", "RTRECORD", "RTDOSE", "DOC", "PLAN", "ANN", "M3D")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One slice.
+
+    Attributes:
+        file: where it is.
+        frame: its number in a file of many frames, from 0; None of a file with one.
+        series: UID; number, description and modality of the series as they stand there.
+        uid: of the object; "" where it has none.
+        instance: its number in the series, None where it has none.
+        position: centre of the first pixel, LPS, mm; None where it is not told.
+        orientation: direction of the rows, then of the columns, LPS (6); None where it is not told.
+        spacing: between rows, and between columns, mm; None where it is not told.
+        gap: distance to the next slice as the header has it, mm, 0 where it has none.
+        decimals: with which the position is given.
+        size: rows, columns.
+        stored: bits allocated, stored, highest bit, and 1 where they are signed.
+        samples: values a pixel.
+        rescale: slope and intercept; None where they are malformed.
+        inverted: whether the smallest value is to be shown white.
+        apart: what tells it from other images of its place.
+        expected: how many images its acquisition had, 0 where it is not told.
+    """
+
+    file: str
+    frame: int | None
+    series: tuple[str, str, str, str]
+    uid: str
+    instance: int | None
+    position: tuple[float, ...] | None
+    orientation: tuple[float, ...] | None
+    spacing: tuple[float, ...] | None
+    gap: float
+    decimals: int
+    size: tuple[int, int]
+    stored: tuple[int, int, int, int]
+    samples: int
+    rescale: tuple[float, float] | None
+    inverted: bool
+    apart: Mapping[str, str] = field(default_factory=dict)
+    expected: int = 0
+
+
+def pictures_of(file: str | Path) -> list[Picture] | str:
+    """The pictures of a DICOM file, or, of one that holds none, its modality ("SR"; "" of a DICOMDIR).
+
+    Raises:
+        SpineError: it cannot be read.
+    """
+    header = read_header(file, _READ)
+    modality = text_of(header, "Modality")
+    if modality in _NO_IMAGES or not (value_of(header, "Rows") or value_of(header, "Columns")):
+        return modality
+    if value_of(header, "PerFrameFunctionalGroupsSequence") is None:
+        frames = value_of(header, "NumberOfFrames")
+        if isinstance(frames, int) and frames > 1:  # of before the enhanced objects: no frame has a place of its own
+            return [_picture(file, number, header, [], {"position": None}) for number in range(frames)]
+        return [_picture(file, None, header, [header], {})]
+    shared = list(header.get("SharedFunctionalGroupsSequence") or [])[:1]
+    frames = list(header.PerFrameFunctionalGroupsSequence)
+    if len(frames) != value_of(header, "NumberOfFrames"):
+        raise SpineError("A DICOM file says how many frames it holds in two ways; export it again.")
+    return [_picture(file, number, header, [frame, *shared], {}) for number, frame in enumerate(frames)]
+
+
+def _picture(file: str | Path, frame: int | None, header: Dataset, groups: list[Dataset], given: dict) -> Picture:
+    """``groups``: where the place is looked for, the first one that has it counts."""
+
+    def where(keyword: str) -> Dataset | None:
+        return next((found for group in groups if (found := _holder(group, keyword)) is not None), None)
+
+    def numbers(keyword: str, count: int) -> tuple[float, ...] | None:
+        holder = where(keyword)
+        found = None if holder is None else numbers_of(holder, keyword, count)
+        return None if found is None else tuple(found)
+
+    placed = where("ImagePositionPatient")
+    gap = numbers("SpacingBetweenSlices", 1) or numbers("SliceThickness", 1) or (0.0,)
+    rescale = [_rescale(groups, keyword, usual) for keyword, usual in zip(_VALUES, (1.0, 0.0))]
+    values = {
+        "file": str(file),
+        "frame": frame,
+        "series": tuple(text_of(header, keyword) for keyword in _SERIES[:4]),
+        "uid": text_of(header, "SOPInstanceUID"),
+        "instance": _whole(header, "InstanceNumber") if frame is None else frame + 1,
+        "position": numbers("ImagePositionPatient", 3),
+        "orientation": numbers("ImageOrientationPatient", 6),
+        "spacing": numbers("PixelSpacing", 2),
+        "gap": abs(gap[0]),
+        "decimals": 9 if placed is None else decimals_of(placed, "ImagePositionPatient"),
+        "size": (_whole(header, "Rows") or 0, _whole(header, "Columns") or 0),
+        "stored": tuple(_whole(header, keyword) or 0 for keyword in _PIXELS[3:]),
+        "samples": _whole(header, "SamplesPerPixel") or 1,
+        "rescale": None if None in rescale else tuple(rescale),
+        "inverted": text_of(header, "PhotometricInterpretation") == "MONOCHROME1",
+        "apart": {
+            keyword: text_of(holder, keyword)
+            for keyword in _APART
+            if (holder := where(keyword)) is not None and text_of(holder, keyword)
+        },
+        "expected": _whole(header, "ImagesInAcquisition") or 0,
+    }
+    return Picture(**(values | given))
+
+
+def _rescale(groups: list[Dataset], keyword: str, usual: float) -> float | None:
+    """The slope or intercept, the usual one where none is told; None where what is told is no number."""
+    for group in groups:
+        for place in (group, *(item for element in group if element.VR == "SQ" for item in element.value[:1])):
+            if keyword in place and place.get_item(keyword).value not in (None, "", b""):
+                told = numbers_of(place, keyword, 1)
+                return None if told is None else told[0]
+    return usual
+
+
+def apart_words(keyword: str) -> str:
+    """What a keyword of :attr:`Picture.apart` is called."""
+    return _APART[keyword]
+
+
+def _holder(group: Dataset, keyword: str) -> Dataset | None:
+    """Who has the element: the group, or the first item of one of its sequences (a macro)."""
+    if value_of(group, keyword) is not None:
+        return group
+    for element in group:
+        if element.VR == "SQ" and element.keyword not in _GROUPS and len(element.value):
+            item = element.value[0]
+            if value_of(item, keyword) is not None:
+                return item
+    return None
+
+
+def _whole(header: Dataset, keyword: str) -> int | None:
+    value = value_of(header, keyword)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) else None
