@@ -22,7 +22,7 @@ _DEEP = 0.6
 _CLOSINGS_MM = (0.0, 3.0, 6.0)
 #: Vertebrae that kyphosis and scoliosis tilt are looked at along their own axis: degrees forwards and to the side, the
 #: least tilt first.
-_TILTS = sorted(product(range(-45, 46, 15), repeat=2), key=lambda tilt: (np.hypot(*tilt), tilt))
+_TILTS = sorted(product(range(-45, 46, 15), repeat=2), key=lambda tilt: (np.hypot(tilt[0], tilt[1]), tilt))
 #: The pedicles' plane lies where least is cut, in the anterior part of the canal: up to this share of its depth.
 _PEDICLES = 0.6
 
@@ -51,7 +51,7 @@ class Plane:
     @classmethod
     def of(cls, values: Plane | Sequence | Mapping) -> Plane:
         """Of a pair of point and normal, or of the JSON form with these names."""
-        if isinstance(values, cls):
+        if isinstance(values, Plane):
             return values
         try:
             return cls(**values) if isinstance(values, Mapping) else cls(*values)

@@ -38,7 +38,7 @@ def self_intersections(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
 def _meeting(corners: np.ndarray, normals: np.ndarray, triangles: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     """Those of the pairs (k, 2) that intersect."""
     same = _same_corners(triangles, pairs)
-    alike = pairs[same.any(axis=2).all(axis=1)]
+    alike = pairs[np.any(same, axis=2).all(axis=1)]
     flat = np.ones(len(pairs), bool)
     for side in (0, 1):  # corners of one triangle against the plane of the other; most pairs end here
         heights, common = _heights(corners, normals, pairs, same, side)
@@ -54,7 +54,7 @@ def _meeting(corners: np.ndarray, normals: np.ndarray, triangles: np.ndarray, pa
     hit[plane] = _overlap_in_plane(corners[pairs[plane, 0]], corners[pairs[plane, 1]])
     rest = np.flatnonzero(~flat & ~edge)
     # The shared corner becomes the first of both; without one nothing turns.
-    first, second = (_turned(corners[pairs[rest, side]], same[rest].any(axis=2 - side)) for side in (0, 1))
+    first, second = (_turned(corners[pairs[rest, side]], np.any(same[rest], axis=2 - side)) for side in (0, 1))
     hit[rest] = _cross(first, second, shared[rest] == 1)
     return np.concatenate([alike, pairs[hit][_deeply(corners, pairs[hit])]])
 
@@ -103,7 +103,7 @@ def _heights(
     """Heights (k, 3) of the corners of each pair's triangle ``side`` above the plane of the other one, 0 at corners
     that both have, and which these are."""
     moving, still = pairs[:, side], pairs[:, 1 - side]
-    common = same.any(axis=2 - side)
+    common = np.any(same, axis=2 - side)
     heights = np.einsum("kcd,kd->kc", corners[moving] - corners[still, :1], normals[still])
     heights[common] = 0.0
     return heights, common

@@ -156,7 +156,7 @@ def build_model(mask: Volume, settings: ModelSettings = ModelSettings(), progres
     progress(0.0, "Repairing the mask")
     clean, planes, notes = _prepared(mask, settings)
     before_ml = _ml(clean)
-    refused = None
+    refused: Model | None = None
     for _ in range(_THICKENINGS + 1):
         first, model = _gentlest(clean, before_ml, settings, planes, notes, progress)
         if not (failed := _failed(model)):
@@ -171,7 +171,7 @@ def build_model(mask: Volume, settings: ModelSettings = ModelSettings(), progres
         if _ml(clean) - before_ml > settings.thickening * before_ml:
             break
     progress(1.0, "Done")
-    if failed:
+    if failed and refused:
         return refused
     if _ml(clean) > before_ml:
         added_ml = model.measures["thickened_ml"] = _ml(clean) - before_ml
@@ -191,7 +191,8 @@ def _gentlest(
     progress: Progress,
 ) -> tuple[Model, Model]:
     """The model as it was asked for, and the first one that does not need less decimation or smoothing than it has."""
-    first = tried = None
+    first: Model | None = None
+    tried: ModelSettings | None = None
     for decimation, smoothing in _GENTLER:
         gentler = replace(
             settings, decimation_mm=decimation * settings.decimation_mm, smoothing=smoothing * settings.smoothing
@@ -222,6 +223,7 @@ def _gentlest(
                     f"{gentler.smoothing:.2g}, so that the surface closes without intersections."
                 )
             break
+    assert first is not None
     return first, model
 
 

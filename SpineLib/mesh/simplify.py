@@ -28,8 +28,10 @@ def simplified(points: np.ndarray, triangles: np.ndarray, bound_mm: float) -> tu
         Points, triangles, and the largest distance in mm.
     """
     solid = to_solid(points, triangles) if bound_mm > 0 else None
+    if solid is None:
+        return points, triangles, 0.0
     tolerance = _SHARE * bound_mm
-    for _ in range(_ATTEMPTS if solid else 0):
+    for _ in range(_ATTEMPTS):
         fewer = from_solid(solid.simplify(tolerance))
         if not len(fewer[1]):
             break

@@ -12,6 +12,7 @@ from SpineLib.mesh.polydata import from_polydata, to_polydata
 from SpineLib.mesh.repair import Repairs, repaired_mask
 from SpineLib.mesh.topology import areas, merged, point_normals, shells_of, volume_mm3, volumes, without_loose_points
 from SpineLib.volume.crop import crop
+from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
 #: Iterations of the windowed sinc filter, as Slicer's closed surface.
@@ -33,7 +34,7 @@ def repaired(
     where = [np.flatnonzero(mask.array.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
     if not len(where[0]):
         raise SpineError("The mask is empty: segment or choose the vertebra first.")
-    part = crop(mask, tuple(slice(int(at[0]), int(at[-1]) + 1) for at in where))
+    part = crop(mask, triple(slice(int(at[0]), int(at[-1]) + 1) for at in where))
     origin = (part.ijk_to_lps @ [-1, -1, -1, 1])[:3]
     inside, repairs = repaired_mask(
         np.pad(part.array != 0, 1), mask.voxel_volume_ml, bodies, smallest_island_ml, largest_cavity_ml
@@ -65,6 +66,7 @@ def surface_of(mask: Volume, smoothing: float = 0.5) -> tuple[np.ndarray, np.nda
         Points (n, 3) float64, LPS mm, and triangles (m, 3) int32; closed.
     """
     shape = shape_of(mask)
+    assert shape is not None
     found = shape.surface()
     points, triangles = merged(found.points.astype(np.float64), found.triangles)
     points, triangles = without_specks(points, triangles, 1000 * mask.voxel_volume_ml)

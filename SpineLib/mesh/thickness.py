@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -50,7 +51,8 @@ def wall_thickness(points: np.ndarray, triangles: np.ndarray) -> Thickness:
     middle = corners.mean(axis=1)
     reach = float(np.linalg.norm(np.ptp(points, axis=0))) + 1.0
     locator = _locator(points, triangles)
-    share, part, cell = mutable(0.0), mutable(0), mutable(0)
+    share: Any = mutable(0.0)
+    part, cell = mutable(0), mutable(0)
     place, weights = [0.0] * 3, [0.0] * 3
     found = np.full(len(corners), np.nan)
     starts, ends = (middle + _START * inwards).tolist(), (middle + reach * inwards).tolist()
@@ -145,4 +147,5 @@ def _pieces(corners: np.ndarray, triangle: np.ndarray, longest: float) -> tuple[
         middle = (start + end) / 2
         corners = np.concatenate([np.stack([start, middle, apex], axis=1), np.stack([middle, end, apex], axis=1)])
         triangle = np.concatenate([triangle, triangle])
-    return tuple(np.concatenate(parts) for parts in zip(*done, strict=True))
+    corners, triangle = (np.concatenate(parts) for parts in zip(*done, strict=True))
+    return corners, triangle

@@ -114,8 +114,8 @@ def _model_name(archive: zipfile.ZipFile) -> str:
 
 
 def _mesh(mesh: ElementTree.Element) -> tuple[np.ndarray, np.ndarray]:
-    places = [[float(one.get(axis)) for axis in "xyz"] for one in mesh.iter(f"{{{_CORE}}}vertex")]
-    corners = [[int(one.get(name)) for name in ("v1", "v2", "v3")] for one in mesh.iter(f"{{{_CORE}}}triangle")]
+    places = [[float(one.get(axis, "")) for axis in "xyz"] for one in mesh.iter(f"{{{_CORE}}}vertex")]
+    corners = [[int(one.get(name, "")) for name in ("v1", "v2", "v3")] for one in mesh.iter(f"{{{_CORE}}}triangle")]
     return np.array(places, float).reshape(-1, 3), np.array(corners, np.int64).reshape(-1, 3)
 
 

@@ -49,8 +49,8 @@ def repair_figures(
     whole, found, inside = (np.asarray(one.array) != 0 for one in (truth, repaired, region))
     if not whole.any() or not found.any():
         raise ValueError("truth or repaired is empty")
-    first = true_surface if true_surface is not None else shape_of(truth).surface()
-    second = shape_of(repaired).surface()
+    first = true_surface if true_surface is not None else _surface(truth)
+    second = _surface(repaired)
     distances, areas = [], []
     for one, other in ((first, second), (second, first)):
         chosen = _within(one.points, region.with_array(inside))
@@ -68,6 +68,13 @@ def repair_figures(
         p95,
         float(np.count_nonzero(found) / np.count_nonzero(whole) - 1),
     )
+
+
+def _surface(mask: Volume) -> Surface:
+    """Of a mask that is not empty."""
+    shape = shape_of(mask)
+    assert shape is not None
+    return shape.surface()
 
 
 def _within(points: np.ndarray, region: Volume) -> np.ndarray:

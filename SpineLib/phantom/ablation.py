@@ -132,6 +132,7 @@ def _box(anatomy: Anatomy, host: Vertebra):
 
 def _in_box(lesion: Inclusion, box) -> np.ndarray:
     """The lesion's mask on another index box."""
+    assert lesion.inside is not None
     mask = np.zeros([edge.stop - edge.start for edge in box], bool)
     here, there = [], []
     for own, edge in zip(lesion.box, box):

@@ -22,6 +22,7 @@ def slice_areas_cm2(item: Inclusion, grid: Grid, rows: slice) -> np.ndarray:
         grid: the drawing's; a voxel of the image belongs to the lesion when half of its sub-slices do.
         rows: the grid's rows that the image shows.
     """
+    assert item.inside is not None
     q = grid.oversampling
     fine = np.zeros((grid.shape[0],) + item.inside.shape[1:], bool)
     fine[item.box[0]] = item.inside

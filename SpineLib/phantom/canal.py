@@ -51,11 +51,11 @@ class CanalPath:
                     v.half[0],
                 )
             )
-        rows = np.array(sorted(rows))
+        table = np.array(sorted(rows))
         z = grid.zs
-        take = lambda key, column: _follow(z, rows[:, key], rows[:, column])  # noqa: E731
-        order = np.argsort(rows[:, 5])
-        rows5 = rows[order]
+        take = lambda key, column: _follow(z, table[:, key], table[:, column])  # noqa: E731
+        order = np.argsort(table[:, 5])
+        rows5 = table[order]
         body = lambda column: _follow(z, rows5[:, 5], rows5[:, column])  # noqa: E731
         wobble = 0.5 * curve(rng, len(z), 12)
         return CanalPath(

@@ -19,6 +19,7 @@ from SpineLib.phantom.readers import read_lesion
 from SpineLib.phantom.spine import Vertebra
 from SpineLib.phantom.tissues import draw_tissues
 from SpineLib.volume import Volume
+from SpineLib.volume.triples import triple
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def acquire_all(
     for name in names:
         sequence = draw_sequence(rng, name, field_t, wide)
         motion = (
-            Motion(tuple(float(v) for v in rng.normal(0, (0.4, 0.6, 0.6))), float(rng.normal(0, 0.5)))
+            Motion(triple(float(v) for v in rng.normal(0, (0.4, 0.6, 0.6))), float(rng.normal(0, 0.5)))
             if moving and name != names[0]
             else Motion()
         )
@@ -212,10 +213,9 @@ def draw_inclusions(
             kind = main if rng.random() < 0.7 else str(rng.choice(settings.kinds))
             if host.level in sick:
                 continue
-            if settings.mean_area_cm2 is not None and tries % _TRIES_FOR_ONE_AREA == 0:
-                area = draw_area_cm2(
-                    rng, settings.lesion_area_cm2[0], settings.mean_area_cm2, settings.lesion_area_cm2[1]
-                )
+            limits, mean = settings.lesion_area_cm2, settings.mean_area_cm2
+            if limits is not None and mean is not None and tries % _TRIES_FOR_ONE_AREA == 0:
+                area = draw_area_cm2(rng, limits[0], mean, limits[1])
             item = _draw_one(rng, anatomy, host, kind, field_t, wide, settings, margin, area)
             tries += 1
             if item is not None and _has_wanted_area(item, items, settings, anatomy.grid, margin):
@@ -272,7 +272,7 @@ def lesion_map(anatomy: Anatomy, inclusions: list[Inclusion]) -> tuple[np.ndarra
     grid = anatomy.grid
     q = grid.oversampling
     fine = np.zeros(grid.shape, np.uint8)
-    facts = []
+    facts: list[dict] = []
     for item in inclusions:
         if item.inside is None:
             continue

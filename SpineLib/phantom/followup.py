@@ -25,6 +25,7 @@ from SpineLib.phantom.spine import Vertebra
 from SpineLib.phantom.tissues import draw_tissues
 from SpineLib.phantom.warp import Warp, draw_warp
 from SpineLib.volume import Volume
+from SpineLib.volume.triples import triple
 
 BEFORE, AFTER = ("T1", "T2"), ("ceT1", "T2")
 #: Volume (ml) of a metastasis that is treated, and how far (mm) what is drawn reaches beyond the first scan.
@@ -145,7 +146,8 @@ def simulate_followup(seed: int, settings: FollowUpSettings = FollowUpSettings()
 
 def _draw_patient(rng, settings: FollowUpSettings) -> _Patient:
     wide = bool(rng.random() < settings.randomised)
-    fields_t = tuple(float(t) for t in rng.choice([1.5, 3.0], 2))
+    first_t, second_t = (float(t) for t in rng.choice([1.5, 3.0], 2))
+    fields_t = first_t, second_t
     region = settings.region or str(rng.choice(_REGIONS, p=[0.5, 0.3, 0.2]))
     scanner = PhantomSettings(
         matrix=settings.matrix,
@@ -201,7 +203,9 @@ def _treat(rng, anatomy, grid: Grid, seen: list[Vertebra], field_t, wide, settin
     for attempt in range(_TRIES if hosts else 0):
         host = hosts[int(rng.integers(len(hosts)))]
         lesion = draw_metastasis(rng, anatomy, host, str(rng.choice(METASTASES, p=[0.5, 0.25, 0.25])), field_t, wide)
-        if lesion is None or not TREATED_ML[0] <= lesion.inside.sum() * voxel_ml <= TREATED_ML[1]:
+        if lesion is None or lesion.inside is None:
+            continue
+        if not TREATED_ML[0] <= lesion.inside.sum() * voxel_ml <= TREATED_ML[1]:
             continue
         if lesion.facts["place"] == "posterior" or (wanted == "complete" and lesion.facts["breach"]):
             continue
@@ -227,9 +231,9 @@ def _before(rng, patient: _Patient, settings: FollowUpSettings) -> Scan:
     )
     lesions, facts = lesion_map(anatomy, inclusions)
     middle = slice(grid.oversampling // 2, None, grid.oversampling)
-    labels = {"lesion": lesions, "vertebrae": anatomy.vertebrae[middle], "tissue": anatomy.labels[middle]}
-    labels = {name: array[:, margin : grid.shape[1] - margin] for name, array in labels.items()}
-    images, labels = (_volumes(given, grid, patient.frame, margin) for given in (arrays, labels))
+    maps = {"lesion": lesions, "vertebrae": anatomy.vertebrae[middle], "tissue": anatomy.labels[middle]}
+    masks = {name: array[:, margin : grid.shape[1] - margin] for name, array in maps.items()}
+    images, labels = (_volumes(given, grid, patient.frame, margin) for given in (arrays, masks))
     truth = _facts(field_t, sequences, facts, inclusions, images["T1"], anatomy.spine, grid, margin)
     return Scan(images, labels, truth)
 
@@ -258,16 +262,17 @@ def _after(rng, patient: _Patient, settings: FollowUpSettings) -> tuple[Scan, di
 
     arrays, sequences = acquire_all(rng, AFTER, field_t, wide, settings.motion, take)
     middle = slice(grid.oversampling // 2, None, grid.oversampling)
-    labels = {
+    maps: dict[str, np.ndarray] = {
         name: np.zeros((grid.shape[0] // grid.oversampling, *grid.shape[1:]), np.uint8)
         for name in ("lesion", "necrosis")
     }
     metastases = [i for i in drawn if i.inside is not None]
     for number, item in enumerate(metastases, start=1):
-        _mark(labels["lesion"], warp, item.inside, item.box, grid, number)
-    _mark(labels["necrosis"], warp, patient.ablation.core, patient.ablation.box, grid, 1)
-    labels |= {"vertebrae": warp.nearest(anatomy.vertebrae, middle), "tissue": warp.nearest(anatomy.labels, middle)}
-    images, labels = (_volumes(given, grid, frame, 0) for given in (arrays, labels))
+        assert item.inside is not None
+        _mark(maps["lesion"], warp, item.inside, item.box, grid, number)
+    _mark(maps["necrosis"], warp, patient.ablation.core, patient.ablation.box, grid, 1)
+    maps |= {"vertebrae": warp.nearest(anatomy.vertebrae, middle), "tissue": warp.nearest(anatomy.labels, middle)}
+    images, labels = (_volumes(given, grid, frame, 0) for given in (arrays, maps))
     voxel_ml = labels["lesion"].voxel_volume_ml
     lesions = [
         {
@@ -340,7 +345,7 @@ def _start(rng, before: float, length: float, size: float) -> float:
 def _cropped(patient: _Patient) -> tuple[Anatomy, list[Inclusion]]:
     """The drawn patient on the grid of the first scan."""
     drawn, sizes = patient.anatomy, patient.grid.shape
-    cut = tuple(slice(n, n + size) for n, size in zip(patient.beyond, sizes))
+    cut = triple(slice(n, n + size) for n, size in zip(patient.beyond, sizes))
     anatomy = replace(
         drawn,
         grid=patient.grid,
@@ -351,7 +356,7 @@ def _cropped(patient: _Patient) -> tuple[Anatomy, list[Inclusion]]:
         low = [min(max(e.start, c.start), c.stop) for e, c in zip(item.box, cut)]
         high = [max(min(e.stop, c.stop), n) for e, c, n in zip(item.box, cut, low)]
         own = tuple(slice(a - e.start, b - e.start) for a, b, e in zip(low, high, item.box))
-        box = tuple(slice(a - c.start, b - c.start) for a, b, c in zip(low, high, cut))
+        box = triple(slice(a - c.start, b - c.start) for a, b, c in zip(low, high, cut))
         inside = None if item.inside is None else item.inside[own]
         items.append(replace(item, box=box, weight=item.weight[own], inside=inside, blend=item.blend[own]))
     return anatomy, items
@@ -360,11 +365,13 @@ def _cropped(patient: _Patient) -> tuple[Anatomy, list[Inclusion]]:
 def _at_field(item: Inclusion, fields_t: tuple[float, float]) -> Inclusion:
     """The inclusion's poles at the second scan's field: T1 is a fifth longer at 3 T (as ``lesions`` draws it)."""
     factor = {True: 1.2, False: 1 / 1.2}[fields_t[1] > fields_t[0]] if fields_t[0] != fields_t[1] else 1.0
-    return replace(item, poles=tuple(replace(p, t1=p.t1 * factor) for p in item.poles))
+    one, other = (replace(p, t1=p.t1 * factor) for p in item.poles)
+    return replace(item, poles=(one, other))
 
 
 def _enhanced(item: Inclusion, dose: float) -> Inclusion:
-    return replace(item, poles=tuple(replace(p, uptake=p.uptake * dose) for p in item.poles))
+    one, other = (replace(p, uptake=p.uptake * dose) for p in item.poles)
+    return replace(item, poles=(one, other))
 
 
 def _mark(labels: np.ndarray, warp: Warp, mask: np.ndarray, box, grid: Grid, number: int) -> None:

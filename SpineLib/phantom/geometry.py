@@ -8,6 +8,7 @@ from SpineLib.errors import SpineError
 from SpineLib.phantom.grid import Grid
 from SpineLib.phantom.posture import Frame
 from SpineLib.phantom.spine import Vertebra, draw_spine
+from SpineLib.volume.triples import triple
 
 #: Levels that may lie in the middle, and least and most vertebrae seen, by region.
 REGIONS = {
@@ -91,7 +92,7 @@ def frame_of(direction: np.ndarray, origin, grid: Grid, margin: int) -> Frame:
 
 def image_of(frame: Frame, grid: Grid, margin: int) -> tuple[np.ndarray, tuple[float, float, float]]:
     """Direction and origin of the image of a drawing whose axes lie at ``frame``."""
-    return frame.turn @ _AXES, tuple(float(v) for v in frame.turn @ _first(grid, margin) + frame.offset)
+    return frame.turn @ _AXES, triple(float(v) for v in frame.turn @ _first(grid, margin) + frame.offset)
 
 
 def _first(grid: Grid, margin: int) -> np.ndarray:

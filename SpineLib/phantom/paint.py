@@ -50,7 +50,7 @@ def paint_lesions(
         raise SpineError(f"The labels hold {len(numbers)} vertebral bodies, fewer than the {count} lesions wanted.")
     painted = {name: volume.array.astype(np.float32) for name, volume in images.items()}
     lesions = np.zeros(bodies.shape, np.uint8)
-    facts = []
+    facts: list[dict] = []
     for host in rng.permutation(numbers)[:count]:
         kind = str(rng.choice(list(RATIOS)))
         wanted = float(np.exp(rng.uniform(*np.log(volume_ml))))

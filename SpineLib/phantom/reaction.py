@@ -52,7 +52,8 @@ def react(
 
 
 def _changed(lesion: Inclusion, uptake: float, t2: float) -> Inclusion:
-    return replace(lesion, poles=tuple(replace(p, uptake=p.uptake * uptake, t2=p.t2 * t2) for p in lesion.poles))
+    one, other = (replace(p, uptake=p.uptake * uptake, t2=p.t2 * t2) for p in lesion.poles)
+    return replace(lesion, poles=(one, other))
 
 
 class _Scene:
@@ -147,7 +148,7 @@ class _Scene:
         weight = np.zeros(self.tissue.shape, np.float32)
         if len(places):
             middle = places[self.rng.integers(len(places))]
-            index = np.ogrid[tuple(slice(0, n) for n in weight.shape)]
+            index = np.ogrid[tuple(slice(0, n) for n in self.tissue.shape)]
             stretch = np.exp(self.rng.normal(0, 0.25, 3))
             away = np.sqrt(sum(((i - m) * s * e) ** 2 for i, m, s, e in zip(index, middle, self.step, stretch)))
             shape = away - draw(2.5, 6.5) + 1.3 * self.field(5)

@@ -48,4 +48,4 @@ def write_sidecar(image: Path, sequence: Mapping[str, Any], field_t: float) -> N
 def with_header(image: Volume, sequence: Mapping[str, Any], field_t: float) -> Volume:
     """The image as it would be read with its sidecar beside it; arguments as of :func:`sidecar`."""
     told = fat_shift(sidecar(sequence, field_t), image.direction, image.spacing, image.shape[::-1])
-    return replace(image, meta=image.meta | {FAT_SHIFT: told})
+    return replace(image, meta={**image.meta, FAT_SHIFT: told})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +30,7 @@ class Warp:
     places: np.ndarray
     shape: tuple[int, int, int]
 
-    def linear(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+    def linear(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Trilinear samples of float32 arrays of the drawing; its border goes on beyond it."""
         scale = [2.0 / (n - 1) for n in self.shape]
         pull = torch.from_numpy(np.stack([self.places[n] * np.float32(scale[n]) - 1 for n in (2, 1, 0)], axis=-1))
@@ -125,7 +126,8 @@ def _make_rigid(anatomy: Anatomy, number: int, box, matrix: np.ndarray, places: 
     here = tuple(slice(a, b) for a, b in zip(low, high))
     index = np.ogrid[here]
     own = [
-        sum(np.float32(m) * i.astype(np.float32) for m, i in zip(row[:3], index)) + np.float32(row[3]) for row in matrix
+        np.asarray(sum(np.float32(m) * i.astype(np.float32) for m, i in zip(row[:3], index)) + np.float32(row[3]))
+        for row in matrix
     ]
     nearest = [np.rint(p).astype(np.intp) for p in own]
     inside = np.ones(own[0].shape, bool)

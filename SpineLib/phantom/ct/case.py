@@ -20,6 +20,7 @@ from SpineLib.phantom.spine import Vertebra, draw_spine
 from SpineLib.volume import Volume
 from SpineLib.volume.levels import VERSE
 from SpineLib.volume.told import MODALITY
+from SpineLib.volume.triples import triple
 
 #: Levels that may lie in the middle, by region.
 CT_REGIONS = {
@@ -113,7 +114,7 @@ def simulate_ct(seed: int, settings: CtSettings = CtSettings()) -> CtPhantom:
         "vertebrae": _vertebra_facts(volumes[2]),
         "lesions": _lesion_facts(patient, volumes),
     }
-    return CtPhantom(*volumes, truth=truth)
+    return CtPhantom(volumes[0], volumes[1], volumes[2], volumes[3], truth)
 
 
 def _check(settings: CtSettings) -> None:
@@ -213,7 +214,7 @@ def _inside(inner: Lattice, outer: Lattice) -> tuple:
 def _volumes(rng, ct, drawn: Drawn, image: Lattice, settings: CtSettings) -> list[Volume]:
     arrays = [ct, drawn.vertebrae, drawn.intact, drawn.lesion]
     names = ("CT", "vertebrae", "intact vertebrae", "lesions")
-    spacing = tuple(image.step[::-1])
+    spacing = triple(image.step[::-1])
     shift = rng.normal(0, 40, 3)
     first = np.array([image.xs[0], image.ys[0], image.zs[0]])
     direction = np.eye(3)
@@ -223,9 +224,9 @@ def _volumes(rng, ct, drawn: Drawn, image: Lattice, settings: CtSettings) -> lis
         arrays = [a[::-1] for a in arrays]
         first = first + [0, 0, image.zs[-1] - image.zs[0]]
         direction = np.diag([1.0, 1.0, -1.0])
-    origin = tuple(float(v) for v in first + shift)
-    arrays, told = map(np.ascontiguousarray, arrays), {MODALITY: "CT"}
-    return [Volume(a, spacing, origin, direction, n, told) for a, n in zip(arrays, names)]
+    origin = triple(float(v) for v in first + shift)
+    told = {MODALITY: "CT"}
+    return [Volume(np.ascontiguousarray(a), spacing, origin, direction, n, told) for a, n in zip(arrays, names)]
 
 
 def _reformat(arrays: list[np.ndarray], image: Lattice) -> tuple:

@@ -140,10 +140,10 @@ class _Patient:
             layers: (depth below the organ's surface in mm, HU), from outside to inside.
         """
         grown = self.at.between(first, last, 0.9)
-        rows = np.flatnonzero(grown[:, 0, 0] > 0)
-        if not len(rows):
+        within = np.flatnonzero(grown[:, 0, 0] > 0)
+        if not len(within):
             return
-        rows = slice(rows[0], rows[-1] + 1)
+        rows = slice(within[0], within[-1] + 1)
         x, y = (self.x[rows] - centre[0] * self.size), (self.y[rows] - centre[1] * self.size)
         rx, ry = np.array(radii) * self.size
         across = np.flatnonzero((np.abs(x) < 1.3 * rx).any(axis=(0, 1)))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from SpineLib.volume.triples import triple
+
 Box = tuple[slice, slice, slice]
 
 
@@ -35,7 +37,7 @@ class Lattice:
     @property
     def step(self) -> tuple[float, float, float]:
         """Distance between voxels along z, y, x, mm."""
-        return tuple(float(axis[1] - axis[0]) if len(axis) > 1 else 1.0 for axis in (self.zs, self.ys, self.xs))
+        return triple(float(axis[1] - axis[0]) if len(axis) > 1 else 1.0 for axis in (self.zs, self.ys, self.xs))
 
     def box(self, low, high) -> Box | None:
         """Index box that holds positions ``low`` to ``high`` (x, y, z); None when it misses the lattice."""
@@ -43,7 +45,7 @@ class Lattice:
             slice(int(np.searchsorted(axis, low[n])), int(np.searchsorted(axis, high[n], "right")))
             for axis, n in ((self.zs, 2), (self.ys, 1), (self.xs, 0))
         ]
-        return None if min(s.stop - s.start for s in cut) < 1 else tuple(cut)
+        return None if min(s.stop - s.start for s in cut) < 1 else triple(cut)
 
     def part(self, box: Box) -> Lattice:
         """The lattice of an index box."""

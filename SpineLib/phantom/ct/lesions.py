@@ -105,7 +105,7 @@ def draw_lesion(
     shape[~of_host] = np.minimum(shape[~of_host], -0.3)
     if (shape > 0).sum() * np.prod(steps) / 1000 < 0.3:
         return None
-    lysis = {"lytic": 1.0, "sclerotic": 0.0}.get(kind)
+    lysis: float | np.ndarray | None = {"lytic": 1.0, "sclerotic": 0.0}.get(kind)
     if lysis is None:
         blend = smooth_field(rng, u.shape, tuple(rng.uniform(4, 9) / s for s in steps))
         lysis = np.clip(0.5 + 1.6 * (blend + rng.normal(0, 0.4)), 0, 1).astype(np.float32)

@@ -46,9 +46,9 @@ class Dimensions:
     """Drawn sizes of one vertebra's arch (mm); the names follow ``_ANCHORS``."""
 
     def __init__(self, vertebra: Vertebra, rng: np.random.Generator, thin: float):
-        values = [np.interp(LEVELS.index(vertebra.level), _PLACES, column) for column in _VALUES.T]
+        usual = np.array([np.interp(LEVELS.index(vertebra.level), _PLACES, column) for column in _VALUES.T])
         scale = float(np.mean(vertebra.half / nominal_size(vertebra.level)))
-        values = np.array(values) * scale * np.exp(rng.normal(0, 0.07, len(values)))
+        values = usual * scale * np.exp(rng.normal(0, 0.07, len(usual)))
         (self.canal_half, self.canal_deep, self.pedicle_wide, self.pedicle_high, self.transverse, self.behind,
          self.raised, self.spinous, self.drop, self.spinous_high, self.lamina_high) = values  # fmt: skip
         self.thin, self.scale = thin, scale
@@ -197,7 +197,7 @@ def _cervical(vertebra: Vertebra, d: Dimensions) -> list[tuple]:
     back = b + d.canal_deep
     gap = 0.5 * vertebra.disc_below
     tip = np.array([d.transverse, b + d.behind, -2.0])
-    bars = [
+    bars: list[tuple] = [
         ((a - 2, 0.6 * b, 0.1 * h), (pillar, b + 4, 0), (d.pedicle_wide / 2, 3.5, d.pedicle_high / 2)),
         ((pillar, b + 2.5, h + gap - 2), (pillar, b + 8.5, -h - gap + 1.0), (5.6, 4.2, 3.4)),
         ((pillar - 2, b + 9, -0.3 * h), (0, back + 3.0, -0.4 * h), (3.0, 2.4, d.lamina_high / 2)),
