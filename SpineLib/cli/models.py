@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
+
+from SpineLib.cli.terminal import printable
+from SpineLib.models.catalogue import bundled_folders
 
 HELP = "list, show, import and remove models"
 
@@ -28,10 +32,12 @@ def run(arguments: argparse.Namespace) -> int:
     from SpineLib import models
 
     if arguments.action == "list":
-        _list(models.list_bundles(), arguments.json, models.user_folder())
+        _list(models.list_bundles(), arguments.json)
+        for folder, why in models.list_broken():
+            print(f"spine: the model in '{folder.name}' is broken: {why}", file=sys.stderr)
     elif arguments.action == "show":
         card = models.find_bundle(arguments.model).card
-        print(json.dumps(card.to_dict(), indent=2, ensure_ascii=False) if arguments.json else _facts(card))
+        print(json.dumps(card.to_dict(), indent=2, ensure_ascii=False) if arguments.json else printable(_facts(card)))
     elif arguments.action == "import":
         print(f"Imported the model '{models.import_bundle(arguments.source).card.id}'.")
     else:
@@ -40,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _list(bundles, as_json: bool, user_folder: Path) -> None:
+def _list(bundles, as_json: bool) -> None:
     if as_json:
         print(json.dumps([card.to_dict() for _, card in bundles], indent=2, ensure_ascii=False))
         return
@@ -56,13 +62,13 @@ def _list(bundles, as_json: bool, user_folder: Path) -> None:
                 "+".join(card.inputs),
                 _network(card.network),
                 "simulated" if card.training_data["simulated"] else "real",
-                "imported" if folder.parent == user_folder else "",
+                "" if folder.parent in bundled_folders() else "imported",
                 card.title,
             )
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+        print(printable("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()))
 
 
 def _network(settings) -> str:

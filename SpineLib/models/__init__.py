@@ -2,7 +2,7 @@
 
 from SpineLib.models.bundle import ModelBundle, load_bundle, save_bundle
 from SpineLib.models.card import FORMAT, NOTICE, TASKS, ModelCard, read_card
-from SpineLib.models.catalogue import find_bundle, import_bundle, list_bundles, remove_bundle, user_folder
+from SpineLib.models.catalogue import find_bundle, import_bundle, list_broken, list_bundles, remove_bundle, user_folder
 
 __all__ = [
     "FORMAT",
@@ -12,6 +12,7 @@ __all__ = [
     "ModelCard",
     "find_bundle",
     "import_bundle",
+    "list_broken",
     "list_bundles",
     "load_bundle",
     "read_card",

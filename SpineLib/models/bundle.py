@@ -132,11 +132,16 @@ def _read_weights(path: Path) -> dict[str, torch.Tensor]:
     from safetensors.torch import load_file
 
     try:
-        return expanded(load_file(path))
+        state = expanded(load_file(path))
     except (OSError, SafetensorError, ValueError) as error:
         raise SpineError(
             "The model's weights.safetensors is not a valid safetensors file; get the model again."
         ) from error
+    for name, tensor in state.items():
+        # One such weight makes every probability NaN, which no threshold passes: a silent "0 lesions".
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise SpineError(f"'{name}' of the model's weights holds a value that is no number; get the model again.")
+    return state
 
 
 def _write(path: Path, content: bytes) -> None:

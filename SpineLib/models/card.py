@@ -108,7 +108,10 @@ class ModelCard:
         missing = [key for key in known if key not in values and key not in _MAY_LACK]
         if missing:
             raise SpineError(f"The model's model.json lacks {', '.join(missing)}; get the model again from its source.")
-        return cls(**{key: values[key] for key in known if key in values}, text=text)
+        try:
+            return cls(**{key: values[key] for key in known if key in values}, text=text)
+        except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
+            raise SpineError("A value of the model's model.json is of the wrong kind; get the model again.") from error
 
 
 def is_id(text: str) -> bool:
@@ -130,7 +133,7 @@ def read_card(folder: str | Path) -> ModelCard:
         text = (folder / TEXT_FILE).read_text(encoding="utf-8") if (folder / TEXT_FILE).is_file() else ""
     except OSError as error:
         raise SpineError(f"There is no readable model.json in '{folder.name}'; choose a model folder.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SpineError("The model's model.json is not valid JSON; get the model again from its source.") from error
     return ModelCard.from_dict(values, text)
 

@@ -8,6 +8,7 @@ import stat
 import sys
 import tempfile
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 from SpineLib.errors import SpineError
@@ -26,7 +27,21 @@ def bundled_folders() -> list[Path]:
 
 
 def user_folder() -> Path:
-    """Where imported bundles go: the environment's SPINE_MODELS, else the platform's place for a user's data."""
+    """Where imported bundles go: the environment's SPINE_MODELS, else the platform's place for a user's data.
+
+    Raises:
+        SpineError: the system knows no home folder of this user.
+    """
+    try:
+        return _user_folder()
+    except RuntimeError as error:
+        raise SpineError(
+            "The system knows no home folder of yours, where imported models lie: say one by the environment's "
+            "SPINE_MODELS."
+        ) from error
+
+
+def _user_folder() -> Path:
     if os.environ.get("SPINE_MODELS"):
         return Path(os.environ["SPINE_MODELS"])
     if sys.platform == "win32":
@@ -41,14 +56,34 @@ def user_folder() -> Path:
 def list_bundles() -> list[tuple[Path, ModelCard]]:
     """Folder and card of every bundle with a valid card, the project's first, each id once; weights are not checked."""
     found: dict[str, tuple[Path, ModelCard]] = {}
-    for root in [*bundled_folders(), user_folder()]:
-        for path in sorted(root.glob(f"*/{CARD_FILE}")):
-            try:
-                card = read_card(path.parent)
-            except SpineError:
-                continue  # A broken bundle must not hide the sound ones.
-            found.setdefault(card.id, (path.parent, card))
+    for folder in _folders():
+        with suppress(SpineError):  # a broken bundle must not hide the sound ones
+            card = read_card(folder)
+            found.setdefault(card.id, (folder, card))
     return list(found.values())
+
+
+def list_broken() -> list[tuple[Path, str]]:
+    """Folder of every bundle whose card cannot be used, and the sentence that says why."""
+    found = []
+    for folder in _folders():
+        try:
+            read_card(folder)
+        except SpineError as error:
+            found.append((folder, str(error)))
+    return found
+
+
+def _folders() -> list[Path]:
+    """Every folder with a card, the project's first; without a home folder, the project's alone."""
+    roots = bundled_folders()
+    with suppress(SpineError):
+        roots.append(user_folder())
+    found = []
+    for root in roots:
+        with suppress(OSError):  # a folder that may not be read hides no other
+            found += [path.parent for path in sorted(root.glob(f"*/{CARD_FILE}"))]
+    return found
 
 
 def find_bundle(id_or_path: str | Path) -> ModelBundle:
@@ -102,7 +137,7 @@ def remove_bundle(model_id: str) -> None:
         SpineError: there is none of that id, or it comes with the project.
     """
     folders = [folder for folder, card in list_bundles() if card.id == model_id]
-    target = user_folder() / model_id
+    target = user_folder() / model_id  # by its folder: a broken one has no id
     if folders and folders[0].parent != user_folder():
         raise SpineError(f"The model '{model_id}' comes with the project and is not removed.")
     if not is_id(model_id) or not (target / CARD_FILE).is_file():

@@ -191,3 +191,38 @@ def test_weights_too_large_for_half_precision_are_refused(bundle, card, tmp_path
         network.last.weight.fill_(1e6)
     with pytest.raises(SpineError, match="half precision"):
         save_bundle(tmp_path / "large", network, card())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("name", ["last.bias", "down.0.0.weight"])
+def test_a_weight_that_is_no_number_is_refused_and_does_not_become_no_lesion(bundle, value, name):
+    state = load_file(bundle.folder / "weights.safetensors")
+    name = name if name in state else next(key for key in state if key.endswith("weight"))
+    state[name].view(-1)[0] = value
+    _replace_weights(bundle.folder, state)
+    assert f"'{name}' of the model's weights holds a value that is no number" in _refusal(bundle.folder)
+    with pytest.raises(SpineError, match="no number"):
+        bundle.network()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"inputs": None},
+        {"inputs": [["T1"]]},
+        {"patch": 5},
+        {"patch": [None, None]},
+        {"network": {"type": ["unet"]}},
+        {"network": {"type": "unet", "dimensions": "2", "inputs": 2, "widths": 4}},
+        {"preparation": [1]},
+        {"threshold": "NaN"},
+    ],
+)
+def test_a_value_of_the_wrong_kind_in_a_card_is_one_sentence(bundle, changes):
+    _edit(bundle.folder, **changes)
+    assert "get" in _refusal(bundle.folder)
+
+
+def test_a_card_that_nests_without_end_is_no_valid_json(bundle):
+    (bundle.folder / "model.json").write_text("[" * 200_000)
+    assert "not valid JSON" in _refusal(bundle.folder)

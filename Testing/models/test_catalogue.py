@@ -1,13 +1,23 @@
 """Import, find and remove; a zip file is checked before anything of it is unpacked."""
 
+import json
 import os
 import stat
 import zipfile
 
 import pytest
 
+from SpineLib.cli.main import main
 from SpineLib.errors import SpineError
-from SpineLib.models import catalogue, find_bundle, import_bundle, list_bundles, remove_bundle, user_folder
+from SpineLib.models import (
+    catalogue,
+    find_bundle,
+    import_bundle,
+    list_broken,
+    list_bundles,
+    remove_bundle,
+    user_folder,
+)
 
 FILES = ("model.json", "weights.safetensors", "card.md")
 
@@ -173,3 +183,43 @@ def test_the_command_lists_shows_imports_and_removes(bundle, user_models, capsys
     assert main(["models", "remove", "tiny"]) == 0
     assert main(["models", "remove", "tiny"]) == 1
     assert "no imported model" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("broken", [{"inputs": None}, {"patch": 5}, None])
+def test_a_broken_model_is_listed_as_broken_and_disables_nothing_else(bundle, user_models, capsys, broken):
+    import_bundle(bundle.folder)
+    (user_models / "b").mkdir()
+    values = json.loads((bundle.folder / "model.json").read_text())
+    text = "[" * 200_000 if broken is None else json.dumps(values | broken)
+    (user_models / "b" / "model.json").write_text(text)
+    assert "tiny" in _ids() and find_bundle("tiny").card.id == "tiny"
+    assert [folder.name for folder, why in list_broken() if why] == ["b"]
+    assert main(["models", "list"]) == 0
+    said = capsys.readouterr()
+    assert "tiny" in said.out and "the model in 'b' is broken" in said.err
+    assert main(["models", "remove", "b"]) == 0 and not (user_models / "b").exists()
+
+
+def test_without_a_home_folder_the_shipped_models_are_found_and_importing_says_what_to_do(monkeypatch, bundle):
+    for name in ("SPINE_MODELS", "XDG_DATA_HOME", "HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pathlib.Path.home", _no_home)
+    assert "mets-t1t2-2d" in _ids()
+    with pytest.raises(SpineError, match="SPINE_MODELS"):
+        import_bundle(bundle.folder)
+    with pytest.raises(SpineError, match="SPINE_MODELS"):
+        remove_bundle("tiny")
+
+
+def _no_home():
+    raise RuntimeError("Could not determine home directory.")
+
+
+def test_a_title_cannot_steer_the_terminal(bundle, user_models, card, capsys):
+    from SpineLib.models import save_bundle
+
+    save_bundle(bundle.folder, bundle.network(), card(title="\x1b[2JTiny\r", text="# \x1b]0;x\x07\n"))
+    import_bundle(bundle.folder)
+    assert main(["models", "list"]) == 0 and main(["models", "show", "tiny"]) == 0
+    said = capsys.readouterr().out
+    assert "\x1b" not in said and "\r" not in said and r"\x1b[2JTiny" in said
