@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from SpineLib.errors import SpineError
+from SpineLib.temporary import staged
 
 #: Lies in every folder a demo wrote and lists what it wrote there.
 RECORD = "demo.json"
@@ -27,30 +26,34 @@ def demo_folder(folder: Path) -> Iterator[Path]:
             demo's, or nothing can be written.
     """
     old = _earlier_files(folder)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=".spine-demo-", dir=folder.parent))
-    except OSError as error:
-        raise SpineError("The demo's folder cannot be made there; choose another one with --out.") from error
-    try:
-        yield part
-        new = sorted(path.name for path in part.iterdir())
-        foreign = [name for name in new if name not in old and (folder / name).exists()]
-        if foreign:
-            raise SpineError(f"The folder holds a '{foreign[0]}' that no demo wrote; choose another one with --out.")
-        (part / RECORD).write_text(json.dumps({"made_by": "spine demo", "files": new}, indent=1), encoding="utf-8")
-        folder.mkdir(exist_ok=True)
-        for name in [RECORD, *new]:
-            os.replace(part / name, folder / name)
-        for name in old - set(new):
-            (folder / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise SpineError(
-            "The demo cannot be written: the disk is full or the folder may not be written; free some "
-            "space or choose another folder with --out."
-        ) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    with ExitStack() as stack:
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            part = stack.enter_context(staged(folder.parent))
+        except OSError as error:
+            raise SpineError("The demo's folder cannot be made there; choose another one with --out.") from error
+        try:
+            yield part
+            _move(part, folder, old)
+        except OSError as error:
+            raise SpineError(
+                "The demo cannot be written: the disk is full or the folder may not be written; free some "
+                "space or choose another folder with --out."
+            ) from error
+
+
+def _move(part: Path, folder: Path, old: set[str]) -> None:
+    """All files to where they belong, in place of those of an earlier demo."""
+    new = sorted(path.name for path in part.iterdir())
+    foreign = [name for name in new if name not in old and (folder / name).exists()]
+    if foreign:
+        raise SpineError(f"The folder holds a '{foreign[0]}' that no demo wrote; choose another one with --out.")
+    (part / RECORD).write_text(json.dumps({"made_by": "spine demo", "files": new}, indent=1), encoding="utf-8")
+    folder.mkdir(exist_ok=True)
+    for name in [RECORD, *new]:
+        os.replace(part / name, folder / name)
+    for name in old - set(new):
+        (folder / name).unlink(missing_ok=True)
 
 
 def _earlier_files(folder: Path) -> set[str]:

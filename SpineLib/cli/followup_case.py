@@ -6,16 +6,15 @@ import argparse
 import json
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from SpineLib.errors import SpineError
 from SpineLib.progress import Progress, part
 from SpineLib.sequences import enhanced_of
+from SpineLib.temporary import staged
 
 #: Written last: a folder that holds it is complete.
 RECORD = "comparison.json"
@@ -100,31 +99,30 @@ def output_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
     old = _written_earlier(folder)
     if old and not overwrite:
         raise SpineError("The output folder holds a follow-up already; choose another one or add --overwrite.")
-    try:
-        there = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
-        _refuse_foreign([name for name in there if _NAMES.fullmatch(name) and name not in old])
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        check_writable(folder if folder.exists() else folder.parent)
-        temporary = Path(tempfile.mkdtemp(prefix=".spine-followup-", dir=folder.parent))
-    except OSError as error:
-        raise SpineError("The output folder cannot be created; check its path and your permissions.") from error
-    try:
-        yield temporary
-        new = sorted((path.name for path in temporary.iterdir()), key=lambda name: (name == RECORD, name))
-        _refuse_foreign([name for name in new if name not in old and (folder / name).exists()])
-        folder.mkdir(exist_ok=True)
-        (folder / RECORD).unlink(missing_ok=True)
-        for name in old - set(new):
-            (folder / name).unlink(missing_ok=True)
-        for name in new:
-            os.replace(temporary / name, folder / name)
-    except OSError as error:
-        raise SpineError(
-            "The output cannot be written: the disk is full or the folder may not be written; free some "
-            "space or choose another folder."
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with ExitStack() as stack:
+        try:
+            there = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+            _refuse_foreign([name for name in there if _NAMES.fullmatch(name) and name not in old])
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            check_writable(folder if folder.exists() else folder.parent)
+            part = stack.enter_context(staged(folder.parent))
+        except OSError as error:
+            raise SpineError("The output folder cannot be created; check its path and your permissions.") from error
+        try:
+            yield part
+            new = sorted((path.name for path in part.iterdir()), key=lambda name: (name == RECORD, name))
+            _refuse_foreign([name for name in new if name not in old and (folder / name).exists()])
+            folder.mkdir(exist_ok=True)
+            (folder / RECORD).unlink(missing_ok=True)
+            for name in old - set(new):
+                (folder / name).unlink(missing_ok=True)
+            for name in new:
+                os.replace(part / name, folder / name)
+        except OSError as error:
+            raise SpineError(
+                "The output cannot be written: the disk is full or the folder may not be written; free some "
+                "space or choose another folder."
+            ) from error
 
 
 def _refuse_foreign(names: list[str]) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from SpineLib.errors import SpineError
+from SpineLib.temporary import staged
 from SpineLib.volume.formats import SUFFIXES, suffix_of
 from SpineLib.volume.found import Found, checked_grid
 from SpineLib.volume.itk import to_sitk
@@ -107,22 +106,18 @@ def whole_files(path: str | Path):
         SpineError: instead of any OSError, with what the user can do.
     """
     path = Path(path)
-    folder = None
     try:
         if not path.parent.is_dir():
             raise SpineError("The folder to write into does not exist; create it or choose another one.")
         check_target(path)
-        folder = Path(tempfile.mkdtemp(prefix=".spine-", dir=path.parent))
-        yield folder / path.name
-        files = sorted(folder.iterdir(), key=lambda file: file.name == path.name)  # the header (named file) last
-        for file in files:
-            os.replace(file, path.parent / file.name)
+        with staged(path.parent) as folder:
+            yield folder / path.name
+            files = sorted(folder.iterdir(), key=lambda file: file.name == path.name)  # the header (named file) last
+            for file in files:
+                os.replace(file, path.parent / file.name)
     except PermissionError as error:
         raise SpineError("The output cannot be written: no permission for its folder; choose another one.") from error
     except OSError as error:
         raise SpineError(
             "The output cannot be written: the disk is full or not reachable; free some space or choose another folder."
         ) from error
-    finally:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)

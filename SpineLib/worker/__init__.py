@@ -4,8 +4,8 @@
 ends when its standard input closes, that is, when its parent is gone. Nothing here imports torch or Qt.
 """
 
+from SpineLib.temporary import PrivateFolder, sweep_stale_folders
 from SpineLib.worker.command import worker_command
-from SpineLib.worker.folders import PrivateFolder, sweep_stale_folders
 from SpineLib.worker.process import SubprocessTransport
 from SpineLib.worker.process_tree import kill_tree
 from SpineLib.worker.protocol import LastLines

@@ -21,7 +21,7 @@ from SpineLib import __version__
 from SpineLib.errors import Cancelled, SpineError
 from SpineLib.jobs.registry import noun_of
 from SpineLib.progress import Progress
-from SpineLib.worker.folders import remove_private_folder
+from SpineLib.temporary import remove_private_folder
 from SpineLib.worker.process_tree import kill_tree
 from SpineLib.worker.protocol import LineBuffer, encode, parse_object
 from SpineLib.worker.redaction import redact

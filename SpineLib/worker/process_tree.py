@@ -1,4 +1,4 @@
-"""Processes by number, on POSIX and Windows: is one alive, and end one with all it started."""
+"""End a process with all that it started, on POSIX and Windows."""
 
 from __future__ import annotations
 
@@ -29,40 +29,3 @@ def kill_tree(pid: int) -> None:
     for kill in (os.killpg, os.kill):  # killpg(pid) finds a group only if pid leads (or led) it
         with contextlib.suppress(ProcessLookupError, PermissionError, OverflowError):
             kill(pid, signal.SIGKILL)
-
-
-def process_is_alive(pid: int) -> bool:
-    """Whether a process of this number runs on this machine."""
-    if pid <= 0:
-        return False
-    if sys.platform == "win32":
-        return _is_alive_on_windows(pid)
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-if sys.platform == "win32":
-
-    def _is_alive_on_windows(pid: int) -> bool:
-        """``os.kill(pid, 0)`` would end the process on Windows, so the system is asked directly."""
-        import ctypes
-        from ctypes import wintypes
-
-        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
-        kernel.OpenProcess.restype = wintypes.HANDLE
-        kernel.OpenProcess.argtypes = [wintypes.DWORD, wintypes.BOOL, wintypes.DWORD]
-        kernel.GetExitCodeProcess.argtypes = [wintypes.HANDLE, ctypes.POINTER(wintypes.DWORD)]
-        kernel.CloseHandle.argtypes = [wintypes.HANDLE]
-        query_limited_information, still_active, access_denied = 0x1000, 259, 5
-        handle = kernel.OpenProcess(query_limited_information, False, pid)
-        if not handle:
-            return ctypes.get_last_error() == access_denied
-        code = wintypes.DWORD()
-        kernel.GetExitCodeProcess(handle, ctypes.byref(code))
-        kernel.CloseHandle(handle)
-        return code.value == still_active

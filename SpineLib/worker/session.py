@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from SpineLib import __version__
 from SpineLib.errors import Cancelled, SpineError
 from SpineLib.progress import Progress
-from SpineLib.worker.folders import PrivateFolder
+from SpineLib.temporary import PrivateFolder
 from SpineLib.worker.process_tree import kill_tree
 from SpineLib.worker.protocol import FINAL_EVENTS, Event, EventReader, LastLines, encode
 from SpineLib.worker.redaction import redact

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from SpineLib.worker.process_tree import process_is_alive
+from SpineLib.temporary import process_is_alive
 
 
 def worker_pid(widget):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from SpineLib.worker.process_tree import process_is_alive
+from SpineLib.temporary import process_is_alive
 
 
 @pytest.fixture

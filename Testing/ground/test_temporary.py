@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from SpineLib.temporary import process_is_alive, remove_private_folder, staged
 from SpineLib.worker import PrivateFolder, sweep_stale_folders
-from SpineLib.worker.folders import remove_private_folder
-from SpineLib.worker.process_tree import kill_tree, process_is_alive
+from SpineLib.worker.process_tree import kill_tree
 from SpineLib.worker.redaction import redact
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="modes of POSIX")
@@ -132,3 +132,14 @@ def test_paths_and_names_of_a_job_are_taken_out_of_a_text():
     assert redact(text, parameters) == (
         "cannot open <inputs.T1>; '<inputs.T2>' is odd, as is <inputs.T2>; <inputs.T1>; mets-2d; ~/x"
     )
+
+
+def test_staged_files_vanish_with_their_folder_and_what_a_killed_process_left_goes_first(tmp_path):
+    left = PrivateFolder(tmp_path)
+    (left.path / "half.nrrd").write_text("")
+    _make_stale(left)
+    with pytest.raises(KeyboardInterrupt), staged(tmp_path) as folder:
+        assert not left.path.exists() and list(folder.iterdir()) == []
+        (folder / "new.nrrd").write_text("")
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []

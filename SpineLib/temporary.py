@@ -1,4 +1,5 @@
-"""Private temporary folders for the volumes of a job: mode 0700, named without patient data, never left behind."""
+"""Private temporary folders, of a job's volumes and of files that are being written: named without patient data, never
+left behind."""
 
 from __future__ import annotations
 
@@ -11,12 +12,15 @@ import stat
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from SpineLib.errors import SpineError
-from SpineLib.worker.process_tree import process_is_alive
 
 PREFIX = "spine-oncology-"
+#: Of folders beside a user's own files.
+HIDDEN = "." + PREFIX
 _OWNER_FILE = "owner.json"
 
 
@@ -31,18 +35,12 @@ class PrivateFolder:
     """
 
     def __init__(self, parent: Path | None = None):
-        path = None
         try:
-            path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-            owner = {"pid": os.getpid(), "host": platform.node()}
-            (path / _OWNER_FILE).write_text(json.dumps(owner), encoding="utf-8")
+            self.path = _make(parent, PREFIX)
         except OSError as error:
-            if path is not None:  # without its owner file the sweep would never take it
-                shutil.rmtree(path, ignore_errors=True)
             raise SpineError(
                 "No temporary folder can be made: free space on the disk, or check its permissions."
             ) from error
-        self.path = path
         atexit.register(self.remove)
 
     def remove(self) -> None:
@@ -57,9 +55,38 @@ class PrivateFolder:
         self.remove()
 
 
+@contextmanager
+def staged(parent: Path) -> Iterator[Path]:
+    """Yields an empty folder in ``parent`` for files that move from it to where they belong, once all are whole.
+
+    It goes at the end, whatever happens; what killed processes left in ``parent`` goes first.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    sweep_stale_folders(parent)
+    private = _make(parent, HIDDEN)
+    try:
+        (private / "files").mkdir()
+        yield private / "files"
+    finally:
+        remove_private_folder(private)
+
+
+def _make(parent: Path | None, prefix: str) -> Path:
+    path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    try:
+        owner = {"pid": os.getpid(), "host": platform.node()}
+        (path / _OWNER_FILE).write_text(json.dumps(owner), encoding="utf-8")
+    except OSError:
+        shutil.rmtree(path, ignore_errors=True)  # without its owner file the sweep would never take it
+        raise
+    return path
+
+
 def is_private_folder(folder: Path) -> bool:
-    """Whether ``folder`` was made by :class:`PrivateFolder` (and so may be removed with all in it)."""
-    return folder.name.startswith(PREFIX) and not folder.is_symlink() and (folder / _OWNER_FILE).is_file()
+    """Whether ``folder`` was made here (and so may be removed with all in it)."""
+    return folder.name.startswith((PREFIX, HIDDEN)) and not folder.is_symlink() and (folder / _OWNER_FILE).is_file()
 
 
 def remove_private_folder(folder: Path) -> bool:
@@ -88,7 +115,7 @@ def sweep_stale_folders(parent: Path | None = None) -> list[Path]:
     """Removes the private folders whose owner is dead; returns them. Leaves those of other users and machines alone."""
     parent = Path(parent or tempfile.gettempdir())
     removed = []
-    for folder in parent.glob(PREFIX + "*"):
+    for folder in [*parent.glob(PREFIX + "*"), *parent.glob(HIDDEN + "*")]:
         try:
             if not is_private_folder(folder) or not _is_mine(folder):
                 continue
@@ -99,6 +126,43 @@ def sweep_stale_folders(parent: Path | None = None) -> list[Path]:
         if stale and remove_private_folder(folder):
             removed.append(folder)
     return removed
+
+
+def process_is_alive(pid: int) -> bool:
+    """Whether a process of this number runs on this machine."""
+    if pid <= 0:
+        return False
+    if sys.platform == "win32":
+        return _is_alive_on_windows(pid)
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+if sys.platform == "win32":
+
+    def _is_alive_on_windows(pid: int) -> bool:
+        """``os.kill(pid, 0)`` would end the process on Windows, so the system is asked directly."""
+        import ctypes
+        from ctypes import wintypes
+
+        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+        kernel.OpenProcess.restype = wintypes.HANDLE
+        kernel.OpenProcess.argtypes = [wintypes.DWORD, wintypes.BOOL, wintypes.DWORD]
+        kernel.GetExitCodeProcess.argtypes = [wintypes.HANDLE, ctypes.POINTER(wintypes.DWORD)]
+        kernel.CloseHandle.argtypes = [wintypes.HANDLE]
+        query_limited_information, still_active, access_denied = 0x1000, 259, 5
+        handle = kernel.OpenProcess(query_limited_information, False, pid)
+        if not handle:
+            return ctypes.get_last_error() == access_denied
+        code = wintypes.DWORD()
+        kernel.GetExitCodeProcess(handle, ctypes.byref(code))
+        kernel.CloseHandle(handle)
+        return code.value == still_active
 
 
 def _is_mine(folder: Path) -> bool:
