@@ -6,11 +6,15 @@ import argparse
 import importlib
 import os
 import shlex
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from SpineLib import __version__
+from SpineLib.cli.terminal import take_any_text
 from SpineLib.errors import Cancelled, SpineError
 from SpineLib.plugins import plugins
 
@@ -28,6 +32,15 @@ COMMANDS = {
 }
 
 OK, ERROR, USAGE, CANCELLED = 0, 1, 2, 130
+#: What ends a command like Ctrl-C: the system or a scheduler, a closed terminal, Ctrl-Break.
+_ENDING = ("SIGTERM", "SIGHUP", "SIGBREAK")
+
+
+class _Stopped(KeyboardInterrupt):
+    """A signal that asks the process to end."""
+
+    def __init__(self, number: int):
+        self.number = number
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,8 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: arguments without the program's name; default those of the process.
 
     Returns:
-        0 when done, 1 after an error (one sentence on standard error), 2 for wrong usage, 130 when cancelled.
+        0 when done, 1 after an error (one sentence on standard error), 2 for wrong usage, 130 when cancelled, 128 and
+        the signal's number when another signal ended it (143 for SIGTERM).
     """
+    take_any_text()
     argv = list(sys.argv[1:] if argv is None else argv)
     try:
         parser, run = _parser(argv)
@@ -52,15 +67,42 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help(sys.stderr)
         return USAGE
     try:
-        return run(arguments)
-    except (KeyboardInterrupt, Cancelled):
+        with _signals_as_exceptions():
+            return run(arguments)
+    except (KeyboardInterrupt, Cancelled) as end:
         print("spine: cancelled.", file=sys.stderr)
-        return CANCELLED
+        return 128 + end.number if isinstance(end, _Stopped) else CANCELLED
     except BrokenPipeError:  # "spine models list | head": nobody reads on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ERROR
     except Exception as error:
         return _failed(error, arguments.debug)
+
+
+@contextmanager
+def _signals_as_exceptions() -> Iterator[None]:
+    """What asks the process to end unwinds it, so that children end and half-written files and folders vanish."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    asked = False
+
+    def stop(number: int, frame: object) -> None:
+        nonlocal asked
+        if not asked:  # a second one must not break off the tidying up
+            asked = True
+            raise _Stopped(number)
+
+    before = {}
+    for name in _ENDING:
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores SIGHUP: so do we
+            before[number] = signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def commands() -> dict[str, tuple[str, str]]:

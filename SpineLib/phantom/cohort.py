@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ from SpineLib.cohort.layout import Place, truth_path
 from SpineLib.errors import SpineError
 from SpineLib.phantom.case import PhantomCase, PhantomSettings, simulate
 from SpineLib.phantom.sidecar import write_sidecar
+from SpineLib.processes import each_in_processes
 from SpineLib.progress import Progress, silent
 from SpineLib.volume import Volume, write_volume
 from SpineLib.volume.files import write_text
@@ -106,16 +106,12 @@ def fill_folder(
             write_one(folder, _name(n), _seed(seed, n), settings)
             done += 1
     else:
-        with ProcessPoolExecutor(processes, initializer=_one_thread) as pool:
-            futures = [pool.submit(write_one, folder, _name(n), _seed(seed, n), settings) for n in todo]
-            try:
-                for future in as_completed(futures):
-                    future.result()
-                    done += 1
-                    progress(done / cases, f"Simulated {done} of {cases} cases")
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        work = [(folder, _name(n), _seed(seed, n), settings) for n in todo]
+
+        def tell(new: int) -> None:
+            progress((done + new) / cases, f"Simulated {done + new} of {cases} cases")
+
+        each_in_processes(write_one, work, processes, tell, prepare=_one_thread)
     head, row = table
     names = [_name(n) for n in range(1, cases + 1)]
     rows = [row(name, json.loads(truth_path(folder, name).read_text(encoding="utf-8"))) for name in names]
