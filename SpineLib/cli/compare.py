@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from SpineLib.cli.outputs import check_outputs
 from SpineLib.errors import SpineError
 from SpineLib.progress import part
+
+if TYPE_CHECKING:
+    from SpineLib.metrics.measure import Figure
+    from SpineLib.tasks.followup.compare import Comparison
 
 HELP = "compare a metastasis with the necrosis after its ablation: what is covered, and the margin"
 
@@ -149,37 +154,27 @@ def _write(rows: Sequence[tuple], args: argparse.Namespace) -> None:
         write_text(args.output, json.dumps(figures, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def summary(name: str, comparison) -> list[str]:
+def summary(name: str, comparison: Comparison) -> list[str]:
     """The figures in lines for a terminal."""
-    overlap, distance, verdict = comparison.overlap, comparison.distance, comparison.verdict
+    from SpineLib.metrics.ablation import DISTANCE, OVERLAP, bin_figures_of, figures_of
+
+    verdict, form = comparison.verdict, comparison.to_dict()
     lines = [
         f"{name}: {verdict.outcome}",
         *(f"  {reason}" for reason in verdict.reasons),
-        f"  metastasis {overlap.metastasis_ml:.2f} ml, necrosis {overlap.necrosis_ml:.2f} ml; covered "
-        f"{100 * overlap.covered_share:.1f} %, Dice {overlap.dice:.3f}, Jaccard {overlap.jaccard:.3f}",
-        f"  untreated {overlap.untreated_ml:.2f} ml, necrosis outside the metastasis "
-        f"{overlap.necrosis_outside_ml:.2f} ml",
+        *_lines(figures_of(form, OVERLAP)),
     ]
-    for piece in overlap.pieces:
+    for piece in comparison.coverage.pieces:
         r, a, s = piece.centre_ras_mm
         lines.append(
             f"    {piece.volume_ml:.2f} ml {piece.where}, RAS {r:.1f} {a:.1f} {s:.1f}, up to "
             f"{piece.depth_mm:.1f} mm outside"
         )
-    if distance.percentiles_mm is not None:
-        shares = ", ".join(f"{100 * one.share:.0f} % {_range(one.low_mm, one.high_mm)}" for one in distance.bins)
-        percentiles = " ".join(f"{value:.1f}" for value in distance.percentiles_mm.values())
-        lines += [
-            f"  margin: minimum {distance.minimum_mm:.1f} mm ({distance.thinnest_where}), percentiles 5 25 50 75 95: "
-            f"{percentiles} mm",
-            f"  of the surface {shares}; {100 * distance.uncertain_share:.0f} % within the registration error",
-            f"  Hausdorff {distance.hausdorff_mm:.1f} mm, 95 % {distance.hausdorff95_mm:.1f} mm, average symmetric "
-            f"{distance.average_symmetric_mm:.2f} mm",
-        ]
+    if comparison.thinnest is not None:
+        lines.append(f"  The margin is smallest {comparison.thinnest.where}.")
+        lines += _lines([*figures_of(form, DISTANCE), *bin_figures_of(form)])
     return [*lines, f"  Rule: {verdict.rule}", *(f"  Note: {note}" for note in comparison.notes)]
 
 
-def _range(low: float | None, high: float | None) -> str:
-    if low is None:
-        return f"below {high:g} mm"
-    return f"from {low:g} mm" if high is None else f"{low:g} to {high:g} mm"
+def _lines(figures: Iterable[tuple[Figure, float | None]]) -> list[str]:
+    return [f"  {figure.label:<40} {figure.text(value):>10}" for figure, value in figures]

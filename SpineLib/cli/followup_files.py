@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from SpineLib.metrics.ablation import MEASURES
 from SpineLib.models.card import ModelCard
 from SpineLib.progress import Progress
 from SpineLib.reports.followup import FollowUpReport, LesionPart, case_json, followup_page
@@ -172,11 +173,11 @@ def _lines(result: FollowUp, notes: Sequence[str], cards: Sequence[ModelCard]) -
         if part.comparison is None:
             lines.append(f"{start}{NOT_TREATED}.")
             continue
-        overlap, distance = part.comparison.overlap, part.comparison.distance
-        error = f" +- {distance.error_mm:.1f}" if distance.error_mm is not None else ""
+        shown = {key: measure.text(part.comparison.values[key]) for key, measure in MEASURES.items()}
+        error = f" +- {shown['error_mm']}" if part.comparison.values["error_mm"] is not None else ""
         lines.append(
-            f"{start}{part.comparison.verdict.outcome}; {100 * overlap.covered_share:.1f} % covered, "
-            f"smallest margin {distance.minimum_mm:.1f}{error} mm."
+            f"{start}{part.comparison.verdict.outcome}; {shown['covered_share']} covered, "
+            f"smallest margin {shown['minimum_mm']}{error}."
         )
         lines += [f"  {reason}" for reason in part.comparison.verdict.reasons]
     if any(card.training_data["simulated"] for card in cards):

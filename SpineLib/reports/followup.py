@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from SpineLib.metrics.ablation import figures_of
 from SpineLib.models.card import ModelCard
 from SpineLib.reports.followup_tables import (
     NOT_TREATED,
@@ -254,11 +255,12 @@ def _tiles(part: LesionPart) -> list[Tile]:
     if part.comparison is None:
         return [Tile(_TITLES[NOT_TREATED], "largest metastasis", f"{part.lesion.volume_ml:.1f} ml")]
     overlap, distance = part.comparison["overlap"], part.comparison["distance"]
+    shown = {figure.key: figure.text(value) for figure, value in figures_of(part.comparison)}
     tiles = [
         Tile(_TITLES[part.outcome], "verdict", f"metastasis {part.lesion.id}"),
-        Tile(f"{100 * overlap['covered_share']:.1f} %", "covered", f"of {overlap['metastasis_ml']:.1f} ml"),
+        Tile(shown["covered_share"], "covered", f"of {shown['metastasis_ml']}"),
         Tile(
-            f"{overlap['untreated_ml']:.2f} ml",
+            shown["untreated_ml"],
             "untreated",
             f"{len(overlap['pieces'])} piece{'s' if len(overlap['pieces']) != 1 else ''} that matter",
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from SpineLib.metrics.ablation import DISTANCE, MEASURES, OVERLAP, bin_figure, figures_of, range_words
 from SpineLib.reports.tables import Column, Table
 
 #: The outcome of a metastasis at which no necrosis lies; others: :mod:`SpineLib.tasks.followup.verdict`.
@@ -16,14 +17,14 @@ ROW_COLUMNS = (
     Column("outcome", "Verdict"),
     Column("treated", "Treated metastases"),
     Column("not_treated", "Not treated"),
-    Column("metastasis_ml", "Metastasis", "ml", 2),
-    Column("covered_share", "Covered", "%", 1, percent=True),
-    Column("untreated_ml", "Untreated", "ml", 2),
-    Column("dice", "Dice", "%", 1, percent=True),
-    Column("minimum_mm", "Smallest margin", "mm", 1),
-    Column("share_below_0_mm", "Margin below 0", "%", 1, percent=True),
-    Column("hausdorff95_mm", "95 % Hausdorff", "mm", 1),
-    Column("error_mm", "Registration error", "mm", 1),
+    Column.of(MEASURES["metastasis_ml"]),
+    Column.of(MEASURES["covered_share"]),
+    Column.of(MEASURES["untreated_ml"]),
+    Column.of(MEASURES["dice"]),
+    Column.of(MEASURES["minimum_mm"]),
+    Column.of(bin_figure(None, 0.0)),
+    Column.of(MEASURES["hausdorff95_mm"]),
+    Column.of(MEASURES["error_mm"]),
     Column("message", "Message"),
 )
 _PIECE_COLUMNS = (
@@ -47,42 +48,16 @@ def plain_table(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 def overlap_facts(comparison: Mapping[str, Any]) -> dict[str, str]:
     """Volumes, by name."""
-    overlap = comparison["overlap"]
-    facts = {
-        "Metastasis": _ml(overlap["metastasis_ml"]),
-        "Necrosis": _ml(overlap["necrosis_ml"]),
-        "In common": _ml(overlap["common_ml"]),
-        "Covered (completeness)": _percent(overlap["covered_share"]),
-        "Untreated": _ml(overlap["untreated_ml"]),
-        "Necrosis outside": _ml(overlap["necrosis_outside_ml"]),
-        "Dice": _percent(overlap["dice"]),
-        "Jaccard": _percent(overlap["jaccard"]),
-    }
-    if overlap["unseen_ml"]:
-        facts["Not on the scan after"] = _ml(overlap["unseen_ml"])
-    return facts
+    return {figure.label: figure.text(value) for figure, value in figures_of(comparison, OVERLAP)}
 
 
 def distance_facts(comparison: Mapping[str, Any]) -> dict[str, str]:
     """Margin and surface distances, by name."""
-    distance = comparison["distance"]
+    distance = comparison[DISTANCE]
     if distance["minimum_mm"] is None:
         return {"Margin": "none: there is no necrosis"}
-    percentiles = ", ".join(f"{percent} %: {_mm(value)}" for percent, value in distance["percentiles_mm"].items())
-    facts = {
-        "Smallest margin": f"{_mm(distance['minimum_mm'])} ({distance['thinnest_where']})",
-        "Mean margin": _mm(distance["mean_mm"]),
-        "Percentiles of the margin": percentiles,
-        "Hausdorff distance": _mm(distance["hausdorff_mm"]),
-        "95 % Hausdorff distance": _mm(distance["hausdorff95_mm"]),
-        "Average symmetric distance": _mm(distance["average_symmetric_mm"], 2),
-    }
-    if distance["error_mm"] is None:
-        facts["Registration error"] = "not known, taken as none"
-    else:
-        facts["Registration error"] = _mm(distance["error_mm"])
-        facts["Surface on which it decides"] = _percent(distance["uncertain_share"])
-    return facts
+    thinnest = {"Where the margin is smallest": distance["thinnest_where"]}
+    return thinnest | {figure.label: figure.text(value) for figure, value in figures_of(comparison, DISTANCE)}
 
 
 def registration_facts(registration: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,7 +78,7 @@ def bins_table(comparison: Mapping[str, Any]) -> Table:
     return Table(
         _BIN_COLUMNS,
         [
-            {"margin": _range(one["low_mm"], one["high_mm"]), "share": one["share"], "area_mm2": one["area_mm2"]}
+            {"margin": range_words(one["low_mm"], one["high_mm"]), "share": one["share"], "area_mm2": one["area_mm2"]}
             for one in comparison["distance"]["bins"]
         ],
     )
@@ -115,16 +90,6 @@ def pieces_table(comparison: Mapping[str, Any]) -> Table:
         _PIECE_COLUMNS,
         [dict(piece) | {"number": number} for number, piece in enumerate(comparison["overlap"]["pieces"], start=1)],
     )
-
-
-def _range(low: float | None, high: float | None) -> str:
-    if low is None:
-        return f"below {high:g}"
-    return f"{low:g} and more" if high is None else f"{low:g} to {high:g}"
-
-
-def _ml(value: float) -> str:
-    return f"{value:.2f} ml"
 
 
 def _mm(value: float | None, digits: int = 1) -> str:

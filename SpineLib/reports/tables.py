@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from SpineLib.metrics.measure import Figure
+
 
 @dataclass(frozen=True)
 class Column:
@@ -28,6 +30,11 @@ class Column:
     unit: str = ""
     digits: int | None = None
     percent: bool = False
+
+    @classmethod
+    def of(cls, figure: Figure) -> Column:
+        """The column of a figure."""
+        return cls(figure.key, figure.label, figure.unit, figure.digits, percent=figure.unit == "%")
 
     @property
     def heading(self) -> str:

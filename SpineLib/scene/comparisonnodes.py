@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,8 @@ import vtk
 from vtk.util import numpy_support
 
 from SpineLib.errors import SpineError
+from SpineLib.metrics.ablation import DISTANCE, OVERLAP, bin_figures_of, figures_of
+from SpineLib.metrics.measure import Figure
 from SpineLib.reports.margin import margin_colours
 from SpineLib.scene.surfaces import colour_table, fill_table, in_ras, number, read_polydata
 from SpineLib.tasks.followup.margin import MarginSurface, margin_histogram
@@ -37,19 +39,6 @@ _NAMES = {
 }
 #: The colours of the margin: a node of this name, its range in mm, entries of 0.1 mm so that 0 lies between two.
 COLOURS, RANGE_MM, _ENTRIES = "Ablation margin", (-5.0, 10.0), 150
-_OVERLAP = (
-    ("Metastasis", "metastasis_ml", "ml"), ("Necrosis", "necrosis_ml", "ml"), ("In common", "common_ml", "ml"),
-    ("Covered (completeness)", "covered_share", "%"), ("Untreated", "untreated_ml", "ml"),
-    ("Necrosis outside the metastasis", "necrosis_outside_ml", "ml"), ("Dice", "dice", "%"),
-    ("Jaccard", "jaccard", "%"), ("Not on the scan after", "unseen_ml", "ml"),
-)  # fmt: skip
-_DISTANCE = (
-    ("Smallest margin", "minimum_mm", "mm"), ("Mean margin", "mean_mm", "mm"),
-    ("Hausdorff distance", "hausdorff_mm", "mm"), ("95 % Hausdorff distance", "hausdorff95_mm", "mm"),
-    ("Average symmetric surface distance", "average_symmetric_mm", "mm"),
-    ("Surface of the metastasis", "surface_mm2", "mm²"), ("Surface of the necrosis", "necrosis_surface_mm2", "mm²"),
-    ("Registration error", "error_mm", "mm"), ("Surface on which that error decides", "uncertain_share", "%"),
-)  # fmt: skip
 
 
 def fill_comparison(nodes: dict, comparison: Mapping, surface_file: str | Path) -> None:
@@ -68,43 +57,21 @@ def fill_comparison(nodes: dict, comparison: Mapping, surface_file: str | Path) 
         if nodes.get(part) is None:
             name = slicer.mrmlScene.GenerateUniqueName(_NAMES[part])
             nodes[part] = slicer.mrmlScene.AddNewNodeByClass(kind, name)
-    overlap, distance = comparison["overlap"], comparison["distance"]
-    _fill_measures(nodes["Overlap"], overlap_rows(overlap))
-    _fill_measures(nodes["Distance"], distance_rows(distance))
+    _fill_measures(nodes["Overlap"], figures_of(comparison, OVERLAP))
+    _fill_measures(nodes["Distance"], [*figures_of(comparison, DISTANCE), *bin_figures_of(comparison)])
+    pieces = comparison[OVERLAP]["pieces"]
     fill_table(
         nodes["Untreated"],
         {
-            "Piece": [str(n) for n in range(1, len(overlap["pieces"]) + 1)],
-            "Volume (ml)": [piece["volume_ml"] for piece in overlap["pieces"]],
-            "Depth (mm)": [number(piece["depth_mm"]) for piece in overlap["pieces"]],
-            "Where": [piece["where"] for piece in overlap["pieces"]],
-            **{
-                f"{axis} (mm)": [piece["centre_ras_mm"][n] for piece in overlap["pieces"]]
-                for n, axis in enumerate("RAS")
-            },
+            "Piece": [str(n) for n in range(1, len(pieces) + 1)],
+            "Volume (ml)": [piece["volume_ml"] for piece in pieces],
+            "Depth (mm)": [number(piece["depth_mm"]) for piece in pieces],
+            "Where": [piece["where"] for piece in pieces],
+            **{f"{axis} (mm)": [piece["centre_ras_mm"][n] for piece in pieces] for n, axis in enumerate("RAS")},
         },
     )
     _paint(nodes["Surface"], poly)
     _fill_chart(nodes, surface)
-
-
-def overlap_rows(overlap: Mapping) -> list[tuple[str, float | None, str]]:
-    """(name, value, unit) of the volumes; shares in %."""
-    return [(name, _in_unit(overlap[key], unit), unit) for name, key, unit in _OVERLAP]
-
-
-def distance_rows(distance: Mapping) -> list[tuple[str, float | None, str]]:
-    """(name, value, unit) of the distances, percentiles and shares by margin; shares in %."""
-    rows = [(name, distance[key], unit) for name, key, unit in _DISTANCE]
-    rows[2:2] = [
-        (f"Margin, {percent} % of the surface below", value, "mm")
-        for percent, value in (distance["percentiles_mm"] or {}).items()
-    ]
-    for one in distance["bins"]:
-        low, high = one["low_mm"], one["high_mm"]
-        where = f"below {high:g}" if low is None else f"{low:g} and more" if high is None else f"{low:g} to {high:g}"
-        rows.append((f"Surface with a margin of {where} mm", one["share"], "%"))
-    return [(name, _in_unit(value, unit), unit) for name, value, unit in rows]
 
 
 def margin_colour_node():
@@ -171,16 +138,13 @@ def _fill_chart(nodes: Mapping, surface: MarginSurface) -> None:
     chart.SetLegendVisibility(False)
 
 
-def _fill_measures(table, rows: Sequence) -> None:
+def _fill_measures(table, figures: Iterable[tuple[Figure, float | None]]) -> None:
+    rows = list(figures)
     fill_table(
         table,
         {
-            "Measure": [name for name, _, _ in rows],
-            "Value": [number(value) for _, value, _ in rows],
-            "Unit": [unit for _, _, unit in rows],
+            "Measure": [figure.label for figure, _ in rows],
+            "Value": [number(figure.in_unit(value)) for figure, value in rows],
+            "Unit": [figure.unit for figure, _ in rows],
         },
     )
-
-
-def _in_unit(value, unit: str):
-    return 100 * value if unit == "%" and value is not None else value

@@ -1,7 +1,5 @@
 """The two tables of a comparison in the panel: measures, and untreated pieces."""
 
-import math
-
 from SpinePanel.tables import Table
 
 _PIECES = ("No.", "ml", "deep, mm", "where in the metastasis")
@@ -29,22 +27,16 @@ class MeasureTables:
         Args:
             comparison: ``SpineLib.tasks.followup.compare.Comparison.to_dict``.
         """
-        from SpineLib.scene.comparisonnodes import distance_rows, overlap_rows
+        from SpineLib.metrics.ablation import bin_figures_of, figures_of
 
         rows, pieces = [], []
         if comparison:
-            rows = [*overlap_rows(comparison["overlap"]), *distance_rows(comparison["distance"])]
+            rows = [*figures_of(comparison), *bin_figures_of(comparison)]
             pieces = comparison["overlap"]["pieces"]
-        self._measures.show([(name, _text(value, unit)) for name, value, unit in rows])
+        self._measures.show([(figure.label, figure.text(value)) for figure, value in rows])
         self._pieces.show([_row(number, piece) for number, piece in enumerate(pieces, 1)], pieces)
 
 
 def _row(number, piece):
     depth = "" if piece["depth_mm"] is None else f"{piece['depth_mm']:.1f}"
     return str(number), f"{piece['volume_ml']:.2f}", depth, piece["where"]
-
-
-def _text(value, unit):
-    if value is None or math.isnan(value):
-        return "–"
-    return f"{value:.{2 if unit == 'ml' else 0 if unit == 'mm²' else 1}f} {unit}"

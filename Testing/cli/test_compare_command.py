@@ -40,8 +40,8 @@ def test_one_metastasis_gives_json_table_and_surface(case, capsys):
     figures = json.loads((case / "c.json").read_text())
     on = grid(half=22.0)
     expected = compare(ball(6.0, (-8, 0, 0), on), ball(8.0, (-7, 0, 0), on), moved_by(x=0.5, z=-1.0), error_mm=0.5)
-    assert figures["overlap"]["dice"] == pytest.approx(expected.overlap.dice, abs=1e-4)
-    assert figures["distance"]["minimum_mm"] == pytest.approx(expected.distance.minimum_mm, abs=1e-3)
+    assert figures["overlap"]["dice"] == pytest.approx(expected.values["dice"], abs=1e-4)
+    assert figures["distance"]["minimum_mm"] == pytest.approx(expected.values["minimum_mm"], abs=1e-3)
     assert figures["verdict"]["outcome"] == expected.verdict.outcome
     (row,) = csv.DictReader((case / "c.csv").open())
     assert row["name"] == "Lesion 1" and float(row["dice"]) == pytest.approx(figures["overlap"]["dice"], rel=1e-5)

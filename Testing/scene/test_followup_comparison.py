@@ -11,6 +11,8 @@ from vtk.util.numpy_support import vtk_to_numpy
 
 from SpineLib.errors import SpineError
 from SpineLib.jobs.registry import run_job
+from SpineLib.metrics.ablation import MEASURES, OVERLAP
+from SpineLib.metrics.measure import Measure
 from SpineLib.scene import comparison as com
 from SpineLib.scene.comparisonnodes import PARTS, RANGE_MM, margin_colour_node
 from SpineLib.scene.nodes import RAS_LPS, volume_from_node
@@ -93,6 +95,19 @@ def test_all_parts_come_with_their_contents(case, tmp_path):
     legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(model)
     assert legend.GetVisibility() and "mm" in legend.GetTitleText()
     assert com.comparison_of(head) == json.loads(json.dumps(result.comparison))
+
+
+def test_a_new_measure_is_a_row_of_the_table(case, tmp_path, monkeypatch):
+    """As it is a column of tables for programs, and stands on the page and in the shell (metrics/test_measures.py)."""
+    share = Measure(
+        "twice", "Covered twice", "%", 2, of=lambda one: 2 * one.common_ml / one.metastasis_ml, group=OVERLAP
+    )
+    monkeypatch.setitem(MEASURES, "twice", share)
+    table = compared(case, tmp_path).head.GetTable()
+    rows = [[table.GetValue(n, column).ToString() for column in range(3)] for n in range(table.GetNumberOfRows())]
+    covered = next(float(value) for name, value, _ in rows if name == "Covered (completeness)")
+    (found,) = [(float(value), unit) for name, value, unit in rows if name == "Covered twice"]
+    assert found == (pytest.approx(2 * covered, rel=1e-5), "%")
 
 
 def test_tumour_outside_the_necrosis_is_red_and_covered_tumour_is_not(scene):

@@ -23,49 +23,38 @@ FINE = grid((0.7, 0.7, 0.7))
 
 
 def figures(comparison):
-    overlap, distance = comparison.overlap, comparison.distance
-    return np.array(
-        [
-            overlap.metastasis_ml,
-            overlap.necrosis_ml,
-            overlap.dice,
-            overlap.covered_share,
-            distance.minimum_mm,
-            *distance.percentiles_mm.values(),
-            distance.hausdorff_mm,
-            distance.hausdorff95_mm,
-            distance.average_symmetric_mm,
-        ]
-    )
+    without = ("common_ml", "jaccard", "untreated_ml", "necrosis_outside_ml", "unseen_ml", "mean_mm", "surface_mm2")
+    left_out = (*without, "necrosis_surface_mm2", "error_mm", "uncertain_share")
+    return np.array([value for key, value in comparison.values.items() if key not in left_out])
 
 
 def test_the_margin_of_concentric_balls_is_the_difference_of_their_radii():
     result = compare(ball(9.0, (0.2, 0.1, -0.3), FINE), ball(14.0, (0.2, 0.1, -0.3), FINE))
-    distance = result.distance
-    assert distance.mean_mm == pytest.approx(5.0, abs=0.1)
-    for percent in ("25", "50", "75"):
-        assert distance.percentiles_mm[percent] == pytest.approx(5.0, abs=0.1)
-    assert distance.minimum_mm == pytest.approx(5.0, abs=0.35)  # half a voxel: the masks' own raggedness
-    assert distance.average_symmetric_mm == pytest.approx(5.0, abs=0.1)
-    assert result.overlap.covered_share == 1 and result.overlap.untreated_ml == 0 and result.overlap.pieces == ()
-    assert result.overlap.dice == pytest.approx(2 * 9**3 / (9**3 + 14**3), rel=0.01)
+    values = result.values
+    assert values["mean_mm"] == pytest.approx(5.0, abs=0.1)
+    for percent in (25, 50, 75):
+        assert values[f"percentile_{percent}_mm"] == pytest.approx(5.0, abs=0.1)
+    assert values["minimum_mm"] == pytest.approx(5.0, abs=0.35)  # half a voxel: the masks' own raggedness
+    assert values["average_symmetric_mm"] == pytest.approx(5.0, abs=0.1)
+    assert result.values["covered_share"] == 1 and result.values["untreated_ml"] == 0 and result.coverage.pieces == ()
+    assert result.values["dice"] == pytest.approx(2 * 9**3 / (9**3 + 14**3), rel=0.01)
     assert result.verdict.outcome == "complete"
 
 
 def test_balls_side_by_side_have_the_known_margin_on_each_side():
     result = compare(ball(8.0, on=FINE), ball(8.0, (4, 0, 0), FINE))
-    distance, overlap = result.distance, result.overlap
-    assert distance.minimum_mm == pytest.approx(-4, abs=0.25) and distance.thinnest_where == "right"
-    assert distance.hausdorff_mm == pytest.approx(4, abs=0.25)
+    values, coverage = result.values, result.coverage
+    assert values["minimum_mm"] == pytest.approx(-4, abs=0.25) and result.thinnest.where == "right"
+    assert values["hausdorff_mm"] == pytest.approx(4, abs=0.25)
     cap = np.pi * 6**2 * (3 * 8 - 6) / 3  # two caps of height 8 - 4 / 2
-    assert overlap.common_ml == pytest.approx(2 * cap / 1000, rel=0.02)
-    (piece,) = overlap.pieces
-    assert piece.volume_ml == pytest.approx(overlap.untreated_ml) and piece.where == "right"
+    assert values["common_ml"] == pytest.approx(2 * cap / 1000, rel=0.02)
+    (piece,) = coverage.pieces
+    assert piece.volume_ml == pytest.approx(values["untreated_ml"]) and piece.where == "right"
     assert piece.depth_mm == pytest.approx(4, abs=0.25) and piece.centre_ras_mm[0] > 3
-    assert [(one.low_mm, one.high_mm) for one in distance.bins] == [(None, 0.0), (0.0, 5.0), (5.0, None)]
+    assert [(one.low_mm, one.high_mm) for one in result.bins] == [(None, 0.0), (0.0, 5.0), (5.0, None)]
     # A point at cosine c to the shift lies outside where |8 n - shift| > 8: half of the ball and the cap's belt.
-    assert distance.bins[0].share == pytest.approx((1 + 4 / 16) / 2, abs=0.02)
-    assert sum(one.share for one in distance.bins) == pytest.approx(1)
+    assert result.bins[0].share == pytest.approx((1 + 4 / 16) / 2, abs=0.02)
+    assert sum(one.share for one in result.bins) == pytest.approx(1)
     assert result.verdict.outcome == "incomplete"
 
 
@@ -77,36 +66,38 @@ def test_balls_side_by_side_have_the_known_margin_on_each_side():
 def test_masks_of_unlike_grids_are_compared_as_the_bodies_they_sample(where):
     expected = compare(ball(10.0, on=FINE), ball(11.0, (4, 2, 0), FINE))
     found = compare(ball(10.0, on=FINE), ball(11.0, (4, 2, 0), where))
-    assert found.overlap.covered_share == pytest.approx(expected.overlap.covered_share, abs=0.02)
-    assert found.overlap.dice == pytest.approx(expected.overlap.dice, abs=0.02)
-    assert found.distance.average_symmetric_mm == pytest.approx(expected.distance.average_symmetric_mm, abs=0.2)
-    assert found.overlap.error_ml < 0.02 * found.overlap.metastasis_ml
+    assert found.values["covered_share"] == pytest.approx(expected.values["covered_share"], abs=0.02)
+    assert found.values["dice"] == pytest.approx(expected.values["dice"], abs=0.02)
+    assert found.values["average_symmetric_mm"] == pytest.approx(expected.values["average_symmetric_mm"], abs=0.2)
+    assert found.coverage.error_ml < 0.02 * found.values["metastasis_ml"]
 
 
 def test_coarse_voxels_with_holes_have_no_more_in_common_with_what_surrounds_them_than_they_are():
     coarse = ball(10.0, on=grid((4.0, 4.0, 4.0)))
     holes = coarse.array.copy()
     holes[1::3, 1::3, 1::3] = 0  # a smooth shape cannot have them, so it is larger than the voxels
-    overlap = compare(ball(17.0), coarse.with_array(holes)).overlap
-    assert overlap.common_ml == pytest.approx(overlap.necrosis_ml)
-    assert overlap.necrosis_outside_ml == 0
-    assert overlap.error_ml > 0.02 * overlap.necrosis_ml  # and it says that their shape is not known better
+    overlap = compare(ball(17.0), coarse.with_array(holes))
+    assert overlap.values["common_ml"] == pytest.approx(overlap.values["necrosis_ml"])
+    assert overlap.values["necrosis_outside_ml"] == 0
+    assert (
+        overlap.coverage.error_ml > 0.02 * overlap.values["necrosis_ml"]
+    )  # and it says that their shape is not known better
 
 
 def test_overlap_agrees_with_simpleitk_on_one_grid():
     first = union(ball(9.0, (1, 2, 0)), box((-6, -12, -5), (4, 2, 6)))
     second = union(ball(10.0, (4, 0, 2)), ball(5.0, (-6, -8, 0)))
-    overlap = compare(first, second).overlap
+    values = compare(first, second).values
     itk = sitk.LabelOverlapMeasuresImageFilter()
     itk.Execute(to_sitk(first), to_sitk(second))
-    assert overlap.dice == pytest.approx(itk.GetDiceCoefficient(), abs=0.01)  # smooth shapes of the voxels' volume
-    assert overlap.jaccard == pytest.approx(itk.GetJaccardCoefficient(), abs=0.015)
-    assert overlap.metastasis_ml == pytest.approx(np.count_nonzero(first.array) / 1000)
-    assert overlap.necrosis_ml == pytest.approx(np.count_nonzero(second.array) / 1000)
+    assert values["dice"] == pytest.approx(itk.GetDiceCoefficient(), abs=0.01)  # smooth shapes of the voxels' volume
+    assert values["jaccard"] == pytest.approx(itk.GetJaccardCoefficient(), abs=0.015)
+    assert values["metastasis_ml"] == pytest.approx(np.count_nonzero(first.array) / 1000)
+    assert values["necrosis_ml"] == pytest.approx(np.count_nonzero(second.array) / 1000)
     common = (first.array & second.array).sum() / 1000
-    assert overlap.common_ml == pytest.approx(common, rel=0.02)
-    assert overlap.untreated_ml + overlap.common_ml == pytest.approx(overlap.metastasis_ml)
-    assert overlap.necrosis_outside_ml + overlap.common_ml == pytest.approx(overlap.necrosis_ml)
+    assert values["common_ml"] == pytest.approx(common, rel=0.02)
+    assert values["untreated_ml"] + values["common_ml"] == pytest.approx(values["metastasis_ml"])
+    assert values["necrosis_outside_ml"] + values["common_ml"] == pytest.approx(values["necrosis_ml"])
 
 
 def test_the_48_axis_orders_of_both_masks_give_the_same_figures():
@@ -133,26 +124,26 @@ def test_a_transform_does_what_a_moved_mask_does():
     )
     expected, found = compare(tumour, dead), compare(tumour, after, np.linalg.inv(before_to_after), error_mm=0.0)
     np.testing.assert_allclose(figures(found), figures(expected), rtol=2e-3, atol=2e-3)
-    assert compare(tumour, after).overlap.covered_share < 0.2
+    assert compare(tumour, after).values["covered_share"] < 0.2
 
 
 def test_swapped_masks_have_the_same_symmetric_figures_and_the_others_swapped():
     first, second = ball(8.0, on=FINE), ball(10.0, (3, 0, 0), FINE)
     one, other = compare(first, second), compare(second, first)
-    assert one.overlap.dice == pytest.approx(other.overlap.dice, abs=0.005)
+    assert one.values["dice"] == pytest.approx(other.values["dice"], abs=0.005)
     for name in ("hausdorff_mm", "hausdorff95_mm", "average_symmetric_mm"):
-        assert getattr(one.distance, name) == pytest.approx(getattr(other.distance, name), abs=1e-4)
-    assert one.overlap.necrosis_outside_ml == pytest.approx(other.overlap.untreated_ml, abs=0.05)
-    assert one.overlap.covered_share > other.overlap.covered_share
+        assert one.values[name] == pytest.approx(other.values[name], abs=1e-4)
+    assert one.values["necrosis_outside_ml"] == pytest.approx(other.values["untreated_ml"], abs=0.05)
+    assert one.values["covered_share"] > other.values["covered_share"]
 
 
 def test_the_painted_surface_carries_the_figures():
     result = compare(ball(8.0, on=FINE), ball(9.0, (3, 0, 0), FINE))
     surface = result.surface
     assert surface.points.dtype == surface.margin_mm.dtype == np.float32 and surface.triangles.dtype == np.int32
-    assert surface.margin_mm.min() == result.distance.minimum_mm
-    assert share_below(surface, 0.0) == pytest.approx(result.distance.bins[0].share)
-    assert surface.area_mm2.sum() == pytest.approx(result.distance.surface_mm2, rel=1e-5)
+    assert surface.margin_mm.min() == result.values["minimum_mm"]
+    assert share_below(surface, 0.0) == pytest.approx(result.bins[0].share)
+    assert surface.area_mm2.sum() == pytest.approx(result.values["surface_mm2"], rel=1e-5)
     edges, shares = margin_histogram(surface, 0.5)
     assert shares.sum() == pytest.approx(1) and edges[0] <= surface.margin_mm.min() < edges[1]
     assert len(edges) == len(shares) + 1 and np.allclose(np.diff(edges), 0.5)
@@ -167,7 +158,7 @@ def test_the_registration_error_is_carried_to_the_verdict(radius, error, outcome
     result = compare(ball(10.0, on=FINE), ball(radius, on=FINE), np.eye(4), error_mm=error)
     assert result.verdict.outcome == outcome and result.verdict.reasons and result.verdict.rule
     between = abs(radius - 10.0) <= error
-    assert result.distance.uncertain_share == pytest.approx(1.0 if between else 0.0, abs=0.05)
+    assert result.values["uncertain_share"] == pytest.approx(1.0 if between else 0.0, abs=0.05)
 
 
 def test_a_required_margin_and_the_tolerated_share_decide():
@@ -183,8 +174,8 @@ def test_living_tissue_inside_the_necrosis_makes_it_incomplete_though_the_surfac
     shell = ball(14.0, on=FINE)
     shell.array[ball(4.0, (1, 0, 0), FINE).array != 0] = 0
     result = compare(ball(10.0, on=FINE), shell)
-    assert result.distance.minimum_mm > 2
-    (piece,) = result.overlap.pieces
+    assert result.values["minimum_mm"] > 2
+    (piece,) = result.coverage.pieces
     # Smoothing takes from a small hole what it gives to the surface around: an eighth of a millimetre here.
     assert piece.volume_ml == pytest.approx(4 / 3 * np.pi * 4**3 / 1000, rel=0.12)
     assert piece.where == "left" and piece.depth_mm == pytest.approx(4, abs=0.7)  # to the nearest voxel of all sides
@@ -199,9 +190,9 @@ def test_an_untrusted_registration_tells_nothing():
 
 def test_an_empty_necrosis_leaves_all_untreated_and_no_margin():
     result = compare(ball(8.0), grid())
-    assert result.overlap.covered_share == 0 and result.overlap.untreated_ml == result.overlap.metastasis_ml
-    assert result.overlap.pieces[0].where == "central" and result.distance.minimum_mm is None
-    assert np.isnan(result.surface.margin_mm).all() and result.distance.bins == ()
+    assert result.values["covered_share"] == 0 and result.values["untreated_ml"] == result.values["metastasis_ml"]
+    assert result.coverage.pieces[0].where == "central" and result.values["minimum_mm"] is None
+    assert np.isnan(result.surface.margin_mm).all() and result.bins == ()
     assert result.verdict.outcome == "incomplete" and "no necrosis" in result.verdict.reasons[0]
     assert json.loads(json.dumps(result.to_dict(), allow_nan=False))["overlap"]["pieces"][0]["depth_mm"] is None
     assert margin_histogram(result.surface)[1].sum() == 0
@@ -209,7 +200,7 @@ def test_an_empty_necrosis_leaves_all_untreated_and_no_margin():
 
 def test_masks_that_do_not_meet_are_compared_and_said_so():
     result = compare(ball(4.0, (-12, 0, 0)), ball(4.0, (12, 0, 0)))
-    assert result.overlap.dice == 0 and result.distance.minimum_mm == pytest.approx(-24, abs=0.5)
+    assert result.values["dice"] == 0 and result.values["minimum_mm"] == pytest.approx(-24, abs=0.5)
     assert any("do not overlap" in note for note in result.notes)
 
 
@@ -217,7 +208,7 @@ def test_a_mask_at_the_edge_of_its_image_is_said_and_what_the_other_image_does_n
     small = grid((1, 1, 1), 10.0, centre=(-6, 0, 0))
     result = compare(ball(8.0), ball(12.0, on=small))
     assert any("necrosis touches the edge of its image" in note and "left" in note for note in result.notes)
-    assert result.overlap.unseen_ml == pytest.approx(result.overlap.untreated_ml, rel=0.1)
+    assert result.values["unseen_ml"] == pytest.approx(result.values["untreated_ml"], rel=0.1)
     assert result.verdict.outcome == "not to be told" and "outside the image" in result.verdict.reasons[0]
 
 
@@ -288,7 +279,7 @@ def test_each_metastasis_is_compared_with_the_necroses_at_it():
     together = compare(tumours[0], union(dead[0], dead[1]))
     np.testing.assert_allclose(figures(result.lesions[0].comparison), figures(together))
     assert result.lesions[2].comparison.verdict.outcome == "incomplete"
-    assert result.lesions[2].comparison.overlap.covered_share == 0
+    assert result.lesions[2].comparison.values["covered_share"] == 0
     big = compare_all([ball(5.0, (-6, 0, 0), on), ball(5.0, (6, 0, 0), on)], [ball(13.0, on=on)])
     assert [lesion.necroses for lesion in big.lesions] == [(0,), (0,)] and "several metastases" in big.notes[0]
     with pytest.raises(SpineError, match="transform of a metastasis is missing"):
@@ -340,4 +331,4 @@ def test_the_job_gives_what_the_function_gives(tmp_path):
     write_comparison(expected, tmp_path / "c.json")
     assert json.loads((tmp_path / "c.json").read_text())["verdict"]["outcome"] == expected.verdict.outcome
     row = comparison_row(expected)
-    assert row["share_2_to_4_mm"] == expected.distance.bins[2].share and row["dice"] == expected.overlap.dice
+    assert row["share_2_to_4_mm"] == expected.bins[2].share and row["dice"] == expected.values["dice"]

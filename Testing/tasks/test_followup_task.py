@@ -37,7 +37,7 @@ def test_a_necrosis_around_the_metastasis_is_a_complete_ablation():
     result = follow_up(*scans(), metastases=ball(UPPER), necroses=ball(UPPER, radius=14), after_to_before=STILL)
     [one] = result.treated
     assert one.comparison.verdict.outcome == "complete" and one.necroses == (1,)
-    assert one.comparison.distance.minimum_mm == pytest.approx(5, abs=1.0)  # slices of 4 mm
+    assert one.comparison.values["minimum_mm"] == pytest.approx(5, abs=1.0)  # slices of 4 mm
     assert one.registration is None and result.provenance["transform"] == "given"
 
 
@@ -61,7 +61,7 @@ def test_of_several_metastases_each_gets_the_necrosis_at_it_and_one_without_is_u
     result = follow_up(*scans(), metastases=metastases, necroses=both, after_to_before=STILL)
     outcomes = {round(one.lesion.volume_ml, 1): one.comparison.verdict.outcome for one in result.treated}
     assert outcomes[max(outcomes)] == "incomplete" and outcomes[min(outcomes)] == "complete"
-    assert sum(one.comparison.overlap.necrosis_ml for one in result.treated) == pytest.approx(
+    assert sum(one.comparison.values["necrosis_ml"] for one in result.treated) == pytest.approx(
         both.array.sum() * both.voxel_volume_ml
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -14,16 +15,19 @@ import SpineLib
 from SpineLib.errors import SpineError
 from SpineLib.geometry.shape import Shape, shape_of
 from SpineLib.inference.provenance import library_versions
+from SpineLib.metrics.ablation import DISTANCE, OVERLAP, Ablation, json_form, measured
 from SpineLib.models.card import NOTICE
 from SpineLib.progress import Progress, silent
 from SpineLib.settings import Settings
-from SpineLib.tasks.followup.coverage import VolumeOverlap, volume_overlap
+from SpineLib.tasks.followup.coverage import Coverage, coverage
 from SpineLib.tasks.followup.margin import (
-    MarginDistances,
+    MarginBin,
     MarginSurface,
-    margin_distances,
+    ThinnestPlace,
+    margin_bins,
     share_below,
     signed_margin,
+    thinnest_place,
 )
 from SpineLib.tasks.followup.verdict import Evidence, Verdict, judge
 from SpineLib.volume.checks import check_mask
@@ -69,16 +73,20 @@ class Comparison:
     """What an ablation did to one metastasis.
 
     Attributes:
-        overlap: volumes.
-        distance: margin and surface distances.
+        values: all of :data:`SpineLib.metrics.ablation.MEASURES` by key; None where there is none.
+        coverage: what is left untreated, piece by piece.
+        bins: shares of the surface between the limits of the settings; () without a necrosis.
+        thinnest: where the margin is smallest; None without a necrosis.
         verdict: complete, incomplete or not to be told.
         surface: of the metastasis, painted with the margin; LPS, in the space of the scan before.
         provenance: JSON-able; what is needed to make the same result again.
         notes: sentences the user should read.
     """
 
-    overlap: VolumeOverlap
-    distance: MarginDistances
+    values: Mapping[str, float | None]
+    coverage: Coverage
+    bins: tuple[MarginBin, ...]
+    thinnest: ThinnestPlace | None
     verdict: Verdict
     surface: MarginSurface
     provenance: dict
@@ -86,10 +94,16 @@ class Comparison:
 
     def to_dict(self) -> dict:
         """The JSON form, without the surface; what there is not (nan) is null."""
+        form, thinnest = json_form(self.values), self.thinnest
+        distance = {
+            "thinnest_ras_mm": thinnest.ras_mm if thinnest else None,
+            "thinnest_where": thinnest.where if thinnest else None,
+            "bins": [asdict(one) for one in self.bins],
+        }
         return _plain(
             {
-                "overlap": self.overlap.to_dict(),
-                "distance": self.distance.to_dict(),
+                OVERLAP: form[OVERLAP] | self.coverage.to_dict(),
+                DISTANCE: form[DISTANCE] | distance,
                 "verdict": self.verdict.to_dict(),
                 "notes": list(self.notes),
                 "provenance": self.provenance,
@@ -145,23 +159,37 @@ def compare(
         else np.full(len(areas), np.nan, np.float32)
     )
     surface = MarginSurface(tumour_surface.points, tumour_surface.triangles, margin, areas)
-    distance = margin_distances(surface, dead_surface, settings.margin_bins_mm, settings.required_margin_mm, error_mm)
     progress(0.6, "Measuring what is covered")
     smallest = settings.smallest_untreated_ml
     if smallest is None:
         smallest = max(shape.voxel_mm[-1] for shape in (tumour, dead or tumour)) ** 3 / 1000
-    overlap = volume_overlap(tumour, dead, tumour_surface, dead_surface, smallest)
+    covered = coverage(tumour, dead, tumour_surface, dead_surface, smallest)
+    required = settings.required_margin_mm
+    values = measured(
+        Ablation(
+            tumour,
+            dead,
+            tumour_surface,
+            dead_surface,
+            areas,
+            margin,
+            covered.common_ml,
+            covered.unseen_ml,
+            required,
+            error_mm,
+        )
+    )
     evidence = None
     if dead is not None:
         error = error_mm or 0.0
         evidence = Evidence(
-            short_at_best=share_below(surface, settings.required_margin_mm - error),
-            short_at_worst=share_below(surface, settings.required_margin_mm + error),
-            pieces=[(piece.volume_ml, piece.depth_mm) for piece in overlap.pieces if piece.seen_share > 0.5],
-            unseen_ml=overlap.unseen_ml,
+            short_at_best=share_below(surface, required - error),
+            short_at_worst=share_below(surface, required + error),
+            pieces=[(piece.volume_ml, piece.depth_mm) for piece in covered.pieces if piece.seen_share > 0.5],
+            unseen_ml=covered.unseen_ml,
             error_mm=error,
         )
-    verdict = judge(evidence, settings.required_margin_mm, settings.tolerated_share, smallest, trusted)
+    verdict = judge(evidence, required, settings.tolerated_share, smallest, trusted)
     provenance = {
         "program": "SpineOncology",
         "version": SpineLib.__version__,
@@ -178,9 +206,11 @@ def compare(
         "seconds": round(perf_counter() - started, 2),
         "notice": NOTICE,
     }
-    notes = _notes(tumour, dead, overlap, matrix, after_to_before is not None and error_mm is None)
+    notes = _notes(tumour, dead, covered, matrix, after_to_before is not None and error_mm is None)
     progress(1.0, "Done")
-    return Comparison(overlap, distance, verdict, surface, provenance, notes)
+    bins = margin_bins(surface, settings.margin_bins_mm) if dead is not None else ()
+    thinnest = thinnest_place(surface) if dead is not None else None
+    return Comparison(values, covered, bins, thinnest, verdict, surface, provenance, notes)
 
 
 def _shape(mask: Volume, name: str) -> Shape | None:
@@ -188,9 +218,7 @@ def _shape(mask: Volume, name: str) -> Shape | None:
     return shape_of(mask)
 
 
-def _notes(
-    tumour: Shape, dead: Shape | None, overlap: VolumeOverlap, matrix: np.ndarray, error_unknown: bool
-) -> list[str]:
+def _notes(tumour: Shape, dead: Shape | None, covered: Coverage, matrix: np.ndarray, error_unknown: bool) -> list[str]:
     notes = []
     for name, shape in (("metastasis", tumour), ("necrosis", dead)):
         if shape is not None and shape.edges:
@@ -201,12 +229,12 @@ def _notes(
     if dead is None:
         notes.append("The necrosis is empty: the whole metastasis counts as untreated, and there is no margin.")
         return notes
-    if overlap.unseen_ml > 0.001 * overlap.metastasis_ml:
+    if covered.unseen_ml > 0.001 * tumour.volume_ml:
         notes.append(
-            f"{overlap.unseen_ml:.2f} ml of the metastasis lie outside the image with the necrosis and count "
+            f"{covered.unseen_ml:.2f} ml of the metastasis lie outside the image with the necrosis and count "
             "as untreated."
         )
-    if overlap.common_ml == 0:
+    if covered.common_ml == 0:
         notes.append("Metastasis and necrosis do not overlap: check the registration, and that they belong together.")
     scales = np.linalg.svd(matrix[:3, :3], compute_uv=False)
     if np.abs(scales - 1).max() > 0.01:

@@ -36,17 +36,11 @@ class UntreatedPiece:
 
 
 @dataclass(frozen=True)
-class VolumeOverlap:
-    """Volumes in common; M is the metastasis, N the necrosis, both as smooth shapes of their masks' own volumes.
+class Coverage:
+    """What of the metastasis M the necrosis N covers.
 
     Attributes:
-        metastasis_ml, necrosis_ml: |M|, |N|: the masks' voxels counted.
         common_ml: |M and N|.
-        dice: 2 |M and N| / (|M| + |N|).
-        jaccard: |M and N| / |M or N|.
-        covered_share: |M and N| / |M|, the ablation's completeness, 0 to 1.
-        untreated_ml: |M without N|.
-        necrosis_outside_ml: |N without M|.
         unseen_ml: of M, outside the image with the necrosis; counted as untreated.
         pieces: of M without N, the largest first; those below ``smallest_ml`` are left out, and all after the 20th.
         smallest_ml: smaller pieces do not matter.
@@ -55,14 +49,7 @@ class VolumeOverlap:
             coarse voxels has no smooth shape of just its volume.
     """
 
-    metastasis_ml: float
-    necrosis_ml: float
     common_ml: float
-    dice: float
-    jaccard: float
-    covered_share: float
-    untreated_ml: float
-    necrosis_outside_ml: float
     unseen_ml: float
     pieces: tuple[UntreatedPiece, ...]
     smallest_ml: float
@@ -70,17 +57,18 @@ class VolumeOverlap:
     error_ml: float
 
     def to_dict(self) -> dict:
-        """The JSON form."""
-        return asdict(self)
+        """The JSON form of what is no measure."""
+        values = asdict(self)
+        return {key: values[key] for key in ("pieces", "smallest_ml", "grid_mm", "error_ml")}
 
 
-def volume_overlap(
+def coverage(
     metastasis: Shape,
     necrosis: Shape | None,
     metastasis_surface: Surface,
     necrosis_surface: Surface | None,
     smallest_ml: float,
-) -> VolumeOverlap:
+) -> Coverage:
     """Volumes of two shapes of one space, counted in a fine grid around the metastasis, along the patient's axes.
 
     Neither mask's own grid is favoured, and coarse slices do not show as steps: the common grid's step is a quarter of
@@ -129,15 +117,8 @@ def volume_overlap(
                 float(seen[tuple(kji.T)].mean()),
             )
         )
-    return VolumeOverlap(
-        metastasis_ml=volume,
-        necrosis_ml=necrosis_ml,
+    return Coverage(
         common_ml=common,
-        dice=2 * common / (volume + necrosis_ml),
-        jaccard=common / (volume + necrosis_ml - common),
-        covered_share=common / volume,
-        untreated_ml=volume - common,
-        necrosis_outside_ml=max(necrosis_ml - common, 0.0),
         unseen_ml=int(np.count_nonzero(tumour & ~seen)) * ml,
         pieces=tuple(pieces),
         smallest_ml=smallest_ml,

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
 from SpineLib.geometry.shape import Shape, Surface
-from SpineLib.metrics.surface import distances_to, summarise, weighted_percentiles
+from SpineLib.metrics.surface import distances_to
 from SpineLib.tasks.followup.coverage import direction_words
-
-PERCENTS = (5, 25, 50, 75, 95)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,43 +40,11 @@ class MarginBin:
 
 
 @dataclass(frozen=True)
-class MarginDistances:
-    """Distances from surface to surface, mm, weighted by area.
+class ThinnestPlace:
+    """Where the margin is smallest: RAS mm, and in words as seen from the metastasis's centre."""
 
-    The margin at a point of the metastasis's surface is the distance to the necrosis's surface, positive where the
-    point lies in the necrosis, negative where tumour sticks out of it. All of these are None without a necrosis.
-
-    Attributes:
-        minimum_mm: the smallest margin; at ``thinnest_ras_mm``, ``thinnest_where`` seen from the metastasis's centre.
-        mean_mm: over the surface.
-        percentiles_mm: 5, 25, 50, 75 and 95 % of the surface have a smaller margin.
-        bins: shares of the surface between the limits of the settings.
-        hausdorff_mm: largest distance of a point of either surface from the other one.
-        hausdorff95_mm: the larger of the two surfaces' 95 % percentiles of that distance.
-        average_symmetric_mm: mean distance over both surfaces together.
-        surface_mm2, necrosis_surface_mm2: the areas.
-        error_mm: registration error carried along; None: not known, taken as none.
-        uncertain_share: share of the surface whose margin lies within ``error_mm`` of the required one: there the error
-            decides whether it is reached.
-    """
-
-    minimum_mm: float | None
-    thinnest_ras_mm: tuple[float, float, float] | None
-    thinnest_where: str | None
-    mean_mm: float | None
-    percentiles_mm: dict[str, float] | None
-    bins: tuple[MarginBin, ...]
-    hausdorff_mm: float | None
-    hausdorff95_mm: float | None
-    average_symmetric_mm: float | None
-    surface_mm2: float
-    necrosis_surface_mm2: float
-    error_mm: float | None
-    uncertain_share: float | None
-
-    def to_dict(self) -> dict:
-        """The JSON form."""
-        return asdict(self)
+    ras_mm: tuple[float, float, float]
+    where: str
 
 
 def signed_margin(metastasis: Surface, necrosis: Shape, necrosis_surface: Surface) -> np.ndarray:
@@ -116,41 +82,11 @@ def margin_histogram(surface: MarginSurface, width_mm: float = 1.0) -> tuple[np.
     return edges, areas / max(float(surface.area_mm2.sum(dtype=float)), 1e-30)
 
 
-def margin_distances(
-    surface: MarginSurface,
-    necrosis_surface: Surface | None,
-    limits: Sequence[float],
-    required_mm: float,
-    error_mm: float | None,
-) -> MarginDistances:
-    """Statistics of the margin, and the symmetric distances of the two surfaces."""
+def thinnest_place(surface: MarginSurface) -> ThinnestPlace:
+    """Where the margin is smallest; there must be a necrosis."""
     area = surface.area_mm2
-    if necrosis_surface is None:
-        return MarginDistances(
-            None, None, None, None, None, (), None, None, None, float(area.sum(dtype=float)), 0.0, error_mm, None
-        )
-    margin = surface.margin_mm
-    other_area = necrosis_surface.areas()
-    back = distances_to(necrosis_surface.points, Surface(surface.points, surface.triangles))
-    both = summarise(np.abs(margin), area, back, other_area)
-    thinnest = surface.points[int(np.argmin(margin))].astype(float)
+    thinnest = surface.points[int(np.argmin(surface.margin_mm))].astype(float)
     middle = np.average(surface.points, axis=0, weights=area)
     radius = float(np.sqrt(area.sum(dtype=float) / (4 * np.pi)))
-    error = error_mm or 0.0
-    uncertain = np.abs(margin - required_mm) <= error if error else np.zeros(len(margin), bool)
-    total = float(area.sum(dtype=float))
-    return MarginDistances(
-        minimum_mm=float(margin.min()),
-        thinnest_ras_mm=tuple(float(v) for v in np.round(thinnest * (-1, -1, 1), 3)),
-        thinnest_where=direction_words(thinnest - middle, radius),
-        mean_mm=float(np.average(margin, weights=area)),
-        percentiles_mm={str(p): float(v) for p, v in zip(PERCENTS, weighted_percentiles(margin, area, PERCENTS))},
-        bins=margin_bins(surface, limits),
-        hausdorff_mm=both.hausdorff,
-        hausdorff95_mm=both.hausdorff95,
-        average_symmetric_mm=both.average_symmetric,
-        surface_mm2=total,
-        necrosis_surface_mm2=float(other_area.sum(dtype=float)),
-        error_mm=error_mm,
-        uncertain_share=float(area[uncertain].sum(dtype=float)) / total,
-    )
+    x, y, z = (float(v) for v in np.round(thinnest * (-1, -1, 1), 3))
+    return ThinnestPlace((x, y, z), direction_words(thinnest - middle, radius))

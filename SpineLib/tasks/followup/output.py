@@ -12,6 +12,7 @@ import numpy as np
 
 from SpineLib.errors import SpineError
 from SpineLib.mesh.polydata import write_vtp
+from SpineLib.metrics.ablation import MEASURES, bin_figure
 from SpineLib.tasks.followup.compare import Comparison
 from SpineLib.tasks.followup.margin import MarginSurface
 from SpineLib.volume.files import whole_files, write_text
@@ -19,31 +20,6 @@ from SpineLib.volume.files import whole_files, write_text
 #: Name of the array of margins (mm) at the points of a written surface.
 MARGIN = "margin_mm"
 SURFACE_SUFFIXES = (".vtp", ".ply")
-_COLUMNS = (
-    "outcome",
-    "metastasis_ml",
-    "necrosis_ml",
-    "common_ml",
-    "dice",
-    "jaccard",
-    "covered_share",
-    "untreated_ml",
-    "necrosis_outside_ml",
-    "unseen_ml",
-    "minimum_mm",
-    "mean_mm",
-    "percentile_5_mm",
-    "percentile_25_mm",
-    "percentile_50_mm",
-    "percentile_75_mm",
-    "percentile_95_mm",
-    "hausdorff_mm",
-    "hausdorff95_mm",
-    "average_symmetric_mm",
-    "surface_mm2",
-    "error_mm",
-    "uncertain_share",
-)
 
 
 def write_surface(surface: MarginSurface, path: str | Path) -> None:
@@ -97,25 +73,15 @@ def write_comparison(comparison: Comparison, path: str | Path) -> None:
 
 def comparison_row(comparison: Comparison) -> dict:
     """The figures as one flat row; bins as ``share_below_0_mm``, ``share_0_to_5_mm``, ``share_from_5_mm``."""
-    overlap, distance = comparison.overlap, comparison.distance
-    values = comparison.to_dict()["overlap"] | comparison.to_dict()["distance"]
-    percentiles = {f"percentile_{p}_mm": value for p, value in (distance.percentiles_mm or {}).items()}
-    row = {"outcome": comparison.verdict.outcome} | {
-        key: (values | percentiles).get(key) for key in _COLUMNS if key != "outcome"
+    pieces = comparison.coverage.pieces
+    return {
+        "outcome": comparison.verdict.outcome,
+        **{key: comparison.values[key] for key, measure in MEASURES.items() if measure.listed},
+        "pieces": len(pieces),
+        "largest_piece_ml": pieces[0].volume_ml if pieces else 0.0,
+        "largest_piece_where": pieces[0].where if pieces else None,
+        **{bin_figure(one.low_mm, one.high_mm).key: one.share for one in comparison.bins},
     }
-    row["pieces"] = len(overlap.pieces)
-    row["largest_piece_ml"] = overlap.pieces[0].volume_ml if overlap.pieces else 0.0
-    row["largest_piece_where"] = overlap.pieces[0].where if overlap.pieces else None
-    for part in distance.bins:
-        name = (
-            f"share_below_{part.high_mm:g}_mm"
-            if part.low_mm is None
-            else f"share_from_{part.low_mm:g}_mm"
-            if part.high_mm is None
-            else f"share_{part.low_mm:g}_to_{part.high_mm:g}_mm"
-        )
-        row[name] = part.share
-    return row
 
 
 def write_comparison_table(rows: Sequence[tuple[str, Comparison]], path: str | Path) -> None:
