@@ -85,6 +85,9 @@ class Step(Protocol):
     def update(self) -> None:
         """Follow parameter node and job; does nothing twice."""
 
+    def lookAgain(self) -> None:
+        """The module is shown again: Slicer tells nothing of what was edited meanwhile."""
+
     def summary(self) -> tuple[bool, str]:
         """Whether the step is done, and a few words for its header."""
 

@@ -138,6 +138,9 @@ class StepBase:
         if self.TIP is not None:
             self.widgets.update(*self._panel.runState(self.widgets), self.reason(), self.TIP)
 
+    def lookAgain(self):
+        """The module is shown again, and what the step depends on may have been edited meanwhile."""
+
     def reason(self):
         """Why the job cannot be started, "" when it can."""
         return self._panel.reasonNotToStart()

@@ -46,6 +46,7 @@ class StepPanel:
         self._missing, self._setupProblem = missingPackages(), ""
         self.jobs = JobRunner(self, self.TITLE)
         self._selectors: list = []
+        self._whenShown: list[Callable] = []
         self._soon = qt.QTimer()
         self._soon.setSingleShot(True)
         self._soon.setInterval(0)
@@ -84,6 +85,20 @@ class StepPanel:
         for step in self._steps:
             step.setParameterNode(parameterNode)
         self.update()
+        if parameterNode is None:
+            return
+        for step in self._steps:
+            step.lookAgain()
+        waiting, self._whenShown = self._whenShown, []
+        for call in waiting:
+            call()
+
+    def whenShown(self, call: Callable) -> None:
+        """Call now, or when the user comes back: views and layout are another module's while that one is shown."""
+        if self._node is not None:
+            call()
+        else:
+            self._whenShown.append(call)
 
     def watchSelector(self, selector):
         """Slicer's selector chooses the neighbour of a deleted node; nothing must go where nobody wanted it."""
@@ -186,7 +201,7 @@ class StepPanel:
 
     def onSceneClosing(self):
         """The images of a running job go away, so the job goes, too."""
-        self._closing = self.jobs.busy
+        self._closing, self._whenShown = self.jobs.busy, []
         for step in self._steps:
             step.widgets.say("")
         self.jobs.cancel()

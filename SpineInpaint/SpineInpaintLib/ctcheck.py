@@ -17,18 +17,30 @@ class CtStep(StepBase):
     def __init__(self, ui, panel):
         super().__init__(ui, panel, "ct")
         self._key, self._refusal, self._words = None, "", ""
+        self._watched, self._stop = None, lambda: None
+
+    def close(self):
+        super().close()
+        self._stop()
 
     def clear(self):
         super().clear()
+        self._stop()
+        self._watched = None
         self._key, self._refusal, self._words = None, "", ""
 
     def update(self):
         """Follow the choice."""
         if self._node is None:
             return
+        from SpineLib.scene.changes import stamp_of, watch
+
         key, volume = None, self._node.ct
+        if volume is not self._watched:
+            self._stop()
+            self._watched, self._stop = volume, watch(volume, self._panel.later)
         if volume is not None and volume.GetImageData() is not None:
-            key = (volume.GetID(), volume.GetImageData().GetMTime(), volume.GetTransformNodeID())
+            key = stamp_of(volume)
         if key == self._key:
             return
         self._key, self._refusal, self._words = key, "", ""

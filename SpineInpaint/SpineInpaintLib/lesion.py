@@ -1,7 +1,6 @@
 """Step 2: find lesions on the CT, draw one, or mark it with a box."""
 
 import slicer
-import vtk
 
 from SpineInpaintLib.runs import LesionRun
 from SpineLib.errors import SpineError
@@ -10,6 +9,8 @@ from SpinePanel.segments import fillSegments, openInEditor, segmentIds
 from SpinePanel.step import StepBase
 from SpinePanel.tables import Table
 
+#: A change is looked at after this pause, milliseconds: while the user paints, nothing is read.
+_PAUSE_MS = 400
 #: What the parameter holds where all segments are meant together.
 ALL = "*"
 #: What measuring diameters needs and Slicer does not bring.
@@ -32,6 +33,7 @@ class LesionStep(StepBase):
         )  # fmt: skip
         titles = ("Lesion", "Probability", "RECIST, mm", "Box, mm")
         self._table = Table(ui.lesionTable, titles, 3, {1, 2, 3}, onClicked=self._onClicked)
+        self._pause = self.pause(_PAUSE_MS, self._edited)
         self.connect(
             (ui.lesionSegmentCombo, "activated(int)", self._onSegment),
             (ui.roiSelector, "nodeAddedByUser(vtkMRMLNode*)", self._onRoiAdded),
@@ -181,22 +183,17 @@ class LesionStep(StepBase):
 
     def _watch(self, segmentation, roi):
         """Follow the edits of another lesion."""
-        from SpineLib.scene.tables import watch_segments
+        from SpineLib.scene.changes import watch
 
         if (segmentation, roi) == self._watched:
             return
         for stop in self._stops:
             stop()
-        self._watched, self._stops = (segmentation, roi), []
-        if segmentation is not None:
-            self._stops.append(watch_segments(segmentation, self._edited))
-        if roi is not None:
-            tags = [roi.AddObserver(event, self._edited)
-                    for event in (roi.PointModifiedEvent, vtk.vtkCommand.ModifiedEvent)]  # fmt: skip
-            self._stops.append(lambda: [roi.RemoveObserver(tag) for tag in tags])
+        self._watched = (segmentation, roi)
+        self._stops = [watch(node, self._pause.start) for node in self._watched]
 
-    def _edited(self, caller=None, event=None):
-        """The lesion was drawn, moved or resized."""
+    def _edited(self):
+        """The lesion was drawn, moved or resized, and the user has paused."""
         self._panel.repair.changed()
         self._panel.later()
 

@@ -30,7 +30,7 @@ class ModelStep(StepBase):
 
     def __init__(self, ui, panel):
         super().__init__(ui, panel, "model")
-        self._head = self._watched = self._key = None
+        self._head = self._watched = self._key = self._seen = None
         self._stop, self.outdated, self._path = lambda: None, False, ""
         self._combos = {"cut": (ui.cutCombo, CUTS), "space": (ui.spaceCombo, SPACES), "paint": (ui.paintCombo, PAINTS),
                         "format": (ui.formatCombo, FORMATS)}  # fmt: skip
@@ -87,6 +87,10 @@ class ModelStep(StepBase):
         scale = "" if round(node.scale) == 100 else f", {node.scale:.0f} % of life size"
         ui.exportLabel.text = f"In {node.space} coordinates and millimetres{scale}."
         self._showExport()
+
+    def lookAgain(self):
+        if self._stamp() != self._seen:
+            self.look()
 
     def settings(self):
         """Settings of the job, as the panel has them."""
@@ -168,6 +172,7 @@ class ModelStep(StepBase):
         self._pause.stop()
         if self._node is None:
             return
+        self._seen = self._stamp()
         outdated = False
         if self._head is not None:
             try:
@@ -176,6 +181,12 @@ class ModelStep(StepBase):
                 outdated = True
         self._setOutdated(outdated)
         self._panel.later()
+
+    def _stamp(self):
+        """What a model is made of, as far as changes show without reading voxels."""
+        from SpineLib.scene.changes import stamp_of
+
+        return self._head, stamp_of(self._node.repaired), str(self.settings())
 
     def _existing(self):
         """The model's head where it is of the same segmentation."""
@@ -206,7 +217,7 @@ class ModelStep(StepBase):
         found = "The model prints." if passed else "The model would not print; what is to blame is red in 3-D."
         self._panel.tell(self.widgets, " ".join([found, *imported.notes]), warning=not passed)
         self._paint()
-        self._inThreeD()
+        self._panel.whenShown(self._inThreeD)
         # What was edited while the worker built is not in the model.
         self.look()
 
@@ -219,11 +230,11 @@ class ModelStep(StepBase):
 
     def _watch(self, segmentation):
         """Follow the edits of another segmentation."""
-        from SpineLib.scene.tables import watch_segments
+        from SpineLib.scene.changes import watch
 
         self._stop()
         self._watched = segmentation
-        self._stop = watch_segments(segmentation, self.changed) if segmentation is not None else lambda: None
+        self._stop = watch(segmentation, self.changed)
 
     def _setOutdated(self, outdated):
         self.outdated = outdated

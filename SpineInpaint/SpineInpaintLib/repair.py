@@ -37,7 +37,7 @@ class RepairStep(StepBase):
 
     def __init__(self, ui, panel):
         super().__init__(ui, panel, "repair")
-        self._key = self._shown = self._lesionKey = None
+        self._key = self._shown = self._lesionKey = self._seen = None
         self.outdated, self._byUser = False, ""
         self.preview = Preview(ui.previewLabel, ui.repairSection)
         for method, (title, *_) in METHODS.items():
@@ -72,7 +72,7 @@ class RepairStep(StepBase):
         super().update()
         if node is None:
             return
-        key = (node.vertebrae, self._panel.vertebrae.found, node.vertebra, node.method, *self._lesion())
+        key = self._made()
         if key != self._key:
             self._key = key
             self.changed()
@@ -80,6 +80,10 @@ class RepairStep(StepBase):
             self._shown = node.repaired
             self.look()
         ui.showRepairButton.enabled = ui.editRepairedButton.enabled = node.repaired is not None
+
+    def lookAgain(self):
+        if (self._made(), self._node.repaired) != self._seen:
+            self.look()
 
     def reason(self):
         """Why the job cannot be started, "" when it can."""
@@ -146,6 +150,7 @@ class RepairStep(StepBase):
         node = self._node
         if node is None:
             return
+        self._seen = (self._made(), node.repaired)
         outdated = False
         if repair_of(node.repaired):
             try:
@@ -165,7 +170,7 @@ class RepairStep(StepBase):
         node = self._panel.parameterNode()
         node.repaired = imported.segmentation
         self._panel.tell(self.widgets, " ".join([self._words(imported.measures), *imported.notes]))
-        self.onShow()
+        self._panel.whenShown(self.onShow)
 
     @staticmethod
     def _words(measures):
@@ -174,15 +179,17 @@ class RepairStep(StepBase):
         parts = [f"{measures[key]:.1f} ml {name}" for key, name in names if key in measures]
         return f"Repaired: {', '.join(parts)}." if parts else "Repaired."
 
+    def _made(self):
+        """What a repair is made of, as far as changes show without reading voxels."""
+        node = self._node
+        return (node.vertebrae, self._panel.vertebrae.found, node.vertebra, node.method, *self._lesion())
+
     def _lesion(self):
         """What the lesion is, as far as changes show without reading voxels."""
+        from SpineLib.scene.changes import stamp_of
+
         (segmentation, ids), roi = self._panel.lesion.chosen()
-        stamp = 0
-        if roi is not None:
-            stamp = roi.GetMTime()
-        elif segmentation is not None:
-            stamp = segmentation.GetSegmentation().GetMTime()
-        return segmentation, tuple(ids or ("*",)), roi, stamp
+        return segmentation, tuple(ids or ("*",)), roi, stamp_of(segmentation if roi is None else roi)
 
     def _fillVertebrae(self):
         """Offer the vertebrae; the one with most of the lesion is chosen as long as the user has chosen none."""

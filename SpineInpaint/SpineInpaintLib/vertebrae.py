@@ -25,7 +25,8 @@ class VertebraeStep(StepBase):
 
     def __init__(self, ui, panel):
         super().__init__(ui, panel, "vertebrae")
-        self._watched, self.found, self._problem = None, None, ""
+        self._watched = self.found = self._seen = None
+        self._problem = ""
         self._stop = lambda: None
         self.models = ModelChoice(
             ui.vertebraeModelCombo, (ui.vertebraeBadgeLabel, ui.vertebraeBadgeSpacer), ui.vertebraeSection,
@@ -76,6 +77,12 @@ class VertebraeStep(StepBase):
             self.look()
         ui.editVertebraeButton.enabled = node.vertebrae is not None
 
+    def lookAgain(self):
+        from SpineLib.scene.changes import stamp_of
+
+        if stamp_of(self._watched) != self._seen:
+            self.look()
+
     def reason(self):
         """Why the job cannot be started, "" when it can."""
         return self._panel.reasonWithoutCt() or self.models.reason()
@@ -108,9 +115,13 @@ class VertebraeStep(StepBase):
 
     def look(self):
         """Read the vertebrae anew."""
+        from SpineLib.scene.changes import stamp_of
         from SpineLib.scene.vertebrae import collect_vertebrae
 
         self._pause.stop()
+        if self._node is None:
+            return
+        self._seen = stamp_of(self._watched)
         before, self.found, self._problem = self._problem, None, ""
         if self._watched is not None:
             try:
@@ -130,17 +141,17 @@ class VertebraeStep(StepBase):
 
     def _watch(self, segmentation):
         """Follow the edits of another segmentation."""
-        from SpineLib.scene.tables import watch_segments
+        from SpineLib.scene.changes import watch
 
         self._stop()
         self._watched = segmentation
-        self._stop = watch_segments(segmentation, self._edited) if segmentation is not None else lambda: None
+        self._stop = watch(segmentation, self._edited)
         if segmentation is None:
             self.found, self._problem = None, ""
             self._show()
 
     def _edited(self):
-        """A segment was edited, added, removed or renamed."""
+        """A segment was edited, added, removed, renamed or moved."""
         self._pause.start()
 
     def _show(self):

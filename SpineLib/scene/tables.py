@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -120,27 +120,6 @@ def update_table(node, measured: Sequence[MeasuredSegment]) -> None:
                 node.SetColumnUnitLabel(title, unit)
     finally:
         node.EndModify(modifying)
-
-
-def watch_segments(segmentation_node, changed: Callable[[], None]) -> Callable[[], None]:
-    """Call ``changed`` after each edit, added, removed or renamed segment; returns what ends the watch.
-
-    Strokes come fast: whoever watches should wait a moment before measuring again.
-    """
-    events = (
-        slicer.vtkSegmentation.SourceRepresentationModified,
-        slicer.vtkSegmentation.SegmentAdded,
-        slicer.vtkSegmentation.SegmentRemoved,
-        slicer.vtkSegmentation.SegmentModified,
-    )
-    segmentation = segmentation_node.GetSegmentation()
-    tags = [segmentation.AddObserver(event, lambda caller, name: changed()) for event in events]
-
-    def stop() -> None:
-        while tags:
-            segmentation.RemoveObserver(tags.pop())
-
-    return stop
 
 
 def _cut(grid: Volume, box: tuple[slice, slice, slice], mask: np.ndarray) -> Volume:

@@ -25,7 +25,7 @@ class ResultsStep(StepBase):
 
     def __init__(self, ui, panel):
         super().__init__(ui, panel, "results")
-        self._segmentation, self._measured = None, []
+        self._segmentation, self._measured, self._seen = None, [], None
         self._stopWatching = lambda: None
         self._table = Table(ui.lesionTable, _COLUMNS, 0, range(1, 5), _TIPS, self._jump, _sameSegment)
         self._pause = self.pause(_PAUSE_MS, self.measure)
@@ -56,6 +56,11 @@ class ResultsStep(StepBase):
         self.ui.editButton.enabled = self.ui.updateButton.enabled = self.ui.show3dButton.enabled = there
         self.ui.show3dButton.checked = self._shown3d()
 
+    def lookAgain(self):
+        if self._stamp() != self._seen:
+            self._panel.compare.changed()
+            self.measure()
+
     def summary(self):
         return bool(self._measured), f"{len(self._measured)} listed" if self._measured else ""
 
@@ -64,6 +69,9 @@ class ResultsStep(StepBase):
         from SpineLib.scene.tables import measure_segments, update_table
 
         self._pause.stop()
+        if self._node is None:  # It is done on coming back: the images are known then.
+            return
+        self._seen = self._stamp()
         segmentation, measured, problem = self._segmentation, [], ""
         volume = self.volume()
         if segmentation is not None and volume is None:
@@ -95,6 +103,11 @@ class ResultsStep(StepBase):
         """The volume whose voxels are counted: the segmentation's own source, else what is chosen as input."""
         return sourceVolume(self._segmentation) or next(iter(self._panel.images().values()), None)
 
+    def _stamp(self):
+        from SpineLib.scene.changes import stamp_of
+
+        return stamp_of(self._segmentation), stamp_of(self.volume())
+
     def _shown3d(self):
         from SpineLib.scene.views import are_surfaces_shown
 
@@ -102,16 +115,17 @@ class ResultsStep(StepBase):
 
     def _observe(self, segmentation):
         """Follow edits of another segmentation."""
-        from SpineLib.scene.tables import watch_segments
+        from SpineLib.scene.changes import watch
 
         self._stopWatching()
         self._segmentation = segmentation
-        self._stopWatching = (lambda: None) if segmentation is None else watch_segments(segmentation, self._edited)
+        self._stopWatching = watch(segmentation, self._edited)
 
     def _edited(self):
-        """A segment was edited, added, removed or renamed."""
-        self._panel.compare.changed()
-        self._pause.start()
+        """A segment was edited, added, removed, renamed or moved."""
+        if self._node is not None:
+            self._panel.compare.changed()
+            self._pause.start()
 
     def _list(self, measured, problem):
         self._measured = measured

@@ -21,7 +21,7 @@ class Compare(StepBase):
 
     def __init__(self, ui, panel):
         super().__init__(ui, panel, "compare")
-        self._key = self._head = self._shown = None
+        self._key = self._head = self._shown = self._seen = None
         self._stops, self.outdated = [], False
         self._pause = self.pause(_PAUSE_MS, self.look)
         self._tables = MeasureTables(ui.measuresTable, ui.piecesTable, self._jump)
@@ -65,6 +65,10 @@ class Compare(StepBase):
         ui.showButton.enabled = ui.chartButton.enabled = there
         ui.updateButton.enabled = there and self.outdated and not self.reason()
         self._showOutdated()
+
+    def lookAgain(self):
+        if self._stamp() != self._seen:
+            self.look()
 
     def reason(self):
         """Why the job cannot be started, "" when it can."""
@@ -136,6 +140,7 @@ class Compare(StepBase):
         node = self._node
         if node is None or self._head is None:
             return
+        self._seen = self._stamp()
         try:
             outdated = bool(self._missing()) or not is_current(self._head, collect_pair(*self._asked(node)))
         except SpineError:
@@ -147,6 +152,13 @@ class Compare(StepBase):
             else:
                 self.onUpdate()
         self._panel.update()
+
+    def _stamp(self):
+        """What a comparison is made of, as far as changes show without reading voxels."""
+        from SpineLib.scene.changes import stamp_of
+
+        node = self._node
+        return self._head, self._asked(node), *map(stamp_of, (node.metastasis, node.necrosis, node.transform))
 
     def _missing(self):
         return self._panel.metastasis.missing() or self._panel.necrosis.missing()
@@ -175,23 +187,20 @@ class Compare(StepBase):
         self._show(imported.head)
         self._panel.tell(self.widgets, " ".join(imported.notes))
         if not renewed:
-            self.onShow()
+            self._panel.whenShown(self.onShow)
         # What was edited while the worker compared is not in the result.
         self.look()
 
     def _watch(self, metastasis, necrosis):
         """Follow edits of two other segmentations."""
-        from SpineLib.scene.tables import watch_segments
+        from SpineLib.scene.changes import watch
 
         for _, stop in self._stops:
             stop()
-        self._stops = [
-            (node, watch_segments(node, self._edited) if node is not None else lambda: None)
-            for node in (metastasis, necrosis)
-        ]
+        self._stops = [(node, watch(node, self._edited)) for node in (metastasis, necrosis)]
 
     def _edited(self):
-        """A segment was edited, added, removed or renamed."""
+        """A segment was edited, added, removed, renamed or moved."""
         self.changed()
         self._panel.later()
 

@@ -8,8 +8,6 @@ import pytest
 
 from Testing.panel.patients import edit, ellipsoid, mask_of
 
-I1 = pytest.mark.xfail(strict=True, reason="I1: the segmentation's own time of change says nothing about voxels")
-
 
 def times(node, segment_id):
     """Times of change by what has one."""
@@ -55,7 +53,6 @@ def test_times_of_change_move_as_in_the_real_application(damaged, segment, deskt
     assert moved(*segment, node.HardenTransform) == {"node", "segment", "labelmap"}
 
 
-@I1
 def test_the_vertebra_that_a_drawn_lesion_destroys_is_offered(damaged, inpaint):
     """Draw, paint into the lower vertebra, come back: the topmost one must not stay chosen."""
     from SpineInpaintLib.selftest import LESION
@@ -72,7 +69,6 @@ def test_the_vertebra_that_a_drawn_lesion_destroys_is_offered(damaged, inpaint):
     assert inpaint.wait(lambda: ui.vertebraCombo.currentText == "L3", 3)
 
 
-@I1
 def test_the_vertebra_follows_a_lesion_that_is_painted_while_the_panel_is_shown(damaged, inpaint):
     """The Segment Editor's own widget, or a script, may paint while the panel is open."""
     from SpineInpaintLib.selftest import LEVELS
@@ -82,7 +78,6 @@ def test_the_vertebra_follows_a_lesion_that_is_painted_while_the_panel_is_shown(
     assert inpaint.wait(lambda: damaged.ui.vertebraCombo.currentText == "L2", 3)
 
 
-@I1
 def test_the_vertebra_follows_a_lesion_that_a_transform_moves(damaged, inpaint):
     import slicer
 
@@ -110,7 +105,6 @@ def test_a_choice_of_the_user_outlives_further_painting(damaged, inpaint):
     assert ui.vertebraCombo.currentText == "L2"
 
 
-@pytest.mark.xfail(strict=True, reason="I1: the task speaks of the vertebra's number")
 def test_a_lesion_beside_the_chosen_vertebra_is_told_with_the_names_that_are_shown(damaged, inpaint):
     """ "The lesion lies outside L2", and never "outside vertebra 20", which the panel calls nowhere."""
     damaged.node.method = "templates"

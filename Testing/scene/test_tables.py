@@ -11,7 +11,7 @@ slicer = pytest.importorskip("slicer", reason="slicer-core is not installed (pip
 
 from SpineLib.scene.nodes import volume_to_node  # noqa: E402
 from SpineLib.scene.results import add_segmentation  # noqa: E402
-from SpineLib.scene.tables import HEADERS, add_table, measure_segments, update_table, watch_segments  # noqa: E402
+from SpineLib.scene.tables import HEADERS, add_table, measure_segments, update_table  # noqa: E402
 from SpineLib.tasks.segmentation.lesions import find_lesions  # noqa: E402
 from Testing.scene.grids import add_transform, add_volume, axis_matrix, rotation  # noqa: E402
 
@@ -90,20 +90,6 @@ def test_a_removed_segment_leaves_the_table_and_a_missing_id_is_passed_over(foun
     node, _, _, _, segmentation, ids = found
     segmentation.GetSegmentation().RemoveSegment(ids[0])
     assert [one.segment_id for one in measure_segments(segmentation, node, ids=ids)] == [ids[1]]
-
-
-def test_edits_are_noticed_until_the_watch_ends(found):
-    node, _, labels, _, segmentation, ids = found
-    calls = []
-    stop = watch_segments(segmentation, lambda: calls.append(1))
-    slicer.util.updateSegmentBinaryLabelmapFromArray((labels.array == 9).astype(np.uint8), segmentation, ids[0], node)
-    edited = len(calls)
-    segmentation.GetSegmentation().RemoveSegment(ids[1])
-    removed = len(calls)
-    stop()
-    stop()
-    segmentation.GetSegmentation().RemoveSegment(ids[0])
-    assert 0 < edited < removed == len(calls)
 
 
 def test_a_probability_of_another_size_is_ignored(found):

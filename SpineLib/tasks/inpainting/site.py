@@ -11,6 +11,7 @@ from SpineLib.geometry.signed_distance import sampled
 from SpineLib.preprocess.vertebra_frame import Column
 from SpineLib.volume.checks import check_image
 from SpineLib.volume.crop import crop
+from SpineLib.volume.levels import level_name
 from SpineLib.volume.places import to_lps
 from SpineLib.volume.volume import Volume
 
@@ -132,7 +133,7 @@ def _around(column: Column, label: int, lesion: Volume) -> tuple[Column, Volume,
     touching = np.unique(parts[inside & (away <= _REACH_MM)])
     if not touching[touching > 0].size:
         raise SpineError(
-            f"The lesion lies outside vertebra {label}; choose the vertebra that it is in, or mark the lesion again."
+            f"The lesion lies outside {level_name(label)}; choose the vertebra that it is in, or mark the lesion again."
         )
     chosen = np.zeros(labels.shape, np.uint8)
     chosen[wide] = np.isin(parts, touching[touching > 0]) & inside
