@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from SpineLib.cli import detect_ct
+from SpineLib.cli.numbers import add_numbers
 from SpineLib.errors import SpineError
 from SpineLib.progress import part
 
@@ -77,8 +79,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--vertebrae",
         type=Path,
         metavar="LABELS",
-        help="labelled vertebrae that say where the column is (default on MR: searched for)",
+        help="labelled vertebrae that say where the column is; other labels are left out (default on MR: searched for)",
     )
+    add_numbers(choices)
     choices.add_argument(
         "--step",
         type=int,
@@ -98,11 +101,14 @@ def run(args: argparse.Namespace) -> int:
     wrong = [name for name, value in other.items() if getattr(args, name) != value]
     if wrong:
         raise SpineError(f"--{wrong[0].replace('_', '-')} means nothing with --task {args.task}; leave it out.")
+    if args.numbers and args.vertebrae is None:
+        raise SpineError("--numbers says how the vertebrae of a file are numbered; give that with --vertebrae.")
     if args.task == "ct-lesion":
         return detect_ct.run(args)
     from SpineLib.cli.outputs import check_outputs
     from SpineLib.cli.progress_bar import ProgressBar
     from SpineLib.models import find_bundle
+    from SpineLib.tasks.ct.numbering import read_vertebrae
     from SpineLib.tasks.detection.detect import DetectSettings, detect
     from SpineLib.volume import read_volume, suffix_of, write_volume
     from SpineLib.volume.files import write_text
@@ -128,8 +134,9 @@ def run(args: argparse.Namespace) -> int:
     with ProgressBar() as progress:
         progress(0.0, "Reading")
         image = read_volume(args.image, bundle.card.inputs[0])
-        labels = read_volume(args.vertebrae, "vertebrae") if args.vertebrae is not None else None
+        labels, notes = read_vertebrae(args.vertebrae, args.numbers) if args.vertebrae is not None else (None, [])
         found = detect(image, bundle, settings, part(progress, 0.02, 0.97), labels)
+        found = replace(found, notes=notes + found.notes)
         progress(0.97, "Writing")
         if args.likelihood is not None:
             write_volume(found.likelihood, args.likelihood)

@@ -6,6 +6,7 @@ import argparse
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from SpineLib.errors import SpineError
@@ -47,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
     from SpineLib.cli.progress_bar import ProgressBar
     from SpineLib.models import find_bundle
     from SpineLib.tasks.ct.lesions import CtLesionSettings, detect_ct_lesions
+    from SpineLib.tasks.ct.numbering import read_vertebrae
     from SpineLib.volume import read_volume, suffix_of, write_volume
     from SpineLib.volume.files import write_text
 
@@ -63,8 +65,9 @@ def run(args: argparse.Namespace) -> int:
     with ProgressBar() as progress:
         progress(0.0, "Reading")
         ct = read_volume(args.image, "CT")
-        labels = read_volume(args.vertebrae, "vertebrae") if args.vertebrae is not None else None
+        labels, notes = read_vertebrae(args.vertebrae, args.numbers) if args.vertebrae is not None else (None, [])
         found = detect_ct_lesions(ct, bundle, settings, part(progress, 0.05, 0.97), labels)
+        found = replace(found, notes=notes + found.notes)
         progress(0.97, "Writing")
         if args.mask is not None:
             write_volume(label_boxes(ct, found.lesions), args.mask)

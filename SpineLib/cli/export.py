@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
+from SpineLib.cli.numbers import add_numbers
 from SpineLib.cli.outputs import check_outputs
 from SpineLib.errors import SpineError
 from SpineLib.progress import part
@@ -17,7 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``spine export``."""
     masks = parser.add_argument_group("masks: .seg.nrrd files (Slicer segmentations), labelmaps")
     masks.add_argument("--mask", type=Path, required=True, metavar="MASK", help="the vertebra to be printed")
-    masks.add_argument("--label", metavar="NAME", help="the segment (name or number) of several")
+    masks.add_argument(
+        "--label", metavar="NAME", help="the segment (name or number) of several, or a vertebra's level, e.g. L3"
+    )
+    add_numbers(masks)
     masks.add_argument(
         "--before", type=Path, metavar="MASK", help="the vertebra before its repair, to compare with; the same label"
     )
@@ -118,9 +123,10 @@ def run(args: argparse.Namespace) -> int:
     )
     with ProgressBar() as progress:
         progress(0.0, "Reading")
-        mask = _mask(args.mask, args.label, "mask")
-        before = _mask(args.before, args.label, "before") if args.before is not None else None
+        mask, notes = _mask(args.mask, args.label, "mask", args.numbers)
+        before = _mask(args.before, args.label, "before", args.numbers)[0] if args.before is not None else None
         result = reconstruct(mask, before, settings, part(progress, 0.05, 0.85))
+        result = replace(result, notes=notes + result.notes)
         progress(0.85, "Writing")
         passed = result.model.report.passed
         for path in files if passed else ():
@@ -146,13 +152,24 @@ def _files(args: argparse.Namespace) -> list[Path]:
     return list(dict.fromkeys([args.output, *others]))
 
 
-def _mask(path: Path, label: str | None, name: str):
+def _mask(path: Path, label: str | None, name: str, numbers: str | None):
+    """The one that is meant, and sentences on how its level was told."""
+    import numpy as np
+
+    from SpineLib.tasks.ct.numbering import label_of, read_vertebrae
+    from SpineLib.tasks.ct.vertebra_naming import verse_of_name
     from SpineLib.volume.segments import choose_segment, read_segments
 
-    chosen = choose_segment(read_segments(path, name)[1], label, name, "--label")
+    _, segments = read_segments(path, name)
+    own = {text for one in segments for text in (one.info.name.casefold(), str(one.info.label))}
+    if segments and label is not None and label.casefold() not in own and verse_of_name(label) is not None:
+        vertebrae, notes = read_vertebrae(path, numbers)
+        inside = vertebrae.array == label_of(label, vertebrae)
+        return vertebrae.with_array(inside.astype(np.uint8), name), notes
+    chosen = choose_segment(segments, label, name, "--label")
     if chosen is None:
         raise SpineError(f"The {name} file marks nothing: segment the vertebra first, or choose another file.")
-    return chosen.mask
+    return chosen.mask, []
 
 
 def _write_more(result, args: argparse.Namespace) -> None:

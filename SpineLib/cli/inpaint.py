@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from SpineLib.cli.numbers import add_numbers
 from SpineLib.errors import SpineError
 from SpineLib.progress import part
 
@@ -22,9 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--vertebrae",
         type=Path,
         metavar="LABELS",
-        help="the vertebrae, a number each (of VerSe or TotalSegmentator), or a Slicer segmentation "
-        "whose segments are named after them (default: segmented on the CT)",
+        help="the vertebrae, a number each, or a Slicer segmentation whose segments are named after them; other "
+        "labels and segments are left out (default: segmented on the CT)",
     )
+    add_numbers(inputs)
     inputs.add_argument(
         "--first",
         default="",
@@ -37,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     inputs.add_argument(
         "--label",
         metavar="LEVEL",
-        help="the vertebra, e.g. L3 or its number (default: the one that the lesion meets most)",
+        help="the vertebra, e.g. L3, or its number or name in the file (default: the one that the lesion meets most)",
     )
     output = parser.add_argument_group("output")
     output.add_argument(
@@ -112,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
         lesion = _lesion(args.lesion)
         cards = [bundle.card for bundle in models.values()]
         if args.vertebrae:
-            vertebrae, notes = read_vertebrae(args.vertebrae)
+            vertebrae, notes = read_vertebrae(args.vertebrae, args.numbers)
         else:
             vertebrae, notes, card = _segmented(ct, args.first, part(progress, 0.05, 0.4))
             cards.insert(0, card)
@@ -177,6 +179,8 @@ def _check(args: argparse.Namespace) -> None:
         raise SpineError("Give the CT with --ct, or a segmentation of the vertebrae with --vertebrae.")
     if args.first and args.vertebrae is not None:
         raise SpineError("--first names vertebrae that are segmented now; leave it out with --vertebrae.")
+    if args.numbers and args.vertebrae is None:
+        raise SpineError("--numbers says how the vertebrae of a file are numbered; give that with --vertebrae.")
     if not suffix_of(args.output):
         raise SpineError(
             f"An image cannot be written as '{args.output.suffix}'; use .seg.nrrd, .nrrd, .nii.gz or .mha."

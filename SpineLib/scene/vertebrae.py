@@ -15,15 +15,15 @@ from SpineLib.scene.nodes import RAS_LPS
 from SpineLib.scene.results import Entry, add_labels
 from SpineLib.scene.runs import RunInputs, result_name
 from SpineLib.scene.segmentvolumes import segments_labels
+from SpineLib.tasks.ct.segment_levels import NamedSegment, SegmentLevels, levels_of_segments
 from SpineLib.tasks.ct.vertebra_naming import (
-    number_in_name,
     verse_of_name,
-    verse_of_terminology,
     vertebra_colour,
     vertebra_terminology,
 )
 from SpineLib.volume import Volume, read_volume
-from SpineLib.volume.levels import FIRST_COUNTED, VERSE, VERSE_OF_TOTALSEGMENTATOR, level_name
+from SpineLib.volume.levels import VERSE, level_name
+from SpineLib.volume.numberings import asked_numberings
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,13 @@ class Vertebrae:
         labels: uint8, LPS, on the grid of the image.
         segments: what each label is, from the top downwards.
         boxes: segment id to the index box (k, j, i) that holds the segment.
+        notes: sentences on how levels were told.
     """
 
     labels: Volume
     segments: list[VertebraSegment]
     boxes: dict[str, tuple[slice, slice, slice]]
+    notes: list[str] = field(default_factory=list)
 
     def of(self, segment_id: str) -> VertebraSegment | None:
         """The vertebra of a segment."""
@@ -75,46 +77,56 @@ class ImportedVertebrae:
     notes: list[str] = field(default_factory=list)
 
 
-def vertebra_numbers(segmentation) -> dict[str, int]:
-    """The segments that are vertebrae, and the VerSe number of each.
+def vertebra_levels(segmentation, numbers: str | None = None) -> SegmentLevels:
+    """The segments that are vertebrae, the VerSe number of each, and sentences on how that was told.
 
-    A level is read from the segment's name ("L3", "vertebrae_L3" of TotalSegmentator, "Th12"), then from its
-    terminology, then from a number in its name ("Segment_22" of a label image): as VerSe's numbers, or as
-    TotalSegmentator's where only those fit, or where numbers rise towards the head. Where no level is known at all,
-    each segment is a vertebra of unknown level; otherwise segments without a level (liver, lesion) are left out.
+    As :func:`SpineLib.tasks.ct.segment_levels.levels_of_segments` tells it: by the segments' names and terminology, or
+    by the numbers in their names and their places along the spine.
+
+    Args:
+        segmentation: node or None; it is not modified.
+        numbers: how the numbers in names are meant, as
+            :func:`~SpineLib.volume.numberings.asked_numberings` takes it; None: it is told.
 
     Returns:
-        {segment id: number}; unknown levels are numbered from :data:`FIRST_COUNTED` downwards.
+        {segment id: number}; unknown levels are numbered from :data:`FIRST_COUNTED` on.
+
+    Raises:
+        SpineError: the segments are not numbered as asked, or there are far too many.
     """
     if segmentation is None:
-        return {}
-    inner, found, plain = segmentation.GetSegmentation(), {}, {}
+        return SegmentLevels({})
+    inner, segments = segmentation.GetSegmentation(), []
     for segment_id in segment_ids(segmentation):
         segment = inner.GetSegment(segment_id)
         name = segment.GetName() or segment_id
-        number = verse_of_name(name) or verse_of_terminology(segment.GetTerminology() or "")
-        if number is not None:
-            found[segment_id] = number
-        elif (number := number_in_name(name)) is not None:
-            plain[segment_id] = number
-    if not found:
-        found = _levels_of_numbers(segmentation, plain)
-    if not found:
-        heights = {one: _height(segmentation, one) for one in segment_ids(segmentation)}
-        downwards = sorted(heights, key=lambda one: np.inf if heights[one] is None else -heights[one])
-        found = {segment_id: FIRST_COUNTED + n for n, segment_id in enumerate(downwards)}
-    return _each_once(found)
+        segments.append(
+            NamedSegment(segment_id, name, segment.GetTerminology() or "", _centre(segmentation, segment_id))
+        )
+    return levels_of_segments(segments, asked_numberings(numbers))
 
 
-def collect_vertebrae(segmentation) -> Vertebrae:
+def vertebra_numbers(segmentation, numbers: str | None = None) -> dict[str, int]:
+    """:func:`vertebra_levels` without its sentences."""
+    return vertebra_levels(segmentation, numbers).numbers
+
+
+def collect_vertebrae(segmentation, numbers: str | None = None) -> Vertebrae:
     """All vertebrae of a segmentation on the grid of the image they were drawn on, as they are now.
 
+    Args:
+        segmentation: node.
+        numbers: see :func:`vertebra_levels`.
+
     Raises:
-        SpineError: no segmentation, no voxels in it, a warping transform.
+        SpineError: no segmentation, no voxels in it, a warping transform, not numbered as asked.
     """
-    values = vertebra_numbers(segmentation)
+    levels = vertebra_levels(segmentation, numbers)
+    values = levels.numbers
     if max(values.values(), default=0) > 255:
         raise SpineError("The segmentation has too many segments: choose one of the vertebrae alone.")
+    if segmentation is not None and segment_ids(segmentation) and not values:
+        raise SpineError("No segment of the segmentation is a vertebra: name them L1, T12 and so on.")
     labels, boxes = segments_labels(segmentation, values, "vertebrae")
     inner, segments = segmentation.GetSegmentation(), []
     for segment_id, number in values.items():
@@ -122,11 +134,11 @@ def collect_vertebrae(segmentation) -> Vertebrae:
         name = level_name(number) if known else inner.GetSegment(segment_id).GetName()
         segments.append(VertebraSegment(segment_id, number, name, *_measure(labels, number, boxes[segment_id])))
     segments.sort(key=lambda one: -one.centre_ras_mm[2] if one.centre_ras_mm else np.inf)
-    return Vertebrae(labels, segments, boxes)
+    return Vertebrae(labels, segments, boxes, levels.notes)
 
 
-def segment_named(segmentation, text: str) -> str:
-    """The id of the segment with that id, name or level.
+def segment_named(segmentation, text: str, numbers: str | None = None) -> str:
+    """The id of the segment with that id, name or level; ``numbers`` as in :func:`vertebra_levels`.
 
     Raises:
         SpineError: there is none, or no segmentation.
@@ -139,7 +151,7 @@ def segment_named(segmentation, text: str) -> str:
     named = [one for one in ids if inner.GetSegment(one).GetName() == text]
     wanted = verse_of_name(text)
     if not named and wanted is not None:
-        named = [one for one, number in vertebra_numbers(segmentation).items() if number == wanted]
+        named = [one for one, number in vertebra_numbers(segmentation, numbers).items() if number == wanted]
     if not named:
         raise SpineError(f"The segmentation has no vertebra '{text}': choose one of its segments.")
     return named[0]
@@ -208,43 +220,16 @@ def _looks_like_ct(node) -> bool:
 
 
 def _has_levels(segmentation) -> bool:
-    return any(number in VERSE for number in vertebra_numbers(segmentation).values())
+    try:
+        return any(number in VERSE for number in vertebra_numbers(segmentation).values())
+    except SpineError:
+        return False
 
 
-def _levels_of_numbers(segmentation, numbers: Mapping[str, int]) -> dict[str, int]:
-    """Numbers of segments as VerSe numbers, whichever of the two lists they are of."""
-    if not numbers:
-        return {}
-    verse = {one: number for one, number in numbers.items() if number in VERSE}
-    other = {
-        one: VERSE_OF_TOTALSEGMENTATOR[number] for one, number in numbers.items() if number in VERSE_OF_TOTALSEGMENTATOR
-    }
-    if len(other) != len(verse) or not verse:
-        return other if len(other) > len(verse) else verse
-    heights = {one: place for one in verse if (place := _height(segmentation, one)) is not None}
-    rising = [heights[one] for one in sorted(heights, key=numbers.get)]
-    return other if len(rising) > 1 and rising[-1] > rising[0] else verse
-
-
-def _height(segmentation, segment_id: str) -> float | None:
-    """How high a segment lies, S mm in the segmentation's own space."""
+def _centre(segmentation, segment_id: str) -> np.ndarray | None:
+    """Where a segment lies, LPS mm in the segmentation's own space; None of an empty one."""
     centre = segmentation.GetSegmentCenterRAS(segment_id)
-    return None if centre is None else float(centre[2])
-
-
-def _each_once(numbers: Mapping[str, int]) -> dict[str, int]:
-    """A level that two segments claim belongs to the first; the others get numbers of their own."""
-    result, taken = {}, set(numbers.values())
-    seen, free = set(), FIRST_COUNTED
-    for segment_id, number in numbers.items():
-        if number in seen:
-            while free in taken:
-                free += 1
-            number = free
-            taken.add(free)
-        seen.add(number)
-        result[segment_id] = number
-    return result
+    return None if centre is None else RAS_LPS[:3, :3] @ np.array(centre, float)
 
 
 def _measure(labels: Volume, number: int, box: tuple[slice, slice, slice]) -> tuple:

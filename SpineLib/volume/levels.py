@@ -1,4 +1,7 @@
-"""The vertebrae's levels: their numbers in label maps, as VerSe and TotalSegmentator give them, and their codes."""
+"""The vertebrae's levels: their numbers in label maps, as VerSe and TotalSegmentator give them, and their codes.
+
+All numberings that are known are in :mod:`SpineLib.volume.numberings`; this project's own is VerSe's.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,6 @@ TOTALSEGMENTATOR: dict[int, str] = {
 }
 #: VerSe's number of each level.
 VERSE_NUMBERS: dict[str, int] = {name: number for number, name in VERSE.items()}
-
-#: VerSe's number of each of TotalSegmentator's; S1 is the sacrum, which VerSe does not divide.
-VERSE_OF_TOTALSEGMENTATOR: dict[int, int] = {
-    number: VERSE_NUMBERS["S" if name == "S1" else name] for number, name in TOTALSEGMENTATOR.items()
-}
 
 #: VerSe's numbers from cranial to caudal of a spine without variants.
 DOWNWARDS: tuple[int, ...] = (*range(1, 25), 26)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from SpineLib.cli.main import main
+from SpineLib.tasks.ct.lesion_boxes import CtLesion, box_mask
 from SpineLib.volume import read_volume, write_volume
 from Testing.tasks.tiny_ct_lesions import ct_with_blocks, save_bright_block_detector
 
@@ -67,3 +68,20 @@ def test_a_model_of_mr_is_refused(patient, tmp_path, capsys):
     place = patient.index("--model") + 1
     assert main([*patient[:place], str(other.folder), *patient[place + 1 :], "-o", str(tmp_path / "c.json")]) == 1
     assert "does not find lesions on CT" in capsys.readouterr().err
+
+
+def test_organs_of_a_foreign_map_do_not_widen_the_column(patient, tmp_path, capsys):
+    """TotalSegmentator's liver (5) holds the lesion, its vertebrae (30 to 32) do not."""
+    ct = read_volume(tmp_path / "ct.nrrd")
+    assert main([*patient, "-o", str(tmp_path / "all.json")]) == 0
+    (lesion,) = json.loads((tmp_path / "all.json").read_text())["lesions"]
+    labels = np.zeros(ct.shape, np.uint8)
+    labels[0:3, -9:, -9:], labels[3:6, -9:, -9:], labels[6:9, -9:, -9:] = 30, 31, 32
+    labels[box_mask(ct, CtLesion.from_dict(lesion)).array > 0] = 5
+    write_volume(ct.with_array(labels), tmp_path / "total.nrrd")
+    capsys.readouterr()
+    more = ["--vertebrae", str(tmp_path / "total.nrrd"), "--numbers", "totalsegmentator"]
+    assert main([*patient, "-o", str(tmp_path / "few.json"), *more]) == 0
+    said = json.loads((tmp_path / "few.json").read_text())
+    assert said["lesions"] == [] and "The label 5 is no vertebra and was left out." in said["notes"]
+    assert "The label 5 is no vertebra" in capsys.readouterr().out

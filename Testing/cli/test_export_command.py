@@ -9,6 +9,7 @@ from SpineLab.bench import model as bench_model
 from SpineLib.cli.main import main
 from SpineLib.mesh.files import read_mesh
 from SpineLib.volume import SegmentInfo, write_segmentation, write_volume
+from Testing.spines import spine, with_others
 from Testing.tasks.balls import ball, box, grid, union
 
 ON = grid((1.0, 1.0, 1.0), 16.0)
@@ -52,6 +53,19 @@ def test_a_segment_becomes_files_of_all_formats_and_a_table(case, capsys):
     figures = json.loads((case / "m.json").read_text())
     assert figures["passed"] and figures["measures"]["volume_ml"] == pytest.approx(4 / 3 * np.pi * 0.512, rel=0.03)
     assert (case / "m.vtp").stat().st_size > 1000
+
+
+def test_a_vertebra_of_a_foreign_map_is_chosen_by_its_level(tmp_path, capsys):
+    """Of TotalSegmentator's numbers: 31 is L1, 30 L2; 5 is the liver."""
+    labels = with_others(spine(("T12", "L1", "L2"), (32, 31, 30)), {5: (20, 4, 4)})
+    write_volume(labels, tmp_path / "total.nii.gz")
+    command = ["export", "--mask", str(tmp_path / "total.nii.gz"), "--smooth", "0", "--decimate", "0"]
+    assert main([*command, "--label", "L1", "-o", str(tmp_path / "a.stl")]) == 0
+    assert "The label 5 is no vertebra and was left out" in capsys.readouterr().out
+    assert main([*command, "--label", "31", "-o", str(tmp_path / "b.stl")]) == 0
+    assert (tmp_path / "a.stl").read_bytes() == (tmp_path / "b.stl").read_bytes()
+    assert main([*command, "--label", "L4", "-o", str(tmp_path / "c.stl")]) == 1
+    assert "L4 is not among the vertebrae; there are T12, L1, L2" in capsys.readouterr().err
 
 
 def test_ras_scale_and_plane_are_honoured(case):

@@ -11,6 +11,7 @@ import pytest
 from SpineLib.cli.main import main
 from SpineLib.mesh.files import read_mesh
 from SpineLib.volume import SegmentInfo, read_volume, write_segmentation, write_volume
+from SpineLib.volume.levels import SNOMED
 from SpineLib.volume.segments import read_segments
 from Testing.vertebrae import column, with_hole
 
@@ -64,6 +65,54 @@ def test_other_numbers_and_names_give_the_same_repair(files, tmp_path, vertebrae
     assert run(files, "-o", str(tmp_path / "a.nii.gz")) == 0
     assert run(files, "-o", str(tmp_path / "b.nii.gz"), "--label", "L1", vertebrae=vertebrae) == 0
     assert np.array_equal(*(read_volume(tmp_path / name).array for name in ("a.nii.gz", "b.nii.gz")))
+
+
+@pytest.fixture(scope="module")
+def foreign(files):
+    """The same vertebrae counted from below, and in a map with organs as TotalSegmentator writes it."""
+    labels = read_volume(files / "verse.nii.gz")
+    below = np.where(labels.array > 0, 22 - labels.array, 0).astype(np.uint8)  # L2 is 1
+    write_volume(labels.with_array(below), files / "below.nii.gz")
+    whole = np.where(labels.array > 0, 51 - labels.array, 0).astype(np.uint8)
+    whole[:6, :8, :8], whole[20:30, :8, :8] = 22, 5  # prostate, liver
+    write_volume(labels.with_array(whole), files / "whole.nii.gz")
+    return files
+
+
+def test_a_count_from_below_gets_no_level_and_no_levels_code(foreign, tmp_path, capsys):
+    assert run(foreign, "-o", str(tmp_path / "r.seg.nrrd"), "--label", "2", vertebrae="below.nii.gz") == 0
+    _, (segment,) = read_segments(tmp_path / "r.seg.nrrd")
+    assert segment.info.name == "vertebra 2 repaired" and not any(
+        code in segment.info.terminology for code in SNOMED.values()
+    )
+    said = capsys.readouterr().out
+    assert "vertebra 2 repaired" in said and "Nothing tells for certain how the vertebrae are numbered" in said
+
+
+def test_the_user_can_say_how_a_file_is_numbered(foreign, tmp_path, capsys):
+    more = ["--numbers", "from-below:L2", "--label", "L1"]
+    assert run(foreign, "-o", str(tmp_path / "r.seg.nrrd"), *more, vertebrae="below.nii.gz") == 0
+    _, (segment,) = read_segments(tmp_path / "r.seg.nrrd")
+    assert (segment.info.label, segment.info.name) == (20, "L1 repaired") and SNOMED["L1"] in segment.info.terminology
+    assert run(foreign, "-o", str(tmp_path / "s.nii.gz"), "--numbers", "verse", vertebrae="below.nii.gz") == 1
+    assert "order along the spine contradicts" in capsys.readouterr().err
+    assert run(foreign, "-o", str(tmp_path / "s.nii.gz"), "--numbers", "mine", vertebrae="below.nii.gz") == 2
+    assert "verse, totalsegmentator" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["L1", "31"])
+def test_organs_of_a_whole_map_are_no_vertebrae(foreign, tmp_path, capsys, name):
+    assert run(foreign, "-o", str(tmp_path / "a.nii.gz"), "--label", name, vertebrae="whole.nii.gz") == 0
+    assert "2 labels (5, 22) are no vertebrae and were left out" in capsys.readouterr().out
+    assert run(foreign, "-o", str(tmp_path / "b.nii.gz")) == 0
+    assert np.array_equal(*(read_volume(tmp_path / name).array for name in ("a.nii.gz", "b.nii.gz")))
+
+
+def test_a_mask_of_the_whole_column_is_no_vertebra_to_repair(foreign, tmp_path, capsys):
+    labels = column(count=4)
+    write_volume(labels.with_array((labels.array > 0).astype(np.uint8)), foreign / "one.nii.gz")
+    assert run(foreign, "-o", str(tmp_path / "r.nii.gz"), vertebrae="one.nii.gz") == 1
+    assert "more than one vertebra" in capsys.readouterr().err
 
 
 def test_a_model_to_print_and_a_page_are_written_too(files, tmp_path):

@@ -20,6 +20,7 @@ from SpineLib.scene.vertebrae import (
     vertebra_numbers,
 )
 from SpineLib.tasks.ct.vertebra_naming import verse_of_name, vertebra_terminology
+from SpineLib.tasks.segmentation.naming import METASTASIS, VERTEBRA
 from SpineLib.volume import write_volume
 from SpineLib.volume.levels import FIRST_COUNTED, SNOMED, VERSE
 from Testing.scene.bones import L2, L3, LESION, SHAPE, add_case, add_ct, add_segments, block, ids_of
@@ -33,7 +34,10 @@ PROVENANCE = {"task": "vertebrae", "model": {"id": "vertebrae-ct-unet"}, "time":
     [
         ("L3", 22), ("vertebrae_L3", 22), ("Vertebra L3 (31.2 ml)", 22), ("L3 vertebra", 22), ("th12", 19), ("D4", 11),
         ("T13", 28), ("C7", 7), ("L6", 25), ("sacrum", 26), ("vertebrae_S1", 26), ("Sacrum", 26), ("S", 26),
+        ("lumbar vertebrae 1 (L1)", 20), ("thoracic vertebra 12", 19), ("L3 repaired", 22), ("22 L3", 22),
         ("liver", None), ("L3x", None), ("C8", None), ("L", None), ("Segment_22", None), ("heart_atrium_left", None),
+        ("disc_L3_L4", None), ("L4/5", None), ("L4-L5", None), ("L4_5", None), ("Metastasis L4", None),
+        ("T1 lesion", None), ("nerve root L5 left", None), ("rib_left_1", None), ("L3 pedicle", None), ("L3 T2w", None),
     ],
 )  # fmt: skip
 def test_a_level_is_read_from_a_segments_name(name, number):
@@ -71,6 +75,51 @@ def test_numbers_are_of_verse_unless_they_rise_towards_the_head(ct, upper, lower
     node = add_segments(ct, {upper: block(L2), lower: block(L3)})
     found = numbers_by_name(node)
     assert (found[upper], found[lower]) == levels
+
+
+@pytest.mark.parametrize(
+    ("names", "levels"),
+    [
+        (("Metastasis L4", "vertebrae_L3"), {"vertebrae_L3": 22}),
+        (("disc_L3_L4", "vertebrae_L4"), {"vertebrae_L4": 23}),
+        (("T1 lesion", "vertebrae_T1"), {"vertebrae_T1": 8}),
+        (("disc_L3_L4", "lesion"), {}),
+        (("mine", "Lesion 2"), {"mine": FIRST_COUNTED}),
+    ],
+)
+def test_discs_metastases_and_lesions_are_no_vertebrae_whatever_level_they_name(ct, names, levels):
+    node = add_segments(ct, dict(zip(names, (block(L2), block(L3)))))
+    assert numbers_by_name(node) == levels
+
+
+def test_a_metastasis_coded_at_a_level_is_no_vertebra(ct):
+    node = add_segments(ct, {"upper": block(L2), "lower": block(L3)})
+    vertebra = vertebra_terminology("L2")
+    for name, code in (("upper", vertebra), ("lower", METASTASIS.replace(str(VERTEBRA), vertebra.split("~")[5]))):
+        node.GetSegmentation().GetSegment(ids_of(node)[name]).SetTerminology(code)
+    assert numbers_by_name(node) == {"upper": 21}
+
+
+@pytest.mark.parametrize("numbers", [None, "from-below:L3"])
+def test_segments_that_are_numbered_from_below_get_levels_only_when_asked_for(ct, numbers):
+    node = add_segments(ct, {"Segment_2": block(L2), "Segment_1": block(L3)})
+    found = collect_vertebrae(node, numbers)
+    names = {vertebra.name: vertebra.number for vertebra in found.segments}
+    if numbers:
+        assert names == {"L2": 21, "L3": 22} and "a count from below (L3 is 1)" in found.notes[0]
+    else:
+        assert names == {"Segment_2": 102, "Segment_1": 101} and "Choose the numbering" in found.notes[0]
+
+
+def test_a_numbering_that_the_places_contradict_is_refused(ct):
+    node = add_segments(ct, {"Segment_21": block(L2), "Segment_22": block(L3)})
+    with pytest.raises(SpineError, match="order along the spine"):
+        collect_vertebrae(node, "totalsegmentator")
+
+
+def test_names_whose_order_the_places_contradict_are_told(ct):
+    (note,) = collect_vertebrae(add_segments(ct, {"L3": block(L2), "L2": block(L3)})).notes
+    assert note.startswith("L3 lies above L2")
 
 
 def test_without_any_level_each_segment_is_a_vertebra_of_unknown_level(ct):

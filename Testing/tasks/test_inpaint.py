@@ -168,7 +168,7 @@ def test_what_cannot_be_repaired_is_refused(whole, damaged):
     settings = InpaintSettings("templates")
     for vertebrae, mark, label, words in [
         (labels, empty, 11, "empty"),
-        (labels, lesion, 12, "outside vertebra 12"),
+        (labels, lesion, 12, "outside T5"),
         (labels, lesion, 30, "no vertebra 30"),
         (labels, everywhere, 11, "nothing is left"),
         (labels.with_array(labels.array * 0), lesion, 11, "constant"),

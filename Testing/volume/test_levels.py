@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from SpineLib.volume.levels import DOWNWARDS, TOTALSEGMENTATOR, VERSE, VERSE_OF_TOTALSEGMENTATOR, level_name
+from SpineLib.volume.levels import DOWNWARDS, TOTALSEGMENTATOR, VERSE, level_name
 
 
 @pytest.mark.parametrize(
@@ -26,12 +26,6 @@ def test_totalsegmentator_numbers_them_from_below(number, level):
 def test_no_level_has_two_numbers():
     assert len(set(VERSE.values())) == len(VERSE)
     assert len(set(TOTALSEGMENTATOR.values())) == len(TOTALSEGMENTATOR)
-
-
-def test_each_of_totalsegmentators_numbers_has_verses_of_the_same_level():
-    assert VERSE_OF_TOTALSEGMENTATOR.keys() == TOTALSEGMENTATOR.keys()
-    other = {n: VERSE[verse] for n, verse in VERSE_OF_TOTALSEGMENTATOR.items()}
-    assert {n: name for n, name in other.items() if name != TOTALSEGMENTATOR[n]} == {26: "S"}
 
 
 def test_a_usual_spine_goes_down_from_c1_to_the_sacrum_without_a_variant():

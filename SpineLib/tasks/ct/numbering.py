@@ -1,86 +1,138 @@
-"""Vertebrae from files of others: which number is which level, whatever table it was numbered by."""
+"""Vertebrae from files of others: which number is which level, whatever they were numbered or named by."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from SpineLib.errors import SpineError
-from SpineLib.preprocess.vertebra_frame import Column
-from SpineLib.tasks.ct.vertebra_naming import counted_of_name, verse_of_name, verse_of_terminology
-from SpineLib.volume.levels import VERSE_OF_TOTALSEGMENTATOR, level_name
+from SpineLib.tasks.ct.label_measures import measured
+from SpineLib.tasks.ct.recognition import recognise
+from SpineLib.tasks.ct.segment_levels import NamedSegment, levels_of_segments
+from SpineLib.tasks.ct.vertebra_naming import counted_of_name, verse_of_name
+from SpineLib.volume.levels import FIRST_COUNTED, level_name
+from SpineLib.volume.numberings import Numbering, asked_numberings
 from SpineLib.volume.reading import read_volume
 from SpineLib.volume.segments import read_segments
 from SpineLib.volume.volume import Volume
 
+#: Key of ``Volume.meta``: by what the file calls a vertebra (a number or a name), its number here.
+OWN = "vertebrae"
+#: Stored fractions nearer to a whole number than this mean that number.
+_WHOLE = 0.01
 
-def read_vertebrae(path: str | Path) -> tuple[Volume, list[str]]:
+
+def read_vertebrae(path: str | Path, numbers: str | None = None) -> tuple[Volume, list[str]]:
     """Vertebrae with VerSe's numbers, and sentences on what was taken from where.
 
     Args:
-        path: a Slicer segmentation (``.seg.nrrd``) whose segments are named or coded as levels ("L3",
-            "vertebrae_L3"), or a labelmap with the numbers of VerSe or of TotalSegmentator.
+        path: a Slicer segmentation (``.seg.nrrd``) whose segments are named, coded or numbered as vertebrae, or a
+            labelmap by any of the numberings of :mod:`SpineLib.volume.numberings`; other labels are left out.
+        numbers: the numbering, as :func:`~SpineLib.volume.numberings.asked_numberings` takes it; None: it is told.
+
+    Returns:
+        uint8; vertebrae of unknown level from :data:`~SpineLib.volume.levels.FIRST_COUNTED` on.
 
     Raises:
-        SpineError: unreadable, no vertebra in it, or two of one level.
+        SpineError: unreadable, no vertebra in it, two of one level, or not numbered as asked.
     """
+    asked = asked_numberings(numbers)
     if not Path(path).name.lower().endswith(".seg.nrrd"):
-        return verse_numbers(read_volume(path, "vertebrae"))
+        return verse_numbers(read_volume(path, "vertebrae"), asked)
     grid, segments = read_segments(path, "vertebrae")
-    array, seen = np.zeros(grid.shape, np.uint8), set()
-    for segment in segments:
-        number = (
-            verse_of_name(segment.info.name)
-            or verse_of_terminology(segment.info.terminology)
-            or counted_of_name(segment.info.name)
-        )
-        if number is None:
-            continue
-        if number in seen:
-            raise SpineError(f"The vertebrae file holds {level_name(number)} twice; rename one of the segments.")
-        seen.add(number)
-        array[segment.mask.array > 0] = number
-    if not seen:
+    if not segments:
+        raise SpineError("The vertebrae file marks nothing; segment the vertebrae first, or choose another file.")
+    found = levels_of_segments(
+        [
+            NamedSegment(str(n), one.info.name, one.info.terminology, *_measures(one.mask))
+            for n, one in enumerate(segments)
+        ],
+        asked,
+        once=False,
+    )
+    if not found.numbers:
         raise SpineError(
-            "No segment of the vertebrae file is named after a vertebra; name them L1, T12 and so on, or "
-            "give a labelmap with VerSe's numbers."
+            "No segment of the vertebrae file is a vertebra; name them L1, T12 and so on, or give a labelmap."
         )
-    return grid.with_array(array, "vertebrae"), []
+    array, own = np.zeros(grid.shape, np.uint8), {}
+    for n, segment in enumerate(segments):
+        number = found.numbers.get(str(n))
+        if number is not None:
+            array[segment.mask.array > 0] = number
+            own[segment.info.name] = number
+    return replace(grid.with_array(array, "vertebrae"), meta={**grid.meta, OWN: own}), found.notes
 
 
-def verse_numbers(labels: Volume) -> tuple[Volume, list[str]]:
-    """Labels with VerSe's numbers. TotalSegmentator's are told by their order: they rise from the sacrum upwards."""
-    if labels.array.dtype.kind == "f" and not np.array_equal(labels.array, np.rint(labels.array)):
-        raise SpineError("The vertebrae file is no labelmap: it holds fractions; give a segmentation.")
-    column = Column.of(labels)
-    numbers = sorted(column.centres)
-    heights = [column.centres[number][2] for number in numbers]
-    rising = sum(np.sign(np.diff(heights))) > 0
-    if not rising or not set(numbers) <= set(VERSE_OF_TOTALSEGMENTATOR):
-        return labels, []
-    table = np.zeros(int(labels.array.max()) + 1, np.uint8)
-    for number, verse in VERSE_OF_TOTALSEGMENTATOR.items():
-        if number < len(table):
-            table[number] = verse
-    return labels.with_array(table[labels.array.astype(np.int64)]), [
-        "The vertebrae are numbered from below, as TotalSegmentator does; they were taken as "
-        f"{', '.join(level_name(int(table[number])) for number in reversed(numbers))}."
-    ]
+def verse_numbers(labels: Volume, asked: Sequence[Numbering] | None = None) -> tuple[Volume, list[str]]:
+    """Labels with VerSe's numbers, and sentences on how they were numbered; what is no vertebra becomes 0.
+
+    Raises:
+        SpineError: no labelmap, nothing in it, or not numbered as ``asked``.
+    """
+    array = _whole(labels)
+    found = recognise(measured(labels.with_array(array)), asked)
+    table = np.zeros(int(array.max(initial=0)) + 1, np.uint8)
+    for own, number in found.numbers.items():
+        table[own] = number
+    result = np.empty(array.shape, np.uint8)
+    for k, plane in enumerate(array):  # slice by slice: indices of a whole scan take eight times its room
+        result[k] = table[plane]
+    own = {str(number): level for number, level in found.numbers.items()}
+    return replace(labels.with_array(result), meta={**labels.meta, OWN: own}), found.notes
 
 
 def label_of(text: str | None, labels: Volume) -> int | None:
-    """The number that "L3", "l3" or "22" means; None of None.
+    """The number that "L3", "vertebra 2" or the file's own name or number of a vertebra means; None of None.
+
+    Args:
+        text: what the user calls the vertebra.
+        labels: of :func:`read_vertebrae`, or VerSe's numbers.
 
     Raises:
-        SpineError: it is no level and no number, or no vertebra of that number is there.
+        SpineError: it is no level and no number, or no such vertebra is there.
     """
     if text is None:
         return None
-    number = int(text) if text.isdigit() else verse_of_name(text) or counted_of_name(text)
-    if number is None:
-        raise SpineError(f"'{text}' is no vertebra; give a level such as L3, or a number.")
-    if not np.any(labels.array == number):
-        there = ", ".join(level_name(int(one)) for one in np.unique(labels.array) if one)
-        raise SpineError(f"{level_name(number)} is not among the vertebrae; there are {there or 'none'}.")
+    there = [int(one) for one in np.unique(labels.array) if one]
+    own = {str(name).casefold(): number for name, number in labels.meta.get(OWN, {}).items()}
+    number = own.get(text.casefold())
+    if number is None and not text.isdigit():
+        number = verse_of_name(text) or counted_of_name(text)
+        if number is None:
+            raise SpineError(f"'{text}' is no vertebra; give a level such as L3, or a number.")
+    elif number is None and not own:
+        number = int(text) if int(text) in there else FIRST_COUNTED - 1 + int(text)
+    if number not in there:
+        names = ", ".join(level_name(one) for one in there) or "none"
+        name = level_name(number) if number is not None else text
+        hint = (
+            " Choose their numbering (--numbers) to give them their levels." if there[-1:] > [FIRST_COUNTED - 1] else ""
+        )
+        raise SpineError(f"{name} is not among the vertebrae; there are {names}.{hint}")
     return number
+
+
+def _measures(mask: Volume) -> tuple[np.ndarray, float, float]:
+    """Centre (LPS mm), volume (ml) and height (mm) of a mask that is not empty."""
+    (one,) = measured(mask)
+    assert one.centre is not None and one.volume_ml is not None and one.height_mm is not None
+    return one.centre, one.volume_ml, one.height_mm
+
+
+def _whole(labels: Volume) -> np.ndarray:
+    array = np.asarray(labels.array)
+    if array.dtype.kind == "f":
+        rounded = np.rint(array)
+        if not np.isfinite(array).all() or np.abs(array - rounded).max(initial=0.0) > _WHOLE:
+            raise SpineError("The vertebrae file is no labelmap: it holds fractions; give a segmentation.")
+        array = rounded.astype(np.int32)
+    if array.size and array.min() < 0:
+        raise SpineError("The vertebrae file is no labelmap: it holds negative values; give a segmentation.")
+    if array.max(initial=0) > 65535:
+        raise SpineError("The vertebrae file is no labelmap: its values are too large; give a segmentation.")
+    if array.dtype == np.uint64 or array.dtype == bool:
+        array = array.astype(np.int32)
+    return array

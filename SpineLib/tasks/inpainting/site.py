@@ -9,9 +9,11 @@ import numpy as np
 from SpineLib.errors import SpineError
 from SpineLib.geometry.signed_distance import sampled
 from SpineLib.preprocess.vertebra_frame import Column
+from SpineLib.tasks.ct.label_measures import height_mm
+from SpineLib.tasks.ct.numbering_fit import TALLEST_MM
 from SpineLib.volume.checks import check_image
 from SpineLib.volume.crop import crop
-from SpineLib.volume.levels import level_name
+from SpineLib.volume.levels import VERSE_NUMBERS, level_name
 from SpineLib.volume.places import to_lps
 from SpineLib.volume.volume import Volume
 
@@ -81,6 +83,11 @@ def site_of(vertebrae: Volume, lesion: Volume, label: int | None, margin_mm: flo
     if label not in column.boxes:
         raise SpineError(
             f"There is no vertebra {label} among the labels; choose one of {', '.join(map(str, column.boxes))}."
+        )
+    if label != VERSE_NUMBERS["S"] and height_mm(vertebrae, label, column.boxes[label]) > TALLEST_MM:
+        raise SpineError(
+            f"The label of {level_name(label)} reaches over more than one vertebra; give a segmentation in which each "
+            "vertebra has a label of its own."
         )
     column, labels, box, near = _around(column, label, marked)
     region = _region(labels, label, near, margin_mm)
