@@ -1,6 +1,6 @@
 # make demo, make test, make check: everything in a .venv of its own, nothing outside this folder.
 .DEFAULT_GOAL := help
-.PHONY: help demo check test clean
+.PHONY: help demo check test docs-check clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
@@ -9,9 +9,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO ?= demo
 TESTS ?= Testing
+DOCS ?=
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## Simulate patients, segment metastases, follow up an ablation, repair a vertebra, write demo/index.html.
 	@$(BIN)/spine demo --out "$(DEMO)"
@@ -23,6 +24,9 @@ check: $(READY) ## Lint, formatting and types: ruff and mypy, in seconds.
 
 test: check ## Check, then run all tests (TESTS=Testing/house for some).
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+
+docs-check: $(READY) ## Run the commands of the documents as they are printed (DOCS=README.md for some).
+	@$(BIN)/python Testing/house/docs_check.py $(DOCS)
 
 clean: ## Remove .venv and what the tests left.
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build SpineLib.egg-info

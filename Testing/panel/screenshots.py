@@ -1,4 +1,4 @@
-"""Pictures of the panels for the README: ``python Testing/panel/screenshots.py [folder]``.
+"""Pictures of the panels for the documents: ``python Testing/panel/screenshots.py [folder]``.
 
 A simulated patient (never a real one) goes through the real ``.ui``, module, worker and shipped model on the stand-in
 desktop. Slicer's own views need a screen, so the slices beside the panel are drawn here, from the same nodes.
@@ -137,22 +137,17 @@ def necrosis(folder: Path) -> None:
         widget = here.open_panel("SpineNecrosis")
         ui = widget.ui
 
-        def picture(name, height):
-            here.show(_WIDTH, height)
-            here.picture().save(str(folder / f"SpineNecrosis{name}.png"))
-
         ui.metastasisSelector.setCurrentNode(metastases)
         ui.necrosisSelector.setCurrentNode(zone)
         treated = metastases.GetSegmentation()  # the treated one was drawn last
         widget._parameterNode.metastasisSegment = treated.GetNthSegmentID(treated.GetNumberOfSegments() - 1)
         ui.registerApplyButton.click()
-        here.wait(lambda: ui.registerProgressBar.value >= 30 or not widget.panel.jobs.busy, 200)
-        picture("-running", 1500)
         here.wait(lambda: not widget.panel.jobs.busy, 300)
         ui.compareApplyButton.click()
         here.wait(lambda: not widget.panel.jobs.busy, 300)
         ui.reportSection.collapsed = False
-        picture("", 1850)
+        here.show(_WIDTH, 1850)
+        here.picture().save(str(folder / "SpineNecrosis.png"))
         print(ui.registerStatusLabel.text, "|", ui.verdictLabel.text)
         here.close_panel("SpineNecrosis")
 
@@ -273,9 +268,6 @@ def metastases(folder: Path) -> None:
             here.show(_WIDTH, height)
             return here.picture()
 
-        ui.settingsSection.collapsed = False
-        panel(820).save(str(folder / "SpineMetSeg-ready.png"))
-        ui.settingsSection.collapsed = True
         ui.segmentApplyButton.click()
         here.wait(lambda: ui.segmentProgressBar.value >= 30 or not widget.panel.jobs.busy, 200)
         panel(760).save(str(folder / "SpineMetSeg-running.png"))
@@ -285,7 +277,6 @@ def metastases(folder: Path) -> None:
         ui.compareButton.click()
         ui.lesionTable.setCurrentCell(0, 0)
         done = panel(_HEIGHT)
-        done.save(str(folder / "SpineMetSeg-done.png"))
         _beside(done, t1, t2, widget.logic.getParameterNode().result).save(str(folder / "SpineMetSeg.png"))
         print(ui.segmentStatusLabel.text, "|", ui.summaryLabel.text, "|", ui.compareStatusLabel.text)
         here.close_panel("SpineMetSeg")
