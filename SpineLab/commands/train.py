@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from inspect import signature
 from pathlib import Path
 
 from SpineLab.commands import train_completion, train_ct_lesions, train_detection, train_gan, train_vertebrae
@@ -11,8 +12,15 @@ from SpineLab.commands.train_common import add_common, changed, run_folds
 from SpineLib.errors import SpineError
 
 HELP = "train a segmentation or detection network, or export a training as a model"
-_OF_SEGMENTATIONS = ("smallest_lesion_ml", "smoothing_mm", "last")
-_OF_DETECTORS = ("smallest_area", "average")
+#: Options of ``export`` that only some tasks have, by the name that the task's function ``export`` gives them.
+_SPECIAL = {
+    "threshold": "threshold",
+    "smallest_lesion_ml": "smallest-lesion-ml",
+    "smoothing_mm": "smoothing-mm",
+    "last": "last",
+    "smallest_area_cm2": "smallest-area",
+    "average": "average",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -109,6 +117,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     export.add_argument(
         "--smallest-area",
+        dest="smallest_area_cm2",
         type=float,
         metavar="CM2",
         help="of a detector: regions below this in a slice are dropped by default",
@@ -159,59 +168,20 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from SpineLab.training.export import export, is_completion, is_ct_detector, is_detector, is_gan, is_on_vertebrae
+    from SpineLab.training.export import Labels, exporter
 
     try:
         figures = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in arguments.figures}
         notes = "\n\n".join(path.read_text(encoding="utf-8").strip() for path in arguments.notes)
     except (OSError, ValueError) as error:
         raise SpineError(f"The figures or notes cannot be read: {error}.") from error
-    texts = {
-        "title": arguments.title,
-        "version": arguments.version,
-        "threshold": arguments.threshold,
-        "figures": figures,
-        "notes": notes,
-    }
-    if is_gan(arguments.run):
-        from SpineLab.training.gan.export import export_gan
-
-        _refuse(arguments, "threshold", *_OF_SEGMENTATIONS, *_OF_DETECTORS)
-        del texts["threshold"]
-        bundle = export_gan(arguments.run, arguments.to, **texts)
-    elif is_completion(arguments.run):
-        from SpineLab.training.completion.export import export_completion
-
-        _refuse(arguments, "threshold", *_OF_SEGMENTATIONS, *_OF_DETECTORS)
-        del texts["threshold"]
-        bundle = export_completion(arguments.run, arguments.to, **texts)
-    elif is_ct_detector(arguments.run):
-        from SpineLab.training.ctlesions.export import export_ct_lesions
-
-        _refuse(arguments, *_OF_SEGMENTATIONS, *_OF_DETECTORS)
-        bundle = export_ct_lesions(arguments.run, arguments.to, **texts)
-    elif is_on_vertebrae(arguments.run):
-        from SpineLab.training.vertebrae.export import export_vertebrae
-
-        _refuse(arguments, *_OF_SEGMENTATIONS, *_OF_DETECTORS)
-        bundle = export_vertebrae(arguments.run, arguments.to, **texts)
-    elif is_detector(arguments.run):
-        from SpineLab.training.detection.export import export_detector
-
-        _refuse(arguments, *_OF_SEGMENTATIONS)
-        bundle = export_detector(
-            arguments.run, arguments.to, smallest_area_cm2=arguments.smallest_area, average=arguments.average, **texts
-        )
-    else:
-        _refuse(arguments, *_OF_DETECTORS)
-        bundle = export(
-            arguments.run,
-            arguments.to,
-            smallest_lesion_ml=arguments.smallest_lesion_ml,
-            smoothing_mm=arguments.smoothing_mm,
-            last=arguments.last,
-            **texts,
-        )
+    export = exporter(arguments.run)
+    labels = Labels(title=arguments.title, version=arguments.version, figures=figures, notes=notes)
+    given = {name: value for name in _SPECIAL if (value := getattr(arguments, name)) not in (None, False, 0.0, [])}
+    unused = [f"--{_SPECIAL[name]}" for name in given if name not in signature(export).parameters]
+    if unused:
+        raise SpineError(f"{', '.join(unused)} does not go with the training in '{arguments.run}'; leave it out.")
+    bundle = export(arguments.run, arguments.to, labels, **given)
     if arguments.compact:
         from SpineLib.models import save_bundle
 
@@ -220,18 +190,11 @@ def _export(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _refuse(arguments: argparse.Namespace, *names: str) -> None:
-    """Refuse options that this kind of training knows nothing of."""
-    unused = [f"--{name.replace('_', '-')}" for name in names if getattr(arguments, name) not in (None, False, 0.0, [])]
-    if unused:
-        raise SpineError(f"{', '.join(unused)} does not go with the training in '{arguments.run}'; leave it out.")
-
-
 def _train(arguments: argparse.Namespace) -> int:
-    from SpineLab.training.config import read_config
-    from SpineLab.training.session import run_training
+    from SpineLab.training.segmentation.config import SegmentationConfig
+    from SpineLab.training.segmentation.session import run_training
 
-    config = read_config(arguments.config)
+    config = SegmentationConfig.read(arguments.config)
     changes: dict = {
         key: getattr(arguments, key) for key in ("session", "label", "init_from") if getattr(arguments, key)
     }

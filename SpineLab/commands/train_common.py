@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from SpineLib.errors import SpineError
 
 if TYPE_CHECKING:
-    from SpineLab.training.config import ConfigBase
+    from SpineLab.training.settings import ConfigBase
     from SpineLib.models import ModelBundle
 
     _Config = TypeVar("_Config", bound=ConfigBase)
@@ -40,7 +40,7 @@ def add_common(
 
 def changed(config: _Config, arguments: argparse.Namespace, changes: dict[str, Any] | None = None) -> _Config:
     """``config`` with the budget and the seed that were asked for, and ``changes``, sections as of
-    :meth:`SpineLab.training.config.ConfigBase.changed`.
+    :meth:`SpineLab.training.settings.ConfigBase.changed`.
 
     Raises:
         SpineError: the values do not fit together.
@@ -61,7 +61,7 @@ def run_folds(config: _Config, arguments: argparse.Namespace, train: Callable[..
 
     Args:
         train: takes the configuration and the folder of the training, and ``command``, ``model_id`` and ``report`` as
-            :func:`SpineLab.training.session.run_training` does.
+            :func:`SpineLab.training.segmentation.session.run_training` does.
 
     Raises:
         SpineError: there is no such fold, or the training's own.

@@ -43,8 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
-    from SpineLab.training.completion.config import read_completion_config
-    from SpineLab.training.completion.loop import run_completion_training
+    from SpineLab.training.completion.config import CompletionConfig
+    from SpineLab.training.completion.loop import run_training
     from SpineLab.training.completion.samples import Source
     from SpineLib.cohort.ct import read_ct_cohort
 
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
             "--masks needs --masks-from: say where the label files come from and their licence, so that "
             "the model's card can."
         )
-    config = changed(read_completion_config(arguments.config), arguments)
+    config = changed(CompletionConfig.read(arguments.config), arguments)
     sources = [Source(path.name.split(".")[0], path, False, config.sampling.repeats) for path in arguments.masks]
     origins = [f"Real label files: {arguments.masks_from.rstrip('.')}."] if arguments.masks else []
     if arguments.cohort is not None:
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         config,
         arguments.out,
         arguments,
-        lambda current, out, **texts: run_completion_training(
+        lambda current, out, **texts: run_training(
             current, sources, out, cache=arguments.cache, description=" ".join(origins), **texts
         ),
     )

@@ -50,16 +50,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
-    from SpineLab.training.ctlesions.config import read_ct_lesion_config
-    from SpineLab.training.ctlesions.loop import run_ct_lesion_training
+    from SpineLab.training.ct_lesions.config import CtLesionConfig
+    from SpineLab.training.ct_lesions.loop import run_training
 
-    config = read_ct_lesion_config(arguments.config)
+    config = CtLesionConfig.read(arguments.config)
     if arguments.vgg16:
         config = config.changed(network={"weights": arguments.vgg16})
     return run_folds(
         config,
         arguments,
-        lambda current, out, **texts: run_ct_lesion_training(
+        lambda current, out, **texts: run_training(
             current,
             arguments.cohort,
             out,

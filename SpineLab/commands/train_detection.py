@@ -35,19 +35,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
-    from SpineLab.training.detection.config import read_detector_config
-    from SpineLab.training.detection.loop import run_detector_training
+    from SpineLab.training.detection.config import DetectorConfig
+    from SpineLab.training.detection.loop import run_training
 
     changes: dict = {
         name: getattr(arguments, name) for name in ("scales", "sequence", "init_from") if getattr(arguments, name)
     }
     if arguments.decay is not None:
         changes["optimisation"] = {"decay": arguments.decay}
-    config = changed(read_detector_config(arguments.config), arguments, changes)
+    config = changed(DetectorConfig.read(arguments.config), arguments, changes)
     return run_folds(
         config,
         arguments,
-        lambda current, out, **texts: run_detector_training(
+        lambda current, out, **texts: run_training(
             current,
             arguments.cohort,
             out,

@@ -50,21 +50,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
-    from SpineLab.training.gan.config import read_gan_config
-    from SpineLab.training.gan.loop import run_gan_training
+    from SpineLab.training.gan.config import GanConfig
+    from SpineLab.training.gan.loop import run_training
 
     if arguments.masks and not arguments.masks_from:
         raise SpineError(
             "--masks needs --masks-from: say where the label files come from and their licence, so that "
             "the model's card can."
         )
-    config = changed(read_gan_config(arguments.config), arguments)
+    config = changed(GanConfig.read(arguments.config), arguments)
     stacks, sources = _stacks(arguments, config.sampling.seed)
     return run_once(
         config,
         arguments.out,
         arguments,
-        lambda current, out, **texts: run_gan_training(current, stacks, out, sources=sources, **texts),
+        lambda current, out, **texts: run_training(current, stacks, out, sources=sources, **texts),
     )
 
 

@@ -32,15 +32,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
-    from SpineLab.training.vertebrae.config import read_vertebra_config
-    from SpineLab.training.vertebrae.loop import run_vertebra_training
+    from SpineLab.training.vertebrae.config import VertebraConfig
+    from SpineLab.training.vertebrae.loop import run_training
 
     if not arguments.cohort and not arguments.real_cohort:
         raise SpineError("No CT was given to train on; add --cohort or --real-cohort.")
     return run_folds(
-        read_vertebra_config(arguments.config),
+        VertebraConfig.read(arguments.config),
         arguments,
-        lambda current, out, **texts: run_vertebra_training(
+        lambda current, out, **texts: run_training(
             current,
             arguments.cohort,
             out,

@@ -8,7 +8,7 @@ from time import perf_counter
 
 import numpy as np
 
-from SpineLab.training.ctlesions.cases import LESION, SLICE, X0, mask_boxes
+from SpineLab.training.ct_lesions.cases import LESION, SLICE, X0, mask_boxes
 from SpineLib.cohort.ct import CtCase
 from SpineLib.errors import SpineError
 from SpineLib.metrics.average_precision import (

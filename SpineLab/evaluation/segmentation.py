@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from SpineLab.evaluation.falsemarks import false_marks, summarise_false_marks
+from SpineLab.training.facts import read_facts
 from SpineLib.cohort.mr import Cohort, drawn_lesions
 from SpineLib.errors import SpineError
 from SpineLib.metrics.overlap import Overlap, lesion_matches, overlap
@@ -141,9 +141,9 @@ def held_out_cases(run: Path) -> list[str]:
         SpineError: it is no folder of a training.
     """
     try:
-        return json.loads((run / "training.json").read_text(encoding="utf-8"))["cases"]["held_out"]
-    except (OSError, ValueError, KeyError) as error:
-        raise SpineError(f"'{run}' is no folder of a training; give the folder of 'spine train … --out'.") from error
+        return read_facts(run)["cases"]["held_out"]
+    except KeyError as error:
+        raise SpineError(f"'{run}' is no training that holds cases out; give the folder of another one.") from error
 
 
 def summarise(name: str, cases: list[dict], lesions: list[dict]) -> dict:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from SpineLab.training.export import read_facts
+from SpineLab.training.facts import read_facts
 from SpineLab.training.record import read_log
-from SpineLab.training.vertebrae.config import vertebra_config_from_dict
+from SpineLab.training.vertebrae.config import VertebraConfig
 from SpineLab.training.vertebrae.export import network_name
 from SpineLab.training.vertebrae.loop import FIGURES
 from SpineLib.errors import SpineError
@@ -111,7 +111,7 @@ def cross_validation(run: Path) -> dict:
     if not finished:
         raise SpineError(f"'{run}' holds no finished fold; give the folder of 'spine train vertebrae --fold all'.")
     figures = [json.loads((path / FIGURES).read_text(encoding="utf-8")) for path in finished]
-    config = vertebra_config_from_dict(read_facts(finished[0])["config"])
+    config = VertebraConfig.from_dict(read_facts(finished[0])["config"])
     means = {
         part: {key: float(np.mean([one[part][key] for one in figures])) for key in figures[0][part]}
         for part in ("training", "held_out")

@@ -1,185 +1,222 @@
-"""From a training's folder to a model bundle."""
+"""From a training's folder to a model bundle: what the exports of all tasks share."""
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import torch
 
 from SpineLab.training.checkpoint import BEST, LAST, load_checkpoint
-from SpineLab.training.config import TASK_OF_LABEL, TrainingConfig, config_from_dict
+from SpineLab.training.facts import kind_of, read_facts
 from SpineLab.training.record import read_log
+from SpineLab.training.settings import ConfigBase
 from SpineLib.errors import SpineError
 from SpineLib.models import NOTICE, ModelBundle, ModelCard, save_bundle
-from SpineLib.networks.unet import UNet
 
-_FINDINGS = {
-    "lesion": "Spinal metastases",
-    "necrosis": "Necrosis after ablation of spinal metastases",
-    "vertebrae": "Vertebrae",
-}
-_PAPERS = {
-    "lesion": """Hille et al., Spinal Metastases Segmentation in MR Imaging using Deep Convolutional Neural Networks
-  (2020)""",
-    "necrosis": """Steffen et al., Automatic Segmentation of Necrosis Zones After Radiofrequency Ablation of Spinal
-  Metastases (2020)""",
-}
-_PAPERS["vertebrae"] = _PAPERS["lesion"]  # for another purpose
+_Config = TypeVar("_Config", bound=ConfigBase)
 
 
-def export(
-    run: Path,
-    target: Path,
-    *,
-    model_id: str = "",
-    title: str = "",
-    version: str = "1",
-    licence: str = "Apache-2.0",
-    smallest_lesion_ml: float | None = None,
-    threshold: float | None = None,
-    smoothing_mm: float = 0.0,
-    last: bool = False,
-    figures: dict | None = None,
-    notes: str = "",
-) -> ModelBundle:
-    """Write the best weights so far of the training in ``run`` as a bundle; the training may still be running.
+@dataclass(frozen=True)
+class Labels:
+    """What is said of a bundle by the one who writes it.
+
+    Attributes:
+        model_id: the training's or the folder's name if empty.
+        title: for people; the task's own if empty.
+        version, licence: of the model.
+        figures: further figures for ``model.json``.
+        notes: Markdown that ends ``card.md``, e.g. the table of ``spine evaluate``.
+    """
+
+    model_id: str = ""
+    title: str = ""
+    version: str = "1"
+    licence: str = "Apache-2.0"
+    figures: dict[str, Any] = field(default_factory=dict)
+    notes: str = ""
+
+
+@dataclass(frozen=True)
+class Trained(Generic[_Config]):
+    """What a training's folder holds; the training may still be running.
+
+    Attributes:
+        config: its settings.
+        facts: what it wrote down when it began.
+        weights: of the network.
+        step, minutes: of these weights.
+        figures: of these weights on the cases that choose them.
+        steps: trained so far.
+    """
+
+    config: _Config
+    facts: dict[str, Any]
+    weights: dict[str, torch.Tensor]
+    step: int
+    minutes: float
+    figures: dict[str, float]
+    steps: int
+
+
+def exporter(run: Path) -> Callable[..., ModelBundle]:
+    """The function ``export`` of the task that the training in ``run`` is of.
+
+    Raises:
+        SpineError: ``run`` is no folder of a training, or one of a kind that is not known.
+    """
+    kind = kind_of(read_facts(run))
+    package = f"{__package__}.{kind.replace('-', '_')}"
+    try:
+        return import_module(f"{package}.export").export
+    except ModuleNotFoundError as error:
+        if error.name not in (package, f"{package}.export"):
+            raise
+        raise SpineError(
+            f"The training in '{run}' is of the kind '{kind}', which this version does not know."
+        ) from error
+
+
+def read_trained(run: Path, kind: type[_Config], *, last: bool = False) -> Trained[_Config]:
+    """The best weights so far of a training, or the ``last`` ones that were saved.
 
     Args:
         run: the training's folder.
-        target: the bundle's folder.
-        model_id: the folder's name if empty.
-        smoothing_mm: of the card.
-        last: take the latest weights that were saved, not those that were best on the held-out cases, which are few.
-        figures: further figures for ``model.json``.
-        notes: Markdown that ends ``card.md``, e.g. the table of ``spine evaluate``.
+        kind: of its settings.
+        last: take those that were saved last.
 
     Raises:
-        SpineError: ``run`` is no training, has not been validated yet, or holds no latest weights.
+        SpineError: ``run`` is no such training, has not been validated yet, or holds no latest weights.
     """
     facts = read_facts(run)
-    config: TrainingConfig = config_from_dict(facts["config"])
+    config = kind.from_dict(facts["config"])
     if not (run / BEST).is_file():
         raise SpineError(f"The training in '{run}' has not looked at its held-out cases yet; wait and export again.")
     groups, state = load_checkpoint(run / BEST)
-    weights, trained = groups["network"], state
-    if (run / LAST).is_file():
-        groups, trained = load_checkpoint(run / LAST)
-    elif last:
-        raise SpineError(f"The training in '{run}' holds its best weights only; export without the latest ones.")
-    if last:
-        weights = groups.get("average", groups["network"])
-        looks = [line["held_out"] for line in read_log(run) if "held_out" in line]
-        state = {"step": trained["step"], "minutes": trained["seconds"] / 60, "figures": looks[-1] if looks else {}}
-    network = UNet(config.network.dimensions, len(config.inputs), config.network.widths)
-    network.load_state_dict(weights)
-    held_out = {key: round(value, 4) for key, value in state["figures"].items()}
-    model_id = model_id or target.name
-    inputs = " and ".join(config.inputs)
-    title = title or f"{_FINDINGS[config.label]} on {inputs}, {config.network.dimensions}D"
-    simulated = bool(facts["data"]["simulated"])
-    card = ModelCard(
-        id=model_id,
-        title=title,
-        version=version,
-        task=TASK_OF_LABEL[config.label],
-        licence=licence,
-        network={
-            "type": "unet",
-            "dimensions": config.network.dimensions,
-            "inputs": len(config.inputs),
-            "widths": list(config.network.widths),
-        },
-        inputs=config.inputs,
-        preparation=config.preparation.to_dict(),
-        patch=config.sampling.patch,
-        threshold=config.threshold if threshold is None else threshold,
-        smallest_lesion_ml=config.smallest_lesion_ml if smallest_lesion_ml is None else smallest_lesion_ml,
-        smoothing_mm=smoothing_mm,
-        training_data=facts["data"],
-        command=facts["command"],
-        notice=NOTICE,
-        figures={
-            "held_out": held_out,
-            "step": state["step"],
-            "minutes_trained": round(state["minutes"], 1),
-            **(figures or {}),
-        },
-        text=_text(title, inputs, config, facts, held_out, trained["step"], simulated, last)
-        + (f"\n{notes.strip()}\n" if notes else ""),
-    )
-    return save_bundle(target, network, card)
+    best = Trained(config, facts, groups["network"], state["step"], state["minutes"], state["figures"], state["step"])
+    if not (run / LAST).is_file():
+        if last:
+            raise SpineError(f"The training in '{run}' holds its best weights only; export without the latest ones.")
+        return best
+    groups, state = load_checkpoint(run / LAST)
+    if not last:
+        return replace(best, steps=state["step"])
+    looks = [line["held_out"] for line in read_log(run) if "held_out" in line]
+    weights, minutes = groups.get("average", groups["network"]), state["seconds"] / 60
+    return Trained(config, facts, weights, state["step"], minutes, looks[-1] if looks else {}, state["step"])
 
 
-def read_facts(run: Path) -> dict:
-    """What a training wrote down about itself when it began.
+def mean_weights(trained: Sequence[Trained]) -> dict[str, torch.Tensor]:
+    """The mean of the weights of trainings that differ in their seed alone (Wortsman et al., Model soups, ICML 2022).
 
     Raises:
-        SpineError: ``run`` is no folder of a training.
+        SpineError: they differ in more.
     """
-    try:
-        return json.loads((run / "training.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SpineError(f"'{run}' is no folder of a training; give the folder of 'spine train'.") from error
+
+    def unseeded(one: Trained) -> ConfigBase:
+        return one.config.changed(sampling={"seed": 0})
+
+    if any(unseeded(one) != unseeded(trained[0]) for one in trained[1:]):
+        raise SpineError(
+            "The trainings to be averaged differ in more than their seed; give trainings of the same "
+            "configuration and start."
+        )
+    if len(trained) == 1:
+        return trained[0].weights
+    return {name: torch.stack([one.weights[name].float() for one in trained]).mean(0) for name in trained[0].weights}
 
 
-def is_detector(run: Path) -> bool:
-    """Whether the training in ``run`` is a detector's."""
-    return "scales" in read_facts(run)["config"]
+def save(
+    trained: Sequence[Trained],
+    run: Path,
+    target: Path,
+    network: torch.nn.Module,
+    labels: Labels,
+    text: str,
+    /,
+    *,
+    looks: Sequence[dict[str, float]],
+    looked_at: str = "validation",
+    **card: Any,
+) -> ModelBundle:
+    """Write the bundle.
+
+    Args:
+        trained: the training in ``run``, and others whose weights the network has the mean of.
+        run: folder of the training.
+        target: the bundle's folder.
+        network: with its weights.
+        labels: what is said of the bundle.
+        text: of the card, without notes.
+        looks: figures of each training as :func:`rounded`.
+        looked_at: what they are called in ``model.json``.
+        card: further fields of :class:`SpineLib.models.ModelCard`.
+    """
+    first = trained[0]
+    model = ModelCard(
+        id=labels.model_id or model_name(run if target.name == "model" else target),
+        version=labels.version,
+        licence=labels.licence,
+        training_data=first.facts["data"],
+        command="; ".join(one.facts["command"] for one in trained),
+        notice=NOTICE,
+        figures={
+            looked_at: looks[0] if len(looks) == 1 else list(looks),
+            "step": first.step,
+            "minutes_trained": round(sum(one.minutes for one in trained), 1),
+            **labels.figures,
+        },
+        text=text + (f"\n{labels.notes.strip()}\n" if labels.notes else ""),
+        **card,
+    )
+    return save_bundle(target, network, model)
 
 
-def is_ct_detector(run: Path) -> bool:
-    """Whether the training in ``run`` is that of a detector of lesions on CT."""
-    return "losses" in read_facts(run)["config"]
+def rounded(figures: dict[str, float], digits: int = 4) -> dict[str, float]:
+    """As a card has them."""
+    return {key: round(value, digits) for key, value in figures.items()}
 
 
-def is_completion(run: Path) -> bool:
-    """Whether the training in ``run`` is a completion's."""
-    return "crop" in read_facts(run)["config"].get("sampling", {})
+def card_text(title: str, origin: str, points: str, about: str, looks: Sequence[dict[str, float]]) -> str:
+    """The text of a model's card.
+
+    Args:
+        title: of the model.
+        origin: a sentence on simulated data, see :func:`origin_of`.
+        points: Markdown list: input, network, data, training.
+        about: what the figures are of, a clause without full stop.
+        looks: figures of each training.
+    """
+    heads = ["value"] if len(looks) == 1 else [f"training {number}" for number in range(1, len(looks) + 1)]
+    rows = [[key, *(str(look[key]) for look in looks)] for key in looks[0]]
+    table = "\n".join(f"| {' | '.join(row)} |" for row in [["figure", *heads], *rows])
+    head, _, body = table.partition("\n")
+    return f"""# {title}
+
+{NOTICE}. {origin}Not for clinical use.
+
+{points.strip()}
+
+{about}:
+
+{head}
+|{"---|" * (len(looks) + 1)}
+{body}
+"""
 
 
-def is_gan(run: Path) -> bool:
-    """Whether the training in ``run`` is a GAN's."""
-    return "latent" in read_facts(run)["config"]
-
-
-def is_on_vertebrae(run: Path) -> bool:
-    """Whether the training in ``run`` is that of a network that segments vertebrae on CT."""
-    return "left_out" in read_facts(run)["config"]
+def origin_of(data: dict[str, Any], part: int = 0, whole: int = 0, what: str = "cases") -> str:
+    """The sentence on simulated data, empty where there is none; ``part`` of ``whole`` are simulated where not all
+    are."""
+    if data["simulated"]:
+        return "Trained on **simulated data** only. "
+    return f"Trained partly on **simulated data** ({part} of {whole} {what}). " if part else ""
 
 
 def model_name(folder: Path) -> str:
     """A folder's name as a model's id."""
     return re.sub(r"[^a-z0-9._-]+", "-", folder.resolve().name.lower()).strip("-._")[:64] or "model"
-
-
-def _text(
-    title: str,
-    inputs: str,
-    config: TrainingConfig,
-    facts: dict,
-    held_out: dict,
-    steps: int,
-    simulated: bool,
-    last: bool,
-) -> str:
-    data = facts["data"]
-    origin = "Trained on **simulated data** only. " if simulated else ""
-    rows = "\n".join(f"| {key} | {value} |" for key, value in held_out.items())
-    also = f" In its place also trained on {' and '.join(config.also)}." if config.also else ""
-    return f"""# {title}
-
-{NOTICE}. {origin}Not for clinical use.
-
-- Input: {inputs}; co-registered and prepared as `model.json` says.{also}
-- Network: U-Net of {_PAPERS[config.label]}, {config.network.dimensions}D.
-- Training data: {data["description"]} {data["training_cases"]} cases trained on, {data["held_out_cases"]} held out.
-- Training: `{facts["command"]}`; {steps} steps of {config.sampling.batch} patches.
-
-Figures on the held-out{" simulated" if simulated else ""} cases{
-        ", at the last look" if last else " that chose the best weights (so slightly favourable)"
-    }:
-
-| figure | value |
-|---|---|
-{rows}
-"""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import math
 import signal
 import threading
@@ -11,10 +10,11 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
+from typing import TypeVar
 
 import torch
-from torch.utils.data import DataLoader
 
 from SpineLab.training.checkpoint import (
     BEST,
@@ -24,61 +24,14 @@ from SpineLab.training.checkpoint import (
     restore_optimizer,
     save_checkpoint,
 )
-from SpineLab.training.config import OptimisationSettings, TrainingConfig
-from SpineLab.training.dataset import PreparedCase
-from SpineLab.training.initialise import initial_network
-from SpineLab.training.losses import TverskyLoss
-from SpineLab.training.mining import Errors, find_errors
 from SpineLab.training.record import Record
-from SpineLab.training.sampling import Steps
-from SpineLab.training.validation import validate
+from SpineLab.training.settings import OptimisationSettings
 from SpineLib.errors import Cancelled, SpineError
 
 _SAVE_SECONDS = 120.0
 _LOG_STEPS = 20
-_LOOK_CASES = 20
 
-
-def train(
-    config: TrainingConfig,
-    training: list[PreparedCase],
-    held_out: list[PreparedCase],
-    folder: Path,
-    *,
-    report: Callable[[str], None] = lambda text: None,
-) -> Path:
-    """Train until ``steps`` or ``minutes`` are used up; a second call with the same folder goes on or returns at once.
-
-    Args:
-        config: all settings.
-        training, held_out: prepared cases.
-        folder: gets ``last.safetensors`` (everything to go on), ``best.safetensors`` (weights with the best Dice on the
-            held-out cases), ``log.jsonl``, ``curve.csv`` and ``curve.png``.
-        report: is told lines for people.
-
-    Returns:
-        The file with the best weights.
-
-    Raises:
-        SpineError: the loss is no number any more, or the folder holds a training of another network.
-        Cancelled: Ctrl-C; the state is saved before.
-    """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    run = _SegmentationRun(config, held_out, folder, device)
-    data = Steps(training, config.sampling, config.augmentation, config.preparation.whitening)
-
-    def batches(start: int) -> Iterator:
-        total = config.optimisation.steps
-        every = config.sampling.hard_every if config.sampling.hard_fraction else total
-        while start < total:
-            if config.sampling.hard_fraction and (start or config.init_from):
-                data.remember(run.all_errors(training, report))
-                report(data.hardness)
-            stop = min(start - start % every + every, total)
-            yield from _loader(data, start, stop, config.workers)
-            start = stop
-
-    return drive(run, batches, config.validation.every if held_out else None, report)
+_Batch = TypeVar("_Batch")
 
 
 def drive(run: Run, batches: Callable[[int], Iterator], every: int | None, report: Callable[[str], None]) -> Path:
@@ -90,8 +43,13 @@ def drive(run: Run, batches: Callable[[int], Iterator], every: int | None, repor
         every: steps between looks at the cases held out; 0 is only at the end, None never.
         report: is told lines for people.
 
-    Returns, raises:
-        As :func:`train`.
+    Returns:
+        The file with the best weights; ``run.folder`` gets it, ``last.safetensors`` (everything to go on),
+        ``log.jsonl``, ``curve.csv`` and ``curve.png``.
+
+    Raises:
+        SpineError: the loss is no number any more, or the folder holds a training of another network.
+        Cancelled: Ctrl-C; the state is saved before.
     """
     run.folder.mkdir(parents=True, exist_ok=True)
     run.resume(report)
@@ -131,13 +89,23 @@ def drive(run: Run, batches: Callable[[int], Iterator], every: int | None, repor
     return run.folder / BEST
 
 
+def batches_of(batch: Callable[[int], _Batch]) -> Callable[[int], Iterator[_Batch]]:
+    """For :func:`drive`: what ``batch`` gives for each step, from the first one on, without end."""
+    return lambda start: (batch(step) for step in count(start))
+
+
+def compute_device() -> torch.device:
+    """Where trainings compute: the graphics card if there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 class Run(ABC):
     """Network, optimizer, moving average and clock of one training; what is learned is a subclass's business.
 
     Args:
         network: on the device, with its first weights.
         optimizer: of its parameters.
-        settings: with steps, minutes, rate, schedule, warm_up, average, precision and clip.
+        settings: of the descent.
         folder: gets checkpoints.
         device: to compute on.
     """
@@ -146,7 +114,12 @@ class Run(ABC):
     judged_by = "dice"
 
     def __init__(
-        self, network: torch.nn.Module, optimizer: torch.optim.Optimizer, settings, folder: Path, device: torch.device
+        self,
+        network: torch.nn.Module,
+        optimizer: torch.optim.Optimizer,
+        settings: OptimisationSettings,
+        folder: Path,
+        device: torch.device,
     ):
         self.network, self.optimizer, self.settings = network, optimizer, settings
         self.folder, self.device = folder, device
@@ -267,58 +240,6 @@ class Run(ABC):
         )
 
 
-class _SegmentationRun(Run):
-    """A U-Net and the Tversky loss."""
-
-    def __init__(self, config: TrainingConfig, held_out: list[PreparedCase], folder: Path, device: torch.device):
-        torch.manual_seed(config.sampling.seed)
-        self.config, self.held_out, settings = config, held_out, config.optimisation
-        self.layout = torch.channels_last if config.network.dimensions == 2 else torch.channels_last_3d
-        network = initial_network(config).to(device, memory_format=self.layout)
-        super().__init__(network, torch.optim.Adam(network.parameters(), lr=settings.rate), settings, folder, device)
-        self.learner = torch.compile(network) if settings.compile else network
-        self.criterion = TverskyLoss(
-            settings.alpha, settings.beta, settings.cross_entropy, by_sample=settings.by_sample
-        )
-
-    def loss(self, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
-        images, masks = batch
-        with self.autocast():
-            logits = self.learner(images.to(self.device, memory_format=self.layout))
-        return self.criterion(logits, masks.to(self.device))
-
-    def figures(self, network: torch.nn.Module) -> dict[str, float]:
-        return validate(network, self.held_out, **self._how)
-
-    def all_errors(self, cases: list[PreparedCase], report: Callable[[str], None]) -> list[Errors]:
-        """Where the network as it is now errs in each case.
-
-        Raises:
-            Cancelled: Ctrl-C; the state is saved before.
-        """
-        found = []
-        for number, case in enumerate(cases, start=1):
-            found.append(find_errors(self.judged.eval(), case, **self._how))
-            if number % _LOOK_CASES == 0:
-                report(f"looked through {number} of {len(cases)} cases for what is hard")
-            if self.stopped.is_set():
-                self.save()
-                raise Cancelled
-        return found
-
-    @property
-    def _how(self) -> dict:
-        config = self.config
-        return {
-            "slice_step": config.validation.slice_step,
-            "threshold": config.threshold,
-            "whitening": config.preparation.whitening,
-            "patch": config.sampling.patch,
-            "autocast": self.autocast,
-            "device": self.device,
-        }
-
-
 def learning_rate(settings: OptimisationSettings, step: int, done: float) -> float:
     """The rate at a step; ``done`` is the share of the training that is over."""
     rate = settings.rate
@@ -333,23 +254,6 @@ def computes_bfloat16(device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(getattr(torch.cpu, name, lambda: False)() for name in checks)
-
-
-def _loader(data: Steps, start: int, stop: int, workers: int) -> DataLoader:
-    return DataLoader(
-        data,
-        batch_size=None,
-        sampler=range(start, stop),
-        num_workers=workers,
-        prefetch_factor=3 if workers else None,
-        worker_init_fn=_start_worker,
-        multiprocessing_context="spawn" if workers else None,
-    )
-
-
-def _start_worker(number: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers.
-    torch.set_num_threads(1)
 
 
 @contextmanager
@@ -371,10 +275,3 @@ def _interruptible():
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def write_json(path: Path, values) -> None:
-    """Write a JSON file in one go."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(json.dumps(values, indent=1), encoding="utf-8")
-    temporary.replace(path)

@@ -62,19 +62,19 @@ TINY = {
 @pytest.fixture
 def tiny():
     """Makes configurations that train within seconds: ``tiny(optimisation={"steps": 4})``."""
-    from SpineLab.training.config import config_from_dict
+    from SpineLab.training.segmentation.config import SegmentationConfig
 
-    return lambda **sections: config_from_dict(TINY).changed(**sections)
+    return lambda **sections: SegmentationConfig.from_dict(TINY).changed(**sections)
 
 
 @pytest.fixture(scope="session")
 def balls(ball_cohort):
     """The prepared cases of the cohort."""
-    from SpineLab.training.config import config_from_dict
-    from SpineLab.training.dataset import cache_folder, prepare_cases
+    from SpineLab.training.segmentation.config import SegmentationConfig
+    from SpineLab.training.segmentation.dataset import cache_folder, prepare_cases
     from SpineLib.cohort.mr import read_cohort
 
-    inputs, preparation = ("T1", "T2"), config_from_dict(TINY).preparation.to_dict()
+    inputs, preparation = ("T1", "T2"), SegmentationConfig.from_dict(TINY).preparation.to_dict()
     cohort = read_cohort(ball_cohort, inputs, labels=("lesion",))
     return prepare_cases(cohort, inputs, preparation, cache_folder(cohort, inputs, preparation), processes=1)
 
@@ -82,11 +82,13 @@ def balls(ball_cohort):
 @pytest.fixture(scope="session")
 def trained(ball_cohort, tmp_path_factory):
     """A finished little training: its folder, with the bundle in "model"."""
-    from SpineLab.training.config import config_from_dict
-    from SpineLab.training.session import run_training
+    from SpineLab.training.segmentation.config import SegmentationConfig
+    from SpineLab.training.segmentation.session import run_training
 
     folder = tmp_path_factory.mktemp("training") / "Balls T1+T2"
-    run_training(config_from_dict(TINY), ball_cohort, folder, processes=1, command="spine train segmentation --tiny")
+    run_training(
+        SegmentationConfig.from_dict(TINY), ball_cohort, folder, processes=1, command="spine train segmentation --tiny"
+    )
     return folder
 
 
@@ -104,9 +106,11 @@ NECROSIS = {**TINY, "inputs": ["ceT1", "T2"], "label": "necrosis", "session": "a
 @pytest.fixture(scope="session")
 def necrosis_run(followup_cohort, tmp_path_factory):
     """A finished little training on the necroses."""
-    from SpineLab.training.config import config_from_dict
-    from SpineLab.training.session import run_training
+    from SpineLab.training.segmentation.config import SegmentationConfig
+    from SpineLab.training.segmentation.session import run_training
 
     folder = tmp_path_factory.mktemp("training") / "necrosis-balls"
-    run_training(config_from_dict(NECROSIS), followup_cohort, folder, processes=1, command="spine train segmentation")
+    run_training(
+        SegmentationConfig.from_dict(NECROSIS), followup_cohort, folder, processes=1, command="spine train segmentation"
+    )
     return folder

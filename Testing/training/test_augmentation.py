@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from SpineLab.training.augmentation import (
+from SpineLab.training.segmentation.augmentation import (
     AugmentationSettings,
     SpatialDraw,
     change_intensity,

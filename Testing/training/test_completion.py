@@ -13,16 +13,16 @@ from SpineLab.training.completion.batches import (
     tensors_of,
     with_reach,
 )
-from SpineLab.training.completion.config import CompletionAugmentation, CompletionConfig
+from SpineLab.training.completion.config import CompletionAugmentation, CompletionConfig, CompletionValidation
 from SpineLab.training.completion.damage import EVALUATED, KINDS, damage
 from SpineLab.training.completion.deform import deformed
-from SpineLab.training.completion.export import export_completion
+from SpineLab.training.completion.export import export
 from SpineLab.training.completion.loop import (
     CompletionRun,
     errors,
     initial_completion,
-    run_completion_training,
-    split,
+    run_training,
+    split_samples,
 )
 from SpineLab.training.completion.reach import REACHES, grown
 from SpineLab.training.completion.samples import (
@@ -32,7 +32,7 @@ from SpineLab.training.completion.samples import (
     read_samples,
     whole_vertebrae,
 )
-from SpineLab.training.loop import write_json
+from SpineLab.training.facts import write_json
 from SpineLib.errors import SpineError
 from SpineLib.models import load_bundle
 from SpineLib.networks.unet import UNet
@@ -262,7 +262,7 @@ def test_a_training_goes_on_from_a_model_and_from_no_other_kind_of_network(sampl
             },
         },
     )
-    export_completion(tmp_path / "run", tmp_path / "start")
+    export(tmp_path / "run", tmp_path / "start")
     started = initial_completion(config.changed(init_from=str(tmp_path / "start")))
     for key, value in started.state_dict().items():
         assert torch.allclose(value, network.state_dict()[key], rtol=1 / 256, atol=1e-6), key  # kept to eight bits
@@ -272,7 +272,7 @@ def test_a_training_goes_on_from_a_model_and_from_no_other_kind_of_network(sampl
 
 def test_vertebrae_held_out_are_not_trained_on(samples):
     with pytest.raises(SpineError, match="too few"):
-        split(samples, 0.5, 0)
+        split_samples(samples, CompletionValidation(share=0.5), 0)
 
 
 def test_a_whole_training_gives_a_model_that_repairs(tmp_path):
@@ -283,7 +283,7 @@ def test_a_whole_training_gives_a_model_that_repairs(tmp_path):
     )
     sources = [Source("one", tmp_path / "one.nii.gz", True)]
     out = tmp_path / "run"
-    bundle = run_completion_training(config, sources, out, cache=tmp_path / "cache", description="Test.", command="-")
+    bundle = run_training(config, sources, out, cache=tmp_path / "cache", description="Test.", command="-")
     card = load_bundle(out / "model").card
     assert card.task == "vertebra-completion" and card.training_data["simulated"]
     assert "simulated data" in card.text

@@ -2,19 +2,20 @@
 
 import pytest
 
-from SpineLab.training.augmentation import AugmentationSettings
-from SpineLab.training.completion.config import completion_config_from_dict, read_completion_config
-from SpineLab.training.config import PRESETS, TrainingConfig, config_from_dict, read_config
-from SpineLab.training.ctlesions.config import ct_lesion_config_from_dict, read_ct_lesion_config
-from SpineLab.training.detection.config import detector_config_from_dict, read_detector_config
-from SpineLab.training.gan.config import gan_config_from_dict, read_gan_config
-from SpineLab.training.vertebrae.config import read_vertebra_config, vertebra_config_from_dict
+from SpineLab.training.completion.config import CompletionConfig
+from SpineLab.training.ct_lesions.config import CtLesionConfig
+from SpineLab.training.detection.config import DetectorConfig
+from SpineLab.training.gan.config import GanConfig
+from SpineLab.training.segmentation.augmentation import AugmentationSettings
+from SpineLab.training.segmentation.config import SegmentationConfig
+from SpineLab.training.settings import PRESETS
+from SpineLab.training.vertebrae.config import VertebraConfig
 from SpineLib.errors import SpineError
 
 
 @pytest.mark.parametrize(("preset", "patch", "batch"), [("paper-2d", (128, 128), 32), ("paper-3d", (64, 128, 128), 2)])
 def test_the_papers_presets_hold_the_papers_values(preset, patch, batch):
-    config = read_config(preset)
+    config = SegmentationConfig.read(preset)
     assert config.sampling.patch == patch and config.sampling.batch == batch
     assert config.sampling.background_fraction == 0 and config.augmentation == AugmentationSettings()
     optimisation = config.optimisation
@@ -30,27 +31,26 @@ def test_the_papers_presets_hold_the_papers_values(preset, patch, batch):
 
 #: Presets of other trainings than that of a segmentation of MR, by how their names begin or end.
 OTHERS = (
-    ("siamese-", read_detector_config, detector_config_from_dict),
-    ("gan", read_gan_config, gan_config_from_dict),
-    ("vnet-", read_vertebra_config, vertebra_config_from_dict),
-    ("unet-ct", read_vertebra_config, vertebra_config_from_dict),
-    ("completion", read_completion_config, completion_config_from_dict),
-    ("lesions-ct", read_ct_lesion_config, ct_lesion_config_from_dict),
-    ("faster-rcnn", read_ct_lesion_config, ct_lesion_config_from_dict),
+    ("siamese-", DetectorConfig),
+    ("gan", GanConfig),
+    ("vnet-", VertebraConfig),
+    ("unet-ct", VertebraConfig),
+    ("completion", CompletionConfig),
+    ("lesions-ct", CtLesionConfig),
+    ("faster-rcnn", CtLesionConfig),
 )
 
 
 @pytest.mark.parametrize("path", sorted(PRESETS.glob("*.toml")), ids=lambda path: path.stem)
 def test_every_preset_is_read_and_comes_back_from_its_dictionary(path):
-    found = (ways for part, *ways in OTHERS if part in path.stem)
-    read, back = next(found, (read_config, config_from_dict))
-    config = read(path.stem)
+    kind = next((kind for part, kind in OTHERS if part in path.stem), SegmentationConfig)
+    config = kind.read(path.stem)
     assert config.name == path.stem
-    assert back(config.to_dict()) == config
+    assert kind.from_dict(config.to_dict()) == config
 
 
 def test_the_small_2d_preset_keeps_within_90_minutes():
-    assert 0 < read_config("small-2d").optimisation.minutes <= 90
+    assert 0 < SegmentationConfig.read("small-2d").optimisation.minutes <= 90
 
 
 @pytest.mark.parametrize(
@@ -74,14 +74,14 @@ def test_the_small_2d_preset_keeps_within_90_minutes():
 def test_a_mistake_in_a_configuration_is_named(tmp_path, text, words):
     (tmp_path / "x.toml").write_text(text)
     with pytest.raises(SpineError, match=words):
-        read_config(tmp_path / "x.toml")
+        SegmentationConfig.read(tmp_path / "x.toml")
 
 
 def test_an_unknown_configuration_lists_the_presets():
     with pytest.raises(SpineError, match="small-2d"):
-        read_config("nothing")
+        SegmentationConfig.read("nothing")
 
 
 def test_changing_settings_keeps_the_others():
-    config = TrainingConfig().changed(inputs=("T1",), optimisation={"minutes": 5.0})
+    config = SegmentationConfig().changed(inputs=("T1",), optimisation={"minutes": 5.0})
     assert config.inputs == ("T1",) and config.optimisation.minutes == 5 and config.optimisation.rate == 1e-3

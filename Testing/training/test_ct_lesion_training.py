@@ -7,16 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from SpineLab.training.ctlesions.cases import SLICE, prepare_slice_cases
-from SpineLab.training.ctlesions.config import (
+from SpineLab.training.ct_lesions.cases import SLICE, prepare_cases
+from SpineLab.training.ct_lesions.config import (
     CtLesionConfig,
     RcnnLosses,
     RcnnSettings,
-    read_ct_lesion_config,
 )
-from SpineLab.training.ctlesions.export import network_of
-from SpineLab.training.ctlesions.loop import run_ct_lesion_training
-from SpineLab.training.ctlesions.losses import (
+from SpineLab.training.ct_lesions.export import network_of
+from SpineLab.training.ct_lesions.loop import run_training
+from SpineLab.training.ct_lesions.losses import (
     IGNORED,
     NEGATIVE,
     POSITIVE,
@@ -24,7 +23,7 @@ from SpineLab.training.ctlesions.losses import (
     label_anchors,
     rcnn_losses,
 )
-from SpineLab.training.ctlesions.sampling import CropSampler, cut, moved
+from SpineLab.training.ct_lesions.sampling import CropSampler, cut, moved
 from SpineLib.cli.main import main
 from SpineLib.cohort.ct import read_ct_cohort
 from SpineLib.errors import SpineError
@@ -50,7 +49,7 @@ def cohort(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def cases(cohort, tmp_path_factory):
-    return prepare_slice_cases(read_ct_cohort(cohort), TINY.preparation, tmp_path_factory.mktemp("cache"), processes=1)
+    return prepare_cases(read_ct_cohort(cohort), TINY.preparation, tmp_path_factory.mktemp("cache"), processes=1)
 
 
 def test_boxes_of_slices_hold_the_lesion_and_nothing_else(cases, cohort):
@@ -66,13 +65,13 @@ def test_prepared_cases_are_used_again_until_their_files_change(cohort, tmp_path
     import os
 
     some = read_ct_cohort(cohort)[:1]
-    first = prepare_slice_cases(some, TINY.preparation, tmp_path, processes=1)[0]
+    first = prepare_cases(some, TINY.preparation, tmp_path, processes=1)[0]
     made = (first.folder / "images.npy").stat().st_mtime_ns
     assert (
-        prepare_slice_cases(some, TINY.preparation, tmp_path, processes=1)[0].folder / "images.npy"
+        prepare_cases(some, TINY.preparation, tmp_path, processes=1)[0].folder / "images.npy"
     ).stat().st_mtime_ns == made
     os.utime(some[0].lesion, ns=(1, 1))
-    again = prepare_slice_cases(some, TINY.preparation, tmp_path, processes=1)[0]
+    again = prepare_cases(some, TINY.preparation, tmp_path, processes=1)[0]
     assert (again.folder / "images.npy").stat().st_mtime_ns > made
 
 
@@ -191,8 +190,8 @@ def test_it_learns_to_find_bright_boxes():
 def test_a_training_ends_in_a_bundle_and_goes_on_where_it_was(cohort, tmp_path):
     said = []
     arguments = {"cache": tmp_path / "cache", "processes": 1, "command": "spine train ct-lesions"}
-    run_ct_lesion_training(TINY.changed(optimisation={"steps": 2}), cohort, tmp_path / "run", **arguments)
-    bundle = run_ct_lesion_training(TINY, cohort, tmp_path / "run", report=said.append, **arguments)
+    run_training(TINY.changed(optimisation={"steps": 2}), cohort, tmp_path / "run", **arguments)
+    bundle = run_training(TINY, cohort, tmp_path / "run", report=said.append, **arguments)
     assert any("Going on at step 2" in line for line in said)
     card = load_bundle(bundle.folder).card
     assert card.task == "ct-lesion-detection" and card.training_data["simulated"] and "simulated" in card.text
@@ -205,7 +204,7 @@ def test_a_training_ends_in_a_bundle_and_goes_on_where_it_was(cohort, tmp_path):
 
 def test_further_cohorts_are_trained_on_and_choose_no_weights(cohort, tmp_path):
     more = write_blobs(tmp_path / "more")
-    bundle = run_ct_lesion_training(
+    bundle = run_training(
         TINY.changed(optimisation={"steps": 1}),
         cohort,
         tmp_path / "run",
@@ -221,12 +220,12 @@ def test_weights_of_vgg_16_that_are_no_safetensors_are_refused_before_training(c
     (tmp_path / "vgg16.pth").write_bytes(b"no weights")
     config = TINY.changed(network={"weights": str(tmp_path / "vgg16.pth")})
     with pytest.raises(SpineError, match="no readable safetensors"):
-        run_ct_lesion_training(config, cohort, tmp_path / "run", cache=tmp_path / "cache", processes=1)
+        run_training(config, cohort, tmp_path / "run", cache=tmp_path / "cache", processes=1)
 
 
 def test_the_full_preset_is_vgg_16_and_the_shipped_one_is_small():
     with torch.device("meta"):
-        full, small = (network_of(read_ct_lesion_config(name).network) for name in ("faster-rcnn-vgg16", "lesions-ct"))
+        full, small = (network_of(CtLesionConfig.read(name).network) for name in ("faster-rcnn-vgg16", "lesions-ct"))
     assert sum(values.numel() for values in full.features.parameters()) == 14_714_688
     assert sum(values.numel() for values in small.parameters()) * 2 <= 3 * 2**20  # half precision: at most 3 MiB
 

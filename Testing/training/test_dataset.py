@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from SpineLab.training.augmentation import AugmentationSettings
-from SpineLab.training.config import ValidationSettings
-from SpineLab.training.crossvalidation import folds, split
-from SpineLab.training.dataset import label_on_grid, prepare_cases
-from SpineLab.training.sampling import SamplingSettings, Steps
+from SpineLab.training.segmentation.augmentation import AugmentationSettings
+from SpineLab.training.segmentation.config import SliceValidation
+from SpineLab.training.segmentation.dataset import label_on_grid, prepare_cases
+from SpineLab.training.segmentation.folds import folds, split_cases
+from SpineLab.training.segmentation.sampling import SamplingSettings, Steps
 from SpineLib.cohort.mr import read_cohort
 from SpineLib.errors import SpineError
 from SpineLib.preprocess import Preparation, prepare
@@ -132,12 +132,12 @@ def test_every_case_is_held_out_in_exactly_one_fold_and_folds_have_like_volumes(
     assert [len(group) for group in groups] == [2, 2, 2]
     ranks = {case.name: rank for rank, case in enumerate(sorted(balls, key=lambda c: np.count_nonzero(c.lesions)))}
     assert all({ranks[case.name] // 3 for case in group} == {0, 1} for group in groups)
-    seen = [case.name for fold in range(3) for case in split(balls, ValidationSettings(folds=3, fold=fold), 1)[1]]
+    seen = [case.name for fold in range(3) for case in split_cases(balls, SliceValidation(folds=3, fold=fold), 1)[1]]
     assert sorted(seen) == sorted(case.name for case in balls)
 
 
 def test_training_and_held_out_cases_are_disjoint(balls):
-    training, held = split(balls, ValidationSettings(cases=2), 0)
+    training, held = split_cases(balls, SliceValidation(cases=2), 0)
     assert len(training) == 4 and len(held) == 2
     assert not {case.name for case in training} & {case.name for case in held}
 

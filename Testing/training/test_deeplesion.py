@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from SpineLab.training.deeplesion import read_deeplesion, read_picture
+from SpineLab.training.ct_lesions.deeplesion import read_deeplesion, read_picture
 from SpineLib.errors import SpineError
 from SpineLib.tasks.ct.checks import check_ct
 

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from SpineLab.training.ctlesions.deeplesion import (
+from SpineLab.training.ct_lesions.key_slices import (
     chosen_images,
-    prepare_deeplesion_cases,
+    prepare_key_slices,
 )
-from SpineLab.training.ctlesions.loop import run_ct_lesion_training
+from SpineLab.training.ct_lesions.loop import run_training
 from SpineLib.errors import SpineError
 from Testing.training.test_ct_lesion_training import TINY
 from Testing.training.test_deeplesion import folder  # noqa: F401  (the fixture)
@@ -17,7 +17,7 @@ from Testing.training.test_deeplesion import folder  # noqa: F401  (the fixture)
 
 def test_the_box_lies_around_the_diameters_in_the_key_slice(folder, tmp_path):  # noqa: F811
     preparation = TINY.changed(preparation={"pixel_mm": 0.8, "window": (-1000.0, 1000.0)}).preparation
-    case = prepare_deeplesion_cases(chosen_images(folder), preparation, tmp_path / "cache")[0]
+    case = prepare_key_slices(chosen_images(folder), preparation, tmp_path / "cache")[0]
     assert case.images.shape == (3, 48, 64) and case.known.tolist() == [False, True, False]
     # The diameters reach from column 20 to 40 and from row 25 to 35, counted from 0 at the pixels' centres.
     assert case.boxes.tolist() == [[1, 20, 25, 41, 36, 1]]
@@ -27,7 +27,7 @@ def test_the_box_lies_around_the_diameters_in_the_key_slice(folder, tmp_path):  
 
 def test_boxes_follow_the_pixel_size_and_a_slice_alone_stands_for_its_neighbours(folder, tmp_path):  # noqa: F811
     preparation = TINY.changed(preparation={"pixel_mm": 1.4}).preparation
-    case = prepare_deeplesion_cases(chosen_images(folder), preparation, tmp_path / "cache")[1]
+    case = prepare_key_slices(chosen_images(folder), preparation, tmp_path / "cache")[1]
     assert len(case.images) == 3 or case.known.sum() == 1
     number, x0, y0, x1, y1, _ = case.boxes[0]
     assert case.known[int(number)]
@@ -45,9 +45,7 @@ def test_slices_are_chosen_by_name(folder, tmp_path):  # noqa: F811
 
 
 def test_a_training_on_deeplesion_keeps_patients_apart_and_is_not_called_simulated(folder, tmp_path):  # noqa: F811
-    bundle = run_ct_lesion_training(
-        TINY.changed(optimisation={"steps": 1}), folder, tmp_path / "run", cache=tmp_path / "cache"
-    )
+    bundle = run_training(TINY.changed(optimisation={"steps": 1}), folder, tmp_path / "run", cache=tmp_path / "cache")
     facts = json.loads((tmp_path / "run" / "training.json").read_text())
     patients = [{name.partition("_")[0] for name in facts["cases"][group]} for group in ("training", "validation")]
     assert len(patients[0]) == len(patients[1]) == 1 and not patients[0] & patients[1]

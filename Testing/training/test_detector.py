@@ -10,17 +10,16 @@ from SpineLab.training.detection.cases import (
     BACKGROUND,
     LESION,
     VERTEBRA,
-    case_cache,
+    cache_folder,
     middle,
-    prepare_detector_cases,
+    prepare_cases,
 )
 from SpineLab.training.detection.config import (
+    DetectorConfig,
     DetectorValidation,
-    detector_config_from_dict,
-    read_detector_config,
 )
-from SpineLab.training.detection.export import export_detector
-from SpineLab.training.detection.loop import DetectorRun, run_detector_training, split
+from SpineLab.training.detection.export import export
+from SpineLab.training.detection.loop import DetectorRun, run_training, split_cases
 from SpineLab.training.detection.sampling import OUTSIDE, Sampler
 from SpineLib.cohort.mr import read_cohort
 from SpineLib.errors import SpineError
@@ -48,12 +47,12 @@ PATCHES = {
 @pytest.fixture(scope="module")
 def cases(ball_cohort):
     cohort = read_cohort(ball_cohort, ("T2",), labels=("lesion", "vertebrae"))
-    folder = case_cache(cohort, "T2", (0.5, 1.0), "patch")
-    return prepare_detector_cases(cohort, "T2", (0.5, 1.0), "patch", folder, processes=1)
+    folder = cache_folder(cohort, "T2", (0.5, 1.0), "patch")
+    return prepare_cases(cohort, "T2", (0.5, 1.0), "patch", folder, processes=1)
 
 
 def sampler(cases, values):
-    config = detector_config_from_dict(values)
+    config = DetectorConfig.from_dict(values)
     return Sampler(cases, config, Siamese(config.scales, config.context))
 
 
@@ -135,7 +134,7 @@ def test_a_change_of_contrast_keeps_the_order_of_intensities():
 
 
 def test_weights_of_a_strip_are_the_papers_shares(tmp_path):
-    run = DetectorRun(detector_config_from_dict(STRIPS), [], tmp_path, torch.device("cpu"))
+    run = DetectorRun(DetectorConfig.from_dict(STRIPS), [], tmp_path, torch.device("cpu"))
     kinds = torch.full((1, 20, 20), BACKGROUND)
     kinds[:, :4], kinds[:, 4:9], kinds[:, 19] = LESION, VERTEBRA, OUTSIDE
     weights = run._weights(kinds, torch.full((1, 20, 20), 0.5))
@@ -145,7 +144,7 @@ def test_weights_of_a_strip_are_the_papers_shares(tmp_path):
 
 def test_few_places_of_a_kind_weigh_less_and_hard_ones_more(tmp_path):
     values = STRIPS | {"sampling": STRIPS["sampling"] | {"hard": 1.0}}
-    run = DetectorRun(detector_config_from_dict(values), [], tmp_path, torch.device("cpu"))
+    run = DetectorRun(DetectorConfig.from_dict(values), [], tmp_path, torch.device("cpu"))
     kinds, likelihood = torch.full((1, 8, 8), BACKGROUND), torch.full((1, 8, 8), 0.1)
     kinds[0, 0, :4] = LESION
     likelihood[0, 7, 7] = 0.9
@@ -156,7 +155,7 @@ def test_few_places_of_a_kind_weigh_less_and_hard_ones_more(tmp_path):
 
 def test_places_of_a_metastasis_that_are_not_recognised_may_weigh_more(tmp_path):
     values = STRIPS | {"sampling": STRIPS["sampling"] | {"hard_lesions": 1.0}}
-    run = DetectorRun(detector_config_from_dict(values), [], tmp_path, torch.device("cpu"))
+    run = DetectorRun(DetectorConfig.from_dict(values), [], tmp_path, torch.device("cpu"))
     kinds, likelihood = torch.full((1, 8, 8), LESION), torch.full((1, 8, 8), 0.9)
     kinds[0, 0] = BACKGROUND
     likelihood[0, 7, 7] = 0.1
@@ -167,13 +166,13 @@ def test_places_of_a_metastasis_that_are_not_recognised_may_weigh_more(tmp_path)
 
 def test_every_case_is_held_out_once_and_the_rest_is_split_75_to_25(cases):
     six = cases
-    held = [split(six, DetectorValidation(folds=3, fold=fold), 0) for fold in range(3)]
+    held = [split_cases(six, DetectorValidation(folds=3, fold=fold), 0) for fold in range(3)]
     assert sorted(case.name for _, _, group in held for case in group) == sorted(case.name for case in six)
     for training, chosen_by, out in held:
         assert (len(training), len(chosen_by), len(out)) == (3, 1, 2)
         assert len({case.name for case in training + chosen_by + out}) == 6
     with pytest.raises(SpineError, match="6 cases are too few for 10 folds"):
-        split(six, DetectorValidation(folds=10), 0)
+        split_cases(six, DetectorValidation(folds=10), 0)
 
 
 def test_the_middle_half_is_centred():
@@ -183,8 +182,8 @@ def test_the_middle_half_is_centred():
 @pytest.fixture(scope="module")
 def trained(ball_cohort, tmp_path_factory):
     folder = tmp_path_factory.mktemp("detector") / "Ball finder"
-    config = detector_config_from_dict(STRIPS)
-    return folder, run_detector_training(config, ball_cohort, folder, processes=1, command="spine train detection")
+    config = DetectorConfig.from_dict(STRIPS)
+    return folder, run_training(config, ball_cohort, folder, processes=1, command="spine train detection")
 
 
 def test_a_training_ends_in_a_bundle_that_detects(trained, ball_cohort):
@@ -203,7 +202,7 @@ def test_a_training_ends_in_a_bundle_that_detects(trained, ball_cohort):
 
 def test_a_training_starts_from_the_weights_of_another_detector(trained, tmp_path):
     folder, bundle = trained
-    config = detector_config_from_dict(STRIPS | {"init_from": str(bundle.folder)})
+    config = DetectorConfig.from_dict(STRIPS | {"init_from": str(bundle.folder)})
     run = DetectorRun(config, [], tmp_path, torch.device("cpu"))
     for name, value in bundle.network().state_dict().items():
         assert torch.equal(run.network.state_dict()[name], value), name
@@ -214,7 +213,7 @@ def test_a_training_starts_from_the_weights_of_another_detector(trained, tmp_pat
 def test_frozen_norms_keep_the_statistics_of_the_detector_that_is_started_from(trained, tmp_path):
     _, bundle = trained
     frozen = {"frozen_norms": True, "dropout": 0.0}
-    config = detector_config_from_dict(STRIPS | {"init_from": str(bundle.folder)}).changed(optimisation=frozen)
+    config = DetectorConfig.from_dict(STRIPS | {"init_from": str(bundle.folder)}).changed(optimisation=frozen)
     run = DetectorRun(config, [], tmp_path, torch.device("cpu"))
     images = [torch.randn(2, 1, *run.network.extent(1.0, 8.0, (2, 3))) for _ in config.scales]
     told = run.network.train()(images, 8.0)
@@ -230,8 +229,8 @@ def test_frozen_norms_keep_the_statistics_of_the_detector_that_is_started_from(t
 def test_a_training_goes_on_where_it_was(trained, ball_cohort):
     folder, _ = trained
     told = []
-    run_detector_training(
-        detector_config_from_dict(STRIPS).changed(optimisation={"steps": 4}),
+    run_training(
+        DetectorConfig.from_dict(STRIPS).changed(optimisation={"steps": 4}),
         ball_cohort,
         folder,
         processes=1,
@@ -243,13 +242,11 @@ def test_a_training_goes_on_where_it_was(trained, ball_cohort):
 
 
 def test_the_loss_of_strips_falls(cases, tmp_path, ball_cohort):
-    config = detector_config_from_dict(STRIPS).changed(
+    config = DetectorConfig.from_dict(STRIPS).changed(
         optimisation={"steps": 30, "rate": 0.02, "average": 0.0}, sampling={"batch": 1}
     )
     cohort = read_cohort(ball_cohort, ("T2",), labels=("lesion", "vertebrae"))
-    ready = prepare_detector_cases(
-        cohort, "T2", (1.0,), "local", case_cache(cohort, "T2", (1.0,), "local"), processes=1
-    )
+    ready = prepare_cases(cohort, "T2", (1.0,), "local", cache_folder(cohort, "T2", (1.0,), "local"), processes=1)
     run = DetectorRun(config, [], tmp_path, torch.device("cpu"))
     batch = Sampler(ready, config, run.network).batch(1)
     losses = [run.train_step(batch) for _ in range(25)]
@@ -257,15 +254,15 @@ def test_the_loss_of_strips_falls(cases, tmp_path, ball_cohort):
 
 
 def test_patches_train_too(ball_cohort, tmp_path):
-    config = detector_config_from_dict(PATCHES)
-    bundle = run_detector_training(config, ball_cohort, tmp_path / "paper", processes=1)
+    config = DetectorConfig.from_dict(PATCHES)
+    bundle = run_training(config, ball_cohort, tmp_path / "paper", processes=1)
     assert bundle.card.network == {"type": "siamese", "context": "zeros", "scales": [0.5, 1.0]}
     assert 0 <= bundle.card.figures["validation"]["score"] <= 1
 
 
 def test_hard_places_weigh_more_among_patches_too(tmp_path):
     values = PATCHES | {"sampling": {"batch": 8, "hard": 1.0}}
-    run = DetectorRun(detector_config_from_dict(values), [], tmp_path, torch.device("cpu"))
+    run = DetectorRun(DetectorConfig.from_dict(values), [], tmp_path, torch.device("cpu"))
     kinds = torch.tensor([LESION] * 32 + [BACKGROUND] * 32)[:, None, None]
     likelihood = torch.full((64, 1, 1), 0.1)
     likelihood[-1] = 0.9
@@ -275,7 +272,7 @@ def test_hard_places_weigh_more_among_patches_too(tmp_path):
 
 
 def test_the_papers_form_trains_as_the_dense_one_but_for_what_its_form_forbids():
-    dense, zeros = (read_detector_config(name) for name in ("siamese-dense", "siamese-zeros"))
+    dense, zeros = (DetectorConfig.read(name) for name in ("siamese-dense", "siamese-zeros"))
     assert (zeros.context, zeros.normalisation, zeros.sampling.kind) == ("zeros", "patch", "patches")
     assert zeros.optimisation == dense.optimisation and zeros.validation == dense.validation
     same = ("positives", "vertebra", "hard", "seed")
@@ -283,7 +280,7 @@ def test_the_papers_form_trains_as_the_dense_one_but_for_what_its_form_forbids()
 
 
 def test_presets_are_the_papers_and_ours():
-    paper, dense = (read_detector_config(name) for name in ("siamese-paper", "siamese-dense"))
+    paper, dense = (DetectorConfig.read(name) for name in ("siamese-paper", "siamese-dense"))
     assert (paper.sampling.batch, paper.optimisation.rate, paper.optimisation.momentum, paper.optimisation.decay) == (
         128,
         0.06,
@@ -292,9 +289,9 @@ def test_presets_are_the_papers_and_ours():
     )
     assert paper.context == "zeros" and paper.validation.folds == 10 and paper.smallest_area_cm2 == 5.0
     assert dense.context == "margin" and dense.sampling.kind == "strips"
-    root = read_detector_config("siamese-root")
+    root = DetectorConfig.read("siamese-root")
     assert root.normalisation == "local-root" and root.sampling.hard_lesions > 0
-    refine = read_detector_config("siamese-refine")
+    refine = DetectorConfig.read("siamese-refine")
     assert (refine.normalisation, refine.sampling.vertebra) == ("local-root", 0.7) and refine.optimisation.frozen_norms
 
 
@@ -312,7 +309,7 @@ def test_presets_are_the_papers_and_ours():
 )
 def test_settings_that_do_not_fit_are_refused(values):
     with pytest.raises(SpineError):
-        detector_config_from_dict(values)
+        DetectorConfig.from_dict(values)
 
 
 def test_the_command_trains_and_exports(ball_cohort, tmp_path, capsys):
@@ -378,11 +375,11 @@ def test_the_command_trains_and_exports(ball_cohort, tmp_path, capsys):
 
 def test_a_bundle_can_hold_the_mean_of_trainings_that_differ_in_their_seed(trained, ball_cohort, tmp_path):
     _, bundle = trained
-    config = detector_config_from_dict(STRIPS | {"init_from": str(bundle.folder)}).changed(
+    config = DetectorConfig.from_dict(STRIPS | {"init_from": str(bundle.folder)}).changed(
         optimisation={"frozen_norms": True, "steps": 1}
     )
     single = [
-        run_detector_training(
+        run_training(
             config.changed(sampling={"seed": seed}),
             ball_cohort,
             tmp_path / f"seed-{seed}",
@@ -391,7 +388,7 @@ def test_a_bundle_can_hold_the_mean_of_trainings_that_differ_in_their_seed(train
         )
         for seed in (1, 2)
     ]
-    mean = export_detector(tmp_path / "seed-1", tmp_path / "mean", average=[tmp_path / "seed-2"])
+    mean = export(tmp_path / "seed-1", tmp_path / "mean", average=[tmp_path / "seed-2"])
     states = [one.network().state_dict() for one in (*single, mean)]
     for name, value in states[2].items():
         # All three were rounded to bfloat16's eight bits: three halves of 2^-8.
@@ -405,9 +402,9 @@ def test_a_bundle_can_hold_the_mean_of_trainings_that_differ_in_their_seed(train
 def test_trainings_that_differ_in_more_than_their_seed_are_not_averaged(trained, ball_cohort, tmp_path):
     folder, bundle = trained
     with pytest.raises(SpineError, match="Only trainings with frozen_norms that started from the same detector"):
-        export_detector(folder, tmp_path / "mean", average=[folder])
-    config = detector_config_from_dict(STRIPS | {"init_from": str(bundle.folder)}).changed(optimisation={"steps": 1})
-    run_detector_training(config, ball_cohort, tmp_path / "other", processes=1)
+        export(folder, tmp_path / "mean", average=[folder])
+    config = DetectorConfig.from_dict(STRIPS | {"init_from": str(bundle.folder)}).changed(optimisation={"steps": 1})
+    run_training(config, ball_cohort, tmp_path / "other", processes=1)
     with pytest.raises(SpineError, match="differ in more than their seed"):
-        export_detector(folder, tmp_path / "mean", average=[tmp_path / "other"])
+        export(folder, tmp_path / "mean", average=[tmp_path / "other"])
     assert not (tmp_path / "mean").exists()

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from SpineLab.training.export import is_gan
-from SpineLab.training.gan.config import GanAugmentation, GanSampling, gan_config_from_dict, read_gan_config
-from SpineLab.training.gan.loop import GanRun, gradient_penalty, initial_gan, run_gan_training, split
+from SpineLab.training.facts import kind_of, read_facts
+from SpineLab.training.gan.config import GanAugmentation, GanConfig, GanSampling, GanValidation
+from SpineLab.training.gan.loop import GanRun, gradient_penalty, initial_gan, run_training, split_stacks
 from SpineLab.training.gan.pretraining import Encoder, autoencoder_loss
 from SpineLab.training.gan.sampling import Sampler
 from SpineLab.training.gan.stacks import Stack, read_stacks, stacks_of
@@ -131,7 +131,7 @@ def test_the_gradient_penalty_is_that_of_a_critic_with_a_known_slope():
 
 
 def test_random_weights_of_wgan_keep_the_scale_of_what_passes_through():
-    gan = initial_gan(read_gan_config("wgan-gp"))
+    gan = initial_gan(GanConfig.read("wgan-gp"))
     x = gan.requires_grad_(False).generator.project(torch.randn(64, gan.generator.latent)).view(64, 128, 4, 4)
     for layer in gan.generator.layers[:-1]:
         before, x = x, layer(torch.relu(x))
@@ -141,7 +141,7 @@ def test_random_weights_of_wgan_keep_the_scale_of_what_passes_through():
 
 @pytest.mark.parametrize("kind", ["wgan-gp", "dcgan"])
 def test_the_critic_learns_to_tell_real_from_made(kind, stacks, tmp_path):
-    config = gan_config_from_dict(TINY | {"kind": kind, "optimisation": TINY["optimisation"] | {"rate": 0.005}})
+    config = GanConfig.from_dict(TINY | {"kind": kind, "optimisation": TINY["optimisation"] | {"rate": 0.005}})
     held_out = held_out_slices(stacks, 4, 0)
     run = GanRun(config, held_out, tmp_path, torch.device("cpu"))
     real = Sampler(stacks, GanSampling(batch=8), GanAugmentation()).batch(0, 16)
@@ -158,7 +158,7 @@ def test_the_critic_learns_to_tell_real_from_made(kind, stacks, tmp_path):
 @pytest.mark.parametrize("kind", ["wgan-gp", "dcgan"])
 def test_the_generators_step_moves_the_generator_alone_and_towards_the_critics_liking(kind, stacks, tmp_path):
     run = GanRun(
-        gan_config_from_dict(TINY | {"kind": kind}), held_out_slices(stacks, 4, 0), tmp_path, torch.device("cpu")
+        GanConfig.from_dict(TINY | {"kind": kind}), held_out_slices(stacks, 4, 0), tmp_path, torch.device("cpu")
     )
     before = {name: value.clone() for name, value in run.network.critic.named_parameters()}
     losses = []
@@ -185,7 +185,7 @@ def test_holes_hold_bone_and_background_and_dice_counts_inside_them_only(stacks)
 
 def test_the_autoencoder_learns_what_it_is_shown(stacks):
     torch.manual_seed(0)
-    gan = initial_gan(gan_config_from_dict(TINY | {"widths": [4, 6, 8, 10]}))
+    gan = initial_gan(GanConfig.from_dict(TINY | {"widths": [4, 6, 8, 10]}))
     encoder = Encoder(gan.generator)
     images = Sampler(stacks, GanSampling(), STILL).batch(0, 16)
     optimizer = torch.optim.Adam([*encoder.parameters(), *gan.generator.parameters()], lr=0.005)
@@ -217,7 +217,7 @@ def test_the_loss_of_the_autoencoder_is_the_bound_written_out(stacks):
 
 
 def test_while_the_generator_is_pretrained_no_critic_learns_and_nothing_counts_as_best(stacks, tmp_path):
-    config = gan_config_from_dict(TINY | {"pretraining": {"share": 0.5}})
+    config = GanConfig.from_dict(TINY | {"pretraining": {"share": 0.5}})
     config = config.changed(optimisation={"steps": 4})
     run = GanRun(config, held_out_slices(stacks, 2, 0), tmp_path, torch.device("cpu"))
     batch = Sampler(stacks, GanSampling(), STILL).batch(0, 8)
@@ -242,22 +242,22 @@ def test_while_the_generator_is_pretrained_no_critic_learns_and_nothing_counts_a
 
 @pytest.mark.parametrize("kind", ["wgan-gp", "dcgan"])
 def test_a_training_ends_in_a_bundle_and_a_second_call_goes_on(kind, files, tmp_path):
-    config = gan_config_from_dict(TINY | {"kind": kind})
+    config = GanConfig.from_dict(TINY | {"kind": kind})
     lines = []
     stacks = read_stacks(files, tmp_path / "slices")
-    first = run_gan_training(config, stacks, tmp_path / "run", sources="Made up.", report=lines.append)
+    first = run_training(config, stacks, tmp_path / "run", sources="Made up.", report=lines.append)
     assert first.card.task == "vertebra-inpainting" and first.card.network["type"] == kind
     assert 0 <= first.card.figures["validation"]["dice"] <= 1 and "Made up." in first.card.text
     assert load_bundle(tmp_path / "run" / "model").network().kind == kind
     facts = json.loads((tmp_path / "run" / "training.json").read_text())
     assert not set(facts["cases"]["training"]) & set(facts["cases"]["held_out"])
     longer = config.changed(optimisation={"steps": 3})
-    run_gan_training(longer, stacks, tmp_path / "run", sources="Made up.", report=lines.append)
+    run_training(longer, stacks, tmp_path / "run", sources="Made up.", report=lines.append)
     assert any("Going on at step 2" in line for line in lines)
 
 
 def test_a_resumed_training_has_both_optimizers_back(stacks, tmp_path):
-    config = gan_config_from_dict(TINY)
+    config = GanConfig.from_dict(TINY)
     run = GanRun(
         config, HeldOut(np.zeros((2, 64, 64), np.float32), np.ones((2, 64, 64), bool)), tmp_path, torch.device("cpu")
     )
@@ -278,17 +278,17 @@ def test_patients_are_trained_on_or_held_out_and_simulated_ones_are_held_out_fir
         Stack(patient, 20, patient.startswith("sub"), stacks[0].distances)
         for patient in ("real", "sub-1", "sub-1", "sub-2", "sub-3")
     ]
-    training, held_out = split(several, 0.3, 0)
+    training, held_out = split_stacks(several, GanValidation(share=0.3), 0)
     assert {s.patient for s in training} | {s.patient for s in held_out} == {"real", "sub-1", "sub-2", "sub-3"}
     assert not {s.patient for s in training} & {s.patient for s in held_out}
     assert all(stack.simulated for stack in held_out) and held_out
     with pytest.raises(SpineError, match="too few"):
-        split(several[:1], 0.3, 0)
+        split_stacks(several[:1], GanValidation(share=0.3), 0)
 
 
 @pytest.mark.parametrize("name", ["wgan-gp", "dcgan", "paper-wgan-gp", "paper-dcgan"])
 def test_presets_can_be_read(name):
-    config = read_gan_config(name)
+    config = GanConfig.read(name)
     assert config.name == name and name.endswith(config.kind)
     assert (config.widths == (64, 128, 256, 512)) == name.startswith("paper")
 
@@ -303,7 +303,7 @@ def test_the_shell_trains_exports_and_asks_where_masks_are_from(files, tmp_path,
     train = ["train", "gan", "--config", str(config), "--out", str(tmp_path / "run"), "--masks", *masks]
     assert main(train) == 1 and "licence" in capsys.readouterr().err
     assert main([*train, "--masks-from", "made up, public domain"]) == 0
-    assert is_gan(tmp_path / "run")
+    assert kind_of(read_facts(tmp_path / "run")) == "gan"
     assert main(["train", "export", "--run", str(tmp_path / "run"), "--to", str(tmp_path / "inpaint-tiny")]) == 0
     card = load_bundle(tmp_path / "inpaint-tiny").card
     assert card.id == "inpaint-tiny" and "public domain" in card.training_data["description"]

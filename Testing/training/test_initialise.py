@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from SpineLab.training.config import NetworkSettings, SamplingSettings, TrainingConfig
-from SpineLab.training.initialise import initial_network
+from SpineLab.training.segmentation.config import NetworkSettings, SamplingSettings, SegmentationConfig
+from SpineLab.training.segmentation.initialise import initial_network
 from SpineLib.errors import SpineError
 from SpineLib.models import ModelCard, save_bundle
 from SpineLib.networks.unet import UNet
@@ -34,7 +34,7 @@ def flat_bundle(tmp_path):
 
 def config(bundle, dimensions, inputs=("T1", "T2")):
     patch = (16, 16) if dimensions == 2 else (8, 16, 16)
-    return TrainingConfig(
+    return SegmentationConfig(
         inputs=inputs,
         init_from=str(bundle.folder),
         network=NetworkSettings(dimensions, WIDTHS),

@@ -10,14 +10,18 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from SpineLab.training import checkpoint, loop
-from SpineLab.training.augmentation import AugmentationSettings
-from SpineLab.training.config import OptimisationSettings, config_from_dict
-from SpineLab.training.export import export
-from SpineLab.training.initialise import initial_network
+from SpineLab.training import checkpoint
+from SpineLab.training import loop as driver
+from SpineLab.training.loop import Run, learning_rate
 from SpineLab.training.record import read_log
-from SpineLab.training.sampling import SamplingSettings, Steps
-from SpineLab.training.validation import THRESHOLDS
+from SpineLab.training.segmentation import loop
+from SpineLab.training.segmentation.augmentation import AugmentationSettings
+from SpineLab.training.segmentation.config import SegmentationConfig
+from SpineLab.training.segmentation.export import export
+from SpineLab.training.segmentation.initialise import initial_network
+from SpineLab.training.segmentation.sampling import SamplingSettings, Steps
+from SpineLab.training.segmentation.validation import THRESHOLDS
+from SpineLab.training.settings import OptimisationSettings
 from SpineLib.errors import Cancelled, SpineError
 from SpineLib.models import ModelCard, load_bundle, save_bundle
 from SpineLib.networks.unet import UNet
@@ -59,7 +63,7 @@ def test_the_bundle_holds_the_averaged_weights_with_the_best_dice(trained):
 def test_a_training_interrupted_by_ctrl_c_gives_the_same_curve_and_weights_as_one_that_was_not(
     tiny, balls, tmp_path, monkeypatch, average
 ):
-    monkeypatch.setattr(loop, "_LOG_STEPS", 2)
+    monkeypatch.setattr(driver, "_LOG_STEPS", 2)
     config = tiny(
         optimisation={"steps": 8, "average": average, "schedule": "cosine", "warm_up": 2}, validation={"every": 4}
     )
@@ -123,7 +127,7 @@ def test_a_training_with_a_compiled_network_has_the_same_loss_and_gradients(tiny
     losses = [_curve(tmp_path / name)[0]["loss"] for name in ("plain", "compiled")]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     assert isinstance(
-        loop._SegmentationRun(config, [], tmp_path, torch.device("cpu")).learner, torch._dynamo.OptimizedModule
+        loop.SegmentationRun(config, [], tmp_path, torch.device("cpu")).learner, torch._dynamo.OptimizedModule
     )
 
 
@@ -147,7 +151,7 @@ def test_a_damaged_state_is_refused_with_one_sentence(tiny, balls, tmp_path):
 
 
 def test_a_loss_that_is_no_number_stops_the_training(tiny, balls, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop.Run, "train_step", lambda self, batch: float("nan"))
+    monkeypatch.setattr(Run, "train_step", lambda self, batch: float("nan"))
     with pytest.raises(SpineError, match="no number"):
         loop.train(tiny(), balls[2:], [], tmp_path)
 
@@ -169,7 +173,7 @@ def test_three_dimensions_and_bfloat16_train_too(tiny, balls, tmp_path):
     values["network"]["dimensions"] = 3
     values["sampling"] |= {"patch": [16, 32, 32], "batch": 2}
     values["optimisation"] |= {"steps": 3, "precision": "bfloat16", "clip": 1.0}
-    config = config_from_dict(values)
+    config = SegmentationConfig.from_dict(values)
     best = loop.train(config, balls[2:], balls[:1], tmp_path)
     assert np.isfinite(checkpoint.load_checkpoint(best)[1]["figures"]["dice"])
     assert all(value.dtype != torch.bfloat16 for value in load_file(best).values())
@@ -177,10 +181,10 @@ def test_three_dimensions_and_bfloat16_train_too(tiny, balls, tmp_path):
 
 def test_the_rate_warms_up_and_falls_to_a_hundredth():
     settings = OptimisationSettings(rate=1.0, schedule="cosine", warm_up=10)
-    assert loop.learning_rate(settings, 0, 0.0) == pytest.approx(0.1)
-    assert loop.learning_rate(settings, 50, 0.5) == pytest.approx(0.505)
-    assert loop.learning_rate(settings, 100, 1.0) == pytest.approx(0.01)
-    assert loop.learning_rate(OptimisationSettings(), 10**6, 1.0) == 1e-3
+    assert learning_rate(settings, 0, 0.0) == pytest.approx(0.1)
+    assert learning_rate(settings, 50, 0.5) == pytest.approx(0.505)
+    assert learning_rate(settings, 100, 1.0) == pytest.approx(0.01)
+    assert learning_rate(OptimisationSettings(), 10**6, 1.0) == 1e-3
 
 
 def test_starting_from_a_model_takes_its_channels_by_name(tiny, tmp_path):

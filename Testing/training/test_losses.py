@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from SpineLab.training.losses import TverskyLoss
+from SpineLab.training.segmentation.losses import TverskyLoss
 
 
 def _logits(probability):

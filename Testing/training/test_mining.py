@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from SpineLab.training import loop
-from SpineLab.training.augmentation import AugmentationSettings
-from SpineLab.training.dataset import PreparedCase, _measure
-from SpineLab.training.mining import Errors, find_errors
-from SpineLab.training.sampling import SamplingSettings, Steps
+from SpineLab.training.segmentation import loop
+from SpineLab.training.segmentation.augmentation import AugmentationSettings
+from SpineLab.training.segmentation.dataset import PreparedCase, _measure
+from SpineLab.training.segmentation.mining import Errors, find_errors
+from SpineLab.training.segmentation.sampling import SamplingSettings, Steps
 from SpineLib.errors import Cancelled
 
 SHAPE = (12, 64, 64)

@@ -9,11 +9,11 @@ import pytest
 from SpineLab.evaluation.falsemarks import false_marks, summarise_false_marks
 from SpineLab.evaluation.files import markdown, write_evaluation
 from SpineLab.evaluation.segmentation import evaluate, evaluate_folds
-from SpineLab.training.augmentation import AugmentationSettings
-from SpineLab.training.config import config_from_dict, read_config
-from SpineLab.training.crossvalidation import folds
-from SpineLab.training.dataset import cache_folder, open_case, prepare_case
-from SpineLab.training.sampling import SamplingSettings, Steps
+from SpineLab.training.segmentation.augmentation import AugmentationSettings
+from SpineLab.training.segmentation.config import SegmentationConfig
+from SpineLab.training.segmentation.dataset import cache_folder, open_case, prepare_case
+from SpineLab.training.segmentation.folds import folds
+from SpineLab.training.segmentation.sampling import SamplingSettings, Steps
 from SpineLib.cohort.mr import read_cohort
 from SpineLib.errors import SpineError
 from SpineLib.metrics.literature import NECROSIS
@@ -77,17 +77,17 @@ def test_background_patches_may_be_centred_in_living_metastases(prepared):
 
 
 def test_a_training_of_before_these_settings_is_one_of_metastases_without_sessions():
-    values = read_config("small-2d").to_dict()
+    values = SegmentationConfig.read("small-2d").to_dict()
     del values["label"], values["session"], values["sampling"]["alike_fraction"]
-    config = config_from_dict(values)
-    assert config == read_config("small-2d") and (config.label, config.session) == ("lesion", "")
+    config = SegmentationConfig.from_dict(values)
+    assert config == SegmentationConfig.read("small-2d") and (config.label, config.session) == ("lesion", "")
 
 
 @pytest.mark.parametrize("dimensions", [2, 3])
 @pytest.mark.parametrize("inputs", [("ceT1",), ("T2",), ("ceT1", "T2")])
 def test_the_papers_six_configurations_can_be_set(inputs, dimensions):
     for preset in (f"necrosis-{dimensions}d", f"paper-necrosis-{dimensions}d"):
-        config = read_config(preset).changed(inputs=inputs)
+        config = SegmentationConfig.read(preset).changed(inputs=inputs)
         assert (config.label, config.session, config.threshold) == ("necrosis", "after", 0.5)
         assert config.preparation.slices == 64 and config.network.dimensions == dimensions
     assert (inputs, dimensions) in NECROSIS
@@ -97,7 +97,7 @@ def test_the_papers_six_configurations_can_be_set(inputs, dimensions):
     ("preset", "steps", "batch"), [("paper-necrosis-2d", 75600, 32), ("paper-necrosis-3d", 18900, 2)]
 )
 def test_the_papers_presets_hold_its_values(preset, steps, batch):
-    config = read_config(preset)
+    config = SegmentationConfig.read(preset)
     assert config.augmentation == AugmentationSettings() and config.preparation.whitening == "patch"
     assert (config.optimisation.steps, config.sampling.batch, config.optimisation.rate) == (steps, batch, 1e-3)
     assert (config.sampling.background_fraction, config.sampling.alike_fraction) == (0, 0)

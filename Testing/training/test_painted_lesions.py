@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from SpineLab.training.ctlesions.loop import run_ct_lesion_training
-from SpineLab.training.ctlesions.painting import paint, prepare_painted_cases
+from SpineLab.training.ct_lesions.loop import run_training
+from SpineLab.training.ct_lesions.painting import paint, prepare_painted
 from SpineLib.cohort.ct import read_ct_cohort
 from SpineLib.errors import SpineError
 from SpineLib.volume import Volume
@@ -60,17 +60,17 @@ def test_a_ct_without_a_whole_vertebra_is_refused(healthy):
 
 def test_painted_cases_are_made_once_and_only_labelled_slices_are_learned_from(tmp_path):
     cases = read_ct_cohort(write_blobs(tmp_path / "cohort", 1))
-    made = prepare_painted_cases(cases, 2, TINY.preparation, tmp_path / "cache")
+    made = prepare_painted(cases, 2, TINY.preparation, tmp_path / "cache")
     assert [case.name for case in made] == ["sub-001-painted-001", "sub-001-painted-002"]
     assert all(len(case.boxes) for case in made) and not np.array_equal(made[0].images, made[1].images)
     when = (made[0].folder / "images.npy").stat().st_mtime_ns
-    again = prepare_painted_cases(cases, 2, TINY.preparation, tmp_path / "cache")
+    again = prepare_painted(cases, 2, TINY.preparation, tmp_path / "cache")
     assert (again[0].folder / "images.npy").stat().st_mtime_ns == when
 
 
 def test_a_training_says_how_many_copies_were_painted(tmp_path):
     cohort, others = write_blobs(tmp_path / "cohort", 2), write_blobs(tmp_path / "others", 1)
-    bundle = run_ct_lesion_training(
+    bundle = run_training(
         TINY.changed(optimisation={"steps": 1}),
         cohort,
         tmp_path / "run",

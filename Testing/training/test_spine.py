@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from SpineLab.training.config import config_from_dict, read_config
-from SpineLab.training.session import run_training
+from SpineLab.training.segmentation.config import SegmentationConfig
+from SpineLab.training.segmentation.session import run_training
 from SpineLib.errors import SpineError
 from SpineLib.models import load_bundle
 
@@ -23,7 +23,7 @@ SPINE = TINY | {
 def run(ball_cohort, tmp_path_factory):
     folder = tmp_path_factory.mktemp("spine") / "spine-balls"
     said = []
-    run_training(config_from_dict(SPINE), ball_cohort, folder, processes=1, report=said.append)
+    run_training(SegmentationConfig.from_dict(SPINE), ball_cohort, folder, processes=1, report=said.append)
     return folder, said
 
 
@@ -42,11 +42,11 @@ def test_each_case_is_learned_in_every_sequence_and_held_out_in_every_one(run):
 
 def test_other_sequences_take_the_place_of_a_single_one_only():
     with pytest.raises(SpineError, match="single sequence"):
-        config_from_dict(TINY | {"also": ["STIR"]})
+        SegmentationConfig.from_dict(TINY | {"also": ["STIR"]})
     with pytest.raises(SpineError, match="of which T1 is the input already"):
-        config_from_dict(SPINE | {"inputs": ["T1"]})
+        SegmentationConfig.from_dict(SPINE | {"inputs": ["T1"]})
 
 
 def test_the_preset_takes_any_sequence():
-    config = read_config("spine-2d")
+    config = SegmentationConfig.read("spine-2d")
     assert {*config.inputs, *config.also} == {"STIR", "T1", "T2"} and config.label == "vertebrae"

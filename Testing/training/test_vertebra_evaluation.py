@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from SpineLab.evaluation.vertebrae import case_table, cross_validation, evaluate_case, table_one
-from SpineLab.training.loop import write_json
+from SpineLab.training.facts import write_json
 from SpineLab.training.record import Record
-from SpineLab.training.vertebrae.config import read_vertebra_config
+from SpineLab.training.vertebrae.config import VertebraConfig
 from SpineLib.cli.main import main
 from SpineLib.errors import SpineError
 from SpineLib.volume import write_volume
@@ -39,7 +39,7 @@ def fold(folder, iou: float, steps: int = 40):
             "held_out": {"iou": iou, "dice": 0.8, "loss": 0.02},
         },
     )
-    write_json(folder / "training.json", {"config": read_vertebra_config("vnet-narrow").to_dict()})
+    write_json(folder / "training.json", {"config": VertebraConfig.read("vnet-narrow").to_dict()})
 
 
 def test_found_vertebrae_are_compared_one_by_one_and_together(bundle, scan):

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from SpineLab.training.vertebrae.cases import prepare_slice_cases
-from SpineLab.training.vertebrae.config import SliceAugmentation, read_vertebra_config, vertebra_config_from_dict
-from SpineLab.training.vertebrae.loop import FIGURES, run_vertebra_training
+from SpineLab.training.vertebrae.cases import prepare_cases
+from SpineLab.training.vertebrae.config import SliceAugmentation, VertebraConfig
+from SpineLab.training.vertebrae.loop import FIGURES, run_training
 from SpineLab.training.vertebrae.sampling import SliceSampler, change_hu
 from SpineLab.training.vertebrae.validation import slice_figures
 from SpineLib.cohort.ct import read_ct_cohort
@@ -23,7 +23,7 @@ from Testing.tasks.simulated_spine import spine_ct
 
 def tiny(network="vnet", **changes):
     """A training of a few seconds."""
-    config = vertebra_config_from_dict(
+    config = VertebraConfig.from_dict(
         {
             "name": "tiny",
             "network": {"type": network, "widths": [4, 6, 8]},
@@ -65,13 +65,11 @@ def cohort(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def prepared(cohort, tmp_path_factory):
-    return prepare_slice_cases(read_ct_cohort(cohort), 2.0, (26,), tmp_path_factory.mktemp("cache"), processes=1)
+    return prepare_cases(read_ct_cohort(cohort), 2.0, (26,), tmp_path_factory.mktemp("cache"), processes=1)
 
 
 def run(config, cohort, folder, **more):
-    return run_vertebra_training(
-        config, [cohort], folder, cache=folder / "cache", processes=1, command="spine train", **more
-    )
+    return run_training(config, [cohort], folder, cache=folder / "cache", processes=1, command="spine train", **more)
 
 
 def test_a_training_learns_bone_and_its_bundle_segments(cohort, tmp_path):
@@ -139,7 +137,7 @@ def test_prepared_cases_hold_slices_from_cranial_to_caudal_and_their_mask(prepar
 
 
 def test_a_level_left_out_is_background(cohort, tmp_path, prepared):
-    less = prepare_slice_cases(read_ct_cohort(cohort)[:1], 2.0, (25,), tmp_path, processes=1)[0]
+    less = prepare_cases(read_ct_cohort(cohort)[:1], 2.0, (25,), tmp_path, processes=1)[0]
     both = np.asarray(prepared[0].mask)
     assert 0 < less.mask.sum() < both.sum()
     assert np.argwhere(less.mask).max(axis=0)[0] < np.argwhere(both).max(axis=0)[0]  # L5 alone, which lies above
@@ -170,7 +168,7 @@ def test_without_augmentation_hu_stay_as_they_are():
 def test_augmentation_keeps_bone_brighter_than_muscle():
     hu = np.full((40, 40), 50, np.float32)
     hu[10:30, 10:30] = 600
-    settings = read_vertebra_config("vnet-narrow").augmentation
+    settings = VertebraConfig.read("vnet-narrow").augmentation
     for seed in range(20):
         changed = change_hu(np.random.default_rng(seed), settings, hu)
         assert changed[14:26, 14:26].mean() > changed[:5].mean() + 150
@@ -201,7 +199,7 @@ def test_iou_and_loss_are_those_of_the_masks(prepared):
 
 
 def test_presets_are_the_papers_and_ours():
-    paper, narrow, unet = (read_vertebra_config(name) for name in ("vnet-paper", "vnet-narrow", "unet-ct"))
+    paper, narrow, unet = (VertebraConfig.read(name) for name in ("vnet-paper", "vnet-narrow", "unet-ct"))
     assert paper.network.widths == (16, 32, 64, 128, 256) and paper.sampling.patch == (512, 512)
     assert paper.validation.folds == 10 and paper.augmentation == SliceAugmentation()
     assert narrow.network.type == "vnet" and unet.network.type == "unet"
@@ -218,7 +216,7 @@ def test_presets_are_the_papers_and_ours():
 )
 def test_wrong_settings_are_refused(values):
     with pytest.raises(SpineError):
-        vertebra_config_from_dict(values)
+        VertebraConfig.from_dict(values)
 
 
 def test_one_case_is_too_few(cohort, tmp_path):

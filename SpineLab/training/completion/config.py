@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
-from SpineLab.training.config import ConfigBase, read_toml, settings_from_dict
+from SpineLab.training.settings import ConfigBase, OptimisationSettings, ShareValidation
 
 
 @dataclass(frozen=True)
@@ -64,53 +62,32 @@ class CompletionAugmentation:
 
 
 @dataclass(frozen=True)
-class CompletionOptimisation:
+class CompletionOptimisation(OptimisationSettings):
     """Adam on the distance's error.
 
     Attributes:
-        rate: of Adam.
-        schedule: "constant", or "cosine" down to a hundredth at the end of steps or minutes, whichever comes first.
-        warm_up: steps over which the rate rises linearly.
-        steps: to train.
-        minutes: time to train, validation included; 0 is no limit.
-        average: decay of the moving average of the weights, which is what is validated and exported; 0 is none.
-        precision: "auto" (bfloat16 where the processor or GPU computes in it), "bfloat16" or "float32".
-        clip: largest norm of the gradient; 0 is none.
         dice: weight of 1 - soft Dice beside the distance's mean error (mm).
     """
 
-    rate: float = 1e-3
     schedule: str = "cosine"
     warm_up: int = 20
-    steps: int = 100000
     minutes: float = 20.0
     average: float = 0.99
-    precision: str = "auto"
     clip: float = 1.0
     dice: float = 0.5
 
     def __post_init__(self):
-        if self.schedule not in ("constant", "cosine") or self.precision not in ("auto", "bfloat16", "float32"):
-            raise ValueError("schedule is 'constant' or 'cosine', precision 'auto', 'bfloat16' or 'float32'")
-        if self.steps < 1 or self.rate <= 0 or not 0 <= self.average < 1 or self.dice < 0:
-            raise ValueError("steps and rate must be above 0, average from 0 to below 1, dice from 0")
+        super().__post_init__()
+        if self.dice < 0:
+            raise ValueError("dice must be 0 or more")
 
 
 @dataclass(frozen=True)
-class CompletionValidation:
-    """Vertebrae that are not trained on.
-
-    Attributes:
-        share: of the vertebrae; whole ones, with all their damages and deformations.
-        every: steps between looks; 0 is only at the end.
-    """
+class CompletionValidation(ShareValidation):
+    """Vertebrae that are not trained on: whole ones, with all their damages and deformations."""
 
     share: float = 0.12
     every: int = 100
-
-    def __post_init__(self):
-        if not 0 < self.share < 1 or self.every < 0:
-            raise ValueError("share must be between 0 and 1, every from 0")
 
 
 @dataclass(frozen=True)
@@ -134,21 +111,3 @@ class CompletionConfig(ConfigBase):
     def __post_init__(self):
         if not 2 <= len(self.widths) <= 4 or min(self.widths) < 1:
             raise ValueError(f"widths is {list(self.widths)}; two to four are needed")
-
-
-def read_completion_config(path_or_preset: str | Path) -> CompletionConfig:
-    """Read a TOML file, or a preset by its name ("completion", "refine-completion").
-
-    Raises:
-        SpineError: there is no such file, it is no TOML, or it holds an unknown key or a wrong value.
-    """
-    return completion_config_from_dict(read_toml(path_or_preset))
-
-
-def completion_config_from_dict(values: dict[str, Any]) -> CompletionConfig:
-    """The inverse of :meth:`CompletionConfig.to_dict`.
-
-    Raises:
-        SpineError: an unknown key or a wrong value.
-    """
-    return settings_from_dict(CompletionConfig, values, "the configuration")

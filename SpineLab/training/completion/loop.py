@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import count
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +10,13 @@ import torch
 from torch import nn
 
 from SpineLab.training.completion.batches import Crops, tensors_of, with_reach
-from SpineLab.training.completion.config import CompletionConfig
-from SpineLab.training.completion.export import export_completion
+from SpineLab.training.completion.config import CompletionConfig, CompletionValidation
+from SpineLab.training.completion.export import export
 from SpineLab.training.completion.samples import Sample, Source, read_samples
-from SpineLab.training.loop import Run, drive, write_json
+from SpineLab.training.export import Labels
+from SpineLab.training.facts import write_facts
+from SpineLab.training.loop import Run, batches_of, compute_device, drive
+from SpineLab.training.split import share_of, split
 from SpineLib.errors import SpineError
 from SpineLib.models import ModelBundle, find_bundle
 from SpineLib.networks.unet import UNet
@@ -115,7 +117,7 @@ def initial_completion(config: CompletionConfig) -> UNet:
     return network
 
 
-def run_completion_training(
+def run_training(
     config: CompletionConfig,
     sources: Sequence[Source],
     out: Path,
@@ -141,48 +143,36 @@ def run_completion_training(
     samples = read_samples(
         sources, cache or out / "samples", sampling.seed, sampling.damages, lambda fraction, text: report(text)
     )
-    training, held_out = split(samples, config.validation.share, sampling.seed)
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(
-        out / "training.json",
-        {
-            "command": command,
-            "config": config.to_dict(),
-            "data": {
-                "simulated": all(one.simulated for one in samples),
-                "description": description,
-                **{
-                    f"{name}_{key}": value
-                    for name, group in (("training", training), ("held_out", held_out))
-                    for key, value in _counts(group).items()
-                },
-            },
-        },
-    )
+    training, held_out = split_samples(samples, config.validation, sampling.seed)
+    counts = {
+        f"{name}_{key}": value
+        for name, group in (("training", training), ("held_out", held_out))
+        for key, value in _counts(group).items()
+    }
+    data = {"simulated": all(one.simulated for one in samples), "description": description, **counts}
+    write_facts(out, "completion", command, config.to_dict(), data)
     report(f"{len(training)} samples to train on, {len(held_out)} held out.")
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    run, crops = CompletionRun(config, held_out, out, device), Crops(training, config)
-
-    def batches(start: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        return (crops.batch(step) for step in count(start))
-
-    drive(run, batches, config.validation.every, report)
-    return export_completion(out, out / "model", model_id=model_id)
+    run = CompletionRun(config, held_out, out, compute_device())
+    drive(run, batches_of(Crops(training, config).batch), config.validation.every, report)
+    return export(out, out / "model", Labels(model_id))
 
 
-def split(samples: Sequence[Sample], share: float, seed: int) -> tuple[list[Sample], list[Sample]]:
+def split_samples(
+    samples: Sequence[Sample], settings: CompletionValidation, seed: int
+) -> tuple[list[Sample], list[Sample]]:
     """Samples to train on and to choose the weights by; all of one vertebra are on one side.
 
     Raises:
         SpineError: there is one vertebra only.
     """
-    vertebrae = sorted({(one.simulated, one.patient, one.label) for one in samples})
-    if len(vertebrae) < 2:
-        raise SpineError("One vertebra is too few to train on and to choose by; give more label files.")
-    order = np.random.default_rng([seed, 23]).permutation(len(vertebrae))
-    chosen = {vertebrae[n] for n in order[: max(1, round(share * len(vertebrae)))]}
-    held = [one for one in samples if (one.simulated, one.patient, one.label) in chosen]
-    return [one for one in samples if (one.simulated, one.patient, one.label) not in chosen], held
+
+    def whose(one: Sample) -> tuple[bool, str, int]:
+        return one.simulated, one.patient, one.label
+
+    vertebrae = sorted({whose(one) for one in samples})
+    _, chosen, _ = split(vertebrae, (seed, 23), share_of(settings.share, settings.most), what="vertebra")
+    training = [one for one in samples if whose(one) not in chosen]
+    return training, [one for one in samples if whose(one) in chosen]
 
 
 def _counts(samples: Sequence[Sample]) -> dict[str, int]:

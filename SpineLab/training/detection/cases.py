@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from SpineLab.training.dataset import label_on_grid, prepare_each
+from SpineLab.training.cases import fingerprint, folder_beside, is_current, prepare_each, read_case, write_case
+from SpineLab.training.segmentation.dataset import label_on_grid
 from SpineLib.cohort.mr import Case, Cohort
 from SpineLib.errors import SpineError
 from SpineLib.networks.siamese import PATCH
+from SpineLib.preprocess.pyramid import make_pyramid
 from SpineLib.progress import Progress, silent
 from SpineLib.tasks.detection.likelihood import middle
+from SpineLib.volume import read_volume
 
 #: What a place is; normal vertebra and background are what the paper draws normal samples from (section 2.4).
 BACKGROUND, VERTEBRA, LESION = 0, 1, 2
@@ -51,16 +50,16 @@ class DetectorCase:
         return middle(self.kinds.shape[2])
 
 
-def case_cache(
+def cache_folder(
     cohort: Cohort, sequence: str, scales: Sequence[float], normalisation: str, root: Path | None = None
 ) -> Path:
     """The folder of the cases prepared in this way, beside the cohort unless ``root`` is given."""
-    key = json.dumps([_VERSION, str(cohort.folder.resolve()), sequence, list(scales), normalisation])
-    root = root or cohort.folder.resolve().with_name(cohort.folder.resolve().name + "-prepared")
-    return root / f"pyramids-{sequence}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+    return folder_beside(
+        cohort.folder, f"pyramids-{sequence}", _VERSION, sequence, list(scales), normalisation, root=root
+    )
 
 
-def prepare_detector_cases(
+def prepare_cases(
     cohort: Cohort,
     sequence: str,
     scales: Sequence[float],
@@ -76,23 +75,18 @@ def prepare_detector_cases(
         SpineError: a case cannot be read.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    todo = [case for case in cohort.cases if not _is_current(case, sequence, folder / case.name)]
+    todo = [case for case in cohort.cases if not is_current(folder / case.name, files=_files(case, sequence))]
     prepare_each(
-        prepare_detector_case,
+        prepare_case,
         [(case, sequence, tuple(scales), normalisation, folder) for case in todo],
         processes,
         progress,
     )
-    return [open_detector_case(folder / case.name) for case in cohort.cases]
+    return [open_case(folder / case.name) for case in cohort.cases]
 
 
-def prepare_detector_case(
-    case: Case, sequence: str, scales: tuple[float, ...], normalisation: str, folder: Path
-) -> None:
+def prepare_case(case: Case, sequence: str, scales: tuple[float, ...], normalisation: str, folder: Path) -> None:
     """Prepare one case and write it to ``folder / case.name``."""
-    from SpineLib.preprocess.pyramid import make_pyramid
-    from SpineLib.volume import read_volume
-
     try:
         pyramid = make_pyramid(read_volume(case.sequences[sequence], sequence), sequence, scales, PATCH, normalisation)
     except SpineError as error:
@@ -105,32 +99,19 @@ def prepare_detector_case(
     shown = kinds.any(axis=(1, 2))
     if not shown.any():
         raise SpineError(f"Case {case.name} shows neither a vertebra nor a metastasis; leave it out.")
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as name:
-        part = Path(name) / case.name
-        part.mkdir()
-        for scale, image in pyramid.images.items():
-            np.save(part / f"{scale:g}mm.npy", image[shown].astype(np.float16))
-        np.save(part / "kinds.npy", kinds[shown])
-        np.save(part / "lesions.npy", lesions[shown])
-        (part / "case.json").write_text(
-            json.dumps(
-                {
-                    "name": case.name,
-                    "scales": list(scales),
-                    "spacing": [float(v) for v in pyramid.prepared.spacing],
-                    "files": _fingerprint(case, sequence),
-                }
-            ),
-            encoding="utf-8",
-        )
-        if (folder / case.name).exists():
-            os.replace(folder / case.name, Path(name) / "old")
-        os.replace(part, folder / case.name)
+    arrays = {f"{scale:g}mm": image[shown].astype(np.float16) for scale, image in pyramid.images.items()}
+    arrays |= {"kinds": kinds[shown], "lesions": lesions[shown]}
+    facts = {
+        "scales": list(scales),
+        "spacing": [float(v) for v in pyramid.prepared.spacing],
+        "files": _files(case, sequence),
+    }
+    write_case(folder, case.name, arrays, facts)
 
 
-def open_detector_case(folder: Path) -> DetectorCase:
+def open_case(folder: Path) -> DetectorCase:
     """Map a prepared case into memory."""
-    facts = json.loads((folder / "case.json").read_text(encoding="utf-8"))
+    facts = read_case(folder)
     return DetectorCase(
         facts["name"],
         folder,
@@ -141,14 +122,5 @@ def open_detector_case(folder: Path) -> DetectorCase:
     )
 
 
-def _fingerprint(case: Case, sequence: str) -> list:
-    files = [case.sequences[sequence], case.labels["lesion"], case.labels["vertebrae"]]
-    return [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]
-
-
-def _is_current(case: Case, sequence: str, folder: Path) -> bool:
-    try:
-        kept = json.loads((folder / "case.json").read_text(encoding="utf-8"))["files"]
-    except (OSError, ValueError, KeyError):
-        return False
-    return kept == _fingerprint(case, sequence)
+def _files(case: Case, sequence: str) -> list:
+    return fingerprint([case.sequences[sequence], case.labels["lesion"], case.labels["vertebrae"]])

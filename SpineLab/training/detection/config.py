@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
-from SpineLab.training.config import ConfigBase, read_toml, settings_from_dict
+from SpineLab.training.settings import ConfigBase, HoldOutValidation, OptimisationSettings
 from SpineLib.networks.siamese import CONTEXTS, SCALES
 from SpineLib.preprocess.pyramid import NORMALISATIONS
 
@@ -82,20 +80,13 @@ class DetectorAugmentation:
 
 
 @dataclass(frozen=True)
-class DetectorOptimisation:
+class DetectorOptimisation(OptimisationSettings):
     """Descent on the cross entropy; the defaults are the paper's (sections 2.3 and 3.2).
 
     Attributes:
         optimizer: "sgd" (the paper), or "adam", which needs far fewer steps.
-        rate, momentum: of the descent; Adam's first beta is the momentum.
+        momentum: of the descent; Adam's first beta.
         decay: lambda of equation 3; the paper tried 0.001, 0.01 and 0.1. With Adam its decoupled decay.
-        schedule: "constant", or "cosine" down to a hundredth at the end of steps or minutes, whichever comes first.
-        steps: batches to train on.
-        minutes: time to train, validation included; 0 is no limit.
-        average: decay of the moving average of the weights, which is what is validated and exported; 0 is none.
-        precision: "auto" (bfloat16 where the processor or GPU computes in it), "bfloat16" or "float32".
-        warm_up: steps over which the rate rises linearly.
-        clip: largest norm of the gradient; 0 is none.
         dropout: share of the hidden values that are left out (section 2.2: a half).
         frozen_norms: ours, for a training that starts from another detector (``init_from``): normalise by the
             statistics that it has, as afterwards, instead of by each batch's; half the time a step.
@@ -105,49 +96,28 @@ class DetectorOptimisation:
     rate: float = 0.06
     momentum: float = 0.9
     decay: float = 0.01
-    schedule: str = "constant"
-    warm_up: int = 0
     steps: int = 6700
-    minutes: float = 0.0
-    average: float = 0.0
-    precision: str = "auto"
-    clip: float = 0.0
     dropout: float = 0.5
     frozen_norms: bool = False
 
     def __post_init__(self):
-        if self.schedule not in ("constant", "cosine") or self.precision not in ("auto", "bfloat16", "float32"):
-            raise ValueError("schedule is 'constant' or 'cosine', precision 'auto', 'bfloat16' or 'float32'")
+        super().__post_init__()
         if self.optimizer not in ("sgd", "adam"):
             raise ValueError(f"optimizer is {self.optimizer!r}; it must be 'sgd' or 'adam'")
-        if self.steps < 1 or self.rate <= 0 or self.decay < 0 or not 0 <= self.average < 1 or not 0 <= self.dropout < 1:
-            raise ValueError("steps and rate must be above 0, decay from 0, average and dropout from 0 to below 1")
+        if self.decay < 0 or not 0 <= self.dropout < 1:
+            raise ValueError("decay must be 0 or more and dropout from 0 to below 1")
 
 
 @dataclass(frozen=True)
-class DetectorValidation:
+class DetectorValidation(HoldOutValidation):
     """Cases that are not trained on (section 3.2).
 
     Attributes:
-        folds, fold: case-wise cross-validation; the cases of ``fold`` (from 0) are held out for the test. 0 is none.
-        share: of the other cases, those that choose the best weights.
-        most: at most so many of them, to save time; 0 is no limit.
-        every: steps between looks at them; 0 is only at the end.
         spacing: mm between the places looked at.
     """
 
-    folds: int = 0
-    fold: int = 0
     share: float = 0.25
-    most: int = 0
-    every: int = 500
     spacing: float = 4.0
-
-    def __post_init__(self):
-        if self.folds and not (self.folds >= 2 and 0 <= self.fold < self.folds):
-            raise ValueError(f"fold is {self.fold} of {self.folds}; it must be from 0 to folds - 1")
-        if not 0 < self.share < 1:
-            raise ValueError("share must be between 0 and 1")
 
 
 @dataclass(frozen=True)
@@ -182,21 +152,3 @@ class DetectorConfig(ConfigBase):
             raise ValueError(f"context is of {', '.join(CONTEXTS)}, normalisation of {', '.join(NORMALISATIONS)}")
         if self.sampling.kind == "strips" and (self.context != "margin" or self.normalisation == "patch"):
             raise ValueError("strips need the context 'margin' and a normalisation that is not the patch's")
-
-
-def read_detector_config(path_or_preset: str | Path) -> DetectorConfig:
-    """Read a TOML file, or a preset by its name ("siamese-paper").
-
-    Raises:
-        SpineError: there is no such file, it is no TOML, or it holds an unknown key or a wrong value.
-    """
-    return detector_config_from_dict(read_toml(path_or_preset))
-
-
-def detector_config_from_dict(values: dict[str, Any]) -> DetectorConfig:
-    """The inverse of :meth:`DetectorConfig.to_dict`.
-
-    Raises:
-        SpineError: an unknown key or a wrong value.
-    """
-    return settings_from_dict(DetectorConfig, values, "the configuration")

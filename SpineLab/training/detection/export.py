@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
-import torch
-
-from SpineLab.training.checkpoint import BEST, LAST, load_checkpoint
-from SpineLab.training.detection.config import DetectorConfig, detector_config_from_dict
-from SpineLab.training.export import model_name, read_facts
+from SpineLab.training.detection.config import DetectorConfig
+from SpineLab.training.export import Labels, Trained, card_text, mean_weights, origin_of, read_trained, rounded, save
 from SpineLib.errors import SpineError
-from SpineLib.models import NOTICE, ModelBundle, ModelCard, save_bundle
+from SpineLib.models import ModelBundle
 from SpineLib.networks.siamese import PATCH, Siamese
 
 _NORMALISED = {
@@ -24,59 +19,50 @@ _NORMALISED = {
 }
 
 
-class _Trained(NamedTuple):
-    """What a training's folder holds: its settings, what it wrote about itself, and its best weights."""
-
-    config: DetectorConfig
-    facts: dict
-    weights: dict[str, torch.Tensor]
-    state: dict
-    steps: int
-
-
-def export_detector(
+def export(
     run: Path,
     target: Path,
+    labels: Labels = Labels(),
     *,
-    average: Sequence[Path] = (),
-    model_id: str = "",
-    title: str = "",
-    version: str = "1",
-    licence: str = "Apache-2.0",
-    smallest_area_cm2: float | None = None,
     threshold: float | None = None,
-    figures: dict | None = None,
-    notes: str = "",
+    smallest_area_cm2: float | None = None,
+    average: Sequence[Path] = (),
 ) -> ModelBundle:
     """Write the best weights so far of the training in ``run`` as a bundle; the training may still be running.
 
     Args:
         run: the training's folder.
         target: the bundle's folder.
-        average: further trainings from the same start that differ in their seed alone; the bundle gets the mean of all
-            weights (Wortsman et al., Model soups, ICML 2022).
-        model_id: the run's or the folder's name if empty.
+        labels: what is said of the bundle.
         threshold, smallest_area_cm2: of the bundle; None takes the configuration's.
-        figures: further figures for ``model.json``.
-        notes: Markdown that ends ``card.md``.
+        average: further trainings from the same start that differ in their seed alone; the bundle gets the mean of all
+            weights.
 
     Raises:
         SpineError: ``run`` is no training of a detector, has not been validated yet, or cannot be averaged with others.
     """
-    trained = [_read(folder) for folder in (run, *average)]
-    config, facts = trained[0].config, trained[0].facts
-    _check_alike(trained)
+    trained = [read_trained(folder, DetectorConfig) for folder in (run, *average)]
+    weights, config = mean_weights(trained), trained[0].config
+    # Weights can be averaged where trainings left the same place on the same way.
+    if average and not (config.init_from and config.optimisation.frozen_norms):
+        raise SpineError(
+            "Only trainings with frozen_norms that started from the same detector can be averaged; export one alone."
+        )
     network = Siamese(config.scales, config.context)
-    network.load_state_dict(_mean([one.weights for one in trained]))
-    looks = [{key: round(value, 4) for key, value in one.state["figures"].items()} for one in trained]
+    network.load_state_dict(weights)
+    looks = [rounded(one.figures) for one in trained]
     scales = ", ".join(f"{scale:g}" for scale in config.scales)
-    title = title or f"Metastasis detection on {config.sequence}, {scales} mm a pixel"
-    card = ModelCard(
-        id=model_id or model_name(run if target.name == "model" else target),
+    title = labels.title or f"Metastasis detection on {config.sequence}, {scales} mm a pixel"
+    return save(
+        trained,
+        run,
+        target,
+        network,
+        labels,
+        _text(title, trained, looks),
+        looks=looks,
         title=title,
-        version=version,
         task="metastasis-detection",
-        licence=licence,
         network={"type": "siamese", "context": config.context, "scales": list(config.scales)},
         inputs=(config.sequence,),
         patch=PATCH,
@@ -85,55 +71,11 @@ def export_detector(
             "smallest_area_cm2": config.smallest_area_cm2 if smallest_area_cm2 is None else smallest_area_cm2,
         },
         threshold=config.threshold if threshold is None else threshold,
-        training_data=facts["data"],
-        command="; ".join(one.facts["command"] for one in trained),
-        notice=NOTICE,
-        figures={
-            "validation": looks[0] if len(looks) == 1 else looks,
-            "step": trained[0].state["step"],
-            "minutes_trained": round(sum(one.state["minutes"] for one in trained), 1),
-            **(figures or {}),
-        },
-        text=_text(title, trained, looks) + (f"\n{notes.strip()}\n" if notes else ""),
     )
-    return save_bundle(target, network, card)
 
 
-def _read(run: Path) -> _Trained:
-    facts = read_facts(run)
-    if not (run / BEST).is_file():
-        raise SpineError(f"The training in '{run}' has not looked at its held-out cases yet; wait and export again.")
-    groups, state = load_checkpoint(run / BEST)
-    latest = load_checkpoint(run / LAST)[1] if (run / LAST).is_file() else state
-    return _Trained(detector_config_from_dict(facts["config"]), facts, groups["network"], state, latest["step"])
-
-
-def _check_alike(trained: list[_Trained]) -> None:
-    """Weights can be averaged where trainings left the same place on the same way."""
-
-    def unseeded(config: DetectorConfig) -> DetectorConfig:
-        return replace(config, sampling=replace(config.sampling, seed=0))
-
-    first = trained[0].config
-    if any(unseeded(one.config) != unseeded(first) for one in trained[1:]):
-        raise SpineError(
-            "The trainings to be averaged differ in more than their seed; give trainings of the same "
-            "configuration and start."
-        )
-    if len(trained) > 1 and not (first.init_from and first.optimisation.frozen_norms):
-        raise SpineError(
-            "Only trainings with frozen_norms that started from the same detector can be averaged; export one alone."
-        )
-
-
-def _mean(states: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    return {name: torch.stack([state[name].float() for state in states]).mean(0) for name in states[0]}
-
-
-def _text(title: str, trained: list[_Trained], looks: list[dict]) -> str:
+def _text(title: str, trained: Sequence[Trained[DetectorConfig]], looks: Sequence[dict[str, float]]) -> str:
     config, data = trained[0].config, trained[0].facts["data"]
-    origin = "Trained on **simulated data** only. " if data["simulated"] else ""
-    rows = "\n".join(" | ".join([f"| {key}", *(str(look[key]) for look in looks)]) + " |" for key in looks[0])
     beyond = (
         "zeros, as in the paper"
         if config.context == "zeros"
@@ -143,17 +85,14 @@ def _text(title: str, trained: list[_Trained], looks: list[dict]) -> str:
     trainings = "\n".join(
         f"- Training: `{one.facts['command']}`; {one.steps} steps of {config.sampling.batch} {unit}." for one in trained
     )
-    mean, alone, heads = "", "", ["value"]
+    mean, alone = "", ""
     if len(trained) > 1:
         mean = (
             f"- Weights: the mean of those of the {len(trained)} trainings, which differ in their seed (Wortsman "
-            "et al., Model soups, 2022).\n"
+            "et al., Model soups, 2022)."
         )
-        alone, heads = ", of each training alone", [f"training {number}" for number in range(1, len(trained) + 1)]
-    return f"""# {title}
-
-{NOTICE}. {origin}Not for clinical use.
-
+        alone = ", of each training alone"
+    points = f"""
 - Input: {config.sequence}, sagittal slices; normalised by {_NORMALISED[config.normalisation]}.
 - Network: the Siamese network of Wang et al., A multi-resolution approach for spinal metastasis detection using deep
   Siamese neural networks (2017); beyond a patch its convolutions see {beyond}.
@@ -161,11 +100,9 @@ def _text(title: str, trained: list[_Trained], looks: list[dict]) -> str:
   weights, {data["held_out_cases"]} held out.
 {trainings}
 {mean}
-Figures on the{" simulated" if data["simulated"] else ""} cases that chose the best weights (so slightly favourable){
-        alone
-    }:
-
-| {" | ".join(["figure", *heads])} |
-|{"---|" * (len(looks) + 1)}
-{rows}
 """
+    about = (
+        f"Figures on the{' simulated' if data['simulated'] else ''} cases that chose the best weights (so slightly "
+        f"favourable){alone}"
+    )
+    return card_text(title, origin_of(data), points, about, looks)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
+from typing import TypeVar
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -17,20 +16,25 @@ from SpineLab.training.detection.cases import (
     LESION,
     VERTEBRA,
     DetectorCase,
-    case_cache,
-    prepare_detector_cases,
+    cache_folder,
+    prepare_cases,
 )
-from SpineLab.training.detection.config import DetectorConfig, DetectorOptimisation, DetectorValidation
-from SpineLab.training.detection.export import export_detector
+from SpineLab.training.detection.config import DetectorConfig, DetectorOptimisation
+from SpineLab.training.detection.export import export
 from SpineLab.training.detection.sampling import Batch, Sampler
 from SpineLab.training.detection.validation import validate
-from SpineLab.training.loop import Run, drive, write_json
+from SpineLab.training.export import Labels
+from SpineLab.training.facts import names_of, write_facts
+from SpineLab.training.loop import Run, batches_of, compute_device, drive
+from SpineLab.training.settings import HoldOutValidation
+from SpineLab.training.split import share_of, split
 from SpineLib.cohort.mr import read_cohort
 from SpineLib.errors import SpineError
 from SpineLib.models import ModelBundle, find_bundle
 from SpineLib.networks.siamese import Siamese
 from SpineLib.sequences import SEQUENCES
 
+_Case = TypeVar("_Case")
 #: A class's places of a batch weigh no more than if there were so many of them.
 _FEWEST = 16
 
@@ -141,7 +145,7 @@ def optimizer_of(network: nn.Module, settings: DetectorOptimisation) -> torch.op
     return torch.optim.SGD(groups, lr=settings.rate, momentum=settings.momentum)
 
 
-def run_detector_training(
+def run_training(
     config: DetectorConfig,
     cohort_folder: Path,
     out: Path,
@@ -164,67 +168,36 @@ def run_detector_training(
     cohort = read_cohort(cohort_folder, (config.sequence,), labels=("lesion", "vertebrae"))
     if first_cases:
         cohort = replace(cohort, cases=cohort.cases[:first_cases])
-    cases = prepare_detector_cases(
+    cases = prepare_cases(
         cohort,
         config.sequence,
         config.scales,
         config.normalisation,
-        case_cache(cohort, config.sequence, config.scales, config.normalisation, cache),
+        cache_folder(cohort, config.sequence, config.scales, config.normalisation, cache),
         processes=processes,
         progress=lambda fraction, text: report(text),
     )
-    training, chosen_by, held_out = split(cases, config.validation, config.sampling.seed)
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(
-        out / "training.json",
-        {
-            "command": command,
-            "config": config.to_dict(),
-            "data": {
-                "simulated": cohort.simulated,
-                "description": f"{cohort.description.get('Name', 'a cohort')}.",
-                "training_cases": len(training),
-                "validation_cases": len(chosen_by),
-                "held_out_cases": len(held_out),
-            },
-            "cases": {
-                name: [case.name for case in group]
-                for name, group in (("training", training), ("validation", chosen_by), ("held_out", held_out))
-            },
-        },
-    )
+    training, chosen_by, held_out = split_cases(cases, config.validation, config.sampling.seed)
+    data = {"simulated": cohort.simulated, "description": f"{cohort.description.get('Name', 'a cohort')}."}
+    names = names_of(training=training, validation=chosen_by, held_out=held_out)
+    write_facts(out, "detection", command, config.to_dict(), data, names)
     report(f"{len(training)} cases to train on, {len(chosen_by)} to choose the weights, {len(held_out)} held out.")
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    run = DetectorRun(config, chosen_by, out, device)
+    run = DetectorRun(config, chosen_by, out, compute_device())
     try:
         sampler = Sampler(training, config, run.network)
     except ValueError as error:
         raise SpineError("No case to train on shows a metastasis; give more cases.") from error
-
-    def batches(start: int) -> Iterator[Batch]:
-        return (sampler.batch(step) for step in count(start))
-
-    drive(run, batches, config.validation.every, report)
-    return export_detector(out, out / "model", model_id=model_id)
+    drive(run, batches_of(sampler.batch), config.validation.every, report)
+    return export(out, out / "model", Labels(model_id))
 
 
-def split(cases: list, settings: DetectorValidation, seed: int) -> tuple[list, list, list]:
+def split_cases(
+    cases: Sequence[_Case], settings: HoldOutValidation, seed: int
+) -> tuple[list[_Case], list[_Case], list[_Case]]:
     """Cases to train on, to choose the best weights by, and to test on (section 3.2); a case is in one of them.
 
     Raises:
         SpineError: there are too few cases.
     """
-    if len(cases) < max(2, settings.folds):
-        raise SpineError(
-            f"{len(cases)} cases are too few for {settings.folds} folds; give more cases or fewer folds."
-            if settings.folds
-            else "One case is too few to train on and to choose by; give more cases."
-        )
-    order = np.random.default_rng([seed, 21]).permutation(len(cases))
-    held = {int(n) for n in order[settings.fold :: settings.folds]} if settings.folds else set()
-    rest = [int(n) for n in order if int(n) not in held]
-    number = min(max(1, round(settings.share * len(rest))), len(rest) - 1)
-    number = min(number, settings.most) if settings.most else number
-    groups = rest[number:], rest[:number], held
-    training, chosen_by, held_out = ([cases[n] for n in sorted(group)] for group in groups)
-    return training, chosen_by, held_out
+    chosen = share_of(settings.share, settings.most)
+    return split(cases, (seed, 21), chosen, folds=settings.folds, fold=settings.fold)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
-from SpineLab.training.config import ConfigBase, read_toml, settings_from_dict
+from SpineLab.training.settings import ConfigBase, OptimisationSettings, ShareValidation
 from SpineLib.networks.gan import KINDS, LATENT, WIDTHS
 
 
@@ -52,20 +50,15 @@ class GanAugmentation:
 
 
 @dataclass(frozen=True)
-class GanOptimisation:
+class GanOptimisation(OptimisationSettings):
     """Adam on both losses; the defaults are those of Gulrajani et al. (2017), algorithm 1, with beta_1 of 0.5.
 
+    Steps and the gradient's clipping are the generator's; the rate is both networks'.
+
     Attributes:
-        rate, beta1, beta2: of Adam, for generator and critic alike.
+        beta1, beta2: of Adam, for generator and critic alike.
         critic_steps: steps of the critic for each step of the generator.
         penalty: lambda of the gradient penalty (equation 1); DCGAN has none.
-        schedule: "constant", or "cosine" down to a hundredth at the end of steps or minutes, whichever comes first.
-        warm_up: steps over which the rate rises linearly.
-        steps: of the generator.
-        minutes: time to train, validation included; 0 is no limit.
-        average: decay of the moving average of the weights, which is what is validated and exported; 0 is none.
-        precision: "auto" (bfloat16 where the processor or GPU computes in it), "bfloat16" or "float32".
-        clip: largest norm of the generator's gradient; 0 is none.
     """
 
     rate: float = 1e-4
@@ -73,21 +66,13 @@ class GanOptimisation:
     beta2: float = 0.9
     critic_steps: int = 5
     penalty: float = 10.0
-    schedule: str = "constant"
-    warm_up: int = 0
-    steps: int = 100000
-    minutes: float = 0.0
-    average: float = 0.0
-    precision: str = "auto"
-    clip: float = 0.0
 
     def __post_init__(self):
-        if self.schedule not in ("constant", "cosine") or self.precision not in ("auto", "bfloat16", "float32"):
-            raise ValueError("schedule is 'constant' or 'cosine', precision 'auto', 'bfloat16' or 'float32'")
-        if self.steps < 1 or self.rate <= 0 or self.critic_steps < 1 or not 0 <= self.average < 1:
-            raise ValueError("steps, rate and critic_steps must be above 0, average from 0 to below 1")
-        if not 0 <= self.beta1 < 1 or not 0 <= self.beta2 < 1 or self.penalty < 0:
-            raise ValueError("beta1 and beta2 must be from 0 to below 1, penalty from 0")
+        super().__post_init__()
+        if self.critic_steps < 1 or self.penalty < 0:
+            raise ValueError("critic_steps must be above 0, penalty from 0")
+        if not 0 <= self.beta1 < 1 or not 0 <= self.beta2 < 1:
+            raise ValueError("beta1 and beta2 must be from 0 to below 1")
 
 
 @dataclass(frozen=True)
@@ -112,24 +97,23 @@ class GanPretraining:
 
 
 @dataclass(frozen=True)
-class GanValidation:
+class GanValidation(ShareValidation):
     """Patients who are not trained on: holes of 16 x 16 pixels in their slices are filled (the paper's figure 6).
 
     Attributes:
-        share: of the patients.
         slices: so many slices of them are looked at.
         steps: of the descent.
-        every: steps between looks; 0 is only at the end.
     """
 
     share: float = 0.1
+    every: int = 400
     slices: int = 64
     steps: int = 80
-    every: int = 400
 
     def __post_init__(self):
-        if not 0 < self.share < 1 or self.slices < 2 or self.steps < 1 or self.every < 0:
-            raise ValueError("share must be between 0 and 1, slices at least 2, steps at least 1, every from 0")
+        super().__post_init__()
+        if self.slices < 2 or self.steps < 1:
+            raise ValueError("slices must be at least 2, steps at least 1")
 
 
 @dataclass(frozen=True)
@@ -157,21 +141,3 @@ class GanConfig(ConfigBase):
             raise ValueError(f"kind is {self.kind!r}; it must be one of {', '.join(KINDS)}")
         if len(self.widths) != 4 or min(self.widths) < 1 or self.latent < 1:
             raise ValueError(f"widths is {list(self.widths)}; four are needed, and latent of at least 1")
-
-
-def read_gan_config(path_or_preset: str | Path) -> GanConfig:
-    """Read a TOML file, or a preset by its name ("wgan-gp").
-
-    Raises:
-        SpineError: there is no such file, it is no TOML, or it holds an unknown key or a wrong value.
-    """
-    return gan_config_from_dict(read_toml(path_or_preset))
-
-
-def gan_config_from_dict(values: dict[str, Any]) -> GanConfig:
-    """The inverse of :meth:`GanConfig.to_dict`.
-
-    Raises:
-        SpineError: an unknown key or a wrong value.
-    """
-    return settings_from_dict(GanConfig, values, "the configuration")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +11,16 @@ from torch import nn
 from torch.nn import functional
 
 from SpineLab.training.checkpoint import LAST, load_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
-from SpineLab.training.gan.config import GanConfig
-from SpineLab.training.gan.export import export_gan
+from SpineLab.training.export import Labels
+from SpineLab.training.facts import write_facts
+from SpineLab.training.gan.config import GanConfig, GanValidation
+from SpineLab.training.gan.export import export
 from SpineLab.training.gan.pretraining import Encoder, autoencoder_loss
 from SpineLab.training.gan.sampling import Sampler
 from SpineLab.training.gan.stacks import Stack
 from SpineLab.training.gan.validation import HeldOut, held_out_slices, repaired
-from SpineLab.training.loop import Run, drive, write_json
-from SpineLib.errors import SpineError
+from SpineLab.training.loop import Run, batches_of, compute_device, drive
+from SpineLab.training.split import share_of, split
 from SpineLib.models import ModelBundle
 from SpineLib.networks.gan import Gan
 
@@ -181,7 +182,7 @@ def _cross_entropy(logits: torch.Tensor, wanted: float) -> torch.Tensor:
     return functional.binary_cross_entropy_with_logits(logits, torch.full_like(logits, wanted))
 
 
-def run_gan_training(
+def run_training(
     config: GanConfig,
     stacks: list[Stack],
     out: Path,
@@ -202,46 +203,35 @@ def run_gan_training(
         SpineError: data or settings cannot be used.
         Cancelled: Ctrl-C.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    training, held_out = split(stacks, config.validation.share, config.sampling.seed)
+    training, held_out = split_stacks(stacks, config.validation, config.sampling.seed)
     sampler = Sampler(training, config.sampling, config.augmentation)
     names = {
         key: sorted({stack.patient for stack in group})
         for key, group in (("training", training), ("held_out", held_out))
     }
-    simulated = len({stack.patient for stack in training if stack.simulated})
-    write_json(
-        out / "training.json",
-        {
-            "command": command,
-            "config": config.to_dict(),
-            "data": {
-                "simulated": all(stack.simulated for stack in training),
-                "description": sources,
-                "training_cases": len(names["training"]),
-                "simulated_cases": simulated,
-                "training_vertebrae": len(training),
-                "held_out_cases": len(names["held_out"]),
-                "held_out_vertebrae": len(held_out),
-            },
-            "cases": names,
-        },
-    )
+    data = {
+        "simulated": all(stack.simulated for stack in training),
+        "description": sources,
+        "simulated_cases": len({stack.patient for stack in training if stack.simulated}),
+        "training_vertebrae": len(training),
+        "held_out_vertebrae": len(held_out),
+    }
+    write_facts(out, "gan", command, config.to_dict(), data, names)
     report(f"{len(training)} vertebrae to train on, {len(held_out)} held out.")
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    run = GanRun(config, held_out_slices(held_out, config.validation.slices, config.sampling.seed), out, device)
+    looked_at = held_out_slices(held_out, config.validation.slices, config.sampling.seed)
+    run = GanRun(config, looked_at, out, compute_device())
 
     def batches(start: int) -> Iterator[torch.Tensor]:
         torch.manual_seed(config.sampling.seed + start)  # noise goes on otherwise than it began
         size = config.sampling.batch * config.optimisation.critic_steps
         pretraining = config.pretraining.batch
-        return (sampler.batch(step, pretraining if run.pretraining else size) for step in count(start))
+        return batches_of(lambda step: sampler.batch(step, pretraining if run.pretraining else size))(start)
 
     drive(run, batches, config.validation.every, report)
-    return export_gan(out, out / "model", model_id=model_id)
+    return export(out, out / "model", Labels(model_id))
 
 
-def split(stacks: list[Stack], share: float, seed: int) -> tuple[list[Stack], list[Stack]]:
+def split_stacks(stacks: list[Stack], settings: GanValidation, seed: int) -> tuple[list[Stack], list[Stack]]:
     """Vertebrae to train on, and those that choose the weights: patients are on one side.
 
     Simulated patients are held out where there are enough of them, for real ones are rare.
@@ -251,11 +241,6 @@ def split(stacks: list[Stack], share: float, seed: int) -> tuple[list[Stack], li
     """
     simulated = {stack.patient for stack in stacks if stack.simulated}
     patients = sorted(simulated) if len(simulated) > 1 else sorted({stack.patient for stack in stacks})
-    if len(patients) < 2:
-        raise SpineError("One patient is too few to train on and to choose the weights by; give more label files.")
-    order = np.random.default_rng([seed, 33]).permutation(len(patients))
-    number = min(max(1, round(share * len(patients))), len(patients) - 1)
-    held = {patients[n] for n in order[:number]}
-    return [stack for stack in stacks if stack.patient not in held], [
-        stack for stack in stacks if stack.patient in held
-    ]
+    _, held, _ = split(patients, (seed, 33), share_of(settings.share, settings.most), what="patient")
+    training = [stack for stack in stacks if stack.patient not in held]
+    return training, [stack for stack in stacks if stack.patient in held]

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from SpineLab.training.config import (
-    ConfigBase,
-    OptimisationSettings,
-    ValidationSettings,
-    read_toml,
-    settings_from_dict,
-)
+from SpineLab.training.segmentation.config import SegmentationOptimisation, SliceValidation
+from SpineLab.training.settings import ConfigBase
 from SpineLib.models.networks import KINDS
 from SpineLib.networks.vnet import WIDTHS
 from SpineLib.preprocess.ct import CtPreparation
@@ -106,28 +100,10 @@ class VertebraConfig(ConfigBase):
     preparation: CtPreparation = field(default_factory=CtPreparation)
     sampling: SliceSampling = field(default_factory=SliceSampling)
     augmentation: SliceAugmentation = field(default_factory=SliceAugmentation)
-    optimisation: OptimisationSettings = field(default_factory=OptimisationSettings)
-    validation: ValidationSettings = field(default_factory=ValidationSettings)
+    optimisation: SegmentationOptimisation = field(default_factory=SegmentationOptimisation)
+    validation: SliceValidation = field(default_factory=SliceValidation)
 
     def __post_init__(self):
         multiple = 2 ** (len(self.network.widths) - 1)
         if len(self.sampling.patch) != 2 or any(size % multiple for size in self.sampling.patch):
             raise ValueError(f"patch is {list(self.sampling.patch)}; it must be two multiples of {multiple}")
-
-
-def read_vertebra_config(path_or_preset: str | Path) -> VertebraConfig:
-    """Read a TOML file, or a preset by its name ("vnet-narrow").
-
-    Raises:
-        SpineError: there is no such file, it is no TOML, or it holds an unknown key or a wrong value.
-    """
-    return vertebra_config_from_dict(read_toml(path_or_preset))
-
-
-def vertebra_config_from_dict(values: dict[str, Any]) -> VertebraConfig:
-    """The inverse of :meth:`VertebraConfig.to_dict`.
-
-    Raises:
-        SpineError: an unknown key or a wrong value.
-    """
-    return settings_from_dict(VertebraConfig, values, "the configuration")

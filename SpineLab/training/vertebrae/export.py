@@ -4,73 +4,48 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from SpineLab.training.checkpoint import BEST, LAST, load_checkpoint
-from SpineLab.training.export import model_name, read_facts
-from SpineLab.training.vertebrae.config import VertebraConfig, vertebra_config_from_dict
-from SpineLib.errors import SpineError
-from SpineLib.models import NOTICE, ModelBundle, ModelCard, save_bundle
+from SpineLab.training.export import Labels, Trained, card_text, origin_of, read_trained, rounded, save
+from SpineLab.training.vertebrae.config import VertebraConfig
+from SpineLib.models import ModelBundle
 from SpineLib.models.networks import KINDS
 from SpineLib.networks.vnet import WIDTHS
 
 
-def export_vertebrae(
-    run: Path,
-    target: Path,
-    *,
-    model_id: str = "",
-    title: str = "",
-    version: str = "1",
-    licence: str = "Apache-2.0",
-    threshold: float | None = None,
-    figures: dict | None = None,
-    notes: str = "",
-) -> ModelBundle:
+def export(run: Path, target: Path, labels: Labels = Labels(), *, threshold: float | None = None) -> ModelBundle:
     """Write the best weights so far of the training in ``run`` as a bundle; the training may still be running.
 
     Args:
         run: the training's folder.
         target: the bundle's folder.
-        model_id: the run's or the folder's name if empty.
+        labels: what is said of the bundle.
         threshold: of the bundle; None takes the configuration's.
-        figures: further figures for ``model.json``.
-        notes: Markdown that ends ``card.md``.
 
     Raises:
         SpineError: ``run`` is no training on vertebrae, or has not been validated yet.
     """
-    facts = read_facts(run)
-    config: VertebraConfig = vertebra_config_from_dict(facts["config"])
-    if not (run / BEST).is_file():
-        raise SpineError(f"The training in '{run}' has not looked at its held-out cases yet; wait and export again.")
-    groups, state = load_checkpoint(run / BEST)
+    trained = read_trained(run, VertebraConfig)
+    config = trained.config
     network = KINDS[config.network.type].build(config.network.card)
-    network.load_state_dict(groups["network"])
-    trained = load_checkpoint(run / LAST)[1] if (run / LAST).is_file() else state
-    held_out = {key: round(value, 4) for key, value in state["figures"].items()}
-    title = title or f"Vertebrae on CT, {network_name(config)}"
-    card = ModelCard(
-        id=model_id or model_name(run if target.name == "model" else target),
+    network.load_state_dict(trained.weights)
+    held_out = rounded(trained.figures)
+    title = labels.title or f"Vertebrae on CT, {network_name(config)}"
+    return save(
+        [trained],
+        run,
+        target,
+        network,
+        labels,
+        _text(title, trained, held_out),
+        looks=[held_out],
+        looked_at="held_out",
         title=title,
-        version=version,
         task="vertebra-segmentation",
-        licence=licence,
         network=config.network.card,
         inputs=("CT",),
         patch=config.sampling.patch,
         preparation=config.preparation.to_dict(),
         threshold=config.threshold if threshold is None else threshold,
-        training_data=facts["data"],
-        command=facts["command"],
-        notice=NOTICE,
-        figures={
-            "held_out": held_out,
-            "step": state["step"],
-            "minutes_trained": round(state["minutes"], 1),
-            **(figures or {}),
-        },
-        text=_text(title, config, facts, held_out, trained["step"]) + (f"\n{notes.strip()}\n" if notes else ""),
     )
-    return save_bundle(target, network, card)
 
 
 def network_name(config: VertebraConfig) -> str:
@@ -80,10 +55,8 @@ def network_name(config: VertebraConfig) -> str:
     return "V-Net" if config.network.widths == WIDTHS else "narrow V-Net"
 
 
-def _text(title: str, config: VertebraConfig, facts: dict, held_out: dict, steps: int) -> str:
-    data = facts["data"]
-    origin = "Trained on **simulated data** only. " if data["simulated"] else ""
-    rows = "\n".join(f"| {key} | {value} |" for key, value in held_out.items())
+def _text(title: str, trained: Trained[VertebraConfig], held_out: dict[str, float]) -> str:
+    config, data = trained.config, trained.facts["data"]
     low, high = config.preparation.window
     pixel = f"pixels of {config.preparation.pixel_mm:g} mm" if config.preparation.pixel_mm else "the CT's own pixels"
     full = ", ".join(str(width) for width in WIDTHS)
@@ -95,20 +68,14 @@ def _text(title: str, config: VertebraConfig, facts: dict, held_out: dict, steps
         if config.network.type == "vnet"
         else f"U-Net in 2D with {own} maps, which Miao et al. compare their V-Net with"
     )
-    return f"""# {title}
-
-{NOTICE}. {origin}Not for clinical use.
-
+    points = f"""
 - Input: CT, axial slices, {pixel}, {low:.0f} to {high:.0f} HU in 8 bit.
 - Output: bone of vertebrae, C1 to L5 (without the sacrum); they are told apart afterwards.
 - Network: {network}.
 - Training data: {data["description"]} {data["training_cases"]} cases trained on, {data["held_out_cases"]} held out.
-- Training: `{facts["command"]}`; {steps} steps of {config.sampling.batch} patches.
-
-Figures on the held-out{" simulated" if data["held_out_simulated"] else ""} cases that chose the best weights (so
-slightly favourable); IoU and Dice of all slices of a case together, loss is the binary cross-entropy of a pixel:
-
-| figure | value |
-|---|---|
-{rows}
+- Training: `{trained.facts["command"]}`; {trained.steps} steps of {config.sampling.batch} patches.
 """
+    about = f"""\
+Figures on the held-out{" simulated" if data["held_out_simulated"] else ""} cases that chose the best weights (so
+slightly favourable); IoU and Dice of all slices of a case together, loss is the binary cross-entropy of a pixel"""
+    return card_text(title, origin_of(data), points, about, [held_out])

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import count
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from SpineLab.training.checkpoint import BEST, load_checkpoint
-from SpineLab.training.config import ValidationSettings
-from SpineLab.training.loop import Run, drive, write_json
-from SpineLab.training.losses import TverskyLoss
-from SpineLab.training.vertebrae.cases import SliceCase, prepare_slice_cases, slice_cache
+from SpineLab.training.export import Labels
+from SpineLab.training.facts import names_of, write_facts, write_json
+from SpineLab.training.loop import Run, batches_of, compute_device, drive
+from SpineLab.training.segmentation.config import SliceValidation
+from SpineLab.training.segmentation.losses import TverskyLoss
+from SpineLab.training.split import split
+from SpineLab.training.vertebrae.cases import SliceCase, cache_folder, prepare_cases
 from SpineLab.training.vertebrae.config import VertebraConfig
-from SpineLab.training.vertebrae.export import export_vertebrae
+from SpineLab.training.vertebrae.export import export
 from SpineLab.training.vertebrae.sampling import SliceSampler
 from SpineLab.training.vertebrae.validation import slice_figures
 from SpineLib.cohort.ct import read_ct_cohort
-from SpineLib.errors import SpineError
 from SpineLib.models import ModelBundle
 from SpineLib.models.networks import KINDS
 
@@ -72,7 +72,7 @@ class VertebraRun(Run):
         )
 
 
-def run_vertebra_training(
+def run_training(
     config: VertebraConfig,
     cohorts: Sequence[Path],
     out: Path,
@@ -107,9 +107,9 @@ def run_vertebra_training(
     groups = []
     for folder in (*cohorts, *real_cohorts):
         found = read_ct_cohort(folder)[:first_cases]
-        prepared = slice_cache(Path(folder), config.preparation.pixel_mm, config.left_out, cache)
+        prepared = cache_folder(Path(folder), config.preparation.pixel_mm, config.left_out, cache)
         groups.append(
-            prepare_slice_cases(
+            prepare_cases(
                 found,
                 config.preparation.pixel_mm,
                 config.left_out,
@@ -118,62 +118,43 @@ def run_vertebra_training(
                 progress=lambda fraction, text: report(text),
             )
         )
-    groups[0], held_out = split(groups[0], config.validation, config.sampling.seed)
+    groups[0], held_out = split_cases(groups[0], config.validation, config.sampling.seed)
     training = [case for group in groups for case in group]
-    out.mkdir(parents=True, exist_ok=True)
     counts = [len(group) for group in groups]
     counts[0] += len(held_out)
     real = sum(counts[len(cohorts) :])
     origin = [f"{sum(counts) - real} simulated"] * bool(cohorts) + [f"{real} real"] * bool(real_cohorts)
-    write_json(
-        out / "training.json",
-        {
-            "command": command,
-            "config": config.to_dict(),
-            "data": {
-                "simulated": not real_cohorts,
-                "description": f"{' and '.join(origin)} CTs of the spine.",
-                "held_out_simulated": bool(cohorts),
-                "training_cases": len(training),
-                "held_out_cases": len(held_out),
-            },
-            "cases": {"training": [case.name for case in training], "held_out": [case.name for case in held_out]},
-        },
-    )
+    data = {
+        "simulated": not real_cohorts,
+        "description": f"{' and '.join(origin)} CTs of the spine.",
+        "held_out_simulated": bool(cohorts),
+    }
+    write_facts(out, "vertebrae", command, config.to_dict(), data, names_of(training=training, held_out=held_out))
     report(f"{len(training)} cases to train on, {len(held_out)} held out.")
-    run = VertebraRun(config, held_out, out, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    run = VertebraRun(config, held_out, out, compute_device())
     sampler = SliceSampler(groups, config)
-
-    def batches(start: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        return (sampler.batch(step) for step in count(start))
-
-    drive(run, batches, config.validation.every if held_out else None, report)
+    drive(run, batches_of(sampler.batch), config.validation.every if held_out else None, report)
     if not (out / FIGURES).is_file():
         _write_figures(run, training, out)
-    return export_vertebrae(out, out / "model", model_id=model_id)
+    return export(out, out / "model", Labels(model_id))
 
 
-def split(cases: list[SliceCase], settings: ValidationSettings, seed: int) -> tuple[list[SliceCase], list[SliceCase]]:
+def split_cases(
+    cases: list[SliceCase], settings: SliceValidation, seed: int
+) -> tuple[list[SliceCase], list[SliceCase]]:
     """Training and held-out cases, disjoint; the same for the same cases, settings and seed.
 
     Raises:
         SpineError: there are too few cases.
     """
-    if len(cases) < max(2, settings.folds):
-        raise SpineError(
-            f"{len(cases)} cases are too few for {settings.folds} folds; give more cases or fewer folds."
-            if settings.folds
-            else "One case is too few to train on and to hold out; give more cases."
-        )
-    order = np.random.default_rng([seed, 22]).permutation(len(cases))
-    if settings.folds:
-        held = {int(n) for n in order[settings.fold :: settings.folds]}
-    else:
-        held = {int(n) for n in order[: min(settings.cases, len(cases) // 2)]}
-    return (
-        [case for n, case in enumerate(cases) if n not in held],
-        [case for n, case in enumerate(cases) if n in held],
+    training, chosen, held = split(
+        cases,
+        (seed, 22),
+        lambda rest: 0 if settings.folds else min(settings.cases, rest // 2),
+        folds=settings.folds,
+        fold=settings.fold,
     )
+    return training, held or chosen
 
 
 def _write_figures(run: VertebraRun, training: list[SliceCase], out: Path) -> None:

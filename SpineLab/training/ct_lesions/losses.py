@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional
 
-from SpineLab.training.ctlesions.config import RcnnLosses
+from SpineLab.training.ct_lesions.config import RcnnLosses
 from SpineLib.networks.boxes import encode, overlaps
 from SpineLib.networks.faster_rcnn import FasterRCNN, ProposalSettings
 

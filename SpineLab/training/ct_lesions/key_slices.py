@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from SpineLab.training.ctlesions.cases import (
+from SpineLab.training.cases import is_current
+from SpineLab.training.ct_lesions.cases import (
     SliceCase,
-    open_slice_case,
-    write_slice_case,
+    open_case,
+    write_slices,
 )
-from SpineLab.training.deeplesion import INFO_FILE, DeepLesionImage, read_deeplesion
+from SpineLab.training.ct_lesions.deeplesion import INFO_FILE, DeepLesionImage, read_deeplesion
 from SpineLib.errors import SpineError
 from SpineLib.preprocess.ct_slices import AxialSlices, SlicePreparation, axial_slices
 from SpineLib.progress import Progress, silent
@@ -56,7 +56,7 @@ def chosen_images(folder: Path, kinds: Sequence[str] | None = None, only: Path |
     return images
 
 
-def prepare_deeplesion_cases(
+def prepare_key_slices(
     images: Sequence[DeepLesionImage], preparation: SlicePreparation, folder: Path, *, progress: Progress = silent
 ) -> list[SliceCase]:
     """Prepare key slices with what is there around them, in ``folder``, unless they are there already.
@@ -71,7 +71,7 @@ def prepare_deeplesion_cases(
     for number, image in enumerate(images):
         progress(number / len(images), f"Preparing slice {number + 1} of {len(images)}")
         marks = [[*mark.long_axis, *mark.short_axis] for mark in image.lesions]
-        if not _is_current(folder / _name(image), marks):
+        if not is_current(folder / _name(image), marks=marks):
             volume, key = _volume_and_key(image)
             slices = axial_slices(volume, preparation)
             boxes = np.array(
@@ -79,10 +79,10 @@ def prepare_deeplesion_cases(
             )
             known = np.zeros(len(slices.images), bool)
             known[int(boxes[0, 0])] = True
-            write_slice_case(
+            write_slices(
                 folder, _name(image), slices.images, boxes, np.zeros((0, 3), np.int32), known, {"marks": marks}
             )
-        cases.append(open_slice_case(folder / _name(image)))
+        cases.append(open_case(folder / _name(image)))
     return cases
 
 
@@ -116,10 +116,3 @@ def _box(slices: AxialSlices, volume: Volume, key: int, ends: Sequence[float], l
 
 def _name(image: DeepLesionImage) -> str:
     return f"{image.series}_{image.slice:03d}"
-
-
-def _is_current(folder: Path, marks: list) -> bool:
-    try:
-        return json.loads((folder / "case.json").read_text(encoding="utf-8"))["marks"] == marks
-    except (OSError, ValueError, KeyError):
-        return False

@@ -1,16 +1,16 @@
-"""Who is trained on and who is held out."""
+"""Who is trained on and who is held out: groups with their share of small and large lesions."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from SpineLab.training.config import ValidationSettings
-from SpineLab.training.dataset import PreparedCase
+from SpineLab.training.segmentation.config import SliceValidation
+from SpineLab.training.segmentation.dataset import PreparedCase
 from SpineLib.errors import SpineError
 
 
-def split(
-    cases: list[PreparedCase], settings: ValidationSettings, seed: int
+def split_cases(
+    cases: list[PreparedCase], settings: SliceValidation, seed: int
 ) -> tuple[list[PreparedCase], list[PreparedCase]]:
     """Training and held-out cases, disjoint; the same for the same cases, settings and seed.
 

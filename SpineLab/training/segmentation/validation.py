@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from SpineLab.training.dataset import PreparedCase
+from SpineLab.training.segmentation.dataset import PreparedCase
 from SpineLib.metrics.overlap import lesion_matches, overlap
 
 #: Looked at besides the threshold of the configuration.

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from SpineLab.training.config import TrainingConfig
-from SpineLab.training.crossvalidation import split
-from SpineLab.training.dataset import cache_folder, prepare_cases
-from SpineLab.training.export import export, model_name
-from SpineLab.training.loop import train, write_json
+from SpineLab.training.export import Labels
+from SpineLab.training.facts import names_of, write_facts
+from SpineLab.training.segmentation.config import SegmentationConfig
+from SpineLab.training.segmentation.dataset import cache_folder, prepare_cases
+from SpineLab.training.segmentation.export import export
+from SpineLab.training.segmentation.folds import split_cases
+from SpineLab.training.segmentation.loop import train
 from SpineLib.cohort.mr import read_cohort
 from SpineLib.errors import SpineError
 from SpineLib.models import ModelBundle
@@ -18,7 +20,7 @@ from SpineLib.sequences import SEQUENCES
 
 
 def run_training(
-    config: TrainingConfig,
+    config: SegmentationConfig,
     cohort_folder: Path,
     out: Path,
     *,
@@ -56,26 +58,12 @@ def run_training(
         )
         for inputs in (config.inputs, *((name,) for name in config.also))
     )
-    training, held_out = split(cases, config.validation, config.sampling.seed)
-    out.mkdir(parents=True, exist_ok=True)
-    name = cohort.description.get("Name", "a cohort")
-    write_json(
-        out / "training.json",
-        {
-            "command": command,
-            "config": config.to_dict(),
-            "data": {
-                "simulated": cohort.simulated,
-                "description": f"{name}.",
-                "training_cases": len(training),
-                "held_out_cases": len(held_out),
-            },
-            "cases": {"training": [case.name for case in training], "held_out": [case.name for case in held_out]},
-        },
-    )
+    training, held_out = split_cases(cases, config.validation, config.sampling.seed)
+    data = {"simulated": cohort.simulated, "description": f"{cohort.description.get('Name', 'a cohort')}."}
+    write_facts(out, "segmentation", command, config.to_dict(), data, names_of(training=training, held_out=held_out))
     report(f"{len(training)} cases to train on, {len(held_out)} held out.")
     for group in (training, held_out):
         names = {case.name for case in group}
         group.extend(case for other in others for case in other if case.name in names)
     train(config, training, held_out, out, report=report)
-    return export(out, out / "model", model_id=model_id or model_name(out))
+    return export(out, out / "model", Labels(model_id))

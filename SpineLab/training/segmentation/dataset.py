@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import multiprocessing
-import os
-import signal
-import tempfile
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from SpineLab.training.cases import fingerprint, folder_beside, is_current, prepare_each, read_case, write_case
 from SpineLib.cohort.mr import Case, Cohort
 from SpineLib.errors import SpineError
+from SpineLib.preprocess import Preparation, Prepared, prepare
 from SpineLib.progress import Progress, silent
+from SpineLib.volume import Volume, read_volume
 from SpineLib.volume.resampling import resample_like
 
 _VERSION = 1
@@ -67,10 +63,8 @@ def cache_folder(
 ) -> Path:
     """The folder of the cases prepared in this way, beside the cohort unless ``root`` is given."""
     what = [cohort.session, label] if cohort.session or label != "lesion" else []
-    key = json.dumps([_VERSION, str(cohort.folder.resolve()), inputs, preparation, *what], sort_keys=True)
-    root = root or cohort.folder.resolve().with_name(cohort.folder.resolve().name + "-prepared")
     name = "-".join([*inputs, *([label] if label != "lesion" else [])])
-    return root / (name + "-" + hashlib.sha256(key.encode()).hexdigest()[:12])
+    return folder_beside(cohort.folder, name, _VERSION, inputs, preparation, *what, root=root)
 
 
 def prepare_cases(
@@ -91,39 +85,15 @@ def prepare_cases(
         SpineError: a case cannot be read or prepared.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    todo = [case for case in cohort.cases if not _is_current(case, inputs, label, folder / case.name)]
+    todo = [case for case in cohort.cases if not is_current(folder / case.name, files=_files(case, inputs, label))]
     prepare_each(prepare_case, [(case, inputs, preparation, folder, label) for case in todo], processes, progress)
     return [open_case(folder / case.name) for case in cohort.cases]
-
-
-def prepare_each(function: Callable[..., None], work: list[tuple], processes: int, progress: Progress = silent) -> None:
-    """Call ``function(*arguments)`` for each case's arguments in ``work``, several at a time in processes."""
-    if processes == 1 or len(work) == 1:
-        for done, arguments in enumerate(work):
-            progress(done / len(work), f"Preparing case {done + 1} of {len(work)}")
-            function(*arguments)
-    elif work:
-        # Spawned, not forked: a fork of a process with running threads may hang.
-        with ProcessPoolExecutor(
-            processes, mp_context=multiprocessing.get_context("spawn"), initializer=_start_process
-        ) as pool:
-            jobs = [pool.submit(function, *arguments) for arguments in work]
-            try:
-                for done, job in enumerate(as_completed(jobs), start=1):
-                    job.result()
-                    progress(done / len(work), f"Prepared case {done} of {len(work)}")
-            except BaseException:
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise
 
 
 def prepare_case(
     case: Case, inputs: tuple[str, ...], preparation: dict[str, Any], folder: Path, label: str = "lesion"
 ) -> None:
     """Prepare one case, with ``label`` as what is learned, and write it to ``folder / case.name``."""
-    from SpineLib.preprocess import Preparation, prepare
-    from SpineLib.volume import read_volume
-
     try:
         prepared = prepare(
             {name: read_volume(case.sequences[name], name) for name in inputs}, Preparation.from_dict(preparation)
@@ -143,34 +113,26 @@ def prepare_case(
     if label == "necrosis" and "lesion" in case.labels:
         metastases = label_on_grid(read_volume(case.labels["lesion"]), prepared, binary=True)
         alike = _random_points((metastases > 0) & (lesions == 0), rng)
+    arrays = {
+        "channels": prepared.channels.astype(np.float16),
+        "lesions": lesions,
+        "body": body,
+        "vertebrae": vertebrae,
+        "alike": alike,
+    }
     facts = {
-        "name": case.name,
         "spacing": [float(v) for v in prepared.spacing],
         "centres": centres,
         "boxes": boxes,
         "notes": list(prepared.notes),
-        "files": _fingerprint(case, inputs, label),
+        "files": _files(case, inputs, label),
     }
-    # Each process has its own temporary folder: two trainings may prepare the same cohort at once.
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as name:
-        part = Path(name) / case.name
-        part.mkdir()
-        np.save(part / "channels.npy", prepared.channels.astype(np.float16))
-        np.save(part / "lesions.npy", lesions)
-        np.save(part / "body.npy", body)
-        np.save(part / "vertebrae.npy", vertebrae)
-        np.save(part / "alike.npy", alike)
-        (part / "case.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
-        if (folder / case.name).exists():
-            if _is_current(case, inputs, label, folder / case.name):
-                return  # Another training was faster.
-            os.replace(folder / case.name, Path(name) / "old")
-        os.replace(part, folder / case.name)
+    write_case(folder, case.name, arrays, facts)
 
 
 def open_case(folder: Path) -> PreparedCase:
     """Map a prepared case into memory; copy-on-write, since torch takes no read-only arrays."""
-    facts = json.loads((folder / "case.json").read_text(encoding="utf-8"))
+    facts = read_case(folder)
     return PreparedCase(
         name=facts["name"],
         folder=folder,
@@ -185,14 +147,14 @@ def open_case(folder: Path) -> PreparedCase:
     )
 
 
-def label_on_grid(label, prepared, *, binary: bool = False) -> np.ndarray:
+def label_on_grid(label: Volume, prepared: Prepared, *, binary: bool = False) -> np.ndarray:
     """A label volume on the prepared grid, uint8 (s, y, x).
 
     Each label is interpolated linearly and kept where at least one half, so contours stay smooth between the slices.
 
     Args:
-        label: ``Volume`` of integers, on any grid that covers the reference's.
-        prepared: ``SpineLib.preprocess.Prepared``.
+        label: integers, on any grid that covers the reference's.
+        prepared: has the grid.
         binary: all labels become 1.
     """
     array = resample_like(label, prepared.reference, nearest=True).array
@@ -225,21 +187,5 @@ def _random_points(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.stack(np.unravel_index(chosen, mask.shape), axis=1).astype(np.int16)
 
 
-def _fingerprint(case: Case, inputs: tuple[str, ...], label: str) -> list:
-    files = [case.sequences[name] for name in inputs] + [case.labels[label]]
-    return [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]
-
-
-def _is_current(case: Case, inputs: tuple[str, ...], label: str, folder: Path) -> bool:
-    try:
-        kept = json.loads((folder / "case.json").read_text(encoding="utf-8"))["files"]
-        return kept == _fingerprint(case, inputs, label)
-    except (OSError, ValueError, KeyError):
-        return False
-
-
-def _start_process() -> None:
-    import SimpleITK as sitk
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its processes.
-    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+def _files(case: Case, inputs: tuple[str, ...], label: str) -> list:
+    return fingerprint([*(case.sequences[name] for name in inputs), case.labels[label]])

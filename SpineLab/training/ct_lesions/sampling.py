@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from SpineLab.training.ctlesions.cases import LESION, SLICE, X0, SliceCase
-from SpineLab.training.ctlesions.config import CtAugmentation, CtLesionConfig
+from SpineLab.training.ct_lesions.cases import LESION, SLICE, X0, SliceCase
+from SpineLab.training.ct_lesions.config import CtAugmentation, CtLesionConfig
 
 #: A lesion of which a crop shows less than this share is not marked there.
 _SHOWN = 0.4

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import count
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from SpineLab.training.ctlesions.cases import (
+from SpineLab.training.ct_lesions.cases import (
     SliceCase,
-    cases_cache,
-    prepare_slice_cases,
+    cache_folder,
+    prepare_cases,
 )
-from SpineLab.training.ctlesions.config import CtLesionConfig, RcnnSettings
-from SpineLab.training.ctlesions.deeplesion import (
+from SpineLab.training.ct_lesions.config import CtLesionConfig, RcnnSettings
+from SpineLab.training.ct_lesions.export import export, network_of
+from SpineLab.training.ct_lesions.key_slices import (
     chosen_images,
     is_deeplesion,
     patient_of,
-    prepare_deeplesion_cases,
+    prepare_key_slices,
 )
-from SpineLab.training.ctlesions.export import export_ct_lesions, network_of
-from SpineLab.training.ctlesions.losses import rcnn_losses
-from SpineLab.training.ctlesions.painting import prepare_painted_cases
-from SpineLab.training.ctlesions.sampling import CropBatch, CropSampler
-from SpineLab.training.ctlesions.validation import validate
-from SpineLab.training.detection.loop import optimizer_of, split
-from SpineLab.training.loop import Run, drive, write_json
+from SpineLab.training.ct_lesions.losses import rcnn_losses
+from SpineLab.training.ct_lesions.painting import prepare_painted
+from SpineLab.training.ct_lesions.sampling import CropBatch, CropSampler
+from SpineLab.training.ct_lesions.validation import validate
+from SpineLab.training.detection.loop import optimizer_of, split_cases
+from SpineLab.training.export import Labels
+from SpineLab.training.facts import names_of, write_facts
+from SpineLab.training.loop import Run, batches_of, compute_device, drive
 from SpineLib.cohort.ct import read_ct_cohort
 from SpineLib.errors import SpineError
 from SpineLib.models import ModelBundle
@@ -76,7 +77,7 @@ def initial_rcnn(settings: RcnnSettings) -> FasterRCNN:
     return network
 
 
-def run_ct_lesion_training(
+def run_training(
     config: CtLesionConfig,
     cohort_folder: Path,
     out: Path,
@@ -102,66 +103,50 @@ def run_ct_lesion_training(
         painted_each: versions of each of these.
         further: cohorts of ``spine phantom --ct`` to train on only.
         kinds, only: which lesions and slices of DeepLesion, see
-            :func:`SpineLab.training.ctlesions.deeplesion.chosen_images`.
+            :func:`SpineLab.training.ct_lesions.key_slices.chosen_images`.
 
     Raises:
         SpineError: data or settings cannot be used.
         Cancelled: Ctrl-C.
     """
-    folder, told = cases_cache(cohort_folder, config.preparation, cache), lambda fraction, text: report(text)
+    folder, told = cache_folder(cohort_folder, config.preparation, cache), lambda fraction, text: report(text)
     if is_deeplesion(cohort_folder):
         images = chosen_images(cohort_folder, kinds, only)[:first_cases]
-        cases = prepare_deeplesion_cases(images, config.preparation, folder, progress=told)
+        cases = prepare_key_slices(images, config.preparation, folder, progress=told)
         patients = sorted({patient_of(case) for case in cases})
-        groups = split(patients, config.validation, config.sampling.seed)
+        groups = split_cases(patients, config.validation, config.sampling.seed)
         training, chosen_by, held_out = ([case for case in cases if patient_of(case) in group] for group in groups)
         data = {"simulated": False, "description": f"Key slices of DeepLesion, lesions: {', '.join(kinds or ['all'])}."}
     else:
-        cases = prepare_slice_cases(
+        cases = prepare_cases(
             read_ct_cohort(cohort_folder)[:first_cases], config.preparation, folder, processes=processes, progress=told
         )
-        training, chosen_by, held_out = split(cases, config.validation, config.sampling.seed)
+        training, chosen_by, held_out = split_cases(cases, config.validation, config.sampling.seed)
         data = {"simulated": True, "description": "Simulated CT of the spine."}
     for more in further:
-        training = training + prepare_slice_cases(
+        training = training + prepare_cases(
             read_ct_cohort(more),
             config.preparation,
-            cases_cache(more, config.preparation, cache),
+            cache_folder(more, config.preparation, cache),
             processes=processes,
             progress=told,
         )
     if painted is not None:
         healthy = read_ct_cohort(painted)
-        training = training + prepare_painted_cases(
-            healthy, painted_each, config.preparation, cases_cache(painted, config.preparation, cache), progress=told
+        training = training + prepare_painted(
+            healthy, painted_each, config.preparation, cache_folder(painted, config.preparation, cache), progress=told
         )
         data["description"] += (
             f" And {len(healthy)} further CTs without lesions, each with simulated lesions painted "
             f"into {painted_each} copies."
         )
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(
-        out / "training.json",
-        {
-            "command": command,
-            "config": config.to_dict(),
-            "data": data
-            | {"training_cases": len(training), "validation_cases": len(chosen_by), "held_out_cases": len(held_out)},
-            "cases": {
-                name: [case.name for case in group]
-                for name, group in (("training", training), ("validation", chosen_by), ("held_out", held_out))
-            },
-        },
-    )
+    names = names_of(training=training, validation=chosen_by, held_out=held_out)
+    write_facts(out, "ct-lesions", command, config.to_dict(), data, names)
     report(f"{len(training)} cases to train on, {len(chosen_by)} to choose the weights, {len(held_out)} held out.")
-    run = CtLesionRun(config, chosen_by, out, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    run = CtLesionRun(config, chosen_by, out, compute_device())
     try:
         sampler = CropSampler(training, config)
     except ValueError as error:
         raise SpineError("No case to train on shows a lesion; give more cases.") from error
-
-    def batches(start: int) -> Iterator[CropBatch]:
-        return (sampler.batch(step) for step in count(start))
-
-    drive(run, batches, config.validation.every, report)
-    return export_ct_lesions(out, out / "model", model_id=model_id)
+    drive(run, batches_of(sampler.batch), config.validation.every, report)
+    return export(out, out / "model", Labels(model_id))

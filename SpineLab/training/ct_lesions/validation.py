@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 import numpy as np
 import torch
 
-from SpineLab.training.ctlesions.cases import SliceCase
+from SpineLab.training.ct_lesions.cases import SliceCase
 from SpineLib.metrics.average_precision import ImageBoxes, precision_recall
 from SpineLib.networks.faster_rcnn import STRIDE, FasterRCNN
 

@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from SpineLab.training.augmentation import (
+from SpineLab.training.segmentation.augmentation import (
     AugmentationSettings,
     change_intensity,
     draw_spatial,
     resample,
     sampling_points,
 )
-from SpineLab.training.dataset import PreparedCase
-from SpineLab.training.mining import Errors
+from SpineLab.training.segmentation.dataset import PreparedCase
+from SpineLab.training.segmentation.mining import Errors
 
 _TRIES = 4
 

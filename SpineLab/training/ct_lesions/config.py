@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from SpineLab.training.config import ConfigBase, read_toml, settings_from_dict
 from SpineLab.training.detection.config import DetectorOptimisation
+from SpineLab.training.settings import ConfigBase, HoldOutValidation
 from SpineLib.networks.faster_rcnn import POOLINGS, RATIOS, SCALES, STRIDE
 from SpineLib.networks.vgg import HIDDEN, WIDTHS
 from SpineLib.preprocess.ct_slices import SlicePreparation
@@ -143,30 +142,6 @@ class RcnnLosses:
 
 
 @dataclass(frozen=True)
-class CtValidation:
-    """Cases that are not trained on.
-
-    Attributes:
-        folds, fold: case-wise cross-validation; the cases of ``fold`` (from 0) are held out for the test. 0 is none.
-        share: of the other cases, those that choose the best weights.
-        most: at most so many of them, to save time; 0 is no limit.
-        every: steps between looks at them; 0 is only at the end.
-    """
-
-    folds: int = 0
-    fold: int = 0
-    share: float = 0.2
-    most: int = 0
-    every: int = 500
-
-    def __post_init__(self):
-        if self.folds and not (self.folds >= 2 and 0 <= self.fold < self.folds):
-            raise ValueError(f"fold is {self.fold} of {self.folds}; it must be from 0 to folds - 1")
-        if not 0 < self.share < 1:
-            raise ValueError("share must be between 0 and 1")
-
-
-@dataclass(frozen=True)
 class CtLesionConfig(ConfigBase):
     """All settings of one training; see ``presets/faster-rcnn-vgg16.toml`` and ``presets/lesions-ct.toml``.
 
@@ -184,22 +159,4 @@ class CtLesionConfig(ConfigBase):
     augmentation: CtAugmentation = field(default_factory=CtAugmentation)
     losses: RcnnLosses = field(default_factory=RcnnLosses)
     optimisation: DetectorOptimisation = field(default_factory=DetectorOptimisation)
-    validation: CtValidation = field(default_factory=CtValidation)
-
-
-def read_ct_lesion_config(path_or_preset: str | Path) -> CtLesionConfig:
-    """Read a TOML file, or a preset by its name ("lesions-ct").
-
-    Raises:
-        SpineError: there is no such file, it is no TOML, or it holds an unknown key or a wrong value.
-    """
-    return ct_lesion_config_from_dict(read_toml(path_or_preset))
-
-
-def ct_lesion_config_from_dict(values: dict[str, Any]) -> CtLesionConfig:
-    """The inverse of :meth:`CtLesionConfig.to_dict`.
-
-    Raises:
-        SpineError: an unknown key or a wrong value.
-    """
-    return settings_from_dict(CtLesionConfig, values, "the configuration")
+    validation: HoldOutValidation = field(default_factory=HoldOutValidation)

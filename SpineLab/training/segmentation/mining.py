@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from SpineLab.training.dataset import PreparedCase
-from SpineLab.training.validation import predict
+from SpineLab.training.segmentation.dataset import PreparedCase
+from SpineLab.training.segmentation.validation import predict
 
 #: What lies so near a lesion, voxels in a slice, is a matter of its border and no false alarm.
 _MARGIN = 5

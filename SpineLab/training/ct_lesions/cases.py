@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from SpineLab.training.dataset import prepare_each
+from SpineLab.training.cases import fingerprint, folder_beside, is_current, prepare_each, read_case, write_case
 from SpineLib.cohort.ct import CtCase
 from SpineLib.errors import SpineError
 from SpineLib.preprocess.ct_slices import AxialSlices, SlicePreparation, axial_slices
 from SpineLib.progress import Progress, silent
-from SpineLib.volume.volume import Volume
+from SpineLib.volume import Volume, read_volume
 
 _VERSION = 1
 #: A lesion's part in a slice that is smaller than this is not told from noise, mm.
@@ -55,14 +51,12 @@ class SliceCase:
         return self.images[[max(number - 1, 0), number, min(number + 1, last)]]
 
 
-def cases_cache(folder: Path, preparation: SlicePreparation, root: Path | None = None) -> Path:
+def cache_folder(folder: Path, preparation: SlicePreparation, root: Path | None = None) -> Path:
     """The folder of the cases of a data set prepared in this way, beside it unless ``root`` is given."""
-    key = json.dumps([_VERSION, str(folder.resolve()), preparation.to_dict()])
-    root = root or folder.resolve().with_name(folder.resolve().name + "-prepared")
-    return root / f"ct-slices-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+    return folder_beside(folder, "ct-slices", _VERSION, preparation.to_dict(), root=root)
 
 
-def prepare_slice_cases(
+def prepare_cases(
     cases: list[CtCase], preparation: SlicePreparation, folder: Path, *, processes: int = 2, progress: Progress = silent
 ) -> list[SliceCase]:
     """Prepare all cases that ``folder`` does not hold yet, and open them.
@@ -71,15 +65,13 @@ def prepare_slice_cases(
         SpineError: a case cannot be read.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    todo = [case for case in cases if not _is_current(case, folder / case.name)]
-    prepare_each(prepare_slice_case, [(case, preparation, folder) for case in todo], processes, progress)
-    return [open_slice_case(folder / case.name) for case in cases]
+    todo = [case for case in cases if not is_current(folder / case.name, files=_files(case))]
+    prepare_each(prepare_case, [(case, preparation, folder) for case in todo], processes, progress)
+    return [open_case(folder / case.name) for case in cases]
 
 
-def prepare_slice_case(case: CtCase, preparation: SlicePreparation, folder: Path) -> None:
+def prepare_case(case: CtCase, preparation: SlicePreparation, folder: Path) -> None:
     """Prepare one case and write it to ``folder / case.name``."""
-    from SpineLib.volume import read_volume
-
     try:
         ct = read_volume(case.ct, "CT")
         slices = axial_slices(ct, preparation)
@@ -88,14 +80,14 @@ def prepare_slice_case(case: CtCase, preparation: SlicePreparation, folder: Path
     boxes = mask_boxes(slices, read_volume(case.lesion, "lesion"))
     vertebrae = slices.of_mask(read_volume(case.intact, "vertebrae").array)
     places = np.argwhere(vertebrae)[::257].astype(np.int32)
-    write_slice_case(
+    write_slices(
         folder,
         case.name,
         slices.images,
         boxes,
         places,
         np.ones(len(slices.images), bool),
-        {"files": _fingerprint(case)},
+        {"files": _files(case)},
     )
 
 
@@ -118,41 +110,23 @@ def mask_boxes(slices: AxialSlices, lesions: Volume) -> np.ndarray:
     return np.array(boxes, np.float32).reshape(-1, 6)
 
 
-def write_slice_case(
+def write_slices(
     folder: Path, name: str, images: np.ndarray, boxes: np.ndarray, spine: np.ndarray, known: np.ndarray, facts: dict
 ) -> None:
     """Write a case in one go; ``images`` 0 to 1."""
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as place:
-        part = Path(place) / name
-        part.mkdir()
-        np.save(part / "images.npy", np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8))
-        np.save(part / "boxes.npy", boxes)
-        np.save(part / "spine.npy", spine)
-        np.save(part / "known.npy", known)
-        (part / "case.json").write_text(json.dumps({"name": name} | facts), encoding="utf-8")
-        if (folder / name).exists():
-            os.replace(folder / name, Path(place) / "old")
-        os.replace(part, folder / name)
+    arrays = {"images": np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)}
+    write_case(folder, name, arrays | {"boxes": boxes, "spine": spine, "known": known}, facts)
 
 
-def open_slice_case(folder: Path) -> SliceCase:
+def open_case(folder: Path) -> SliceCase:
     """Map a prepared case into memory."""
-    name = json.loads((folder / "case.json").read_text(encoding="utf-8"))["name"]
     return SliceCase(
-        name,
+        read_case(folder)["name"],
         folder,
         np.load(folder / "images.npy", mmap_mode="r"),
         *(np.load(folder / f"{part}.npy") for part in ("boxes", "spine", "known")),
     )
 
 
-def _fingerprint(case: CtCase) -> list:
-    return [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in (case.ct, case.lesion, case.intact)]
-
-
-def _is_current(case: CtCase, folder: Path) -> bool:
-    try:
-        kept = json.loads((folder / "case.json").read_text(encoding="utf-8"))["files"]
-    except (OSError, ValueError, KeyError):
-        return False
-    return kept == _fingerprint(case)
+def _files(case: CtCase) -> list:
+    return fingerprint([case.ct, case.lesion, case.intact])

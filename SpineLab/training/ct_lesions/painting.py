@@ -7,18 +7,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from scipy import ndimage
 
-from SpineLab.training.ctlesions.cases import (
+from SpineLab.training.cases import is_current
+from SpineLab.training.ct_lesions.cases import (
     SliceCase,
     mask_boxes,
-    open_slice_case,
-    write_slice_case,
+    open_case,
+    write_slices,
 )
 from SpineLib.cohort.ct import CtCase
 from SpineLib.errors import SpineError
 from SpineLib.preprocess.ct_slices import SlicePreparation, axial_slices
 from SpineLib.progress import Progress, silent
-from SpineLib.volume.volume import Volume
+from SpineLib.volume import Volume, read_volume
 
 KINDS = ("lytic", "sclerotic", "mixed")
 #: Half axes of a lesion, mm, and the least volume of one and of a vertebra that gets one, ml.
@@ -55,8 +57,6 @@ def paint(ct: Volume, vertebrae: Volume, rng: np.random.Generator) -> tuple[Volu
 def _paint_one(
     image: np.ndarray, lesions: np.ndarray, vertebrae: Volume, label: int, number: int, rng: np.random.Generator
 ) -> None:
-    from scipy import ndimage
-
     spacing = np.array(vertebrae.spacing[::-1])
     margin = np.ceil(1.5 * _HALF_AXES[1] / spacing).astype(int)
     where = ndimage.find_objects((vertebrae.array == label).astype(np.uint8))[0]
@@ -90,7 +90,7 @@ def _paint_one(
     lesions[box][inside] = number
 
 
-def prepare_painted_cases(
+def prepare_painted(
     cases: Sequence[CtCase], each: int, preparation: SlicePreparation, folder: Path, *, progress: Progress = silent
 ) -> list[SliceCase]:
     """Painted versions of CTs without lesions, ``each`` of every one, prepared in ``folder`` unless they are there.
@@ -98,13 +98,11 @@ def prepare_painted_cases(
     Raises:
         SpineError: a CT cannot be used.
     """
-    from SpineLib.volume import read_volume
-
     folder.mkdir(parents=True, exist_ok=True)
     made = []
     for number, case in enumerate(cases):
         names = [f"{case.name}-painted-{version:03d}" for version in range(1, each + 1)]
-        missing = [name for name in names if not (folder / name / "case.json").is_file()]
+        missing = [name for name in names if not is_current(folder / name)]
         ct, vertebrae = (read_volume(path) for path in (case.ct, case.vertebrae)) if missing else (None, None)
         for name in missing:
             progress(number / len(cases), f"Painting lesions, {name}")
@@ -113,7 +111,7 @@ def prepare_painted_cases(
             slices = axial_slices(painted, preparation)
             inside = slices.of_mask(vertebrae.array)
             # Slices without a labelled vertebra may show ones that nobody looked at: they are not learned from.
-            write_slice_case(
+            write_slices(
                 folder,
                 name,
                 slices.images,
@@ -122,5 +120,5 @@ def prepare_painted_cases(
                 inside.any(axis=(1, 2)),
                 {},
             )
-        made += [open_slice_case(folder / name) for name in names]
+        made += [open_case(folder / name) for name in names]
     return made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from SpineLab.training.config import TrainingConfig
+from SpineLab.training.segmentation.config import SegmentationConfig
 from SpineLib.errors import SpineError
 from SpineLib.models import find_bundle
 from SpineLib.networks.unet import UNet
@@ -13,7 +13,7 @@ from SpineLib.sequences import SEQUENCES
 _FIRST = "down.0.0.weight"
 
 
-def initial_network(config: TrainingConfig) -> UNet:
+def initial_network(config: SegmentationConfig) -> UNet:
     """A U-Net with random weights, or those of the bundle ``config.init_from``.
 
     Where the bundle reads other sequences, its first convolution is taken channel by channel according to the names;

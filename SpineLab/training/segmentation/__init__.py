@@ -1,0 +1,1 @@
+"""Training of the U-Net that segments metastases, necroses after ablation, or vertebrae on MR."""

@@ -1,0 +1,111 @@
+"""The settings of a segmentation's training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from SpineLab.training.segmentation.augmentation import AugmentationSettings
+from SpineLab.training.segmentation.sampling import SamplingSettings
+from SpineLab.training.settings import ConfigBase, FoldValidation, OptimisationSettings
+from SpineLib.cohort.layout import SESSIONS
+from SpineLib.networks.unet import WIDTHS
+from SpineLib.preprocess import Preparation
+
+#: Task of the model by the label that is learned.
+TASK_OF_LABEL = {
+    "lesion": "metastasis-segmentation",
+    "necrosis": "necrosis-segmentation",
+    "vertebrae": "spine-segmentation",
+}
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """The U-Net: 2 or 3 dimensions, channels at each level."""
+
+    dimensions: int = 2
+    widths: tuple[int, ...] = WIDTHS
+
+
+@dataclass(frozen=True)
+class SegmentationOptimisation(OptimisationSettings):
+    """Adam on the Tversky loss; rate, alpha, beta and steps are the paper's.
+
+    Attributes:
+        alpha, beta, cross_entropy, by_sample: of ``losses.TverskyLoss``.
+        compile: fuse the network's layers first (``torch.compile``), which wants a C++ compiler: on a processor a third
+            less time a step, after a minute's wait; the same up to rounding.
+    """
+
+    steps: int = 126000
+    alpha: float = 0.3
+    beta: float = 0.7
+    cross_entropy: float = 0.0
+    by_sample: float = 0.0
+    compile: bool = False
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not 0 <= self.by_sample <= 1:
+            raise ValueError(f"by_sample is {self.by_sample}; it must be from 0 to 1")
+
+
+@dataclass(frozen=True)
+class SliceValidation(FoldValidation):
+    """Cases held out, which choose the best weights; in cross-validation those of the fold, stratified by volume.
+
+    Attributes:
+        cases: how many there are without folds.
+        slice_step: 2 looks at every other slice, to save time.
+    """
+
+    cases: int = 8
+    slice_step: int = 2
+
+
+@dataclass(frozen=True)
+class SegmentationConfig(ConfigBase):
+    """All settings of one training; see ``presets`` for examples.
+
+    Attributes:
+        name: of the preset.
+        inputs: sequences in the order of the channels.
+        also: sequences of the same cases that are learned as well, each as the only input in place of ``inputs``, for a
+            network that shall take any of them.
+        label: what is learned, a key of :data:`TASK_OF_LABEL`.
+        session: "before" or "after" of a cohort with sessions; empty for one without.
+        init_from: id or folder of the bundle whose weights are taken at the start; empty is random weights.
+        workers: background processes that draw the samples; 0 draws them in the training's own process.
+        smallest_lesion_ml, threshold: of the exported bundle.
+    """
+
+    name: str = ""
+    inputs: tuple[str, ...] = ("T1", "T2")
+    also: tuple[str, ...] = ()
+    label: str = "lesion"
+    session: str = ""
+    init_from: str = ""
+    workers: int = 1
+    threshold: float = 0.5
+    smallest_lesion_ml: float = 0.0
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    preparation: Preparation = field(default_factory=Preparation)
+    sampling: SamplingSettings = field(default_factory=SamplingSettings)
+    augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
+    optimisation: SegmentationOptimisation = field(default_factory=SegmentationOptimisation)
+    validation: SliceValidation = field(default_factory=SliceValidation)
+
+    def __post_init__(self):
+        if self.label not in TASK_OF_LABEL:
+            raise ValueError(f"label is {self.label!r}; it must be one of {', '.join(TASK_OF_LABEL)}")
+        if self.also and len(self.inputs) != 1:
+            raise ValueError(f"also is {list(self.also)}, which needs a single sequence in inputs")
+        if set(self.also) & set(self.inputs):
+            raise ValueError(f"also is {list(self.also)}, of which {self.inputs[0]} is the input already")
+        if self.session not in ("", *SESSIONS):
+            raise ValueError(f"session is {self.session!r}; it must be empty, 'before' or 'after'")
+        if len(self.sampling.patch) != self.network.dimensions:
+            raise ValueError(f"patch has {len(self.sampling.patch)} sizes for {self.network.dimensions} dimensions")
+        multiple = 2 ** (len(self.network.widths) - 1)
+        if any(size % multiple for size in self.sampling.patch):
+            raise ValueError(f"patch is {list(self.sampling.patch)}; each size must be a multiple of {multiple}")
