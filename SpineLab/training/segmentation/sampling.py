@@ -34,7 +34,7 @@ class SamplingSettings:
         alike_fraction: share of the background patches that are centred in a metastasis instead, or in what is left of
             one, where necrosis is learned and the cohort labels metastases, too.
         hard_fraction: share of the background patches that are centred in false alarms, and of the others that are
-            centred in missed lesions, where ``training.mining`` found such; 0 in the paper.
+            centred in missed lesions, where ``mining`` found such; 0 in the paper.
         hard_every: steps after which the cases are looked through for those again.
         seed: of everything random.
     """
