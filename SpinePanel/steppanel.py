@@ -15,6 +15,9 @@ from SpinePanel.jobs import JobRunner
 from SpinePanel.packages import installMissing, installOptional, missingPackages
 from SpinePanel.protocols import Run, Status, Step
 
+#: A header says no more letters of how far its step is.
+_WORDS = 24
+
 
 class StepPanel:
     """Everything between widgets and logic; the module's widget class keeps the life cycle.
@@ -126,6 +129,7 @@ class StepPanel:
             for name in self.SECTIONS:
                 getattr(self.ui, f"{name}Section").enabled = self._node is not None
             self.titles()
+            self._fitWidth()
         finally:
             self._updating = False
 
@@ -139,7 +143,14 @@ class StepPanel:
         for name, title in self.SECTIONS.items():
             done, words = states.get(name, (False, ""))
             mark = "  ✓" if done else ""
-            getattr(self.ui, f"{name}Section").text = f"{title}{mark}{f'  {words}' if words else ''}"
+            getattr(self.ui, f"{name}Section").text = f"{title}{mark}{f'  {_short(words)}' if words else ''}"
+
+    def _fitWidth(self):
+        """What is in the scroll area is never narrower than it can be; a scroll area does not tell so by itself."""
+        scroll = self.ui.panelScroll
+        needed = self.ui.panelContents.minimumSizeHint.width() + scroll.verticalScrollBar().sizeHint.width()
+        if scroll.minimumWidth != needed:
+            scroll.setMinimumWidth(needed)
 
     def runState(self, widgets):
         """(whether the job of the step with these widgets runs, whether it is being cancelled)."""
@@ -281,3 +292,8 @@ class StepPanel:
         if not text:
             return
         self.ui.logText.appendPlainText(f"{time.strftime('%H:%M:%S')}  {text}")
+
+
+def _short(words):
+    """For a header, which makes the whole panel as wide as it is."""
+    return words if len(words) <= _WORDS else f"{words[: _WORDS - 1]}…"

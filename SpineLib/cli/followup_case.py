@@ -18,6 +18,8 @@ from SpineLib.temporary import staged
 
 #: Written last: a folder that holds it is complete.
 RECORD = "comparison.json"
+#: Names the files of a folder while they move into it, so that a run that was killed meanwhile is taken up.
+_BEGUN = "comparison.json.part"
 _NAMES = re.compile(
     r"(metastases|necroses)\.(seg\.nrrd|dcm)|after_to_before(_\d+)?\.tfm|margin(_\d+)?\.vtp|"
     r"comparison\.(csv|json)|report\.html"
@@ -97,7 +99,7 @@ def output_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
     if folder.exists() and not folder.is_dir():
         raise SpineError("The output is a file; give the name of a folder.")
     old = _written_earlier(folder)
-    if old and not overwrite:
+    if (folder / RECORD).exists() and old and not overwrite:
         raise SpineError("The output folder holds a follow-up already; choose another one or add --overwrite.")
     with ExitStack() as stack:
         try:
@@ -113,11 +115,13 @@ def output_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
             new = sorted((path.name for path in part.iterdir()), key=lambda name: (name == RECORD, name))
             _refuse_foreign([name for name in new if name not in old and (folder / name).exists()])
             folder.mkdir(exist_ok=True)
+            (folder / _BEGUN).write_text(json.dumps({"files": sorted(old | set(new))}), encoding="utf-8")
             (folder / RECORD).unlink(missing_ok=True)
             for name in old - set(new):
                 (folder / name).unlink(missing_ok=True)
             for name in new:
                 os.replace(part / name, folder / name)
+            (folder / _BEGUN).unlink()
         except OSError as error:
             raise SpineError(
                 "The output cannot be written: the disk is full or the folder may not be written; free some "
@@ -131,11 +135,15 @@ def _refuse_foreign(names: list[str]) -> None:
 
 
 def _written_earlier(folder: Path) -> set[str]:
-    try:
-        names = json.loads((folder / RECORD).read_text(encoding="utf-8"))["files"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return set()
-    return {str(name) for name in names if Path(str(name)).name == name} | {RECORD}
+    """Names of the files that a follow-up wrote, whole or killed meanwhile; empty where none did."""
+    found: set[str] = set()
+    for record in (RECORD, _BEGUN):
+        try:
+            names = json.loads((folder / record).read_text(encoding="utf-8"))["files"]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        found |= {str(name) for name in names if Path(str(name)).name == name} | {record}
+    return found - {_BEGUN} | ({RECORD} if found else set())
 
 
 def run_case(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from SpineLib.metrics.ablation import MEASURES
+from SpineLib.models.bundle import file_sha256
 from SpineLib.models.card import ModelCard
 from SpineLib.progress import Progress
 from SpineLib.reports.followup import FollowUpReport, LesionPart, case_json, followup_page
@@ -22,6 +24,8 @@ from SpineLib.volume import write_segmentation
 from SpineLib.volume.files import write_text
 
 RECORD = "comparison.json"
+#: The segmentations, as ``Scans`` calls them.
+MASKS = {"metastases.seg.nrrd": "metastasis", "necroses.seg.nrrd": "necrosis"}
 
 
 def write_follow_up(
@@ -66,7 +70,11 @@ def write_follow_up(
     progress(0.9, "Writing the figures")
     rows = [_row(part) | {"simulated_data": simulated} for part in result.treated]
     write_text(folder / "comparison.csv", plain_table(rows).to_csv())
-    record = case_json(report) | {"rows": rows, "files": sorted([*(path.name for path in folder.iterdir()), RECORD])}
+    record = case_json(report) | {
+        "rows": rows,
+        "files": sorted([*(path.name for path in folder.iterdir()), RECORD]),
+        "checksums": {name: file_sha256(folder / name) for name in MASKS},
+    }
     write_text(folder / RECORD, json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     progress(1.0, "Done")
     return patient_row(rows, notes), _lines(result, notes, cards)
@@ -79,6 +87,27 @@ def row_of(folder: Path) -> dict | None:
         return patient_row(record["rows"], record["notes"])
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return None
+
+
+def corrected_masks(folder: Path) -> dict[str, Path]:
+    """Both segmentations of a folder written earlier, by "metastasis" and "necrosis", when one was changed since."""
+    try:
+        checksums = json.loads((folder / RECORD).read_text(encoding="utf-8"))["checksums"]
+        changed = any(file_sha256(folder / name) != checksums[name] for name in MASKS)
+    except (OSError, ValueError, KeyError, TypeError):  # an older version's, or one without its masks
+        return {}
+    return {mask: folder / name for name, mask in MASKS.items()} if changed else {}
+
+
+def keep_masks(corrected: Mapping[str, Path], folder: Path) -> None:
+    """The user's own segmentations, byte by byte, in place of those that a run wrote from them."""
+    if not corrected:
+        return
+    for name, mask in MASKS.items():
+        shutil.copyfile(corrected[mask], folder / name)
+    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    record["checksums"] = {name: file_sha256(folder / name) for name in MASKS}
+    write_text(folder / RECORD, json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def report_of(

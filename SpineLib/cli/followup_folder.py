@@ -8,15 +8,18 @@ from pathlib import Path
 
 from SpineLib.errors import Cancelled, SpineError
 
+CORRECTED = "A segmentation was changed after the follow-up had written it; what stands here is of the changed one."
+
 
 def follow_up_folder(args: argparse.Namespace) -> int:
     """Follow up all patients of ``args.bids``; returns 1 when one failed, else 0.
 
     Each patient gets a folder in ``args.output``, written whole or not at all: one that is there is done, and is kept
-    when the command runs again. ``cohort.csv`` has a line for each patient, ``cohort.html`` the table.
+    when the command runs again; one whose masks were corrected since is compared again with those.
+    ``cohort.csv`` has a line for each patient, ``cohort.html`` the table.
     """
     from SpineLib.cli.followup_case import Scans, check_order, output_folder, run_case
-    from SpineLib.cli.followup_files import row_of
+    from SpineLib.cli.followup_files import corrected_masks, keep_masks, row_of
     from SpineLib.cli.outputs import check_writable
     from SpineLib.cli.progress_bar import ProgressBar
     from SpineLib.cohort.images import find_patients
@@ -39,15 +42,18 @@ def follow_up_folder(args: argparse.Namespace) -> int:
         row = {"case": name, "status": "failed"}
         try:
             folder = args.output / name
-            done = row_of(folder)
-            if done is not None and not args.overwrite:
+            done = None if args.overwrite else row_of(folder)
+            corrected = {} if done is None else corrected_masks(folder)
+            if done is not None and not corrected:
                 row |= done | {"status": "kept"}
             else:
                 images = [_images(sessions, session) for session in SESSIONS]
-                scans = Scans(*images, **(_masks(args.bids, name) if args.labels else {}))
+                scans = Scans(*images, **(corrected or (_masks(args.bids, name) if args.labels else {})))
                 check_order(scans, args)
-                with output_folder(folder, args.overwrite) as part, ProgressBar(name) as progress:
-                    row |= run_case(scans, args, part, progress).row | {"status": "done"}
+                with output_folder(folder, args.overwrite or bool(corrected)) as part, ProgressBar(name) as progress:
+                    result = run_case(scans, args, part, progress, [CORRECTED] if corrected else None)
+                    keep_masks(corrected, part)
+                row |= result.row | {"status": "corrected" if corrected else "done"}
         except (KeyboardInterrupt, Cancelled):
             raise
         except Exception as error:
@@ -102,4 +108,4 @@ def _line(row: dict, number: int, count: int) -> str:
     start = f"[{number}/{count}] {row['case']}: "
     if row["status"] == "failed":
         return f"{start}failed: {row['message']}"
-    return f"{start}{row['outcome']}{' (kept)' if row['status'] == 'kept' else ''}"
+    return f"{start}{row['outcome']}{'' if row['status'] == 'done' else ' (' + row['status'] + ')'}"

@@ -304,6 +304,43 @@ def test_a_folder_goes_on_after_a_bad_case_and_takes_up_where_it_ended(cohort, c
     assert "Simulated data, not patients" in page and 'href="sub-003/report.html"' in page
 
 
+def test_a_mask_corrected_in_a_patients_folder_is_kept_and_compared_again(cohort, capsys):
+    import SimpleITK
+
+    line = ["followup", "--bids", str(cohort / "bids"), "--labels", "-o", str(cohort / "out")]
+    main(line)
+    file = cohort / "out" / "sub-001" / "necroses.seg.nrrd"
+    image = SimpleITK.ReadImage(str(file))
+    edited = SimpleITK.BinaryErode(image > 0, (1, 1, 1)) * SimpleITK.Cast(image, SimpleITK.sitkUInt8)
+    for key in image.GetMetaDataKeys():
+        edited.SetMetaData(key, image.GetMetaData(key))
+    SimpleITK.WriteImage(edited, str(file))
+    before = json.loads((file.parent / "comparison.json").read_text(encoding="utf-8"))["rows"]
+    corrected = file.read_bytes()
+    capsys.readouterr()
+    main(line)
+    assert "(corrected)" in capsys.readouterr().out and file.read_bytes() == corrected
+    record = json.loads((file.parent / "comparison.json").read_text(encoding="utf-8"))
+    volumes = [[row["necrosis_ml"] for row in rows if row.get("necrosis_ml")] for rows in (before, record["rows"])]
+    assert 0 < sum(volumes[1]) < sum(volumes[0])
+    assert any("changed" in note for note in record["notes"])
+    main(line)
+    assert "sub-001" in capsys.readouterr().out and file.read_bytes() == corrected
+
+
+def test_a_follow_up_killed_while_its_files_moved_goes_on_by_itself(cohort):
+    line = ["followup", "--bids", str(cohort / "bids"), "--labels", "-o", str(cohort / "out")]
+    main(line)
+    folder = cohort / "out" / "sub-001"
+    whole = {path.name for path in folder.iterdir()}
+    record = folder / "comparison.json"
+    (folder / "comparison.json.part").write_text(json.dumps({"files": sorted(whole)}))
+    record.unlink()  # as SIGKILL leaves it: the record comes last
+    (folder / "report.html").unlink()
+    main(line)
+    assert {path.name for path in folder.iterdir()} == whole
+
+
 def test_a_patient_without_a_session_fails_alone(cohort, capsys):
     import shutil
 

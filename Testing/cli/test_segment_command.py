@@ -222,19 +222,67 @@ def test_a_segmentation_that_lies_there_without_its_report_is_kept(cohort, capsy
     assert read_volume(corrected).array.any()
 
 
-def test_a_case_interrupted_while_its_files_are_written_begins_anew(cohort, monkeypatch):
-    from SpineLib.tasks.segmentation import output
+@pytest.mark.parametrize("at", ["write_result", "write_table", "write_text"])
+def test_a_case_interrupted_while_its_files_are_written_begins_anew(cohort, monkeypatch, at):
+    from SpineLib.cli import case_files
 
     def interrupted(*_):
         raise KeyboardInterrupt
 
     command = ["segment", "--bids", str(cohort / "bids"), "-o", str(cohort / "out"), "--model", "tiny-2d-t1-t2"]
     with monkeypatch.context() as patched:
-        patched.setattr(output, "write_report", interrupted)
+        patched.setattr(case_files, at, interrupted)
         assert main(command) != 0
     assert not list((cohort / "out").glob("sub-001*"))
     main(command)
     assert (cohort / "out" / "sub-001_report.json").exists()
+
+
+@pytest.mark.parametrize("killed_after", [0, 1, 2])
+def test_a_case_that_was_killed_between_mask_and_report_goes_on_by_itself(cohort, monkeypatch, killed_after):
+    from pathlib import Path
+
+    command = ["segment", "--bids", str(cohort / "bids"), "-o", str(cohort / "out"), "--model", "tiny-2d-t1-t2"]
+    out = cohort / "out"
+    main(command)
+    whole = {path.name: path.read_bytes() for path in out.glob("sub-001*")}
+    (out / "sub-001_report.json").rename(out / "sub-001_report.json.part")  # as SIGKILL leaves it
+    for name in ("sub-001_lesions.csv", "sub-001_lesions.seg.nrrd")[: 2 - killed_after]:
+        (out / name).unlink()
+    main(command)
+    assert {path.name for path in out.glob("sub-001*")} == set(whole)
+    assert Path(out / "sub-001_lesions.csv").read_bytes() == whole["sub-001_lesions.csv"]
+
+
+def test_a_mask_corrected_by_hand_is_kept_and_its_lesions_are_measured_again(cohort, capsys):
+    import SimpleITK
+
+    command = ["segment", "--bids", str(cohort / "bids"), "-o", str(cohort / "out"), "--model", "tiny-2d-t1-t2"]
+    main(command)
+    file = cohort / "out" / "sub-001_lesions.seg.nrrd"
+    image = SimpleITK.ReadImage(str(file))
+    half = SimpleITK.GetArrayFromImage(image)
+    half[: np.argwhere(half).mean(axis=0).astype(int)[0]] = 0
+    edited = SimpleITK.GetImageFromArray(half)
+    edited.CopyInformation(image)
+    for key in image.GetMetaDataKeys():
+        edited.SetMetaData(key, image.GetMetaData(key))
+    SimpleITK.WriteImage(edited, str(file))
+    corrected = file.read_bytes()
+    capsys.readouterr()
+    main(command)
+    assert "(corrected)" in capsys.readouterr().out
+    assert file.read_bytes() == corrected
+    voxel_ml = float(np.prod(image.GetSpacing())) / 1000
+    report = json.loads((cohort / "out" / "sub-001_report.json").read_text())
+    assert report["total_volume_ml"] == pytest.approx(np.count_nonzero(half) * voxel_ml)
+    assert report["lesions"][0]["mean_probability"] is None and any("changed" in note for note in report["notes"])
+    [row] = csv.DictReader((cohort / "out" / "sub-001_lesions.csv").open())
+    assert float(row["volume_ml"]) == pytest.approx(report["total_volume_ml"], abs=1e-4)
+    rows = {row["case"]: row for row in csv.DictReader((cohort / "out" / "summary.csv").open())}
+    assert float(rows["sub-001"]["total_volume_ml"]) == pytest.approx(report["total_volume_ml"], abs=1e-3)
+    main(command)
+    assert file.read_bytes() == corrected and "(kept)" in capsys.readouterr().out
 
 
 def test_contrast_enhanced_t1_is_told_from_t1(tmp_path):

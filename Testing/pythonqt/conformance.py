@@ -8,6 +8,8 @@ from pathlib import Path
 
 from . import api
 
+#: What a form builder makes of a layout's margins; no properties of their own.
+_MARGINS = {"leftMargin", "topMargin", "rightMargin", "bottomMargin"}
 #: Reached as ``slicer.<name>``, listed name by name.
 _LISTED = {"util": "slicer.util", "app": "slicer.app", "modules": "slicer.modules", "packaging": "slicer.packaging"}
 
@@ -34,6 +36,7 @@ def problems_of_ui(path: Path) -> list[str]:
             found.append(f"{path.name}: there is no class {cls}")
             continue
         known = api.members(cls)["properties"] | ({"sizeHint"} if cls == "qt.QSpacerItem" else set())
+        known |= _MARGINS if widget.tag == "layout" else set()
         for prop in widget.findall("property"):
             name = prop.get("name")
             if prop.get("stdset") != "0" and name not in known and name != "buddy":

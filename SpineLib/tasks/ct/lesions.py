@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-import SpineLib
 from SpineLib.errors import SpineError
-from SpineLib.inference.provenance import library_versions
 from SpineLib.models.bundle import ModelBundle
 from SpineLib.preprocess.ct_slices import AxialSlices, SlicePreparation, axial_slices
 from SpineLib.progress import Progress, part, silent
@@ -25,6 +22,7 @@ from SpineLib.tasks.ct.lesion_boxes import (
     link,
     numbered,
 )
+from SpineLib.tasks.provenance import provenance
 from SpineLib.tasks.segmentation.recist import diameters
 from SpineLib.volume.resampling import resample_like
 from SpineLib.volume.volume import Volume
@@ -131,33 +129,23 @@ def detect_ct_lesions(
     lesions = merge(slices, boxes, threshold, settings)
     if labels is not None and settings.in_vertebrae:
         lesions = [one for one in lesions if (labels.array[box_mask(ct, one).array > 0] > 0).any()]
-    provenance = {
-        "program": "SpineOncology",
-        "version": SpineLib.__version__,
-        "task": "detect-ct-lesions",
-        "model": {
-            "id": card.id,
-            "version": card.version,
-            "title": card.title,
-            "sha256": card.sha256,
-            "simulated_training_data": card.training_data["simulated"],
-        },
-        "inputs": list(card.inputs),
-        "vertebrae_given": vertebrae is not None,
-        "parameters": asdict(settings) | {"threshold": threshold},
-        "device": device,
-        "precision": precision,
-        "libraries": library_versions(_LIBRARIES),
-        "time": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "seconds": round(perf_counter() - started, 2),
-        "notice": card.notice,
-    }
+    made = provenance(
+        "detect-ct-lesions",
+        started,
+        asdict(settings) | {"threshold": threshold},
+        libraries=_LIBRARIES,
+        card=card,
+        device=device,
+        precision=precision,
+        inputs=list(card.inputs),
+        vertebrae_given=vertebrae is not None,
+    )
     if vertebrae is None and lesions:
         notes.append(
             "All of the CT was searched, other bones too; give the vertebrae's segmentation to keep to the spine."
         )
     progress(1.0, "Done")
-    return CtLesions(numbered(lesions), provenance, notes)
+    return CtLesions(numbered(lesions), made, notes)
 
 
 def region_of(slices: AxialSlices, vertebrae: Volume | None = None) -> tuple[slice, slice, slice]:

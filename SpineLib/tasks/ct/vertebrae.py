@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from time import perf_counter
 
 import numpy as np
 from scipy import ndimage
 
-import SpineLib
 from SpineLib.errors import SpineError
-from SpineLib.inference.provenance import library_versions
 from SpineLib.models.bundle import ModelBundle
 from SpineLib.preprocess.ct import CtPreparation, axial_orientation, prepare_ct
 from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
 from SpineLib.tasks.ct.checks import check_ct
+from SpineLib.tasks.provenance import provenance
 from SpineLib.volume.levels import DOWNWARDS, FIRST_COUNTED, VERSE, level_name
 from SpineLib.volume.volume import Volume
 
@@ -144,28 +142,18 @@ def segment_vertebrae(
     progress(0.97, "Measuring the vertebrae")
     vertebrae = describe_vertebrae(labels, named)
     notes += predicted.notes + _notes(vertebrae, named)
-    provenance = {
-        "program": "SpineOncology",
-        "version": SpineLib.__version__,
-        "task": "vertebrae",
-        "model": {
-            "id": card.id,
-            "version": card.version,
-            "title": card.title,
-            "sha256": card.sha256,
-            "simulated_training_data": card.training_data["simulated"],
-        },
-        "inputs": ["CT"],
-        "parameters": asdict(settings) | {"threshold": threshold, "preparation": preparation.to_dict()},
-        "device": predicted.device,
-        "precision": predicted.precision,
-        "libraries": library_versions(_LIBRARIES),
-        "time": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "seconds": round(perf_counter() - started, 2),
-        "notice": card.notice,
-    }
+    made = provenance(
+        "vertebrae",
+        started,
+        asdict(settings) | {"threshold": threshold, "preparation": preparation.to_dict()},
+        libraries=_LIBRARIES,
+        card=card,
+        device=predicted.device,
+        precision=predicted.precision,
+        inputs=["CT"],
+    )
     progress(1.0, "Done")
-    return Vertebrae(labels, vertebrae, probability, provenance, notes)
+    return Vertebrae(labels, vertebrae, probability, made, notes)
 
 
 def describe_vertebrae(labels: Volume, verse: bool = True) -> list[VertebraInfo]:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from time import perf_counter
 
 import numpy as np
 
-import SpineLib
 from SpineLib.errors import SpineError
-from SpineLib.inference.provenance import library_versions
 from SpineLib.models import ModelBundle, find_bundle
 from SpineLib.preprocess.pyramid import Pyramid, make_pyramid
 from SpineLib.progress import Progress, part, silent
@@ -18,6 +15,7 @@ from SpineLib.settings import Settings
 from SpineLib.tasks.detection.candidates import Candidate, aggregate, find_candidates
 from SpineLib.tasks.detection.column import SPINE_MODEL, column_from_labels, find_column, within, without_ends
 from SpineLib.tasks.detection.likelihood import middle
+from SpineLib.tasks.provenance import model_facts, provenance
 from SpineLib.volume.volume import Volume
 
 _LIBRARIES = ("numpy", "scipy", "SimpleITK", "torch")
@@ -139,32 +137,21 @@ def detect(
     joined = aggregate(single) if settings.aggregate else single
     slices = within(pyramid.volume(joined, "likelihood"), column)
     candidates = find_candidates(slices, threshold, smallest)
-    provenance = {
-        "program": "SpineOncology",
-        "version": SpineLib.__version__,
-        "task": "detect",
-        "model": {
-            "id": card.id,
-            "version": card.version,
-            "title": card.title,
-            "sha256": card.sha256,
-            "simulated_training_data": card.training_data["simulated"],
-        },
-        "column_by": "nothing"
-        if not settings.column
-        else "labels"
-        if spine is None
-        else {"id": spine.card.id, "version": spine.card.version, "sha256": spine.card.sha256},
-        "inputs": list(card.inputs),
-        "parameters": asdict(settings) | {"threshold": threshold, "smallest_area_cm2": smallest},
-        "context": card.network["context"],
-        "device": device,
-        "precision": precision,
-        "libraries": library_versions(_LIBRARIES),
-        "time": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "seconds": round(perf_counter() - started, 2),
-        "notice": card.notice,
-    }
+    by: str | dict = "nothing" if not settings.column else "labels"
+    if settings.column and spine is not None:
+        by = {key: model_facts(spine.card)[key] for key in ("id", "version", "sha256")}
+    made = provenance(
+        "detect",
+        started,
+        asdict(settings) | {"threshold": threshold, "smallest_area_cm2": smallest},
+        libraries=_LIBRARIES,
+        card=card,
+        device=device,
+        precision=precision,
+        column_by=by,
+        inputs=list(card.inputs),
+        context=card.network["context"],
+    )
     likelihood = pyramid.prepared.to_input(slices.array, "likelihood")
     progress(1.0, "Done")
     return Detection(
@@ -173,7 +160,7 @@ def detect(
         pyramid.volume(single, "likelihood of single slices"),
         column,
         candidates,
-        provenance,
+        made,
         pyramid.notes + notes + said,
     )
 

@@ -8,18 +8,19 @@ scikit-image.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from time import perf_counter
 
 import numpy as np
 
-import SpineLib
 from SpineLib.errors import SpineError
 from SpineLib.geometry.orientation import Orientation
 from SpineLib.geometry.resample import along, linear, positions
 from SpineLib.progress import Progress, silent
 from SpineLib.settings import Settings
+from SpineLib.tasks.provenance import provenance
 from SpineLib.volume.volume import Volume
 
+_LIBRARIES = ("numpy", "scipy", "scikit-image")
 #: Edges farther from the region than this cannot draw the contour, so what lies beyond is not looked at.
 _AROUND_MM = 15.0
 
@@ -91,6 +92,7 @@ def refine(
         SpineError: the region is empty or on another grid, or nothing is left of it.
         Cancelled: by ``progress``.
     """
+    started = perf_counter()
     if not image.same_grid(region):
         raise SpineError("The region lies on another grid than the image: detect again on this image.")
     orientation = Orientation.of(image)
@@ -114,16 +116,15 @@ def refine(
     if mask.array.sum() > 1.5 * inside.sum():
         notes.append("The refined boundary encloses much more than the region it started from; look at it closely.")
     progress(1.0, "Done")
-    provenance = {
-        "program": "SpineOncology",
-        "version": SpineLib.__version__,
-        "task": "refine",
-        "reference": image.name,
-        "method": "morphological geodesic active contour, by sagittal slice",
-        "parameters": asdict(settings),
-        "time": datetime.now().astimezone().isoformat(timespec="seconds"),
-    }
-    return Refined(mask, provenance, notes)
+    made = provenance(
+        "refine",
+        started,
+        asdict(settings),
+        libraries=_LIBRARIES,
+        reference=image.name,
+        method="morphological geodesic active contour, by sagittal slice",
+    )
+    return Refined(mask, made, notes)
 
 
 def _box(inside: np.ndarray, around: tuple[int, int]) -> tuple[slice, slice]:

@@ -5,18 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from itertools import pairwise
 from time import perf_counter
 
 import numpy as np
 
-import SpineLib
 from SpineLib.errors import SpineError
 from SpineLib.geometry.shape import Shape, shape_of
-from SpineLib.inference.provenance import library_versions
 from SpineLib.metrics.ablation import DISTANCE, OVERLAP, Ablation, json_form, measured
-from SpineLib.models.card import NOTICE
 from SpineLib.progress import Progress, silent
 from SpineLib.settings import Settings
 from SpineLib.tasks.followup.coverage import Coverage, coverage
@@ -30,6 +26,7 @@ from SpineLib.tasks.followup.margin import (
     thinnest_place,
 )
 from SpineLib.tasks.followup.verdict import Evidence, Verdict, judge
+from SpineLib.tasks.provenance import provenance
 from SpineLib.volume.checks import check_mask
 from SpineLib.volume.transform import check_linear
 from SpineLib.volume.volume import Volume
@@ -190,27 +187,18 @@ def compare(
             error_mm=error,
         )
     verdict = judge(evidence, required, settings.tolerated_share, smallest, trusted)
-    provenance = {
-        "program": "SpineOncology",
-        "version": SpineLib.__version__,
-        "task": "compare",
-        "parameters": asdict(settings)
-        | {
-            "smallest_untreated_ml": smallest,
-            "error_mm": error_mm,
-            "trusted": trusted,
-            "after_to_before_lps": matrix.tolist(),
-        },
-        "libraries": library_versions(_LIBRARIES),
-        "time": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "seconds": round(perf_counter() - started, 2),
-        "notice": NOTICE,
+    applied = {
+        "smallest_untreated_ml": smallest,
+        "error_mm": error_mm,
+        "trusted": trusted,
+        "after_to_before_lps": matrix.tolist(),
     }
+    made = provenance("compare", started, asdict(settings) | applied, libraries=_LIBRARIES)
     notes = _notes(tumour, dead, covered, matrix, after_to_before is not None and error_mm is None)
     progress(1.0, "Done")
     bins = margin_bins(surface, settings.margin_bins_mm) if dead is not None else ()
     thinnest = thinnest_place(surface) if dead is not None else None
-    return Comparison(values, covered, bins, thinnest, verdict, surface, provenance, notes)
+    return Comparison(values, covered, bins, thinnest, verdict, surface, made, notes)
 
 
 def _shape(mask: Volume, name: str) -> Shape | None:

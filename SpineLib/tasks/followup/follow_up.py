@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-import SpineLib
 from SpineLib.errors import SpineError
 from SpineLib.models.bundle import ModelBundle
-from SpineLib.models.card import NOTICE
 from SpineLib.progress import Progress, part, silent
 from SpineLib.sequences import PAIRS, enhanced_of
 from SpineLib.tasks.followup.checks import contrast_note
 from SpineLib.tasks.followup.compare import CompareSettings, Comparison, compare
+from SpineLib.tasks.provenance import provenance
 from SpineLib.tasks.segmentation.lesions import Lesion, find_lesions, measure_lesion
 from SpineLib.tasks.segmentation.segment import SegmentResult, SegmentSettings, segment
 from SpineLib.volume import Volume, check_image
@@ -178,22 +176,18 @@ def follow_up(
         notes.append("No necrosis is marked on the scan from after, so no metastasis counts as treated.")
     for marked in (metastases, necroses):
         notes += marked.result.notes if marked.result else []
-    provenance = {
-        "program": "SpineOncology",
-        "version": SpineLib.__version__,
-        "task": "followup",
-        "metastases": metastases.result.provenance if metastases.result else "given",
-        "necroses": necroses.result.provenance if necroses.result else "given",
-        "transform": "registered" if after_to_before is None else "given",
-        "registered": {"before": pair[0], "after": pair[1]},
-        "parameters": {"farthest_mm": settings.farthest_mm},
-        "time": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "seconds": round(perf_counter() - started, 2),
-        "notice": NOTICE,
-    }
+    made = provenance(
+        "followup",
+        started,
+        {"farthest_mm": settings.farthest_mm},
+        metastases=metastases.result.provenance if metastases.result else "given",
+        necroses=necroses.result.provenance if necroses.result else "given",
+        transform="registered" if after_to_before is None else "given",
+        registered={"before": pair[0], "after": pair[1]},
+    )
     progress(1.0, "Done")
     return FollowUp(
-        dict(before), dict(after), metastases, necroses, treated, pair, provenance, list(dict.fromkeys(notes))
+        dict(before), dict(after), metastases, necroses, treated, pair, made, list(dict.fromkeys(notes))
     )  # one note may come from several steps
 
 

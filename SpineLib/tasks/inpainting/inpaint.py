@@ -8,17 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-import SpineLib
 from SpineLib.errors import SpineError
 from SpineLib.geometry.signed_distance import sampled
-from SpineLib.inference.provenance import library_versions
-from SpineLib.models.card import NOTICE
 from SpineLib.preprocess.vertebra_frame import VertebraFrame, vertebra_frame
 from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.ct.checks import check_ct
@@ -34,6 +30,7 @@ from SpineLib.tasks.inpainting.templates import (
     neighbours_of,
     templates,
 )
+from SpineLib.tasks.provenance import provenance
 from SpineLib.volume.crop import box_around
 from SpineLib.volume.places import to_lps
 from SpineLib.volume.volume import Volume
@@ -306,26 +303,13 @@ def _measures(site: Site, bone: np.ndarray, repaired: np.ndarray, method: str, s
 
 
 def _provenance(settings: InpaintSettings, bundle: ModelBundle | None, site: Site, started: float) -> dict:
-    model = (
-        None
-        if bundle is None
-        else {
-            "id": bundle.card.id,
-            "version": bundle.card.version,
-            "sha256": bundle.card.sha256,
-            "simulated_training_data": bundle.card.training_data["simulated"],
-        }
+    return provenance(
+        "inpaint",
+        started,
+        asdict(settings),
+        libraries=_LIBRARIES,
+        card=bundle.card if bundle is not None else None,
+        method=settings.method,
+        label=site.label,
+        **({"model": None} if bundle is None else {}),
     )
-    return {
-        "program": "SpineOncology",
-        "version": SpineLib.__version__,
-        "notice": NOTICE,
-        "task": "inpaint",
-        "method": settings.method,
-        "label": site.label,
-        "model": model,
-        "parameters": asdict(settings),
-        "libraries": library_versions(_LIBRARIES),
-        "seconds": round(perf_counter() - started, 2),
-        "time": datetime.now().astimezone().isoformat(timespec="seconds"),
-    }

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 
-import SpineLib
 from SpineLib.errors import SpineError
-from SpineLib.inference.provenance import library_versions
 from SpineLib.mesh.model import Model, ModelSettings, build_model, build_surface
 from SpineLib.mesh.polydata import distances_to_triangles, write_vtp
 from SpineLib.mesh.topology import areas
 from SpineLib.metrics.surface import weighted_percentiles
-from SpineLib.models.card import NOTICE
 from SpineLib.progress import Progress, part, silent
+from SpineLib.tasks.provenance import provenance
 from SpineLib.volume.files import whole_files
 from SpineLib.volume.volume import Volume
 
@@ -108,18 +105,9 @@ def reconstruct(
     notes = list(model.notes)
     if not model.report.passed:
         notes.append("The model cannot be printed as it is; the triangles to blame are red.")
-    provenance = {
-        "program": "SpineOncology",
-        "version": SpineLib.__version__,
-        "task": "reconstruct",
-        "parameters": asdict(settings),
-        "libraries": library_versions(_LIBRARIES),
-        "time": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "seconds": round(perf_counter() - started, 2),
-        "notice": NOTICE,
-    }
+    made = provenance("reconstruct", started, asdict(settings), libraries=_LIBRARIES)
     progress(1.0, "Done")
-    return Reconstruction(model, earlier, distance, measures, provenance, notes)
+    return Reconstruction(model, earlier, distance, measures, made, notes)
 
 
 def _compared(model: Model, before: Volume, settings: ModelSettings) -> tuple[BeforeSurface, np.ndarray]:

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from time import perf_counter
 
 import numpy as np
 
-import SpineLib
 from SpineLib.errors import SpineError
 from SpineLib.geometry.orientation import Orientation
-from SpineLib.inference.provenance import library_versions
-from SpineLib.models.card import NOTICE
 from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
+from SpineLib.tasks.provenance import provenance
 from SpineLib.tasks.registration.fat import fit_fat
 from SpineLib.tasks.registration.quality import RegistrationQuality, judge
 from SpineLib.tasks.registration.refine import (
@@ -191,22 +188,18 @@ def register(
     if not quality.trusted or quality.doubtful:
         progress(0.95, "Looking for a flipped scan")
         quality = judge(**measured, flipped=_flip(before, after, region, best.fit))
-    provenance = {
-        "program": "SpineOncology",
-        "version": SpineLib.__version__,
-        "task": "register",
-        "inputs": [before.name or "before", scan.name or "after"],
-        "parameters": asdict(settings)
-        | {
-            "start": None if start is None else np.asarray(start).tolist(),
-            "region": "box" if region.mask is None else "mask",
-        },
-        "fat": None if fat is None else fat.facts,
-        "libraries": library_versions(_LIBRARIES),
-        "time": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "seconds": round(perf_counter() - started, 2),
-        "notice": NOTICE,
+    applied = {
+        "start": None if start is None else np.asarray(start).tolist(),
+        "region": "box" if region.mask is None else "mask",
     }
+    made = provenance(
+        "register",
+        started,
+        asdict(settings) | applied,
+        libraries=_LIBRARIES,
+        inputs=[before.name or "before", scan.name or "after"],
+        fat=None if fat is None else fat.facts,
+    )
     after_to_before = np.linalg.inv(matrix) @ begin
     matrix = np.linalg.inv(after_to_before)
     shift = np.linalg.norm(matrix[:3, :3] @ fits.centre + matrix[:3, 3] - fits.centre)
@@ -218,7 +211,7 @@ def register(
     if not quality.trusted:
         notes.append("This registration is not to be trusted. " + " ".join(quality.reasons))
     progress(1.0, "Done")
-    return Registration(after_to_before, quality, provenance, notes)
+    return Registration(after_to_before, quality, made, notes)
 
 
 def resample_after(after: Volume, before: Volume, after_to_before: np.ndarray, *, nearest: bool = False) -> Volume:

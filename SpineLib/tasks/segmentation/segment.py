@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from time import perf_counter
 
-import SpineLib
 from SpineLib.errors import SpineError
-from SpineLib.inference.provenance import library_versions
 from SpineLib.models.bundle import ModelBundle
 from SpineLib.preprocess import Preparation, prepare
 from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
+from SpineLib.tasks.provenance import provenance
 from SpineLib.tasks.segmentation.lesions import Lesion, find_lesions, smoothed_across_slices
 from SpineLib.volume.volume import Volume
 
@@ -123,33 +121,23 @@ def segment(
     smooth = smoothed_across_slices(predicted.probability, prepared.spacing[0], card.smoothing_mm)
     probability = prepared.to_input(smooth, "probability")
     mask, labels, lesions = find_lesions(probability, threshold, smallest)
-    provenance = {
-        "program": "SpineOncology",
-        "version": SpineLib.__version__,
-        "task": "segment",
-        "target": card.target,
-        "model": {
-            "id": card.id,
-            "version": card.version,
-            "title": card.title,
-            "sha256": card.sha256,
-            "simulated_training_data": card.training_data["simulated"],
-        },
-        "inputs": list(card.inputs),
-        "reference": prepared.reference_name,
-        "parameters": asdict(settings)
-        | {
-            "threshold": threshold,
-            "smallest_lesion_ml": smallest,
-            "smoothing_mm": card.smoothing_mm,
-            "preparation": preparation.to_dict(),
-        },
-        "device": predicted.device,
-        "precision": predicted.precision,
-        "libraries": library_versions(_LIBRARIES),
-        "time": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "seconds": round(perf_counter() - started, 2),
-        "notice": card.notice,
+    applied = {
+        "threshold": threshold,
+        "smallest_lesion_ml": smallest,
+        "smoothing_mm": card.smoothing_mm,
+        "preparation": preparation.to_dict(),
     }
+    made = provenance(
+        "segment",
+        started,
+        asdict(settings) | applied,
+        libraries=_LIBRARIES,
+        card=card,
+        device=predicted.device,
+        precision=predicted.precision,
+        target=card.target,
+        inputs=list(card.inputs),
+        reference=prepared.reference_name,
+    )
     progress(1.0, "Done")
-    return SegmentResult(probability, mask, labels, lesions, provenance, notes + prepared.notes + predicted.notes)
+    return SegmentResult(probability, mask, labels, lesions, made, notes + prepared.notes + predicted.notes)

@@ -1,0 +1,157 @@
+"""The three files of a case in a batch's folder: segmentation, table, and the report that tells that the case is done.
+
+The report holds the checksums of the other two. It is written first, under another name, and named last: a run that was
+killed in between is told by that name, and a mask that was corrected by hand by its checksum.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from SpineLib.errors import SpineError
+from SpineLib.models.bundle import file_sha256
+from SpineLib.tasks.segmentation.lesions import Lesion, measure_lesion
+from SpineLib.tasks.segmentation.naming import Target
+from SpineLib.tasks.segmentation.output import report, write_result, write_table
+from SpineLib.volume.files import write_text
+from SpineLib.volume.segments import read_segments
+
+if TYPE_CHECKING:
+    from SpineLib.tasks.segmentation.segment import SegmentResult
+
+CORRECTED = "The segmentation was changed after the model had made it; its lesions were measured again."
+
+
+@dataclass(frozen=True)
+class CaseFiles:
+    """Where a case's files lie.
+
+    Attributes:
+        mask, table, report: the files.
+        target: what is segmented.
+    """
+
+    mask: Path
+    table: Path
+    report: Path
+    target: Target
+
+    @classmethod
+    def of(cls, folder: Path, case: str, target: Target, kind: str) -> CaseFiles:
+        """Those of ``case``; ``kind`` stands before "_report", so that metastases and necroses have one each."""
+        start = folder / f"{case}_{target.many}"
+        return cls(
+            start.with_name(f"{start.name}.seg.nrrd"),
+            start.with_name(f"{start.name}.csv"),
+            folder / f"{case}{kind}_report.json",
+            target,
+        )
+
+    @property
+    def _begun(self) -> Path:
+        return self.report.with_name(f"{self.report.name}.part")
+
+    def take_up(self) -> None:
+        """Name the report of a run that was killed after its other files were whole; remove those of one killed before.
+
+        Raises:
+            SpineError: a segmentation or table lies there that no run wrote, or that was changed since.
+        """
+        if self.report.exists():
+            return
+        promised = _read(self._begun).get("files", {})
+        there = [path for path in (self.mask, self.table) if path.exists()]
+        if any(file_sha256(path) != promised.get(path.name) for path in there):
+            raise SpineError(
+                "A segmentation without its report lies in the output folder; move it elsewhere, or add --overwrite."
+            )
+        if promised and len(there) == 2:
+            self._begun.replace(self.report)
+            return
+        for path in (*there, self._begun):
+            path.unlink(missing_ok=True)
+
+    def done(self) -> tuple[dict[str, Any], str] | None:
+        """The report of a case that is done, and "kept" or "corrected"; None when it is still to be done.
+
+        The lesions of a mask that was changed since are measured again, in table and report; the mask itself is never
+        written.
+
+        Raises:
+            SpineError: the changed mask cannot be read.
+        """
+        if not self.report.exists() or not self.mask.exists():
+            return None
+        facts = _read(self.report)
+        checksum = file_sha256(self.mask)
+        if facts.get("files", {}).get(self.mask.name, checksum) == checksum:
+            return facts, "kept"
+        lesions = _measured(self.mask)
+        write_table(lesions, self.table, self.target)
+        facts |= {
+            "lesions": [_numbers(lesion) for lesion in lesions],
+            "total_volume_ml": sum(lesion.volume_ml for lesion in lesions),
+            "notes": [*(note for note in facts.get("notes", []) if note != CORRECTED), CORRECTED],
+            "corrected": True,
+            "files": {path.name: file_sha256(path) for path in (self.mask, self.table)},
+        }
+        write_text(self.report, _text(facts))
+        return facts, "corrected"
+
+    def write(self, result: SegmentResult) -> dict[str, Any]:
+        """All three files of a result; the report."""
+        with self._whole() as (mask, table):
+            write_result(result, mask)
+            write_table(result.lesions, table, self.target)
+            facts = report(result)
+            facts["files"] = {self.mask.name: file_sha256(mask), self.table.name: file_sha256(table)}
+            write_text(self._begun, _text(facts))
+        return facts
+
+    @contextmanager
+    def _whole(self) -> Iterator[tuple[Path, Path]]:
+        """Names beside the final ones, which are taken at the end; nothing is left after an error."""
+        new = [path.with_name(f"{self._begun.name}-{path.name}") for path in (self.mask, self.table)]
+        try:
+            yield new[0], new[1]
+            self.report.unlink(missing_ok=True)
+            for path, final in zip(new, (self.mask, self.table)):
+                path.replace(final)
+            self._begun.replace(self.report)
+        except BaseException:
+            for path in new:
+                path.unlink(missing_ok=True)
+            if not self.mask.exists():
+                self._begun.unlink(missing_ok=True)
+            raise
+
+
+def _measured(path: Path) -> list[Lesion]:
+    _, segments = read_segments(path, "corrected segmentation")
+    lesions = (measure_lesion(segment.mask, number=number) for number, segment in enumerate(segments, start=1))
+    return [lesion for lesion in lesions if lesion is not None]
+
+
+def _numbers(lesion: Lesion) -> dict[str, Any]:
+    """JSON has no nan: nobody's probability is nothing."""
+    values = lesion.to_dict()
+    return {key: None if isinstance(value, float) and np.isnan(value) else value for key, value in values.items()}
+
+
+def _text(facts: dict[str, Any]) -> str:
+    return json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
