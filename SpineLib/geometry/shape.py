@@ -8,6 +8,7 @@ import numpy as np
 
 from SpineLib.geometry.orientation import canonical
 from SpineLib.geometry.resample import along, linear
+from SpineLib.geometry.triangles import areas_at_points, volume_mm3
 from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
@@ -38,14 +39,11 @@ class Surface:
 
     def areas(self) -> np.ndarray:
         """The area that belongs to each point (n,), mm²: a third of every triangle it is a corner of."""
-        a, b, c = (self.points[self.triangles[:, n]] for n in range(3))
-        third = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 6
-        shares = [np.bincount(self.triangles[:, n], third, minlength=len(self.points)) for n in range(3)]
-        return np.sum(shares, axis=0)
+        return areas_at_points(self.points, self.triangles)
 
     def volume_ml(self) -> float:
         """What the surface encloses."""
-        return _enclosed(self.points, self.triangles) / 1000
+        return abs(volume_mm3(self.points, self.triangles)) / 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +165,7 @@ def _with_volume(smooth: np.ndarray, binary: np.ndarray, factors: list[int]) -> 
         return level
 
     wanted = float(np.count_nonzero(binary)) * float(np.prod(factors))
-    first, second = (_enclosed(*_triangles(moved(by))) for by in (0.0, _STEP))
+    first, second = (abs(volume_mm3(*_triangles(moved(by)))) for by in (0.0, _STEP))
     slope = (second - first) / _STEP
     return moved(float(np.clip((wanted - first) / slope, -_FARTHEST, _FARTHEST)) if slope > 0 else 0.0)
 
@@ -193,13 +191,6 @@ def _triangles(level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     output = edges.GetOutput()
     points = vtk_to_numpy(output.GetPoints().GetData()).astype(np.float64)
     return points, vtk_to_numpy(output.GetPolys().GetConnectivityArray()).reshape(-1, 3).astype(np.int32)
-
-
-def _enclosed(points: np.ndarray, triangles: np.ndarray) -> float:
-    """Volume within closed triangles, by the divergence theorem."""
-    centred = (points - points.mean(axis=0)).astype(np.float64)
-    a, b, c = (centred[triangles[:, n]] for n in range(3))
-    return abs(float(np.einsum("ij,ij->", a, np.cross(b, c)))) / 6
 
 
 def _bounding_box(array: np.ndarray) -> tuple[slice, ...] | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from SpineLib.errors import SpineError
+from SpineLib.geometry.triangles import crossed
 from SpineLib.mesh import threemf
 from SpineLib.mesh.topology import merged, without_loose_points
 
@@ -107,7 +108,7 @@ def _write_stl(points: np.ndarray, triangles: np.ndarray, path: Path, space: str
     """Binary STL; its header of 80 bytes names space and unit, which the format itself does not know."""
     facets = np.zeros(len(triangles), _FACET)
     facets["corners"] = points[triangles]
-    normal = np.cross(*(facets["corners"][:, n].astype(float) - facets["corners"][:, 0] for n in (1, 2)))
+    normal = crossed(points.astype(np.float32).astype(float), triangles)
     facets["normal"] = normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-30)
     header = _remark(space).encode("ascii")[:80].ljust(80)  # must not begin with "solid": that is the text format
     path.write_bytes(header + np.array(len(facets), "<u4").tobytes() + facets.tobytes())

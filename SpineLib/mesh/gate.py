@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
+from SpineLib.geometry.triangles import areas, volumes
 from SpineLib.mesh.intersections import self_intersections
 from SpineLib.mesh.thickness import smallest_wall_mm, thin_walls, wall_thickness
-from SpineLib.mesh.topology import areas, edges_of, forked_points, shells_of, volumes, winding_numbers
+from SpineLib.mesh.topology import edges_of, forked_points, shells_of, winding_numbers
 
 
 @dataclass(frozen=True)

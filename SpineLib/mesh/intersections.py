@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from SpineLib.geometry.triangles import crossed_corners
 from SpineLib.mesh.boxes import BoxTree
 
 _PORTION = 100_000
@@ -27,7 +28,7 @@ def self_intersections(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
         return np.zeros((0, 2), np.int64)
     corners = (points - points.mean(axis=0))[triangles]
     pairs = BoxTree(corners.min(axis=1), corners.max(axis=1)).overlapping_pairs()
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normals = crossed_corners(corners)
     found = [
         _meeting(corners, normals, triangles, pairs[start : start + _PORTION])
         for start in range(0, len(pairs), _PORTION)
@@ -75,7 +76,7 @@ def _deeply(corners: np.ndarray, pairs: np.ndarray) -> np.ndarray:
 
 def _above(planes: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Heights (k, 3) of triangles' corners above the planes of others, mm; 0 where they are less than rounding."""
-    normal = _normal(planes)
+    normal = crossed_corners(planes)
     heights = np.einsum("kcd,kd->kc", places - planes[:, :1], normal)
     heights /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-30)
     return np.where(np.abs(heights) < _DEPTH, 0.0, heights)
@@ -86,7 +87,7 @@ def _smaller(corners: np.ndarray) -> np.ndarray:
     opposite = np.linalg.norm(np.roll(corners, -1, axis=1) - np.roll(corners, -2, axis=1), axis=2)
     around = np.maximum(opposite.sum(axis=1), 1e-30)
     middle = (opposite[:, :, None] * corners).sum(axis=1) / around[:, None]  # of the inscribed circle
-    radius = np.linalg.norm(_normal(corners), axis=1) / around
+    radius = np.linalg.norm(crossed_corners(corners), axis=1) / around
     share = np.where(radius > _DEPTH, _DEPTH / np.maximum(radius, 1e-30), np.nan)
     return corners + share[:, None, None] * (middle[:, None] - corners)
 
@@ -114,10 +115,6 @@ def _turned(corners: np.ndarray, shared: np.ndarray) -> np.ndarray:
     return np.take_along_axis(corners, ((np.arange(3) + by[:, None]) % 3)[:, :, None], axis=1)
 
 
-def _normal(corners: np.ndarray) -> np.ndarray:
-    return np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-
-
 def _cross(first: np.ndarray, second: np.ndarray, touching: np.ndarray) -> np.ndarray:
     """Whether triangles (k, 3, 3) that lie in different planes meet; ``touching`` ones share their first corners."""
     hit = np.zeros(len(first), bool)
@@ -131,7 +128,7 @@ def _cross(first: np.ndarray, second: np.ndarray, touching: np.ndarray) -> np.nd
 
 def _pierces(start: np.ndarray, end: np.ndarray, corners: np.ndarray) -> np.ndarray:
     """Whether segments (k, 3) meet triangles (k, 3, 3) that do not lie in one plane with them."""
-    normal = _normal(corners)
+    normal = crossed_corners(corners)
     from_start = np.einsum("ij,ij->i", start - corners[:, 0], normal)
     from_end = np.einsum("ij,ij->i", end - corners[:, 0], normal)
     through = (from_start * from_end <= 0) & (from_start != from_end)
@@ -147,7 +144,7 @@ def _pierces(start: np.ndarray, end: np.ndarray, corners: np.ndarray) -> np.ndar
 
 def _overlap_in_plane(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Whether triangles (k, 3, 3) of one plane have area in common: no line along a side of either separates them."""
-    normal = _normal(first)
+    normal = crossed_corners(first)
     dropped = np.abs(normal).argmax(axis=1)
     kept = np.array([[1, 2], [2, 0], [0, 1]])[dropped]
     flat = [np.take_along_axis(corners, kept[:, None, :], axis=2) for corners in (first, second)]

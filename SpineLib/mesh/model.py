@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from SpineLib.errors import SpineError
+from SpineLib.geometry.triangles import volume_mm3
 from SpineLib.mesh.cut import Plane, body_plane, cut
 from SpineLib.mesh.files import FORMATS, in_space, read_mesh, write_mesh
 from SpineLib.mesh.gate import GateReport, PrintLimits, check_model
@@ -15,7 +16,7 @@ from SpineLib.mesh.simplify import simplified
 from SpineLib.mesh.solid import without_slivers
 from SpineLib.mesh.surface import largest_shells, repaired, surface_of
 from SpineLib.mesh.thicken import thickened
-from SpineLib.mesh.topology import merged, volume_mm3
+from SpineLib.mesh.topology import merged
 from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
 from SpineLib.volume.checks import check_mask

@@ -8,9 +8,10 @@ import numpy as np
 
 from SpineLib.errors import SpineError
 from SpineLib.geometry.shape import shape_of
+from SpineLib.geometry.triangles import areas, normals_at_points, volume_mm3, volumes
 from SpineLib.mesh.polydata import from_polydata, to_polydata
 from SpineLib.mesh.repair import Repairs, repaired_mask
-from SpineLib.mesh.topology import areas, merged, point_normals, shells_of, volume_mm3, volumes, without_loose_points
+from SpineLib.mesh.topology import merged, shells_of, without_loose_points
 from SpineLib.volume.crop import crop
 from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
@@ -102,7 +103,7 @@ def with_volume(points: np.ndarray, triangles: np.ndarray, mm3: float) -> np.nda
         lacking = mm3 - volume_mm3(points, triangles)
         if abs(lacking) < 1e-5 * mm3:
             break
-        points = points + lacking / areas(points, triangles).sum() * point_normals(points, triangles)
+        points = points + lacking / areas(points, triangles).sum() * normals_at_points(points, triangles)
     return points
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from SpineLib.geometry.triangles import crossed, crossed_corners
 from SpineLib.mesh.polydata import distances_to_triangles, to_polydata
-from SpineLib.mesh.topology import crossed
 
 #: Triangles with longer sides are measured in pieces, mm.
 _LONGEST_SIDE = 2.0
@@ -59,7 +59,7 @@ def wall_thickness(points: np.ndarray, triangles: np.ndarray) -> Thickness:
     for number, (start, end) in enumerate(zip(starts, ends, strict=True)):
         if locator.IntersectWithLine(start, end, 0.0, share, place, weights, part, cell):
             found[number] = _START + (reach - _START) * float(share)
-    size = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
+    size = np.linalg.norm(crossed_corners(corners), axis=1) / 2
     weight = np.where(np.isnan(found), 0, size)
     around = [
         np.bincount(triangles[triangle].ravel(), np.repeat(values, 3), minlength=len(points))

@@ -91,41 +91,6 @@ def shells_of(triangles: np.ndarray, count: int) -> np.ndarray:
     return np.unique(label, return_inverse=True)[1]
 
 
-def crossed(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Normals of the triangles (m, 3), as long as twice the area."""
-    a, b, c = (points[triangles[:, n]] for n in range(3))
-    return np.cross(b - a, c - a)
-
-
-def areas(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Area of each triangle (m,), mm²."""
-    return np.linalg.norm(crossed(points, triangles), axis=1) / 2
-
-
-def volumes(points: np.ndarray, triangles: np.ndarray, shells: np.ndarray) -> np.ndarray:
-    """Signed volume of each shell in mm3, by the divergence theorem: negative where triangles are turned inwards."""
-    if not len(triangles):
-        return np.zeros(0)
-    centred = points - points.mean(axis=0)
-    a, b, c = (centred[triangles[:, n]] for n in range(3))
-    return np.bincount(shells, np.einsum("ij,ij->i", a, np.cross(b, c)) / 6)
-
-
-def volume_mm3(points: np.ndarray, triangles: np.ndarray) -> float:
-    """Signed volume of all shells together, mm³; cavities count negative."""
-    return float(volumes(points, triangles, np.zeros(len(triangles), int)).sum())
-
-
-def point_normals(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Unit normals at the points (n, 3): of the triangles around them, weighted by area."""
-    normal = crossed(points, triangles)
-    total = np.stack(
-        [np.bincount(triangles.ravel(), np.repeat(normal[:, axis], 3), minlength=len(points)) for axis in range(3)],
-        axis=1,
-    )
-    return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-30)
-
-
 def merged(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Points in the same place as one, as the reader of an STL sees them; triangles without area by that, and points
     without a triangle, are left out."""

@@ -8,6 +8,7 @@ from html import escape
 
 import numpy as np
 
+from SpineLib.geometry.triangles import crossed, normals_at_points
 from SpineLib.reports.pictures import data_uri, png
 
 
@@ -76,12 +77,12 @@ def paint_surface(
         seen = (points - (points.min(axis=0) + points.max(axis=0)) / 2) @ axes.T
         scale = (fine / 2 - _FINER) / (radius_mm or surface_radius_mm(points))
         xy = np.stack([fine / 2 + scale * seen[:, 0], fine / 2 - scale * seen[:, 1]], axis=1)
-        crossed = _outward(points, triangles)
-        light = _AMBIENT + (1 - _AMBIENT) * np.clip(
-            _normals(crossed, triangles, len(points)) @ axes.T @ _unit(_LIGHT), 0, 1
-        )
+        outward = crossed(points, triangles)
+        way = np.sign(np.einsum("ij,ij->", points[triangles[:, 0]] - points.mean(axis=0), outward)) or 1.0
+        normals = way * normals_at_points(points, triangles)  # inwards where corners run clockwise seen from outside
+        light = _AMBIENT + (1 - _AMBIENT) * np.clip(normals @ axes.T @ (_LIGHT / np.linalg.norm(_LIGHT)), 0, 1)
         corners = np.column_stack([xy, seen[:, 2], values, light]).astype(np.float32)
-        for samples in _samples(corners, triangles[crossed @ axes[2] > 0]):  # of a closed surface half is hidden
+        for samples in _samples(corners, triangles[way * outward @ axes[2] > 0]):  # of a closed surface half is hidden
             column, row = samples[:, 0].astype(np.int32), samples[:, 1].astype(np.int32)
             pixel = np.clip(row, 0, fine - 1) * fine + np.clip(column, 0, fine - 1)
             nearer = samples[:, 2] > depth[pixel]
@@ -181,24 +182,3 @@ def _samples(corners: np.ndarray, triangles: np.ndarray):
         portion = max(1, 500_000 // len(weights))
         for start in range(0, len(chosen), portion):
             yield np.matmul(weights, corners[chosen[start : start + portion]]).reshape(-1, corners.shape[1])
-
-
-def _outward(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Normals of the triangles (m, 3) that point out of the closed surface; their length is twice the area."""
-    a, b, c = (points[triangles[:, n]] for n in range(3))
-    crossed = np.cross(b - a, c - a)
-    inwards = np.einsum("ij,ij->", a - points.mean(axis=0), crossed) < 0  # corners run clockwise seen from outside
-    return -crossed if inwards else crossed
-
-
-def _normals(crossed: np.ndarray, triangles: np.ndarray, count: int) -> np.ndarray:
-    """Unit normals at the points, of the triangles around them weighted by area."""
-    return _unit(
-        np.stack(
-            [np.bincount(triangles.ravel(), np.repeat(crossed[:, n], 3), minlength=count) for n in range(3)], axis=1
-        )
-    )
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import numpy as np
 import slicer
 import vtk
 from vtk.util import numpy_support
 
 from SpineLib.errors import SpineError
+from SpineLib.geometry.triangles import areas_at_points
 from SpineLib.metrics.ablation import DISTANCE, OVERLAP, bin_figures_of, figures_of
 from SpineLib.metrics.measure import Figure
 from SpineLib.reports.margin import margin_colours
@@ -87,10 +87,7 @@ def _read_surface(path):
         raise SpineError("The result of the comparison is incomplete: compare again.")
     points = numpy_support.vtk_to_numpy(poly.GetPoints().GetData())
     triangles = numpy_support.vtk_to_numpy(poly.GetPolys().GetConnectivityArray()).reshape(-1, 3)
-    a, b, c = (points[triangles[:, n]] for n in range(3))
-    third = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 6
-    areas = sum(np.bincount(triangles[:, n], third, minlength=len(points)) for n in range(3))
-    surface = MarginSurface(points, triangles, numpy_support.vtk_to_numpy(margin), areas)
+    surface = MarginSurface(points, triangles, numpy_support.vtk_to_numpy(margin), areas_at_points(points, triangles))
     return in_ras(poly), surface
 
 

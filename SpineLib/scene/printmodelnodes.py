@@ -12,6 +12,7 @@ import vtk
 from vtk.util import numpy_support
 
 from SpineLib.errors import SpineError
+from SpineLib.geometry.triangles import crossed
 from SpineLib.scene.surfaces import colour_table, fill_table, in_ras, number, read_polydata
 
 #: Names of the parts, and the class of each one's node; the first is the head.
@@ -192,7 +193,7 @@ def _bad_places(surface):
     points = numpy_support.vtk_to_numpy(surface.GetPoints().GetData()).astype(np.float64)
     triangles = numpy_support.vtk_to_numpy(surface.GetPolys().GetConnectivityArray()).reshape(-1, 3)[which]
     corners = points[triangles]
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normals = crossed(points, triangles)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
     corners = corners + 0.05 * normals[:, None]
     places, cells = vtk.vtkPoints(), vtk.vtkCellArray()

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from SpineLib.geometry.triangles import volume_mm3
 from SpineLib.mesh.files import read_mesh
-from SpineLib.mesh.topology import volume_mm3
 from SpineLib.metrics.overlap import overlap
 from SpineLib.volume import read_volume
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from SpineLib.errors import SpineError
+from SpineLib.geometry.triangles import volume_mm3
 from SpineLib.mesh.cut import Plane, body_plane, cut
 from SpineLib.mesh.gate import check_model
 from SpineLib.mesh.model import ModelSettings, build_model
-from SpineLib.mesh.topology import volume_mm3
 from Testing.mesh.shapes import box, sphere, vertebra
 from Testing.tasks.balls import ball, grid, rotation
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from SpineLib.errors import SpineError
+from SpineLib.geometry.triangles import volume_mm3
 from SpineLib.mesh import files, threemf
 from SpineLib.mesh.files import FORMATS, read_mesh, write_mesh
 from SpineLib.mesh.model import ModelSettings, as_in_files, build_model, write_model
-from SpineLib.mesh.topology import volume_mm3
 from Testing.mesh.shapes import box, sphere
 from Testing.tasks.balls import ball, grid, rotation
 

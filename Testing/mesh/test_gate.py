@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from SpineLib.geometry.triangles import volume_mm3
 from SpineLib.mesh.gate import PrintLimits, check_model
-from SpineLib.mesh.topology import volume_mm3
 from Testing.mesh.shapes import box, sphere, together
 
 CUBE = box((0, 0, 0), (10, 10, 10))

@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
+from SpineLib.geometry.triangles import volume_mm3
 from SpineLib.mesh.files import write_mesh
-from SpineLib.mesh.topology import volume_mm3
 from SpineLib.volume import Volume, read_volume, write_volume
 from Testing.mesh import print_labels, voxelise
 from Testing.mesh.shapes import sphere, vertebra

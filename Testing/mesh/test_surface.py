@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from SpineLib.errors import SpineError
+from SpineLib.geometry.triangles import volume_mm3
 from SpineLib.mesh.model import ModelSettings, build_model
 from SpineLib.mesh.polydata import distances_to_triangles
 from SpineLib.mesh.simplify import distance_mm, simplified
 from SpineLib.mesh.surface import repaired, surface_of
-from SpineLib.mesh.topology import volume_mm3
 from SpineLib.volume import Volume
 from Testing.mesh.shapes import sphere, vertebra
 from Testing.tasks.balls import ball, box, grid, rotation, union

@@ -9,9 +9,9 @@ from time import perf_counter
 import numpy as np
 
 from SpineLib.errors import SpineError
+from SpineLib.geometry.triangles import areas, areas_at_points
 from SpineLib.mesh.model import Model, ModelSettings, build_model, build_surface
 from SpineLib.mesh.polydata import distances_to_triangles, write_vtp
-from SpineLib.mesh.topology import areas
 from SpineLib.metrics.surface import weighted_percentiles
 from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.provenance import provenance
@@ -127,8 +127,7 @@ def _differences(model: Model, mask: Volume, before: Volume, distance: np.ndarra
         now, then = mask.array != 0, before.array != 0
         added = float(np.count_nonzero(now & ~then)) * mask.voxel_volume_ml
         removed = float(np.count_nonzero(then & ~now)) * mask.voxel_volume_ml
-    third = areas(model.points, model.triangles) / 3 / scale**2
-    area = np.bincount(model.triangles.ravel(), np.repeat(third, 3), minlength=len(model.points))
+    area = areas_at_points(model.points, model.triangles) / scale**2
     away = np.abs(distance)
     return {
         "before_ml": float(np.count_nonzero(before.array)) * before.voxel_volume_ml,
