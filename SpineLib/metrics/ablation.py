@@ -16,6 +16,10 @@ from SpineLib.geometry.shape import Shape, Surface
 from SpineLib.metrics.measure import Figure, Measure
 from SpineLib.metrics.surface import SurfaceDistances, distances_to, summarise, weighted_percentiles
 
+#: Margins are told apart from a limit, and from 0, only beyond this: a thousandth of the finest voxel, far above the
+#: rounding of distances (1e-8 mm between identical surfaces) and far below what any mask can tell.
+TOLERANCE_MM = 1e-4
+
 PERCENTS = (5, 25, 50, 75, 95)
 #: Keys of the percentiles, and what they are called in the JSON form.
 _PERCENTILES = {f"percentile_{percent}_mm": str(percent) for percent in PERCENTS}
@@ -88,7 +92,9 @@ def _percentile(number: int, one: Ablation) -> float:
 def _uncertain_share(one: Ablation) -> float:
     """Share of the surface whose margin lies within the error of the required one: there the error decides."""
     error = one.error_mm or 0.0
-    near = np.abs(one.margin_mm - one.required_mm) <= error if error else np.zeros(len(one.margin_mm), bool)
+    near = (
+        np.abs(one.margin_mm - one.required_mm) <= error + TOLERANCE_MM if error else np.zeros(len(one.margin_mm), bool)
+    )
     return float(one.area_mm2[near].sum(dtype=float)) / _surface_mm2(one)
 
 

@@ -41,6 +41,17 @@ def test_the_margin_of_concentric_balls_is_the_difference_of_their_radii():
     assert result.verdict.outcome == "complete"
 
 
+@pytest.mark.parametrize("on", [FINE, grid((0.9, 0.9, 3.3))])
+@pytest.mark.parametrize("turned", [False, True])
+def test_identical_masks_have_a_margin_of_0_and_are_complete(on, turned):
+    mask = ball(9.0, (0.2, 0.1, -0.3), on)
+    result = compare(mask, mask, moved_by() if turned else None)
+    assert result.values["minimum_mm"] == 0 and result.values["hausdorff_mm"] == pytest.approx(0, abs=1e-6)
+    assert result.bins[0].share == 0 and result.verdict.outcome == "complete"
+    shifted = compare(ball(9.0, (0.2, 0.1, -0.3), on), ball(9.0, (0.9, 0.1, -0.3), on))
+    assert shifted.values["minimum_mm"] < 0 and shifted.verdict.outcome == "incomplete", "0.7 mm are told"
+
+
 def test_balls_side_by_side_have_the_known_margin_on_each_side():
     result = compare(ball(8.0, on=FINE), ball(8.0, (4, 0, 0), FINE))
     values, coverage = result.values, result.coverage

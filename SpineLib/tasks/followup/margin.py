@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from SpineLib.geometry.shape import Shape, Surface
+from SpineLib.metrics.ablation import TOLERANCE_MM
 from SpineLib.metrics.surface import distances_to
 from SpineLib.tasks.followup.coverage import direction_words
 
@@ -48,20 +49,22 @@ class ThinnestPlace:
 
 
 def signed_margin(metastasis: Surface, necrosis: Shape, necrosis_surface: Surface) -> np.ndarray:
-    """The margin (n,) float32, mm, at the points of the metastasis's surface."""
+    """The margin (n,) float32, mm, at the points of the metastasis's surface; 0 within :data:`TOLERANCE_MM` of it."""
     distance = distances_to(metastasis.points, necrosis_surface)
-    return np.where(necrosis.at(metastasis.points) >= 0, distance, -distance).astype(np.float32)
+    margin = np.where(necrosis.at(metastasis.points) >= 0, distance, -distance).astype(np.float32)
+    return np.where(np.abs(margin) < TOLERANCE_MM, np.float32(0), margin)
 
 
 def share_below(surface: MarginSurface, margin_mm: float) -> float:
-    """Share (0 to 1) of the surface with a smaller margin."""
-    below = float(surface.area_mm2[surface.margin_mm < margin_mm].sum(dtype=float))
+    """Share (0 to 1) of the surface with a smaller margin, by more than :data:`TOLERANCE_MM`."""
+    below = float(surface.area_mm2[surface.margin_mm < margin_mm - TOLERANCE_MM].sum(dtype=float))
     return below / max(float(surface.area_mm2.sum(dtype=float)), 1e-30)
 
 
 def margin_bins(surface: MarginSurface, limits: Sequence[float]) -> tuple[MarginBin, ...]:
-    """Shares of the surface below the first limit, between each two, and from the last on."""
-    places = np.searchsorted(np.asarray(limits, float), surface.margin_mm, side="right")
+    """Shares of the surface below the first limit, between each two, and from the last on; limits as in
+    :func:`share_below`."""
+    places = np.searchsorted(np.asarray(limits, float) - TOLERANCE_MM, surface.margin_mm, side="right")
     areas = np.bincount(places, surface.area_mm2, minlength=len(limits) + 1)
     edges = [None, *(float(value) for value in limits), None]
     total = max(float(areas.sum()), 1e-30)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from SpineLib.metrics.ablation import TOLERANCE_MM
+
 COMPLETE, INCOMPLETE, NOT_TO_BE_TOLD = "complete", "incomplete", "not to be told"
 
 
@@ -76,7 +78,7 @@ def judge(
             f"{_percent(evidence.short_at_best)} of the metastasis's surface has less than {required_mm:g} mm "
             f"of margin{favour}."
         )
-    deep = [(volume, depth) for volume, depth in evidence.pieces if depth > error]
+    deep = [(volume, depth) for volume, depth in evidence.pieces if depth > error + TOLERANCE_MM]
     if deep:
         volume, depth = max(deep)
         short.append(
