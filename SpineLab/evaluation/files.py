@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from pathlib import Path
 
 from SpineLab.evaluation.segmentation import LARGE_ML, READERS, SMALL_ML, Evaluation
+from SpineLib.csv_text import csv_of_dicts
 from SpineLib.metrics.literature import METASTASES, METASTASES_READERS, NECROSIS, Published
 from SpineLib.volume.files import write_text
 
@@ -23,12 +22,7 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> list[Path]:
     second = "necroses.csv" if evaluation.label == "necrosis" else "lesions.csv"
     paths = [folder / f"{prefix}{name}" for name in ("cases.csv", second, "figures.json", "table.md")]
     for path, rows in zip(paths, (evaluation.cases, evaluation.lesions)):
-        columns = list(dict.fromkeys(key for row in rows for key in row))
-        table = io.StringIO()
-        writer = csv.DictWriter(table, columns)
-        writer.writeheader()
-        writer.writerows(rows)
-        write_text(path, table.getvalue())
+        write_text(path, csv_of_dicts(rows, end="\r\n"))
     figures = {"simulated": evaluation.simulated, "label": evaluation.label, "summary": _finite(evaluation.summary)}
     write_text(paths[2], json.dumps(figures, indent=1) + "\n")
     write_text(paths[3], markdown(evaluation))

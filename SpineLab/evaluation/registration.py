@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from time import perf_counter, process_time
 import numpy as np
 
 from SpineLib.cohort.mr import Pair
+from SpineLib.csv_text import csv_of_dicts
 from SpineLib.errors import SpineError
 from SpineLib.preprocess.registration import register as register_globally
 from SpineLib.progress import Progress, part, silent
@@ -160,12 +159,10 @@ def write_registration_evaluation(evaluation: RegistrationEvaluation, folder: Pa
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SpineError("The folder for the tables cannot be made; choose another one.") from error
-    stream = io.StringIO()
-    columns = list(dict.fromkeys(key for row in evaluation.cases for key in row))
-    writer = csv.DictWriter(stream, columns, lineterminator="\n")
-    writer.writeheader()
-    for row in evaluation.cases:
-        writer.writerow({key: f"{value:.4f}" if isinstance(value, float) else value for key, value in row.items()})
+    cases = [
+        {key: f"{value:.4f}" if isinstance(value, float) else value for key, value in row.items()}
+        for row in evaluation.cases
+    ]
     figures = {
         "simulated": evaluation.simulated,
         "sequences": list(evaluation.sequences),
@@ -173,7 +170,7 @@ def write_registration_evaluation(evaluation: RegistrationEvaluation, folder: Pa
         "cases": evaluation.cases,
     }
     texts = {
-        "simulated_registration.csv": stream.getvalue(),
+        "simulated_registration.csv": csv_of_dicts(cases),
         "simulated_registration.json": json.dumps(figures, indent=2) + "\n",
         "simulated_registration.md": markdown(evaluation),
     }

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from pathlib import Path
 
 import numpy as np
 
 from SpineLab.evaluation.ct_lesions import OVERLAP_3D, CtLesionEvaluation
+from SpineLib.csv_text import csv_text
 from SpineLib.metrics.average_precision import OVERLAP, PrecisionRecall
 from SpineLib.metrics.literature import CT_LESIONS
 from SpineLib.volume.files import write_text
@@ -95,14 +94,12 @@ def markdown(told: dict) -> str:
 
 def curves_csv(evaluation: CtLesionEvaluation) -> str:
     """Every point of every curve."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["counted", "score", "precision", "recall"])
+    rows: list[list[str]] = [["counted", "score", "precision", "recall"]]
     for name in ("key_slices", "with_lesion", "all_slices", "in_space", "in_vertebrae"):
         curve: PrecisionRecall = getattr(evaluation, name)
         for values in zip(curve.scores, curve.precision, curve.recall, strict=True):
-            writer.writerow([name, *(f"{value:.6g}" for value in values)])
-    return stream.getvalue()
+            rows.append([name, *(f"{value:.6g}" for value in values)])
+    return csv_text(rows)
 
 
 def write_ct_lesions(evaluation: CtLesionEvaluation, told: dict, folder: Path) -> list[Path]:

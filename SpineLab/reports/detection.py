@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,6 +11,7 @@ import numpy as np
 
 from SpineLab.evaluation.detection import DetectionEvaluation
 from SpineLab.reports.froc_chart import Curve, Point, froc_chart
+from SpineLib.csv_text import csv_text
 from SpineLib.metrics.froc import RADIUS_MM, RANGE, Estimate, Froc
 from SpineLib.metrics.literature import DETECTION, PublishedDetection
 from SpineLib.volume.files import write_text
@@ -230,9 +229,7 @@ def _looked(evaluation: DetectionEvaluation) -> str:
 
 
 def _csv(head: list[str], rows: Sequence[Sequence]) -> str:
-    stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows([head, *rows])
-    return stream.getvalue()
+    return csv_text([head, *rows])
 
 
 def _row(name: str, at_90, at_all, at_02, mean, p) -> str:

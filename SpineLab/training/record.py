@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
+
+from SpineLib.csv_text import csv_text
 
 _TRAINING = ("step", "seconds", "loss", "rate")
 
@@ -31,13 +32,11 @@ class Record:
         """Write ``curve.csv`` anew, and ``curve.png`` where matplotlib is installed."""
         lines = read_log(self.folder)
         keys = list(dict.fromkeys(key for line in lines for key in line.get("held_out", ())))
-        with open(self.folder / "curve.csv", "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow([*_TRAINING, *keys])
-            for line in lines:
-                writer.writerow(
-                    [line.get(key, "") for key in _TRAINING] + [line.get("held_out", {}).get(key, "") for key in keys]
-                )
+        rows = (
+            [line.get(key) for key in _TRAINING] + [line.get("held_out", {}).get(key) for key in keys] for line in lines
+        )
+        table = csv_text([[*_TRAINING, *keys], *rows], end="\r\n")
+        (self.folder / "curve.csv").write_text(table, encoding="utf-8", newline="")
         try:
             from matplotlib.figure import Figure
         except ImportError:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import json
 from dataclasses import replace
 from pathlib import Path
 
+from SpineLib.csv_text import csv_text
 from SpineLib.errors import SpineError
 from SpineLib.progress import part
 
@@ -122,11 +121,9 @@ def label_boxes(ct, lesions):
 
 def table(lesions) -> str:
     """The lesions as CSV, one line each under :data:`COLUMNS`."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    rows: list[tuple | list] = [COLUMNS]
     for one in lesions:
-        writer.writerow(
+        rows.append(
             [
                 one.id,
                 f"{one.probability:.4f}",
@@ -137,7 +134,7 @@ def table(lesions) -> str:
                 *one.slices,
             ]
         )
-    return stream.getvalue()
+    return csv_text(rows)
 
 
 def summary(found) -> list[str]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import sys
 
+from SpineLib.csv_text import csv_text
 from SpineLib.errors import Cancelled, SpineError
 
 COLUMNS = ("case", "status", "lesions", "total_volume_ml", "largest_ml", "model", "message")
@@ -93,8 +92,5 @@ def _line(row: dict, number: int, count: int, many: str) -> str:
 
 
 def _table(rows: list[dict], many: str) -> str:
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
-    writer.writerow({column: many if column == "lesions" else column for column in COLUMNS})
-    writer.writerows(rows)
-    return stream.getvalue()
+    head = [many if column == "lesions" else column for column in COLUMNS]
+    return csv_text([head, *([row.get(column) for column in COLUMNS] for row in rows)])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from SpineLib.csv_text import csv_text
 from SpineLib.metrics.measure import Figure
 
 
@@ -69,12 +68,8 @@ class Table:
 
     def to_csv(self) -> str:
         """RFC 4180; numbers in full, the parts of a tuple with a space between."""
-        stream = io.StringIO()
-        writer = csv.writer(stream, lineterminator="\r\n")
-        writer.writerow([column.key for column in self.columns])
-        for row in self.rows:
-            writer.writerow([_plain(row.get(column.key)) for column in self.columns])
-        return stream.getvalue()
+        rows = ([_plain(row.get(column.key)) for column in self.columns] for row in self.rows)
+        return csv_text([[column.key for column in self.columns], *rows], end="\r\n")
 
     def to_html(self, slices: Iterable[int | None] = ()) -> str:
         """An HTML table; a row with a number in ``slices`` makes the page's viewer jump to that slice when clicked."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from SpineLib.csv_text import csv_text
 from SpineLib.tasks.ct.vertebra_naming import vertebra_colour, vertebra_terminology
 from SpineLib.tasks.ct.vertebrae import Vertebrae, VertebraInfo
 from SpineLib.tasks.segmentation.naming import PROVENANCE, provenance_text
@@ -56,12 +55,10 @@ def write_vertebra_report(result: Vertebrae, path: str | Path) -> None:
 
 def write_vertebra_table(vertebrae: Iterable[VertebraInfo], path: str | Path) -> None:
     """The vertebrae as CSV, one line each under :data:`COLUMNS`; centres in RAS, mm."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    rows: list[tuple | list] = [COLUMNS]
     for one in vertebrae:
         left, back, up = one.centre_lps_mm
-        writer.writerow(
+        rows.append(
             [
                 one.label,
                 one.name,
@@ -72,4 +69,4 @@ def write_vertebra_table(vertebrae: Iterable[VertebraInfo], path: str | Path) ->
                 "yes" if one.touches_border else "no",
             ]
         )
-    write_text(path, stream.getvalue())
+    write_text(path, csv_text(rows))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from SpineLib.csv_text import csv_of_dicts
 from SpineLib.errors import SpineError
 from SpineLib.mesh.polydata import write_vtp
 from SpineLib.metrics.ablation import MEASURES, bin_figure
@@ -87,12 +86,7 @@ def comparison_row(comparison: Comparison) -> dict:
 def write_comparison_table(rows: Sequence[tuple[str, Comparison]], path: str | Path) -> None:
     """One line for each name and comparison, as CSV; what there is not stays empty."""
     table = [{"name": name} | comparison_row(comparison) for name, comparison in rows]
-    columns = list(dict.fromkeys(key for row in table for key in row))
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({key: _text(value) for key, value in row.items()} for row in table)
-    write_text(path, stream.getvalue())
+    write_text(path, csv_of_dicts([{key: _text(value) for key, value in row.items()} for row in table]))
 
 
 def _text(value) -> str:

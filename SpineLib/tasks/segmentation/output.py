@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from SpineLib.csv_text import csv_text
 from SpineLib.tasks.segmentation.lesions import Lesion
 from SpineLib.tasks.segmentation.naming import (
     LESION_ID,
@@ -82,18 +82,16 @@ def write_report(result: SegmentResult, path: str | Path) -> None:
 
 def write_table(lesions: list[Lesion], path: str | Path, target: Target = TARGETS["metastasis"]) -> None:
     """The lesions' measures as CSV, one line each under :data:`COLUMNS`, the first of which is the target's name."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([target.one.lower(), *COLUMNS[1:]])
+    rows: list[list] = [[target.one.lower(), *COLUMNS[1:]]]
     for lesion in lesions:
-        writer.writerow(
+        rows.append(
             [
                 lesion.id,
                 f"{lesion.volume_ml:.4f}",
                 f"{lesion.diameter_in_plane_mm:.2f}",
                 f"{lesion.diameter_3d_mm:.2f}",
                 *(f"{value:.2f}" for value in lesion.centre_ras_mm),
-                f"{lesion.mean_probability:.4f}",
+                "" if math.isnan(lesion.mean_probability) else f"{lesion.mean_probability:.4f}",
             ]
         )
-    write_text(path, stream.getvalue())
+    write_text(path, csv_text(rows))
