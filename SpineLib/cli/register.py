@@ -37,9 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     place.add_argument(
         "--points",
         type=Path,
+        nargs="+",
         metavar="FILE",
-        help='start from three or more pairs of points: a Slicer markups file (.mrk.json; "1 before", '
-        '"1 after", ... or two lists), or a table (.csv) of l, p, s before and l, p, s after',
+        help="start from three or more pairs of points: two lists as Slicer saves them (.mrk.json, .fcsv), before and "
+        'after; one such file with two lists or with points called "1 before", "1 after", ...; or a table (.csv) of l, '
+        "p, s before and l, p, s after",
     )
     how = parser.add_argument_group("how")
     how.add_argument(
@@ -69,13 +71,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Register; returns 0, also when the result is not to be trusted (the text and the JSON say so)."""
-    inputs = [path for path in (args.before, args.after, args.region, args.points) if path is not None]
+    inputs = [path for path in (args.before, args.after, args.region) if path is not None] + (args.points or [])
     check_outputs(
         [path for path in (args.output, args.json, args.resampled) if path is not None], inputs, args.overwrite
     )
     _check(args)
     from SpineLib.cli.progress_bar import ProgressBar
-    from SpineLib.tasks.registration.points import read_point_pairs, rigid_from_points
+    from SpineLib.tasks.registration.points import blaming_points, read_point_pairs, start_of_pairs
     from SpineLib.tasks.registration.register import RegisterSettings, register, resample_after
     from SpineLib.volume import read_volume, write_volume
     from SpineLib.volume.files import write_text
@@ -88,9 +90,11 @@ def run(args: argparse.Namespace) -> int:
     )
     with ProgressBar() as progress:
         progress(0.0, "Reading")
-        start, left_mm = rigid_from_points(*read_point_pairs(args.points)) if args.points else (None, 0.0)
+        start = start_of_pairs(read_point_pairs(*args.points)) if args.points else None
         before, after = read_volume(args.before, "before"), read_volume(args.after, "after")
-        result = register(before, after, _region(args), settings, part(progress, 0.05, 0.95), start)
+        begin = None if start is None else start.matrix
+        result = register(before, after, _region(args), settings, part(progress, 0.05, 0.95), begin)
+        result = result if start is None else blaming_points(result, start)
         progress(0.95, "Writing")
         if args.resampled is not None:
             write_volume(resample_after(after, before, result.after_to_before), args.resampled)
@@ -98,8 +102,6 @@ def run(args: argparse.Namespace) -> int:
             write_text(args.json, json.dumps(result.to_dict(), indent=2, ensure_ascii=False) + "\n")
         write_transform(result.after_to_before, args.output)
         progress(1.0, "Done")
-    if args.points:
-        print(f"The pairs of points fit each other to {left_mm:.1f} mm.")
     print(*summary(result), sep="\n")
     return 0
 
@@ -122,6 +124,8 @@ def _check(args: argparse.Namespace) -> None:
 
     if (args.region is None) == (args.box is None):
         raise SpineError("Give either --region, the mask of the metastasis, or --box.")
+    if args.points is not None and len(args.points) > 2:
+        raise SpineError("--points takes one file or two, before and after; give no more.")
     if args.lesion is not None and args.region is None:
         raise SpineError("--lesion chooses a number of the labelmap --region; give that too.")
     if args.output.suffix.lower() not in TRANSFORM_SUFFIXES:

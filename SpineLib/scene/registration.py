@@ -24,6 +24,7 @@ from SpineLib.scene.scans import (
     unregistered_parent,
     unregistered_volume,
 )
+from SpineLib.tasks.registration.points import pairs_of
 from SpineLib.tasks.segmentation.naming import PROVENANCE, provenance_text
 from SpineLib.volume import Volume, check_image, write_volume
 from SpineLib.volume.files import write_text
@@ -103,7 +104,7 @@ def fit_roi(roi, mask: Volume) -> None:
 
 
 def start_of_points(before_points, after_points, after, registration=None) -> dict | None:
-    """Two lists of points, pair by pair, as the job's parameter "start"; None without lists.
+    """Two lists of points as the job's parameter "start", paired by their places in the lists; None without points.
 
     Args:
         before_points, after_points: markups nodes or None; a list without points counts as none.
@@ -111,28 +112,29 @@ def start_of_points(before_points, after_points, after, registration=None) -> di
         registration: the transform node that may move ``after``.
 
     Raises:
-        SpineError: the lists have different lengths, or fewer than three points.
+        SpineError: the lists have different lengths, or fewer than three points are placed on both scans.
     """
     lists = [node for node in (before_points, after_points) if node is not None]
-    counts = [node.GetNumberOfDefinedControlPoints() for node in lists]
-    if not any(counts):
+    if not any(node.GetNumberOfDefinedControlPoints() for node in lists):
         return None
-    if len(lists) < 2 or counts[0] != counts[1]:
+    if len(lists) < 2:
         raise SpineError(
             "The two lists of points differ in length: place the same landmarks, in the same order, on both scans."
-        )
-    if counts[0] < LEAST_PAIRS:
-        raise SpineError(
-            f"{counts[0]} pairs of points do not fix a position: place {LEAST_PAIRS} or more, or clear both lists."
         )
     to_world = to_world_unregistered(after_points, registration, "list of points")
     if registration is not None and lies_under(after, registration) and not lies_under(after_points, registration):
         to_world = RAS_LPS @ np.linalg.inv(after_to_before(registration)) @ RAS_LPS @ to_world
     before_to_world = transform_to_world(before_points.GetParentTransformNode(), "list of points")
-    return {
+    start = {
         "before_lps_mm": points_lps(before_points, before_to_world),
         "after_lps_mm": points_lps(after_points, to_world),
     }
+    count = len(pairs_of(*start.values()).names)
+    if count < LEAST_PAIRS:
+        raise SpineError(
+            f"{count} pairs of points do not fix a position: place {LEAST_PAIRS} or more, or clear both lists."
+        )
+    return start
 
 
 def import_registration(

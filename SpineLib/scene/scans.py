@@ -124,15 +124,15 @@ def lies_under(node, registration) -> bool:
     return False
 
 
-def points_lps(markups, to_world: np.ndarray) -> list[list[float]]:
-    """The placed points of a list, LPS mm.
+def points_lps(markups, to_world: np.ndarray) -> list[list[float] | None]:
+    """The points of a list, LPS mm, each at its place in the list; None where one is not placed.
 
     Args:
         to_world: 4 x 4, RAS mm, from the list's own space.
     """
-    points = []
+    points: list[list[float] | None] = []
     for index in range(markups.GetNumberOfControlPoints()):
-        if markups.GetNthControlPointPositionStatus(index) == markups.PositionDefined:
-            own = np.append(markups.GetNthControlPointPosition(index), 1.0)
-            points.append((RAS_LPS @ to_world @ own)[:3].tolist())
+        placed = markups.GetNthControlPointPositionStatus(index) == markups.PositionDefined
+        own = np.append(markups.GetNthControlPointPosition(index), 1.0)
+        points.append((RAS_LPS @ to_world @ own)[:3].tolist() if placed else None)
     return points

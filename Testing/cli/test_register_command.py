@@ -121,6 +121,15 @@ def test_outputs_of_no_known_kind_are_refused(scans, tmp_path, capsys):
     assert "cannot be written as '.png'" in capsys.readouterr().err
 
 
+def test_points_in_another_order_are_blamed_before_any_image_is_read(scans, tmp_path, capsys):
+    pairs = np.loadtxt(scans / "points.csv", delimiter=",")
+    np.savetxt(tmp_path / "shuffled.csv", np.c_[pairs[:, :3], np.roll(pairs[:, 3:], 1, axis=0)], delimiter=",")
+    assert main(command(scans, "--points", str(tmp_path / "shuffled.csv"), "-o", str(tmp_path / "t.tfm"))) == 1
+    assert "pairs of points do not fit each other" in capsys.readouterr().err and not (tmp_path / "t.tfm").exists()
+    assert main(command(scans, "--points", *[str(scans / "points.csv")] * 3, "-o", str(tmp_path / "t.tfm"))) == 1
+    assert "one file or two" in capsys.readouterr().err
+
+
 def test_a_cohort_of_pairs_is_evaluated(scans, tmp_path, capsys):
     cohort, name = tmp_path / "cohort", "sub-001"
     derived = cohort / "derivatives" / "labels" / name

@@ -1,14 +1,24 @@
 """What a registration stands on: regions, pairs of points, the fit, and the judgement."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from SpineLib.errors import SpineError
-from SpineLib.tasks.registration.points import read_point_pairs, rigid_from_points
-from SpineLib.tasks.registration.quality import judge
+from SpineLib.tasks.registration.points import (
+    DOUBTFUL_MM,
+    WRONG_MM,
+    blaming_points,
+    pairs_of,
+    read_point_pairs,
+    rigid_from_points,
+    start_of_pairs,
+)
+from SpineLib.tasks.registration.quality import RegistrationQuality, judge
 from SpineLib.tasks.registration.region import Region
+from SpineLib.tasks.registration.register import Registration
 from SpineLib.tasks.registration.search import mutual_information, rigid_matrix, rigid_parameters, soft_information
 from SpineLib.volume import Volume
 
@@ -96,6 +106,25 @@ def test_points_give_the_movement_and_what_remains():
 def test_points_that_fix_no_movement_are_refused(before, after, words):
     with pytest.raises(SpineError, match=words):
         rigid_from_points(before, after)
+
+
+def test_pairs_that_misfit_each_other_are_the_fault_of_the_points():
+    """A start of other places is no start: once the second of five was skipped on one scan, 24 mm."""
+    places = np.array([(0, 0, 0), (30, 0, 0), (0, 30, 0), (0, 0, 30), (20, 20, 5)], float)
+    with pytest.raises(SpineError, match=r"do not fit each other \(1\d mm off, pair \d by \d\d mm\)"):
+        start_of_pairs(pairs_of(list(places[[0, 2, 3, 4]]), list(places[[0, 1, 3, 4]] + 5)))
+    careless = places + np.random.default_rng(1).normal(0, 2, places.shape)  # a millimetre or three off
+    assert "fit each other to" in start_of_pairs(pairs_of(list(places), list(careless))).notes[0]
+    off = places.copy()
+    off[1] += (0, 16, 0)
+    start = start_of_pairs(pairs_of(list(places), list(off)))
+    assert DOUBTFUL_MM < start.misfit_mm < WRONG_MM and "only (pair 2 by" in start.notes[0]
+    quality = RegistrationQuality(0.1, 0.5, 0.9, 0.3, 1.0, 2.0, False, ("The images share too little.",))
+    told = blaming_points(Registration(np.eye(4), quality, {}, ["Registered."]), start)
+    assert told.quality.reasons[0].startswith("The pairs of points that it began at fit each other only to")
+    assert told.quality.reasons[1:] == quality.reasons and told.notes == [*start.notes, "Registered."]
+    sure = replace(quality, trusted=True, reasons=())
+    assert blaming_points(Registration(np.eye(4), sure, {}, []), start).quality == sure
 
 
 def markups(*lists, system="LPS"):

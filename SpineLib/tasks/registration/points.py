@@ -1,19 +1,129 @@
-"""A rigid start from pairs of points that the user has placed."""
+"""A rigid start from pairs of points that the user has placed, and whether the pairs fit each other at all."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from SpineLib.errors import SpineError
+from SpineLib.tasks.registration.point_files import Point, read_lists, read_table_of_pairs
 
+if TYPE_CHECKING:
+    from SpineLib.tasks.registration.register import Registration
+
+#: Pairs of one vertebra fit each other to this (root mean square, mm) however carelessly they are placed; beyond the
+#: second they are not the same places at all: spines do not bend so much, and no start can be made of them.
+DOUBTFUL_MM, WRONG_MM = 4.0, 10.0
 #: Points whose second-widest extent is below this lie on a line: a turn about it is left open.
 LEAST_WIDTH_MM = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class PointPairs:
+    """Pairs of points that are placed on both scans.
+
+    Attributes:
+        before, after: (n, 3), LPS mm.
+        names: what each pair is called, "1" for the first of the lists.
+        notes: sentences on points that were left out.
+    """
+
+    before: np.ndarray
+    after: np.ndarray
+    names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Unpacks as ``before, after``."""
+        return iter((self.before, self.after))
+
+    def with_note(self, note: str) -> PointPairs:
+        """The same with one more sentence."""
+        return replace(self, notes=(*self.notes, note))
+
+
+@dataclass(frozen=True, eq=False)
+class PointStart:
+    """Where pairs of points say that a registration begins.
+
+    Attributes:
+        matrix: ``after_to_before`` (4, 4), LPS mm.
+        misfit_mm: root mean square distance that remains between the pairs.
+        notes: sentences for the user.
+    """
+
+    matrix: np.ndarray
+    misfit_mm: float
+    notes: list[str]
+
+
+def pairs_of(
+    before: Sequence[np.ndarray | Sequence[float] | None],
+    after: Sequence[np.ndarray | Sequence[float] | None],
+    names: Sequence[str] | None = None,
+) -> PointPairs:
+    """Pairs of two lists by their places in them; what is placed on one scan alone is left out.
+
+    Args:
+        before, after: places, LPS mm; None where a point is in the list and not placed.
+        names: of the pairs; default their numbers from 1.
+
+    Raises:
+        SpineError: one list has points beyond the end of the other.
+    """
+    ends = [max((n for n, place in enumerate(one, 1) if place is not None), default=0) for one in (before, after)]
+    if max(ends) > min(len(before), len(after)):
+        raise SpineError(
+            f"The two lists of points differ in length ({len(before)} before and {len(after)} after): place the "
+            "same landmarks, in the same order, on both scans."
+        )
+    names = [str(n) for n in range(1, len(before) + 1)] if names is None else list(names)
+    rows = list(zip(before, after, names))
+    both = [(one, other, name) for one, other, name in rows if one is not None and other is not None]
+    alone = [name for one, other, name in rows if (one is None) != (other is None)]
+    notes = ()
+    if alone:
+        one = len(alone) == 1
+        notes = (
+            f"Point{'' if one else 's'} {', '.join(alone)} {'is' if one else 'are'} placed on one scan only and "
+            f"{'was' if one else 'were'} left out.",
+        )
+    places = [np.reshape(np.array([row[n] for row in both], float), (-1, 3)) for n in (0, 1)]
+    return PointPairs(*places, tuple(name for *_, name in both), notes)
+
+
+def start_of_pairs(pairs: PointPairs) -> PointStart:
+    """The start that pairs of points give, unless they contradict each other.
+
+    Raises:
+        SpineError: as :func:`rigid_from_points`; they fit each other so badly that they cannot be the same places.
+    """
+    matrix, misfit_mm = rigid_from_points(*pairs)
+    left = np.linalg.norm(pairs.after @ matrix[:3, :3].T + matrix[:3, 3] - pairs.before, axis=1)
+    worst = f"pair {pairs.names[int(left.argmax())]} by {left.max():.0f} mm"
+    if misfit_mm > WRONG_MM:
+        raise SpineError(
+            f"The pairs of points do not fit each other ({misfit_mm:.0f} mm off, {worst}): they are not the same "
+            "places on both scans, or not in the same order; place them again."
+        )
+    fits = f"The pairs of points fit each other to {misfit_mm:.1f} mm"
+    doubt = f" only ({worst}): check that they are the same places on both scans." if misfit_mm > DOUBTFUL_MM else "."
+    return PointStart(matrix, misfit_mm, [*pairs.notes, fits + doubt])
+
+
+def blaming_points(result: Registration, start: PointStart) -> Registration:
+    """A registration that began at points; where it is not to be trusted and they misfit, they are the first reason."""
+    notes, quality = [*start.notes, *result.notes], result.quality
+    if not quality.trusted and start.misfit_mm > DOUBTFUL_MM:
+        reason = (
+            f"The pairs of points that it began at fit each other only to {start.misfit_mm:.1f} mm: place them again."
+        )
+        quality = replace(quality, reasons=(reason, *quality.reasons))
+    return replace(result, quality=quality, notes=notes)
 
 
 def rigid_from_points(before_lps_mm: Sequence, after_lps_mm: Sequence) -> tuple[np.ndarray, float]:
@@ -57,73 +167,53 @@ def rigid_from_points(before_lps_mm: Sequence, after_lps_mm: Sequence) -> tuple[
     return matrix, float(np.sqrt((left**2).sum(axis=1).mean()))
 
 
-def read_point_pairs(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of points (before, after), each (n, 3), LPS mm.
+def read_point_pairs(*paths: str | Path) -> PointPairs:
+    """Pairs of points before and after; it unpacks as two arrays (n, 3), LPS mm.
 
-    Two kinds of file: a table (".csv") with six columns ``before l, p, s, after l, p, s`` in mm, a line of titles
-    being allowed; or a Slicer markups file (".mrk.json") with points named in pairs: those whose label ends in
-    "before" or "after" ("1 before", "1 after"), or else two lists of markups, the first being before.
+    Args:
+        paths: one file or two, before and after. A table (".csv") has six columns ``before l, p, s, after l, p, s`` in
+            mm, a line of titles being allowed. A file of Slicer (".mrk.json", ".json", ".fcsv", or the ".csv" of its
+            points' table) holds two lists, before and after, or one whose labels end in "before" and "after"
+            ("1 before", "1 after"); of two files each holds one list. The points of two lists are paired by their
+            places in them.
 
     Raises:
-        SpineError: missing, unreadable, no pairs.
+        SpineError: missing, unreadable, no pairs; lists that differ in length.
     """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpineError("The file of points cannot be read; check its path.") from error
-    return _from_markups(text) if path.name.lower().endswith(".json") else _from_table(text)
+    if len(paths) == 1 and Path(paths[0]).suffix.lower() == ".csv":
+        table = read_table_of_pairs(paths[0])
+        if table is not None:
+            return pairs_of(list(table[:, :3]), list(table[:, 3:]))
+    lists = [one for path in paths for one in read_lists(path)]
+    if len(paths) == 2 and len(lists) != 2:
+        raise SpineError("Each of the two files of points must hold one list; save one list to each of them.")
+    named = _named_pairs([point for one in lists for point in one]) if len(paths) == 1 else None
+    if named is not None:
+        return named
+    if len(lists) != 2:
+        raise SpineError(
+            'The markups hold no pairs; label the points "1 before", "1 after", "2 before" and so on, or give two '
+            "files, before and after."
+        )
+    before, after = lists
+    return pairs_of([one.place for one in before], [one.place for one in after])
 
 
-def _from_table(text: str) -> tuple[np.ndarray, np.ndarray]:
-    rows = []
-    for number, row in enumerate(csv.reader(io.StringIO(text))):
-        if not any(cell.strip() for cell in row) or row[0].lstrip().startswith("#"):
-            continue
-        try:
-            rows.append([float(cell) for cell in row])
-        except ValueError:
-            if number:
-                raise SpineError(
-                    f"Line {number + 1} of the table of points holds something else than numbers."
-                ) from None
-    if any(len(row) != 6 for row in rows) or not rows:
-        raise SpineError("The table of points needs six numbers a line: l, p, s before, then l, p, s after, in mm.")
-    table = np.array(rows)
-    return table[:, :3], table[:, 3:]
-
-
-def _from_markups(text: str) -> tuple[np.ndarray, np.ndarray]:
-    try:
-        lists = [
-            [
-                (
-                    str(point.get("label", "")).strip(),
-                    np.array(point["position"], float).reshape(3)
-                    * ((1, 1, 1) if one.get("coordinateSystem", "LPS") in ("LPS", 0) else (-1, -1, 1)),
-                )
-                for point in one["controlPoints"]
-            ]
-            for one in json.loads(text)["markups"]
-        ]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise SpineError("The file of points is no Slicer markups file (.mrk.json); save the points again.") from None
-    every = [point for one in lists for point in one]
-    named = {
-        when: {
-            label.lower().removesuffix(when).strip(" -_"): place
-            for label, place in every
-            if label.lower().endswith(when)
-        }
-        for when in ("before", "after")
-    }
-    if len(lists) == 2 and not (named["before"] and named["after"]):
-        before, after = ([place for _, place in one] for one in lists)
-        return np.reshape(before, (-1, 3)), np.reshape(after, (-1, 3))
-    common = [name for name in named["before"] if name in named["after"]]
-    if not common:
-        raise SpineError('The markups hold no pairs; label the points "1 before", "1 after", "2 before" and so on.')
-    return np.array([named["before"][name] for name in common]), np.array([named["after"][name] for name in common])
+def _named_pairs(points: Sequence[Point]) -> PointPairs | None:
+    """Points that are called "1 before", "1 after"; None where none is."""
+    named: dict[str, dict[str, np.ndarray | None]] = {}
+    for when in ("before", "after"):
+        ends = [(one, one.label.strip().lower()) for one in points]
+        named[when] = {name.removesuffix(when).strip(" -_"): one.place for one, name in ends if name.endswith(when)}
+    names = [name for name in named["before"] if name in named["after"]]
+    if not names:
+        return None
+    alone = [name for when in named for name in named[when] if name not in names]
+    pairs = pairs_of([named["before"][name] for name in names], [named["after"][name] for name in names], names)
+    if not alone:
+        return pairs
+    left = ", ".join(f"'{name}'" for name in alone)
+    return pairs.with_note(f"Points without a partner on the other scan were left out: {left}.")
 
 
 def _points(values: Sequence, when: str) -> np.ndarray:
