@@ -107,6 +107,7 @@ def run(args: argparse.Namespace) -> int:
     more = [path for path in (args.json, args.painted) if path is not None]
     check_outputs([*files, *more], [path for path in (args.mask, args.before) if path is not None], args.overwrite)
     from SpineLib.cli.progress_bar import ProgressBar
+    from SpineLib.mesh.cut import Plane
     from SpineLib.mesh.model import ModelSettings, write_model
     from SpineLib.tasks.printing.reconstruct import reconstruct
 
@@ -115,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
         decimation_mm=args.decimate,
         cut=args.cut,
         scale=args.scale,
-        planes=tuple((plane[:3], plane[3:]) for plane in args.plane),
+        planes=tuple(Plane(plane[:3], plane[3:]) for plane in args.plane),
         bodies=args.bodies or None,
         smallest_wall_mm=args.min_wall,
         thickening=args.thicken / 100,

@@ -196,8 +196,10 @@ def run_case(
     result = follow_up(
         images["before"],
         images["after"],
-        **masks,
-        **bundles,
+        metastases=masks.get("metastases"),
+        necroses=masks.get("necroses"),
+        metastasis_model=bundles.get("metastasis_model"),
+        necrosis_model=bundles.get("necrosis_model"),
         after_to_before=transform,
         after_facts=read_dicom_facts(scans.after[enhanced]) if enhanced else None,
         settings=FollowUpSettings(metastasis=each, necrosis=each),

@@ -54,6 +54,8 @@ def write_follow_up(
     Returns:
         The patient's line of a cohort's table, and lines for a terminal.
     """
+    from SpineLib.volume.transform import write_transform
+
     notes = [*notes, *result.notes]
     progress(0.0, "Writing segmentations")
     _write_marked(folder / "metastases.seg.nrrd", result.metastases, TARGETS["metastasis"])
@@ -61,8 +63,9 @@ def write_follow_up(
     if series is not None:
         notes += _write_dicom(folder, result, series, cards)
     for number, part in enumerate(part for part in result.treated if part.comparison is not None):
+        assert part.comparison is not None and part.after_to_before is not None
         ending = f"_{part.lesion.id}" if number else ""  # the largest treated one has the plain names
-        _write_transform(part, folder / f"after_to_before{ending}.tfm")
+        write_transform(part.after_to_before, folder / f"after_to_before{ending}.tfm")
         write_surface(part.comparison.surface, folder / f"margin{ending}.vtp")
     progress(0.3, "Drawing the report")
     report = report_of(result, notes, cards, simulated=simulated, patient=patient)
@@ -151,12 +154,6 @@ def _write_marked(path: Path, marked: Marked, target: Target) -> None:
         write_result(marked.result, path)
     else:
         write_segmentation(path, marked.labels, lesion_segments(marked.lesions, target))
-
-
-def _write_transform(part: TreatedLesion, path: Path) -> None:
-    from SpineLib.volume.transform import write_transform
-
-    write_transform(part.after_to_before, path)
 
 
 def _write_dicom(folder: Path, result: FollowUp, series, cards: Sequence[ModelCard]) -> list[str]:

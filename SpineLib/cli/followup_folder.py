@@ -47,8 +47,9 @@ def follow_up_folder(args: argparse.Namespace) -> int:
             if done is not None and not corrected:
                 row |= done | {"status": "kept"}
             else:
-                images = [_images(sessions, session) for session in SESSIONS]
-                scans = Scans(*images, **(corrected or (_masks(args.bids, name) if args.labels else {})))
+                before, after = (_images(sessions, session) for session in SESSIONS)
+                masks = corrected or (_masks(args.bids, name) if args.labels else {})
+                scans = Scans(before, after, masks.get("metastasis"), masks.get("necrosis"))
                 check_order(scans, args)
                 with output_folder(folder, args.overwrite or bool(corrected)) as part, ProgressBar(name) as progress:
                     result = run_case(scans, args, part, progress, [CORRECTED] if corrected else None)
@@ -94,14 +95,11 @@ def _masks(folder: Path, name: str) -> dict[str, Path]:
     from SpineLib.cohort.mr import read_pairs
 
     pair = next((pair for pair in read_pairs(folder) if pair.name == name), None)
-    masks = (
-        {}
-        if pair is None
-        else {"metastasis": pair.before.labels.get("lesion"), "necrosis": pair.after.labels.get("necrosis")}
-    )
-    if not masks or None in masks.values():
+    metastasis = pair.before.labels.get("lesion") if pair else None
+    necrosis = pair.after.labels.get("necrosis") if pair else None
+    if metastasis is None or necrosis is None:
         raise SpineError("The patient lacks a mask in derivatives/labels; add it, or leave out --labels.")
-    return masks
+    return {"metastasis": metastasis, "necrosis": necrosis}
 
 
 def _line(row: dict, number: int, count: int) -> str:

@@ -143,7 +143,7 @@ def run(args: argparse.Namespace) -> int:
             repair_page(
                 args.report, RepairReport(repair, lesion, ct, reconstruction, cards, notes=notes, simulated=simulated)
             )
-        if args.model:
+        if args.model and reconstruction is not None:
             from SpineLib.mesh.model import write_model
 
             write_model(reconstruction.model, args.model, overwrite=args.overwrite)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import cast
 
 import torch
 from torch import nn
@@ -96,7 +97,8 @@ class PlainGan:
     """
 
     def __init__(self, generator: nn.Module, critic: nn.Module, dtype: torch.dtype):
-        self.latent, self.device, self.dtype = generator.latent, next(generator.parameters()).device, torch.float32
+        self.latent, self.dtype = cast(int, generator.latent), torch.float32
+        self.device = next(generator.parameters()).device
         self._generator, self._critic = (
             # torch's own annotations leave this argument out.
             network.requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -28,9 +28,10 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
 
     settings = CompareSettings.from_dict(parameters.get("settings") or {})
     progress(0.0, "Reading the masks")
-    masks = [read_volume(parameters["inputs"][name], name) for name in ("metastasis", "necrosis")]
+    metastasis, necrosis = (read_volume(parameters["inputs"][name], name) for name in ("metastasis", "necrosis"))
     result = compare(
-        *masks,
+        metastasis,
+        necrosis,
         parameters.get("after_to_before_lps"),
         settings,
         part(progress, 0.1, 0.95),

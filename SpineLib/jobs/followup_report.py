@@ -57,6 +57,7 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     progress(0.5, "Drawing the report")
     record = parameters.get("registration")
     lesion = measure_lesion(masks["metastasis"])
+    assert lesion is not None
     shown = LesionPart(lesion, comparison.to_dict(), comparison.surface, matrix, record)
     known = {card.id: card for _, card in list_bundles()}
     cards = [known[name] for name in parameters.get("models", ()) if name in known]

@@ -37,9 +37,9 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     else:
         region = Region.from_box(place.get("centre_lps_mm"), place.get("size_mm"))
     start = start_of_pairs(pairs_of(points["before_lps_mm"], points["after_lps_mm"])) if points else None
-    scans = [read_volume(parameters["inputs"][when], when) for when in ("before", "after")]
+    before, after = (read_volume(parameters["inputs"][when], when) for when in ("before", "after"))
     begin = None if start is None else start.matrix
-    result = register(*scans, region, settings, part(progress, 0.05, 0.98), begin)
+    result = register(before, after, region, settings, part(progress, 0.05, 0.98), begin)
     result = result if start is None else blaming_points(result, start)
     write_transform(result.after_to_before, folder / "after_to_before.tfm")
     return {"transform": "after_to_before.tfm"} | result.to_dict()

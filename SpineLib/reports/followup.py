@@ -170,6 +170,7 @@ def _verdict_section(part: LesionPart) -> Section:
 
 def _part_sections(report: FollowUpReport, part: LesionPart) -> list[Section]:
     comparison = part.comparison
+    assert comparison is not None
     title = f"metastasis {part.lesion.id}"
     bins = [one["low_mm"] for one in comparison["distance"]["bins"] if one["low_mm"] is not None] or [0.0]
     sections = [Section(f"Scans in one space, {title}", _scans(report, part))]

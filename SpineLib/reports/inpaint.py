@@ -22,6 +22,7 @@ from SpineLib.volume import Volume
 from SpineLib.volume.crop import crop
 from SpineLib.volume.levels import level_name
 from SpineLib.volume.resampling import resample_like
+from SpineLib.volume.triples import triple
 
 BEFORE_COLOUR, AFTER_COLOUR, LESION_COLOUR, TRUTH_COLOUR = "#ffd166", "#38bdf8", "#ff5a5f", "#7ae582"
 #: HU shown black and white: bone with the soft tissue around it still to be told.
@@ -74,9 +75,9 @@ class RepairReport:
 
 def distance_colours(distance_mm: np.ndarray) -> np.ndarray:
     """Red, green, blue (n, 3), 0 to 1, of the distance (n,) between the surfaces, mm, whatever its sign."""
-    places, colours = zip(*_STOPS)
+    places, colours = [place for place, _ in _STOPS], np.array([colour for _, colour in _STOPS])
     distance_mm = np.abs(np.asarray(distance_mm, float))
-    return np.stack([np.interp(distance_mm, places, channel) for channel in zip(*colours)], axis=-1)
+    return np.stack([np.interp(distance_mm, places, channel) for channel in colours.T], axis=-1)
 
 
 def repair_page(path: str | Path, report: RepairReport) -> None:
@@ -160,7 +161,7 @@ def _cut_out(report: RepairReport) -> tuple[Volume, list[Layer], Volume]:
     ):
         border = round(_BORDER_MM / spacing)
         box.append(slice(max(int(where.min()) - border, 0), min(int(where.max()) + border + 1, grid.shape[axis])))
-    around = crop(grid, tuple(box))
+    around = crop(grid, triple(box))
 
     def part(volume: Volume) -> Volume:
         on_grid = resample_like(volume, around, nearest=True)

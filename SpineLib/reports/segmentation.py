@@ -75,7 +75,8 @@ def agreement_section(
     for published in filter(None, (paper, None if necrosis else METASTASES_READERS)):
         rows.append(_published_row(published))
         for key, lines in intervals.items():
-            lines.append(Interval(published.what, *getattr(published, key), note=published.on))
+            mean, std = getattr(published, key)
+            lines.append(Interval(published.what, mean, std, note=published.on))
     charts = "".join(
         f"<div><h3>{title}</h3>{interval_chart(intervals[key])}</div>"
         for key, title in (("dice", "Dice coefficient"), ("sensitivity", "Sensitivity"))

@@ -11,6 +11,7 @@ import numpy as np
 from SpineLib.geometry.orientation import canonical
 from SpineLib.reports.pictures import data_uri, grey, grey_window, outline_path, png
 from SpineLib.volume import Volume
+from SpineLib.volume.triples import triple
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def in_plane(volume: Volume, plane: str = "sagittal") -> Volume:
     """
     turned = canonical(volume)[0]
     order = PLANES[plane]
-    spacing = tuple(turned.spacing[2 - axis] for axis in order[::-1])
+    spacing = triple(turned.spacing[2 - axis] for axis in order[::-1])
     return replace(turned, array=turned.array.transpose(order), spacing=spacing)
 
 
@@ -96,14 +97,14 @@ def slice_viewer(
     amount = sum((mask.sum(axis=(1, 2)) for mask in masks), np.zeros(count))
     if start is None:
         start = int(np.argmax(amount)) if amount.any() else count // 2
-    first, last = 0, count - 1
+    lowest, highest = 0, count - 1
     if around is not None:
         with_layers = [start, *np.flatnonzero(amount).tolist()]
-        first, last = max(min(with_layers) - around, 0), min(max(with_layers) + around, count - 1)
+        lowest, highest = max(min(with_layers) - around, 0), min(max(with_layers) + around, count - 1)
     windows = {title: window or grey_window(volume.array) for title, volume in turned.items()}
 
     frames = []
-    for n in range(first, last + 1):
+    for n in range(lowest, highest + 1):
         paths = "".join(_path(layer, mask[n], k) for k, (layer, mask) in enumerate(zip(layers, masks)))
         views = "".join(
             f"<figure>{_picture(title, volume, n, windows[title], paths)}"
@@ -129,7 +130,7 @@ def slice_viewer(
     return (
         f'<div class="viewer"><div class="frames">{"".join(frames)}</div>'
         f'<div class="controls"><label class="slider">Slice <output>{start + 1}</output> of {count}'
-        f'<input type="range" class="slice" min="{first}" max="{last}" value="{start}" '
+        f'<input type="range" class="slice" min="{lowest}" max="{highest}" value="{start}" '
         f'aria-label="{_SLICES[plane]}"/>'
         "</label>"
         f"{switches}</div></div>"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 from SpineLib.errors import SpineError
+from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
 
@@ -140,14 +141,15 @@ def lesion_of(
     low = np.array([*edges[:, :2].min(axis=0), boxes[0].slice]) - 0.5
     high = np.array([*(edges[:, 2:].max(axis=0) - 0.5), boxes[-1].slice + 0.5])
     reach = own[[one.slice for one in boxes]]
+    longest, shortest = _rounded(recist[:2])
     return CtLesion(
         0,
         _lps(to_lps, (low + high) / 2),
-        _rounded((high - low) * steps),
-        tuple(_rounded(row, 9) for row in axes),
+        triple(_rounded((high - low) * steps)),
+        triple(triple(_rounded(row, 9)) for row in axes),
         probability,
         (int(reach.min()), int(reach.max())),
-        _rounded(recist[:2]),
+        (longest, shortest),
         recist[2],
         tuple(_slice_box(one, to_lps, steps, own) for one in boxes),
     )
@@ -203,8 +205,8 @@ def box_mask(grid: Volume, lesion: CtLesion) -> Volume:
 
 
 def _lps(matrix: np.ndarray, xyz: Sequence[float]) -> tuple[float, float, float]:
-    return _rounded((matrix @ [*xyz, 1.0])[:3])
+    return triple(_rounded((matrix @ [*xyz, 1.0])[:3]))
 
 
-def _rounded(values: Sequence[float], digits: int = 3) -> tuple[float, ...]:
+def _rounded(values: Iterable[float], digits: int = 3) -> tuple[float, ...]:
     return tuple(round(float(value), digits) for value in values)

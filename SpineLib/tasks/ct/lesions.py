@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from SpineLib.tasks.ct.lesion_boxes import (
 from SpineLib.tasks.provenance import provenance
 from SpineLib.tasks.segmentation.recist import diameters
 from SpineLib.volume.resampling import resample_like
+from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
 if TYPE_CHECKING:
@@ -122,8 +123,9 @@ def detect_ct_lesions(
             raise SpineError("The vertebrae do not lie in the CT; choose a segmentation of this CT.")
     slices = axial_slices(ct, SlicePreparation.from_dict(card.preparation), part(progress, 0.0, 0.2))
     progress(0.2, "Loading the model")
+    network = cast("FasterRCNN", bundle.network())
     boxes, device, precision = slice_boxes(
-        slices, bundle.network(), region_of(slices, labels), settings, part(progress, 0.2, 0.95), _WEAK * threshold
+        slices, network, region_of(slices, labels), settings, part(progress, 0.2, 0.95), _WEAK * threshold
     )
     progress(0.95, "Merging slices")
     lesions = merge(slices, boxes, threshold, settings)
@@ -153,9 +155,9 @@ def region_of(slices: AxialSlices, vertebrae: Volume | None = None) -> tuple[sli
     if vertebrae is not None:
         inside = slices.of_mask(vertebrae.array)
         if inside.any():
-            return tuple(_extent(inside, axis, round(_MARGIN_MM / slices.spacing[axis])) for axis in range(3))
+            return triple(_extent(inside, axis, round(_MARGIN_MM / slices.spacing[axis])) for axis in range(3))
     body = slices.images > 0
-    return tuple(_extent(body, axis, 0) for axis in range(3))
+    return triple(_extent(body, axis, 0) for axis in range(3))
 
 
 def slice_boxes(
@@ -183,7 +185,7 @@ def slice_boxes(
 
     device = choose_device(settings.device)
     precision = choose_precision(settings.precision, device)
-    network = network.to(device, memory_format=torch.channels_last)
+    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     planes, rows, columns = region
     numbers = list(range(planes.start, planes.stop))
     found: list[list[SliceBox]] = [[] for _ in slices.images]

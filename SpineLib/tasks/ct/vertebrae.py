@@ -16,6 +16,7 @@ from SpineLib.settings import Settings
 from SpineLib.tasks.ct.checks import check_ct
 from SpineLib.tasks.provenance import provenance
 from SpineLib.volume.levels import DOWNWARDS, FIRST_COUNTED, VERSE, level_name
+from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
 TASK = "vertebra-segmentation"
@@ -133,7 +134,7 @@ def segment_vertebrae(
     progress(0.75, "Separating the vertebrae")
     probability = prepared.to_input(predicted.probability, "probability")
     turn = axial_orientation(ct)
-    spacing = tuple(ct.spacing[2 - axis] for axis in turn.axes)
+    spacing = triple(ct.spacing[2 - axis] for axis in turn.axes)
     numbers = split_vertebrae(
         np.ascontiguousarray(turn.apply(probability.array)), threshold, spacing, part(progress, 0.75, 0.97)
     )
@@ -187,7 +188,7 @@ def describe_vertebrae(labels: Volume, verse: bool = True) -> list[VertebraInfo]
                 number,
                 name,
                 float(np.count_nonzero(inside)) * labels.voxel_volume_ml,
-                tuple(round(float(value), 2) for value in lps[:3]),
+                triple(round(float(value), 2) for value in lps[:3]),
                 border,
             )
         )

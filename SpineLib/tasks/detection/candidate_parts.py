@@ -10,7 +10,7 @@ from scipy import ndimage
 
 #: Likelihoods at which parts may show: always the same ones, so that parts do not come and go with the threshold, and
 #: as close together as those of an FROC, so that little is lost between two of them.
-_LEVELS = tuple(np.round(np.r_[np.arange(0.06, 0.96, 0.02), np.arange(0.96, 1, 0.01), 0.995, 0.999], 3))
+_LEVELS = tuple(np.r_[np.arange(0.06, 0.96, 0.02), np.arange(0.96, 1, 0.01), 0.995, 0.999].round(3))
 #: Parts with closer centres of gravity (mm) are one: the vertebrae of the neck, the smallest, are about 17 mm apart.
 _CLOSEST_MM = 15.0
 _EIGHT = np.array([np.zeros((3, 3)), np.ones((3, 3)), np.zeros((3, 3))], dtype=int)
@@ -93,7 +93,7 @@ def _grouped(bodies: np.ndarray, number: int, spacing: np.ndarray) -> np.ndarray
     """Bodies (ids from 1), the largest first, each joined to an earlier one whose centre of gravity is near."""
     sizes = np.bincount(bodies.ravel())[1:]
     places = np.array(ndimage.center_of_mass(bodies > 0, bodies, np.arange(1, number + 1))) * spacing
-    group_of, centres = np.zeros(number + 1, np.int32), []
+    group_of, centres = np.zeros(number + 1, np.int32), list[np.ndarray]()
     for body in np.argsort(-sizes, kind="stable"):
         near = [n for n, centre in enumerate(centres) if np.linalg.norm(centre - places[body]) < _CLOSEST_MM]
         if not near:

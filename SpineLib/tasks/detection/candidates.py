@@ -9,6 +9,7 @@ import numpy as np
 from SpineLib.geometry.orientation import canonical
 from SpineLib.tasks.detection.candidate_parts import bodies_of, split_body, suspicious_regions
 from SpineLib.volume.places import to_lps
+from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
 #: Weights of a slice and of its two neighbours (Wang 2017, section 2.5.2).
@@ -180,4 +181,4 @@ def _candidate(where: np.ndarray, array: np.ndarray, regions: np.ndarray, base: 
 
 
 def _place(point: np.ndarray) -> tuple[float, float, float]:
-    return tuple(round(float(value), 3) for value in point)
+    return triple(round(float(value), 3) for value in point)

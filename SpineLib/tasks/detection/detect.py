@@ -16,6 +16,7 @@ from SpineLib.tasks.detection.candidates import Candidate, aggregate, find_candi
 from SpineLib.tasks.detection.column import SPINE_MODEL, column_from_labels, find_column, within, without_ends
 from SpineLib.tasks.detection.likelihood import middle
 from SpineLib.tasks.provenance import model_facts, provenance
+from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
 _LIBRARIES = ("numpy", "scipy", "SimpleITK", "torch")
@@ -175,11 +176,11 @@ def _column(
 ) -> tuple[Volume | None, list[str]]:
     """Where the vertebral column lies on the grid of places, None where none was found, and notes."""
     like = pyramid.volume(pyramid.prepared.channels[0], "column")
-    found = (
-        column_from_labels(labels, like)
-        if spine is None
-        else find_column(image, spine, like, device=settings.device, precision=settings.precision, progress=progress)
-    )
+    if spine is None:
+        assert labels is not None
+        found = column_from_labels(labels, like)
+    else:
+        found = find_column(image, spine, like, device=settings.device, precision=settings.precision, progress=progress)
     found = without_ends(found)
     if found.array.any():
         return found, []
@@ -225,7 +226,7 @@ class _Run:
             shown, self.rows, self.columns = _box(column.array)
             # One slice more on each side, which the aggregation adds to the outermost ones.
             self.slices = range(max(shown.start - 1, 0), min(shown.stop + 1, count))
-            self.inside = _near(column.array.any(axis=0), settings.step_mm)
+            self.inside = _near(np.any(column.array, axis=0), settings.step_mm)
 
     def all(self, precision: str, progress: Progress) -> np.ndarray:
         found, count = np.zeros(self.pyramid.shape, np.float32), len(self.slices)
@@ -278,7 +279,7 @@ class _Run:
 def _box(mask: np.ndarray) -> tuple[slice, slice, slice]:
     """The smallest box that holds a mask (s, rows, columns)."""
     inside = [np.flatnonzero(mask.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
-    return tuple(slice(int(one[0]), int(one[-1]) + 1) for one in inside)
+    return triple(slice(int(one[0]), int(one[-1]) + 1) for one in inside)
 
 
 def _near(mask: np.ndarray, reach: int) -> np.ndarray:

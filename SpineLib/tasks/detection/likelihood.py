@@ -59,7 +59,7 @@ def dense(
     spacing = PLACE * rows.step
     multiple = network.multiple(spacing)
     wanted = len(rows), len(columns)
-    places = tuple(-(-count // multiple) * multiple for count in wanted)
+    places = -(-len(rows) // multiple) * multiple, -(-len(columns) // multiple) * multiple
     inputs = [
         prepare(window(images[scale], network, scale, (rows.start, columns.start), places, spacing)[None, None])
         for scale in network.scales
@@ -85,7 +85,7 @@ def dense_mirrored(
         size: rows and columns of places that the whole slice has.
         tick: told the share done.
     """
-    found = []
+    found: list[np.ndarray] = []
     for up, across in product((False, True), repeat=2):
         tick(len(found) / 4)
         turned = {scale: image[:: -1 if up else 1, :: -1 if across else 1] for scale, image in images.items()}
@@ -153,7 +153,7 @@ def _mirrored(places: range, count: int) -> range:
     return range(count - 1 - places[-1], count - places[0], places.step)
 
 
-def _start(network: Siamese, scale: float, first: Sequence, apart_mm: float) -> tuple[list, list[int]]:
+def _start(network: Siamese, scale: float, first: Sequence | np.ndarray, apart_mm: float) -> tuple[list, list[int]]:
     """First pixel of the patch around a place, along rows and columns, and how many pixels its samples are apart."""
     pixel = min(scale, PLACE)
     reach = round(scale / pixel)

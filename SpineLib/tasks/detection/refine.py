@@ -100,7 +100,7 @@ def refine(
     if not inside.any():
         raise SpineError("The region is empty: choose another candidate, or lower the threshold.")
     step = [image.spacing[2 - axis] for axis in orientation.axes[1:]]
-    around = tuple(int(np.ceil(_AROUND_MM / one)) for one in step)
+    around = int(np.ceil(_AROUND_MM / step[0])), int(np.ceil(_AROUND_MM / step[1]))
     result = np.zeros(inside.shape, np.uint8)
     numbers = np.flatnonzero(inside.any(axis=(1, 2)))
     low, high = np.percentile(grey[numbers], (1, 99.5))
@@ -129,10 +129,11 @@ def refine(
 
 def _box(inside: np.ndarray, around: tuple[int, int]) -> tuple[slice, slice]:
     places = [np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0)]
-    return tuple(
+    rows, columns = (
         slice(max(0, int(place[0]) - more), int(place[-1]) + 1 + more)
         for place, more in zip(places, around, strict=True)
     )
+    return rows, columns
 
 
 def _contour(grey: np.ndarray, region: np.ndarray, step: list[float], settings: RefineSettings) -> np.ndarray:

@@ -152,7 +152,7 @@ def compare(
     progress(0.3, "Measuring the margin")
     margin = (
         signed_margin(tumour_surface, dead, dead_surface)
-        if dead is not None
+        if dead is not None and dead_surface is not None
         else np.full(len(areas), np.nan, np.float32)
     )
     surface = MarginSurface(tumour_surface.points, tumour_surface.triangles, margin, areas)

@@ -127,8 +127,12 @@ def pair_necroses(
     stray = []
     for number, mask in enumerate(necroses):
         dead = _with_surface(mask)
-        gaps = {n: _gap(tumour, dead, matrices[n]) for n, tumour in enumerate(tumours) if tumour and dead}
-        nearest = min(gaps, key=gaps.get) if gaps else None
+        gaps = {
+            n: _gap(tumour, dead, matrix)
+            for n, (tumour, matrix) in enumerate(zip(tumours, matrices))
+            if tumour and dead and matrix is not None
+        }
+        nearest = min(gaps, key=gaps.__getitem__) if gaps else None
         chosen = [n for n, gap in gaps.items() if gap == 0]
         if not chosen and nearest is not None and gaps[nearest] <= farthest_mm:
             chosen = [nearest]

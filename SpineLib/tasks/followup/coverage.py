@@ -9,6 +9,7 @@ import numpy as np
 
 from SpineLib.geometry.shape import Shape, Surface
 from SpineLib.metrics.surface import distances_to
+from SpineLib.volume.triples import triple
 
 #: Most samples of the common grid, and its step, of the shortest side of a voxel, where that is enough.
 _SAMPLES, _STEP = 1_000_000, 0.25
@@ -112,7 +113,7 @@ def coverage(
             UntreatedPiece(
                 float(sizes[n] * ml),
                 depth,
-                tuple(float(v) for v in np.round(centre * (-1, -1, 1), 3)),
+                triple(float(v) for v in np.round(centre * (-1, -1, 1), 3)),
                 direction_words(centre - middle, size),
                 float(seen[tuple(kji.T)].mean()),
             )
@@ -147,7 +148,7 @@ def _common_grid(surface: Surface, finest: float) -> tuple[np.ndarray, tuple[int
     counts = np.ceil((high - low) / step).astype(int) + 1
     matrix = np.diag([step, step, step, 1.0])
     matrix[:3, 3] = (low + high) / 2 - step * (counts - 1) / 2
-    return matrix, tuple(int(n) for n in counts[::-1]), step
+    return matrix, triple(int(n) for n in counts[::-1]), step
 
 
 def _place(kji: np.ndarray, to_lps: np.ndarray) -> np.ndarray:

@@ -145,49 +145,47 @@ def follow_up(
         check_image(volume, role)
     if after_to_before is not None:
         after_to_before = check_linear(after_to_before)
-    metastases = _marked(
+    tumours = _marked(
         before, metastases, metastasis_model, settings.metastasis, "metastases", "before", part(progress, 0.0, 0.2)
     )
-    if not metastases.lesions:
+    if not tumours.lesions:
         raise SpineError(
             "No metastasis is marked on the scan from before; correct or draw the segmentation and give "
             "it with --metastasis."
         )
-    necroses = _marked(
-        after, necroses, necrosis_model, settings.necrosis, "necrosis", "after", part(progress, 0.2, 0.4)
-    )
-    notes = []
-    if necroses.lesions:
+    dead = _marked(after, necroses, necrosis_model, settings.necrosis, "necrosis", "after", part(progress, 0.2, 0.4))
+    notes: list[str] = []
+    if dead.lesions:
         treated = _treated(
             before[pair[0]],
             after[pair[1]],
-            metastases,
-            necroses,
+            tumours,
+            dead,
             after_to_before,
             settings,
             part(progress, 0.4, 1.0),
             notes,
         )
         enhanced = enhanced_of(after)
-        if enhanced and (note := contrast_note(after[enhanced], necroses.labels, after_facts)):
+        if enhanced and (note := contrast_note(after[enhanced], dead.labels, after_facts)):
             notes.append(note)
     else:
-        treated = [TreatedLesion(lesion) for lesion in metastases.lesions]
+        treated = [TreatedLesion(lesion) for lesion in tumours.lesions]
         notes.append("No necrosis is marked on the scan from after, so no metastasis counts as treated.")
-    for marked in (metastases, necroses):
+    for marked in (tumours, dead):
         notes += marked.result.notes if marked.result else []
     made = provenance(
         "followup",
         started,
         {"farthest_mm": settings.farthest_mm},
-        metastases=metastases.result.provenance if metastases.result else "given",
-        necroses=necroses.result.provenance if necroses.result else "given",
+        metastases=tumours.result.provenance if tumours.result else "given",
+        necroses=dead.result.provenance if dead.result else "given",
         transform="registered" if after_to_before is None else "given",
         registered={"before": pair[0], "after": pair[1]},
     )
     progress(1.0, "Done")
     return FollowUp(
-        dict(before), dict(after), metastases, necroses, treated, pair, made, list(dict.fromkeys(notes))
+        dict(before), dict(after), tumours, dead, treated, pair, made, list(dict.fromkeys(notes))
     )  # one note may come from several steps
 
 
@@ -211,8 +209,9 @@ def mark(mask: Volume) -> Marked:
     if len(ids) > 1000:
         raise SpineError(f"The mask holds {len(ids)} different values; give a labelmap with one value a lesion.")
     labels = mask.with_array(np.zeros(mask.shape, np.uint16))
+    each = (measure_lesion(mask.with_array(mask.array == value), number=value) for value in ids)
     measured = sorted(
-        (measure_lesion(mask.with_array(mask.array == value), number=value) for value in ids),
+        (lesion for lesion in each if lesion is not None),
         key=lambda lesion: (-lesion.volume_ml, lesion.centre_ras_mm),
     )
     lesions = []
@@ -332,7 +331,7 @@ def _nearest(
             close = np.count_nonzero(apart < max(metastases.labels.spacing) / 2)
             distances[id_] = (float(apart.min()) if not close else 0.0, -close)
         if distances:
-            best = min(distances, key=distances.get)
+            best = min(distances, key=distances.__getitem__)
             if distances[best][0] <= farthest_mm:
                 found.setdefault(best, []).append(necrosis.id)
     return {id_: tuple(ids) for id_, ids in found.items()}

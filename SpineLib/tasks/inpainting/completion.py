@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from SpineLib.tasks.inpainting.templates import Known, Template, blended
+from SpineLib.volume.triples import triple
 
 if TYPE_CHECKING:
     import torch
@@ -74,7 +75,7 @@ def work_box(unknown: np.ndarray, multiple: int) -> tuple[slice, slice, slice]:
         wanted = min(wanted, size // multiple * multiple)
         start = min(max((part.start + part.stop - wanted) // 2, 0), size - wanted)
         box.append(slice(start, start + wanted))
-    return tuple(box)
+    return triple(box)
 
 
 def complete(network: torch.nn.Module, known: Known, shapes: list[Template]) -> np.ndarray:
@@ -87,7 +88,7 @@ def complete(network: torch.nn.Module, known: Known, shapes: list[Template]) -> 
     """
     import torch
 
-    inputs = completion_inputs(known, shapes, network.multiple)
+    inputs = completion_inputs(known, shapes, cast(int, network.multiple))
     with torch.inference_mode():
         batch = torch.from_numpy(np.stack([inputs.channels, inputs.channels[..., ::-1]]))
         found = network(batch)[:, 0].float().numpy()

@@ -112,14 +112,15 @@ def inpaint_slices(
     settings = settings or GanSettings()
     if images.ndim != 3 or images.shape != known.shape:
         raise ValueError(f"images of shape {images.shape} and known of shape {known.shape}; both must be (n, 64, 64)")
-    holed = (~known).any(axis=(1, 2))
+    holed = np.any(~known, axis=(1, 2))
     if not holed.any():
         return images.astype(np.float32)
     if not settings.tie and not holed.all():  # whole slices say nothing to the others
         result = images.astype(np.float32)
 
         def show(done: float, filled: np.ndarray) -> None:
-            preview(done, _placed(result, holed, filled))
+            if preview is not None:
+                preview(done, _placed(result, holed, filled))
 
         part = inpaint_slices(
             images[holed], known[holed], generator, critic, settings, progress, None if preview is None else show

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     import torch
 
     from SpineLib.models.bundle import ModelBundle
+    from SpineLib.networks.gan import Gan
 
 _LIBRARIES = ("numpy", "scipy", "SimpleITK", "torch")
 #: Where the neighbours say that the canal is this deep inside it, nothing is filled, mm.
@@ -179,7 +180,8 @@ def fill(
     if METHOD_MODELS.get(settings.method, ("",))[0] == "vertebra-inpainting":
         from SpineLib.tasks.inpainting.slices import repaired_by_slices
 
-        distance = repaired_by_slices(site, fitted.frame, known, network, settings, part(progress, 0.0, 0.9), preview)
+        gan = cast("Gan", network)
+        distance = repaired_by_slices(site, fitted.frame, known, gan, settings, part(progress, 0.0, 0.9), preview)
     else:
         distance = expected_distance(settings.method, known, shapes, network)
     progress(0.9, "Bringing it back to the image's grid")
@@ -202,7 +204,7 @@ def expected_distance(
     if method == "completion":
         from SpineLib.tasks.inpainting.completion import complete
 
-        return complete(network, known, shapes)
+        return complete(cast("torch.nn.Module", network), known, shapes)
     if method == "interpolation":
         return known.distance
     wanted = {"mirror": ("mirror",), "neighbours": ("above", "below")}.get(method)
@@ -303,6 +305,7 @@ def _measures(site: Site, bone: np.ndarray, repaired: np.ndarray, method: str, s
 
 
 def _provenance(settings: InpaintSettings, bundle: ModelBundle | None, site: Site, started: float) -> dict:
+    unnamed: dict[str, Any] = {"model": None} if bundle is None else {}
     return provenance(
         "inpaint",
         started,
@@ -311,5 +314,5 @@ def _provenance(settings: InpaintSettings, bundle: ModelBundle | None, site: Sit
         card=bundle.card if bundle is not None else None,
         method=settings.method,
         label=site.label,
-        **({"model": None} if bundle is None else {}),
+        **unnamed,
     )

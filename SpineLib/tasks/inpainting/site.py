@@ -15,6 +15,7 @@ from SpineLib.volume.checks import check_image
 from SpineLib.volume.crop import crop
 from SpineLib.volume.levels import VERSE_NUMBERS, level_name
 from SpineLib.volume.places import to_lps
+from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
 #: A lesion farther from the vertebra than this is not its own; less of the bone than this share is nothing to repair
@@ -117,14 +118,16 @@ def _overlapped(column: Column, lesion: Volume) -> int:
     """The vertebra with most voxels in the lesion; of a hole that no label fills, the nearest one."""
     counts = np.bincount(column.labels.array[lesion.array > 0].astype(np.int64).ravel())
     counts[0] = 0
-    counts = [n if number in column.boxes else 0 for number, n in enumerate(counts)]
-    if max(counts):
-        return int(np.argmax(counts))
+    of_bones = [n if number in column.boxes else 0 for number, n in enumerate(counts)]
+    if max(of_bones):
+        return int(np.argmax(of_bones))
     centre = to_lps(np.argwhere(lesion.array), lesion).mean(axis=0)
     return min(column.centres, key=lambda number: float(np.linalg.norm(column.centres[number] - centre)))
 
 
-def _around(column: Column, label: int, lesion: Volume) -> tuple[Column, Volume, tuple[slice, ...], np.ndarray]:
+def _around(
+    column: Column, label: int, lesion: Volume
+) -> tuple[Column, Volume, tuple[slice, slice, slice], np.ndarray]:
     """The box around vertebra and lesion, and the lesion's part within reach of the vertebra, bool."""
     from scipy import ndimage
 
@@ -146,7 +149,7 @@ def _around(column: Column, label: int, lesion: Volume) -> tuple[Column, Volume,
     chosen[wide] = np.isin(parts, touching[touching > 0]) & inside
     marked = labels.with_array(chosen, "lesion")
     column = column.including(label, marked)
-    box = tuple(
+    box = triple(
         slice(max(0, part.start - more), min(size, part.stop + more))
         for part, more, size in zip(column.boxes[label], voxels, labels.shape)
     )

@@ -59,7 +59,8 @@ def repaired_by_slices(
     )
 
     def show(done: float, slices: np.ndarray) -> None:
-        preview(0.4 + 0.5 * done, grid.with_array(slices.astype(np.float32), "preview"))
+        if preview is not None:
+            preview(0.4 + 0.5 * done, grid.with_array(slices.astype(np.float32), "preview"))
 
     filled = inpaint_slices(
         images, kept, network.generator, network.critic, chosen, progress, None if preview is None else show

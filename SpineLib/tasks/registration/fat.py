@@ -57,8 +57,8 @@ def fit_fat(
         Cancelled: by ``progress``.
     """
     corners = region.corners()
-    shifts = (fat_shift_of(before), fat_shift_of(after))
-    told = headers and all(one is not None and one.told_by_brightness for one in shifts)
+    shifts = [one for one in (fat_shift_of(before), fat_shift_of(after)) if one is not None]
+    told = headers and len(shifts) == 2 and all(one.told_by_brightness for one in shifts)
     if not told:
         fits = fit_layers(before, after, region, matrix, margin_mm, progress)
         found = middle([one.matrix for one in fits], region.centre)

@@ -216,7 +216,7 @@ def _named_pairs(points: Sequence[Point]) -> PointPairs | None:
     return pairs.with_note(f"Points without a partner on the other scan were left out: {left}.")
 
 
-def _points(values: Sequence, when: str) -> np.ndarray:
+def _points(values: Sequence | np.ndarray, when: str) -> np.ndarray:
     try:
         points = np.asarray(values, dtype=float).reshape(-1, 3)
     except (TypeError, ValueError):

@@ -105,11 +105,12 @@ def refine(
         images = [[to_sitk(smoothed(one, sigma)) for one in (fixed, moving)] for sigma, _, _ in LEVELS]
         for number, start in enumerate(starts):
             transform = _euler(sitk, start, centre)
-            for (_, points, step), pair in zip(LEVELS, images):
+            for (_, points, step), (still, moved) in zip(LEVELS, images):
                 share = min(1.0, points / max(int(weight.sum()), 1))
                 value = _optimise(
                     sitk,
-                    *pair,
+                    still,
+                    moved,
                     mask,
                     transform,
                     share,

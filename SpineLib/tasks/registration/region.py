@@ -73,7 +73,7 @@ class Region:
     def inside(self, points: np.ndarray) -> np.ndarray:
         """Whether points (n, 3), LPS mm, lie in the region."""
         if self.mask is None:
-            return ((points >= self.low) & (points <= self.high)).all(axis=1)
+            return np.all((points >= self.low) & (points <= self.high), axis=1)
         inverse = np.linalg.inv(self.mask.ijk_to_lps)
         index = np.rint(points @ inverse[:3, :3].T + inverse[:3, 3]).astype(int)[:, ::-1]
         seen = ((index >= 0) & (index < self.mask.shape)).all(axis=1)
@@ -98,6 +98,7 @@ class Region:
         from scipy import ndimage
         from scipy.spatial import KDTree
 
+        assert self.mask is not None
         inside = self.mask.array != 0
         edge = np.argwhere(inside & ~ndimage.binary_erosion(inside))
         return KDTree(to_lps(edge[:: max(1, len(edge) // _MOST_POINTS)], self.mask))

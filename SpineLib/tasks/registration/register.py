@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -168,14 +169,13 @@ def register(
     starts = [rigid_matrix(found + np.array(offset), fits.centre) for offset in _STARTS]
     ends = refine(*patches, weight, starts, fits.centre, part(progress, 0.4, 0.7))
     matrix, metric = max(ends, key=lambda one: one[1])
-    ends = [one for one, _ in ends]
     corners = region.corners()
-    spread = sum(distance(one, matrix, corners) for one in ends) / (len(ends) - 1)
+    spread = sum(distance(one, matrix, corners) for one, _ in ends) / (len(ends) - 1)
     fat = None
     if settings.chemical_shift:
         fat = fit_fat(before, after, region, matrix, settings.margin_mm, settings.headers, part(progress, 0.7, 0.95))
         matrix, spread = fat.matrix, max(spread, fat.spread_mm)
-    measured = {
+    measured: dict[str, Any] = {
         "metric": metric,
         "rival": _rival(best, candidates, corners),
         "overlap": fits.local.share(rigid_parameters(matrix, fits.centre)),
@@ -238,7 +238,7 @@ class _Fits:
     @classmethod
     def of(cls, before: Volume, after: Volume, region: Region) -> _Fits:
         small = [locally_normalised(shrunken(volume, 3.0), 20.0) for volume in (before, after)]
-        rough, finer = ([smoothed(volume, sigma) for volume in small] for sigma in (3.0, 2.0))
+        rough, finer = ((smoothed(small[0], sigma), smoothed(small[1], sigma)) for sigma in (3.0, 2.0))
         centre = region.centre
         return cls(
             Fit(*rough, _points(small[0], region, _SPINE_MM, _SEARCH_MM), centre),

@@ -80,7 +80,7 @@ class JointHistogram:
 
     def inside(self, index: np.ndarray) -> np.ndarray:
         """Which places (3, n) (k, j, i) lie within the moving image."""
-        return ((index > -0.5) & (index < np.array(self._moving.shape)[:, None] - 0.5)).all(axis=0)
+        return np.all((index > -0.5) & (index < np.array(self._moving.shape)[:, None] - 0.5), axis=0)
 
     def information(self, index: np.ndarray, chosen: np.ndarray | slice = slice(None)) -> float:
         """In nats; ``index`` (3, n): the place of each point, of which ``chosen`` take part."""
@@ -136,7 +136,7 @@ class Fit:
         share = inside.mean()
         if share < 0.5:
             return 0.0
-        shift, turn = np.linalg.norm(parameters[3:]), np.linalg.norm(parameters[:3])
+        shift, turn = float(np.linalg.norm(parameters[3:])), float(np.linalg.norm(parameters[:3]))
         likely = max(0.0, 1 - (shift / _FAR_MM) ** 2) * max(0.0, 1 - (turn / _FAR_RADIANS) ** 2)
         return self._histogram.information(index, inside) * share * likely
 
@@ -170,8 +170,8 @@ def search(coarse: Fit, fine: Fit, centre: np.ndarray, progress: Progress = sile
     if len(found) > 1 and found[1].fit > _ALIKE * found[0].fit:
         starts = _apart_from_each_other(tried, _MANY, APART_MM / 2)
         climbed = polished(coarse, starts, centre, part(progress, 0.8, 0.9), evaluations=_CLIMB)
-        climbed = [(one.fit, rigid_parameters(one.matrix, centre)) for one in climbed]
-        starts = _apart_from_each_other(climbed, count, APART_MM)
+        tops = [(one.fit, rigid_parameters(one.matrix, centre)) for one in climbed]
+        starts = _apart_from_each_other(tops, count, APART_MM)
         found = sorted([*found, *polished(fine, starts, centre, part(progress, 0.9, 1.0))], key=lambda one: -one.fit)
     return found
 

@@ -68,9 +68,10 @@ def fit_told(
     )
     index = drawn(fixed, region, margin_mm, _CHOSEN)
     scene = _Scene.of(fixed, moving, region.centre)
-    shifts = [fat_shift_of(volume) for volume in (before, after)]
+    shifts = [shift for shift in map(fat_shift_of, (before, after)) if shift is not None]
     vectors = [np.array(shift.vector_mm) for shift in shifts]
-    looks, steps = [], [*product(*((0,) if shift.suppressed else (1, -1) for shift in shifts))]
+    ways = [(0,) if shift.suppressed else (1, -1) for shift in shifts]
+    looks, steps = [], [*product(ways[0], ways[1])]
     for number, sides in enumerate(steps):
         progress(0.5 * number / len(steps), "Looking to which side fat is displaced")
         looks.append(scene.look(index[:_LOOK], vectors, sides, matrix))

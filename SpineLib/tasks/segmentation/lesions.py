@@ -8,6 +8,7 @@ import numpy as np
 
 from SpineLib.errors import SpineError
 from SpineLib.geometry.orientation import Orientation
+from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
 
@@ -102,7 +103,7 @@ def find_lesions(
                 volume_ml=-negative * probability.voxel_volume_ml,
                 diameter_in_plane_mm=_in_plane(kji, matrix, axes),
                 diameter_3d_mm=_longest(_face_middles(kji, matrix, (0, 1, 2))),
-                centre_ras_mm=tuple(float(value) for value in centre),
+                centre_ras_mm=triple(float(value) for value in centre),
                 mean_probability=mean,
             )
         )
@@ -131,7 +132,7 @@ def measure_lesion(mask: Volume, probability: np.ndarray | None = None, number: 
         volume_ml=len(kji) * mask.voxel_volume_ml,
         diameter_in_plane_mm=_in_plane(kji, matrix, Orientation.of(mask).axes),
         diameter_3d_mm=_longest(_face_middles(kji, matrix, (0, 1, 2))),
-        centre_ras_mm=tuple(float(value) for value in np.round(centre, 4)),
+        centre_ras_mm=triple(float(value) for value in np.round(centre, 4)),
         mean_probability=float("nan") if probability is None else float(probability[tuple(kji.T)].mean()),
     )
 

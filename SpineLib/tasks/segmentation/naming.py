@@ -77,7 +77,7 @@ TARGETS = {
 
 def target_of(provenance: Mapping) -> Target:
     """What a segmentation with this provenance shows; metastases where it does not say."""
-    return TARGETS.get(provenance.get("target"), TARGETS["metastasis"])
+    return TARGETS.get(provenance.get("target", ""), TARGETS["metastasis"])
 
 
 def lesion_name(lesion: Lesion, target: Target = TARGETS["metastasis"]) -> str:
