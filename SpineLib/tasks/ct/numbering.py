@@ -75,8 +75,8 @@ def verse_numbers(labels: Volume, asked: Sequence[Numbering] | None = None) -> t
     array = _whole(labels)
     found = recognise(measured(labels.with_array(array)), asked)
     table = np.zeros(int(array.max(initial=0)) + 1, np.uint8)
-    for own, number in found.numbers.items():
-        table[own] = number
+    for value, number in found.numbers.items():
+        table[value] = number
     result = np.empty(array.shape, np.uint8)
     for k, plane in enumerate(array):  # slice by slice: indices of a whole scan take eight times its room
         result[k] = table[plane]
