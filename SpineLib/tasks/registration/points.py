@@ -85,15 +85,15 @@ def pairs_of(
     rows = list(zip(before, after, names))
     both = [(one, other, name) for one, other, name in rows if one is not None and other is not None]
     alone = [name for one, other, name in rows if (one is None) != (other is None)]
-    notes = ()
+    notes: tuple[str, ...] = ()
     if alone:
         one = len(alone) == 1
         notes = (
             f"Point{'' if one else 's'} {', '.join(alone)} {'is' if one else 'are'} placed on one scan only and "
             f"{'was' if one else 'were'} left out.",
         )
-    places = [np.reshape(np.array([row[n] for row in both], float), (-1, 3)) for n in (0, 1)]
-    return PointPairs(*places, tuple(name for *_, name in both), notes)
+    first, second = (np.reshape(np.array([row[n] for row in both], float), (-1, 3)) for n in (0, 1))
+    return PointPairs(first, second, tuple(name for *_, name in both), notes)
 
 
 def start_of_pairs(pairs: PointPairs) -> PointStart:
