@@ -99,13 +99,14 @@ def _truth(labels, source, name, seed):
 
     from SpineLib.scene.results import Entry, add_labels
     from SpineLib.scene.vertebrae import vertebra_entry
-    from SpineLib.tasks.segmentation.naming import METASTASIS, lesion_colour
+    from SpineLib.tasks.colours import nth_colour
+    from SpineLib.tasks.segmentation.naming import METASTASIS
     from SpineLib.volume.levels import level_name
 
     numbers = [int(number) for number in np.unique(labels.array) if number]
     if "vertebrae" in name:
         entries = [vertebra_entry(number, level_name(number)) for number in numbers]
     else:
-        entries = [Entry(n, f"Lesion_{n}", f"Lesion {n}", lesion_colour(n), METASTASIS) for n in numbers]
+        entries = [Entry(n, f"Lesion_{n}", f"Lesion {n}", nth_colour(n), METASTASIS) for n in numbers]
     provenance = {"simulated": True, "seed": seed}
     return add_labels([(labels, entries)], source, name=name, provenance=provenance)[0]

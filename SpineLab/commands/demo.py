@@ -172,7 +172,8 @@ def _touched(case, result):
 
 
 def _write_volumes(folder: Path, case, result) -> None:
-    from SpineLib.tasks.segmentation.naming import METASTASIS, lesion_colour
+    from SpineLib.tasks.colours import nth_colour
+    from SpineLib.tasks.segmentation.naming import METASTASIS
     from SpineLib.tasks.segmentation.output import write_result, write_table
     from SpineLib.volume import SegmentInfo, write_segmentation, write_volume
 
@@ -185,7 +186,7 @@ def _write_volumes(folder: Path, case, result) -> None:
         SegmentInfo(
             fact["number"],
             f"Simulated {fact['kind']} metastasis, {fact['level']}",
-            lesion_colour(fact["number"]),
+            nth_colour(fact["number"]),
             METASTASIS,
         )
         for fact in case.truth["lesions"]
@@ -199,12 +200,13 @@ def _write_page(
     import numpy as np
 
     from SpineLib.reports import Layer, Section, Tile, sagittal_index, slice_viewer, write_page
-    from SpineLib.reports.segmentation import RESULT_COLOUR, TRUTH_COLOUR, agreement_section, model_section
+    from SpineLib.reports.segmentation import agreement_section, model_section
+    from SpineLib.tasks.colours import METASTASIS, TRUTH, hexadecimal
 
     first = next(iter(case.images.values()))
     layers = [
-        Layer("Truth (simulated)", case.lesions, TRUTH_COLOUR, dashed=True),
-        Layer("Segmentation", result.labels, RESULT_COLOUR),
+        Layer("Truth (simulated)", case.lesions, hexadecimal(TRUTH), dashed=True),
+        Layer("Segmentation", result.labels, hexadecimal(METASTASIS)),
     ]
     viewer = slice_viewer({f"{name} (simulated)": volume for name, volume in case.images.items()}, layers)
     where = []

@@ -23,13 +23,12 @@ from SpineLib.reports.followup_tables import (
 from SpineLib.reports.margin import histogram_chart, margin_views
 from SpineLib.reports.page import Section, Tile, facts, readable, write_page
 from SpineLib.reports.viewer import Layer, close_ups, slice_viewer
+from SpineLib.tasks.colours import METASTASIS, NECROSIS, hexadecimal
 from SpineLib.tasks.followup.margin import MarginSurface, margin_histogram
 from SpineLib.tasks.segmentation.lesions import Lesion
-from SpineLib.tasks.segmentation.naming import lesion_name
 from SpineLib.volume import Volume
 from SpineLib.volume.resampling import resample_like
 
-METASTASIS_COLOUR, NECROSIS_COLOUR = "#ff5a5f", "#38bdf8"
 _CLASSES = {"complete": "complete", "incomplete": "incomplete"}
 _TITLES = {
     "complete": "Complete ablation",
@@ -153,7 +152,8 @@ def case_json(report: FollowUpReport) -> dict[str, Any]:
 
 
 def _verdict_section(part: LesionPart) -> Section:
-    name = lesion_name(part.lesion).replace("Lesion", "Metastasis")
+    decimals = 1 if part.lesion.volume_ml >= 0.95 else 2
+    name = f"Metastasis {part.lesion.id} ({part.lesion.volume_ml:.{decimals}f} ml)"
     if part.comparison is None:
         html = f'<div class="verdict open"><b>{_TITLES[NOT_TREATED]}</b>{escape(_UNTREATED_RULE)}</div>'
         return Section(name, html)
@@ -216,8 +216,8 @@ def _scans(report: FollowUpReport, part: LesionPart) -> str:
     )
     own = own if own.array.any() else masks[0]
     layers = [
-        Layer("Metastasis before", masks[0], METASTASIS_COLOUR),
-        Layer("Necrosis after", masks[1], NECROSIS_COLOUR, dashed=True),
+        Layer("Metastasis before", masks[0], hexadecimal(METASTASIS)),
+        Layer("Necrosis after", masks[1], hexadecimal(NECROSIS), dashed=True),
     ]
     names = report.names[0], f"{report.names[1]}, registered"
     near = close_ups(
@@ -237,8 +237,8 @@ def _scans_apart(report: FollowUpReport) -> str:
     """Both scans as they are, where nothing brought them into one space."""
     pages = []
     for name, image, mask, layer, colour, key in (
-        (report.names[0], report.before, report.metastases, "Metastasis before", METASTASIS_COLOUR, "b"),
-        (report.names[1], report.after, report.necroses, "Necrosis after", NECROSIS_COLOUR, "a"),
+        (report.names[0], report.before, report.metastases, "Metastasis before", hexadecimal(METASTASIS), "b"),
+        (report.names[1], report.after, report.necroses, "Necrosis after", hexadecimal(NECROSIS), "a"),
     ):
         on_image = resample_like(mask, image, nearest=True)
         pages.append(f"<div>{slice_viewer({name: image}, [Layer(layer, on_image, colour)], around=2, key=key)}</div>")

@@ -15,6 +15,7 @@ from SpineLib.reports.page import Section, Tile, facts, readable, write_page
 from SpineLib.reports.surface import colour_scale, surface_radius_mm, surface_views
 from SpineLib.reports.tables import Column, Table
 from SpineLib.reports.viewer import Layer, close_ups, slice_viewer
+from SpineLib.tasks.colours import BEFORE, LESION, REPAIRED, TRUTH, hexadecimal
 from SpineLib.tasks.inpainting.inpaint import Repair
 from SpineLib.tasks.inpainting.settings import METHODS
 from SpineLib.tasks.printing.reconstruct import Reconstruction
@@ -24,7 +25,6 @@ from SpineLib.volume.levels import level_name
 from SpineLib.volume.resampling import resample_like
 from SpineLib.volume.triples import triple
 
-BEFORE_COLOUR, AFTER_COLOUR, LESION_COLOUR, TRUTH_COLOUR = "#ffd166", "#38bdf8", "#ff5a5f", "#7ae582"
 #: HU shown black and white: bone with the soft tissue around it still to be told.
 WINDOW = (-250.0, 900.0)
 #: Around the vertebra, mm.
@@ -173,12 +173,12 @@ def _cut_out(report: RepairReport) -> tuple[Volume, list[Layer], Volume]:
         image = resample_like(report.ct, around)
     after, before, lesion = part(repair.mask), part(repair.before), part(report.lesion)
     layers = [
-        Layer("Vertebra before", before, BEFORE_COLOUR, dashed=True),
-        Layer("Repaired", after, AFTER_COLOUR),
-        Layer("Lesion", lesion, LESION_COLOUR),
+        Layer("Vertebra before", before, hexadecimal(BEFORE), dashed=True),
+        Layer("Repaired", after, hexadecimal(REPAIRED)),
+        Layer("Lesion", lesion, hexadecimal(LESION)),
     ]
     if report.truth is not None:
-        layers.append(Layer("Truth (simulated)", part(report.truth), TRUTH_COLOUR, dashed=True))
+        layers.append(Layer("Truth (simulated)", part(report.truth), hexadecimal(TRUTH), dashed=True))
     changed = (after.array != before.array).astype(np.uint8)
     return image, layers, around.with_array(changed if changed.any() else after.array)
 

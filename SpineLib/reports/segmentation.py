@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from SpineLib.metrics.overlap import Overlap
     from SpineLib.tasks.segmentation.lesions import Lesion
 
-RESULT_COLOUR, TRUTH_COLOUR = "#ff5a5f", "#37d67a"
-
 LESION_COLUMNS = (
     Column("id", "Lesion"),
     Column("volume_ml", "Volume", "ml", 2),

@@ -14,6 +14,7 @@ from SpineLib.geometry.triangles import areas_at_points
 from SpineLib.metrics.ablation import DISTANCE, OVERLAP, bin_figures_of, figures_of
 from SpineLib.metrics.measure import Figure
 from SpineLib.reports.margin import margin_colours
+from SpineLib.scene.legend import show_legend
 from SpineLib.scene.surfaces import colour_table, fill_table, in_ras, number, read_polydata
 from SpineLib.tasks.followup.margin import MarginSurface, margin_histogram
 from SpineLib.tasks.followup.output import MARGIN
@@ -105,11 +106,7 @@ def _paint(model, poly) -> None:
     display.SetScalarRangeFlag(display.UseManualScalarRange)
     display.SetScalarRange(*RANGE_MM)
     display.SetVisibility2D(False)
-    legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(model)
-    legend.SetTitleText("Margin (mm)")
-    legend.SetLabelFormat("%.0f")
-    legend.SetNumberOfLabels(4)
-    legend.SetVisibility(True)
+    show_legend(model, "Margin", "%+.0f mm", 4)
 
 
 def _fill_chart(nodes: Mapping, surface: MarginSurface) -> None:

@@ -15,8 +15,10 @@ from SpineLib.errors import SpineError
 from SpineLib.scene.nodes import RAS_LPS, transform_to_world
 from SpineLib.scene.results import SOURCE_ROLE, place_beside, scene_unchanged_on_failure
 from SpineLib.scene.runs import RunInputs, result_name
+from SpineLib.tasks import colours
+from SpineLib.tasks.colours import nth_colour
 from SpineLib.tasks.ct.lesion_boxes import box_mask
-from SpineLib.tasks.segmentation.naming import METASTASIS, PROVENANCE, lesion_colour, provenance_text
+from SpineLib.tasks.segmentation.naming import METASTASIS, PROVENANCE, provenance_text
 from SpineLib.volume import Volume
 
 #: Attribute of a box: what was found, as JSON; node reference from the table of a search to its boxes.
@@ -127,7 +129,7 @@ def add_empty_lesion(ct):
         node.SetReferenceImageGeometryParameterFromVolumeNode(ct)
         node.SetNodeReferenceID(SOURCE_ROLE, ct.GetID())
         place_beside(node, ct)
-        segment_id = node.GetSegmentation().AddEmptySegment("Lesion", "Lesion", lesion_colour(1))
+        segment_id = node.GetSegmentation().AddEmptySegment("Lesion", "Lesion", colours.LESION)
         node.GetSegmentation().GetSegment(segment_id).SetTerminology(METASTASIS)
     return node, segment_id
 
@@ -151,7 +153,7 @@ def _add_box(lesion: Mapping, source, provenance: Mapping):
     roi.SetAttribute(PROVENANCE, provenance_text(provenance))
     roi.CreateDefaultDisplayNodes()
     display = roi.GetDisplayNode()
-    display.SetSelectedColor(*lesion_colour(int(lesion["id"])))
+    display.SetSelectedColor(*nth_colour(int(lesion["id"])))
     display.SetFillOpacity(0.08)
     display.SetPropertiesLabelVisibility(True)
     if source is not None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import slicer
 
+from SpineLib.scene.legend import hide_legend, show_legend
 from SpineLib.scene.nodes import transform_to_world, volume_from_node, volume_to_node
 from SpineLib.scene.results import SOURCE_ROLE, place_beside, scene_unchanged_on_failure
 from SpineLib.scene.runs import RunInputs, result_name
@@ -105,7 +106,7 @@ def candidate_mask(likelihood_node, image_node, threshold: float, candidate: Can
 
 
 def add_likelihood(likelihood: Volume, source_node, name: str, provenance: Mapping):
-    """Add a likelihood (0 to 1) as a volume node with colours and a legend; views do not change yet.
+    """Add a likelihood (0 to 1) as a volume node with colours; views do not change yet.
 
     Args:
         likelihood: where it lies in the world (LPS).
@@ -132,11 +133,6 @@ def add_likelihood(likelihood: Volume, source_node, name: str, provenance: Mappi
         display.AutoThresholdOff()
         display.SetThreshold(FAINTEST, 1.0)
         display.ApplyThresholdOn()
-        legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(node)
-        legend.SetTitleText("Likelihood")
-        legend.SetLabelFormat("%.1f")
-        legend.SetNumberOfLabels(6)
-        legend.VisibilityOff()
     return node
 
 
@@ -178,9 +174,10 @@ class LikelihoodOverlay:
             self._show_legend(False)
 
     def _show_legend(self, shown: bool) -> None:
-        legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(self.node)
-        if legend is not None:
-            legend.SetVisibility(shown)
+        if shown:
+            show_legend(self.node, "Likelihood", "%.2f", 6, "Yellow")  # the images are sagittal
+        else:
+            hide_legend(self.node)
 
 
 def add_candidates(candidates: Sequence[Candidate], likelihood_node, name: str):

@@ -13,7 +13,9 @@ from vtk.util import numpy_support
 
 from SpineLib.errors import SpineError
 from SpineLib.geometry.triangles import crossed
+from SpineLib.scene.legend import hide_legend, show_legend
 from SpineLib.scene.surfaces import colour_table, fill_table, in_ras, number, read_polydata
+from SpineLib.tasks import colours
 
 #: Names of the parts, and the class of each one's node; the first is the head.
 PARTS = {
@@ -34,11 +36,11 @@ _NAMES = {
 DISTANCE, THICKNESS, BAD = "distance_mm", "thickness_mm", "bad"
 #: What a model can be painted with: array, name of its colours, range in mm, title of the legend.
 PAINTS = {
-    "distance": (DISTANCE, "Distance to the vertebra before", (-5.0, 15.0), "Distance (mm)"),
-    "thickness": (THICKNESS, "Wall thickness", (0.0, 10.0), "Wall thickness (mm)"),
+    "distance": (DISTANCE, "Distance to the vertebra before", (-5.0, 15.0), "Distance"),
+    "thickness": (THICKNESS, "Wall thickness", (0.0, 10.0), "Wall"),
 }
 _ENTRIES = 200
-_BONE, _BEFORE, _RED = (0.95, 0.91, 0.83), (0.93, 0.65, 0.35), (0.85, 0.1, 0.1)
+_BONE = (0.95, 0.91, 0.83)
 _STOPS = {
     "distance": ((-5.0, (0.35, 0.2, 0.65)), (-0.5, (0.75, 0.72, 0.86)), (-0.3, _BONE), (0.3, _BONE),
                  (0.8, (0.66, 0.88, 0.62)), (5.0, (0.1, 0.62, 0.42)), (15.0, (0.02, 0.27, 0.42))),
@@ -103,9 +105,9 @@ def fill_model(nodes: dict, model: Mapping, surface_file: Path | None, before_fi
     )
     _show(nodes["Model"], surface, _BONE)
     if before is not None:
-        _show(nodes["Before"], before, _BEFORE, opacity=0.35)
+        _show(nodes["Before"], before, colours.BEFORE, opacity=0.35)
     if nodes.get("Bad") is not None:
-        _show(nodes["Bad"], bad, _RED)
+        _show(nodes["Bad"], bad, colours.BAD)
     if new:
         paint(nodes["Model"], "distance" if before is not None else "thickness")
 
@@ -117,11 +119,9 @@ def paint(node, how: str) -> None:
     """
     display = node.GetDisplayNode()
     array, name, limits, title = PAINTS.get(how, ("", "", (0.0, 1.0), ""))
-    legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(node)
     if not array or node.GetPolyData().GetPointData().GetArray(array) is None:
         display.SetScalarVisibility(False)
-        if legend is not None:
-            legend.SetVisibility(False)
+        hide_legend(node)
         return
     modifying = display.StartModify()
     display.SetActiveScalar(array, vtk.vtkAssignAttribute.POINT_DATA)
@@ -130,12 +130,7 @@ def paint(node, how: str) -> None:
     display.SetScalarRange(*limits)
     display.SetScalarVisibility(True)
     display.EndModify(modifying)
-    if legend is None:
-        legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(node)
-    legend.SetTitleText(title)
-    legend.SetLabelFormat("%.0f")
-    legend.SetNumberOfLabels(5)
-    legend.SetVisibility(True)
+    show_legend(node, title, "%+.0f mm" if limits[0] < 0 else "%.0f mm", 5)
 
 
 def paint_colours(how: str, mm: np.ndarray) -> np.ndarray:
@@ -179,6 +174,7 @@ def _show(node, poly, colour, opacity: float = 1.0) -> None:
         display = node.GetDisplayNode()
         display.SetColor(*colour)
         display.SetOpacity(opacity)
+        display.SetScalarVisibility(False)  # Slicer shows a model's scalars unless it is told not to
         display.SetVisibility2D(False)
 
 

@@ -19,6 +19,7 @@ from SpineLib.scene.results import Entry, add_labels, segment_tag, source_volume
 from SpineLib.scene.runs import RunInputs, result_name
 from SpineLib.scene.segmentvolumes import segments_volume
 from SpineLib.scene.vertebrae import Vertebrae, VertebraSegment, collect_vertebrae
+from SpineLib.tasks import colours
 from SpineLib.tasks.ct.vertebra_naming import vertebra_terminology
 from SpineLib.volume import Volume, read_volume, write_volume
 from SpineLib.volume.crop import crop
@@ -29,7 +30,7 @@ REPAIR, FINGERPRINT = "SpineOncology.Repair", "SpineOncology.Fingerprint"
 #: Tag of a segment: "repaired" or "before".
 PART = "SpineOncology.Part"
 REPAIRED, BEFORE = "repaired", "before"
-_COLOURS = {REPAIRED: (0.22, 0.84, 0.48), BEFORE: (0.93, 0.65, 0.35)}
+_COLOURS = {REPAIRED: colours.REPAIRED, BEFORE: colours.BEFORE}
 #: So much around vertebra and lesion goes to the worker, mm: both neighbours of a vertebra lie within.
 _AROUND_MM = 60.0
 

@@ -15,12 +15,12 @@ from vtk.util import numpy_support
 from SpineLib.errors import SpineError
 from SpineLib.scene.masks import bounding_box
 from SpineLib.scene.nodes import RAS_LPS, ijk_to_ras, ijk_to_world, transform_to_world, vtk_array
+from SpineLib.tasks.colours import nth_colour
 from SpineLib.tasks.segmentation.naming import (
     LESION_ID,
     PROBABILITY,
     PROVENANCE,
     Target,
-    lesion_colour,
     lesion_name,
     provenance_text,
     target_of,
@@ -225,7 +225,7 @@ def _lesion_entry(lesion, target: Target) -> Entry:
         int(lesion.id),
         f"Lesion_{lesion.id}",
         lesion_name(lesion, target),
-        lesion_colour(lesion.id),
+        nth_colour(lesion.id, target.key),
         target.terminology,
         tags,
     )

@@ -32,6 +32,7 @@ COLUMNS = (
 )
 HEADERS = tuple(f"{name} ({unit})" if unit else name for name, unit in COLUMNS)
 
+#: Names of segments held their volume in scenes of earlier versions.
 _VOLUME_IN_NAME = re.compile(r" \(\d+(\.\d+)? ml\)")
 
 
@@ -41,7 +42,7 @@ class MeasuredSegment:
 
     Attributes:
         segment_id: id in the segmentation.
-        name: the segment's name without the volume it had when it was found.
+        name: of the segment.
         lesion: :class:`SpineLib.tasks.segmentation.lesions.Lesion`, in world RAS; None when the segment is empty.
     """
 

@@ -100,12 +100,11 @@ def test_showing_sets_foreground_and_opacity_and_legend_only_and_hiding_restores
         composite.SetForegroundOpacity(0.2)
         composite.SetLabelOpacity(0.7)
     before, places = views(), geometry()
-    legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(likelihood)
     overlay = LikelihoodOverlay(likelihood, 0.5)
-    assert not legend.GetVisibility()
     overlay.show()
     overlay.show()
     assert views() == [(one[0], likelihood.GetID(), 0.5, *one[3:]) for one in before]
+    legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(likelihood)
     assert legend.GetVisibility() and legend.GetTitleText() == "Likelihood"
     assert geometry() == places
     overlay.hide()

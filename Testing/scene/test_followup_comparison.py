@@ -93,7 +93,7 @@ def test_all_parts_come_with_their_contents(case, tmp_path):
     assert tuple(display.GetScalarRange()) == RANGE_MM
     assert display.GetColorNode() is margin_colour_node()
     legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(model)
-    assert legend.GetVisibility() and "mm" in legend.GetTitleText()
+    assert legend.GetVisibility() and legend.GetTitleText() == "Margin" and "mm" in legend.GetLabelFormat()
     assert com.comparison_of(head) == json.loads(json.dumps(result.comparison))
 
 

@@ -13,7 +13,6 @@ def legend_of(node):
     return slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(node)
 
 
-@pytest.mark.xfail(strict=True, reason="N9, M10: legends are in every view")
 @pytest.mark.parametrize("make", [margin_surface, printed_model, likelihood])
 def test_a_legend_is_in_one_view(scene, tmp_path, make):
     legend = legend_of(make(tmp_path))
@@ -22,7 +21,6 @@ def test_a_legend_is_in_one_view(scene, tmp_path, make):
     assert sum(legend.IsDisplayableInView(view.GetID()) for view in views) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="N9: the unit stands in the title, and the labels fill their box")
 @pytest.mark.parametrize(
     ("make", "title", "unit"),
     [(margin_surface, "Margin", " mm"), (printed_model, "Distance", " mm"), (likelihood, "Likelihood", "")],
@@ -46,7 +44,6 @@ def view(scene):
     view.close()
 
 
-@pytest.mark.xfail(strict=True, reason="N9: the legend spans half the view")
 @pytest.mark.parametrize("make", [margin_surface, printed_model])
 def test_a_legend_takes_a_quarter_of_the_3d_view_at_most_and_can_be_read(view, tmp_path, make):
     from Testing.headless.views import HEIGHT, WIDTH, box_of
@@ -60,7 +57,6 @@ def test_a_legend_takes_a_quarter_of_the_3d_view_at_most_and_can_be_read(view, t
     assert 40 < width < 0.25 * WIDTH
 
 
-@pytest.mark.xfail(strict=True, reason="I5: Slicer shows the scalars of a model by default")
 def test_the_model_before_is_plain_and_translucent(scene, tmp_path):
     printed_model(tmp_path)
     (before,) = [node for node in slicer.util.getNodesByClass("vtkMRMLModelNode") if "before" in node.GetName()]

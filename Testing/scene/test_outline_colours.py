@@ -63,7 +63,6 @@ def outlines():
 PAIRS = [("metastasis", "necrosis"), *(("lesion on CT", f"vertebra {n}") for n in (20, 21, 22))]
 
 
-@pytest.mark.xfail(strict=True, reason="N5: metastasis and necrosis have the same red")
 @pytest.mark.parametrize("eyes", EYES)
 def test_outlines_that_lie_over_one_another_differ_for_every_reader(scene, eyes):
     from skimage.color import deltaE_ciede2000
@@ -74,7 +73,6 @@ def test_outlines_that_lie_over_one_another_differ_for_every_reader(scene, eyes)
         assert apart > 15, f"{one} and {other}: {apart:.0f}"  # 2.3 is just seen side by side; thin lines need far more
 
 
-@pytest.mark.xfail(strict=True, reason="N5: the same colours for both targets")
 def test_no_metastasis_has_the_colour_of_a_necrosis(scene):
     """Of several lesions each has its own colour, and none that the other scan's have."""
     from skimage.color import deltaE_ciede2000

@@ -85,7 +85,7 @@ def test_what_was_added_is_painted_green_and_the_rest_stays_bone(ct, tmp_path):
     distance = array_of(model, "distance_mm")
     assert distance.max() > 3 and np.median(np.abs(distance)) < 0.3
     legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(model)
-    assert legend.GetVisibility() and legend.GetTitleText() == "Distance (mm)"
+    assert legend.GetVisibility() and legend.GetTitleText() == "Distance"
     same, added = paint_colours("distance", np.array([0.0, 5.0]))
     assert same.min() > 0.8 and added[1] > 2 * added[0]
 
@@ -95,7 +95,7 @@ def test_the_paint_changes_between_distance_thickness_and_plain(ct, tmp_path):
     display = model.GetDisplayNode()
     paint(model, "thickness")
     legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(model)
-    assert display.GetActiveScalarName() == "thickness_mm" and legend.GetTitleText() == "Wall thickness (mm)"
+    assert display.GetActiveScalarName() == "thickness_mm" and legend.GetTitleText() == "Wall"
     assert tuple(display.GetScalarRange()) == (0, 10)
     thin, thick = paint_colours("thickness", np.array([0.3, 8.0]))
     assert thin[0] > 2 * thin[2] and thick[2] > thick[0]

@@ -69,7 +69,7 @@ def test_a_segment_says_what_it_is(scene):
     node, labels = add_case()
     segmentation, ids = add(labels, node)
     segments = [segmentation.GetSegmentation().GetSegment(segment_id) for segment_id in ids]
-    assert [segment.GetName() for segment in segments] == ["Lesion 1 (3.2 ml)", "Lesion 2 (0.05 ml)"]
+    assert [segment.GetName() for segment in segments] == ["Lesion 1", "Lesion 2"]
     assert {segment.GetTerminology() for segment in segments} == {METASTASIS}
     assert segment_tag(segments[1], naming.LESION_ID) == "2"
     assert "mets-t1t2-2d" in segment_tag(segments[0], naming.PROVENANCE)
@@ -94,7 +94,7 @@ def test_a_necrosis_is_named_and_coded_as_one(scene):
     provenance = PROVENANCE | {"target": "necrosis"}
     segmentation, ids = add_segmentation(labels, LESIONS, node, name="n", provenance=provenance)
     segment = segmentation.GetSegmentation().GetSegment(ids[0])
-    assert segment.GetName() == "Necrosis 1 (3.2 ml)" and segment.GetTerminology() == naming.NECROSIS_ZONE
+    assert segment.GetName() == "Necrosis 1" and segment.GetTerminology() == naming.NECROSIS_ZONE
     entry = slicer.vtkSlicerTerminologyEntry()
     logic = slicer.modules.terminologies.logic()
     assert logic.DeserializeTerminologyEntry(segment.GetTerminology(), entry)
@@ -177,7 +177,7 @@ def drawn_by_the_user(node, array):
     segmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "mine")
     segmentation.CreateDefaultDisplayNodes()
     segmentation.SetReferenceImageGeometryParameterFromVolumeNode(node)
-    segment_id = segmentation.GetSegmentation().AddEmptySegment("mine", "Lesion 1 (3.2 ml)")
+    segment_id = segmentation.GetSegmentation().AddEmptySegment("mine", "Lesion 1")
     slicer.util.updateSegmentBinaryLabelmapFromArray(array.astype(np.uint8), segmentation, segment_id, node)
     return segmentation, segment_id
 
@@ -197,7 +197,7 @@ def test_a_chosen_segmentation_gains_segments_and_keeps_its_own_bit_for_bit_even
     for number, segment_id in enumerate(ids, 1):
         np.testing.assert_array_equal(mask(segmentation, segment_id, node), labels.array == number)
     names = [segmentation.GetSegmentation().GetSegment(segment_id).GetName() for segment_id in ids]
-    assert names == ["Lesion 1 (3.2 ml) #2", "Lesion 2 (0.05 ml)"]
+    assert names == ["Lesion 1 #2", "Lesion 2"]
 
 
 def test_a_chosen_segmentation_shown_in_3d_keeps_its_surface_and_the_lesions_get_one(scene):
@@ -311,7 +311,7 @@ def test_a_failure_half_way_leaves_the_scene_as_it_was(scene, monkeypatch):
 
     segmentation, own_id = drawn_by_the_user(node, labels.array == 2)
     colours = iter([(1, 0, 0)])  # runs out at the second segment
-    monkeypatch.setattr(results, "lesion_colour", lambda number: next(colours))
+    monkeypatch.setattr(results, "nth_colour", lambda number, target: next(colours))
     with pytest.raises(StopIteration):
         add(labels, node, existing=segmentation)
     assert segmentation.GetSegmentation().GetNumberOfSegments() == 1

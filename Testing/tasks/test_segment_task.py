@@ -108,7 +108,7 @@ def test_a_necrosis_is_called_one_in_provenance_segments_and_terminology(tmp_pat
     assert result.provenance["target"] == "necrosis" and result.provenance["reference"] == "ceT1"
     write_result(result, tmp_path / "o.seg.nrrd")
     header = (tmp_path / "o.seg.nrrd").read_bytes().split(b"\n\n")[0].decode()
-    assert "Segment0_Name:=Necrosis 1 (" in header and "SCT^6574001^Necrosis" in header and "Neoplasm" not in header
+    assert "Segment0_Name:=Necrosis 1\n" in header and "SCT^6574001^Necrosis" in header and "Neoplasm" not in header
     write_table(result.lesions, tmp_path / "o.csv", target_of(result.provenance))
     assert (tmp_path / "o.csv").read_text().startswith("necrosis,volume_ml")
 

@@ -1,8 +1,7 @@
-"""What lesions and necroses are called, how they are coloured and coded, alike in files and in Slicer's scene."""
+"""What lesions and necroses are called and how they are coded, alike in files and in Slicer's scene."""
 
 from __future__ import annotations
 
-import colorsys
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,12 +55,14 @@ class Target:
     """How what a model marks is called.
 
     Attributes:
-        one: of a segment, "Lesion" in "Lesion 1 (3.2 ml)".
+        key: as in :attr:`SpineLib.models.ModelCard.target`.
+        one: of a segment, "Lesion" in "Lesion 1".
         many: in sentences and file names.
         disease: of a whole segmentation.
         terminology: of a segment.
     """
 
+    key: str
     one: str
     many: str
     disease: str
@@ -70,8 +71,8 @@ class Target:
 
 #: By :attr:`SpineLib.models.ModelCard.target`.
 TARGETS = {
-    "metastasis": Target("Lesion", "lesions", "metastases", METASTASIS),
-    "necrosis": Target("Necrosis", "necroses", "necrosis", NECROSIS_ZONE),
+    "metastasis": Target("metastasis", "Lesion", "lesions", "metastases", METASTASIS),
+    "necrosis": Target("necrosis", "Necrosis", "necroses", "necrosis", NECROSIS_ZONE),
 }
 
 
@@ -81,14 +82,8 @@ def target_of(provenance: Mapping) -> Target:
 
 
 def lesion_name(lesion: Lesion, target: Target = TARGETS["metastasis"]) -> str:
-    """ "Lesion 1 (3.2 ml)"; small ones in two decimals."""
-    decimals = 1 if lesion.volume_ml >= 0.95 else 2
-    return f"{target.one} {lesion.id} ({lesion.volume_ml:.{decimals}f} ml)"
-
-
-def lesion_colour(number: int) -> tuple[float, float, float]:
-    """A colour (r, g, b, 0 to 1) for the n-th lesion (from 1): red first, then hues far from those before."""
-    return colorsys.hsv_to_rgb((number - 1) * 0.61803 % 1.0, 0.75, 0.95)
+    """ "Lesion 1"; without its volume, which is another after the first edit."""
+    return f"{target.one} {lesion.id}"
 
 
 def provenance_text(provenance: Mapping) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from SpineLib.csv_text import csv_text
+from SpineLib.tasks.colours import nth_colour
 from SpineLib.tasks.segmentation.lesions import Lesion
 from SpineLib.tasks.segmentation.naming import (
     LESION_ID,
@@ -16,7 +17,6 @@ from SpineLib.tasks.segmentation.naming import (
     PROVENANCE,
     TARGETS,
     Target,
-    lesion_colour,
     lesion_name,
     provenance_text,
     target_of,
@@ -60,7 +60,9 @@ def lesion_segments(
         if provenance is not None:
             tags |= {PROBABILITY: f"{lesion.mean_probability:.4f}", PROVENANCE: provenance_text(provenance)}
         segments.append(
-            SegmentInfo(lesion.id, lesion_name(lesion, target), lesion_colour(lesion.id), target.terminology, tags)
+            SegmentInfo(
+                lesion.id, lesion_name(lesion, target), nth_colour(lesion.id, target.key), target.terminology, tags
+            )
         )
     return segments
 
