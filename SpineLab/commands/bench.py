@@ -8,6 +8,7 @@ from pathlib import Path
 
 from SpineLab.bench.segment import MODELS, measure_segment
 from SpineLab.commands.telling import add_into, tell
+from SpineLib.cli.outputs import check_outputs
 from SpineLib.errors import SpineError
 
 HELP = "measure time and memory beside the plain way of running the same weights"
@@ -31,11 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"), help="default: auto")
     parser.add_argument("--seed", type=int, default=1, help="which simulated patient or pair of masks (default: 1)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures")
+    parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
     add_into(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure; returns 0."""
+    if args.json is not None:
+        check_outputs([args.json], [], args.overwrite)
     figures, text = _WAYS[args.task](args)
     tell(text, args, as_text=True)
     if args.json is not None:

@@ -16,6 +16,7 @@ from SpineLab.commands import (
     evaluate_vertebrae,
 )
 from SpineLab.commands.telling import add_into, tell
+from SpineLib.cli.outputs import check_folder, check_outputs
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.errors import SpineError
 
@@ -65,11 +66,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     segmentation.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"))
     segmentation.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
     for one in actions.choices.values():
+        one.add_argument("--overwrite", action="store_true", help="write into a folder, or over a file, that exists")
         add_into(one)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
+    if getattr(arguments, "output", None) is not None:
+        check_folder(arguments.output, arguments.overwrite)
+    elif getattr(arguments, "json", None) is not None:
+        check_outputs([arguments.json], [], arguments.overwrite)
     if arguments.action == "healthy":
         return evaluate_healthy.run(arguments)
     if arguments.action == "detection":

@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--masks",
         type=Path,
         nargs="+",
+        action="extend",
         default=[],
         metavar="FILE",
         help="label files of real columns that no model was trained on",

@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--masks",
         type=Path,
         nargs="+",
+        action="extend",
         default=[],
         metavar="FILE",
         help="label files of real, healthy columns; lytic holes, breaches, a pedicle, the posterior "

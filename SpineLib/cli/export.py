@@ -30,7 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     output.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FILE", help="the model: .stl (binary), .3mf, .obj or .ply"
     )
-    output.add_argument("--format", nargs="+", choices=_FORMATS, default=[], help="further formats, beside the output")
+    output.add_argument(
+        "--format",
+        nargs="+",
+        action="extend",
+        choices=_FORMATS,
+        default=[],
+        help="further formats, beside the output; may be given several times",
+    )
     output.add_argument("--ras", action="store_true", help="write RAS instead of LPS")
     output.add_argument("--json", type=Path, metavar="FILE", help="also write checks, measures and provenance")
     output.add_argument(

@@ -18,6 +18,16 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], overwrite: bo
         check_writable(path.parent)
 
 
+def check_folder(folder: Path, overwrite: bool) -> None:
+    """Refuse a folder that holds something already, before any work."""
+    if folder.exists() and not folder.is_dir():
+        raise SpineError("The output is a file; give the name of a folder.")
+    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
+        raise SpineError("The output folder holds files already; choose another one or add --overwrite.")
+    if folder.is_dir():
+        check_writable(folder)
+
+
 def check_writable(folder: Path) -> None:
     """Refuse a folder without permission before minutes of work, not after."""
     if not os.access(folder, os.W_OK | os.X_OK):

@@ -18,3 +18,26 @@ def test_the_simulation_is_measured_by_patients_a_minute(tmp_path, monkeypatch, 
 def test_no_patients_cannot_be_measured(capsys):
     assert main(["bench", "phantom", "--cases", "0"]) == 1
     assert "at least 1" in capsys.readouterr().err
+
+
+def test_a_file_that_exists_is_replaced_only_when_asked_for(tmp_path, capsys):
+    mine = tmp_path / "f.json"
+    mine.write_text("mine")
+    assert main(["bench", "phantom", "--cases", "1", "--json", str(mine)]) == 1
+    assert "--overwrite" in capsys.readouterr().err and mine.read_text() == "mine"
+
+
+def test_an_evaluation_keeps_a_folder_that_holds_something(tmp_path, capsys):
+    (tmp_path / "cases.csv").write_text("mine")
+    line = [
+        "evaluate",
+        "segmentation",
+        "--cohort",
+        str(tmp_path / "none"),
+        "--model",
+        "mets-t1-2d",
+        "-o",
+        str(tmp_path),
+    ]
+    assert main(line) == 1
+    assert "--overwrite" in capsys.readouterr().err and (tmp_path / "cases.csv").read_text() == "mine"

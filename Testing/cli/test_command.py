@@ -132,3 +132,24 @@ def test_a_reader_that_goes_away_is_no_error_with_a_traceback(repository):
     assert child.wait(30) == 1
     assert child.stderr.read() == ""
     child.stderr.close()
+
+
+def test_a_list_of_files_or_formats_that_is_given_twice_is_taken_whole():
+    import argparse
+    import importlib
+
+    silent = []
+
+    def look(parser, name):
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for inner, choice in action.choices.items():
+                    look(choice, f"{name} {inner}")
+            elif action.nargs == "+" and action.default == [] and type(action).__name__ != "_ExtendAction":
+                silent.append(f"{name} {action.option_strings[0]}")
+
+    for name, (module, _) in command.commands().items():
+        parser = argparse.ArgumentParser()
+        importlib.import_module(module).add_arguments(parser)
+        look(parser, name)
+    assert silent == []

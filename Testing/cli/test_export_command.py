@@ -39,6 +39,7 @@ def test_a_segment_becomes_files_of_all_formats_and_a_table(case, capsys):
         "--format",
         "3mf",
         "obj",
+        "--format",  # given twice: both count
         "ply",
         "--json",
         case / "m.json",

@@ -164,5 +164,5 @@ def test_a_cohort_of_pairs_is_evaluated(scans, tmp_path, capsys):
     assert (tmp_path / "out" / "simulated_registration.csv").read_text().startswith("case,level,start_mm")
 
     (derived / f"{name}_truth.json").unlink()
-    assert main(arguments) == 1
+    assert main([*arguments, "--overwrite"]) == 1
     assert "its truth" in capsys.readouterr().err

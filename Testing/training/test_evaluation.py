@@ -118,7 +118,7 @@ def test_the_cases_a_training_held_out_are_evaluated_alone(trained, ball_cohort,
     with open(tmp_path / "simulated_cases.csv", encoding="utf-8") as file:
         names = {row["case"] for row in csv.DictReader(file)}
     assert sorted(names) == sorted(held_out_cases(trained)) and len(names) == 2
-    assert main([*command, "-o", str(tmp_path), "--held-out-of", str(tmp_path)]) == 1
+    assert main([*command, "-o", str(tmp_path / "new"), "--held-out-of", str(tmp_path)]) == 1
     assert "no folder of a training" in capsys.readouterr().err
 
 

@@ -132,5 +132,5 @@ def test_the_shell_writes_table_figures_and_picture(gans, tmp_path, capsys):
         "other-tied",
     }
     assert (out / "gan.png").read_bytes()[:4] == b"\x89PNG" and (out / "gan.md").read_text() == text
-    assert main(["evaluate", "gan", "--model", str(tmp_path / "one"), "-o", str(out)]) == 1
+    assert main(["evaluate", "gan", "--model", str(tmp_path / "one"), "-o", str(out / "new")]) == 1
     assert "nothing to evaluate on" in capsys.readouterr().err
