@@ -18,7 +18,6 @@ _MANIFOLD = ("manifold3d>=3.0", "manifold3d")
 CUTS = {"none": "Whole vertebra", "pedicles": "Body, cut through the pedicles", "body": "Body, up to the canal"}
 SPACES = {"LPS": "LPS (as Slicer and DICOM)", "RAS": "RAS"}
 PAINTS = {"distance": "Distance to before", "thickness": "Wall thickness", "plain": "Plain"}
-FORMATS = {"stl": "STL", "3mf": "3MF", "obj": "OBJ", "ply": "PLY"}
 #: Thin walls are thickened where that adds no more than this share of the volume.
 _THICKENING = 0.01
 
@@ -29,11 +28,14 @@ class ModelStep(StepBase):
     TIP = "Make the models before and after; the scene gets both with the distance painted, and the checks"
 
     def __init__(self, ui, panel):
+        from SpineLib.mesh.formats import formats
+
         super().__init__(ui, panel, "model")
+        self._formats = {ending.lstrip("."): one.TITLE for ending, one in formats().items()}
         self._head = self._watched = self._key = self._seen = None
         self._stop, self.outdated, self._path = lambda: None, False, ""
         self._combos = {"cut": (ui.cutCombo, CUTS), "space": (ui.spaceCombo, SPACES), "paint": (ui.paintCombo, PAINTS),
-                        "format": (ui.formatCombo, FORMATS)}  # fmt: skip
+                        "format": (ui.formatCombo, self._formats)}  # fmt: skip
         for combo, entries in self._combos.values():
             for data, text in entries.items():
                 combo.addItem(text, data)
@@ -199,7 +201,7 @@ class ModelStep(StepBase):
         folder = os.path.dirname(self._path) or os.path.expanduser("~")
         name = os.path.join(folder, f"{self._fileName()}.{ending}")
         return qt.QFileDialog.getSaveFileName(
-            self.ui.exportButton, "Export the model", name, f"{FORMATS[ending]} (*.{ending})"
+            self.ui.exportButton, "Export the model", name, f"{self._formats[ending]} (*.{ending})"
         )
 
     def _fileName(self):

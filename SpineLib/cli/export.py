@@ -11,12 +11,14 @@ from SpineLib.cli.outputs import check_outputs
 from SpineLib.errors import SpineError
 from SpineLib.progress import part
 
-HELP = "make a printable model (STL, 3MF, OBJ, PLY) of a segmented vertebra, checked before and after writing"
-_FORMATS = ("stl", "3mf", "obj", "ply")
+HELP = "make a printable model (STL, 3MF and others) of a segmented vertebra, checked before and after writing"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``spine export``."""
+    from SpineLib.mesh.formats import formats
+
+    endings = list(formats())
     masks = parser.add_argument_group("masks: .seg.nrrd files (Slicer segmentations), labelmaps")
     masks.add_argument("--mask", type=Path, required=True, metavar="MASK", help="the vertebra to be printed")
     masks.add_argument(
@@ -28,13 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     output = parser.add_argument_group("output, in mm and LPS, which the files say")
     output.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="FILE", help="the model: .stl (binary), .3mf, .obj or .ply"
+        "-o", "--output", type=Path, required=True, metavar="FILE", help=f"the model: {', '.join(endings)}"
     )
     output.add_argument(
         "--format",
         nargs="+",
         action="extend",
-        choices=_FORMATS,
+        choices=[one.lstrip(".") for one in endings],
         default=[],
         help="further formats, beside the output; may be given several times",
     )
@@ -149,11 +151,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _files(args: argparse.Namespace) -> list[Path]:
     """All models that are asked for, each once."""
+    from SpineLib.mesh.files import check_ending
+
     suffix = args.output.suffix.lower()
-    if suffix.lstrip(".") not in _FORMATS:
-        raise SpineError(
-            f"A model cannot be written as '{args.output.suffix}'; use {', '.join('.' + name for name in _FORMATS)}."
-        )
+    check_ending(args.output)
     if args.painted is not None and args.painted.suffix.lower() != ".vtp":
         raise SpineError(f"A painted model cannot be written as '{args.painted.suffix}'; use .vtp.")
     others = [args.output.with_suffix(f".{name}") for name in args.format if f".{name}" != suffix]

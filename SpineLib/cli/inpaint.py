@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(.nii.gz, .nrrd, .mha) with the vertebra's number",
     )
     output.add_argument(
-        "--model", type=Path, metavar="FILE", help="also write a model to print (.stl, .3mf, .obj, .ply)"
+        "--model", type=Path, metavar="FILE", help="also write a model to print (as 'spine export' does)"
     )
     output.add_argument(
         "--report",
@@ -172,7 +172,7 @@ def summary(repair, notes: list[str], simulated: bool = False) -> list[str]:
 
 
 def _check(args: argparse.Namespace) -> None:
-    from SpineLib.mesh.files import FORMATS
+    from SpineLib.mesh.files import check_ending
     from SpineLib.volume import suffix_of
 
     if args.vertebrae is None and args.ct is None:
@@ -185,8 +185,8 @@ def _check(args: argparse.Namespace) -> None:
         raise SpineError(
             f"An image cannot be written as '{args.output.suffix}'; use .seg.nrrd, .nrrd, .nii.gz or .mha."
         )
-    if args.model is not None and args.model.suffix.lower() not in FORMATS:
-        raise SpineError(f"A model cannot be written as '{args.model.suffix}'; use {', '.join(FORMATS)}.")
+    if args.model is not None:
+        check_ending(args.model)
 
 
 def _lesion(path: Path):

@@ -10,7 +10,7 @@ import numpy as np
 from SpineLib.errors import SpineError
 from SpineLib.geometry.triangles import volume_mm3
 from SpineLib.mesh.cut import Plane, body_plane, cut
-from SpineLib.mesh.files import FORMATS, in_space, read_mesh, write_mesh
+from SpineLib.mesh.files import check_ending, in_space, read_mesh, write_mesh
 from SpineLib.mesh.gate import GateReport, PrintLimits, check_model
 from SpineLib.mesh.simplify import simplified
 from SpineLib.mesh.solid import without_slivers
@@ -316,7 +316,7 @@ def write_model(model: Model, path: str | Path, overwrite: bool = False, space: 
 
     Args:
         model: of :func:`build_model`.
-        path: ends in ".stl" (binary), ".3mf", ".obj" or ".ply".
+        path: its ending names the format (:func:`SpineLib.mesh.formats.formats`).
         overwrite: replace a file that exists.
         space: "LPS", as Slicer writes models, or "RAS"; millimetres, which the file says.
 
@@ -327,8 +327,7 @@ def write_model(model: Model, path: str | Path, overwrite: bool = False, space: 
         SpineError: the gate refuses the model or the file, the file exists, no permission, disk full.
     """
     path = Path(path)
-    if path.suffix.lower() not in FORMATS:
-        raise SpineError(f"A model cannot be written as '{path.suffix}'; use {', '.join(FORMATS)}.")
+    check_ending(path)
     in_space(model.points, space)
     if not model.report.passed:
         raise SpineError(f"The model was not written, it cannot be printed: {' '.join(model.report.reasons)}")

@@ -96,7 +96,7 @@ def test_a_refused_model_is_told_with_its_table_and_not_written(case, capsys):
     ("more", "words"),
     [
         (["-o", "m.stl"], "choose one with --label"),
-        (["-o", "m.vrml", "--label", "20"], "cannot be written as '.vrml'"),
+        (["-o", "m.vrml", "--label", "20"], "cannot be a '.vrml' file"),
         (["-o", "m.stl", "--label", "L9"], "no segment 'L9'"),
         (["-o", "there.stl", "--label", "20"], "exists already"),
         (["-o", "m.stl", "--label", "20", "--painted", "m.ply"], "use .vtp"),

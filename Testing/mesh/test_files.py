@@ -1,17 +1,20 @@
 """Model files: the same triangles come back from every format, in LPS and mm; what is damaged or hostile is refused."""
 
+import argparse
 import shutil
 import subprocess
+import sys
 import zipfile
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
+import SpineLib.mesh.formats as mesh_formats
 from SpineLib.errors import SpineError
 from SpineLib.geometry.triangles import volume_mm3
-from SpineLib.mesh import files, threemf
-from SpineLib.mesh.files import FORMATS, read_mesh, write_mesh
+from SpineLib.mesh.files import read_mesh, write_mesh
+from SpineLib.mesh.formats import formats, obj, stl, threemf
 from SpineLib.mesh.model import ModelSettings, as_in_files, build_model, write_model
 from Testing.mesh.shapes import box, sphere
 from Testing.tasks.balls import ball, grid, rotation
@@ -29,7 +32,7 @@ def model():
     return built
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("suffix", formats())
 @pytest.mark.parametrize("space", ["LPS", "RAS"])
 def test_points_and_triangles_come_back_exactly(tmp_path, suffix, space):
     points, triangles = SPHERE
@@ -42,7 +45,7 @@ def test_points_and_triangles_come_back_exactly(tmp_path, suffix, space):
     assert np.allclose(middle, CENTRE * ((-1, -1, 1) if space == "RAS" else 1), atol=0.01)
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("suffix", formats())
 def test_every_file_says_that_it_is_lps_in_mm(tmp_path, suffix):
     write_mesh(*SPHERE, tmp_path / f"m{suffix}")
     data = (tmp_path / f"m{suffix}").read_bytes()
@@ -59,7 +62,7 @@ def test_the_header_of_an_stl_is_not_that_of_the_text_format(tmp_path):
     assert not data.startswith(b"solid") and len(data) == 84 + 50 * len(SPHERE[1])
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("suffix", formats())
 def test_a_model_is_written_read_back_and_checked_again(tmp_path, model, suffix):
     report = write_model(model, tmp_path / f"m{suffix}")
     assert report.passed
@@ -93,28 +96,28 @@ def test_a_model_that_the_gate_refuses_is_not_written(tmp_path):
 def test_a_writer_that_loses_triangles_is_noticed_and_leaves_the_old_file(tmp_path, model, monkeypatch):
     """As a full disk or a faulty network folder would."""
     (tmp_path / "m.stl").write_text("old")
-    write, read = FORMATS[".stl"]
-    monkeypatch.setitem(files.FORMATS, ".stl", (lambda p, t, path, space: write(p, t[:-5], path, space), read))
+    write = stl.write
+    monkeypatch.setattr(stl, "write", lambda p, t, path, remark: write(p, t[:-5], path, remark))
     with pytest.raises(SpineError, match="cannot be written"):
         write_model(model, tmp_path / "m.stl", overwrite=True)
     assert (tmp_path / "m.stl").read_text() == "old" and len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_file_whose_triangles_changed_on_the_way_is_refused_by_the_second_check(tmp_path, model, monkeypatch):
-    write, read = FORMATS[".obj"]
+    write = obj.write
 
-    def faulty(points, triangles, path, space):
+    def faulty(points, triangles, path, remark):
         triangles = triangles.copy()
         triangles[3] = triangles[3, ::-1]
-        write(points, triangles, path, space)
+        write(points, triangles, path, remark)
 
-    monkeypatch.setitem(files.FORMATS, ".obj", (faulty, read))
+    monkeypatch.setattr(obj, "write", faulty)
     with pytest.raises(SpineError, match="its file cannot be printed"):
         write_model(model, tmp_path / "m.obj")
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("suffix", formats())
 @pytest.mark.parametrize("keep", [0, 0.1, 0.3, 0.5, 0.9, 0.99])
 def test_a_truncated_file_is_refused(tmp_path, suffix, keep):
     path = tmp_path / f"m{suffix}"
@@ -123,6 +126,52 @@ def test_a_truncated_file_is_refused(tmp_path, suffix, keep):
     path.write_bytes(data[: int(keep * len(data))])
     with pytest.raises(SpineError):
         read_mesh(path)
+
+
+OFF = """
+import numpy as np
+
+SUFFIX, TITLE, ORDER = ".off", "OFF", 9
+
+
+def write(points, triangles, path, remark):
+    lines = ["OFF", f"# {remark}", f"{len(points)} {len(triangles)} 0"]
+    lines += [" ".join(f"{value:.9g}" for value in place) for place in points.astype(np.float32).tolist()]
+    lines += ["3 %d %d %d" % tuple(corners) for corners in triangles.tolist()]
+    path.write_text("\\n".join(lines) + "\\n")
+
+
+def read(path):
+    head, remark, counts, *lines = path.read_text().splitlines()
+    points = int(counts.split()[0])
+    rows = [line.split() for line in lines]
+    return np.array(rows[:points], float), np.array(rows[points:], int)[:, 1:], remark
+"""
+
+
+@pytest.fixture
+def off(tmp_path, monkeypatch):
+    """A format that this house does not have: one file, in the folder of the formats."""
+    folder = tmp_path / "formats"
+    folder.mkdir()
+    (folder / "off.py").write_text(OFF)
+    monkeypatch.setattr(mesh_formats, "__path__", [*mesh_formats.__path__, str(folder)])
+    yield
+    sys.modules.pop("SpineLib.mesh.formats.off", None)
+
+
+@pytest.mark.usefixtures("off")
+def test_a_new_format_is_one_file_that_the_print_gate_and_the_shell_find(tmp_path, model):
+    from SpineLib.cli import export
+
+    assert list(formats()) == [".stl", ".3mf", ".obj", ".ply", ".off"]
+    assert write_model(model, tmp_path / "m.off").passed
+    assert (tmp_path / "m.off").read_text().startswith("OFF\n# SPACE=LPS unit=mm")
+    assert read_mesh(tmp_path / "m.off").space == "LPS"
+    parser = argparse.ArgumentParser()
+    export.add_arguments(parser)
+    assert parser.parse_args(["--mask", "m.nrrd", "-o", "m.stl", "--format", "off", "3mf"]).format == ["off", "3mf"]
+    assert ".off" in parser.format_help()
 
 
 def test_an_unknown_ending_and_a_missing_file_are_told(tmp_path):

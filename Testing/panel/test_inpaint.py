@@ -228,8 +228,8 @@ def test_building_shows_models_checks_and_figures_and_every_format_is_written_in
 ):
     import vtk
 
-    from SpineInpaintLib.model import FORMATS
     from SpineInpaintLib.selftest import LEVELS
+    from SpineLib.mesh.formats import formats
     from SpineLib.scene.printmodel import part_of
 
     ui, head = built.ui, built.node.model
@@ -249,13 +249,13 @@ def test_building_shows_models_checks_and_figures_and_every_format_is_written_in
 
     monkeypatch.setattr(built.widget.panel.model, "_askPath", lambda *_: str(tmp_path / "out"))
     assert ui.exportLabel.text == "In LPS coordinates and millimetres."
-    for number, ending in enumerate(FORMATS):
+    for number, ending in enumerate(formats()):
         ui.formatCombo.currentIndex = number
         ui.formatCombo.activated(number)
         ui.exportButton.click()
         finish(inpaint, built.widget)
-        assert f"out.{ending} was written" in ui.modelStatusLabel.text and "LPS" in ui.modelStatusLabel.text
-    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(f"out.{ending}" for ending in FORMATS)
+        assert f"out{ending} was written" in ui.modelStatusLabel.text and "LPS" in ui.modelStatusLabel.text
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(f"out{ending}" for ending in formats())
     reader = vtk.vtkSTLReader()
     reader.SetFileName(str(tmp_path / "out.stl"))
     reader.Update()

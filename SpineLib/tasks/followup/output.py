@@ -6,10 +6,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from SpineLib.csv_text import csv_of_dicts
 from SpineLib.errors import SpineError
+from SpineLib.mesh.formats import ply
 from SpineLib.mesh.polydata import write_vtp
 from SpineLib.metrics.ablation import MEASURES, bin_figure
 from SpineLib.tasks.followup.compare import Comparison
@@ -39,30 +38,7 @@ def write_surface(surface: MarginSurface, path: str | Path) -> None:
         if suffix == ".vtp":
             write_vtp(surface.points, surface.triangles, temporary, {MARGIN: surface.margin_mm})
         else:
-            _write_ply(surface, temporary)
-
-
-def _write_ply(surface: MarginSurface, path: Path) -> None:
-    # vtkPLYWriter keeps colours only; the format itself is plain.
-    header = "\n".join(
-        [
-            "ply",
-            "format binary_little_endian 1.0",
-            "comment SPACE=LPS, mm",
-            f"element vertex {len(surface.points)}",
-            "property float x",
-            "property float y",
-            "property float z",
-            f"property float {MARGIN}",
-            f"element face {len(surface.triangles)}",
-            "property list uchar int vertex_indices",
-            "end_header\n",
-        ]
-    )
-    vertices = np.column_stack([surface.points, surface.margin_mm]).astype("<f4")
-    faces = np.empty(len(surface.triangles), np.dtype([("count", "u1"), ("corners", "<i4", 3)]))
-    faces["count"], faces["corners"] = 3, surface.triangles
-    path.write_bytes(header.encode("ascii") + vertices.tobytes() + faces.tobytes())
+            ply.write(surface.points, surface.triangles, temporary, "SPACE=LPS, mm", {MARGIN: surface.margin_mm})
 
 
 def write_comparison(comparison: Comparison, path: str | Path) -> None:

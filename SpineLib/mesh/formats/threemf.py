@@ -11,6 +11,7 @@ import numpy as np
 
 from SpineLib.errors import SpineError
 
+SUFFIX, TITLE, ORDER = ".3mf", "3MF", 1
 _CORE = "http://schemas.microsoft.com/3dmanufacturing/core/2015/02"
 _RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
 _MODEL_RELATION = "http://schemas.microsoft.com/3dmanufacturing/2013/01/3dmodel"
@@ -32,13 +33,13 @@ _UNITS = {"micron": 0.001, "millimeter": 1.0, "centimeter": 10.0, "inch": 25.4, 
 _MOST_FILES, _MOST_BYTES, _MOST_RATIO = 1000, 1_000_000_000, 200
 
 
-def write(points: np.ndarray, triangles: np.ndarray, path: Path, description: str) -> None:
-    """Write one object in millimetres; ``description`` is kept as metadata."""
+def write(points: np.ndarray, triangles: np.ndarray, path: Path, remark: str) -> None:
+    """Write one object in millimetres; ``remark`` is kept as its description."""
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         f'<model unit="millimeter" xml:lang="en-US" xmlns="{_CORE}">',
         '<metadata name="Application">SpineOncology</metadata>',
-        f'<metadata name="Description">{escape(description)}</metadata>',
+        f'<metadata name="Description">{escape(remark)}</metadata>',
         '<resources><object id="1" type="model"><mesh><vertices>',
     ]
     lines += ['<vertex x="%.9g" y="%.9g" z="%.9g"/>' % tuple(place) for place in points.astype(np.float32).tolist()]
