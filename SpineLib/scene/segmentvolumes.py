@@ -36,7 +36,7 @@ def segments_volume(segmentation, ids: Sequence[str] | None, name: str, registra
     Raises:
         SpineError: no segmentation, a segment that is gone, nothing in the segments, a warping transform.
     """
-    grid, boxes = _on_one_grid(segmentation, ids, name, registration)
+    grid, boxes = on_one_grid(segmentation, ids, name, registration)
     array = np.zeros(grid.shape, np.uint8)
     for _, box, part in boxes:
         array[box] |= part
@@ -57,7 +57,7 @@ def segments_labels(segmentation, numbers: Mapping[str, int], name: str) -> tupl
     Raises:
         SpineError: as there.
     """
-    grid, boxes = _on_one_grid(segmentation, list(numbers), name)
+    grid, boxes = on_one_grid(segmentation, list(numbers), name)
     array = np.zeros(grid.shape, np.uint8)
     for segment_id, box, part in boxes:
         array[box][part] = numbers[segment_id]
@@ -66,8 +66,11 @@ def segments_labels(segmentation, numbers: Mapping[str, int], name: str) -> tupl
     return grid.with_array(array, name), {segment_id: box for segment_id, box, _ in boxes}
 
 
-def _on_one_grid(segmentation, ids: Sequence[str] | None, name: str, registration=None):
-    """Grid of the image (its voxels are no matter), and (segment id, box, mask in the box) of each segment."""
+def on_one_grid(segmentation, ids: Sequence[str] | None, name: str, registration=None):
+    """Grid of the image (its voxels are no matter), and (segment id, box, mask in the box) of each segment.
+
+    As :func:`segments_volume`, but segments may be empty.
+    """
     if segmentation is None or segmentation.GetScene() is None:
         raise SpineError(f"No segmentation of the {name} is chosen: choose one, or segment now.")
     ids = segment_ids(segmentation) if ids is None else list(ids)

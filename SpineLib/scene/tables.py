@@ -13,6 +13,7 @@ import vtk
 from SpineLib.scene.masks import segment_box, segment_ids
 from SpineLib.scene.nodes import volume_from_node
 from SpineLib.scene.results import segment_tag
+from SpineLib.scene.segmentvolumes import on_one_grid
 from SpineLib.tasks.segmentation.naming import LESION_ID, PROBABILITY
 from SpineLib.volume import Volume
 
@@ -60,13 +61,14 @@ class MeasuredSegment:
 
 
 def measure_segments(
-    segmentation_node, volume_node, probability_node=None, ids: Sequence[str] | None = None
+    segmentation_node, volume_node=None, probability_node=None, ids: Sequence[str] | None = None
 ) -> list[MeasuredSegment]:
-    """Measure segments on the grid of a volume, as they are now.
+    """Measure segments as they are now.
 
     Args:
         segmentation_node: read only.
-        volume_node: the volume the segmentation was made from; its voxels are counted.
+        volume_node: the volume the segmentation was made from; its voxels are counted. None: those of the grid that
+            the segmentation remembers.
         probability_node: volume on the same grid; ignored when it has another size.
         ids: which segments; None: all.
 
@@ -75,18 +77,20 @@ def measure_segments(
     """
     from SpineLib.tasks.segmentation.lesions import measure_lesion
 
-    grid = volume_from_node(volume_node, "reference volume")
+    segmentation, measured = segmentation_node.GetSegmentation(), []
+    wanted = [one for one in (segment_ids(segmentation_node) if ids is None else ids) if segmentation.GetSegment(one)]
+    if volume_node is None:
+        grid, parts = on_one_grid(segmentation_node, wanted, "lesions")
+    else:
+        grid = volume_from_node(volume_node, "reference volume")
+        parts = [(one, *segment_box(segmentation_node, one, volume_node)) for one in wanted]
     probability = None
     if probability_node is not None and probability_node.GetImageData() is not None:
         probability = slicer.util.arrayFromVolume(probability_node)
         if probability.shape != grid.shape:
             probability = None
-    segmentation, measured = segmentation_node.GetSegmentation(), []
-    for number, segment_id in enumerate(segment_ids(segmentation_node) if ids is None else ids, 1):
+    for number, (segment_id, box, mask) in enumerate(parts, 1):
         segment = segmentation.GetSegment(segment_id)
-        if segment is None:
-            continue
-        box, mask = segment_box(segmentation_node, segment_id, volume_node)
         inside = None if probability is None else probability[box]
         tag = segment_tag(segment, LESION_ID)
         lesion = measure_lesion(_cut(grid, box, mask), inside, int(tag) if tag.isdigit() else number)

@@ -73,12 +73,9 @@ class ResultsStep(StepBase):
             return
         self._seen = self._stamp()
         segmentation, measured, problem = self._segmentation, [], ""
-        volume = self.volume()
-        if segmentation is not None and volume is None:
-            problem = "The volume this segmentation was made from is not in the scene: choose it in step 1 to measure."
-        elif segmentation is not None:
+        if segmentation is not None:
             try:
-                measured = measure_segments(segmentation, volume)
+                measured = measure_segments(segmentation, self.volume())
             except SpineError as error:
                 problem = str(error)
             for table in _tablesOf(segmentation):
@@ -143,6 +140,7 @@ class ResultsStep(StepBase):
             else "The segmentation holds no segment."
             if not measured
             else f"{len(measured)} segment{'s' if len(measured) > 1 else ''}, {total:.1f} ml in total; diameters in mm."
+            f"{'' if self.volume() is not None else ' The image is not in the scene: its grid was remembered.'}"
         )
 
     def _jump(self, measured):

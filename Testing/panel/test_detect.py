@@ -153,6 +153,31 @@ def test_the_slider_changes_table_and_points_at_once_without_a_run(searched, sce
     assert scene_names() == before
 
 
+def test_the_chosen_place_stays_chosen_when_the_threshold_moves_and_nothing_is_chosen_when_it_goes(searched):
+    """No. 1 at one threshold is another place at the next: what is segmented must not change in silence."""
+    ui, table = searched.ui, searched.widget.panel.detect._table
+    ui.candidateTable.setCurrentCell(1, 0)
+    place = table.current().centre_ras_mm
+    ui.candidateSlider.value = 0.7
+    assert numbers(searched, 1) == ["0.90"] and table.current().centre_ras_mm == pytest.approx(place)
+    ui.candidateSlider.value = 0.5
+    assert ui.candidateTable.currentRow() == 1 and table.current().centre_ras_mm == pytest.approx(place)
+    ui.candidateTable.setCurrentCell(0, 0)
+    ui.candidateSlider.value = 0.7
+    assert table.current() is None
+    assert not ui.segmentCandidateButton.enabled and "Choose a place" in ui.segmentCandidateButton.toolTip
+
+
+def test_the_note_on_an_image_changes_with_the_image(detector, phantom):
+    import slicer
+
+    ui = phantom.widget.ui
+    assert "Without fat suppression" in ui.detectNoteLabel.text
+    stir = slicer.util.addVolumeFromArray(np.ones((5, 6, 7), np.int16), name="STIR sag")
+    ui.detectSelector.setCurrentNode(stir)
+    assert "This looks like STIR, and the model was made for T2" in ui.detectNoteLabel.text
+
+
 def test_a_click_makes_all_slice_views_jump_to_the_place(searched):
     import slicer
 
@@ -198,7 +223,7 @@ def test_segment_this_candidate_adds_its_lesion_and_no_other(searched, desktop):
     ui.segmentCandidateButton.click()
     assert not ui.segmentApplyButton.enabled and "A run is going on" in ui.segmentApplyButton.toolTip
     finish(desktop, searched)
-    assert ui.detectStatusLabel.text.startswith("Lesion 2 ("), ui.detectStatusLabel.text
+    assert ui.detectStatusLabel.text.startswith("Lesion 2 was added."), ui.detectStatusLabel.text
     (mask,) = segment_masks(searched, searched.widget._parameterNode.result, searched.t1)
     lower = searched.truth.copy()
     lower[25:] = False

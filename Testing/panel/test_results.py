@@ -119,13 +119,14 @@ def test_comparison_with_another_segmentation_gives_dice_tpr_and_tnr(shown):
     assert shown.ui.compareStatusLabel.text.startswith("Dice 100.0 %, TPR 100.0 %, TNR 100.00 %")
 
 
-def test_a_segmentation_whose_volume_is_gone_can_be_edited_but_says_what_is_missing(shown):
+def test_a_segmentation_whose_volume_is_gone_is_measured_all_the_same_and_can_be_edited(shown):
     import slicer
 
     slicer.mrmlScene.RemoveNode(shown.t1)
     slicer.mrmlScene.RemoveNode(shown.t2)
     shown.ui.updateButton.click()
-    assert "not in the scene" in shown.ui.summaryLabel.text and shown.ui.lesionTable.rowCount == 0
+    assert "not in the scene" in shown.ui.summaryLabel.text and shown.ui.lesionTable.rowCount == 2
+    assert float(cell(shown, 0, 1)) == pytest.approx(10 * 10 * 4 * 4 / 1000, abs=0.006)
     shown.ui.editButton.click()
 
 
@@ -135,3 +136,71 @@ def test_a_deleted_segmentation_empties_the_table(shown):
     slicer.mrmlScene.RemoveNode(shown.node)
     assert shown.ui.lesionTable.rowCount == 0
     assert not shown.ui.editButton.enabled and shown.ui.summaryLabel.text == "No lesions to list yet."
+
+
+def test_the_chosen_lesion_stays_chosen_when_another_one_before_it_goes(shown, desktop):
+    shown.ui.lesionTable.setCurrentCell(1, 0)
+    shown.node.GetSegmentation().RemoveSegment(shown.ids[0])
+    assert desktop.wait(lambda: shown.ui.lesionTable.rowCount == 1, 20)
+    assert shown.widget.panel.results._table.current().segment_id == shown.ids[1]
+    shown.node.GetSegmentation().RemoveSegment(shown.ids[1])
+    assert desktop.wait(lambda: shown.ui.lesionTable.rowCount == 0, 20)
+    assert shown.widget.panel.results._table.current() is None
+
+
+def test_a_removed_lesion_leaves_nothing_chosen_in_its_place(shown, desktop):
+    import slicer
+
+    shown.ui.lesionTable.setCurrentCell(0, 0)
+    shown.node.GetSegmentation().RemoveSegment(shown.ids[0])
+    assert desktop.wait(lambda: shown.ui.lesionTable.rowCount == 1, 20)
+    assert shown.widget.panel.results._table.current() is None
+    shown.ui.editButton.click()
+    editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
+    assert editor.currentSegmentID() != shown.ids[1]
+
+
+def test_a_comparison_goes_when_what_it_was_made_of_is_edited_or_others_are_chosen(shown, desktop):
+    import slicer
+
+    ui = shown.ui
+    ui.referenceSelector.setCurrentNode(shown.node)
+    ui.compareButton.click()
+    assert "Dice 100.0 %" in ui.compareStatusLabel.text
+    ui.comparedSegmentCombo.currentIndex = 1
+    ui.comparedSegmentCombo.activated(1)
+    assert not ui.compareStatusLabel.text, "the other lesion's figure would stand beside this one's name"
+    ui.compareButton.click()
+    mask = slicer.util.arrayFromSegmentBinaryLabelmap(shown.node, shown.ids[0], shown.t1)
+    slicer.util.updateSegmentBinaryLabelmapFromArray(mask * 0, shown.node, shown.ids[0], shown.t1)
+    assert not ui.compareStatusLabel.text
+
+
+def test_what_can_be_compared_follows_segments_that_come_go_and_are_renamed(shown, desktop):
+    ui, inner = shown.ui, shown.node.GetSegmentation()
+    ui.referenceSelector.setCurrentNode(shown.node)
+
+    def names(combo):
+        return [combo.itemText(n) for n in range(combo.count)]
+
+    inner.GetSegment(shown.ids[1]).SetName("Vertebra")
+    inner.RemoveSegment(shown.ids[0])
+    assert desktop.wait(lambda: names(ui.comparedSegmentCombo) == ["All segments", "Vertebra"], 20)
+    assert names(ui.referenceSegmentCombo) == ["All segments", "Vertebra"]
+
+
+def test_the_lesions_are_shown_as_surfaces_and_taken_away_again(shown):
+    display = shown.node.GetDisplayNode()
+    shown.ui.show3dButton.click()
+    assert shown.node.GetSegmentation().ContainsRepresentation("Closed surface") and display.GetVisibility3D()
+    shown.ui.show3dButton.click()
+    assert not display.GetVisibility3D()
+
+
+def test_after_the_scene_was_closed_nothing_of_it_stands_there(shown):
+    import slicer
+
+    slicer.mrmlScene.Clear(0)
+    assert shown.ui.lesionTable.rowCount == 0
+    assert shown.ui.summaryLabel.text == "No lesions to list yet."
+    assert shown.ui.resultsSection.text == "3  Lesions"
