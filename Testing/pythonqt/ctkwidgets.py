@@ -7,75 +7,115 @@ from PySide6.QtCore import Property, Signal
 
 from .objects import custom
 
-_HEADER = 24
+#: What CTK adds below the header of a collapsed button, pixels.
+_COLLAPSED = 10
 
 
 @custom("ctk")
 class ctkCollapsibleButton(QtWidgets.QAbstractButton):
-    """A header that shows or hides what lies below it."""
+    """A header that shows or hides what lies below it; a child that somebody has hidden stays hidden when it opens.
+
+    Sizes, visibility of children and margins as in CTK: opened, it may become as low as its layout's smallest size,
+    which for labels that wrap is less than the height that their width asks for.
+    """
 
     contentsCollapsed = Signal(bool)
 
     def __init__(self, parent=None):
         super().__init__(parent)
-        self._collapsed = False
+        self._collapsed = self._forcing = False
+        self._highest = self.maximumHeight()
         self.setCheckable(True)
         self.setChecked(True)
-        self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Minimum, QtWidgets.QSizePolicy.Policy.Fixed)
-        self.setContentsMargins(0, _HEADER, 0, 0)
-        self.clicked.connect(lambda: self._collapse(not self._collapsed))
+        self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Minimum, QtWidgets.QSizePolicy.Policy.Preferred)
+        self.setContentsMargins(0, self._header().height(), 0, 0)
+        self.setBackgroundRole(QtGui.QPalette.ColorRole.Window)
+        self.toggled.connect(lambda opened: self._collapse(not opened))
 
     def _collapse(self, collapsed):
         if collapsed == self._collapsed:
             return
         self._collapsed = collapsed
         self.setChecked(not collapsed)
+        if collapsed:
+            self._highest = self.maximumHeight()
+            self.setMaximumHeight(self.sizeHint().height())
+        else:
+            self.setMaximumHeight(self._highest)
         for child in self.findChildren(QtWidgets.QWidget, options=QtCore.Qt.FindChildOption.FindDirectChildrenOnly):
-            child.setVisible(not collapsed and not child.property("hiddenBefore"))
+            self._show_child(child)
         self.updateGeometry()
         self.contentsCollapsed.emit(collapsed)
 
-    def event(self, event):
-        if (
-            event.type() == QtCore.QEvent.Type.ChildPolished
-            and self._collapsed
-            and isinstance(event.child(), QtWidgets.QWidget)
-        ):
-            event.child().hide()
-        return super().event(event)
+    def _show_child(self, child):
+        wanted = child.property("visibilityToParent")
+        self._forcing = True
+        child.setVisible(not self._collapsed and wanted is not False)
+        if wanted is not False:  # nobody said so: it is this button that hides it
+            child.setAttribute(QtCore.Qt.WidgetAttribute.WA_WState_ExplicitShowHide, False)
+        self._forcing = False
 
-    def sizeHint(self):
-        width = self.fontMetrics().horizontalAdvance(self.text()) + 40
-        if self._collapsed or self.layout() is None:
-            return QtCore.QSize(width, _HEADER)
-        inner = self.layout().totalSizeHint()
-        if self.layout().hasHeightForWidth() and self.width() > 0:
-            inner.setHeight(self.layout().totalHeightForWidth(self.width()))
-        return QtCore.QSize(max(width, inner.width()), inner.height())
+    def childEvent(self, event):
+        if event.type() == QtCore.QEvent.Type.ChildAdded and isinstance(event.child(), QtWidgets.QWidget):
+            event.child().installEventFilter(self)
+            if self._collapsed:
+                self._show_child(event.child())
+        super().childEvent(event)
 
-    def minimumSizeHint(self):
-        if self._collapsed or self.layout() is None:
-            return self.sizeHint()
-        return QtCore.QSize(self.layout().totalMinimumSize().width(), self.sizeHint().height())
+    def setVisible(self, visible):
+        self._forcing = True
+        super().setVisible(visible)
+        self._forcing = False
 
-    def resizeEvent(self, event):
-        super().resizeEvent(event)
-        self.updateGeometry()
+    def eventFilter(self, child, event):
+        if not self._forcing and event.type() == QtCore.QEvent.Type.ShowToParent:
+            child.setProperty("visibilityToParent", True)
+            self._show_child(child)
+        elif not self._forcing and event.type() == QtCore.QEvent.Type.HideToParent:
+            child.setProperty("visibilityToParent", False)
+        return False
 
-    def paintEvent(self, event):
-        painter = QtGui.QPainter(self)
+    def hitButton(self, position):
+        return position.y() < self._header().height()
+
+    def _header(self):
         option = QtWidgets.QStyleOptionButton()
         option.initFrom(self)
-        option.rect = QtCore.QRect(0, 0, self.width(), _HEADER - 2)
+        text = self.fontMetrics().size(QtCore.Qt.TextFlag.TextShowMnemonic, self.text() or "XXXX")
+        style, metric = self.style(), QtWidgets.QStyle.PixelMetric
+        width = style.pixelMetric(metric.PM_IndicatorWidth, option, self) + style.pixelMetric(
+            metric.PM_CheckBoxLabelSpacing, option, self
+        )
+        height = max(style.pixelMetric(metric.PM_IndicatorHeight, option, self), text.height())
+        size = QtCore.QSize(width + text.width(), height)
+        return style.sizeFromContents(QtWidgets.QStyle.ContentsType.CT_PushButton, option, size, self)
+
+    def sizeHint(self):
+        collapsed = self._header() + QtCore.QSize(0, _COLLAPSED)
+        return collapsed if self._collapsed else QtWidgets.QWidget.sizeHint(self).expandedTo(collapsed)
+
+    def minimumSizeHint(self):
+        if self._collapsed:
+            return self._header() + QtCore.QSize(0, _COLLAPSED)
+        if self.layout() is None:
+            return self._header()
+        return QtWidgets.QWidget.minimumSizeHint(self).expandedTo(self._header())
+
+    def paintEvent(self, event):
+        painter, height = QtGui.QPainter(self), self._header().height()
+        option = QtWidgets.QStyleOptionButton()
+        option.initFrom(self)
+        option.rect = QtCore.QRect(0, 0, self.width(), height)
         self.style().drawControl(QtWidgets.QStyle.ControlElement.CE_PushButtonBevel, option, painter, self)
         arrow = QtWidgets.QStyleOption()
         arrow.initFrom(self)
-        arrow.rect = QtCore.QRect(6, 5, 12, 12)
+        arrow.rect = QtCore.QRect(6, (height - 12) // 2, 12, 12)
         down = QtWidgets.QStyle.PrimitiveElement.PE_IndicatorArrowDown
         right = QtWidgets.QStyle.PrimitiveElement.PE_IndicatorArrowRight
         self.style().drawPrimitive(right if self._collapsed else down, arrow, painter, self)
+        painter.setPen(self.palette().color(QtGui.QPalette.ColorRole.ButtonText))
         painter.drawText(
-            QtCore.QRect(24, 0, self.width() - 24, _HEADER - 2), QtCore.Qt.AlignmentFlag.AlignVCenter, self.text()
+            QtCore.QRect(24, 0, self.width() - 24, height), QtCore.Qt.AlignmentFlag.AlignVCenter, self.text()
         )
 
     collapsed = Property(bool, lambda self: self._collapsed, _collapse)
