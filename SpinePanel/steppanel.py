@@ -15,8 +15,8 @@ from SpinePanel.jobs import JobRunner
 from SpinePanel.packages import installMissing, installOptional, missingPackages
 from SpinePanel.protocols import Run, Status, Step
 
-#: A header says no more letters of how far its step is.
-_WORDS = 24
+#: A header has no more letters, since it makes the whole panel as wide as it is.
+_LETTERS = 40
 
 
 class StepPanel:
@@ -143,7 +143,7 @@ class StepPanel:
         for name, title in self.SECTIONS.items():
             done, words = states.get(name, (False, ""))
             mark = "  ✓" if done else ""
-            getattr(self.ui, f"{name}Section").text = f"{title}{mark}{f'  {_short(words)}' if words else ''}"
+            getattr(self.ui, f"{name}Section").text = _short(f"{title}{mark}{f'  {words}' if words else ''}")
 
     def _fitWidth(self):
         """What is in the scroll area is never narrower than it can be; a scroll area does not tell so by itself."""
@@ -294,6 +294,5 @@ class StepPanel:
         self.ui.logText.appendPlainText(f"{time.strftime('%H:%M:%S')}  {text}")
 
 
-def _short(words):
-    """For a header, which makes the whole panel as wide as it is."""
-    return words if len(words) <= _WORDS else f"{words[: _WORDS - 1]}…"
+def _short(header):
+    return header if len(header) <= _LETTERS else f"{header[: _LETTERS - 1]}…"
