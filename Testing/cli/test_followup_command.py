@@ -276,7 +276,7 @@ def test_when_nothing_tells_the_order_a_terminal_is_asked(case, monkeypatch, cap
 
 @pytest.fixture
 def cohort(tmp_path):
-    from Testing.training.followup_balls import write_followup_cohort
+    from Testing.followup_balls import write_followup_cohort
 
     folder = write_followup_cohort(tmp_path / "bids", cases=3)
     (folder / "sub-002" / "ses-after" / "anat" / "sub-002_ses-after_T2w.nii.gz").write_text("broken")

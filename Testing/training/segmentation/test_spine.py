@@ -8,8 +8,7 @@ from SpineLab.training.segmentation.config import SegmentationConfig
 from SpineLab.training.segmentation.session import run_training
 from SpineLib.errors import SpineError
 from SpineLib.models import load_bundle
-
-from .conftest import TINY
+from Testing.trainings import TINY
 
 SPINE = TINY | {
     "inputs": ["T2"],

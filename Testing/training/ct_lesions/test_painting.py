@@ -10,8 +10,8 @@ from SpineLab.training.ct_lesions.painting import paint, prepare_painted
 from SpineLib.cohort.ct import read_ct_cohort
 from SpineLib.errors import SpineError
 from SpineLib.volume import Volume
-from Testing.training.ct_blobs import blob_ct, write_blobs
-from Testing.training.test_ct_lesion_training import TINY
+from Testing.ct_blobs import blob_ct, write_blobs
+from Testing.training.ct_lesions.test_training import TINY
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from SpineLab.training.ct_lesions.key_slices import (
 )
 from SpineLab.training.ct_lesions.loop import run_training
 from SpineLib.errors import SpineError
-from Testing.training.test_ct_lesion_training import TINY
-from Testing.training.test_deeplesion import folder  # noqa: F401  (the fixture)
+from Testing.training.ct_lesions.test_deeplesion import folder  # noqa: F401  (the fixture)
+from Testing.training.ct_lesions.test_training import TINY
 
 
 def test_the_box_lies_around_the_diameters_in_the_key_slice(folder, tmp_path):  # noqa: F811

@@ -30,7 +30,7 @@ from SpineLib.errors import SpineError
 from SpineLib.models import load_bundle
 from SpineLib.networks.faster_rcnn import initialise
 from SpineLib.volume import read_volume
-from Testing.training.ct_blobs import write_blobs
+from Testing.ct_blobs import write_blobs
 
 TINY = CtLesionConfig().changed(
     preparation={"pixel_mm": 1.0},
