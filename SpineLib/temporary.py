@@ -73,6 +73,28 @@ def staged(parent: Path) -> Iterator[Path]:
         remove_private_folder(private)
 
 
+def is_utf8(path: str | os.PathLike) -> bool:
+    """Whether a path is one that every library takes: file names on POSIX may be any bytes."""
+    try:
+        os.fspath(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@contextmanager
+def in_utf8(path: Path) -> Iterator[Path]:
+    """The path itself, or while it is needed a link to it whose path is UTF-8; the last suffixes of a name are kept."""
+    if is_utf8(path):
+        yield path
+        return
+    with PrivateFolder() as folder:
+        ending = "".join(one for one in path.suffixes[-2:] if is_utf8(one))
+        link = folder / f"link{ending}"
+        link.symlink_to(path.absolute(), target_is_directory=path.is_dir())
+        yield link
+
+
 def _make(parent: Path | None, prefix: str) -> Path:
     path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
     try:

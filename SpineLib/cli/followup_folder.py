@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from SpineLib.cli.terminal import in_one_line
 from SpineLib.errors import Cancelled, SpineError
 
 CORRECTED = "A segmentation was changed after the follow-up had written it; what stands here is of the changed one."
@@ -103,7 +104,7 @@ def _masks(folder: Path, name: str) -> dict[str, Path]:
 
 
 def _line(row: dict, number: int, count: int) -> str:
-    start = f"[{number}/{count}] {row['case']}: "
+    start = f"[{number}/{count}] {in_one_line(row['case'])}: "
     if row["status"] == "failed":
         return f"{start}failed: {row['message']}"
     return f"{start}{row['outcome']}{'' if row['status'] == 'done' else ' (' + row['status'] + ')'}"

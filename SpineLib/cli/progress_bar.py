@@ -7,6 +7,8 @@ import sys
 import time
 from typing import TextIO
 
+from SpineLib.cli.terminal import in_one_line
+
 _WIDTH = 24
 
 
@@ -22,7 +24,7 @@ class ProgressBar:
     """
 
     def __init__(self, title: str = "", stream: TextIO | None = None):
-        self._title = f"{title}: " if title else ""
+        self._title = f"{in_one_line(title)}: " if title else ""
         self._stream = stream or sys.stderr
         self._terminal = self._stream.isatty()
         self._start = time.monotonic()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from SpineLib.cli.terminal import in_one_line
 from SpineLib.csv_text import csv_text
 from SpineLib.errors import Cancelled, SpineError
 
@@ -84,7 +85,7 @@ def _facts(report: dict) -> dict:
 
 
 def _line(row: dict, number: int, count: int, many: str) -> str:
-    start = f"[{number}/{count}] {row['case']}: "
+    start = f"[{number}/{count}] {in_one_line(row['case'])}: "
     if row["status"] == "failed":
         return f"{start}failed: {row['message']}"
     kept = "" if row["status"] == "done" else f" ({row['status']})"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from SpineLib.errors import SpineError
-from SpineLib.temporary import staged
+from SpineLib.temporary import in_utf8, is_utf8, staged
 from SpineLib.volume.formats import SUFFIXES, suffix_of
 from SpineLib.volume.found import Found, checked_grid
 from SpineLib.volume.itk import to_sitk
@@ -94,7 +94,8 @@ def write_text(path: str | Path, text: str) -> None:
         SpineError: no such folder, no permission, disk full.
     """
     with whole_files(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="")
+        # A name that is not UTF-8 is spelled out, which JSON reads as the same name.
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
 
 
 @contextmanager
@@ -110,11 +111,15 @@ def whole_files(path: str | Path):
         if not path.parent.is_dir():
             raise SpineError("The folder to write into does not exist; create it or choose another one.")
         check_target(path)
-        with staged(path.parent) as folder:
-            yield folder / path.name
-            files = sorted(folder.iterdir(), key=lambda file: file.name == path.name)  # the header (named file) last
+        # ITK and VTK take no names that are not UTF-8, and some of them abort the process.
+        name = path.name if is_utf8(path.name) else f"output{suffix_of(path) or path.suffix}"
+        with staged(path.parent) as folder, in_utf8(folder) as usable:
+            yield usable / name
+            files = sorted(folder.iterdir(), key=lambda file: file.name == name)  # the header (named file) last
+            if name != path.name and len(files) > 1:
+                raise SpineError("The name of the output is not UTF-8, which its format cannot hold; choose another.")
             for file in files:
-                os.replace(file, path.parent / file.name)
+                os.replace(file, path.parent / (path.name if file.name == name else file.name))
     except PermissionError as error:
         raise SpineError("The output cannot be written: no permission for its folder; choose another one.") from error
     except OSError as error:

@@ -2,6 +2,10 @@
 
 import csv
 import json
+import os
+import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -283,6 +287,32 @@ def test_a_mask_corrected_by_hand_is_kept_and_its_lesions_are_measured_again(coh
     assert float(rows["sub-001"]["total_volume_ml"]) == pytest.approx(report["total_volume_ml"], abs=1e-3)
     main(command)
     assert file.read_bytes() == corrected and "(kept)" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="file names are text on Windows")
+def test_file_names_of_any_bytes_neither_abort_nor_stop_a_batch_nor_steer_the_terminal(case, tmp_path, repository):
+    for name in (b"sub-M\xfcller", b"sub-a\nb", b"sub-\x1b[2Jx", "sub-病".encode()):
+        anat = os.path.join(os.fsencode(tmp_path), b"bids", name, b"anat")
+        os.makedirs(anat)
+        for sequence in (b"T1", b"T2"):
+            source = os.path.join(os.fsencode(case), sequence + b".nii.gz")
+            shutil.copy(source, os.path.join(anat, name + b"_" + sequence + b"w.nii.gz"))
+    line = ["segment", "--bids", str(tmp_path / "bids"), "-o", str(tmp_path / "out"), "--model", "tiny-2d-t1-t2"]
+    done = subprocess.run(
+        [sys.executable, "-m", "SpineLib", *line],
+        cwd=repository,
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "OMP_NUM_THREADS": "1"},
+    )
+    said = done.stdout.decode()
+    assert done.returncode == 0, done.stderr.decode(errors="replace")[-500:]
+    assert (
+        r"sub-M\udcfcller: 1" in said and r"sub-a\nb: 1" in said and r"sub-\x1b[2Jx: 1" in said and "sub-病: 1" in said
+    )
+    made = os.listdir(os.fsencode(tmp_path / "out"))
+    assert b"sub-M\xfcller_lesions.seg.nrrd" in made and not [name for name in made if name.startswith(b"output")]
+    again = subprocess.run([sys.executable, "-m", "SpineLib", *line], cwd=repository, capture_output=True)
+    assert again.returncode == 0 and again.stdout.count(b"(kept)") == 4
 
 
 def test_contrast_enhanced_t1_is_told_from_t1(tmp_path):
