@@ -62,8 +62,9 @@ class SliceBlend:
             composite = slicer.mrmlScene.GetNodeByID(composite_id)
             if composite is None or composite.GetBackgroundVolumeID() not in self._shown:
                 continue
-            ids = [one if one and slicer.mrmlScene.GetNodeByID(one) is not None else None for one in values[:2]]
-            _set(composite, *ids, values[2])
+            background, foreground, opacity = values
+            ids = [one if one and slicer.mrmlScene.GetNodeByID(one) else None for one in (background, foreground)]
+            _set(composite, ids[0], ids[1], opacity)
         self._drop_board()
 
     def forget(self) -> None:
@@ -82,7 +83,7 @@ class SliceBlend:
         for composite_id, _values in self._before.items():
             composite = slicer.mrmlScene.GetNodeByID(composite_id)
             if composite is not None and (composite.GetBackgroundVolumeID() in ours or not self._shown):
-                _set(composite, *ids, opacity)
+                _set(composite, ids[0], ids[1], opacity)
         self._shown = (ids[0],)
 
     def _drop_board(self):

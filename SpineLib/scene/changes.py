@@ -58,7 +58,7 @@ def watch(node, changed: Callable[[], None]) -> Callable[[], None]:
     """
     if node is None:
         return lambda: None
-    watched = []
+    watched: list[tuple] = []
 
     def observe(object_, *events):
         watched.extend((object_, object_.AddObserver(event, lambda caller, name: changed())) for event in events)

@@ -25,7 +25,8 @@ def compare_segments(reference, result, volume_node):
     """
     from SpineLib.metrics.overlap import overlap
 
-    return overlap(union_mask(*reference, volume_node), union_mask(*result, volume_node))
+    first, second = (union_mask(node, ids, volume_node) for node, ids in (reference, result))
+    return overlap(first, second)
 
 
 def union_mask(segmentation_node, ids: str | Iterable[str] | None, volume_node) -> np.ndarray:

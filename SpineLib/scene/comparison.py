@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import slicer
@@ -49,7 +50,7 @@ class Pair:
     settings: Mapping
     nodes: tuple
     ids: tuple
-    registration: object | None
+    registration: Any | None
 
     def fingerprint(self) -> str:
         """The same text for the same masks, places and settings, and only for those."""
@@ -92,19 +93,19 @@ def collect_pair(metastasis, necrosis, registration=None, settings: Mapping | No
             warps.
     """
     if metastasis[0] is not None and metastasis[0] is necrosis[0]:
-        ids = [set(chosen) if chosen is not None else None for _, chosen in (metastasis, necrosis)]
-        if None in ids or ids[0] & ids[1]:
+        ids = [set(chosen) for _, chosen in (metastasis, necrosis) if chosen is not None]
+        if len(ids) < 2 or ids[0] & ids[1]:
             raise SpineError("Metastasis and necrosis are the same segment: choose two different ones.")
     matrix, error, trusted = None, None, True
     if registration is not None:
         matrix = after_to_before(registration)
         error, trusted = trust(registration)
-    masks = [
-        segments_volume(node, ids, name, registration)
-        for (node, ids), name in ((metastasis, "metastasis"), (necrosis, "necrosis"))
-    ]
-    nodes, ids = zip(metastasis, necrosis, strict=True)
-    return Pair(*masks, matrix, error, trusted, dict(settings or {}), nodes, ids, registration)
+    tumour, dead = (
+        segments_volume(node, chosen, name, registration)
+        for (node, chosen), name in ((metastasis, "metastasis"), (necrosis, "necrosis"))
+    )
+    nodes, chosen = zip(metastasis, necrosis, strict=True)
+    return Pair(tumour, dead, matrix, error, trusted, dict(settings or {}), nodes, chosen, registration)
 
 
 def pair_of(head) -> Pair:
@@ -118,7 +119,8 @@ def pair_of(head) -> Pair:
     if None in nodes or not asked:
         raise SpineError("What was compared is not in the scene any more: compare again.")
     registration = head.GetNodeReference(TRANSFORM_ROLE)
-    pair = collect_pair(*zip(nodes, asked["ids"], strict=True), registration, asked["settings"])
+    metastasis, necrosis = zip(nodes, asked["ids"], strict=True)
+    pair = collect_pair(metastasis, necrosis, registration, asked["settings"])
     if not is_current(head, pair):
         raise SpineError("The comparison is out of date: compare again.")
     return pair
@@ -134,7 +136,7 @@ class ImportedComparison:
         notes: sentences for the user.
     """
 
-    head: object
+    head: Any
     comparison: dict
     notes: list[str] = field(default_factory=list)
 
@@ -159,7 +161,7 @@ def import_comparison(
     comparison["notes"] = [*comparison.get("notes", ()), *notes]
     there = existing is not None and existing.GetScene() is slicer.mrmlScene
     with scene_unchanged_on_failure():
-        nodes = {part: part_of(existing, part) if there else None for part in PARTS}
+        nodes: dict[str, Any] = {part: part_of(existing, part) if there else None for part in PARTS}
         fill_comparison(nodes, comparison, Path(folder) / result["surface"])
         head = nodes["Overlap"]
         for part, node in nodes.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import numpy as np
 import slicer
@@ -26,6 +26,12 @@ LESION, BOX_ROLE = "SpineOncology.CtLesion", "SpineOncology.Box"
 _COLUMNS = ("Probability", "RECIST longest (mm)", "RECIST across (mm)", "R (mm)", "A (mm)", "S (mm)")
 
 
+class _Box(NamedTuple):
+    centre_lps_mm: np.ndarray
+    size_mm: np.ndarray
+    direction: np.ndarray
+
+
 @dataclass(frozen=True)
 class ImportedCtLesions:
     """What a search brought into the scene.
@@ -36,7 +42,7 @@ class ImportedCtLesions:
         notes: sentences for the user.
     """
 
-    head: object
+    head: Any
     boxes: list
     notes: list[str] = field(default_factory=list)
 
@@ -116,7 +122,7 @@ def roi_mask(roi, grid: Volume, name: str = "box") -> Volume:
         SpineError: as :func:`box_geometry`; no voxel lies in it.
     """
     centre, size, axes = box_geometry(roi, name)
-    return box_mask(grid, SimpleNamespace(centre_lps_mm=centre, size_mm=size, direction=axes))
+    return box_mask(grid, _Box(centre, size, axes))
 
 
 def add_empty_lesion(ct):
@@ -163,10 +169,10 @@ def _add_box(lesion: Mapping, source, provenance: Mapping):
 
 
 def _fill(table, lesions: Sequence[Mapping]) -> None:
-    columns = {"Lesion": [f"Lesion {one['id']}" for one in lesions]}
+    columns: dict[str, list] = {"Lesion": [f"Lesion {one['id']}" for one in lesions]}
     centres = [RAS_LPS[:3, :3] @ np.array(one["centre_lps_mm"], float) for one in lesions]
     values = [[one["probability"], *one["recist_mm"], *centre] for one, centre in zip(lesions, centres, strict=True)]
-    columns.update({name: [float(row[n]) for row in values] for n, name in enumerate(_COLUMNS)})
+    columns |= {name: [float(row[n]) for row in values] for n, name in enumerate(_COLUMNS)}
     for name, entries in columns.items():
         column = vtk.vtkStringArray() if name == "Lesion" else vtk.vtkDoubleArray()
         column.SetName(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import slicer
@@ -35,8 +35,8 @@ _OPACITY = 0.5
 class ImportedDetection:
     """Nodes that a search brought into the scene, and sentences for the user."""
 
-    likelihood: object
-    candidates: object
+    likelihood: Any
+    candidates: Any
     notes: list[str]
 
 
@@ -100,9 +100,9 @@ def candidate_mask(likelihood_node, image_node, threshold: float, candidate: Can
     counts = np.bincount(inside[inside > 0], minlength=1)
     chosen = np.zeros(likelihood.shape, np.uint8)  # what touches it beyond its bounds is another candidate
     chosen[box] = (inside == counts.argmax()) & counts.any()
-    chosen = likelihood.with_array(chosen, "candidate")
+    body = likelihood.with_array(chosen, "candidate")
     image = volume_from_node(image_node, "image")
-    return image.with_array(resample_like(chosen, image, nearest=True).array, "candidate")
+    return image.with_array(resample_like(body, image, nearest=True).array, "candidate")
 
 
 def add_likelihood(likelihood: Volume, source_node, name: str, provenance: Mapping):

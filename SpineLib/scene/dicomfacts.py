@@ -54,9 +54,9 @@ def doubts(before, after) -> list[str]:
 
     They name neither patient nor date.
     """
-    facts = [facts_of(node) for node in (before, after)]
+    patients = [facts.patient_id for node in (before, after) if (facts := facts_of(node)) and facts.patient_id]
     questions = []
-    if all(one is not None and one.patient_id for one in facts) and facts[0].patient_id != facts[1].patient_id:
+    if len(patients) == 2 and patients[0] != patients[1]:
         questions.append("The two scans have different patient IDs. Are they of one patient?")
     order = order_of(before, after)
     if order == SWAPPED:

@@ -8,6 +8,7 @@ from vtk.util import numpy_support
 
 from SpineLib.errors import SpineError
 from SpineLib.scene.nodes import ijk_to_ras, transform_to_world
+from SpineLib.volume.triples import triple
 
 
 def segment_mask(segmentation_node, segment_id: str, volume_node) -> np.ndarray:
@@ -55,8 +56,7 @@ def segment_on_grid(
         to_index: 4 x 4, from the segmentation's own RAS mm to index (i, j, k).
     """
     image, label = _labelmap(segmentation_node, segment_id)
-    size = np.array(size)
-    nowhere = (slice(0, 0),) * 3, np.zeros((0, 0, 0), bool)
+    nowhere = triple([slice(0, 0)] * 3), np.zeros((0, 0, 0), bool)
     if image is None:
         return nowhere
     voxels = numpy_support.vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1]) == label
@@ -75,7 +75,7 @@ def segment_on_grid(
     stop = np.clip(np.ceil(reach.max(1)).astype(int) + 1, 0, size)
     if np.any(stop <= start):
         return nowhere
-    box = tuple(slice(int(a), int(b)) for a, b in zip(start[::-1], stop[::-1], strict=True))
+    box = triple(slice(int(a), int(b)) for a, b in zip(start[::-1], stop[::-1], strict=True))
     to_cut = np.linalg.inv(to_volume)
     to_cut[:3, 3] -= first
     return box, _sample(voxels, to_cut, box)
@@ -99,7 +99,7 @@ def _sample(voxels: np.ndarray, matrix: np.ndarray, box: tuple[slice, slice, sli
 
 def bounding_box(array: np.ndarray) -> tuple[slice, slice, slice] | None:
     """Slices that hold everything of ``array`` that is not 0; None when all is 0."""
-    box = []
+    box: list[slice] = []
     for axis in range(array.ndim):
         # Each axis looks only at what the axes before have left.
         left = array[tuple(box)]
@@ -107,7 +107,7 @@ def bounding_box(array: np.ndarray) -> tuple[slice, slice, slice] | None:
         if not len(used):
             return None
         box.append(slice(int(used[0]), int(used[-1]) + 1))
-    return tuple(box)
+    return triple(box)
 
 
 def segment_ids(segmentation_node) -> list[str]:

@@ -8,6 +8,7 @@ import vtk
 
 from SpineLib.errors import SpineError
 from SpineLib.volume import Volume
+from SpineLib.volume.triples import triple
 
 #: RAS to LPS and back: Slicer's scene is RAS, :class:`Volume` is LPS, both mm.
 RAS_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -50,7 +51,7 @@ def volume_from_node(node, name: str = "", *, voxels: bool = True) -> Volume:
         array = slicer.util.arrayFromVolume(node).copy()
     else:
         array = np.broadcast_to(np.zeros((), np.uint8), image.GetDimensions()[::-1])
-    return Volume(array, spacing, (RAS_LPS @ matrix)[:3, 3], direction, name)
+    return Volume(array, triple(spacing), triple((RAS_LPS @ matrix)[:3, 3]), direction, name)
 
 
 def volume_to_node(volume: Volume, name: str, *, parent_transform=None, class_name: str = "vtkMRMLScalarVolumeNode"):

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import slicer
@@ -20,6 +21,7 @@ from SpineLib.scene.segmentvolumes import segments_volume
 from SpineLib.tasks.segmentation.naming import PROVENANCE, provenance_text
 from SpineLib.volume import Volume, write_volume
 from SpineLib.volume.crop import crop
+from SpineLib.volume.triples import triple
 
 #: Attribute of the table of checks, a model's head: checks, figures and settings as JSON.
 MODEL = "SpineOncology.PrintModel"
@@ -44,7 +46,7 @@ class Shape:
     mask: Volume
     before: Volume | None
     settings: Mapping
-    segmentation: object
+    segmentation: Any
 
     def fingerprint(self) -> str:
         """The same text for the same masks, places and settings, and only for those."""
@@ -61,8 +63,8 @@ class Shape:
         files: dict[str, str | None] = {"before": None}
         for name, mask in (("mask", self.mask), ("before", self.before)):
             if mask is not None:
-                files[name] = str(Path(folder) / f"{name}.nrrd")
-                write_volume(mask, files[name], compress=False)
+                path = files[name] = str(Path(folder) / f"{name}.nrrd")
+                write_volume(mask, path, compress=False)
         return {"inputs": files, "settings": dict(self.settings), "formats": []}
 
 
@@ -88,10 +90,11 @@ def collect_shape(segmentation, settings: Mapping | None = None) -> Shape:
             masks.append(segments_volume(segmentation, [before], "vertebra before"))
         except SpineError:  # emptied by the user: then there is nothing to compare with
             before = ""
-    box = bounding_box(np.logical_or.reduce([mask.array > 0 for mask in masks]))
-    box = tuple(
+    inside = bounding_box(np.logical_or.reduce([mask.array > 0 for mask in masks]))
+    assert inside is not None
+    box = triple(
         slice(max(part.start - _BORDER, 0), min(part.stop + _BORDER, size))
-        for part, size in zip(box, masks[0].shape, strict=True)
+        for part, size in zip(inside, masks[0].shape, strict=True)
     )
     masks = [crop(mask, box) for mask in masks]
     name = repair_of(segmentation).get("level") or inner.GetSegment(repaired).GetName()
@@ -108,7 +111,7 @@ class ImportedModel:
         notes: sentences for the user.
     """
 
-    head: object
+    head: Any
     model: dict
     notes: list[str] = field(default_factory=list)
 
@@ -136,7 +139,7 @@ def import_model(folder: str | Path, result: Mapping, shape: Shape, *, existing=
     there = existing is not None and existing.GetScene() is slicer.mrmlScene
     files = {part: Path(folder) / result[part] if result.get(part) else None for part in ("model", "before")}
     with scene_unchanged_on_failure():
-        nodes = {part: part_of(existing, part) if there else None for part in PARTS}
+        nodes: dict[str, Any] = {part: part_of(existing, part) if there else None for part in PARTS}
         fill_model(nodes, model, files["model"], files["before"])
         head = nodes["Checks"]
         alive = shape.segmentation.GetScene() is slicer.mrmlScene

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import slicer
@@ -16,6 +17,7 @@ from SpineLib.scene.runs import RunInputs
 from SpineLib.volume import Volume, check_image, read_volume, write_volume
 from SpineLib.volume.crop import box_around, crop
 from SpineLib.volume.places import to_lps
+from SpineLib.volume.triples import triple
 
 #: A lesion farther from the place than this is another one (the radius of a hit, Wang et al. 2017, section 3.3).
 _FAR_MM = 20.0
@@ -42,13 +44,13 @@ class RegionInputs:
 class ImportedLesion:
     """A segment that came into the scene: its segmentation, its id there, and sentences for the user."""
 
-    segmentation: object
+    segmentation: Any
     segment_id: str
     notes: list[str]
 
 
 def export_region(
-    nodes: Mapping[str, object],
+    nodes: Mapping[str, Any],
     centre_ras_mm: Sequence[float],
     size_mm: Sequence[float],
     folder: str | Path,
@@ -82,7 +84,7 @@ def export_region(
         write(part, role)
     for name, (role, mask) in (masks or {}).items():
         write(crop(mask, boxes[role]), name)
-    return RegionInputs(RunInputs(nodes, files), boxes, shapes, tuple(float(value) for value in centre_ras_mm))
+    return RegionInputs(RunInputs(nodes, files), boxes, shapes, triple(float(value) for value in centre_ras_mm))
 
 
 def nearest_lesion(labels: Volume, centre_ras_mm: Sequence[float]) -> int:
@@ -137,9 +139,9 @@ def import_lesion(
             raise SpineError("Nothing was found at this place: use Refine boundary, or draw it in the Segment Editor.")
         mask = labels.with_array((np.asarray(labels.array) == chosen).astype(np.uint16) * number)
         found = next((one["mean_probability"] for one in result.get("lesions", ()) if one["id"] == chosen), np.nan)
-        lesion = replace(
-            measure_lesion(mask, number=number), mean_probability=float(found if probability is None else probability)
-        )
+        measured = measure_lesion(mask, number=number)
+        assert measured is not None
+        lesion = replace(measured, mean_probability=float(found if probability is None else probability))
         source = inputs.node(role)
         if source is not None:
             whole = np.zeros(region.shapes[role], np.uint16)

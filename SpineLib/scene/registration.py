@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import slicer
@@ -42,7 +43,7 @@ _EDITED_MM = 1e-3
 class ImportedRegistration:
     """A registration that came into the scene: its transform node, and sentences for the user."""
 
-    transform: object
+    transform: Any
     notes: list[str] = field(default_factory=list)
 
 
@@ -129,7 +130,7 @@ def start_of_points(before_points, after_points, after, registration=None) -> di
         "before_lps_mm": points_lps(before_points, before_to_world),
         "after_lps_mm": points_lps(after_points, to_world),
     }
-    count = len(pairs_of(*start.values()).names)
+    count = len(pairs_of(start["before_lps_mm"], start["after_lps_mm"]).names)
     if count < LEAST_PAIRS:
         raise SpineError(
             f"{count} pairs of points do not fix a position: place {LEAST_PAIRS} or more, or clear both lists."

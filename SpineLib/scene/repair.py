@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import slicer
@@ -24,6 +25,7 @@ from SpineLib.tasks.ct.vertebra_naming import vertebra_terminology
 from SpineLib.volume import Volume, read_volume, write_volume
 from SpineLib.volume.crop import crop
 from SpineLib.volume.resampling import resample_like
+from SpineLib.volume.triples import triple
 
 #: Attributes of a segmentation that a repair made: its figures, and what it was made of.
 REPAIR, FINGERPRINT = "SpineOncology.Repair", "SpineOncology.Fingerprint"
@@ -70,11 +72,11 @@ class Damage:
 
     def parameters(self, folder: str | Path, model: str | None = None) -> dict:
         """Write the volumes; the job's parameters."""
-        files = {"CT": None}
+        files: dict[str, str | None] = {"CT": None}
         for name, volume in (("vertebrae", self.labels), ("lesion", self.lesion), ("CT", self.ct)):
             if volume is not None:
-                files[name] = str(Path(folder) / f"{name}.nrrd")
-                write_volume(volume, files[name], compress=False)  # the window waits for this
+                path = files[name] = str(Path(folder) / f"{name}.nrrd")
+                write_volume(volume, path, compress=False)  # the window waits for this
         return {
             "inputs": files,
             "label": self.vertebra.number,
@@ -116,7 +118,7 @@ def collect_damage(
     grid = found.labels
     mask = lesion_mask(grid, lesion, roi)
     margins = [int(np.ceil(_AROUND_MM / step)) for step in reversed(grid.spacing)]
-    box = tuple(
+    box = triple(
         slice(max(part.start - m, 0), min(part.stop + m, size))
         for part, m, size in zip(found.boxes[segment_id], margins, grid.shape, strict=True)
     )
@@ -139,7 +141,7 @@ def lesion_mask(grid: Volume, lesion=(None, None), roi=None) -> Volume:
         return roi_mask(roi, grid, "box of the lesion")
     if lesion[0] is None:
         raise SpineError("No lesion is chosen: choose a box or a segment in step 2.")
-    mask = segments_volume(*lesion, "lesion")
+    mask = segments_volume(lesion[0], lesion[1], "lesion")
     if not mask.same_grid(grid):
         mask = grid.with_array(resample_like(mask, grid, nearest=True).array, "lesion")
         if not mask.array.any():
@@ -176,7 +178,7 @@ class ImportedRepair:
         notes: sentences for the user.
     """
 
-    segmentation: object
+    segmentation: Any
     repaired: str
     before: str
     measures: dict
@@ -229,7 +231,7 @@ def import_repair(folder: str | Path, result: Mapping, damage: Damage, inputs: R
         node.GetDisplayNode().SetSegmentVisibility(ids[1], False)
     finally:
         inputs.release()
-    return ImportedRepair(node, *ids, dict(result.get("measures", {})), list(result.get("notes", ())))
+    return ImportedRepair(node, ids[0], ids[1], dict(result.get("measures", {})), list(result.get("notes", ())))
 
 
 def repair_of(segmentation) -> dict:
@@ -271,6 +273,7 @@ def _centre(parts: Sequence, damage: Damage) -> list[float]:
     (repaired, _), (before, _) = parts
     added = np.argwhere((repaired.array > 0) & (before.array == 0))
     if not len(added):
+        assert damage.vertebra.centre_ras_mm is not None
         return list(damage.vertebra.centre_ras_mm)
     middle = added.mean(axis=0)
     kji = added[np.linalg.norm(added - middle, axis=1).argmin()].astype(float)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import slicer
 
@@ -28,7 +29,7 @@ class RunInputs:
         scene_closed: the user has closed the scene since; nothing of the run belongs there any more.
     """
 
-    def __init__(self, nodes: Mapping[str, object], files: Mapping[str, str]):
+    def __init__(self, nodes: Mapping[str, Any], files: Mapping[str, str]):
         self.files = dict(files)
         self.scene_closed = False
         self._nodes = dict(nodes)
@@ -69,15 +70,15 @@ class ImportedResult:
         notes: sentences for the user.
     """
 
-    segmentation: object
+    segmentation: Any
     segment_ids: list[str]
     lesions: list
-    table: object | None = None
-    probability: object | None = None
+    table: Any | None = None
+    probability: Any | None = None
     notes: list[str] = field(default_factory=list)
 
 
-def export_inputs(nodes: Mapping[str, object], folder: str | Path) -> RunInputs:
+def export_inputs(nodes: Mapping[str, Any], folder: str | Path) -> RunInputs:
     """Write the chosen volumes into the job's folder.
 
     Args:

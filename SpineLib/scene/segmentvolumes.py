@@ -13,6 +13,7 @@ from SpineLib.scene.nodes import RAS_LPS
 from SpineLib.scene.results import source_volume
 from SpineLib.scene.scans import to_world_unregistered, unregistered_volume
 from SpineLib.volume import Volume
+from SpineLib.volume.triples import triple
 
 #: Voxels around segments of which neither image nor grid is known; what lies beyond counts as not seen.
 _BORDER = 20
@@ -101,4 +102,4 @@ def _remembered_grid(segmentation) -> tuple[tuple[int, int, int], np.ndarray]:
     image.GetImageToWorldMatrix(matrix)
     matrix = slicer.util.arrayFromVTKMatrix(matrix)
     matrix[:3, 3] += matrix[:3, :3] @ extent[:, 0]
-    return tuple(int(n) for n in np.maximum(extent[:, 1] - extent[:, 0] + 1, 1)), matrix
+    return triple(int(n) for n in np.maximum(extent[:, 1] - extent[:, 0] + 1, 1)), matrix

@@ -84,7 +84,7 @@ def choose(candidates: Sequence[Candidate], roles: Iterable[str] = SEQUENCES) ->
     groups: dict[object, dict[str, tuple[float, int]]] = {}
     for index, candidate in enumerate(candidates):
         role, score = sequence_of(candidate.name, candidate.description)
-        if role in roles:
+        if role is not None and role in roles:
             best = groups.setdefault(candidate.group, {})
             if role not in best or score > best[role][0]:
                 best[role] = (score, index)
@@ -128,12 +128,17 @@ def preselect_followup() -> dict:
     dates = [facts.when[:8] if (facts := facts_of(node)) else "" for node in nodes]
     known = sorted(set(dates) - {""})
     found: dict = {}
+    keys: dict[tuple, str] = {
+        ("before", "T1"): "beforeT1",
+        ("before", "T2"): "beforeT2",
+        ("after", "ceT1"): "afterCeT1",
+        ("after", "T2"): "afterT2",
+    }
     for node, date in zip(nodes, dates, strict=True):
         candidate = candidate_of(node)
         role, score = sequence_of(candidate.name, candidate.description)
         side = _side(candidate, role, date, known)
-        key = {("before", "T1"): "beforeT1", ("before", "T2"): "beforeT2", ("after", "ceT1"): "afterCeT1",
-               ("after", "T2"): "afterT2"}.get((side, role))  # fmt: skip
+        key = keys.get((side, role))
         if key is not None and score > found.get(key, (None, float("-inf")))[1]:
             found[key] = (node, score)
     return {key: node for key, (node, _) in found.items()}
@@ -161,8 +166,8 @@ def candidate_of(node) -> Candidate:
 
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
     item = hierarchy.GetItemByDataNode(node)
-    description = [node.GetAttribute(key) or "" for key in ("DICOM.SeriesDescription", "SeriesDescription")]
+    texts = [node.GetAttribute(key) or "" for key in ("DICOM.SeriesDescription", "SeriesDescription")]
     if item:
-        description += [hierarchy.GetItemAttribute(item, "DICOM.SeriesDescription"), hierarchy.GetItemName(item)]
-    description = " | ".join(text for text in description if text and text != node.GetName())
+        texts += [hierarchy.GetItemAttribute(item, "DICOM.SeriesDescription"), hierarchy.GetItemName(item)]
+    description = " | ".join(text for text in texts if text and text != node.GetName())
     return Candidate(node.GetName() or "", description, hierarchy.GetItemParent(item) if item else None)

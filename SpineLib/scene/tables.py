@@ -14,6 +14,7 @@ from SpineLib.scene.masks import segment_box, segment_ids
 from SpineLib.scene.nodes import volume_from_node
 from SpineLib.scene.results import segment_tag
 from SpineLib.scene.segmentvolumes import on_one_grid
+from SpineLib.tasks.segmentation.lesions import Lesion
 from SpineLib.tasks.segmentation.naming import LESION_ID, PROBABILITY
 from SpineLib.volume import Volume
 
@@ -49,7 +50,7 @@ class MeasuredSegment:
 
     segment_id: str
     name: str
-    lesion: object | None
+    lesion: Lesion | None
 
     def row(self) -> tuple:
         """Values in the order of :data:`COLUMNS`; nan where there is nothing to measure."""

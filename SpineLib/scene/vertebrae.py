@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import slicer
@@ -72,7 +73,7 @@ class Vertebrae:
 class ImportedVertebrae:
     """A segmentation with a segment for each vertebra found, and sentences for the user."""
 
-    segmentation: object
+    segmentation: Any
     segment_ids: list[str]
     notes: list[str] = field(default_factory=list)
 

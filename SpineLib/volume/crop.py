@@ -13,7 +13,9 @@ from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
 
-def box_around(volume: Volume, centre_lps_mm: Sequence[float], size_mm: Sequence[float]) -> tuple[slice, slice, slice]:
+def box_around(
+    volume: Volume, centre_lps_mm: Sequence[float] | np.ndarray, size_mm: Sequence[float]
+) -> tuple[slice, slice, slice]:
     """Index box (k, j, i) that holds all of a box of ``size_mm`` (along LPS) around a point, as far as the image goes.
 
     Raises:

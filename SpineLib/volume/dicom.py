@@ -116,7 +116,7 @@ def _ordered(scan: Scan, series: str | None, label: str) -> tuple[DicomSeries, S
         fitting = fitting or [one for one in found if series == one[0].number]
     if len(fitting) != 1:
         listed = "; ".join(one.summary for one, _ in fitting or found)
-        count = len(fitting) or f"no series '{series[:64]}' but {len(found)}"
+        count = len(fitting) or f"no series '{(series or '')[:64]}' but {len(found)}"
         raise SpineError(f"The folder holds {count} DICOM series, choose one by its number (folder#3): {listed}.")
     if scan.unread:
         raise SpineError(
@@ -147,7 +147,7 @@ def _series(scan: Scan) -> list[tuple[DicomSeries, list[Picture]]]:
         raise SpineError(_why_none(scan))
     parts = [(first, words, part) for key in placed for first, words, part in _kinds_apart(placed[key])]
     parts.sort(key=lambda one: (_number(one[0].series[1]), one[0].series[0], one[1]))
-    numbers, seen = Counter(first.series[1] for first, _, _ in parts), Counter()
+    numbers, seen = Counter(first.series[1] for first, _, _ in parts), Counter[str]()
     series = []
     for first, words, part in parts:
         uid, number, description, modality = first.series
@@ -195,7 +195,7 @@ def _parted(pictures: list[Picture], keys: list[str]) -> list[tuple[Picture, str
 def _once(pictures: list[Picture], label: str) -> tuple[list[Picture], list[str]]:
     """The pictures without those that are there twice, pixel by pixel, and a sentence on that."""
     along_normal(pictures, label)  # refuses what has no place
-    places: dict[tuple, list[Picture]] = defaultdict(list)
+    places: dict[tuple | None, list[Picture]] = defaultdict(list)
     for one in pictures:
         places[_place(one)].append(one)
     if max(map(len, places.values())) == 1:

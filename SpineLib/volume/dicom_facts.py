@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from SpineLib.volume.dicom import ordered_series
@@ -65,7 +65,5 @@ def read_dicom_facts(path: str | Path) -> DicomFacts | None:
         return None
     chosen, _ = ordered_series(folder, series)
     header = read_header(chosen.files[0])
-    facts = {key: text_of(header, keyword) for key, keyword in _KEYWORDS.items()}
-    if _KEYWORDS["contrast_agent"] not in header:
-        facts["contrast_agent"] = None
-    return DicomFacts(**facts)
+    facts = DicomFacts(**{key: text_of(header, keyword) for key, keyword in _KEYWORDS.items()})
+    return facts if _KEYWORDS["contrast_agent"] in header else replace(facts, contrast_agent=None)

@@ -69,6 +69,7 @@ def stack_of(pictures: Sequence[Picture], label: str) -> Stack:
     pictures, along = [pictures[n] for n in order], along[order]
     _check_alike(pictures, label)
     first = pictures[0]
+    assert first.orientation is not None and first.spacing is not None
     row, column = (one / np.linalg.norm(one) for one in np.reshape(first.orientation, (2, 3)))
     normal = _normal(np.array(first.orientation))
     positions = np.array([one.position for one in pictures])
@@ -104,7 +105,8 @@ def stack_of(pictures: Sequence[Picture], label: str) -> Stack:
 
 def numbering_notes(pictures: Sequence[Picture], label: str) -> list[str]:
     """What the numbers of a series' pictures, in order, say of slices that are missing at its ends."""
-    numbers = [one.instance for one in pictures]
+    numbers = [one.instance for one in pictures if one.instance is not None]
+    known = len(numbers) == len(pictures) > 1
     notes = []
     expected = max(one.expected for one in pictures)
     if expected > len(pictures) and len({one.apart.get("AcquisitionNumber") for one in pictures}) == 1:
@@ -112,7 +114,7 @@ def numbering_notes(pictures: Sequence[Picture], label: str) -> list[str]:
             f"{label} was taken with {expected} images, and {len(pictures)} are here: slices at its ends may be "
             "missing."
         )
-    elif len(numbers) > 1 and None not in numbers and min(numbers) > 1 and set(np.abs(np.diff(numbers))) == {1}:
+    elif known and min(numbers) > 1 and set(np.abs(np.diff(numbers))) == {1}:
         notes.append(
             f"The images of {lowered(label)} are numbered from {min(numbers)} to {max(numbers)}: slices before them "
             "may be missing."

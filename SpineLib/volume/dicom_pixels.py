@@ -82,7 +82,7 @@ def _by_file(pictures: Sequence[Picture]) -> Iterator[tuple[str, list[int]]]:
 def _type_for(pictures: Sequence[Picture]) -> np.dtype:
     """The smallest whole type for all values that could be stored, else float32."""
     low, high = 0.0, 0.0
-    for _, stored, _, signed, slope, intercept in {(*one.stored, *one.rescale) for one in pictures}:
+    for _, stored, _, signed, slope, intercept in {(*one.stored, *one.rescale) for one in pictures if one.rescale}:
         if not float(slope).is_integer() or not float(intercept).is_integer():
             return np.dtype(np.float32)
         ends = (-(2 ** (stored - 1)), 2 ** (stored - 1) - 1) if signed else (0, 2**stored - 1)
@@ -117,6 +117,7 @@ def _read_file(file: str, wanted: list[tuple[int, Picture]], array: np.ndarray, 
         return
     values = _plain(header, big, frames, wanted[0][1], label)
     for number, one in wanted:
+        assert one.rescale is not None
         slope, intercept = one.rescale
         frame = values[one.frame or 0]
         array[number] = frame if (slope, intercept) == (1, 0) else frame.astype(np.float64) * slope + intercept

@@ -10,6 +10,7 @@ import numpy as np
 
 from SpineLib.errors import SpineError
 from SpineLib.volume.told import NOTES
+from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
 #: Voxels smaller or larger than this (mm), and images longer than this (mm), are mistakes of a header, not a patient.
@@ -66,7 +67,7 @@ def volume_of(found: Found, name: str, label: str, meta: Mapping[str, Any] | Non
     told = dict(meta or {})
     if found.notes or notes:
         told[NOTES] = (*told.get(NOTES, ()), *found.notes, *notes)
-    return Volume(array, spacing, origin, direction, name, told)
+    return Volume(array, triple(spacing), triple(origin), direction, name, told)
 
 
 def checked_grid(found: Found, label: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:

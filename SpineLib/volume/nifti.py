@@ -13,12 +13,14 @@ import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from SpineLib.errors import SpineError
 from SpineLib.volume.found import Found
 from SpineLib.volume.payload import damage, read_voxels, values_in
+from SpineLib.volume.triples import triple
 
 #: By the header's length (NIfTI-1, NIfTI-2): offset and type of each field.
 _LAYOUT = {
@@ -95,7 +97,7 @@ def _header(path: Path, packed: bool, label: str) -> _Header:
     for order in "<>":
         length = struct.unpack(order + "i", content[:4])[0] if len(content) >= 4 else 0
         if length in _LAYOUT and len(content) >= length:
-            values = {
+            values: dict[str, Any] = {
                 name: struct.unpack_from(order + kind, content, at) for name, (at, kind) in _LAYOUT[length].items()
             }
             (magic,) = values.pop("magic")
@@ -132,7 +134,7 @@ def _size(header: _Header, label: str) -> tuple[int, int, int]:
         raise SpineError(
             f"{label} is {len(size)}-D ({math.prod(more)} volumes in one file); split it and use one 3-D volume."
         )
-    return size[:3]
+    return triple(size[:3])
 
 
 def _voxels(path: Path, packed: bool, start: int, count: int, kind: np.dtype, label: str):

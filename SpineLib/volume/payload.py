@@ -84,12 +84,12 @@ def _read(path: Path, skip: int, packing: str, count: int, kind: np.dtype, label
     values = np.empty(count, kind)
     with open(path, "rb") as raw:
         raw.seek(max(skip, 0))
-        return values, _fill(_unpacked(raw, packing), memoryview(values.view(np.uint8)), label)
+        return values, _fill(_unpacked(raw, packing), values.view(np.uint8).data, label)
 
 
 def _unpacked(raw: BinaryIO, packing: str) -> BinaryIO:
     if packing == "zlib":
-        return io.BufferedReader(_Inflated(raw), _CHUNK)  # type: ignore[return-value]
+        return io.BufferedReader(_Inflated(raw), _CHUNK)
     return gzip.GzipFile(fileobj=raw) if packing == "gzip" else bz2.BZ2File(raw)  # type: ignore[return-value]
 
 

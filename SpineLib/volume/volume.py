@@ -36,7 +36,7 @@ class Volume:
         object.__setattr__(self, "direction", np.asarray(self.direction, dtype=float).reshape(3, 3))
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> tuple[int, int, int]:
         """Shape of the array (k, j, i)."""
         return self.array.shape
 

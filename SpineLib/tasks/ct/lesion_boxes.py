@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -171,26 +172,40 @@ def numbered(lesions: Sequence[CtLesion]) -> list[CtLesion]:
     return [replace(one, id=number) for number, one in enumerate(order, start=1)]
 
 
-def box_mask(grid: Volume, lesion: CtLesion) -> Volume:
+class Box(Protocol):
+    """What has a place, edges and axes as a :class:`CtLesion` has them."""
+
+    @property
+    def centre_lps_mm(self) -> Sequence[float] | np.ndarray: ...
+
+    @property
+    def size_mm(self) -> Sequence[float] | np.ndarray: ...
+
+    @property
+    def direction(self) -> Sequence[Sequence[float]] | np.ndarray: ...
+
+
+def box_mask(grid: Volume, lesion: Box) -> Volume:
     """The lesion's box as a mask: uint8 on the grid, 1 in voxels whose centres lie in the box.
 
     Args:
         grid: whose voxels to use, of any orientation.
-        lesion: only its centre, size and direction count.
+        lesion: its box.
 
     Raises:
         SpineError: no voxel of the grid lies in the box.
     """
     axes, half = np.array(lesion.direction), np.array(lesion.size_mm) / 2
     signs = np.stack(np.meshgrid(*[[-1, 1]] * 3, indexing="ij"), -1).reshape(-1, 3)
-    corners = lesion.centre_lps_mm + (signs * half) @ axes.T
+    centre = np.array(lesion.centre_lps_mm)
+    corners = centre + (signs * half) @ axes.T
     inverse = np.linalg.inv(grid.ijk_to_lps)
     ijk = corners @ inverse[:3, :3].T + inverse[:3, 3]
     first = np.clip(np.floor(ijk.min(axis=0)).astype(int), 0, grid.shape[::-1])
     end = np.clip(np.ceil(ijk.max(axis=0)).astype(int) + 1, 0, grid.shape[::-1])
     mask = np.zeros(grid.shape, np.uint8)
     to_box = axes.T @ grid.ijk_to_lps[:3]
-    to_box[:, 3] -= axes.T @ lesion.centre_lps_mm
+    to_box[:, 3] -= axes.T @ centre
     i, j, k = (np.arange(a, b) for a, b in zip(first, end))
     inside = np.ones((len(k), len(j), len(i)), bool)
     for row, limit in zip(to_box, half):
