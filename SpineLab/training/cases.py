@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
-import signal
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
 
+from SpineLib.processes import each_in_processes
 from SpineLib.progress import Progress, silent
+from SpineLib.temporary import staged
 
 _FACTS = "case.json"
 
@@ -44,18 +42,12 @@ def prepare_each(function: Callable[..., None], work: list[tuple], processes: in
             progress(done / len(work), f"Preparing case {done + 1} of {len(work)}")
             function(*arguments)
     elif work:
+
+        def tell(done: int) -> None:
+            progress(done / len(work), f"Prepared case {done} of {len(work)}")
+
         # Spawned, not forked: a fork of a process with running threads may hang.
-        with ProcessPoolExecutor(
-            processes, mp_context=multiprocessing.get_context("spawn"), initializer=_start_process
-        ) as pool:
-            jobs = [pool.submit(function, *arguments) for arguments in work]
-            try:
-                for done, job in enumerate(as_completed(jobs), start=1):
-                    job.result()
-                    progress(done / len(work), f"Prepared case {done} of {len(work)}")
-            except BaseException:
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise
+        each_in_processes(function, work, processes, tell, prepare=_start_process, method="spawn")
 
 
 def fingerprint(files: Iterable[Path]) -> list[list]:
@@ -78,8 +70,8 @@ def write_case(folder: Path, name: str, arrays: Mapping[str, np.ndarray], facts:
     Two trainings may prepare the same data at once: each has its own temporary folder, and the first one wins.
     """
     facts = {"name": name, **facts}
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as place:
-        part = Path(place) / name
+    with staged(folder) as place:
+        part = place / name
         part.mkdir()
         for key, array in arrays.items():
             np.save(part / f"{key}.npy", array)
@@ -87,7 +79,7 @@ def write_case(folder: Path, name: str, arrays: Mapping[str, np.ndarray], facts:
         if (folder / name).exists():
             if is_current(folder / name, **facts):
                 return
-            os.replace(folder / name, Path(place) / "old")
+            os.replace(folder / name, place / "old")
         os.replace(part, folder / name)
 
 
@@ -97,5 +89,4 @@ def read_case(folder: Path) -> dict[str, Any]:
 
 
 def _start_process() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its processes.
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)

@@ -6,7 +6,6 @@ import os
 import shutil
 import stat
 import sys
-import tempfile
 import zipfile
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 from SpineLib.errors import SpineError
 from SpineLib.models.bundle import ModelBundle, load_bundle
 from SpineLib.models.card import CARD_FILE, TEXT_FILE, WEIGHTS_FILE, ModelCard, is_id, read_card
+from SpineLib.temporary import staged
 
 #: A bundle larger than this is refused at import.
 LARGEST_BYTES = 1_000_000_000
@@ -112,17 +112,17 @@ def import_bundle(source: str | Path) -> ModelBundle:
         raise SpineError(f"'{source}' does not exist; choose a model's folder or zip file.")
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=root, prefix=".import-") as name:
-            staged = Path(name) / "bundle"
-            staged.mkdir()
-            (_copy if source.is_dir() else _unpack)(source, staged)
-            card = load_bundle(staged).card
+        with staged(root) as place:
+            new = place / "bundle"
+            new.mkdir()
+            (_copy if source.is_dir() else _unpack)(source, new)
+            card = load_bundle(new).card
             if any(card.id == other.id and folder.parent != root for folder, other in list_bundles()):
                 raise SpineError(f"The model '{card.id}' comes with the project already; give yours another id.")
             target = root / card.id
             if target.exists():
-                target.rename(Path(name) / "replaced")
-            staged.rename(target)
+                target.rename(place / "replaced")
+            new.rename(target)
     except OSError as error:
         raise SpineError(
             f"The model cannot be imported: {error.strerror or error}; look at the disk's free space and permissions."
