@@ -50,6 +50,23 @@ def chosen_target(args: argparse.Namespace) -> str:
     return card.target
 
 
+def first_model(task: str, what: str) -> Path:
+    """Folder of the task's first installed model; a sentence with ``what`` it does where there is none.
+
+    Raises:
+        SpineError: none is installed.
+    """
+    from SpineLib.models import list_bundles
+
+    found = [folder for folder, card in list_bundles() if card.task == task]
+    if not found:
+        raise SpineError(
+            f"No model that {what} is installed; import one with 'spine models import', or give its folder with "
+            "--model."
+        )
+    return found[0]
+
+
 def best_model(given: Iterable[str], task: str = TASKS["metastasis"]) -> Path:
     """Folder of the task's installed model that uses most of the given sequences; of equals a 2D one, then the first.
 

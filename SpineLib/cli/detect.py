@@ -105,6 +105,7 @@ def run(args: argparse.Namespace) -> int:
         raise SpineError("--numbers says how the vertebrae of a file are numbered; give that with --vertebrae.")
     if args.task == "ct-lesion":
         return detect_ct.run(args)
+    from SpineLib.cli.choosing import first_model
     from SpineLib.cli.outputs import check_outputs
     from SpineLib.cli.progress_bar import ProgressBar
     from SpineLib.models import find_bundle
@@ -130,7 +131,7 @@ def run(args: argparse.Namespace) -> int:
         device=args.device,
         precision=args.precision,
     )
-    bundle = find_bundle(args.model or _first_detector())
+    bundle = find_bundle(args.model or first_model("metastasis-detection", "detects metastases"))
     with ProgressBar() as progress:
         progress(0.0, "Reading")
         image = read_volume(args.image, bundle.card.inputs[0])
@@ -157,34 +158,19 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _first_detector() -> str:
-    from SpineLib.models import list_bundles
-
-    names = [card.id for _, card in list_bundles() if card.task == "metastasis-detection"]
-    if not names:
-        raise SpineError(
-            "No model that detects metastases is installed; import one with 'spine models import', or "
-            "give its folder with --model."
-        )
-    return names[0]
-
-
 def summary(found) -> list[str]:
     """What was found, in lines for a terminal."""
-    said = found.provenance
-    badge = ", trained on simulated data" if said["model"]["simulated_training_data"] else ""
-    count = len(found.candidates)
-    how = f"{said['device']}, {said['precision']}, {said['seconds']:.1f} s"
-    lines = [
-        f"{count} candidate{'' if count == 1 else 's'} from likelihood {said['parameters']['threshold']:g} on "
-        f"(model {said['model']['id']}{badge}; {how})"
-    ]
-    if count:
-        lines.append("candidate  likelihood  area cm2  volume ml  slices   centre RAS mm")
+    from SpineLib.cli.telling import closing, made_by, table
+
+    rows = []
     for one in found.candidates:
-        centre = " ".join(f"{value:7.1f}" for value in one.centre_ras_mm)
-        slices = len({region.slice for region in one.slices})
-        lines.append(
-            f"{one.id:9d} {one.probability:11.2f} {one.area_cm2:9.2f} {one.volume_ml:10.2f} {slices:7d}   {centre}"
-        )
-    return lines + [f"Note: {note}" for note in found.notes] + [f"{said['notice']}."]
+        figures = [f"{one.probability:.2f}", f"{one.area_cm2:.2f}", f"{one.volume_ml:.2f}"]
+        slices = str(len({region.slice for region in one.slices}))
+        rows.append([str(one.id), *figures, slices, *(f"{value:.1f}" for value in one.centre_ras_mm)])
+    count, threshold = len(found.candidates), found.provenance["parameters"]["threshold"]
+    heads = ["Candidate", "Likelihood", "Area (cm²)", "Volume (ml)", "Slices", "R (mm)", "A (mm)", "S (mm)"]
+    return [
+        f"{count} candidate{'' if count == 1 else 's'} from likelihood {threshold:g} on ({made_by(found.provenance)})",
+        *table(heads, rows),
+        *closing(found.notes, found.provenance),
+    ]

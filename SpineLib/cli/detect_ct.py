@@ -43,10 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Detect; returns 0."""
+    from SpineLib.cli.choosing import first_model
     from SpineLib.cli.outputs import check_outputs
     from SpineLib.cli.progress_bar import ProgressBar
     from SpineLib.models import find_bundle
-    from SpineLib.tasks.ct.lesions import CtLesionSettings, detect_ct_lesions
+    from SpineLib.tasks.ct.lesions import TASK, CtLesionSettings, detect_ct_lesions
     from SpineLib.tasks.ct.numbering import read_vertebrae
     from SpineLib.volume import read_volume, suffix_of, write_volume
     from SpineLib.volume.files import write_text
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     settings = CtLesionSettings(
         threshold=args.threshold, in_vertebrae=not args.anywhere, device=args.device, precision=args.precision
     )
-    bundle = find_bundle(args.model or first_detector())
+    bundle = find_bundle(args.model or first_model(TASK, "finds lesions on CT"))
     with ProgressBar() as progress:
         progress(0.0, "Reading")
         ct = read_volume(args.image, "CT")
@@ -87,24 +88,6 @@ def run(args: argparse.Namespace) -> int:
         progress(1.0, "Done")
     print(*summary(found), sep="\n")
     return 0
-
-
-def first_detector() -> str:
-    """The first installed model that finds lesions on CT.
-
-    Raises:
-        SpineError: there is none.
-    """
-    from SpineLib.models import list_bundles
-    from SpineLib.tasks.ct.lesions import TASK
-
-    names = [card.id for _, card in list_bundles() if card.task == TASK]
-    if not names:
-        raise SpineError(
-            "No model that finds lesions on CT is installed; import one with 'spine models import', or "
-            "give its folder with --model."
-        )
-    return names[0]
 
 
 def label_boxes(ct, lesions):
@@ -139,20 +122,19 @@ def table(lesions) -> str:
 
 def summary(found) -> list[str]:
     """What was found, in lines for a terminal."""
-    said = found.provenance
-    badge = ", trained on simulated data" if said["model"]["simulated_training_data"] else ""
-    count = len(found.lesions)
-    how = f"{said['device']}, {said['precision']}, {said['seconds']:.1f} s"
-    lines = [
-        f"{count} lesion{'' if count == 1 else 's'} from probability {said['parameters']['threshold']:g} on "
-        f"(model {said['model']['id']}{badge}; {how})"
-    ]
-    if count:
-        lines.append("lesion  probability  RECIST mm    size mm             slices    centre RAS mm")
+    from SpineLib.cli import telling
+
+    rows = []
     for one in found.lesions:
-        size = " x ".join(f"{value:.0f}" for value in one.size_mm)
-        centre = " ".join(f"{value:7.1f}" for value in one.centre_ras_mm)
-        recist = " x ".join(f"{value:.0f}" for value in one.recist_mm)
-        slices = f"{one.slices[0]:3d}-{one.slices[1]:<3d}"
-        lines.append(f"{one.id:6d} {one.probability:12.2f}  {recist:11}  {size:18}  {slices}  {centre}")
-    return lines + [f"Note: {note}" for note in found.notes] + [f"{said['notice']}."]
+        recist, size = (" x ".join(f"{value:.0f}" for value in each) for each in (one.recist_mm, one.size_mm))
+        slices = f"{one.slices[0]}-{one.slices[1]}"
+        centre = [f"{value:.1f}" for value in one.centre_ras_mm]
+        rows.append([str(one.id), f"{one.probability:.2f}", recist, size, slices, *centre])
+    count, threshold = len(found.lesions), found.provenance["parameters"]["threshold"]
+    heads = ["Lesion", "Probability", "RECIST (mm)", "Size (mm)", "Slices", "R (mm)", "A (mm)", "S (mm)"]
+    by = telling.made_by(found.provenance)
+    return [
+        f"{count} lesion{'' if count == 1 else 's'} from probability {threshold:g} on ({by})",
+        *telling.table(heads, rows),
+        *telling.closing(found.notes, found.provenance),
+    ]

@@ -200,6 +200,8 @@ def _write_more(result, args: argparse.Namespace) -> None:
 
 def summary(result) -> list[str]:
     """Checks and measures in lines for a terminal."""
+    from SpineLib.cli.telling import closing
+
     measures, checks = result.measures, result.model.report.checks
     size = " x ".join(f"{side:.1f}" for side in measures["size_mm"])
     lines = [
@@ -213,4 +215,4 @@ def summary(result) -> list[str]:
             f"{measures['distance_max_mm']:.1f} mm"
         )
     lines += [f"{'ok' if check.passed else 'FAILED':6}  {check.name:18}  {check.text}" for check in checks]
-    return lines + [f"Note: {note}" for note in result.notes] + [f"{result.provenance['notice']}."]
+    return lines + closing(result.notes, result.provenance)

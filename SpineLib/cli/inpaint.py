@@ -154,20 +154,17 @@ def run(args: argparse.Namespace) -> int:
 
 def summary(repair, notes: list[str], simulated: bool = False) -> list[str]:
     """A ``Repair`` in lines for a terminal; whether the scan is ``simulated``."""
+    from SpineLib.cli.telling import closing, made_by
     from SpineLib.tasks.inpainting.settings import METHODS
     from SpineLib.volume.levels import level_name
 
-    measures, model = repair.measures, repair.provenance["model"]
-    with_model = f", model {model['id']}" if model else ""
-    trained = ", trained on simulated data" if model and model["simulated_training_data"] else ""
+    measures = repair.measures
     return [
-        f"{level_name(repair.label)} repaired: {METHODS[measures['method']]}{with_model}{trained} "
-        f"({repair.provenance['seconds']:.1f} s)",
+        f"{level_name(repair.label)} repaired: {METHODS[measures['method']]} ({made_by(repair.provenance)})",
         f"{measures['volume_before_ml']:.2f} ml before, {measures['volume_after_ml']:.2f} ml after: "
         f"{measures['added_ml']:.2f} ml added, {measures['removed_ml']:.2f} ml taken away",
         *(["Simulated data, not a patient."] if simulated else []),
-        *(f"Note: {note}" for note in notes),
-        f"{repair.provenance['notice']}.",
+        *closing(notes, repair.provenance),
     ]
 
 

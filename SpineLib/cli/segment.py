@@ -127,22 +127,17 @@ def _write(result, args: argparse.Namespace) -> None:
 
 def summary(result) -> list[str]:
     """What was found, in lines for a terminal."""
+    from SpineLib.cli.telling import closing, made_by, table
+    from SpineLib.metrics.lesion import LESION_MEASURES
     from SpineLib.tasks.segmentation.naming import target_of
 
-    target = target_of(result.provenance)
+    target, measures = target_of(result.provenance), LESION_MEASURES.values()
     total = sum(lesion.volume_ml for lesion in result.lesions)
-    model = result.provenance["model"]
-    badge = ", trained on simulated data" if model["simulated_training_data"] else ""
-    lines = [
-        f"{len(result.lesions)} {target.many}, {total:.2f} ml in all (model {model['id']}{badge}; "
-        f"{result.provenance['device']}, {result.provenance['precision']}, {result.provenance['seconds']:.1f} s)"
+    return [
+        f"{len(result.lesions)} {target.many}, {total:.2f} ml in all ({made_by(result.provenance)})",
+        *table(
+            [target.one, *(one.heading for one in measures)],
+            [[str(lesion.id), *(one.shown(one.of(lesion)) for one in measures)] for lesion in result.lesions],
+        ),
+        *closing(result.notes, result.provenance),
     ]
-    if result.lesions:
-        lines.append(f"{target.one.lower()}  volume ml  in plane mm  3-D mm   centre RAS mm            probability")
-    for lesion in result.lesions:
-        centre = " ".join(f"{value:7.1f}" for value in lesion.centre_ras_mm)
-        lines.append(
-            f"{lesion.id:{len(target.one)}d} {lesion.volume_ml:10.2f} {lesion.diameter_in_plane_mm:12.1f} "
-            f"{lesion.diameter_3d_mm:7.1f}   {centre}  {lesion.mean_probability:11.2f}"
-        )
-    return lines + [f"Note: {note}" for note in result.notes] + [f"{result.provenance['notice']}."]

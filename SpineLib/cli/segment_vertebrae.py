@@ -98,18 +98,16 @@ def _first_model() -> Path:
 
 
 def _summary(result) -> list[str]:
-    model = result.provenance["model"]
-    badge = ", trained on simulated data" if model["simulated_training_data"] else ""
-    lines = [
-        f"{len(result.vertebrae)} vertebrae (model {model['id']}{badge}; {result.provenance['device']}, "
-        f"{result.provenance['precision']}, {result.provenance['seconds']:.1f} s)"
-    ]
-    if result.vertebrae:
-        lines.append("label  name          volume ml   centre RAS mm")
+    from SpineLib.cli.telling import closing, made_by, table
+
+    rows = []
     for one in result.vertebrae:
         left, back, up = one.centre_lps_mm
-        lines.append(
-            f"{one.label:5d}  {one.name:12s} {one.volume_ml:10.1f}   {-left:7.1f} {-back:7.1f} {up:7.1f}"
-            f"{'   cut by the edge' if one.touches_border else ''}"
-        )
-    return lines + [f"Note: {note}" for note in result.notes] + [f"{result.provenance['notice']}."]
+        place = [f"{value:.1f}" for value in (-left, -back, up)]
+        cut = "cut by the edge" if one.touches_border else ""
+        rows.append([str(one.label), one.name, f"{one.volume_ml:.1f}", *place, cut])
+    return [
+        f"{len(result.vertebrae)} vertebrae ({made_by(result.provenance)})",
+        *table(["Label", "Name", "Volume (ml)", "R (mm)", "A (mm)", "S (mm)", ""], rows, left=(1, 6)),
+        *closing(result.notes, result.provenance),
+    ]

@@ -18,6 +18,7 @@ class Figure:
         unit: "ml", "mm", "mm²"; "%": the number is a fraction, and people read it times 100; "": none.
         digits: decimals that people read.
         missing: what people read where there is no number.
+        stored: decimals in files for programs; None: all there are.
     """
 
     key: str
@@ -25,6 +26,7 @@ class Figure:
     unit: str = ""
     digits: int = 1
     missing: str = "–"
+    stored: int | None = None
 
     def in_unit(self, value: float | None) -> float | None:
         """The number in its unit: a fraction in per cent."""
@@ -32,10 +34,19 @@ class Figure:
 
     def text(self, value: float | None) -> str:
         """Number and unit as people read them."""
-        shown = self.in_unit(value)
-        if shown is None or math.isnan(shown):
-            return self.missing
-        return f"{shown:.{self.digits}f} {self.unit}".rstrip()
+        shown = self.shown(value)
+        return shown if shown == self.missing else f"{shown} {self.unit}".rstrip()
+
+    def written(self, value: float | None) -> str:
+        """The number as files hold it: no unit, nothing where there is none."""
+        if value is None or math.isnan(value):
+            return ""
+        return str(value) if self.stored is None else f"{value:.{self.stored}f}"
+
+    def shown(self, value: float | None) -> str:
+        """The number alone as people read it, below a heading that has the unit."""
+        number = self.in_unit(value)
+        return self.missing if number is None or math.isnan(number) else f"{number:.{self.digits}f}"
 
     @property
     def heading(self) -> str:

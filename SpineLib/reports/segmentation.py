@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from SpineLib.metrics.lesion import LESION_MEASURES
 from SpineLib.metrics.literature import METASTASES, METASTASES_READERS, NECROSIS, Published
 from SpineLib.models.card import ModelCard
 from SpineLib.reports.charts import Interval, interval_chart
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
 
 LESION_COLUMNS = (
     Column("id", "Lesion"),
-    Column("volume_ml", "Volume", "ml", 2),
-    Column("diameter_in_plane_mm", "Diameter in plane", "mm", 1),
-    Column("diameter_3d_mm", "Diameter in space", "mm", 1),
+    Column.of(LESION_MEASURES["volume_ml"]),
+    Column.of(LESION_MEASURES["diameter_in_plane_mm"]),
+    Column.of(LESION_MEASURES["diameter_3d_mm"]),
     Column("centre_ras_mm", "Centre R, A, S", "mm", 1),
-    Column("mean_probability", "Mean probability", "%", 0, percent=True),
+    Column.of(LESION_MEASURES["mean_probability"]),
 )
 TRUTH_COLUMNS = (
     Column("number", "Metastasis"),

@@ -10,10 +10,12 @@ import numpy as np
 import slicer
 import vtk
 
+from SpineLib.metrics.lesion import LESION_MEASURES
 from SpineLib.scene.masks import segment_box, segment_ids
 from SpineLib.scene.nodes import volume_from_node
 from SpineLib.scene.results import segment_tag
 from SpineLib.scene.segmentvolumes import on_one_grid
+from SpineLib.scene.surfaces import number
 from SpineLib.tasks.segmentation.lesions import Lesion
 from SpineLib.tasks.segmentation.naming import LESION_ID, PROBABILITY
 from SpineLib.volume import Volume
@@ -21,20 +23,9 @@ from SpineLib.volume import Volume
 #: Node reference from a table to its segmentation.
 SEGMENTATION_ROLE = "SpineOncology.Segmentation"
 
-#: Columns of the table and their units.
-COLUMNS = (
-    ("Lesion", ""),
-    ("Volume", "ml"),
-    ("Longest diameter in plane", "mm"),
-    ("3-D diameter", "mm"),
-    ("R", "mm"),
-    ("A", "mm"),
-    ("S", "mm"),
-    ("Mean probability", ""),
-)
-HEADERS = tuple(f"{name} ({unit})" if unit else name for name, unit in COLUMNS)
+#: Headings of the columns and their units.
+COLUMNS = {"Lesion": "", **{one.heading: one.unit for one in LESION_MEASURES.values()}}
 
-#: Names of segments held their volume in scenes of earlier versions.
 _VOLUME_IN_NAME = re.compile(r" \(\d+(\.\d+)? ml\)")
 
 
@@ -54,11 +45,9 @@ class MeasuredSegment:
 
     def row(self) -> tuple:
         """Values in the order of :data:`COLUMNS`; nan where there is nothing to measure."""
-        one = self.lesion
-        if one is None:
+        if self.lesion is None:
             return (self.name, 0.0, *([float("nan")] * (len(COLUMNS) - 2)))
-        measures = (one.volume_ml, one.diameter_in_plane_mm, one.diameter_3d_mm)
-        return (self.name, *measures, *one.centre_ras_mm, one.mean_probability)
+        return (self.name, *(number(one.of(self.lesion)) for one in LESION_MEASURES.values()))
 
 
 def measure_segments(
@@ -90,11 +79,11 @@ def measure_segments(
         probability = slicer.util.arrayFromVolume(probability_node)
         if probability.shape != grid.shape:
             probability = None
-    for number, (segment_id, box, mask) in enumerate(parts, 1):
+    for place, (segment_id, box, mask) in enumerate(parts, 1):
         segment = segmentation.GetSegment(segment_id)
         inside = None if probability is None else probability[box]
         tag = segment_tag(segment, LESION_ID)
-        lesion = measure_lesion(_cut(grid, box, mask), inside, int(tag) if tag.isdigit() else number)
+        lesion = measure_lesion(_cut(grid, box, mask), inside, int(tag) if tag.isdigit() else place)
         if lesion is not None and probability is None:
             lesion = replace(lesion, mean_probability=_stored_probability(segment))
         measured.append(MeasuredSegment(segment_id, _VOLUME_IN_NAME.sub("", segment.GetName() or segment_id), lesion))
@@ -116,7 +105,7 @@ def update_table(node, measured: Sequence[MeasuredSegment]) -> None:
     modifying = node.StartModify()
     try:
         node.RemoveAllColumns()
-        for index, (title, (_, unit)) in enumerate(zip(HEADERS, COLUMNS, strict=True)):
+        for index, (title, unit) in enumerate(COLUMNS.items()):
             column = vtk.vtkStringArray() if index == 0 else vtk.vtkDoubleArray()
             column.SetName(title)
             for row in rows:

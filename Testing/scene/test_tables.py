@@ -11,7 +11,7 @@ slicer = pytest.importorskip("slicer", reason="slicer-core is not installed (pip
 
 from SpineLib.scene.nodes import volume_to_node  # noqa: E402
 from SpineLib.scene.results import add_segmentation  # noqa: E402
-from SpineLib.scene.tables import HEADERS, add_table, measure_segments, update_table  # noqa: E402
+from SpineLib.scene.tables import COLUMNS, add_table, measure_segments, update_table  # noqa: E402
 from SpineLib.tasks.segmentation.lesions import find_lesions  # noqa: E402
 from Testing.scene.grids import add_transform, add_volume, axis_matrix, rotation  # noqa: E402
 
@@ -61,7 +61,7 @@ def test_the_table_has_the_columns_and_values(found):
     node, _, _, lesions, segmentation, _ = found
     table = add_table(measure_segments(segmentation, node), "lesions", segmentation)
     names = [table.GetTable().GetColumnName(n) for n in range(table.GetNumberOfColumns())]
-    assert tuple(names) == HEADERS == (
+    assert tuple(names) == tuple(COLUMNS) == (
         "Lesion", "Volume (ml)", "Longest diameter in plane (mm)", "3-D diameter (mm)", "R (mm)", "A (mm)", "S (mm)",
         "Mean probability",
     )  # fmt: skip

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from SpineLib.csv_text import csv_text
+from SpineLib.metrics.lesion import LESION_MEASURES
 from SpineLib.tasks.colours import nth_colour
 from SpineLib.tasks.segmentation.lesions import Lesion
 from SpineLib.tasks.segmentation.naming import (
@@ -24,17 +24,6 @@ from SpineLib.tasks.segmentation.naming import (
 from SpineLib.tasks.segmentation.segment import SegmentResult
 from SpineLib.volume import SegmentInfo, write_segmentation, write_volume
 from SpineLib.volume.files import write_text
-
-COLUMNS = (
-    "lesion",
-    "volume_ml",
-    "diameter_in_plane_mm",
-    "diameter_3d_mm",
-    "centre_r_mm",
-    "centre_a_mm",
-    "centre_s_mm",
-    "mean_probability",
-)
 
 
 def write_result(result: SegmentResult, path: str | Path) -> None:
@@ -83,17 +72,8 @@ def write_report(result: SegmentResult, path: str | Path) -> None:
 
 
 def write_table(lesions: list[Lesion], path: str | Path, target: Target = TARGETS["metastasis"]) -> None:
-    """The lesions' measures as CSV, one line each under :data:`COLUMNS`, the first of which is the target's name."""
-    rows: list[list] = [[target.one.lower(), *COLUMNS[1:]]]
+    """The lesions' measures as CSV, one line each; the first column, its number, has the target's name."""
+    rows: list[list] = [[target.one.lower(), *LESION_MEASURES]]
     for lesion in lesions:
-        rows.append(
-            [
-                lesion.id,
-                f"{lesion.volume_ml:.4f}",
-                f"{lesion.diameter_in_plane_mm:.2f}",
-                f"{lesion.diameter_3d_mm:.2f}",
-                *(f"{value:.2f}" for value in lesion.centre_ras_mm),
-                "" if math.isnan(lesion.mean_probability) else f"{lesion.mean_probability:.4f}",
-            ]
-        )
+        rows.append([lesion.id, *(one.written(one.of(lesion)) for one in LESION_MEASURES.values())])
     write_text(path, csv_text(rows))
