@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import slicer
+import vtk
 
 from Testing.scene.looks import likelihood, margin_surface, printed_model
 
@@ -63,3 +64,17 @@ def test_the_model_before_is_plain_and_translucent(scene, tmp_path):
     display = before.GetDisplayNode()
     assert not display.GetScalarVisibility()
     assert display.GetOpacity() < 0.6 and display.GetColor()[0] > display.GetColor()[2], "orange"
+
+
+@pytest.mark.parametrize("make", [margin_surface, printed_model, likelihood])
+def test_results_are_shown_without_a_warning_of_vtk(view, tmp_path, make):
+    """ "Bad table range: [0, -1]" stood once in the log of every scene."""
+    said = vtk.vtkStringOutputWindow()
+    before = vtk.vtkOutputWindow.GetInstance()
+    vtk.vtkOutputWindow.SetInstance(said)
+    try:
+        make(tmp_path)
+        view.picture()
+    finally:
+        vtk.vtkOutputWindow.SetInstance(before)
+    assert not said.GetOutput()

@@ -128,3 +128,15 @@ def test_of_scans_that_nothing_tells_apart_only_contrast_says_when_they_were_tak
         for name in ("T1", "T2", "T1 Gd", "T2 again")
     ]
     assert preselect_followup() == {"beforeT1": nodes[0], "afterCeT1": nodes[2]}
+
+
+@pytest.mark.xfail(strict=True, reason="N8: the follow in followup makes every name late")
+def test_the_files_of_the_demo_are_told_apart_and_no_question_is_asked(scene):
+    """A folder or study called "followup" says nothing of when a scan in it was taken."""
+    from SpineLib.scene.dicomfacts import doubts
+
+    names = [f"simulated_followup_{scan}" for scan in ("before_T1", "before_T2", "after_ceT1", "after_T2")]
+    nodes = [slicer.util.addVolumeFromArray(np.zeros((4, 5, 6), np.float32), name=name) for name in names]
+    found = preselect_followup()
+    assert found == dict(zip(("beforeT1", "beforeT2", "afterCeT1", "afterT2"), nodes, strict=True))
+    assert not doubts(found["beforeT2"], found["afterT2"])
