@@ -4,6 +4,7 @@ import importlib.util
 import os
 import sys
 import unittest
+from functools import partial
 from typing import Annotated
 
 import slicer
@@ -117,12 +118,10 @@ class SpineInpaintWidget(ModuleWidget):
 
         return Panel(self.ui, self.logic)
 
-    def chooseInputs(self, node):
+    def chooseInputs(self, node, arrived):
         """Choose the CT and the vertebrae that are there."""
-        if not node.ct:
-            for name, found in self.logic.findInputs().items():
-                if getattr(node, name) is None:
-                    setattr(node, name, found)
+        found = self.logic.findInputs()
+        self.takeUp(("ct", "vertebrae"), found, arrived, partial(getattr, node), partial(setattr, node))
 
 
 class SpineInpaintLogic(ScriptedLoadableModuleLogic):

@@ -125,14 +125,17 @@ class SpineMetSegWidget(ModuleWidget):
 
         return Panel(self.ui, self.logic)
 
-    def chooseInputs(self, node):
+    def chooseInputs(self, node, arrived):
         """Choose images by name or DICOM description."""
         from SpinePanel.inputs import imageOf, setImage
 
-        found = self.logic.findInputs()
-        if not any(imageOf(node, name) for name in self.panel.segment.inputs.names):
-            for name, volume in found.items():
-                setImage(node, name, volume)
+        self.takeUp(
+            self.panel.segment.inputs.names,
+            self.logic.findInputs(),
+            arrived,
+            lambda name: imageOf(node, name),
+            lambda name, volume: setImage(node, name, volume),
+        )
         if not node.detectImage:
             node.detectImage = self.logic.findImageToSearch()
 

@@ -3,6 +3,7 @@
 import os
 import sys
 import unittest
+from functools import partial
 from typing import Annotated
 
 import slicer
@@ -124,11 +125,11 @@ class SpineNecrosisWidget(ModuleWidget):
 
         return Panel(self.ui, self.logic)
 
-    def chooseInputs(self, node):
+    def chooseInputs(self, node, arrived):
         """Choose scans by date, name and description."""
-        if not any((node.beforeT1, node.beforeT2, node.afterCeT1, node.afterT2)):
-            for name, volume in self.logic.findInputs().items():
-                setattr(node, name, volume)
+        names = "beforeT1", "beforeT2", "afterCeT1", "afterT2"
+        found = self.logic.findInputs()
+        self.takeUp(names, found, arrived, partial(getattr, node), partial(setattr, node))
 
 
 class SpineNecrosisLogic(ScriptedLoadableModuleLogic):

@@ -14,6 +14,7 @@ from SpinePanel.cards import provenanceLine
 from SpinePanel.jobs import JobRunner
 from SpinePanel.packages import installMissing, installOptional, missingPackages
 from SpinePanel.protocols import Run, Status, Step
+from SpinePanel.views import Views
 
 #: A header has no more letters, since it makes the whole panel as wide as it is.
 _LETTERS = 40
@@ -47,7 +48,7 @@ class StepPanel:
         self._node = self._run = self._widgets = self._onDone = self._onPreview = None
         self._closing, self._updating = False, False
         self._missing, self._setupProblem = missingPackages(), ""
-        self.jobs = JobRunner(self, self.TITLE)
+        self.jobs, self.views = JobRunner(self, self.TITLE), Views(ui.layoutButton)
         self._selectors: list = []
         self._whenShown: list[Callable] = []
         self._soon = qt.QTimer()
@@ -76,6 +77,7 @@ class StepPanel:
         """End the worker and let go of the widgets."""
         self._soon.stop()
         self.jobs.close()
+        self.views.close()
         self._forgetRun()
         for step in self._steps:
             step.close()
@@ -216,6 +218,7 @@ class StepPanel:
         for step in self._steps:
             step.widgets.say("")
         self.jobs.cancel()
+        self.views.forget()
         for step in self._steps:
             step.clear()
 

@@ -3,7 +3,6 @@
 import os
 
 import qt
-import slicer
 
 from SpineInpaintLib.runs import ExportRun, ModelRun
 from SpineLib.errors import SpineError
@@ -219,7 +218,7 @@ class ModelStep(StepBase):
         found = "The model prints." if passed else "The model would not print; what is to blame is red in 3-D."
         self._panel.tell(self.widgets, " ".join([found, *imported.notes]), warning=not passed)
         self._paint()
-        self._panel.whenShown(self._inThreeD)
+        self._panel.whenShown(self._lookAt)
         # What was edited while the worker built is not in the model.
         self.look()
 
@@ -279,12 +278,13 @@ class ModelStep(StepBase):
         if node is not None:
             paint(node, self._panel.parameterNode().paint)
 
-    @staticmethod
-    def _inThreeD():
-        """Let the 3-D view look at the models."""
-        manager = slicer.app.layoutManager()
-        if manager is not None and manager.threeDViewCount:
-            manager.threeDWidget(0).threeDView().resetFocalPoint()
+    def _lookAt(self):
+        """Let the 3-D view look at the model."""
+        from SpineLib.scene.printmodel import part_of
+
+        model = part_of(self._head, "Model")
+        if model is not None:
+            self._panel.views.lookAt(model)
 
     def _onChosen(self, index):
         """Another entry of one of the combo boxes."""

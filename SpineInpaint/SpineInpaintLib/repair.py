@@ -6,6 +6,7 @@ from SpineLib.errors import SpineError
 from SpinePanel.cards import cardHtml, fittingCards, isSimulated
 from SpinePanel.segments import openInEditor
 from SpinePanel.step import StepBase
+from SpinePanel.views import SLICES
 
 #: A change is looked at after this pause, milliseconds: while the user paints, nothing is read.
 _PAUSE_MS = 800
@@ -124,6 +125,7 @@ class RepairStep(StepBase):
         from SpineLib.scene.views import jump_to, show_outlines
 
         segmentation = self._node.repaired
+        self._panel.views.need(SLICES)
         show_outlines([segmentation])
         for part in (REPAIRED, BEFORE):
             if segment := part_segment(segmentation, part):

@@ -206,6 +206,8 @@ def preselect_ct() -> dict:
         for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
         if not node.GetHideFromEditors() and _has_levels(node)
     ]
+    if len(segmentations) > 1:  # what is hidden is not what is looked at
+        segmentations = [node for node in segmentations if node.GetDisplayVisibility()]
     if len(segmentations) == 1:
         found["vertebrae"] = segmentations[0]
     return found

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 import slicer
 
+from SpineLib.scene.masks import segment_ids
 from SpineLib.scene.nodes import transform_to_world
 
 
@@ -55,3 +57,25 @@ def are_surfaces_shown(segmentation) -> bool:
     display = segmentation.GetDisplayNode()
     made = segmentation.GetSegmentation().ContainsRepresentation("Closed surface")
     return bool(display and made and display.GetVisibility() and display.GetVisibility3D())
+
+
+def bounds_in_space(node) -> list[float] | None:
+    """What a node shows in the 3-D view as a box (least and largest r, a, s), mm; None where it shows nothing.
+
+    Of a segmentation these are its surfaces, not the labelmaps, which may be as large as the image.
+    """
+    if not node.IsA("vtkMRMLSegmentationNode"):
+        bounds = [0.0] * 6
+        node.GetRASBounds(bounds)
+        return bounds if bounds[0] <= bounds[1] else None
+    to_world = transform_to_world(node.GetParentTransformNode(), "segmentation")
+    corners = []
+    for segment_id in segment_ids(node):
+        surface = node.GetClosedSurfaceInternalRepresentation(segment_id)
+        if surface is not None and surface.GetNumberOfPoints():
+            box = np.array(surface.GetBounds()).reshape(3, 2)
+            corners += [[*corner, 1.0] for corner in itertools.product(*box)]
+    if not corners:
+        return None
+    places = (np.array(corners) @ to_world.T)[:, :3]
+    return [float(edge) for axis in range(3) for edge in (places[:, axis].min(), places[:, axis].max())]

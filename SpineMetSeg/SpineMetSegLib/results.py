@@ -94,6 +94,8 @@ class ResultsStep(StepBase):
 
         if self._segmentation is not None:
             show_surfaces(self._segmentation, not self._shown3d())
+            if self._shown3d():
+                self._panel.views.lookAt(self._segmentation)
         self._panel.later()
 
     def volume(self):

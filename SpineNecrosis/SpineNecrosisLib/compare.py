@@ -7,6 +7,7 @@ from SpineNecrosisLib.measures import MeasureTables
 from SpineNecrosisLib.runs import CompareRun
 from SpinePanel import style
 from SpinePanel.step import StepBase
+from SpinePanel.views import CHART
 
 #: A change is looked at after this pause, milliseconds: while the user paints, nothing is compared.
 _PAUSE_MS = 800
@@ -112,6 +113,7 @@ class Compare(StepBase):
         surface = part_of(head, "Surface")
         if surface is not None:
             surface.SetDisplayVisibility(True)
+            self._panel.views.lookAt(surface)
         volume = next((one for one in self._panel.scansBefore(node).values() if one), None)
         if volume is not None and not self._panel.registering.blend.on:
             slicer.util.setSliceViewerLayers(background=volume)
@@ -125,6 +127,7 @@ class Compare(StepBase):
 
         chart = part_of(self._head, "Chart")
         if chart is not None:
+            self._panel.views.need(CHART)
             slicer.modules.plots.logic().ShowChartInLayout(chart)
 
     def changed(self):
