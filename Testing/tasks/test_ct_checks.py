@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import rotate
 
 from SpineLib.errors import SpineError
 from SpineLib.tasks.ct.checks import check_ct
@@ -48,6 +49,64 @@ def test_every_real_ct_passes(shared_data):
 def test_what_is_no_hounsfield_unit_is_refused(array):
     with pytest.raises(SpineError, match="Hounsfield"):
         check_ct(Volume(array))
+
+
+def real_cts(shared_data):
+    """Whole CTs and patches of them, each with its middle alone, where there is least fat and air."""
+    files = [
+        *sorted((shared_data / "ct_bone_metastases").glob("*.nii.gz")),
+        *(shared_data / "ct_spine" / f"{name}_ct.nii.gz" for name in ("sub-verse012", "ts_example")),
+        shared_data / "mr_other" / "sub-ct_label-22_ct.nii.gz",
+        shared_data / "ct_dicom",
+    ]
+    for file in files:
+        ct = read_volume(file)
+        middle = tuple(slice(size // 4, size - size // 4) for size in ct.shape)
+        yield from (ct, replace(ct, array=ct.array[middle]))
+
+
+def outside_the_circle(ct):
+    y, x = np.indices(ct.shape[1:])
+    middle = np.array(ct.shape[1:]) / 2
+    return ((y - middle[0]) / middle[0]) ** 2 + ((x - middle[1]) / middle[1]) ** 2 > 1
+
+
+@pytest.mark.parametrize(
+    ("shift", "padding", "words"),
+    [
+        (1024, None, "intercept was lost"),
+        (1000, None, "intercept was lost"),
+        (1024, -2000, "intercept was lost"),
+        (1024, -1024, "intercept was lost"),
+        (1024, 0, "intercept was lost"),
+        (-1024, None, "applied twice"),
+        (-1024, -3024, "applied twice"),
+        (0, -3024, None),
+        (0, -2000, None),
+        (0, -1024, None),
+    ],
+)
+def test_an_intercept_that_was_lost_or_applied_twice_is_told_whatever_the_padding(shared_data, shift, padding, words):
+    for ct in real_cts(shared_data):
+        values = ct.array.astype(np.int32) + shift
+        if padding is not None:
+            values[:, outside_the_circle(ct)] = padding
+        wrong = ct.with_array(values.astype(np.int16))
+        if words is None:
+            check_ct(wrong)
+        else:
+            with pytest.raises(SpineError, match=words):
+                check_ct(wrong)
+
+
+@pytest.mark.parametrize("scale", [1, 16, 100])
+def test_real_mr_that_a_spline_made_negative_is_no_ct(shared_data, scale):
+    for name in ("mr_lumbar/DzZ_T1", "mr_other/t2_cervicothoracic_old", "mr_other/sub-mri_label-6_T2w"):
+        mr = read_volume(shared_data / f"{name}.nii.gz")
+        turned = rotate(mr.array[:, ::2, ::2].astype(np.float32) * scale, 12, order=3, reshape=False)
+        assert turned.min() < -20
+        with pytest.raises(SpineError, match="Hounsfield"):
+            check_ct(Volume(turned.astype(np.int32)))
 
 
 def test_real_mr_is_refused(shared_data):
