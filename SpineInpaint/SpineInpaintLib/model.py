@@ -250,8 +250,9 @@ class ModelStep(StepBase):
 
     def _show(self):
         """Checks and figures of the model; none empties the tables."""
+        from SpineLib.metrics.printing import MODEL_FIGURES, figures_of
         from SpineLib.scene.printmodel import model_of
-        from SpineLib.scene.printmodelnodes import measure_rows, words
+        from SpineLib.scene.printmodelnodes import words
 
         model, ui = model_of(self._head), self.ui
         checks = model.get("checks", [])
@@ -260,8 +261,8 @@ class ModelStep(StepBase):
         ]
         colours = {row: style.colour("error") for row, one in enumerate(checks) if not one["passed"]}
         self._checks.show(rows, colours=colours, tips={row: one["text"] for row, one in enumerate(checks)})
-        rows = [(name, _text(value, unit)) for name, value, unit in measure_rows(model.get("measures", {}))]
-        self._measures.show(rows)
+        figures = figures_of(model.get("measures", {}), MODEL_FIGURES)
+        self._measures.show([(figure.label, figure.text(value)) for figure, value in figures])
         text = ""
         if model:
             colour, words_ = ("good", "Prints") if model["passed"] else ("error", "Does not print")
@@ -296,11 +297,3 @@ class ModelStep(StepBase):
                 setattr(self._node, parameter, value)
                 if parameter == "paint":
                     self._paint()
-
-
-def _text(value, unit):
-    if value is None or value != value:
-        return "–"
-    if isinstance(value, int) and not unit:
-        return str(value)
-    return f"{value:.{1 if unit == 'mm²' else 2}f} {unit}".strip()

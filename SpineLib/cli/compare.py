@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,6 @@ from SpineLib.errors import SpineError
 from SpineLib.progress import part
 
 if TYPE_CHECKING:
-    from SpineLib.metrics.measure import Figure
     from SpineLib.tasks.followup.compare import Comparison
 
 HELP = "compare a metastasis with the necrosis after its ablation: what is covered, and the margin"
@@ -156,13 +155,14 @@ def _write(rows: Sequence[tuple], args: argparse.Namespace) -> None:
 
 def summary(name: str, comparison: Comparison) -> list[str]:
     """The figures in lines for a terminal."""
+    from SpineLib.cli.telling import figures
     from SpineLib.metrics.ablation import DISTANCE, OVERLAP, bin_figures_of, figures_of
 
     verdict, form = comparison.verdict, comparison.to_dict()
     lines = [
         f"{name}: {verdict.outcome}",
         *(f"  {reason}" for reason in verdict.reasons),
-        *_lines(figures_of(form, OVERLAP)),
+        *figures(figures_of(form, OVERLAP)),
     ]
     for piece in comparison.coverage.pieces:
         r, a, s = piece.centre_ras_mm
@@ -172,9 +172,5 @@ def summary(name: str, comparison: Comparison) -> list[str]:
         )
     if comparison.thinnest is not None:
         lines.append(f"  The margin is smallest {comparison.thinnest.where}.")
-        lines += _lines([*figures_of(form, DISTANCE), *bin_figures_of(form)])
+        lines += figures([*figures_of(form, DISTANCE), *bin_figures_of(form)])
     return [*lines, f"  Rule: {verdict.rule}", *(f"  Note: {note}" for note in comparison.notes)]
-
-
-def _lines(figures: Iterable[tuple[Figure, float | None]]) -> list[str]:
-    return [f"  {figure.label:<40} {figure.text(value):>10}" for figure, value in figures]

@@ -200,19 +200,13 @@ def _write_more(result, args: argparse.Namespace) -> None:
 
 def summary(result) -> list[str]:
     """Checks and measures in lines for a terminal."""
-    from SpineLib.cli.telling import closing
+    from SpineLib.cli.telling import closing, figures
+    from SpineLib.metrics.printing import MODEL_FIGURES, figures_of
 
-    measures, checks = result.measures, result.model.report.checks
-    size = " x ".join(f"{side:.1f}" for side in measures["size_mm"])
-    lines = [
-        f"Model of {measures['volume_ml']:.2f} ml, {size} mm, {measures['triangles']} triangles; mask "
-        f"{measures['mask_ml']:.2f} ml, surface {100 * measures['volume_error']:+.2f} %"
+    size = " x ".join(f"{side:.1f}" for side in result.measures["size_mm"])
+    return [
+        f"Model of {size} mm:",
+        *figures(figures_of(result.measures, MODEL_FIGURES)),
+        *(f"{'ok' if one.passed else 'FAILED':6}  {one.name:18}  {one.text}" for one in result.model.report.checks),
+        *closing(result.notes, result.provenance),
     ]
-    if "before_ml" in measures:
-        lines.append(
-            f"before {measures['before_ml']:.2f} ml; {measures['changed_mm2']:.0f} mm2 of the surface changed,"
-            f" 95 % of it all within {measures['distance_95_mm']:.1f} mm, at most "
-            f"{measures['distance_max_mm']:.1f} mm"
-        )
-    lines += [f"{'ok' if check.passed else 'FAILED':6}  {check.name:18}  {check.text}" for check in checks]
-    return lines + closing(result.notes, result.provenance)

@@ -154,15 +154,14 @@ def run(args: argparse.Namespace) -> int:
 
 def summary(repair, notes: list[str], simulated: bool = False) -> list[str]:
     """A ``Repair`` in lines for a terminal; whether the scan is ``simulated``."""
-    from SpineLib.cli.telling import closing, made_by
+    from SpineLib.cli.telling import closing, figures, made_by
+    from SpineLib.metrics.printing import REPAIR_FIGURES, figures_of
     from SpineLib.tasks.inpainting.settings import METHODS
     from SpineLib.volume.levels import level_name
 
-    measures = repair.measures
     return [
-        f"{level_name(repair.label)} repaired: {METHODS[measures['method']]} ({made_by(repair.provenance)})",
-        f"{measures['volume_before_ml']:.2f} ml before, {measures['volume_after_ml']:.2f} ml after: "
-        f"{measures['added_ml']:.2f} ml added, {measures['removed_ml']:.2f} ml taken away",
+        f"{level_name(repair.label)} repaired: {METHODS[repair.measures['method']]} ({made_by(repair.provenance)})",
+        *figures(figures_of(repair.measures, REPAIR_FIGURES)),
         *(["Simulated data, not a patient."] if simulated else []),
         *closing(notes, repair.provenance),
     ]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from SpineLib.metrics.measure import Figure
 
 
 def made_by(provenance: Mapping[str, Any]) -> str:
@@ -18,6 +21,11 @@ def made_by(provenance: Mapping[str, Any]) -> str:
 def closing(notes: Iterable[str], provenance: Mapping[str, Any]) -> list[str]:
     """The notes, and that it is for research only."""
     return [*(f"Note: {note}" for note in notes), f"{provenance['notice']}."]
+
+
+def figures(of: Iterable[tuple[Figure, float | None]]) -> list[str]:
+    """A line for each figure: what it is called, number and unit."""
+    return [f"  {figure.label:<40} {figure.text(value):>10}" for figure, value in of]
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = ()) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from SpineLib.metrics.overlap import overlap
+from SpineLib.metrics.printing import MODEL_FIGURES, REPAIR_FIGURES, figures_of
 from SpineLib.models.card import ModelCard
 from SpineLib.reports.page import Section, Tile, facts, readable, write_page
 from SpineLib.reports.surface import colour_scale, surface_radius_mm, surface_views
@@ -254,12 +255,7 @@ def _plain(value: float | str) -> str:
 
 def _measures(report: RepairReport) -> str:
     measures = report.repair.measures
-    volumes = {
-        "Vertebra before": f"{measures['volume_before_ml']:.2f} ml",
-        "Repaired": f"{measures['volume_after_ml']:.2f} ml",
-        "Added": f"{measures['added_ml']:.2f} ml",
-        "Taken away": f"{measures['removed_ml']:.2f} ml",
-    }
+    volumes = {figure.label: figure.text(value) for figure, value in figures_of(measures, REPAIR_FIGURES)}
     columns = [("Volumes", facts(volumes))]
     if report.reconstruction is not None:
         columns.append(("Model", facts(_model_facts(report.reconstruction.measures))))
@@ -282,23 +278,9 @@ def _measures(report: RepairReport) -> str:
 
 
 def _model_facts(measures: Mapping) -> dict[str, str]:
-    found = {
-        "Volume": f"{measures['volume_ml']:.2f} ml ({100 * measures['volume_error']:+.2f} % of the mask's)",
-        "Surface": f"{measures['surface_mm2']:.0f} mm²",
-        "Size": " x ".join(f"{side:.1f}" for side in measures["size_mm"]) + " mm",
-        "Triangles": str(measures["triangles"]),
-        "Moved by decimation at most": f"{measures['decimation_mm']:.3f} mm",
-    }
-    if measures.get("thickened_ml"):
-        found["Walls thickened by"] = f"{measures['thickened_ml']:.3f} ml"
-    if measures.get("smallest_wall_mm") is not None:
-        found["Smallest wall"] = f"{measures['smallest_wall_mm']:.2f} mm"
-    if measures.get("changed_mm2") is not None:
-        found |= {
-            "Surface that changed": f"{measures['changed_mm2']:.0f} mm²",
-            "Largest distance to the surface before": f"{measures['distance_max_mm']:.1f} mm",
-        }
-    return found
+    size = " x ".join(f"{side:.1f}" for side in measures["size_mm"]) + " mm"
+    found = figures_of(measures, MODEL_FIGURES)
+    return {"Size": size, **{figure.label: figure.text(value) for figure, value in found}}
 
 
 def _tiles(report: RepairReport) -> list[Tile]:

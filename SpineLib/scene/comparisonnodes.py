@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import slicer
@@ -12,10 +12,9 @@ from vtk.util import numpy_support
 from SpineLib.errors import SpineError
 from SpineLib.geometry.triangles import areas_at_points
 from SpineLib.metrics.ablation import DISTANCE, OVERLAP, bin_figures_of, figures_of
-from SpineLib.metrics.measure import Figure
 from SpineLib.reports.margin import margin_colours
 from SpineLib.scene.legend import show_legend
-from SpineLib.scene.surfaces import colour_table, fill_table, in_ras, number, read_polydata
+from SpineLib.scene.surfaces import colour_table, fill_figures, fill_table, in_ras, number, read_polydata
 from SpineLib.tasks.followup.margin import MarginSurface, margin_histogram
 from SpineLib.tasks.followup.output import MARGIN
 
@@ -58,8 +57,8 @@ def fill_comparison(nodes: dict, comparison: Mapping, surface_file: str | Path) 
         if nodes.get(part) is None:
             name = slicer.mrmlScene.GenerateUniqueName(_NAMES[part])
             nodes[part] = slicer.mrmlScene.AddNewNodeByClass(kind, name)
-    _fill_measures(nodes["Overlap"], figures_of(comparison, OVERLAP))
-    _fill_measures(nodes["Distance"], [*figures_of(comparison, DISTANCE), *bin_figures_of(comparison)])
+    fill_figures(nodes["Overlap"], figures_of(comparison, OVERLAP))
+    fill_figures(nodes["Distance"], [*figures_of(comparison, DISTANCE), *bin_figures_of(comparison)])
     pieces = comparison[OVERLAP]["pieces"]
     fill_table(
         nodes["Untreated"],
@@ -130,15 +129,3 @@ def _fill_chart(nodes: Mapping, surface: MarginSurface) -> None:
     chart.SetXAxisTitle("signed margin, mm (below 0: tumour outside the necrosis)")
     chart.SetYAxisTitle("share of the surface, %")
     chart.SetLegendVisibility(False)
-
-
-def _fill_measures(table, figures: Iterable[tuple[Figure, float | None]]) -> None:
-    rows = list(figures)
-    fill_table(
-        table,
-        {
-            "Measure": [figure.label for figure, _ in rows],
-            "Value": [number(figure.in_unit(value)) for figure, value in rows],
-            "Unit": [figure.unit for figure, _ in rows],
-        },
-    )

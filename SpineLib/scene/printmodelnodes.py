@@ -13,8 +13,9 @@ from vtk.util import numpy_support
 
 from SpineLib.errors import SpineError
 from SpineLib.geometry.triangles import crossed
+from SpineLib.metrics.printing import MODEL_FIGURES, figures_of
 from SpineLib.scene.legend import hide_legend, show_legend
-from SpineLib.scene.surfaces import colour_table, fill_table, in_ras, number, read_polydata
+from SpineLib.scene.surfaces import colour_table, fill_figures, fill_table, in_ras, read_polydata
 from SpineLib.tasks import colours
 
 #: Names of the parts, and the class of each one's node; the first is the head.
@@ -47,17 +48,7 @@ _STOPS = {
     "thickness": ((0.0, (0.75, 0.0, 0.1)), (0.8, (0.93, 0.3, 0.12)), (1.5, (0.99, 0.75, 0.25)),
                   (3.0, (0.75, 0.87, 0.55)), (6.0, (0.3, 0.65, 0.75)), (10.0, (0.2, 0.35, 0.65))),
 }  # fmt: skip
-#: What figures of a model are called, in the order in which they are listed.
-_LABELS = {
-    "before_ml": "Vertebra before", "mask_ml": "Vertebra repaired", "added_ml": "Added", "removed_ml": "Removed",
-    "volume_ml": "Model", "whole_ml": "Model before it was cut, life size", "volume_error": "Model against voxels",
-    "thickened_ml": "Walls thickened by",
-    "changed_mm2": "Changed surface", "distance_95_mm": "Distance to before, 95 %",
-    "distance_max_mm": "Distance to before, largest", "smallest_wall_mm": "Smallest wall",
-    "surface_mm2": "Surface of the model", "decimation_mm": "Moved by decimation", "triangles": "Triangles",
-}  # fmt: skip
 _SIDES = re.compile(r"([\d.]+) x ([\d.]+) x ([\d.]+)")
-_UNITS = {"ml": "ml", "mm": "mm", "mm2": "mm²", "mm3": "mm³", "error": "%", "share": "%", "percent": "%"}
 
 
 def fill_model(nodes: dict, model: Mapping, surface_file: Path | None, before_file: Path | None) -> None:
@@ -94,15 +85,7 @@ def fill_model(nodes: dict, model: Mapping, surface_file: Path | None, before_fi
             "In words": [one["text"] for one in checks],
         },
     )
-    rows = measure_rows(model["measures"])
-    fill_table(
-        nodes["Figures"],
-        {
-            "Measure": [name for name, _, _ in rows],
-            "Value": [number(value) for _, value, _ in rows],
-            "Unit": [unit for *_, unit in rows],
-        },
-    )
+    fill_figures(nodes["Figures"], figures_of(model["measures"], MODEL_FIGURES))
     _show(nodes["Model"], surface, _BONE)
     if before is not None:
         _show(nodes["Before"], before, colours.BEFORE, opacity=0.35)
@@ -138,22 +121,6 @@ def paint_colours(how: str, mm: np.ndarray) -> np.ndarray:
     added, violet where it was taken; thin walls red, thick ones blue."""
     places, colours = zip(*_STOPS[how], strict=True)
     return np.stack([np.interp(mm, places, channel) for channel in np.array(colours).T], axis=1)
-
-
-def measure_rows(measures: Mapping) -> list[tuple[str, float | None, str]]:
-    """(name, value, unit) of figures named with their units ("volume_ml"); shares in %. Texts are left out."""
-    rows = []
-    for key in [*(key for key in _LABELS if key in measures), *(key for key in measures if key not in _LABELS)]:
-        value = measures[key]
-        if isinstance(value, bool) or not (value is None or isinstance(value, (int, float))):
-            continue
-        name, _, last = key.rpartition("_")
-        unit = _UNITS.get(last, "")
-        if last in ("error", "share"):
-            name, value = key, None if value is None else 100 * value
-        text = _LABELS.get(key) or (name if unit and name else key).replace("_", " ")
-        rows.append((text[:1].upper() + text[1:], value, unit))
-    return rows
 
 
 def words(value) -> str:

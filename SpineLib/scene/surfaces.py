@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import slicer
 import vtk
+
+from SpineLib.metrics.measure import Figure
 
 #: Columns of these names hold text.
 TEXT_COLUMNS = ("Measure", "Unit", "Piece", "Where", "Check", "Passed", "Found", "Allowed", "In words")
@@ -72,6 +74,19 @@ def fill_table(table, columns: Mapping[str, Sequence]) -> None:
         table.SetUseColumnTitleAsColumnHeader(True)
     finally:
         table.EndModify(modifying)
+
+
+def fill_figures(table, figures: Iterable[tuple[Figure, float | None]]) -> None:
+    """Replace all rows by figures: what they are called, the number, the unit."""
+    rows = list(figures)
+    fill_table(
+        table,
+        {
+            "Measure": [figure.label for figure, _ in rows],
+            "Value": [number(figure.in_unit(value)) for figure, value in rows],
+            "Unit": [figure.unit for figure, _ in rows],
+        },
+    )
 
 
 def number(value) -> float:

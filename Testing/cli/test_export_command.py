@@ -81,7 +81,8 @@ def test_ras_scale_and_plane_are_honoured(case):
 
 def test_the_vertebra_before_is_compared(case, capsys):
     assert run(case, "--label", "20", "--before", case / "before.nrrd", "-o", case / "m.stl") == 0
-    assert "before 1." in capsys.readouterr().out
+    (line,) = [one for one in capsys.readouterr().out.splitlines() if "Vertebra before" in one]
+    assert line.split()[2].startswith("1.") and line.endswith("ml")
 
 
 def test_a_refused_model_is_told_with_its_table_and_not_written(case, capsys):

@@ -14,7 +14,7 @@ pytest.importorskip("manifold3d", reason="manifold3d is not installed")
 from SpineLib.errors import SpineError
 from SpineLib.jobs.registry import run_job
 from SpineLib.scene import printmodel as pm
-from SpineLib.scene.printmodelnodes import PARTS, measure_rows, paint, paint_colours, words
+from SpineLib.scene.printmodelnodes import PARTS, paint, paint_colours, words
 from SpineLib.scene.repair import BEFORE, PART, REPAIRED
 from SpineLib.scene.results import provenance_of
 from Testing.scene.bones import L3, LESION, SHAPE, add_ct, add_segments, block, ids_of
@@ -175,13 +175,6 @@ def test_any_segmentation_can_be_made_a_model_and_what_cannot_is_one_sentence(ct
         pm.collect_shape(None)
     with pytest.raises(SpineError, match="is empty"):
         pm.collect_shape(add_segments(ct, {"nothing": np.zeros(SHAPE, bool)}))
-
-
-def test_figures_are_named_with_their_units():
-    rows = measure_rows({"bolt_mm": 3.5, "mask_ml": 31.25, "volume_error": 0.004, "triangles": 1200,
-                         "size_mm": [1, 2, 3], "added_ml": None})  # fmt: skip
-    assert rows == [("Vertebra repaired", 31.25, "ml"), ("Added", None, "ml"), ("Model against voxels", 0.4, "%"),
-                    ("Triangles", 1200, ""), ("Bolt", 3.5, "mm")]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from SpineLib.errors import Cancelled, SpineError
 from SpineLib.jobs.registry import run_job
 from SpineLib.mesh.files import read_mesh
 from SpineLib.mesh.model import ModelSettings
+from SpineLib.metrics.printing import MODEL_FIGURES, figures_of
 from SpineLib.tasks.printing.reconstruct import reconstruct, write_models
 from SpineLib.volume import write_volume
 from Testing.tasks.balls import ball, box, grid, rotation
@@ -36,6 +37,11 @@ def test_volumes_are_those_of_the_masks(repaired):
     assert repaired.measures["added_ml"] == pytest.approx(WHOLE.array.sum() * ml - before)
     assert repaired.measures["removed_ml"] == 0
     assert repaired.measures["volume_ml"] == pytest.approx(WHOLE.array.sum() * ml, rel=0.01)
+
+
+def test_every_figure_that_is_measured_has_its_words_and_unit(repaired):
+    numbers = {key for key, value in repaired.measures.items() if not isinstance(value, list)}
+    assert {figure.key for figure, _ in figures_of(repaired.measures, MODEL_FIGURES)} == numbers
 
 
 def test_the_distance_is_positive_where_the_repair_added_and_none_elsewhere(repaired):
