@@ -12,14 +12,11 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from monai.data import set_track_meta
-from monai.transforms import AdjustContrast, GaussianSmooth, Resample
 from torch.nn import functional
 
-DIRECTIONS = ("right-left", "superior-inferior", "anterior-posterior")
+from SpineLab.training.segmentation.tensors import blurred, sampled, with_gamma
 
-set_track_meta(False)  # Samples are plain tensors; MONAI's metadata would cost more than the transforms.
-_resample = Resample(mode="bilinear", padding_mode="border", align_corners=False, dtype=torch.float32)
+DIRECTIONS = ("right-left", "superior-inferior", "anterior-posterior")
 
 
 @dataclass(frozen=True)
@@ -163,7 +160,7 @@ def resample(channels: np.ndarray, lesions: np.ndarray, points: np.ndarray) -> t
     stack[-1] = torch.from_numpy(mask)
     stack[-1].clamp_(max=1)
     middle = (low + (np.array(mask.shape) - 1) / 2).astype(np.float32)
-    out = _resample(stack, grid=torch.from_numpy(points - middle[:, None, None, None]))
+    out = sampled(stack, torch.from_numpy(points - middle[:, None, None, None]))
     return out[:-1], (out[-1:] >= 0.5).float()
 
 
@@ -182,11 +179,11 @@ def change_intensity(
     for channel in image:
         channel = channel[None]
         if settings.blur[1] > 0:
-            channel = GaussianSmooth(sigma=float(rng.uniform(*settings.blur)))(channel)
+            channel = blurred(channel, float(rng.uniform(*settings.blur)))
         if settings.low_resolution > 1 and rng.random() < settings.probability:
             channel = _coarsen(channel, float(rng.uniform(1, settings.low_resolution)))
         if settings.gamma != (1.0, 1.0):
-            channel = AdjustContrast(gamma=_draw_gamma(rng, settings.gamma), retain_stats=not whiten)(channel)
+            channel = with_gamma(channel, _draw_gamma(rng, settings.gamma), keep_statistics=not whiten)
         if settings.bias_field and rng.random() < settings.probability:
             coarse = rng.uniform(-1, 1, (1, *((3, 3) if plane else (2, 3, 3)))) * settings.bias_field
             factor = torch.from_numpy(_smooth(coarse if not plane else coarse[:, None], (1, *channel.shape[1:])[-3:]))

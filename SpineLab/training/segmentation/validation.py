@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional
 
 from SpineLab.training.segmentation.dataset import PreparedCase
+from SpineLab.training.segmentation.tensors import over_windows
 from SpineLib.metrics.overlap import lesion_matches, overlap
 
 #: Looked at besides the threshold of the configuration.
@@ -51,13 +52,7 @@ def predict(
                 run(tensor(channels[:, start : start + batch].swapaxes(0, 1))) for start in range(0, shape[0], batch)
             ]
             return torch.cat(slices)[:, 0].cpu().numpy()
-        from monai.inferers import sliding_window_inference
-
-        return (
-            sliding_window_inference(tensor(channels)[None], patch, 1, run, overlap=0.25, mode="gaussian")[0, 0]
-            .cpu()
-            .numpy()
-        )
+        return over_windows(run, tensor(channels)[None], patch)[0, 0].cpu().numpy()
 
 
 def validate(
