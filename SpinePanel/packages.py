@@ -13,6 +13,13 @@ import slicer
 from SpineLib.errors import SpineError
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+#: What one function alone needs is asked for when it is first used: requirement, as in ``pyproject.toml``, by the name
+#: that is imported.
+OPTIONAL = {
+    "highdicom": "highdicom>=0.25",
+    "manifold3d": "manifold3d>=3.2",
+    "skimage": "scikit-image>=0.22",
+}
 #: Slicer's own builds, which pip must never replace, and torch, which another extension installs.
 _KEEP = ["torch", "SimpleITK", "numpy", "vtk"]
 
@@ -44,12 +51,11 @@ def installMissing(requester: str) -> None:
         raise SpineError(f"Still missing: {', '.join(still)}. Restart Slicer, then press Install again.")
 
 
-def installOptional(line: str, module: str, requester: str) -> None:
+def installOptional(module: str, requester: str) -> None:
     """Install a package that only one function needs, when it is first used; does nothing where it is there.
 
     Args:
-        line: as in a requirements file, "scikit-image>=0.22".
-        module: what it is imported as.
+        module: of :data:`OPTIONAL`.
         requester: the module's title, for the question.
 
     Raises:
@@ -58,6 +64,7 @@ def installOptional(line: str, module: str, requester: str) -> None:
     importlib.invalidate_caches()
     if importlib.util.find_spec(module):
         return
+    line = OPTIONAL[module]
     _installByPip([_requirement(line)], requester)
     importlib.invalidate_caches()
     if not importlib.util.find_spec(module):

@@ -187,10 +187,10 @@ class StepPanel:
         self._run, self._onDone, self._onPreview = run, onDone, onPreview
         return True
 
-    def installed(self, widgets, line, module):
+    def installed(self, widgets, module):
         """Whether a package that only one step needs is there, after asking the user for it."""
         try:
-            installOptional(line, module, self.TITLE)
+            installOptional(module, self.TITLE)
         except SpineError as error:
             self.error(widgets, str(error))
             return False

@@ -14,7 +14,6 @@ _PAUSE_MS = 400
 #: What the parameter holds where all segments are meant together.
 ALL = "*"
 #: What measuring diameters needs and Slicer does not bring.
-_SCIKIT_IMAGE = ("scikit-image>=0.22", "skimage")
 
 
 class LesionStep(StepBase):
@@ -120,7 +119,7 @@ class LesionStep(StepBase):
 
     def onApply(self, checked=False):
         """Start a run; a second click while it runs does nothing."""
-        if self.reason() or not self._panel.installed(self.widgets, *_SCIKIT_IMAGE):
+        if self.reason() or not self._panel.installed(self.widgets, "skimage"):
             return
         node = self._node
         ct, vertebrae = node.ct, None if self._panel.vertebrae.missing() else node.vertebrae

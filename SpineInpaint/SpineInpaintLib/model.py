@@ -13,7 +13,6 @@ from SpinePanel.tables import Table
 #: A change is looked at after this pause, milliseconds.
 _PAUSE_MS = 800
 #: What the mesh room needs and Slicer does not bring.
-_MANIFOLD = ("manifold3d>=3.0", "manifold3d")
 CUTS = {"none": "Whole vertebra", "pedicles": "Body, cut through the pedicles", "body": "Body, up to the canal"}
 SPACES = {"LPS": "LPS (as Slicer and DICOM)", "RAS": "RAS"}
 PAINTS = {"distance": "Distance to before", "thickness": "Wall thickness", "plain": "Plain"}
@@ -143,14 +142,14 @@ class ModelStep(StepBase):
 
     def onApply(self, checked=False):
         """Build the models; nodes of an earlier model of the same segmentation are filled anew."""
-        if self.reason() or not self._panel.installed(self.widgets, *_MANIFOLD):
+        if self.reason() or not self._panel.installed(self.widgets, "manifold3d"):
             return
         node, settings, head = self._node, self.settings(), self._existing()
         self._panel.start(self.widgets, ModelRun(node.repaired, settings, head), self._onResult)
 
     def onExport(self, checked=False):
         """Ask for a path and write the file there."""
-        if self.reasonNotToExport() or not self._panel.installed(self.widgets, *_MANIFOLD):
+        if self.reasonNotToExport() or not self._panel.installed(self.widgets, "manifold3d"):
             return
         node, ending = self._node, self._node.format
         if not (path := self._askPath(ending)):

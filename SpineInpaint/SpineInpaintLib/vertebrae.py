@@ -10,7 +10,6 @@ from SpinePanel.tables import Table
 #: Vertebrae are looked at this long after an edit, milliseconds: while the user paints, nothing is measured.
 _PAUSE_MS = 800
 #: What telling the vertebrae apart needs and Slicer does not bring.
-_SCIKIT_IMAGE = ("scikit-image>=0.22", "skimage")
 _LEVELS = (*(f"C{n}" for n in range(1, 8)), *(f"T{n}" for n in range(1, 13)), *(f"L{n}" for n in range(1, 6)), "S")
 
 
@@ -102,7 +101,7 @@ class VertebraeStep(StepBase):
 
     def onApply(self, checked=False):
         """Start a run; a second click while it runs does nothing."""
-        if self.reason() or not self._panel.installed(self.widgets, *_SCIKIT_IMAGE):
+        if self.reason() or not self._panel.installed(self.widgets, "skimage"):
             return
         node = self._node
         ct, model, settings = node.ct, node.vertebraeModel, {"first": node.topmost, "device": node.device.value}

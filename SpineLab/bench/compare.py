@@ -88,7 +88,7 @@ def monai_distances(first: np.ndarray, second: np.ndarray, spacing: tuple[float,
         import torch
         from monai.metrics import compute_average_surface_distance, compute_hausdorff_distance
     except ImportError as error:
-        raise SpineError("MONAI is not installed; install 'SpineLib[train]' to measure beside it.") from error
+        raise SpineError("MONAI is not installed; install 'SpineLib[test]' to measure beside it.") from error
     masks = [torch.from_numpy(mask)[None, None] for mask in (first, second)]
     how = {"include_background": True, "spacing": spacing}
     with warnings.catch_warnings():

@@ -12,7 +12,6 @@ from SpinePanel.step import StepBase
 from SpinePanel.tables import Table
 
 #: What the active contour needs and Slicer does not bring.
-_CONTOUR = ("scikit-image>=0.22", "skimage")
 _COLUMNS = ("No.", "prob.", "cm²", "ml")
 _TIPS = (
     "From the top of the spine downwards; the number beside the point in the views",
@@ -128,7 +127,7 @@ class DetectStep(StepBase):
             sentence = "The searched image is not in the scene any more: load it and press Detect again."
             self._panel.error(self.widgets, sentence)
             return
-        if not self._panel.installed(self.widgets, *_CONTOUR):
+        if not self._panel.installed(self.widgets, "skimage"):
             return
         run = RefineRun(image, node.likelihood, node.candidateThreshold, candidate, output=self._target(image))
         if self._panel.start(self.widgets, run, lambda imported: self._onAdded(imported, note)):

@@ -10,8 +10,6 @@ from SpineNecrosisLib.runs import ReportRun
 from SpinePanel.step import StepBase
 
 #: What pictures in the page, and DICOM SEG, need and Slicer does not bring.
-_PICTURES = ("scikit-image>=0.22", "skimage")
-_DICOM = ("highdicom>=0.22", "highdicom")
 
 
 class Report(StepBase):
@@ -74,8 +72,8 @@ class Report(StepBase):
             "The folder holds a report already. Replace it?", "Report"
         ):
             return
-        needed = [_PICTURES, *([_DICOM] if node.withDicom else [])]
-        if not all(self._panel.installed(self.widgets, *one) for one in needed):
+        needed = ["skimage", *(["highdicom"] if node.withDicom else [])]
+        if not all(self._panel.installed(self.widgets, one) for one in needed):
             return
         before, after = self._volumes()
         self._written = ""

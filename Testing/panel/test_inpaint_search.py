@@ -151,7 +151,7 @@ def test_what_only_one_step_needs_is_asked_for_when_that_step_is_used(damaged, i
     damaged.ui.modelApplyButton.click()
     inpaint.packaging.missing.clear()
     requirements, kept, requester = inpaint.packaging.installed[-1]
-    assert requirements == ["manifold3d>=3.0"] and "numpy" in kept and requester == "Spine Vertebra Repair"
+    assert requirements == ["manifold3d>=3.2"] and "numpy" in kept and requester == "Spine Vertebra Repair"
     assert "was not installed" in damaged.ui.modelStatusLabel.text and not damaged.widget.panel.jobs.busy
 
 
