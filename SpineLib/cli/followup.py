@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from SpineLib.cli.entities import add_entities, wanted_entities
 from SpineLib.cohort.layout import AFTER, BEFORE, SESSIONS
 from SpineLib.errors import SpineError
 from SpineLib.sequences import SEQUENCES
@@ -53,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     batch.add_argument(
         "--labels", action="store_true", help="with --bids: take the masks of derivatives/labels instead of segmenting"
     )
+    add_entities(parser)
     output = parser.add_argument_group("output")
     output.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="a folder for all results")
     output.add_argument("--overwrite", action="store_true", help="replace results that exist")
@@ -99,6 +101,7 @@ def run(args: argparse.Namespace) -> int:
         from SpineLib.cli.followup_folder import follow_up_folder
 
         return follow_up_folder(args)
+    wanted_entities(args)
     if args.labels:
         raise SpineError("--labels takes the masks of a folder of patients; use it with --bids.")
     before = {name: getattr(args, option) for option, name in _scans(BEFORE).items() if getattr(args, option)}

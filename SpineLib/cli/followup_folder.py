@@ -19,18 +19,19 @@ def follow_up_folder(args: argparse.Namespace) -> int:
     when the command runs again; one whose masks were corrected since is compared again with those.
     ``cohort.csv`` has a line for each patient, ``cohort.html`` the table.
     """
+    from SpineLib.cli.entities import check_choice, wanted_entities
     from SpineLib.cli.followup_case import Scans, check_order, output_folder, run_case
     from SpineLib.cli.followup_files import corrected_masks, keep_masks, row_of
     from SpineLib.cli.outputs import check_writable
     from SpineLib.cli.progress_bar import ProgressBar
     from SpineLib.cohort.images import find_patients
-    from SpineLib.cohort.layout import SESSIONS
     from SpineLib.reports.followup_cohort import cohort_page
     from SpineLib.reports.followup_tables import plain_table
     from SpineLib.volume.files import write_text
     from SpineLib.volume.json_object import json_object
     from SpineLib.volume.simulated import DESCRIPTION, simulated_description
 
+    wanted = wanted_entities(args)
     patients = find_patients(args.bids)
     args.simulated = simulated_description(json_object(args.bids / DESCRIPTION))
     try:
@@ -45,15 +46,18 @@ def follow_up_folder(args: argparse.Namespace) -> int:
             folder = args.output / name
             done = None if args.overwrite else row_of(folder)
             corrected = {} if done is None else corrected_masks(folder)
+            if done is not None and wanted:
+                _, chosen = _images_of(sessions, wanted)
+                check_choice(chosen, str(done.get("message", "")))
             if done is not None and not corrected:
                 row |= done | {"status": "kept"}
             else:
-                before, after = (_images(sessions, session) for session in SESSIONS)
+                (before, after), chosen = _images_of(sessions, wanted)
                 masks = corrected or (_masks(args.bids, name) if args.labels else {})
                 scans = Scans(before, after, masks.get("metastasis"), masks.get("necrosis"))
                 check_order(scans, args)
                 with output_folder(folder, args.overwrite or bool(corrected)) as part, ProgressBar(name) as progress:
-                    result = run_case(scans, args, part, progress, [CORRECTED] if corrected else None)
+                    result = run_case(scans, args, part, progress, [*chosen, *([CORRECTED] if corrected else [])])
                     keep_masks(corrected, part)
                 row |= result.row | {"status": "corrected" if corrected else "done"}
         except (KeyboardInterrupt, Cancelled):
@@ -79,12 +83,19 @@ def follow_up_folder(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _images(sessions: dict, session: str) -> dict[str, Path]:
+def _images_of(sessions: dict, wanted: dict[str, list[str]]) -> tuple[list[dict[str, Path]], list[str]]:
+    """One file a sequence before and after, and sentences on the choice among several."""
     from SpineLib.cohort.images import single_images
+    from SpineLib.cohort.layout import SESSIONS
 
-    if session not in sessions:
-        raise SpineError(f"The patient has no images from {session} the ablation (ses-{session}/anat).")
-    return single_images(sessions[session])
+    found, notes = [], []
+    for session in SESSIONS:
+        if session not in sessions:
+            raise SpineError(f"The patient has no images from {session} the ablation (ses-{session}/anat).")
+        images, said = single_images(sessions[session], wanted)
+        found.append(images)
+        notes += [f"{session.capitalize()} the ablation: {note}" for note in said]
+    return found, notes
 
 
 def _masks(folder: Path, name: str) -> dict[str, Path]:

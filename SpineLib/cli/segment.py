@@ -7,6 +7,7 @@ from pathlib import Path
 
 from SpineLib.cli import segment_vertebrae
 from SpineLib.cli.choosing import TASKS, segment_files
+from SpineLib.cli.entities import add_entities, wanted_entities
 from SpineLib.cli.outputs import check_outputs
 from SpineLib.errors import SpineError
 from SpineLib.progress import part
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="only this session of each patient, e.g. after (default: all; for necrosis 'after', where "
         "a patient has one)",
     )
+    add_entities(parser)
     output = parser.add_argument_group("output")
     output.add_argument(
         "-o",
@@ -80,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
         from SpineLib.cli.segment_folder import segment_folder
 
         return segment_folder(args)
+    wanted_entities(args)
     if args.session:
         raise SpineError("--session chooses among the patients of a folder; use it with --bids.")
     if not given:

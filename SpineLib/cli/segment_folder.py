@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 
 from SpineLib.cli.terminal import in_one_line
 from SpineLib.csv_text import csv_text
@@ -22,6 +23,7 @@ def segment_folder(args: argparse.Namespace) -> int:
     """
     from SpineLib.cli.case_files import CaseFiles
     from SpineLib.cli.choosing import chosen_target, segment_files
+    from SpineLib.cli.entities import check_choice, wanted_entities
     from SpineLib.cli.outputs import check_writable
     from SpineLib.cli.progress_bar import ProgressBar
     from SpineLib.cohort.images import choose_session, find_cases, single_images
@@ -30,6 +32,7 @@ def segment_folder(args: argparse.Namespace) -> int:
 
     task = chosen_target(args)
     target, kind = TARGETS[task], "" if task == "metastasis" else f"_{TARGETS[task].many}"
+    wanted = wanted_entities(args)
     cases = choose_session(find_cases(args.bids), args.session, necrosis=task == "necrosis")
     try:
         args.output.mkdir(parents=True, exist_ok=True)
@@ -45,11 +48,14 @@ def segment_folder(args: argparse.Namespace) -> int:
                 files.take_up()
             done = None if args.overwrite else files.done()
             if done is not None:
+                if wanted:
+                    check_choice(single_images(images, wanted)[1], " ".join(done[0].get("notes", [])))
                 row |= _facts(done[0]) | {"status": done[1]}
             else:
-                paths = single_images(images)
+                paths, notes = single_images(images, wanted)
                 with ProgressBar(case) as progress:
                     result = segment_files(paths, args, progress)
+                result = replace(result, notes=notes + result.notes)
                 row |= _facts(files.write(result)) | {"status": "done"}
         except (KeyboardInterrupt, Cancelled):
             raise

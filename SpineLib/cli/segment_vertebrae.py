@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from SpineLib.cohort.entities import ENTITIES
 from SpineLib.errors import SpineError
 from SpineLib.progress import part
 
@@ -16,6 +17,7 @@ _OTHERS = {
     "cet1": None,
     "bids": None,
     "session": None,
+    **dict.fromkeys(ENTITIES),
     "reference": None,
     "smallest_lesion": None,
 }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from SpineLib.cohort.entities import choice_note, choose_image
 from SpineLib.cohort.layout import AFTER, SESSIONS, patients
 from SpineLib.errors import SpineError
 from SpineLib.sequences import sequence_of_file
@@ -78,18 +80,23 @@ def find_patients(folder: Path) -> list[tuple[str, dict[str, dict[str, list[Path
     return sorted(patients.items())
 
 
-def single_images(images: dict[str, list[Path]]) -> dict[str, Path]:
-    """One file a sequence.
+def single_images(
+    images: dict[str, list[Path]], wanted: Mapping[str, Sequence[str]] | None = None
+) -> tuple[dict[str, Path], list[str]]:
+    """One file a sequence, and sentences on the choice among several.
+
+    Args:
+        images: of one case.
+        wanted: see :func:`SpineLib.cohort.entities.choose_image`.
 
     Raises:
-        SpineError: none could be read, or there are several of one sequence.
+        SpineError: none could be read, or there are several of one sequence that will do, or none.
     """
     if not images:
         raise SpineError("The folder of the case may not be read; ask for permission to read it, or copy it elsewhere.")
-    for name, files in images.items():
-        if len(files) > 1:
-            raise SpineError(f"The case has {len(files)} {name} images; leave one of them in the folder.")
-    return {name: files[0] for name, files in images.items()}
+    chosen = {name: choose_image(files, name, wanted) for name, files in images.items()}
+    notes = [choice_note(files, chosen[name], name) for name, files in images.items()]
+    return chosen, [note for note in notes if note]
 
 
 def _sequence(file_name: str) -> str | None:

@@ -304,6 +304,22 @@ def test_a_folder_goes_on_after_a_bad_case_and_takes_up_where_it_ended(cohort, c
     assert "Simulated data, not patients" in page and 'href="sub-003/report.html"' in page
 
 
+def test_of_several_images_the_one_is_taken_that_is_asked_for(cohort, capsys):
+    for name in ("sub-002", "sub-003"):
+        shutil.rmtree(cohort / "bids" / name)
+    anat = cohort / "bids" / "sub-001" / "ses-after" / "anat"
+    (anat / "sub-001_ses-after_T2w.nii.gz").rename(anat / "sub-001_ses-after_acq-sag_T2w.nii.gz")
+    shutil.copy(anat / "sub-001_ses-after_acq-sag_T2w.nii.gz", anat / "sub-001_ses-after_acq-ax_T2w.nii.gz")
+    line = ["followup", "--bids", str(cohort / "bids"), "--labels", "-o", str(cohort / "out")]
+    assert main(line) == 1
+    assert "choose one with --acq" in capsys.readouterr().err
+    assert main([*line, "--acq", "sag"]) == 0
+    (row,) = csv.DictReader((cohort / "out" / "cohort.csv").open())
+    assert "After the ablation: Of 2 T2 images the one of acq-sag was taken." in row["message"]
+    assert main([*line, "--acq", "ax"]) == 1
+    assert "done earlier from other images" in capsys.readouterr().err
+
+
 def test_a_mask_corrected_in_a_patients_folder_is_kept_and_compared_again(cohort, capsys):
     import SimpleITK
 

@@ -214,6 +214,26 @@ def test_a_folder_goes_on_after_a_bad_case_and_takes_up_where_it_ended(cohort, c
     assert (cohort / "out" / "sub-001_lesions.seg.nrrd").stat().st_mtime_ns == first
 
 
+def test_of_several_images_the_one_is_taken_that_is_asked_for(cohort, capsys):
+    anat = cohort / "bids" / "sub-001" / "anat"
+    (anat / "sub-001_T2w.nii.gz").rename(anat / "sub-001_acq-sag_T2w.nii.gz")
+    shutil.copy(anat / "sub-001_acq-sag_T2w.nii.gz", anat / "sub-001_acq-ax_T2w.nii.gz")
+    for number in (2, 3):
+        shutil.rmtree(cohort / "bids" / f"sub-00{number}")
+    command = ["segment", "--bids", str(cohort / "bids"), "-o", str(cohort / "out"), "--model", "tiny-2d-t1-t2"]
+    assert main(command) == 1
+    assert "2 T2 images (acq-ax, acq-sag); choose one with --acq" in capsys.readouterr().err
+    assert main([*command, "--acq", "sag"]) == 0
+    (row,) = csv.DictReader((cohort / "out" / "summary.csv").open())
+    assert "Of 2 T2 images the one of acq-sag was taken." in row["message"]
+    assert main([*command, "--acq", "sag"]) == 0 and "(kept)" in capsys.readouterr().out
+    assert main([*command, "--acq", "ax"]) == 1
+    assert "done earlier from other images" in capsys.readouterr().err
+    assert main([*command, "--acq", "ax", "--overwrite"]) == 0
+    assert main(["segment", "--t1", str(cohort / "T1.nii.gz"), "--acq", "sag", "-o", str(cohort / "x.nrrd")]) == 1
+    assert "use it with --bids" in capsys.readouterr().err
+
+
 def test_a_segmentation_that_lies_there_without_its_report_is_kept(cohort, capsys):
     command = ["segment", "--bids", str(cohort / "bids"), "-o", str(cohort / "out"), "--model", "tiny-2d-t1-t2"]
     (cohort / "out").mkdir()
