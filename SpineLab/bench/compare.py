@@ -8,6 +8,8 @@ import warnings
 import numpy as np
 
 from SpineLib.errors import SpineError
+from SpineLib.geometry.shape import Surface, shape_of
+from SpineLib.metrics.surface import distances_to, summarise
 from SpineLib.volume import Volume
 
 #: Array (k, j, i) and spacing along it, mm: a scan as the network sees it. The voxels are cubes, so that MONAI, which
@@ -63,9 +65,6 @@ def surface_distances(
     first: np.ndarray, second: np.ndarray, spacing: tuple[float, ...], counted: bool = False
 ) -> dict[str, float]:
     """This library's way: triangles, weighted by area, or as voxels at the border are counted."""
-    from SpineLib.geometry.shape import Surface, shape_of
-    from SpineLib.metrics.surface import distances_to, summarise
-
     one, other = (shape_of(Volume(mask, spacing[::-1])).surface() for mask in (first, second))
     weights = _border_voxels if counted else Surface.areas
     both = summarise(distances_to(one.points, other), weights(one), distances_to(other.points, one), weights(other))
@@ -125,7 +124,7 @@ class _Bodies:
         return found
 
 
-def table(figures: dict) -> str:
+def told(figures: dict) -> str:
     """The figures in lines."""
     size = "x".join(str(n) for n in figures["shape"])
     volumes = " and ".join(f"{ml:.1f} ml" for ml in figures["volumes_ml"])

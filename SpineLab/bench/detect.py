@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from SpineLib.errors import SpineError
+import numpy as np
+import torch
+
+from SpineLab.bench.bundles import bundle_or_random
+from SpineLab.bench.child import measure_apart
+from SpineLab.bench.memory import peak_gb
+from SpineLib.models import ModelBundle, ModelCard
+from SpineLib.networks.siamese import PATCH, Siamese
+from SpineLib.phantom import PhantomSettings, simulate
+from SpineLib.preprocess.pyramid import make_pyramid
+from SpineLib.tasks.detection.detect import DetectSettings, detect
+from SpineLib.tasks.detection.likelihood import patchwise
+from SpineLib.volume import read_volume, write_volume
 
 #: The paper's case (section 3.1): 13 sagittal slices, 340 x 340 mm.
 SIZE, SLICES = 340, 13
@@ -25,30 +35,13 @@ def measure(model: str | None, device: str, seed: int, places: int = PLACES) -> 
         print("Simulating the case ...", file=sys.stderr, flush=True)
         _write_case(folder, seed)
         print("Measuring ...", file=sys.stderr, flush=True)
-        command = [sys.executable, "-m", "SpineLab.bench.detect", str(folder), model or "", device, str(places)]
-        root = str(Path(__file__).resolve().parents[2])
-        paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": paths})
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["the process was killed"])[-1]
-            raise SpineError(f"Measuring failed ({last}); close other programs or choose another model.")
-        return json.loads(done.stdout.splitlines()[-1])
+        return measure_apart("SpineLab.bench.detect", folder, model or "", device, str(places))
 
 
 def measure_here(folder: Path, model: str, device: str, places: int) -> dict:
     """In the child: the whole case with ``detect`` as users run it, in the vertebral column with its mirror images; the
     middle half without them; then some places of that patch by patch, float32 on the CPU, which are compared with it.
     """
-    import numpy as np
-    import torch
-
-    from SpineLab.bench.memory import peak_gb
-    from SpineLib.networks.siamese import PATCH
-    from SpineLib.preprocess.pyramid import make_pyramid
-    from SpineLib.tasks.detection.detect import DetectSettings, detect
-    from SpineLib.tasks.detection.likelihood import patchwise
-    from SpineLib.volume import read_volume
-
     image, (bundle, note) = read_volume(folder / "STIR.nrrd", "STIR"), _bundle(folder, model)
     started = time.perf_counter()
     detect(image, bundle, DetectSettings(device=device, column=True))
@@ -96,7 +89,7 @@ def measure_here(folder: Path, model: str, device: str, places: int) -> dict:
     }
 
 
-def sentence(figures: dict) -> str:
+def told(figures: dict) -> str:
     """The figures in lines."""
     s, rows, columns = figures["size"]
     return (
@@ -113,43 +106,28 @@ def sentence(figures: dict) -> str:
 
 
 def _write_case(folder: Path, seed: int) -> None:
-    from SpineLib.phantom import PhantomSettings, simulate
-    from SpineLib.volume import write_volume
-
     settings = PhantomSettings(sequences=("STIR",), matrix=SIZE, slices=SLICES, spacing=1.0, healthy=0.0)
     write_volume(simulate(seed, settings).images["STIR"], folder / "STIR.nrrd")
 
 
-def _bundle(folder: Path, model: str):
-    """The model asked for, the first that is installed, or one of random weights of a fixed seed."""
-    import torch
+def _suits(card: ModelCard) -> bool:
+    return card.task == "metastasis-detection" and card.network["context"] == "margin" and card.inputs == ("STIR",)
 
-    from SpineLib.models import ModelCard, find_bundle, list_bundles, save_bundle
-    from SpineLib.networks.siamese import PATCH, Siamese
 
-    installed = [
-        card.id
-        for _, card in list_bundles()
-        if card.task == "metastasis-detection" and card.network["context"] == "margin" and card.inputs == ("STIR",)
-    ]
-    if model or installed:
-        bundle = find_bundle(model or installed[0])
-        if bundle.card.task != "metastasis-detection" or bundle.card.network["context"] != "margin":
-            raise SpineError(f"The model '{bundle.card.id}' cannot run over whole slices; choose another one.")
-        return bundle, ""
-    torch.manual_seed(0)
-    card = ModelCard(
+def _bundle(folder: Path, model: str) -> tuple[ModelBundle, str]:
+    return bundle_or_random(
+        model,
+        _suits,
+        "is none for fat-suppressed T2 that can run over whole slices",
+        Siamese,
+        folder,
         id="random-detector",
-        title="Random weights",
         task="metastasis-detection",
         network={"type": "siamese", "context": "margin", "scales": [0.5, 1.0, 2.0]},
         inputs=("STIR",),
         preparation={"normalisation": "local", "smallest_area_cm2": 1.0},
         patch=PATCH,
-        licence="none",
-        training_data={"simulated": True, "description": "none: random weights"},
     )
-    return save_bundle(folder / card.id, Siamese(), card), "random weights"
 
 
 if __name__ == "__main__":

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
+from SpineLab.bench.child import run_python
 from SpineLab.demo.followup import NECROSIS_MODEL
-from SpineLib.errors import SpineError
+from SpineLib.models import list_bundles
+from SpineLib.phantom.followup import FollowUpSettings, simulate_followup
+from SpineLib.volume import write_volume
 
 SIZE, SLICES, THREADS = 384, 20, 2
 
@@ -22,14 +22,10 @@ def measure(seed: int, device: str = "auto") -> dict:
     The start of the process, reading, both segmentations, registration, comparison and report count; where the model
     for the necrosis is not installed its simulated mask is given instead, which the figures say.
     """
-    from SpineLib.models import list_bundles
-    from SpineLib.phantom.followup import FollowUpSettings, simulate_followup
-    from SpineLib.volume import write_volume
-
     case = simulate_followup(seed, FollowUpSettings(matrix=SIZE, slices=SLICES, region="lumbar"))
     with tempfile.TemporaryDirectory(prefix="spine-bench-") as name:
         folder = Path(name)
-        line = [sys.executable, "-m", "SpineLib", "followup", "--device", device, "-o", str(folder / "out")]
+        line = ["-m", "SpineLib", "followup", "--device", device, "-o", str(folder / "out")]
         for when, scan in (("before", case.before), ("after", case.after)):
             for sequence, volume in scan.images.items():
                 path = folder / f"{when}_{sequence}.nii.gz"
@@ -41,16 +37,9 @@ def measure(seed: int, device: str = "auto") -> dict:
             line += ["--necrosis", str(folder / "necrosis.nrrd")]
         threads = {f"{key}_NUM_THREADS": str(THREADS) for key in ("OMP", "MKL", "OPENBLAS")}
         threads["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = str(THREADS)
-        root = str(Path(__file__).resolve().parents[2])
-        paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
         started = time.perf_counter()
-        done = subprocess.run(
-            line, capture_output=True, text=True, check=False, env=os.environ | threads | {"PYTHONPATH": paths}
-        )
+        run_python(*line, advice="choose another --seed", environment=threads)
         seconds = time.perf_counter() - started
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["the process was killed"])[-1]
-            raise SpineError(f"Measuring failed ({last}); close other programs or choose another --seed.")
         record = json.loads((folder / "out" / "comparison.json").read_text(encoding="utf-8"))
     return {
         "kind": "followup",
@@ -76,7 +65,7 @@ def _steps(record: dict) -> dict[str, float]:
     return steps
 
 
-def sentence(figures: dict) -> str:
+def told(figures: dict) -> str:
     """The figures in a few lines."""
     given = " (mask of the necrosis given, its model is not installed)" if figures["necrosis_given"] else ""
     steps = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in figures["steps"].items())

@@ -7,15 +7,32 @@ paper's method is written down first; and in the form arranged for speed that al
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 
-from SpineLib.errors import SpineError
+import numpy as np
+import torch
+
+from SpineLab.bench.bundles import bundle_or_random
+from SpineLab.bench.child import measure_apart
+from SpineLab.bench.memory import peak_gb
+from SpineLab.training.gan.ct_stacks import simulate_stacks
+from SpineLab.training.gan.stacks import PART_MM, images_of
+from SpineLab.training.gan.validation import hole_dice
+from SpineLib.geometry.signed_distance import sampled
+from SpineLib.inference.predict import choose_precision
+from SpineLib.metrics.overlap import overlap
+from SpineLib.models import ModelBundle
+from SpineLib.networks.gan import Gan
+from SpineLib.preprocess.vertebra_slices import PIXEL_MM as SIDE_MM
+from SpineLib.preprocess.vertebra_slices import SLICE_SIZE
+from SpineLib.tasks.inpainting.gan import GanSettings, inpaint_slices
+from SpineLib.tasks.inpainting.inpaint import inpaint
+from SpineLib.tasks.inpainting.settings import InpaintSettings
+from SpineLib.volume import Volume
 
 #: Slices of 1 mm, and the CT that they are cut from: pixels a side, and mm.
 SLICES, MATRIX, PIXEL_MM = 60, 512, 0.39
@@ -32,29 +49,11 @@ def measure(model: str | None, seed: int) -> dict:
     """Measure in a child process of its own, and return its figures."""
     print("Measuring ...", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(prefix="spine-bench-") as folder:
-        command = [sys.executable, "-m", "SpineLab.bench.inpaint", folder, model or "", str(seed)]
-        root = str(Path(__file__).resolve().parents[2])
-        paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": paths})
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["the process was killed"])[-1]
-        raise SpineError(f"Measuring failed ({last}); close other programs or choose another model.")
-    return json.loads(done.stdout.splitlines()[-1])
+        return measure_apart("SpineLab.bench.inpaint", folder, model or "", str(seed))
 
 
 def measure_here(folder: Path, model: str, seed: int) -> dict:
     """In the child: the descent of all slices, of each slice by itself, and the whole repair of the vertebra."""
-    import numpy as np
-    import torch
-
-    from SpineLab.bench.memory import peak_gb
-    from SpineLab.training.gan.validation import hole_dice
-    from SpineLib.inference.predict import choose_precision
-    from SpineLib.metrics.overlap import overlap
-    from SpineLib.tasks.inpainting.gan import GanSettings, inpaint_slices
-    from SpineLib.tasks.inpainting.inpaint import inpaint
-    from SpineLib.tasks.inpainting.settings import InpaintSettings
-
     bundle, note = _bundle(folder, model)
     network, kind = bundle.network(), bundle.card.network["type"]
     images, labels, lesion = _vertebra(seed)
@@ -110,7 +109,7 @@ def measure_here(folder: Path, model: str, seed: int) -> dict:
     }
 
 
-def sentence(figures: dict) -> str:
+def told(figures: dict) -> str:
     """The figures in lines."""
     return (
         f"A vertebra of {figures['slices']} slices (simulated), {figures['note'] or figures['model']}, "
@@ -144,15 +143,6 @@ def _timed(work):
 
 def _vertebra(seed: int):
     """60 slices of a simulated lumbar vertebra as images, its labels as a CT of 512 x 512 has them, and a lesion."""
-    import numpy as np
-
-    from SpineLab.training.gan.ct_stacks import simulate_stacks
-    from SpineLab.training.gan.stacks import PART_MM, images_of
-    from SpineLib.geometry.signed_distance import sampled
-    from SpineLib.preprocess.vertebra_slices import PIXEL_MM as SIDE_MM
-    from SpineLib.preprocess.vertebra_slices import SLICE_SIZE
-    from SpineLib.volume import Volume
-
     long = (stack for n in range(50) for stack in simulate_stacks(1000 * seed + n) if len(stack.distances) >= SLICES)
     stack = next(long)
     first = (len(stack.distances) - SLICES) // 2
@@ -170,39 +160,26 @@ def _vertebra(seed: int):
 
 def _known(images):
     """Where nothing is missing: in each slice a hole of 16 x 16 pixels is, over the left pedicle and the body."""
-    import numpy as np
-
     known = np.ones(images.shape, bool)
     known[:, 16:32, 34:50] = False
     return known
 
 
-def _bundle(folder: Path, model: str):
-    """The model asked for, the first that is installed, or one of random weights of a fixed seed."""
-    import torch
-
-    from SpineLib.models import ModelCard, find_bundle, list_bundles, save_bundle
-    from SpineLib.networks.gan import Gan
-
-    installed = sorted((card.id for _, card in list_bundles() if card.task == _TASK), reverse=True)
-    if model or installed:
-        bundle = find_bundle(model or installed[0])
-        if bundle.card.task != _TASK:
-            raise SpineError(f"The model '{bundle.card.id}' is no GAN for vertebrae; choose another one.")
-        return bundle, ""
-    torch.manual_seed(0)
-    card = ModelCard(
+def _bundle(folder: Path, model: str) -> tuple[ModelBundle, str]:
+    widths = (16, 32, 64, 128)
+    return bundle_or_random(
+        model,
+        lambda card: card.task == _TASK,
+        "is no GAN for vertebrae",
+        lambda: Gan("wgan-gp", 48, widths),
+        folder,
         id="random-gan",
-        title="Random weights",
         task=_TASK,
         inputs=("mask",),
         patch=(64, 64),
         preparation={},
-        network={"type": "wgan-gp", "latent": 48, "widths": [16, 32, 64, 128]},
-        licence="none",
-        training_data={"simulated": True, "description": "none: random weights"},
+        network={"type": "wgan-gp", "latent": 48, "widths": list(widths)},
     )
-    return save_bundle(folder / card.id, Gan("wgan-gp", 48, (16, 32, 64, 128)), card), "random weights"
 
 
 if __name__ == "__main__":

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from SpineLib.errors import SpineError
+import numpy as np
+
+from SpineLab.bench.child import measure_apart
+from SpineLab.bench.memory import peak_gb
+
+# What each way needs is imported where it begins: the loading counts.
 
 #: The mask, (k, j, i), and spacing along i, j, k, mm.
 SHAPE, SPACING = (60, 512, 512), (0.4, 0.4, 1.0)
@@ -29,11 +32,11 @@ def measure(seed: int) -> dict:
     """
     with tempfile.TemporaryDirectory(prefix="spine-bench-") as folder:
         print("Simulating the vertebra ...", file=sys.stderr, flush=True)
-        figures = _child(folder, "simulate", str(seed))  # a process of its own: its memory must not count
+        figures = _apart(folder, "simulate", str(seed))  # a process of its own: its memory must not count
         for way in WAYS:
             print(f"Measuring {way} ...", file=sys.stderr, flush=True)
             started = time.perf_counter()
-            one = _child(folder, way)
+            one = _apart(folder, way)
             figures[way] = one | {"process": time.perf_counter() - started}
     return {
         "kind": "model",
@@ -46,26 +49,12 @@ def measure(seed: int) -> dict:
     }
 
 
-def _child(*arguments: str) -> dict:
-    root = str(Path(__file__).resolve().parents[2])
-    paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-    done = subprocess.run(
-        [sys.executable, "-m", "SpineLab.bench.model", *arguments],
-        text=True,
-        capture_output=True,
-        env=os.environ | {"PYTHONPATH": paths},
-        check=False,
-    )
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["the process was killed"])[-1]
-        raise SpineError(f"Measuring failed ({last}); close other programs or choose another --seed.")
-    return json.loads(done.stdout.splitlines()[-1])
+def _apart(*arguments: str) -> dict:
+    return measure_apart("SpineLab.bench.model", *arguments, advice="choose another --seed")
 
 
 def simulated_vertebra(seed: int):
     """A mask (uint8, :data:`SHAPE`) of a whole simulated lumbar vertebra in the middle of the image."""
-    import numpy as np
-
     from SpineLib.phantom.bone import body_distance, posterior_distance
     from SpineLib.phantom.spine import draw_spine
     from SpineLib.volume import Volume
@@ -97,8 +86,6 @@ def measure_here(folder: Path, way: str, seed: str = "1") -> dict:
     started, processor = time.perf_counter(), time.process_time()
     points, triangles, made = (_checked if way == "checked" else _plain)(mask, folder / f"{way}.stl")
     seconds, processor = time.perf_counter() - started, time.process_time() - processor
-    from SpineLab.bench.memory import peak_gb
-
     resident = peak_gb()
     from SpineLib.mesh.gate import check_model
     from SpineLib.mesh.topology import merged
@@ -136,7 +123,7 @@ def _plain(mask, path: Path):
     return points, triangles, made
 
 
-def table(figures: dict) -> str:
+def told(figures: dict) -> str:
     """The figures in lines."""
     size = "x".join(str(n) for n in figures["shape"][::-1])
     lines = [

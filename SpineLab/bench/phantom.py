@@ -6,13 +6,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from SpineLib.phantom import PhantomSettings, write_cohort
+
 SIZE, SLICES = 384, 20
 
 
 def measure(cases: int, processes: int) -> dict:
     """Simulate and write ``cases`` patients (T1, T2, truths; NIfTI); the start of the processes counts."""
-    from SpineLib.phantom import PhantomSettings, write_cohort
-
     settings = PhantomSettings(matrix=SIZE, slices=SLICES)
     with tempfile.TemporaryDirectory(prefix="spine-bench-") as folder:
         started = time.perf_counter()
@@ -27,7 +27,7 @@ def measure(cases: int, processes: int) -> dict:
     }
 
 
-def sentence(figures: dict) -> str:
+def told(figures: dict) -> str:
     """The figures in a line."""
     return (
         f"{figures['cases']} simulated patients of {SIZE}x{SIZE}x{SLICES}, T1 and T2, {figures['processes']} "

@@ -6,8 +6,11 @@ import itertools
 from collections.abc import Mapping
 
 import numpy as np
+import torch
 
 from SpineLib.models import ModelBundle
+from SpineLib.preprocess import Preparation, prepare
+from SpineLib.tasks.segmentation.lesions import find_lesions, smoothed_across_slices
 from SpineLib.volume import Volume
 
 
@@ -17,11 +20,6 @@ def plain(sequences: Mapping[str, Volume], bundle: ModelBundle) -> np.ndarray:
     The network runs as it was trained: float32, channels first, batch normalisation apart; windows of 128 x 128 (3D:
     64 x 128 x 128) with half overlap, one after another, their probabilities averaged.
     """
-    import torch
-
-    from SpineLib.preprocess import Preparation, prepare
-    from SpineLib.tasks.segmentation.lesions import find_lesions, smoothed_across_slices
-
     card = bundle.card
     prepared = prepare({name: sequences[name] for name in card.inputs}, Preparation.from_dict(card.preparation))
     network = bundle.network()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
-from SpineLab.bench.segment import MODELS, measure_segment
+from SpineLab.bench import MODELS
 from SpineLab.commands.telling import add_into, tell
 from SpineLib.cli.outputs import check_outputs
 from SpineLib.errors import SpineError
@@ -16,11 +18,7 @@ HELP = "measure time and memory beside the plain way of running the same weights
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``spine bench``."""
-    parser.add_argument(
-        "task",
-        choices=("segment", "phantom", "compare", "detect", "followup", "model", "inpaint"),
-        help="what to measure",
-    )
+    parser.add_argument("task", choices=tuple(_TASKS), help="what to measure")
     parser.add_argument("--cases", type=int, default=12, help="phantom: patients to simulate (default: 12)")
     parser.add_argument("--processes", type=int, default=2, help="phantom: patients at a time (default: 2)")
     parser.add_argument("--model-2d", default=MODELS["2d"], help=f"model id or folder (default: {MODELS['2d']})")
@@ -40,65 +38,33 @@ def run(args: argparse.Namespace) -> int:
     """Measure; returns 0."""
     if args.json is not None:
         check_outputs([args.json], [], args.overwrite)
-    figures, text = _WAYS[args.task](args)
-    tell(text, args, as_text=True)
+    bench = import_module(f"SpineLab.bench.{args.task}")
+    figures = _TASKS[args.task](bench.measure, args)
+    tell(bench.told(figures), args, as_text=True)
     if args.json is not None:
-        from SpineLib.tasks.segmentation.output import write_text
+        from SpineLib.volume.files import write_text
 
-        write_text(args.json, json.dumps(figures, indent=2) + "\n")
+        write_text(args.json, json.dumps(figures if isinstance(figures, list) else [figures], indent=2) + "\n")
     return 0
 
 
-def _measure_phantom(args: argparse.Namespace) -> tuple[list[dict], str]:
-    from SpineLab.bench import phantom
-
+def _phantom(measure: Callable[..., dict], args: argparse.Namespace) -> dict:
     if min(args.cases, args.processes) < 1:
         raise SpineError("--cases and --processes must be at least 1.")
-    figures = phantom.measure(args.cases, args.processes)
-    return [figures], phantom.sentence(figures)
+    return measure(args.cases, args.processes)
 
 
-def _measure_compare(args: argparse.Namespace) -> tuple[list[dict], str]:
-    from SpineLab.bench import compare
-
-    figures = compare.measure(args.seed)
-    return [figures], compare.table(figures)
+def _segment(measure: Callable[..., list[dict]], args: argparse.Namespace) -> list[dict]:
+    return measure({"2d": args.model_2d, "3d": args.model_3d}, args.device, args.seed, args.only)
 
 
-def _measure_detect(args: argparse.Namespace) -> tuple[list[dict], str]:
-    from SpineLab.bench import detect
-
-    figures = detect.measure(args.model, args.device, args.seed)
-    return [figures], detect.sentence(figures)
-
-
-def _measure_followup(args: argparse.Namespace) -> tuple[list[dict], str]:
-    from SpineLab.bench import followup
-
-    figures = followup.measure(args.seed, args.device)
-    return [figures], followup.sentence(figures)
-
-
-def _measure_model(args: argparse.Namespace) -> tuple[list[dict], str]:
-    from SpineLab.bench import model
-
-    figures = model.measure(args.seed)
-    return [figures], model.table(figures)
-
-
-def _measure_inpaint(args: argparse.Namespace) -> tuple[list[dict], str]:
-    from SpineLab.bench import inpaint
-
-    figures = inpaint.measure(args.model, args.seed)
-    return [figures], inpaint.sentence(figures)
-
-
-_WAYS = {
-    "segment": measure_segment,
-    "phantom": _measure_phantom,
-    "compare": _measure_compare,
-    "detect": _measure_detect,
-    "followup": _measure_followup,
-    "model": _measure_model,
-    "inpaint": _measure_inpaint,
+#: What is measured, each by the module of this name, and what its function ``measure`` is given.
+_TASKS: dict[str, Callable] = {
+    "segment": _segment,
+    "phantom": _phantom,
+    "compare": lambda measure, args: measure(args.seed),
+    "detect": lambda measure, args: measure(args.model, args.device, args.seed),
+    "followup": lambda measure, args: measure(args.seed, args.device),
+    "model": lambda measure, args: measure(args.seed),
+    "inpaint": lambda measure, args: measure(args.model, args.seed),
 }

@@ -75,7 +75,7 @@ def test_without_any_model_it_says_how_to_get_one(tmp_path, capsys, monkeypatch)
 
 
 def test_the_bench_measures_both_ways_of_running_the_same_weights(tmp_path):
-    from SpineLab.bench.detect import measure_here, sentence
+    from SpineLab.bench.detect import measure_here, told
 
     bundle = save_detector(tmp_path / "models")
     write_volume(spine(), tmp_path / "STIR.nrrd")
@@ -85,4 +85,4 @@ def test_the_bench_measures_both_ways_of_running_the_same_weights(tmp_path):
     assert figures["largest_difference"] < (1e-4 if figures["precision"] == "float32" else 0.1)
     share = 16 / (5 * 90 * 40)
     assert figures["patchwise_seconds_extrapolated"] == pytest.approx(figures["sample_seconds"] / share)
-    assert "extrapolated from 16 places" in sentence(figures) and "simulated" in sentence(figures)
+    assert "extrapolated from 16 places" in told(figures) and "simulated" in told(figures)

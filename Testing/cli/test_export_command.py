@@ -119,7 +119,7 @@ def test_the_benchmark_measures_both_ways(capsys, monkeypatch):
     monkeypatch.setattr(bench_model, "SHAPE", (24, 60, 60))
     monkeypatch.setattr(bench_model, "SPACING", (2.0, 2.0, 2.5))
     monkeypatch.setattr(
-        bench_model, "_child", lambda folder, way, *more: bench_model.measure_here(bench_model.Path(folder), way, *more)
+        bench_model, "_apart", lambda folder, way, *more: bench_model.measure_here(bench_model.Path(folder), way, *more)
     )
     assert main(["bench", "model"]) == 0
     told = capsys.readouterr().out
