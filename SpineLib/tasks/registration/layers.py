@@ -5,7 +5,7 @@ every scan its own way (chemical shift of the first kind). On T1 nearly every ed
 marrow, so a fit of the image alone follows the fat and misses the bone by as much. Here the scan before is read as two
 layers that move alike but for one displacement of the fat within the slices: eight parameters, fitted by mutual
 information. Fat is told from water by brightness, which suits T1 with or without contrast medium. Where headers tell
-the displacement, ``registration_told`` does better.
+the displacement, ``told`` does better.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 The scan before is taken apart into bright fat and the rest, and put together again as the second scanner would show it,
 with the fat where that one displaces it; mutual information with the scan after is then highest at the place of the
 bone. Candidates: fat to either side before, and after, but not displaced in a scan whose header says that it was
-suppressed. Without headers the displacement has to be fitted freely: ``registration_layers``.
+suppressed. Without headers the displacement has to be fitted freely: ``layers``.
 """
 
 from __future__ import annotations
