@@ -11,6 +11,12 @@ from SpineLib.volume.volume import Volume
 
 #: Voxels at or below this value (fat and air in Hounsfield units) do not occur in magnitude MR images.
 CT_BELOW_HU = -90.0
+#: Bands below zero, so wide (HU), in which those are counted; in a CT a deeper one (fat, lung, air) holds about as many
+#: as the first or more: 0.8 to 8 times as many in eight real ones. What splines leave below zero in MR falls off: 0.4.
+_BAND, _BANDS, _NO_TAIL = 60.0, 20, 0.6
+#: Where whole numbers of 8, 12 and 16 bits wrap; values that wrapped lie near both ends (share of the half), and of the
+#: steps between negative and other neighbours so many are larger than half of all values.
+_PERIODS, _NEAR_ENDS, _STEEP = (256.0, 4096.0, 65536.0), 0.9, 0.05
 
 
 def check_image(volume: Volume, role: str) -> None:
@@ -22,7 +28,7 @@ def check_image(volume: Volume, role: str) -> None:
 
     Raises:
         SpineError: empty, not 3-D (colour, 4-D), one slice, spacing of zero, NaN or infinite voxels, constant, CT where
-            an MR sequence is wanted.
+            an MR sequence is wanted, or MR whose bright voxels wrapped to negative ones.
     """
     array = volume.array
     if array.ndim != 3:
@@ -43,6 +49,11 @@ def check_image(volume: Volume, role: str) -> None:
         raise SpineError(f"The {role} image is constant (every voxel the same); choose another one.")
     if role in SEQUENCES and looks_like_ct(volume):
         raise SpineError(f"The {role} image is a CT, not an MR image; choose the {role} sequence.")
+    if role in SEQUENCES and wraps(array):
+        raise SpineError(
+            f"The {role} image has bright voxels that turned negative: they were too large for the type they were "
+            "stored in; export it again as unsigned or as floating point."
+        )
 
 
 def check_mask(mask: Volume, name: str) -> None:
@@ -74,4 +85,30 @@ def looks_like_ct(volume: Volume) -> bool:
     if volume.array.dtype.kind == "u":
         return False
     low = np.count_nonzero(volume.array <= CT_BELOW_HU) / volume.array.size
-    return bool(low > 0.02 and volume.array.max() >= 150 and volume.array.min() >= -10000)
+    if low <= 0.02 or volume.array.max() < 150 or volume.array.min() < -10000:
+        return False
+    counts, _ = np.histogram(volume.array, -_BAND * np.arange(_BANDS, -1, -1.0))
+    return bool(counts[:-1].max() > _NO_TAIL * counts[-1])
+
+
+def wraps(array: np.ndarray) -> bool:
+    """Whether negative voxels are bright ones that did not fit their type (32768 stored as -32768).
+
+    Then values reach both ends of the type, the dark background is not negative, and between neighbours are steps of
+    nearly all values that the type holds, which negative voxels of other origin (normalisation, splines) do not make.
+    """
+    low, high = float(array.min()), float(array.max())
+    periods = [
+        one for one in _PERIODS if one / 2 >= -low >= _NEAR_ENDS * one / 2 and one / 2 > high >= _NEAR_ENDS * one / 2
+    ]
+    if not periods or np.count_nonzero(array < 0) > array.size / 2:
+        return False
+    steps, steep = 0, 0
+    for picture in array:
+        values = picture.astype(np.float32)
+        for first, second in ((values[:-1], values[1:]), (values[:, :-1], values[:, 1:])):
+            across = (first < 0) != (second < 0)
+            jumps = np.abs(first[across] - second[across])
+            steps += jumps.size
+            steep += np.count_nonzero(jumps > periods[0] / 2)
+    return steep > _STEEP * steps

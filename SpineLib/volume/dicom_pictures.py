@@ -40,6 +40,8 @@ _READ = (
 )  # fmt: skip
 #: Objects that are about images and no images.
 _NO_IMAGES = ("SEG", "SR", "PR", "KO", "REG", "RTSTRUCT", "RTPLAN", "RTRECORD", "RTDOSE", "DOC", "PLAN", "ANN", "M3D")
+#: SOP classes of images: MR, CT, PET, each also enhanced or converted to that.
+_IMAGES = tuple(f"1.2.840.10008.5.1.4.1.1.{one}" for one in ("2", "2.1", "2.2", "4", "4.1", "4.3", "4.4", "128", "130"))
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,12 @@ def pictures_of(file: str | Path) -> list[Picture] | str:
     """
     header = read_header(file, _READ)
     modality = text_of(header, "Modality")
-    if modality in _NO_IMAGES or not (value_of(header, "Rows") or value_of(header, "Columns")):
+    if modality in _NO_IMAGES:
+        return modality
+    if not (value_of(header, "Rows") and value_of(header, "Columns")):
+        stored = text_of(header, "SOPClassUID") or text_of(header.file_meta, "MediaStorageSOPClassUID")
+        if stored in _IMAGES or not stored:
+            raise SpineError("A DICOM file ends before its pixels; export the series again.")
         return modality
     if value_of(header, "PerFrameFunctionalGroupsSequence") is None:
         frames = value_of(header, "NumberOfFrames")

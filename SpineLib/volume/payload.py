@@ -101,7 +101,10 @@ def _fill(stream: BinaryIO, target: memoryview, label: str) -> bool:
             raise _damaged(label)
         at += got
     try:
-        return bool(stream.read(1))  # which reads the check sum too
+        more = False
+        while stream.read(_CHUNK):  # to the end, where the check sum is
+            more = True
+        return more
     except (gzip.BadGzipFile, OSError) as error:
         # The stream is whole, but other bytes follow it, as some transfers leave them. A wrong sum is damage.
         if "Not a gzipped file" not in str(error) and "Invalid data stream" not in str(error):

@@ -55,6 +55,16 @@ def read_volume(path: str | Path, name: str = "") -> Volume:
     return volume if told is None else volume.with_meta({FAT_SHIFT: told})
 
 
+def read_image_file(path: Path, label: str) -> Found:
+    """:func:`read_found` of a file that may be missing or unreadable.
+
+    Raises:
+        SpineError: that, or as :func:`read_found`.
+    """
+    _check_readable(path, label)
+    return read_found(path, label)
+
+
 def read_found(path: Path, label: str) -> Found:
     """What a file of :data:`~SpineLib.volume.formats.SUFFIXES` holds, not judged.
 

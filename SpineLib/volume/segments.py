@@ -1,19 +1,26 @@
-"""Reading what is marked in a file: Slicer's segmentations (``.seg.nrrd``), labelmaps, masks."""
+"""The one door for masks: Slicer's segmentations (``.seg.nrrd``), also with overlapping segments, and label maps."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from SpineLib.errors import SpineError
-from SpineLib.volume.reading import read_volume
+from SpineLib.volume.formats import suffix_of
+from SpineLib.volume.found import Found, volume_of
+from SpineLib.volume.labels import Box, boxes_of, whole_labels
+from SpineLib.volume.nrrd import nrrd_header
+from SpineLib.volume.reading import read_image_file, read_volume
 from SpineLib.volume.segmentation import SegmentInfo
+from SpineLib.volume.told import NOTES, notes_of
 from SpineLib.volume.volume import Volume
 
-_MOST_LABELS = 1000
+_KEY = re.compile(r"Segment(\d+)_(\w+)")
+_RED = (1.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,46 +28,92 @@ class MarkedSegment:
     """One segment of a file.
 
     Attributes:
-        info: what it is; of a labelmap its name is the number.
-        mask: uint8, 1 inside.
+        info: what it is; of a label map its name is the number.
+        labels: the label map that it is part of, unsigned whole numbers; shared with others of the file.
+        value: its number there.
+        box: around it there, (k, j, i).
     """
 
     info: SegmentInfo
-    mask: Volume
+    labels: Volume
+    value: int
+    box: Box
+
+    @property
+    def mask(self) -> Volume:
+        """uint8, 1 inside, on the whole grid; made when asked for, so keep it no longer than it is needed."""
+        array = np.zeros(self.labels.shape, np.uint8)
+        array[self.box] = self.labels.array[self.box] == self.value
+        return self.labels.with_array(array)
+
+    @property
+    def voxels(self) -> int:
+        """How many it has."""
+        return int(np.count_nonzero(self.labels.array[self.box] == self.value))
 
 
 def read_segments(path: str | Path, name: str = "") -> tuple[Volume, list[MarkedSegment]]:
-    """What is marked in a file.
+    """What is marked in a file, each segment for itself with its name.
 
     Args:
-        path: a Slicer segmentation (``.seg.nrrd``; its segments may overlap), or any image of whole numbers.
+        path: a Slicer segmentation (its segments may overlap), or any image of whole numbers, also stored as fractions
+            that are 0.01 or less off.
         name: of the file in messages ("before").
 
     Returns:
         An empty mask (uint8) of the file's grid, and its segments, those without voxels left out; of a segmentation in
-        its own order, of a labelmap by number.
+        its own order, of a label map by number. What the user should know of the reading is told by
+        :func:`~SpineLib.volume.told.notes_of` of the mask.
 
     Raises:
         SpineError: unreadable, or the image of a scan or a probability.
     """
-    if Path(path).name.lower().endswith(".seg.nrrd"):
-        return _read_segmentation(Path(path), name)
-    labels = read_volume(path, name)
-    values = np.unique(labels.array)
-    if not np.array_equal(values, np.round(values)) or values[0] < 0 or len(values) > _MOST_LABELS:
-        raise SpineError(
-            f"The {name} file is no mask: it holds fractions, negative or very many values; give a "
-            "segmentation or a labelmap."
-        )
+    if _holds_segments(Path(path), name):
+        return _of_segmentation(Path(path), name)
+    volume = read_volume(path, name)
+    labels = volume.with_array(whole_labels(volume.array, name))
     found = [
-        MarkedSegment(
-            SegmentInfo(int(value), str(int(value)), (1.0, 0.0, 0.0), ""),
-            labels.with_array((labels.array == value).astype(np.uint8)),
-        )
-        for value in values
-        if value
+        MarkedSegment(SegmentInfo(value, str(value), _RED, ""), labels, value, box)
+        for value, box in boxes_of(labels.array, name).items()
     ]
     return labels.with_array(np.zeros(labels.shape, np.uint8)), found
+
+
+def read_mask(path: str | Path, name: str = "") -> Volume:
+    """What is marked in a file as one label map: the reader for every mask that a command is given.
+
+    For a region, a metastasis, a necrosis or vertebrae, where :func:`read_volume` reads images. Where segments have
+    names that matter, :func:`read_segments` gives them.
+
+    Args:
+        path: as of :func:`read_segments`.
+        name: of the file in messages ("metastasis").
+
+    Returns:
+        Unsigned whole numbers, 0 where nothing is marked. A label map keeps its numbers; the segments of a segmentation
+        have their label values, or, where several share one, 1, 2 ... in their order. Where segments overlap the later
+        one stays, and ``notes_of`` says so.
+
+    Raises:
+        SpineError: as :func:`read_segments`.
+    """
+    if not _holds_segments(Path(path), name):
+        volume = read_volume(path, name)
+        labels = volume.with_array(whole_labels(volume.array, name))
+        boxes_of(labels.array, name)  # refuses a scan
+        return labels
+    grid, segments = _of_segmentation(Path(path), name)
+    numbers = [segment.info.label for segment in segments]
+    if len(set(numbers)) < len(numbers) or min(numbers, default=1) < 1:
+        numbers = list(range(1, len(segments) + 1))
+    array = np.zeros(grid.shape, np.min_scalar_type(max(numbers, default=1)))
+    covered = False
+    for number, segment in zip(numbers, segments):
+        part, inside = array[segment.box], segment.labels.array[segment.box] == segment.value
+        covered = covered or bool(part[inside].any())
+        part[inside] = number
+    told = (f"Segments of the {name} file overlap; there the later one counts.",) if covered else ()
+    return replace(grid.with_array(array), meta={**grid.meta, NOTES: (*notes_of(grid), *told)})
 
 
 def choose_segment(
@@ -98,38 +151,82 @@ def choose_segment(
     raise SpineError(f"The {name} file holds no segment '{wanted}'; it holds {names or 'none'}.")
 
 
-def _read_segmentation(path: Path, name: str) -> tuple[Volume, list[MarkedSegment]]:
-    import SimpleITK as sitk
-
+def _holds_segments(path: Path, name: str) -> bool:
+    """Whether a file is a segmentation: called so, or with segments in its header, or of several layers."""
+    if suffix_of(path) not in (".nrrd", ".nhdr") or not path.is_file() or not path.stat().st_size:
+        return False
+    if path.name.lower().endswith((".seg.nrrd", ".seg.nhdr")):
+        return True
     try:
-        image = sitk.ReadImage(str(path))
-        layers = image.GetNumberOfComponentsPerPixel()
-        array = sitk.GetArrayFromImage(image).reshape(*image.GetSize()[::-1], layers)
-    except (RuntimeError, ValueError) as error:
-        read_volume(path, name)  # says why
-        raise SpineError(f"The {name} file is no segmentation of a 3-D image; export it again.") from error
-    if array.ndim != 4:
-        raise SpineError(f"The {name} file is no segmentation of a 3-D image; export it again.")
-    grid = Volume(
-        np.zeros(array.shape[:3], np.uint8),
-        image.GetSpacing(),
-        image.GetOrigin(),
-        np.reshape(image.GetDirection(), (3, 3)),
-        name,
-    )
-    found, number = [], 0
-    while image.HasMetaDataKey(f"Segment{number}_ID"):
-        values = {
-            key: image.GetMetaData(f"Segment{number}_{key}")
-            for key in ("Name", "LabelValue", "Layer", "Tags")
-            if image.HasMetaDataKey(f"Segment{number}_{key}")
-        }
-        label, layer = int(values.get("LabelValue", number + 1)), int(values.get("Layer", 0))
-        tags = dict(tag.split(":", 1) for tag in values.get("Tags", "").split("|") if ":" in tag)
-        terminology = tags.pop("TerminologyEntry", tags.pop("Segmentation.TerminologyEntry", ""))
-        mask = (array[..., layer] == label).astype(np.uint8)
-        if mask.any():
-            info = SegmentInfo(label, values.get("Name", str(label)), (1.0, 0.0, 0.0), terminology, tags)
-            found.append(MarkedSegment(info, grid.with_array(mask)))
-        number += 1
-    return grid, found
+        return any(_KEY.match(key) for key in nrrd_header(path, "").keys)
+    except (OSError, SpineError):  # said when it is read
+        return False
+
+
+def _of_segmentation(path: Path, name: str) -> tuple[Volume, list[MarkedSegment]]:
+    label = f"The {name} file" if name else "The mask"
+    found = read_image_file(path, label)
+    array = whole_labels(found.array, name)
+    array = array[..., None] if array.ndim == 3 else array
+    grid = volume_of(replace(found, array=np.zeros(array.shape[:3], np.uint8)), name, label)
+    layers = [grid.with_array(array[..., layer]) for layer in range(array.shape[3])]
+    boxes = [boxes_of(layer.array, name) for layer in layers]
+    described = _described(found, len(layers), label) or _undescribed(boxes)
+    segments = [
+        MarkedSegment(info, layers[layer], value, boxes[layer][value])
+        for info, layer, value in described
+        if value in boxes[layer]
+    ]
+    known = {(layer, value) for _, layer, value in described}
+    left = sorted({value for layer, found_in in enumerate(boxes) for value in found_in if (layer, value) not in known})
+    if left:
+        numbers = ", ".join(map(str, left[:10]))
+        told = f"{label} holds labels that belong to none of its segments ({numbers}); they were left aside."
+        grid = grid.with_meta({NOTES: (*notes_of(grid), told)})
+    return grid, segments
+
+
+def _described(found: Found, layers: int, label: str) -> list[tuple[SegmentInfo, int, int]]:
+    """Each segment that the header describes, with its layer and its value there."""
+    segments: dict[int, dict[str, str]] = {}
+    for key, value in found.keys.items():
+        if match := _KEY.fullmatch(key):
+            segments.setdefault(int(match[1]), {})[match[2]] = value
+    # Colour or extent alone describe no segment: what programs leave behind of one that was deleted.
+    numbers = sorted(number for number, one in segments.items() if one.keys() & {"ID", "Name", "LabelValue"})
+    # Slicer up to 4.10 gave each segment a layer of its own, in order, and did not say so.
+    alone = layers > 1 and not any("Layer" in segments[number] for number in numbers)
+    described = []
+    for order, number in enumerate(numbers):
+        values = segments[number]
+        layer = _whole(values, "Layer", (order if layers == len(numbers) else number) if alone else 0, label)
+        value = _whole(values, "LabelValue", 1 if alone else number + 1, label)
+        if layer >= layers:
+            raise SpineError(f"{label} describes a segment in a layer that it does not hold; export it again.")
+        described.append((_info(values, value), layer, value))
+    return described
+
+
+def _info(values: Mapping[str, str], value: int) -> SegmentInfo:
+    tags = dict(tag.split(":", 1) for tag in values.get("Tags", "").split("|") if ":" in tag)
+    terminology = tags.pop("TerminologyEntry", tags.pop("Segmentation.TerminologyEntry", ""))
+    return SegmentInfo(value, values.get("Name") or values.get("ID") or str(value), _RED, terminology, tags)
+
+
+def _undescribed(boxes: Sequence[Mapping[int, Box]]) -> list[tuple[SegmentInfo, int, int]]:
+    """The segments of a file that describes none: each value of each layer."""
+    found = [(layer, value) for layer, labels in enumerate(boxes) for value in labels]
+    if len(boxes) == 1:
+        return [(SegmentInfo(value, str(value), _RED, ""), layer, value) for layer, value in found]
+    numbered = enumerate(found, start=1)
+    return [(SegmentInfo(number, str(number), _RED, ""), layer, value) for number, (layer, value) in numbered]
+
+
+def _whole(values: Mapping[str, str], key: str, usual: int, label: str) -> int:
+    try:
+        number = int(values.get(key, usual))
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise SpineError(f"{label} has a damaged header ({key} of a segment); export it again.")
+    return number

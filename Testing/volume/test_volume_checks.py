@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import zoom
 
 from SpineLib.errors import SpineError
 from SpineLib.volume import Volume, check_image, read_volume
@@ -65,3 +66,46 @@ def test_a_real_ct_given_as_t1_is_refused(shared_data, name):
 @pytest.mark.parametrize("name", ["DzZ_T1", "DzZ_T2", "healthy02_T2"])
 def test_a_real_mr_image_passes(shared_data, name):
     check_image(read_volume(shared_data / "mr_lumbar" / f"{name}.nii.gz"), "T2")
+
+
+REAL = ["mr_lumbar/DzZ_T1", "mr_lumbar/S01_T2", "mr_other/PAM50_small_t2"]
+
+
+def scaled(shared_data, name, largest):
+    """A real image as floating point, every other slice; its brightest voxel ``largest``."""
+    array = read_volume(shared_data / f"{name}.nii.gz").array[::2].astype(np.float64)
+    return array * (largest / array.max())
+
+
+@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("largest, bits", [(36000, 16), (48536, 16), (65000, 16), (4000, 12), (255, 8)])
+def test_mr_of_which_bright_voxels_wrapped_to_negative_ones_is_refused(shared_data, name, largest, bits):
+    array = np.rint(scaled(shared_data, name, largest)).astype(np.int64)
+    wrapped = np.where(array >= 2 ** (bits - 1), array - 2**bits, array)
+    for dtype in (np.int16, np.float32):
+        with pytest.raises(SpineError, match="bright voxels that turned negative"):
+            check_image(Volume(wrapped.astype(dtype)), "T1")
+    check_image(Volume(array.astype(np.uint16)), "T1")
+
+
+@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("largest", [1000, 4000, 60000])
+def test_mr_that_a_spline_made_negative_here_and_there_passes(shared_data, name, largest):
+    resampled = zoom(scaled(shared_data, name, largest)[:, :150, :150].astype(np.float32), (1, 1.3, 1.3), order=3)
+    assert resampled.min() < 0
+    check_image(Volume(resampled), "T1")
+    check_image(Volume(np.clip(resampled, -32768, 32767).astype(np.int16)), "T2")
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_mr_that_was_normalised_passes(shared_data, name):
+    array = scaled(shared_data, name, 1.0)
+    standard = (array - array.mean()) / array.std()
+    for one in (standard, 100 * standard, array * 2 - 1, np.rint(array * 255 - 128).astype(np.int8)):
+        check_image(Volume(one), "T1")
+
+
+@pytest.mark.parametrize("name", ["ct_bone_metastases/1", "ct_bone_metastases/6", "ct_spine/ts_example_ct"])
+def test_a_real_ct_of_which_nothing_says_so_is_no_mr(shared_data, name):
+    with pytest.raises(SpineError, match="is a CT"):
+        check_image(Volume(read_volume(shared_data / f"{name}.nii.gz").array), "T2")
