@@ -64,8 +64,8 @@ class Status(Protocol):
 
     name: str
 
-    def say(self, sentence: str, error: bool = False, warning: bool = False) -> None:
-        """Show the sentence in place of the last one."""
+    def say(self, sentence: str, error: bool = False, warning: bool = False, about: Any = None) -> None:
+        """Show the sentence in place of the last one; it may be about a node."""
 
     def progress(self, fraction: float, text: str, remaining: str) -> None:
         """Show how far the step's job is."""

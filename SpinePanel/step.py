@@ -16,25 +16,35 @@ class StatusLine:
     """
 
     def __init__(self, ui, name):
-        self.name = name
+        self.name, self._kind, self._about = name, "note", None
         self._section, self._status = getattr(ui, f"{name}Section"), getattr(ui, f"{name}StatusLabel")
         self.say("")
 
     def close(self):
         """Let go of the widgets."""
 
-    def say(self, sentence, error=False, warning=False):
-        """Show one sentence, in place of the last one."""
-        self._status.styleSheet = style.sentence("error" if error else "warning" if warning else "note")
+    def say(self, sentence, error=False, warning=False, about=None):
+        """Show one sentence, in place of the last one.
+
+        Args:
+            about: node that the sentence is about; see :meth:`keepFor`.
+        """
+        self._kind, self._about = "error" if error else "warning" if warning else "note", about
         self._status.text = sentence
         self.refresh()
+
+    def keepFor(self, node):
+        """Let the sentence go if it is about another node than this."""
+        if self._about not in (None, node):
+            self.say("")
 
     def said(self):
         """The sentence that stands there."""
         return self._status.text
 
     def refresh(self):
-        """After the section was opened, which shows all its widgets."""
+        """After the section was opened, which shows all its widgets, and after the application changed its theme."""
+        self._status.styleSheet = style.sentence(self._kind)
         self._status.visible = bool(self._status.text) and not self._section.collapsed
 
 
@@ -132,6 +142,7 @@ class StepBase:
     def setParameterNode(self, parameterNode):
         """Another parameter node, or none while the module is hidden or the scene closes."""
         self._node = parameterNode
+        self.widgets.refresh()
 
     def update(self):
         """Follow parameter node and job; a subclass adds what it shows."""

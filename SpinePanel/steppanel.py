@@ -222,9 +222,13 @@ class StepPanel:
         for step in self._steps:
             step.clear()
 
-    def tell(self, widgets, sentence, warning=False):
-        """One sentence in the step, for what was done; the log section keeps it."""
-        widgets.say(sentence, warning=warning)
+    def tell(self, widgets, sentence, warning=False, about=None):
+        """One sentence in the step, for what was done; the log section keeps it.
+
+        Args:
+            about: node that the sentence is about; it goes when another one is chosen.
+        """
+        widgets.say(sentence, warning=warning, about=about)
         self._log(sentence)
 
     def error(self, widgets, sentence, details=""):

@@ -73,8 +73,7 @@ class Table:
                     item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
                 if row in (colours or {}):
                     item.setForeground(qt.QBrush(qt.QColor(colours[row])))
-                if row in (tips or {}):
-                    item.setToolTip(tips[row])
+                item.setToolTip((tips or {}).get(row, text))  # a narrow panel cuts it off
                 if column == 0 and row in (icons or {}):
                     item.setIcon(icons[row])
                 widget.setItem(row, column, item)

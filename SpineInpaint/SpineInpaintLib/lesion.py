@@ -163,6 +163,8 @@ class LesionStep(StepBase):
         if self._node is None:
             return
         self._node.roi = box
+        if box.GetDisplayNode() is not None:
+            box.GetDisplayNode().SetVisibility3D(True)
         try:
             centre, _, _ = box_geometry(box)
             jump_to(centre * (-1, -1, 1))

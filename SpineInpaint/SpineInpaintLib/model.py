@@ -3,6 +3,7 @@
 import os
 
 import qt
+import slicer
 
 from SpineInpaintLib.runs import ExportRun, ModelRun
 from SpineLib.errors import SpineError
@@ -89,6 +90,7 @@ class ModelStep(StepBase):
         self._showExport()
 
     def lookAgain(self):
+        self._show()  # maybe in another theme
         if self._stamp() != self._seen:
             self.look()
 
@@ -155,7 +157,10 @@ class ModelStep(StepBase):
         if not (path := self._askPath(ending)):
             return
         if not path.lower().endswith(f".{ending}"):
-            path = f"{path}.{ending}"
+            path = f"{path}.{ending}"  # another file than the dialog has asked about
+            question = f"{os.path.basename(path)} is there already. Replace it?"
+            if os.path.exists(path) and not slicer.util.confirmOkCancelDisplay(question, self._panel.TITLE):
+                return
         settings, space = self.settings(), node.space
         self._path = path
         self._panel.start(self.widgets, ExportRun(node.repaired, settings, path, space), self._onExported)
@@ -280,10 +285,14 @@ class ModelStep(StepBase):
 
     def _lookAt(self):
         """Let the 3-D view look at the model."""
+        from SpineLib.scene.ctlesions import boxes_of
         from SpineLib.scene.printmodel import part_of
 
-        model = part_of(self._head, "Model")
+        model, node = part_of(self._head, "Model"), self._node
         if model is not None:
+            for box in {node.roi, *boxes_of(node.lesions)} - {None}:  # it stands over what is looked at
+                if box.GetDisplayNode() is not None:
+                    box.GetDisplayNode().SetVisibility3D(False)
             self._panel.views.lookAt(model)
 
     def _onChosen(self, index):

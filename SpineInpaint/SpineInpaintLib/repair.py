@@ -77,6 +77,7 @@ class RepairStep(StepBase):
         if key != self._key:
             self._key = key
             self.changed()
+        self.widgets.keepFor(node.repaired)
         if node.repaired is not self._shown:
             self._shown = node.repaired
             self.look()
@@ -171,7 +172,8 @@ class RepairStep(StepBase):
         self.preview.clear()
         node = self._panel.parameterNode()
         node.repaired = imported.segmentation
-        self._panel.tell(self.widgets, " ".join([self._words(imported.measures), *imported.notes]))
+        sentence = " ".join([self._words(imported.measures), *imported.notes])
+        self._panel.tell(self.widgets, sentence, about=imported.segmentation)
         self._panel.whenShown(self.onShow)
 
     @staticmethod

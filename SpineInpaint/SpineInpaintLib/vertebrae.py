@@ -71,6 +71,7 @@ class VertebraeStep(StepBase):
         if node is None:
             return
         ui.topmostCombo.currentIndex = _LEVELS.index(node.topmost) + 1 if node.topmost in _LEVELS else 0
+        self.widgets.keepFor(node.vertebrae)
         if node.vertebrae is not self._watched:
             self._watch(node.vertebrae)
             self.look()
@@ -136,7 +137,9 @@ class VertebraeStep(StepBase):
         self._panel.parameterNode().vertebrae = imported.segmentation
         count = len(imported.segment_ids)
         found = f"{count} {'vertebra' if count == 1 else 'vertebrae'} found." if count else "No vertebra was found."
-        self._panel.tell(self.widgets, " ".join([found, *imported.notes]), warning=not count)
+        self._panel.tell(
+            self.widgets, " ".join([found, *imported.notes]), warning=not count, about=imported.segmentation
+        )
 
     def _watch(self, segmentation):
         """Follow the edits of another segmentation."""

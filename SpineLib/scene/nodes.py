@@ -98,7 +98,7 @@ def transform_to_world(transform, what: str) -> np.ndarray:
         return np.eye(4)
     if not transform.IsTransformToWorldLinear():
         raise SpineError(
-            f"The {what} lies under a warping transform: harden that transform in the Transforms module first."
+            f"There is a warping transform over the {what}: harden that transform in the Transforms module first."
         )
     matrix = vtk.vtkMatrix4x4()
     transform.GetMatrixTransformToWorld(matrix)

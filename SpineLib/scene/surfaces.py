@@ -51,13 +51,14 @@ def colour_table(name: str, limits: tuple[float, float], entries: int, colours: 
     for node in slicer.util.getNodesByClass("vtkMRMLColorTableNode"):
         if node.GetName() == name and node.GetNumberOfColors() == entries:
             return node
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLColorTableNode", name)
+    node = slicer.vtkMRMLColorTableNode()  # filled before the scene has it: an empty table is complained about
+    node.SetName(slicer.mrmlScene.GenerateUniqueName(name))
     node.SetTypeToUser()
     node.SetNumberOfColors(entries)
     step = (limits[1] - limits[0]) / entries
     for index, colour in enumerate(colours(limits[0] + step * (np.arange(entries) + 0.5))):
         node.SetColor(index, f"{limits[0] + step * index:.1f} mm", *map(float, colour), 1.0)
-    return node
+    return slicer.mrmlScene.AddNode(node)
 
 
 def fill_table(table, columns: Mapping[str, Sequence]) -> None:

@@ -27,7 +27,13 @@ def jump_to(point: Sequence[float], node=None) -> None:
 
 
 def show_outlines(segmentations) -> None:
-    """Segments as outlines in the slice views, so that the image is seen under them; nothing of them in 3-D."""
+    """Segments as outlines in the slice views, so that the image is seen under them; nothing of them in 3-D.
+
+    What else is shown is no longer filled: it would lie over the outlines.
+    """
+    for other in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
+        if other.GetDisplayNode() is not None and other not in segmentations:
+            other.GetDisplayNode().SetVisibility2DFill(False)
     for node in segmentations:
         if node is None:
             continue

@@ -14,22 +14,33 @@ class CompareStep(StepBase):
 
     def __init__(self, ui, panel):
         super().__init__(ui, panel, "compare")
-        self._compared = None
+        self._compared = self._reference = self._seen = None
+        self._stop = lambda: None
         self.connect(
             (ui.compareButton, "clicked(bool)", self.onCompare),
             (ui.referenceSegmentCombo, "activated(int)", self._onChosen),
             (ui.comparedSegmentCombo, "activated(int)", self._onChosen),
         )
 
+    def close(self):
+        super().close()
+        self._stop()
+
     def clear(self):
         super().clear()
-        self._compared = None
+        self._stop()
+        self._compared = self._reference = None
         self.widgets.say("")
 
     def update(self):
+        from SpineLib.scene.changes import watch
+
         node, ui = self._node, self.ui
         if node is None:
             return
+        if node.reference is not self._reference:
+            self._stop()
+            self._reference, self._stop = node.reference, watch(node.reference, self._edited)
         fillSegments(ui.referenceSegmentCombo, node.reference, _ALL)
         fillSegments(ui.comparedSegmentCombo, node.result, _ALL)
         there = node.result is not None and node.reference is not None
@@ -37,10 +48,14 @@ class CompareStep(StepBase):
         self._onChosen()
 
     def changed(self):
-        """The listed segmentation was edited: what was said of it is no longer true."""
+        """One of the two was edited: what was said of it is no longer true."""
         if self._compared is not None:
             self._compared = None
             self.widgets.say("")
+
+    def lookAgain(self):
+        if self._compared is not None and self._stamp() != self._seen:
+            self.changed()
 
     def onCompare(self, checked=False):
         """Dice, true positive rate and true negative rate of the listed segmentation against the reference."""
@@ -52,9 +67,19 @@ class CompareStep(StepBase):
         except SpineError as error:
             self._panel.error(self.widgets, str(error))
             return
-        self._compared = self._chosen()
+        self._compared, self._seen = self._chosen(), self._stamp()
         text = f"Dice {_percent(overlap.dice)}, TPR {_percent(overlap.tpr)}, TNR {_percent(overlap.tnr, 2)}"
         self._panel.tell(self.widgets, text)
+
+    def _edited(self):
+        """The reference was edited."""
+        self.changed()
+        self._panel.later()
+
+    def _stamp(self):
+        from SpineLib.scene.changes import stamp_of
+
+        return stamp_of(self._node.reference), stamp_of(self._node.result)
 
     def _chosen(self):
         """(segmentation node, segment id or None) of the reference, and of what is compared with it."""

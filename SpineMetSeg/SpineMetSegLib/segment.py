@@ -32,6 +32,8 @@ class SegmentStep(StepBase):
     def update(self):
         self.inputs.update()
         self.models.update()
+        if self._node is not None:
+            self.widgets.keepFor(self._node.result)
         super().update()
 
     def refresh(self):
@@ -60,7 +62,9 @@ class SegmentStep(StepBase):
         self._panel.parameterNode().result = imported.segmentation
         count = len(imported.segment_ids)
         found = "No lesion was found." if not count else f"{count} lesion{'s' if count > 1 else ''} found."
-        self._panel.tell(self.widgets, " ".join([found, *imported.notes]), warning=not count)
+        self._panel.tell(
+            self.widgets, " ".join([found, *imported.notes]), warning=not count, about=imported.segmentation
+        )
         self._panel.results.measure()
 
     def _fits(self, node):

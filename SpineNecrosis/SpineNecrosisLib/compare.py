@@ -68,6 +68,7 @@ class Compare(StepBase):
         self._showOutdated()
 
     def lookAgain(self):
+        self._show(self._head)  # maybe in another theme
         if self._stamp() != self._seen:
             self.look()
 

@@ -9,7 +9,8 @@ import slicer
 from SpineNecrosisLib.runs import ReportRun
 from SpinePanel.step import StepBase
 
-#: What pictures in the page, and DICOM SEG, need and Slicer does not bring.
+#: What a report may hold; the user is asked before one of them is replaced.
+_FILES = ("report.html", "comparison.csv", "comparison.json")
 
 
 class Report(StepBase):
@@ -68,9 +69,9 @@ class Report(StepBase):
         if self.reason():
             return
         node, folder = self._node, self._node.folder.strip()
-        if os.path.exists(os.path.join(folder, "report.html")) and not slicer.util.confirmOkCancelDisplay(
-            "The folder holds a report already. Replace it?", "Report"
-        ):
+        there = [name for name in _FILES if os.path.exists(os.path.join(folder, name))]
+        question = f"The folder holds {', '.join(there)} already. Replace?"
+        if there and not slicer.util.confirmOkCancelDisplay(question, "Report"):
             return
         needed = ["skimage", *(["highdicom"] if node.withDicom else [])]
         if not all(self._panel.installed(self.widgets, one) for one in needed):

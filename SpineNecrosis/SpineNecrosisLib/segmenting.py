@@ -61,6 +61,7 @@ class Segmenting(StepBase):
         super().update()
         if node is None:
             return
+        self.widgets.keepFor(getattr(node, self._target))
         segmentation, chosen = getattr(node, self._target), getattr(node, f"{self._target}Segment")
         ids = segmentIds(segmentation)
         wanted = chosen if chosen in ids or (chosen == ALL and ids) else ids[0] if len(ids) == 1 else ""
@@ -136,7 +137,9 @@ class Segmenting(StepBase):
         count = len(imported.segment_ids)
         one, many = ("metastasis", "metastases") if self._target == "metastasis" else ("necrosis", "necroses")
         found = f"No {one} was found." if not count else f"{count} {one if count == 1 else many} found."
-        self._panel.tell(self.widgets, " ".join([found, *imported.notes]), warning=not count)
+        self._panel.tell(
+            self.widgets, " ".join([found, *imported.notes]), warning=not count, about=imported.segmentation
+        )
 
     def _onSegment(self, index):
         if self._node is not None:

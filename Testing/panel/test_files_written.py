@@ -49,10 +49,6 @@ def built(damaged, inpaint, confirm, monkeypatch):
     return damaged
 
 
-I4 = pytest.mark.xfail(strict=True, reason="I4: the ending is added after the dialog has asked")
-
-
-@I4
 def test_a_name_typed_without_its_ending_is_asked_about_when_that_file_is_there(built, tmp_path):
     (tmp_path / "L3.stl").write_bytes(OLD)
     built.confirm.answer = False
@@ -81,12 +77,9 @@ def test_a_dialog_that_is_left_writes_nothing(built, tmp_path):
     assert not list(tmp_path.iterdir()) and not built.widget.panel.jobs.busy
 
 
-REPORT_ONLY = pytest.mark.xfail(strict=True, reason="as I4: only report.html is asked about")
-
-
 @pytest.mark.parametrize(
     "name",
-    ["report.html", *(pytest.param(name, marks=REPORT_ONLY) for name in ("comparison.csv", "comparison.json"))],
+    ["report.html", "comparison.csv", "comparison.json"],
 )
 def test_a_report_asks_before_any_of_its_files_is_replaced(patient, necrosis, tmp_path, name):
     (tmp_path / name).write_bytes(OLD)

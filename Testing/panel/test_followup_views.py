@@ -80,7 +80,6 @@ def test_a_segmentation_that_was_loaded_is_edited_on_the_scan_of_its_step(patien
     assert editor.activeEffect() is not None
 
 
-@pytest.mark.xfail(strict=True, reason="smaller: the 3-D view is gone after the histogram, and does not come back")
 def test_the_histogram_brings_its_layout_and_show_in_the_views_the_3d_view_again(patient, necrosis):
     import slicer
 

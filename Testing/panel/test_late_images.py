@@ -1,9 +1,6 @@
 """Images that are loaded while a panel is shown are taken up where nothing is chosen yet, and nowhere else."""
 
 import numpy as np
-import pytest
-
-LATE = pytest.mark.xfail(strict=True, reason="smaller: images loaded while the panel is open are not preselected")
 
 
 def add(name):
@@ -12,7 +9,6 @@ def add(name):
     return slicer.util.addVolumeFromArray(np.zeros((4, 5, 6), np.float32), name=name)
 
 
-@LATE
 def test_t1_and_t2_loaded_while_the_panel_is_shown_are_chosen(open_panel, desktop):
     ui = open_panel().ui
     t1, t2 = add("t1_tse_sag"), add("t2_tse_sag")
@@ -20,7 +16,6 @@ def test_t1_and_t2_loaded_while_the_panel_is_shown_are_chosen(open_panel, deskto
     assert desktop.wait(lambda: ui.detectSelector.currentNode() is t2, 3)
 
 
-@LATE
 def test_scans_loaded_while_the_panel_is_shown_are_chosen(open_necrosis, necrosis):
     ui = open_necrosis().ui
     before, after = add("T2 before"), add("ceT1 after")
@@ -28,7 +23,6 @@ def test_scans_loaded_while_the_panel_is_shown_are_chosen(open_necrosis, necrosi
     assert necrosis.wait(lambda: ui.afterCeT1Selector.currentNode() is after, 3)
 
 
-@LATE
 def test_a_ct_and_its_vertebrae_loaded_while_the_panel_is_shown_are_chosen(open_inpaint, inpaint):
     from SpineInpaintLib.selftest import phantomNodes
 
@@ -38,7 +32,6 @@ def test_a_ct_and_its_vertebrae_loaded_while_the_panel_is_shown_are_chosen(open_
     assert inpaint.wait(lambda: ui.vertebraeSelector.currentNode() is vertebrae, 3)
 
 
-@pytest.mark.xfail(strict=True, reason="smaller: after the sample is loaded the vertebrae are not chosen")
 def test_the_samples_ct_and_vertebrae_are_chosen_when_it_is_loaded_while_the_panel_is_shown(open_inpaint, inpaint):
     from SpineInpaintLib.sampledata import simulateSample
 

@@ -38,7 +38,6 @@ def built(damaged, inpaint):
     return damaged
 
 
-@pytest.mark.xfail(strict=True, reason="smaller: resetFocalPoint does not zoom")
 def test_after_build_the_model_fills_the_3d_view(built):
     import slicer
 
@@ -54,13 +53,11 @@ def test_after_build_the_model_fills_the_3d_view(built):
     assert np.allclose(camera.GetFocalPoint(), (bounds[1::2] + bounds[::2]) / 2, atol=size / 4)
 
 
-@pytest.mark.xfail(strict=True, reason="smaller: the box and its label stand over the model")
 def test_after_build_the_lesions_box_does_not_stand_over_the_model(built):
     display = built.roi.GetDisplayNode()
     assert not (display.GetVisibility() and display.GetVisibility3D())
 
 
-@pytest.mark.xfail(strict=True, reason="smaller: other segmentations stay filled over the outlines")
 def test_show_in_the_views_leaves_nothing_filled_over_the_outlines(damaged, inpaint):
     import slicer
 

@@ -139,7 +139,6 @@ def test_the_dice_of_other_segments_does_not_stay(compared_lists, desktop):
     assert "Dice 100.0 %" in ui.compareStatusLabel.text
 
 
-@pytest.mark.xfail(strict=True, reason="as M5: edits of the reference are not followed")
 def test_the_dice_of_a_reference_that_was_edited_does_not_stay(compared_lists, desktop):
     ui = compared_lists.ui
     ui.compareButton.click()
@@ -164,7 +163,6 @@ def named_volume(name):
     return float(name.split("(")[1].split(" ml")[0]) if " ml)" in name else None
 
 
-@pytest.mark.xfail(strict=True, reason="M6: a segment's name keeps the volume it had when it was found")
 def test_the_name_of_an_edited_lesion_tells_no_stale_volume(phantom, desktop):
     phantom.widget.ui.segmentApplyButton.click()
     finish(desktop, phantom.widget)

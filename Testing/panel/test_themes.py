@@ -57,7 +57,6 @@ def test_errors_and_warnings_can_be_read(theme, open_necrosis, kind):
     assert colours and all(contrast(QtGui.QColor(colour), theme) >= LEAST for colour in colours)
 
 
-@pytest.mark.xfail(strict=True, reason="as M10: grey notices have a contrast of 3.4 and 3.1 to 1")
 @pytest.mark.parametrize("module", ["SpineMetSeg", "SpineNecrosis", "SpineInpaint"])
 def test_what_stands_coloured_in_a_ui_file_can_be_read(theme, module):
     """Badges carry their own ground; a text in grey has the window's."""
@@ -101,7 +100,6 @@ def test_what_the_print_gate_says_can_be_read(theme, damaged, inpaint):
     assert all(contrast(QtGui.QColor(colour), theme) >= LEAST for colour in colours), colours
 
 
-@pytest.mark.xfail(strict=True, reason="as M10: a sentence keeps the colour of the theme in which it was said")
 def test_a_sentence_said_in_one_theme_can_be_read_in_the_other(open_necrosis, desktop):
     """Slicer changes its theme while it runs (Edit / Application Settings / Appearance)."""
     from PySide6 import QtGui, QtWidgets
