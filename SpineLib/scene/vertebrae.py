@@ -26,6 +26,9 @@ from SpineLib.volume import Volume, read_volume
 from SpineLib.volume.levels import VERSE, level_name
 from SpineLib.volume.numberings import asked_numberings
 
+#: Attribute of a segmentation: how the user said that its segments are numbered ("from-below:L5").
+NUMBERS = "SpineOncology.Numbers"
+
 
 @dataclass(frozen=True)
 class VertebraSegment:
@@ -78,6 +81,22 @@ class ImportedVertebrae:
     notes: list[str] = field(default_factory=list)
 
 
+def set_numbers(segmentation, numbers: str | None) -> None:
+    """Note on a segmentation how its segments are numbered; every function here reads it so from then on.
+
+    Args:
+        segmentation: node.
+        numbers: as :func:`~SpineLib.volume.numberings.asked_numberings` takes it; None, "" or "auto": it is told.
+
+    Raises:
+        SpineError: there is no such numbering.
+    """
+    if asked_numberings(numbers or None) is None:
+        segmentation.RemoveAttribute(NUMBERS)
+    else:
+        segmentation.SetAttribute(NUMBERS, numbers)
+
+
 def vertebra_levels(segmentation, numbers: str | None = None) -> SegmentLevels:
     """The segments that are vertebrae, the VerSe number of each, and sentences on how that was told.
 
@@ -87,7 +106,8 @@ def vertebra_levels(segmentation, numbers: str | None = None) -> SegmentLevels:
     Args:
         segmentation: node or None; it is not modified.
         numbers: how the numbers in names are meant, as
-            :func:`~SpineLib.volume.numberings.asked_numberings` takes it; None: it is told.
+            :func:`~SpineLib.volume.numberings.asked_numberings` takes it; None: as :func:`set_numbers` noted, else it
+            is told.
 
     Returns:
         {segment id: number}; unknown levels are numbered from :data:`FIRST_COUNTED` on.
@@ -104,7 +124,7 @@ def vertebra_levels(segmentation, numbers: str | None = None) -> SegmentLevels:
         segments.append(
             NamedSegment(segment_id, name, segment.GetTerminology() or "", _centre(segmentation, segment_id))
         )
-    return levels_of_segments(segments, asked_numberings(numbers))
+    return levels_of_segments(segments, asked_numberings(numbers or segmentation.GetAttribute(NUMBERS)))
 
 
 def vertebra_numbers(segmentation, numbers: str | None = None) -> dict[str, int]:

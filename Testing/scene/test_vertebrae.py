@@ -17,6 +17,7 @@ from SpineLib.scene.vertebrae import (
     import_vertebrae,
     preselect_ct,
     segment_named,
+    set_numbers,
     vertebra_numbers,
 )
 from SpineLib.tasks.ct.vertebra_naming import verse_of_name, vertebra_terminology
@@ -109,6 +110,18 @@ def test_segments_that_are_numbered_from_below_get_levels_only_when_asked_for(ct
         assert names == {"L2": 21, "L3": 22} and "a count from below (L3 is 1)" in found.notes[0]
     else:
         assert names == {"Segment_2": 102, "Segment_1": 101} and "Choose the numbering" in found.notes[0]
+
+
+def test_a_numbering_is_noted_on_the_segmentation_and_taken_back(ct):
+    node = add_segments(ct, {"Segment_2": block(L2), "Segment_1": block(L3)})
+    set_numbers(node, "from-below:L3")
+    assert numbers_by_name(node) == {"Segment_2": 21, "Segment_1": 22} and segment_named(node, "L2")
+    for text in ("auto", "", None):
+        set_numbers(node, "spider")
+        set_numbers(node, text)
+        assert numbers_by_name(node) == {"Segment_2": 102, "Segment_1": 101}
+    with pytest.raises(SpineError, match="no numbering 'mine'"):
+        set_numbers(node, "mine")
 
 
 def test_a_numbering_that_the_places_contradict_is_refused(ct):
