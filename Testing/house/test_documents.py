@@ -12,6 +12,7 @@ import pytest
 
 from Testing.house import documents as reading
 from Testing.house.documents import PYTHON, SHELL, Block, blocks, commands, documents, problem
+from Testing.house.structure import FLOORS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 #: Where a user is led; cards of models are written by trainings.
@@ -157,6 +158,15 @@ def test_what_a_tutorial_says_to_press_is_on_the_panel(name, texts):
     text = re.sub(r"^\*.*\*$", "", without_code(texts[f"docs/tutorials/{name}.md"]), flags=re.M)
     labels = {part.strip() for label in re.findall(r"(?<!\*)\*([^*\n]+)\*(?!\*)", text) for part in label.split(">")}
     assert labels and not [label for label in labels - SLICERS if label not in panel]
+
+
+def test_the_house_as_it_is_explained_has_the_floors_that_are_held(texts):
+    told: dict[int, set[str]] = {}
+    for floor, rooms in re.findall(r"^\| (\d) \| (`[^|]+`) \|", texts["docs/explanation/house.md"], re.M):
+        told.setdefault(int(floor), set()).update(re.findall(r"`(\w+)`", rooms))
+    assert [told[floor] for floor in sorted(told)] == list(FLOORS)
+    drawn = (REPOSITORY / "docs" / "drawings" / "house.svg").read_text(encoding="utf-8")
+    assert all(room in drawn for rooms in FLOORS[1:] for room in rooms)  # of the ground it names some
 
 
 def test_the_list_of_models_names_each_one_with_what_its_card_says(texts):
