@@ -13,8 +13,6 @@ from SpineLab.commands.telling import add_into, tell
 from SpineLib.cli.outputs import check_outputs
 from SpineLib.errors import SpineError
 
-HELP = "measure time and memory beside the plain way of running the same weights"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``spine bench``."""

@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from SpineLib.cli.progress_bar import ProgressBar
+from SpineLib.errors import SpineError
 from SpineLib.sequences import SEQUENCES
 
-HELP = "simulate a cohort of spine MR or CT with metastases (BIDS-like folder, with all truths)"
 _CT_ONLY = ("thickness", "metal")
 _MR_LESIONS = ("lesion_area", "mean_area", "places")
 _REGIONS = ("lumbar", "thoracolumbar", "thoracic", "cervicothoracic")
@@ -73,8 +73,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
-    from SpineLib.errors import SpineError
-
     if arguments.cases < 1:
         raise SpineError(f"--cases is {arguments.cases}; simulate at least one case.")
     if arguments.ct:
@@ -102,8 +100,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _refuse(arguments: argparse.Namespace, names: tuple[str, ...], because: str) -> None:
     """Refuse options that would do nothing."""
-    from SpineLib.errors import SpineError
-
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     unused = [f"--{name.replace('_', '-')}" for name in names if getattr(arguments, name) != parser.get_default(name)]
@@ -113,7 +109,6 @@ def _refuse(arguments: argparse.Namespace, names: tuple[str, ...], because: str)
 
 def _ct(arguments: argparse.Namespace):
     """Settings of patients with a CT."""
-    from SpineLib.errors import SpineError
     from SpineLib.phantom.ct import CtSettings
     from SpineLib.phantom.lesions import METASTASES
 
@@ -134,7 +129,6 @@ def _ct(arguments: argparse.Namespace):
 
 def _follow_up(arguments: argparse.Namespace):
     """Settings of patients before and after ablation."""
-    from SpineLib.errors import SpineError
     from SpineLib.phantom import FollowUpSettings
 
     _refuse(arguments, ("sequences", "healthy", "metastases", "kinds", *_MR_LESIONS, *_CT_ONLY), "with --follow-up")
@@ -164,7 +158,6 @@ def _follow_up(arguments: argparse.Namespace):
 
 def _plain(arguments: argparse.Namespace):
     """Settings of patients with one scan."""
-    from SpineLib.errors import SpineError
     from SpineLib.phantom import PhantomSettings
     from SpineLib.phantom.lesions import METASTASES, PLACES
 
@@ -196,7 +189,6 @@ def _plain(arguments: argparse.Namespace):
 
 def _check_mean(mean: float | None, areas: tuple[float, float] | None) -> None:
     """Refuse a mean area without a range, or one that a triangular distribution over the range cannot have."""
-    from SpineLib.errors import SpineError
     from SpineLib.phantom.areas import is_mean_of
 
     if mean is None:
@@ -213,8 +205,6 @@ def _check_mean(mean: float | None, areas: tuple[float, float] | None) -> None:
 
 def _some_of(text: str | None, option: str, known: tuple[str, ...]) -> tuple[str, ...]:
     """Names separated by commas, each once; all without the option."""
-    from SpineLib.errors import SpineError
-
     names = known if text is None else tuple(dict.fromkeys(part.strip() for part in text.split(",")))
     if set(names) - set(known):
         raise SpineError(f"{option} is '{text}'; choose of {', '.join(known)}.")
@@ -223,8 +213,6 @@ def _some_of(text: str | None, option: str, known: tuple[str, ...]) -> tuple[str
 
 def _range(text: str | None, option: str, kind: type) -> tuple | None:
     """Two numbers, the second not smaller than the first; None without the option."""
-    from SpineLib.errors import SpineError
-
     if text is None:
         return None
     try:

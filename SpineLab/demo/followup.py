@@ -2,44 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import tempfile
 from html import escape
 from pathlib import Path
 
+from SpineLab.demo import Told
+from SpineLib.cli.followup_files import write_follow_up
+from SpineLib.models import find_bundle, list_bundles
+from SpineLib.phantom.followup import FollowUpSettings as Simulation
+from SpineLib.phantom.followup import simulate_followup
+from SpineLib.phantom.sidecar import with_header
 from SpineLib.progress import Progress, part
+from SpineLib.tasks.followup.follow_up import FollowUpSettings, follow_up
+from SpineLib.tasks.segmentation.segment import SegmentSettings
+from SpineLib.volume import write_volume
 
-#: A lumbar metastasis whose ablation left a part; chosen by what was drawn, before any result.
-SEED = 4
 PREFIX = "simulated_followup_"
 NECROSIS_MODEL = "necrosis-cet1t2-2d"
 
 
-@dataclass(frozen=True)
-class DemoFollowUp:
-    """What the demo says about the step.
-
-    Attributes:
-        lines: for the terminal.
-        html: for the page.
-    """
-
-    lines: list[str]
-    html: str
-
-
-def write_demo_followup(folder: Path, seed: int, model: str, device: str, progress: Progress) -> DemoFollowUp:
+def write_demo_followup(folder: Path, seed: int, model: str, device: str, progress: Progress) -> Told:
     """Simulate both scans, segment, register, compare; write the files, each with :data:`PREFIX`, into ``folder``."""
-    import tempfile
-
-    from SpineLib.cli.followup_files import write_follow_up
-    from SpineLib.models import find_bundle, list_bundles
-    from SpineLib.phantom.followup import FollowUpSettings as Simulation
-    from SpineLib.phantom.followup import simulate_followup
-    from SpineLib.phantom.sidecar import with_header
-    from SpineLib.tasks.followup.follow_up import FollowUpSettings, follow_up
-    from SpineLib.tasks.segmentation.segment import SegmentSettings
-    from SpineLib.volume import write_volume
-
     progress(0.0, "Simulating scans before and after an ablation")
     case = simulate_followup(seed, Simulation(matrix=320, slices=16, region="lumbar", others=(0, 1)))
     bundles = {"metastasis_model": find_bundle(model)}
@@ -92,4 +75,4 @@ def write_demo_followup(folder: Path, seed: int, model: str, device: str, progre
         f'<p><a href="{PREFIX}report.html">Report of the follow-up</a>: another simulated patient before and one '
         f'to three days after radiofrequency ablation.</p><ul class="notes">{items}</ul><p>{escape(truth)}</p>'
     )
-    return DemoFollowUp([*lines, truth], html)
+    return Told([*lines, truth], html)

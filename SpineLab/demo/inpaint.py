@@ -2,48 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from SpineLib.errors import SpineError
-from SpineLib.progress import Progress, part
+import numpy as np
 
-#: A lytic metastasis that took more than a quarter of L2; chosen by what was drawn, before any result.
-SEED = 4
+from SpineLab.demo import Told
+from SpineLib.cli.inpaint import summary, write_repair
+from SpineLib.errors import SpineError
+from SpineLib.jobs.inpaint import method_models
+from SpineLib.mesh.model import write_model
+from SpineLib.models import find_bundle, list_bundles
+from SpineLib.phantom.ct import CtSettings, simulate_ct
+from SpineLib.progress import Progress, part
+from SpineLib.reports.inpaint import RepairReport, agreement, repair_page
+from SpineLib.tasks.ct.vertebrae import VertebraeSettings, segment_vertebrae
+from SpineLib.tasks.inpainting.inpaint import inpaint
+from SpineLib.tasks.inpainting.settings import METHOD_MODELS, InpaintSettings
+from SpineLib.tasks.printing.reconstruct import reconstruct
+from SpineLib.volume import write_volume
+
 PREFIX = "simulated_repair_"
 VERTEBRA_MODEL = "vertebrae-ct-vnet"
 #: What the border leaves of a vertebra counts as one from this volume on; its level is what a user would enter.
 _SMALLEST_ML = 8.0
 
 
-@dataclass(frozen=True)
-class DemoRepair:
-    """What the demo says about the step.
-
-    Attributes:
-        lines: for the terminal.
-        html: for the page.
-    """
-
-    lines: list[str]
-    html: str
-
-
-def write_demo_inpaint(folder: Path, seed: int, device: str, progress: Progress) -> DemoRepair:
+def write_demo_inpaint(folder: Path, seed: int, device: str, progress: Progress) -> Told:
     """Simulate a CT, segment its vertebrae, repair the one with the lesion, check and write its model.
 
     All files in ``folder`` begin with :data:`PREFIX`. The lesion is the simulated one, as a reader would mark it.
     """
-    import numpy as np
-
-    from SpineLib.cli.inpaint import summary, write_repair
-    from SpineLib.mesh.model import write_model
-    from SpineLib.phantom.ct import CtSettings, simulate_ct
-    from SpineLib.reports.inpaint import RepairReport, agreement, repair_page
-    from SpineLib.tasks.printing.reconstruct import reconstruct
-    from SpineLib.volume import write_volume
-
     progress(0.0, "Simulating a CT")
     case = simulate_ct(
         seed,
@@ -94,17 +83,11 @@ def write_demo_inpaint(folder: Path, seed: int, device: str, progress: Progress)
         f'metastasis destroyed, and the model of what it may have been before.</p><ul class="notes">{items}</ul>'
     )
     progress(1.0, "Done")
-    return DemoRepair(["Repair of a destroyed vertebra of a simulated CT:", *lines], html)
+    return Told(["Repair of a destroyed vertebra of a simulated CT:", *lines], html)
 
 
 def _repaired(case, lesion, device: str, progress: Progress):
     """The vertebrae, the repair, cards of the models, and notes: where no model is installed, what stood in for it."""
-    from SpineLib.jobs.inpaint import method_models
-    from SpineLib.models import find_bundle, list_bundles
-    from SpineLib.tasks.ct.vertebrae import VertebraeSettings, segment_vertebrae
-    from SpineLib.tasks.inpainting.inpaint import inpaint
-    from SpineLib.tasks.inpainting.settings import METHOD_MODELS, InpaintSettings
-
     installed = {card.id for _, card in list_bundles()}
     notes, cards = [], []
     settings = InpaintSettings()

@@ -14,8 +14,6 @@ from SpineLib.progress import part
 if TYPE_CHECKING:
     from SpineLib.tasks.followup.compare import Comparison
 
-HELP = "compare a metastasis with the necrosis after its ablation: what is covered, and the margin"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``spine compare``."""

@@ -12,7 +12,6 @@ from SpineLib.cli.numbers import add_numbers
 from SpineLib.errors import SpineError
 from SpineLib.progress import part
 
-HELP = "list places suspicious of metastasis on a fat-suppressed T2 volume, or lesions on a CT"
 #: Options of MR alone: what the argument parser calls them, and its own value of each.
 _MR_ONLY = {
     "likelihood": None,

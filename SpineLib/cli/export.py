@@ -11,8 +11,6 @@ from SpineLib.cli.outputs import check_outputs
 from SpineLib.errors import SpineError
 from SpineLib.progress import part
 
-HELP = "make a printable model (STL, 3MF and others) of a segmented vertebra, checked before and after writing"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``spine export``."""

@@ -11,8 +11,6 @@ from SpineLib.cohort.layout import AFTER, BEFORE, SESSIONS
 from SpineLib.errors import SpineError
 from SpineLib.sequences import SEQUENCES
 
-HELP = "segment, register and compare the scans before and after an ablation, and write a report"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``spine followup``."""

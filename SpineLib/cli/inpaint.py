@@ -10,8 +10,6 @@ from SpineLib.cli.numbers import add_numbers
 from SpineLib.errors import SpineError
 from SpineLib.progress import part
 
-HELP = "repair a vertebra that a lesion has destroyed: as a segmentation, and as a model to print"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``spine inpaint``."""

@@ -10,8 +10,6 @@ from pathlib import Path
 from SpineLib.cli.terminal import printable
 from SpineLib.models.catalogue import bundled_folders
 
-HELP = "list, show, import and remove models"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the subcommands."""

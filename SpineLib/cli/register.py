@@ -10,8 +10,6 @@ from SpineLib.cli.outputs import check_outputs
 from SpineLib.errors import SpineError
 from SpineLib.progress import part
 
-HELP = "register the scan after an ablation to the one before, for the vertebra of a metastasis"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``spine register``."""

@@ -13,8 +13,6 @@ from SpineLib.errors import SpineError
 from SpineLib.progress import part
 from SpineLib.sequences import SEQUENCES
 
-HELP = "segment metastases, or necrosis after ablation, of one patient or a folder; or the vertebrae of a CT"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``spine segment``."""

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     _Config = TypeVar("_Config", bound=ConfigBase)
 
+#: Ends the description of each.
+GOES_ON = "The same command again goes on where an interrupted training was. Ctrl-C saves and stops."
+
 
 def add_common(
     parser: argparse.ArgumentParser,

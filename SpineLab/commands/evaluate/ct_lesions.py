@@ -8,7 +8,10 @@ from pathlib import Path
 
 from SpineLab.commands.telling import tell
 from SpineLib.cli.progress_bar import ProgressBar
+from SpineLib.cohort.ct import read_ct_cohort
 from SpineLib.errors import SpineError
+
+HELP = "average precision and speed of a detector of lesions on CT"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +46,6 @@ def run(arguments: argparse.Namespace) -> int:
         find_ct_detector,
     )
     from SpineLab.reports.ct_lesions import figures, markdown, write_ct_lesions
-    from SpineLib.cohort.ct import read_ct_cohort
     from SpineLib.tasks.ct.lesions import CtLesionSettings, detect_ct_lesions
     from SpineLib.volume import read_volume
 

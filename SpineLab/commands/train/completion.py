@@ -5,8 +5,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from SpineLab.commands.train_common import add_common, changed, run_once
+from SpineLab.commands.train.common import GOES_ON, add_common, changed, run_once
+from SpineLab.training.completion.config import CompletionConfig
+from SpineLib.cohort.ct import read_ct_cohort
 from SpineLib.errors import SpineError
+
+HELP = "train the 3-D completion of vertebrae; goes on after an interruption"
+DESCRIPTION = (
+    "Train the network that 'spine inpaint' completes vertebrae with, on vertebrae that pieces are cut from. " + GOES_ON
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,10 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
-    from SpineLab.training.completion.config import CompletionConfig
     from SpineLab.training.completion.loop import run_training
     from SpineLab.training.completion.samples import Source
-    from SpineLib.cohort.ct import read_ct_cohort
 
     if not arguments.masks and arguments.cohort is None:
         raise SpineError("Nothing to learn from was given; use --masks, --cohort, or both.")

@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from SpineLab.commands.train_common import add_common, run_folds
+from SpineLab.commands.train.common import GOES_ON, add_common, run_folds
+
+HELP = "train Faster R-CNN for lesions on CT; goes on after an interruption"
+DESCRIPTION = "Train Faster R-CNN on VGG-16, full or narrow, to find lesions of the spine on CT. " + GOES_ON
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from SpineLab.commands.telling import tell
 from SpineLib.cli.progress_bar import ProgressBar
+from SpineLib.errors import SpineError
 
+HELP = "FROC of a detector, beside the paper's, and on healthy scans"
 _CHOICE = {"on": (True,), "off": (False,), "both": (True, False)}
 
 
@@ -70,7 +72,6 @@ def run(arguments: argparse.Namespace) -> int:
     from SpineLab.evaluation.detection import count_healthy, evaluate_detection, find_detector
     from SpineLab.reports.detection import figures, markdown, write_detection
     from SpineLib.cohort.mr import read_cohort
-    from SpineLib.errors import SpineError
     from SpineLib.tasks.detection.detect import DetectSettings
     from SpineLib.volume import read_volume
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 from pathlib import Path
 
 from SpineLab.commands.telling import tell
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.errors import SpineError
+from SpineLib.models import find_bundle
 
+HELP = "holes in slices of vertebrae filled by GANs, Dice and KMMD"
 #: Miao et al., section III.D: of slices repaired by WGAN-GP.
 PAPER_KMMD = 0.001084
 _SHOWN = 10
@@ -39,7 +42,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
     from SpineLab.evaluation.gan import compare_gans
-    from SpineLib.models import find_bundle
     from SpineLib.reports.pictures import png
     from SpineLib.tasks.inpainting.gan import GanSettings
     from SpineLib.volume.files import write_text
@@ -117,8 +119,6 @@ def picture(comparison):
 
 
 def _stacks(arguments: argparse.Namespace) -> list:
-    import tempfile
-
     import numpy as np
 
     from SpineLab.training.gan.ct_stacks import simulate_stacks

@@ -8,6 +8,10 @@ from pathlib import Path
 
 from SpineLab.commands.telling import tell
 from SpineLib.cli.progress_bar import ProgressBar
+from SpineLib.errors import SpineError
+from SpineLib.models import find_bundle
+
+HELP = "false positives and painted lesions on a real healthy scan"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,8 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
     from SpineLab.evaluation.healthy import evaluate_healthy
-    from SpineLib.errors import SpineError
-    from SpineLib.models import find_bundle
     from SpineLib.volume import read_volume
     from SpineLib.volume.files import write_text
 

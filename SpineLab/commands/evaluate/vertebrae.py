@@ -7,8 +7,13 @@ import json
 from pathlib import Path
 
 from SpineLab.commands.telling import tell
+from SpineLib.cli.progress_bar import ProgressBar
+from SpineLib.cohort.ct import read_ct_cohort
 from SpineLib.errors import SpineError
+from SpineLib.models import find_bundle
 from SpineLib.progress import part
+
+HELP = "Dice and IoU of vertebrae on CT, and the paper's table I"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,9 +78,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _cases(arguments: argparse.Namespace) -> list:
     from SpineLab.evaluation.vertebrae import evaluate_case
-    from SpineLib.cli.progress_bar import ProgressBar
-    from SpineLib.cohort.ct import read_ct_cohort
-    from SpineLib.models import find_bundle
     from SpineLib.tasks.ct.vertebrae import VertebraeSettings
     from SpineLib.volume import read_volume
 

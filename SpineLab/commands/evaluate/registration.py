@@ -9,6 +9,8 @@ from SpineLab.commands.telling import tell
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.errors import SpineError
 
+HELP = "errors at the treated vertebra, over simulated pairs"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""

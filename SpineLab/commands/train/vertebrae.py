@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from SpineLab.commands.train_common import add_common, run_folds
+from SpineLab.commands.train.common import GOES_ON, add_common, run_folds
 from SpineLib.errors import SpineError
+
+HELP = "train the network that segments vertebrae on CT; goes on after an interruption"
+DESCRIPTION = "Train a V-Net or a U-Net to segment vertebrae on axial slices of CT. " + GOES_ON
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

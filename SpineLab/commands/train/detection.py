@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from SpineLab.commands.train_common import add_common, changed, run_folds
+from SpineLab.commands.train.common import GOES_ON, add_common, changed, run_folds
+
+HELP = "train the detector; goes on after an interruption"
+DESCRIPTION = "Train the multi-resolution Siamese detector. " + GOES_ON
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

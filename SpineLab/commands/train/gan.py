@@ -5,8 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from SpineLab.commands.train_common import add_common, changed, run_once
+from SpineLab.commands.train.common import GOES_ON, add_common, changed, run_once
+from SpineLib.cohort.ct import read_ct_cohort
 from SpineLib.errors import SpineError
+
+HELP = "train a GAN on slices of vertebrae; goes on after an interruption"
+DESCRIPTION = (
+    "Train WGAN-GP or DCGAN to make slices of whole vertebrae, which 'spine inpaint' repairs others with. " + GOES_ON
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,7 +78,6 @@ def run(arguments: argparse.Namespace) -> int:
 def _stacks(arguments: argparse.Namespace, seed: int):
     """The vertebrae as slices, and a sentence on where they come from."""
     from SpineLab.training.gan.stacks import read_stacks
-    from SpineLib.cohort.ct import read_ct_cohort
 
     files = [(path.name, path, False) for path in arguments.masks]
     stacks, sources = [], []

@@ -7,7 +7,12 @@ from itertools import chain
 from pathlib import Path
 
 from SpineLab.commands.telling import tell
+from SpineLib.cli.progress_bar import ProgressBar
+from SpineLib.cohort.ct import read_ct_cohort
 from SpineLib.errors import SpineError
+from SpineLib.jobs.inpaint import method_models
+
+HELP = "repairs of vertebrae whose state before the damage is known"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,8 +56,6 @@ def run(arguments: argparse.Namespace) -> int:
     )
     from SpineLab.reports.inpainting import markdown, write_inpaint_evaluation
     from SpineLab.training.completion.damage import KINDS
-    from SpineLib.cli.progress_bar import ProgressBar
-    from SpineLib.cohort.ct import read_ct_cohort
     from SpineLib.tasks.inpainting.settings import InpaintSettings
 
     if not arguments.masks and arguments.cohort is None:
@@ -80,7 +83,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _methods(arguments: argparse.Namespace):
     """The methods, and the models of those that need one."""
-    from SpineLib.jobs.inpaint import method_models
     from SpineLib.tasks.inpainting.settings import METHOD_MODELS, METHODS
 
     wanted = list(METHODS) if arguments.methods == "all" else [one.strip() for one in arguments.methods.split(",")]

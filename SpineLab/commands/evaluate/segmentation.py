@@ -1,0 +1,98 @@
+"""``spine evaluate segmentation``: models of metastases or necrosis on a cohort with truth, beside the paper's."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from SpineLab.commands.telling import tell
+from SpineLib.cli.progress_bar import ProgressBar
+from SpineLib.cohort.layout import AFTER, sessions
+from SpineLib.errors import SpineError
+from SpineLib.models import find_bundle
+
+HELP = "Dice, TPR, TNR and lesions found, beside the paper's"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("--cohort", required=True, type=Path, help="folder of cases with lesion masks")
+    models = parser.add_mutually_exclusive_group(required=True)
+    models.add_argument("--model", action="append", help="id or folder; several are possible")
+    models.add_argument(
+        "--cross-validation",
+        type=Path,
+        metavar="RUN",
+        help="folder of 'spine train segmentation --fold all': each case by the model of the fold that held it out",
+    )
+    parser.add_argument(
+        "--label", choices=("lesion", "necrosis"), help="the mask to compare with (default: what the models segment)"
+    )
+    parser.add_argument(
+        "--session", choices=("before", "after"), help="of a cohort with sessions (default for necrosis: after)"
+    )
+    parser.add_argument("-o", "--output", required=True, type=Path, help="folder for the tables")
+    parser.add_argument("--cases", type=int, help="only the first so many cases")
+    parser.add_argument(
+        "--held-out-of", type=Path, metavar="RUN", help="only the cases that this training's folder held out"
+    )
+    parser.add_argument("--threshold", type=float, help="probability from which a voxel is lesion")
+    parser.add_argument("--smallest-lesion-ml", type=float, help="smaller lesions are dropped")
+    parser.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"))
+    parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it; the exit status."""
+    from SpineLab.evaluation.files import markdown, write_evaluation
+    from SpineLab.evaluation.segmentation import evaluate, evaluate_folds, held_out_cases
+    from SpineLib.cohort.mr import read_cohort
+    from SpineLib.tasks.segmentation.segment import SegmentSettings
+
+    bundles = _bundles(arguments)
+    inputs = tuple(dict.fromkeys(name for bundle in bundles for name in bundle.card.inputs))
+    label = arguments.label or _label(bundles)
+    session = arguments.session
+    if session is None and label == "necrosis" and AFTER in sessions(arguments.cohort):
+        session = AFTER
+    cohort = read_cohort(arguments.cohort, inputs, labels=(label,), session=session)
+    if arguments.held_out_of:
+        names = held_out_cases(arguments.held_out_of)
+        cohort = replace(cohort, cases=tuple(case for case in cohort.cases if case.name in names))
+    if arguments.cases:
+        cohort = replace(cohort, cases=cohort.cases[: arguments.cases])
+    settings = SegmentSettings(
+        threshold=arguments.threshold,
+        smallest_lesion_ml=arguments.smallest_lesion_ml,
+        device=arguments.device,
+        precision=arguments.precision,
+    )
+    with ProgressBar() as bar:
+        if arguments.cross_validation:
+            evaluation = evaluate_folds(cohort, arguments.cross_validation, settings, label=label, progress=bar)
+        else:
+            evaluation = evaluate(cohort, bundles, settings, label=label, progress=bar)
+    paths = write_evaluation(evaluation, arguments.output)
+    tell(markdown(evaluation), arguments)
+    print("Written:", ", ".join(str(path) for path in paths))
+    return 0
+
+
+def _bundles(arguments: argparse.Namespace) -> list:
+    if arguments.cross_validation is None:
+        return [find_bundle(model) for model in arguments.model]
+    first = arguments.cross_validation / "fold-0" / "model"
+    if not first.is_dir():
+        raise SpineError(
+            f"'{arguments.cross_validation}' holds no finished 'fold-0'; give the folder of 'spine train "
+            "segmentation --fold all'."
+        )
+    return [find_bundle(first)]  # The folds differ in their weights only.
+
+
+def _label(bundles: list) -> str:
+    targets = sorted({bundle.card.target for bundle in bundles})
+    if len(targets) > 1:
+        raise SpineError(f"The models segment different things, {' and '.join(targets)}; evaluate them one by one.")
+    return "necrosis" if targets == ["necrosis"] else "lesion"

@@ -1,0 +1,29 @@
+"""``spine train``: one file a task, and ``export``."""
+
+from __future__ import annotations
+
+import argparse
+
+from SpineLab.commands.actions import add_actions
+from SpineLab.commands.train import completion, ct_lesions, detection, export, gan, segmentation, vertebrae
+
+#: By name; a task's folder in ``SpineLab.training`` has the same, with "_" for "-".
+ACTIONS = {
+    "segmentation": segmentation,
+    "detection": detection,
+    "vertebrae": vertebrae,
+    "ct-lesions": ct_lesions,
+    "gan": gan,
+    "completion": completion,
+    "export": export,
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the tasks and their options."""
+    add_actions(parser, ACTIONS)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it; the exit status."""
+    return ACTIONS[arguments.action].run(arguments)

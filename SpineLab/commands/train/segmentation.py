@@ -1,0 +1,67 @@
+"""``spine train segmentation``: a U-Net on MR."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from SpineLab.commands.train.common import GOES_ON, add_common, changed, run_folds
+
+HELP = "train on a cohort; goes on after an interruption"
+DESCRIPTION = (
+    "Train a U-Net to segment metastases or, with another configuration, the necrosis after ablation or vertebrae. "
+    + GOES_ON
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options."""
+    parser.add_argument(
+        "--config",
+        required=True,
+        help="TOML file, or paper-2d, paper-3d, small-2d, small-3d, refine-2d, long-2d; for necrosis "
+        "necrosis-2d, necrosis-3d, paper-necrosis-2d, paper-necrosis-3d; for vertebrae on MR "
+        "spine-2d",
+    )
+    parser.add_argument("--cohort", required=True, type=Path, help="folder of cases, as 'spine phantom' writes it")
+    parser.add_argument("--out", required=True, type=Path, help="folder of the training")
+    parser.add_argument("--inputs", help="sequences, e.g. T1,T2 (default: the configuration's)")
+    parser.add_argument(
+        "--session", choices=("before", "after"), help="of a cohort with sessions (default: the configuration's)"
+    )
+    parser.add_argument(
+        "--label", choices=("lesion", "necrosis", "vertebrae"), help="what is learned (default: the configuration's)"
+    )
+    parser.add_argument("--init-from", help="id or folder of a model to start from")
+    parser.add_argument(
+        "--compile", action="store_true", help="fuse the network's layers first, a third faster; wants a C++ compiler"
+    )
+    add_common(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it; the exit status."""
+    from SpineLab.training.segmentation.config import SegmentationConfig
+    from SpineLab.training.segmentation.session import run_training
+
+    config = SegmentationConfig.read(arguments.config)
+    changes: dict = {
+        key: getattr(arguments, key) for key in ("session", "label", "init_from") if getattr(arguments, key)
+    }
+    if arguments.inputs:
+        changes["inputs"] = tuple(name.strip() for name in arguments.inputs.split(","))
+    if arguments.compile:
+        changes["optimisation"] = {"compile": True}
+    return run_folds(
+        changed(config, arguments, changes),
+        arguments,
+        lambda current, out, **texts: run_training(
+            current,
+            arguments.cohort,
+            out,
+            cache=arguments.cache,
+            processes=arguments.processes,
+            first_cases=arguments.cases,
+            **texts,
+        ),
+    )
