@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from SpineLib.cli.terminal import in_one_line
-from SpineLib.errors import Cancelled, SpineError
+from SpineLib.errors import SpineError
 
 CORRECTED = "A segmentation was changed after the follow-up had written it; what stands here is of the changed one."
 
@@ -19,10 +17,10 @@ def follow_up_folder(args: argparse.Namespace) -> int:
     when the command runs again; one whose masks were corrected since is compared again with those.
     ``cohort.csv`` has a line for each patient, ``cohort.html`` the table.
     """
+    from SpineLib.cli.batch import each_case, make_output
     from SpineLib.cli.entities import check_choice, wanted_entities
     from SpineLib.cli.followup_case import Scans, check_order, output_folder, run_case
     from SpineLib.cli.followup_files import corrected_masks, keep_masks, row_of
-    from SpineLib.cli.outputs import check_writable
     from SpineLib.cli.progress_bar import ProgressBar
     from SpineLib.cohort.images import find_patients
     from SpineLib.reports.followup_cohort import cohort_page
@@ -34,53 +32,33 @@ def follow_up_folder(args: argparse.Namespace) -> int:
     wanted = wanted_entities(args)
     patients = find_patients(args.bids)
     args.simulated = simulated_description(json_object(args.bids / DESCRIPTION))
-    try:
-        args.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SpineError("The output folder cannot be created; check its path and your permissions.") from error
-    check_writable(args.output)
-    rows: list[dict] = []
-    for number, (name, sessions) in enumerate(patients, start=1):
-        row = {"case": name, "status": "failed"}
-        try:
-            folder = args.output / name
-            done = None if args.overwrite else row_of(folder)
-            corrected = {} if done is None else corrected_masks(folder)
-            if done is not None and wanted:
-                _, chosen = _images_of(sessions, wanted)
-                check_choice(chosen, str(done.get("message", "")))
-            if done is not None and not corrected:
-                row |= done | {"status": "kept"}
-            else:
-                (before, after), chosen = _images_of(sessions, wanted)
-                masks = corrected or (_masks(args.bids, name) if args.labels else {})
-                scans = Scans(before, after, masks.get("metastasis"), masks.get("necrosis"))
-                check_order(scans, args)
-                with output_folder(folder, args.overwrite or bool(corrected)) as part, ProgressBar(name) as progress:
-                    result = run_case(scans, args, part, progress, [*chosen, *([CORRECTED] if corrected else [])])
-                    keep_masks(corrected, part)
-                row |= result.row | {"status": "corrected" if corrected else "done"}
-        except (KeyboardInterrupt, Cancelled):
-            raise
-        except Exception as error:
-            from SpineLib.worker import sentence
+    make_output(args.output)
 
-            row["message"] = sentence(error, "The case")
-            if getattr(args, "debug", False):
-                import traceback
+    def work(name: str, sessions: dict) -> dict:
+        folder = args.output / name
+        done = None if args.overwrite else row_of(folder)
+        corrected = {} if done is None else corrected_masks(folder)
+        if done is not None and wanted:
+            _, chosen = _images_of(sessions, wanted)
+            check_choice(chosen, str(done.get("message", "")))
+        if done is not None and not corrected:
+            return done | {"status": "kept"}
+        (before, after), chosen = _images_of(sessions, wanted)
+        masks = corrected or (_masks(args.bids, name) if args.labels else {})
+        scans = Scans(before, after, masks.get("metastasis"), masks.get("necrosis"))
+        check_order(scans, args)
+        with output_folder(folder, args.overwrite or bool(corrected)) as part, ProgressBar(name) as progress:
+            result = run_case(scans, args, part, progress, [*chosen, *([CORRECTED] if corrected else [])])
+            keep_masks(corrected, part)
+        return result.row | {"status": "corrected" if corrected else "done"}
 
-                traceback.print_exception(error)
-        rows.append(row)
-        print(
-            _line(row, number, len(patients)), flush=True, file=sys.stderr if row["status"] == "failed" else sys.stdout
-        )
+    def write(rows: list[dict]) -> None:
         write_text(args.output / "cohort.csv", plain_table(rows).to_csv())
         cohort_page(args.output / "cohort.html", rows, simulated=args.simulated)
-    failed = sum(row["status"] == "failed" for row in rows)
-    print(
-        f"{len(rows) - failed} of {len(rows)} patients followed up; see cohort.csv and cohort.html. Research use only."
-    )
-    return 1 if failed else 0
+
+    good, count = each_case(patients, work, lambda row: str(row["outcome"]), write, args)
+    print(f"{good} of {count} patients followed up; see cohort.csv and cohort.html. Research use only.")
+    return 0 if good == count else 1
 
 
 def _images_of(sessions: dict, wanted: dict[str, list[str]]) -> tuple[list[dict[str, Path]], list[str]]:
@@ -112,10 +90,3 @@ def _masks(folder: Path, name: str) -> dict[str, Path]:
     if metastasis is None or necrosis is None:
         raise SpineError("The patient lacks a mask in derivatives/labels; add it, or leave out --labels.")
     return {"metastasis": metastasis, "necrosis": necrosis}
-
-
-def _line(row: dict, number: int, count: int) -> str:
-    start = f"[{number}/{count}] {in_one_line(row['case'])}: "
-    if row["status"] == "failed":
-        return f"{start}failed: {row['message']}"
-    return f"{start}{row['outcome']}{'' if row['status'] == 'done' else ' (' + row['status'] + ')'}"
