@@ -1,8 +1,8 @@
-"""The shared backend of SpineOncology: volumes, networks, tasks, simulated data. It knows neither Qt nor Slicer.
+"""The instrument of SpineOncology: volumes, networks, tasks, reports, jobs, commands. It knows neither Qt nor Slicer.
 
-Rooms, in the order data pass: ``volume``, ``preprocess``, ``networks``, ``models``, ``tasks``, ``metrics``, ``mesh``,
-``training``, ``phantom``, ``reports``, ``worker`` and ``client``, ``cli``; ``scene`` alone talks to Slicer's MRML.
-A room imports only rooms named before it.
+A room imports only rooms of floors below its own (docs/explanation/house.md); ``scene`` alone talks to Slicer's MRML.
 """
 
 __version__ = "0.1.0"
+#: What stands on every result.
+NOTICE = "Research use only, not a medical device"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from SpineLab.bench import MODELS
 from SpineLab.commands.telling import add_into, tell
+from SpineLib.cli.options import add_device
 from SpineLib.cli.outputs import check_outputs
 from SpineLib.errors import SpineError
 
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", help="detect, inpaint: model id or folder (default: the first installed that can do it)"
     )
     parser.add_argument("--only", choices=("2d", "3d"), help="measure one kind only")
-    parser.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"), help="default: auto")
+    add_device(parser, precision=False)
     parser.add_argument("--seed", type=int, default=1, help="which simulated patient or pair of masks (default: 1)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures")
     parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from SpineLab.demo import SEEDS, Seeds
 from SpineLab.demo.folder import demo_folder
+from SpineLib.cli.options import add_device
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.errors import SpineError
 
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"which CT with a destroyed vertebra (default: {SEEDS.repair})",
     )
     parser.add_argument("--model", default="mets-t1t2-2d", help="model id or folder (default: mets-t1t2-2d)")
-    parser.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"), help="default: auto")
+    add_device(parser, precision=False)
 
 
 def run(args: argparse.Namespace) -> int:

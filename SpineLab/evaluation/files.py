@@ -8,6 +8,7 @@ from pathlib import Path
 
 from SpineLab.evaluation.segmentation import LARGE_ML, READERS, SMALL_ML, Evaluation
 from SpineLib.csv_text import csv_of_dicts
+from SpineLib.json_text import plain
 from SpineLib.metrics.literature import METASTASES, METASTASES_READERS, NECROSIS, Published
 from SpineLib.volume.files import write_text
 
@@ -23,7 +24,7 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> list[Path]:
     paths = [folder / f"{prefix}{name}" for name in ("cases.csv", second, "figures.json", "table.md")]
     for path, rows in zip(paths, (evaluation.cases, evaluation.lesions)):
         write_text(path, csv_of_dicts(rows, end="\r\n"))
-    figures = {"simulated": evaluation.simulated, "label": evaluation.label, "summary": _finite(evaluation.summary)}
+    figures = {"simulated": evaluation.simulated, "label": evaluation.label, "summary": plain(evaluation.summary)}
     write_text(paths[2], json.dumps(figures, indent=1) + "\n")
     write_text(paths[3], markdown(evaluation))
     return paths
@@ -130,12 +131,3 @@ def _data(evaluation: Evaluation) -> str:
 
 def _percent(value: float) -> str:
     return "-" if math.isnan(value) else f"{100 * value:.1f}"
-
-
-def _finite(value):
-    """JSON has no nan."""
-    if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_finite(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -15,8 +15,9 @@ from SpineLab.training.checkpoint import BEST, LAST, load_checkpoint
 from SpineLab.training.facts import kind_of, read_facts
 from SpineLab.training.record import read_log
 from SpineLab.training.settings import ConfigBase
+from SpineLib import NOTICE
 from SpineLib.errors import SpineError
-from SpineLib.models import NOTICE, ModelBundle, ModelCard, save_bundle
+from SpineLib.models import ModelBundle, ModelCard, save_bundle
 
 _Config = TypeVar("_Config", bound=ConfigBase)
 

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from SpineLib.errors import SpineError
+from SpineLib.json_text import json_text
 from SpineLib.models.bundle import file_sha256
 from SpineLib.tasks.segmentation.lesions import Lesion, measure_lesion
 from SpineLib.tasks.segmentation.naming import Target
@@ -96,13 +95,13 @@ class CaseFiles:
         lesions = _measured(self.mask)
         write_table(lesions, self.table, self.target)
         facts |= {
-            "lesions": [_numbers(lesion) for lesion in lesions],
+            "lesions": [lesion.to_dict() for lesion in lesions],
             "total_volume_ml": sum(lesion.volume_ml for lesion in lesions),
             "notes": [*(note for note in facts.get("notes", []) if note != CORRECTED), CORRECTED],
             "corrected": True,
             "files": {path.name: file_sha256(path) for path in (self.mask, self.table)},
         }
-        write_text(self.report, _text(facts))
+        write_text(self.report, json_text(facts))
         return facts, "corrected"
 
     def write(self, result: SegmentResult) -> dict[str, Any]:
@@ -112,7 +111,7 @@ class CaseFiles:
             write_table(result.lesions, table, self.target)
             facts = report(result)
             facts["files"] = {self.mask.name: file_sha256(mask), self.table.name: file_sha256(table)}
-            write_text(self._begun, _text(facts))
+            write_text(self._begun, json_text(facts))
         return facts
 
     @contextmanager
@@ -137,16 +136,6 @@ def _measured(path: Path) -> list[Lesion]:
     _, segments = read_segments(path, "corrected segmentation")
     lesions = (measure_lesion(segment.mask, number=number) for number, segment in enumerate(segments, start=1))
     return [lesion for lesion in lesions if lesion is not None]
-
-
-def _numbers(lesion: Lesion) -> dict[str, Any]:
-    """JSON has no nan: nobody's probability is nothing."""
-    values = lesion.to_dict()
-    return {key: None if isinstance(value, float) and np.isnan(value) else value for key, value in values.items()}
-
-
-def _text(facts: dict[str, Any]) -> str:
-    return json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
 
 
 def _read(path: Path) -> dict[str, Any]:

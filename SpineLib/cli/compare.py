@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from SpineLib.cli.outputs import check_outputs
 from SpineLib.errors import SpineError
+from SpineLib.json_text import json_text
 from SpineLib.progress import part
 
 if TYPE_CHECKING:
@@ -135,8 +136,6 @@ def _segments(args: argparse.Namespace):
 
 
 def _write(rows: Sequence[tuple], args: argparse.Namespace) -> None:
-    import json
-
     from SpineLib.tasks.followup.output import write_comparison, write_comparison_table, write_surface
     from SpineLib.volume.files import write_text
 
@@ -148,7 +147,7 @@ def _write(rows: Sequence[tuple], args: argparse.Namespace) -> None:
         write_comparison(rows[0][1], args.output)
     elif args.output is not None:
         figures = [{"name": name} | comparison.to_dict() for name, comparison in rows]
-        write_text(args.output, json.dumps(figures, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+        write_text(args.output, json_text(figures))
 
 
 def summary(name: str, comparison: Comparison) -> list[str]:

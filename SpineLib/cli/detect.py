@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import replace
 from pathlib import Path
 
 from SpineLib.cli import detect_ct
 from SpineLib.cli.numbers import add_numbers
+from SpineLib.cli.options import add_device
 from SpineLib.errors import SpineError
+from SpineLib.json_text import json_text
 from SpineLib.progress import part
 
 #: Options of MR alone: what the argument parser calls them, and its own value of each.
@@ -89,8 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MM",
         help="distance of the places looked at: 1, 2, 4 or 8; what lies between is interpolated (default: 1)",
     )
-    choices.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"), help="default: auto")
-    choices.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"), help="default: auto")
+    add_device(choices)
     detect_ct.add_arguments(parser)
 
 
@@ -142,15 +142,13 @@ def run(args: argparse.Namespace) -> int:
             write_volume(found.likelihood, args.likelihood)
         write_text(
             args.output,
-            json.dumps(
+            json_text(
                 {
                     "candidates": [one.to_dict() for one in found.candidates],
                     "notes": found.notes,
                     "provenance": found.provenance,
-                },
-                indent=2,
-            )
-            + "\n",
+                }
+            ),
         )
         progress(1.0, "Done")
     print(*summary(found), sep="\n")

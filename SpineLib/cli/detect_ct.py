@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import replace
 from pathlib import Path
 
 from SpineLib.csv_text import csv_text
 from SpineLib.errors import SpineError
+from SpineLib.json_text import json_text
 from SpineLib.progress import part
 
 #: Columns of the table.
@@ -75,15 +75,13 @@ def run(args: argparse.Namespace) -> int:
             write_text(args.table, table(found.lesions))
         write_text(
             args.output,
-            json.dumps(
+            json_text(
                 {
                     "lesions": [one.to_dict() for one in found.lesions],
                     "notes": found.notes,
                     "provenance": found.provenance,
-                },
-                indent=2,
-            )
-            + "\n",
+                }
+            ),
         )
         progress(1.0, "Done")
     print(*summary(found), sep="\n")

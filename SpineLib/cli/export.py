@@ -9,6 +9,7 @@ from pathlib import Path
 from SpineLib.cli.numbers import add_numbers
 from SpineLib.cli.outputs import check_outputs
 from SpineLib.errors import SpineError
+from SpineLib.json_text import json_text
 from SpineLib.progress import part
 
 
@@ -180,8 +181,6 @@ def _mask(path: Path, label: str | None, name: str, numbers: str | None):
 
 
 def _write_more(result, args: argparse.Namespace) -> None:
-    import json
-
     from SpineLib.tasks.printing.reconstruct import write_painted
     from SpineLib.volume.files import write_text
 
@@ -193,7 +192,7 @@ def _write_more(result, args: argparse.Namespace) -> None:
             "notes": result.notes,
             "provenance": result.provenance,
         }
-        write_text(args.json, json.dumps(figures, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+        write_text(args.json, json_text(figures))
 
 
 def summary(result) -> list[str]:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from SpineLib.cli.entities import add_entities, wanted_entities
+from SpineLib.cli.options import add_device
 from SpineLib.cohort.layout import AFTER, BEFORE, SESSIONS
 from SpineLib.errors import SpineError
 from SpineLib.sequences import SEQUENCES
@@ -73,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="model id or folder (default: the one that uses most of the scans, 2D first)",
     )
     choices.add_argument("--necrosis-model", metavar="MODEL", help="likewise")
-    choices.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"), help="default: auto")
+    add_device(choices, precision=False)
     choices.add_argument(
         "--allow-different-patients", action="store_true", help="compare scans whose DICOM patient IDs differ"
     )

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from SpineLib.json_text import json_text
 from SpineLib.metrics.ablation import MEASURES
 from SpineLib.models.bundle import file_sha256
 from SpineLib.models.card import ModelCard
@@ -78,7 +79,7 @@ def write_follow_up(
         "files": sorted([*(path.name for path in folder.iterdir()), RECORD]),
         "checksums": {name: file_sha256(folder / name) for name in MASKS},
     }
-    write_text(folder / RECORD, json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(folder / RECORD, json_text(record))
     progress(1.0, "Done")
     return patient_row(rows, notes), _lines(result, notes, cards)
 
@@ -110,7 +111,7 @@ def keep_masks(corrected: Mapping[str, Path], folder: Path) -> None:
         shutil.copyfile(corrected[mask], folder / name)
     record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     record["checksums"] = {name: file_sha256(folder / name) for name in MASKS}
-    write_text(folder / RECORD, json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(folder / RECORD, json_text(record))
 
 
 def report_of(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from SpineLib.cli.numbers import add_numbers
 from SpineLib.errors import SpineError
+from SpineLib.json_text import json_text
 from SpineLib.progress import part
 
 
@@ -133,7 +133,7 @@ def run(args: argparse.Namespace) -> int:
             }
             if reconstruction:
                 values["model"] = {"measures": reconstruction.measures, "checks": reconstruction.model.report.to_dict()}
-            write_text(args.json, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+            write_text(args.json, json_text(values))
         write_repair(args.output, repair)
         if args.report:
             from SpineLib.reports.inpaint import RepairReport, repair_page

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from SpineLib import __version__
+from SpineLib import NOTICE, __version__
 from SpineLib.cli.terminal import take_any_text
 from SpineLib.errors import Cancelled, SpineError
 from SpineLib.plugins import plugins
@@ -26,7 +26,7 @@ COMMANDS = {
     "register": "register the scan after an ablation to the one before, for the vertebra of a metastasis",
     "compare": "compare a metastasis with the necrosis after its ablation: what is covered, and the margin",
     "detect": "list places suspicious of metastasis on a fat-suppressed T2 volume, or lesions on a CT",
-    "export": "make a printable model (STL, 3MF, OBJ, PLY) of a segmented vertebra, checked before and after writing",
+    "export": "make a printable model (STL, 3MF and others) of a segmented vertebra, checked before and after writing",
     "inpaint": "repair a vertebra that a lesion has destroyed: as a segmentation, and as a model to print",
     "models": "list, show, import and remove models",
 }
@@ -117,7 +117,7 @@ def _parser(argv: list[str]):
     """The parser with all subcommands named, and the arguments and ``run`` of the one that is called (or None)."""
     parser = argparse.ArgumentParser(
         prog="spine",
-        description="Tumours of the spine on MR and CT. Research use only, not a medical device.",
+        description=f"Tumours of the spine on MR and CT. {NOTICE}.",
         epilog="spine COMMAND --help tells more about a command.",
     )
     parser.add_argument("--debug", action="store_true", help="show where an error came from")

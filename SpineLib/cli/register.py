@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from SpineLib.cli.outputs import check_outputs
 from SpineLib.errors import SpineError
+from SpineLib.json_text import json_text
 from SpineLib.progress import part
 
 
@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
         if args.resampled is not None:
             write_volume(resample_after(after, before, result.after_to_before), args.resampled)
         if args.json is not None:
-            write_text(args.json, json.dumps(result.to_dict(), indent=2, ensure_ascii=False) + "\n")
+            write_text(args.json, json_text(result.to_dict()))
         write_transform(result.after_to_before, args.output)
         progress(1.0, "Done")
     print(*summary(result), sep="\n")

@@ -8,6 +8,7 @@ from pathlib import Path
 from SpineLib.cli import segment_vertebrae
 from SpineLib.cli.choosing import TASKS, segment_files
 from SpineLib.cli.entities import add_entities, wanted_entities
+from SpineLib.cli.options import add_device
 from SpineLib.cli.outputs import check_outputs
 from SpineLib.errors import SpineError
 from SpineLib.progress import part
@@ -60,8 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=tuple(SEQUENCES),
         help="whose grid the result has (default: T1's, else that of the model's first input)",
     )
-    choices.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"), help="default: auto")
-    choices.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"), help="default: auto")
+    add_device(choices)
     segment_vertebrae.add_arguments(parser)
 
 

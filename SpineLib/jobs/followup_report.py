@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from SpineLib.json_text import json_text
 from SpineLib.progress import Progress, part, silent
 
 NOUN, NEEDS = "The report", ("inputs", "images", "names")
@@ -79,9 +79,7 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     progress(0.95, "Writing the figures")
     row = comparison_row(comparison) | {"simulated_data": report.simulated}
     write_text(folder / "comparison.csv", plain_table([row]).to_csv())
-    write_text(
-        folder / "comparison.json", json.dumps(case_json(report), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    )
+    write_text(folder / "comparison.json", json_text(case_json(report)))
     progress(1.0, "Done")
     return {"files": files, "notes": notes}
 

@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from SpineLib import NOTICE
 from SpineLib.errors import SpineError
 from SpineLib.models.networks import KINDS, ONE_CHANNEL_EACH, TASK_NETWORKS, are_sizes
 from SpineLib.sequences import SEQUENCES
 
 FORMAT = 1
 TASKS = tuple(TASK_NETWORKS)
-NOTICE = "Research use only, not a medical device"
 #: What a network that does not look at MR is shown: a CT in HU, or masks of vertebrae.
 TASK_INPUTS = {
     "vertebra-segmentation": ("CT",),

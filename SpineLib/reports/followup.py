@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from SpineLib.json_text import plain
 from SpineLib.metrics.ablation import figures_of
 from SpineLib.models.card import ModelCard
 from SpineLib.reports.followup_tables import (
@@ -133,7 +134,7 @@ def case_json(report: FollowUpReport) -> dict[str, Any]:
     return {
         "metastases": [
             {
-                "lesion": _without_nan(part.lesion.to_dict()),
+                "lesion": plain(part.lesion.to_dict()),
                 "outcome": part.outcome,
                 "comparison": part.comparison,
                 "registration": part.registration,
@@ -305,7 +306,3 @@ def _libraries(report: FollowUpReport) -> dict[str, str]:
         if isinstance(source, Mapping):
             found |= source.get("libraries", {})
     return found
-
-
-def _without_nan(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: None if isinstance(value, float) and np.isnan(value) else value for key, value in values.items()}

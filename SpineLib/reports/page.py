@@ -9,7 +9,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from SpineLib.models.card import NOTICE
+from SpineLib import NOTICE
 from SpineLib.volume.files import write_text
 
 

@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Any
 
 import SpineLib
-from SpineLib.models.card import NOTICE, ModelCard
+from SpineLib.models.card import ModelCard
 
 
 def provenance(
@@ -46,7 +46,7 @@ def provenance(
         "libraries": library_versions(libraries),
         "time": datetime.now().astimezone().isoformat(timespec="seconds"),
         "seconds": round(perf_counter() - started, 2),
-        "notice": card.notice if card is not None else NOTICE,
+        "notice": card.notice if card is not None else SpineLib.NOTICE,
     }
 
 

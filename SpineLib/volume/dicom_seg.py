@@ -108,7 +108,7 @@ def write_dicom_seg(
             software_versions=SpineLib.__version__,
             device_serial_number="0",
             content_label="SEGMENTATION",
-            content_description="Research use only, not a medical device",
+            content_description=SpineLib.NOTICE,
             series_description=description[:64],
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:

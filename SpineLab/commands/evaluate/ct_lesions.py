@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from SpineLab.commands.telling import tell
+from SpineLib.cli.options import add_device
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.cohort.ct import read_ct_cohort
 from SpineLib.errors import SpineError
@@ -33,8 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="CT without lesions: count what is found there; several are possible",
     )
-    parser.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"))
-    parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
+    add_device(parser)
     parser.add_argument("--threads", type=int, help="threads that compute (default: all cores)")
     parser.add_argument("-o", "--output", required=True, type=Path, help="folder for the tables")
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from SpineLab.commands.telling import tell
+from SpineLib.cli.options import add_device
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.cohort.layout import AFTER, sessions
 from SpineLib.errors import SpineError
@@ -39,8 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--threshold", type=float, help="probability from which a voxel is lesion")
     parser.add_argument("--smallest-lesion-ml", type=float, help="smaller lesions are dropped")
-    parser.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"))
-    parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
+    add_device(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from SpineLab.commands.telling import tell
+from SpineLib.cli.options import add_device
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.cohort.ct import read_ct_cohort
 from SpineLib.errors import SpineError
@@ -46,8 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="folder of 'spine train vertebrae --fold all'; several are possible",
     )
-    parser.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"))
-    parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
+    add_device(parser)
     parser.add_argument("-o", "--output", required=True, type=Path, help="folder for figures and tables")
 
 

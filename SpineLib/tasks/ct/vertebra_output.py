@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from SpineLib.csv_text import csv_text
+from SpineLib.json_text import json_text
 from SpineLib.tasks.ct.vertebra_naming import vertebra_colour, vertebra_terminology
 from SpineLib.tasks.ct.vertebrae import Vertebrae, VertebraInfo
 from SpineLib.tasks.segmentation.naming import PROVENANCE, provenance_text
@@ -50,7 +50,7 @@ def write_vertebra_report(result: Vertebrae, path: str | Path) -> None:
         "notes": result.notes,
         "provenance": result.provenance,
     }
-    write_text(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+    write_text(path, json_text(values))
 
 
 def write_vertebra_table(vertebrae: Iterable[VertebraInfo], path: str | Path) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from SpineLib.errors import SpineError
 from SpineLib.geometry.shape import Shape, shape_of
+from SpineLib.json_text import plain
 from SpineLib.metrics.ablation import DISTANCE, OVERLAP, Ablation, json_form, measured
 from SpineLib.progress import Progress, silent
 from SpineLib.settings import Settings
@@ -97,7 +98,7 @@ class Comparison:
             "thinnest_where": thinnest.where if thinnest else None,
             "bins": [asdict(one) for one in self.bins],
         }
-        return _plain(
+        return plain(
             {
                 OVERLAP: form[OVERLAP] | self.coverage.to_dict(),
                 DISTANCE: form[DISTANCE] | distance,
@@ -230,14 +231,3 @@ def _notes(tumour: Shape, dead: Shape | None, covered: Coverage, matrix: np.ndar
     if error_unknown:
         notes.append("The registration's error is not known: the verdict takes the margin as exact.")
     return notes
-
-
-def _plain(value):
-    """JSON has no nan."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from SpineLib.csv_text import csv_of_dicts
 from SpineLib.errors import SpineError
+from SpineLib.json_text import json_text
 from SpineLib.mesh.formats import ply
 from SpineLib.mesh.polydata import write_vtp
 from SpineLib.metrics.ablation import MEASURES, bin_figure
@@ -43,7 +43,7 @@ def write_surface(surface: MarginSurface, path: str | Path) -> None:
 
 def write_comparison(comparison: Comparison, path: str | Path) -> None:
     """All figures, notes and provenance as JSON."""
-    write_text(path, json.dumps(comparison.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, json_text(comparison.to_dict()))
 
 
 def comparison_row(comparison: Comparison) -> dict:

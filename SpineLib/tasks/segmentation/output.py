@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from SpineLib.csv_text import csv_text
+from SpineLib.json_text import json_text
 from SpineLib.metrics.lesion import LESION_MEASURES
 from SpineLib.tasks.colours import nth_colour
 from SpineLib.tasks.segmentation.lesions import Lesion
@@ -68,7 +68,7 @@ def report(result: SegmentResult) -> dict:
 
 def write_report(result: SegmentResult, path: str | Path) -> None:
     """:func:`report` as JSON."""
-    write_text(path, json.dumps(report(result), indent=2, ensure_ascii=False) + "\n")
+    write_text(path, json_text(report(result)))
 
 
 def write_table(lesions: list[Lesion], path: str | Path, target: Target = TARGETS["metastasis"]) -> None:
