@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import types
+from importlib import metadata
 
 import vtk
 
@@ -38,6 +39,7 @@ class HeadlessApplication:
     def __init__(self, scene, logic):
         self._scene, self._logic = scene, logic
         self.temporaryPath = tempfile.gettempdir()
+        self.applicationVersion = f"{metadata.version('slicer-core')}, slicer-core without its window"
         self.renderPaused = 0
 
     def mrmlScene(self):

@@ -36,6 +36,7 @@ _PATCHED = (
     "settingsValue",
     "mainWindow",
     "delayDisplay",
+    "reloadScriptedModule",
 )
 
 
@@ -51,6 +52,7 @@ class Desktop:
         self._finder = finder
         self.module_panel = ModulePanel()
         self._widgets: dict[str, object] = {}
+        self._loaded: set[str] = set()
         self._gone: list[QtWidgets.QWidget] = []
 
     def load_module(self, path: Path):
@@ -77,6 +79,7 @@ class Desktop:
         parent.widgetRepresentation = lambda: self._widgets.get(name)
         setattr(self.slicer.modules, name.lower(), parent)
         setattr(self.slicer.moduleNames, name, name)
+        self._loaded.add(name)
         return module
 
     def open_panel(self, name: str):
@@ -121,6 +124,11 @@ class Desktop:
 
     def select(self, name: str) -> None:
         """The user chooses another module: the one that was shown is left and taken out of the panel before."""
+        if name not in self._widgets and name in self._loaded:
+            self.open_panel(name)
+            return
+        if name == self.selected:
+            return
         self._hide()
         self.selected = name
         if name in self._widgets:
@@ -251,4 +259,5 @@ def _install_modules(slicer, here: Desktop) -> None:
     slicer.util.settingsValue = lambda key, default, converter=lambda v: v, settings=None: default
     slicer.util.confirmOkCancelDisplay = lambda text, windowTitle=None, parent=None, **kwargs: True
     slicer.util.mainWindow = lambda: None
+    slicer.util.reloadScriptedModule = lambda name: here.reload(Path(slicer.util.modulePath(name)))
     slicer.util.delayDisplay = lambda message, autoCloseMsec=1000, parent=None, **kwargs: slicer.app.processEvents()

@@ -170,6 +170,8 @@ def unwrap(value):
         return value._object
     if isinstance(value, _EnumValue):
         return value.original
+    if isinstance(value, _ProxyType):
+        return value._pyside
     if isinstance(value, (list, tuple)):
         return type(value)(unwrap(item) for item in value)
     return value

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import enum
 import types
 
 import numpy as np
-from PySide6 import QtWidgets
+from PySide6 import QtCore, QtWidgets
 
 from . import objects
 from .objects import custom
+
+
+@custom("slicer")
+class qSlicerSegmentEditorAbstractEffect(QtCore.QObject):
+    """The base of the real effects; here for what a labelmap does to a segment."""
+
+    class ModificationMode(enum.Enum):
+        ModificationModeSet = 0
+        ModificationModeAdd = 1
+        ModificationModeRemove = 2
+        ModificationModeRemoveAll = 3
+
+    ModificationModeSet = ModificationMode.ModificationModeSet
+    ModificationModeAdd = ModificationMode.ModificationModeAdd
+    ModificationModeRemove = ModificationMode.ModificationModeRemove
 
 
 @custom("slicer")
@@ -79,13 +95,13 @@ class Effect:
         Args:
             labelmap: ``vtkOrientedImageData`` on the grid of the source volume.
         """
-        import slicer
+        from vtk.util import numpy_support
 
         segmentation, volume = self._editor.segmentationNode(), self._editor.sourceVolumeNode()
-        stroke = slicer.util.vtk.util.numpy_support.vtk_to_numpy(labelmap.GetPointData().GetScalars()) > 0
+        stroke = numpy_support.vtk_to_numpy(labelmap.GetPointData().GetScalars()) > 0
         before = self._mask()
         stroke = stroke.reshape(before.shape)
-        after = (stroke, before | stroke, before & ~stroke)[mode]
+        after = (stroke, before | stroke, before & ~stroke)[int(mode)]
         edit(segmentation, self._editor.currentSegmentID(), after, volume)
 
     def _mask(self):

@@ -1,0 +1,1 @@
+"""The parts of the walk: what is recorded, how the application is handled, and the steps of each module."""
