@@ -159,6 +159,7 @@ class LesionStep(StepBase):
         """Choose the clicked box, and show it in the views."""
         from SpineLib.scene.ctlesions import box_geometry
         from SpineLib.scene.views import jump_to
+        from SpineLib.volume.places import ras_lps
 
         if self._node is None:
             return
@@ -167,7 +168,7 @@ class LesionStep(StepBase):
             box.GetDisplayNode().SetVisibility3D(True)
         try:
             centre, _, _ = box_geometry(box)
-            jump_to(centre * (-1, -1, 1))
+            jump_to(ras_lps(centre))
         except SpineError as error:
             self._panel.error(self.widgets, str(error))
 

@@ -10,7 +10,7 @@ from scipy import ndimage
 from SpineLib.geometry.orientation import Orientation
 from SpineLib.metrics.froc import RADIUS_MM, Marks, Tally, average_slices, hits, tally_each
 from SpineLib.volume import Volume
-from SpineLib.volume.places import to_lps
+from SpineLib.volume.places import ras_lps, to_lps
 
 #: Thresholds of the curves: close together near 1, where a trained network's maps are decided.
 THRESHOLDS = tuple(np.round(np.r_[0.999, 0.9975, 0.995, np.arange(0.99, 0.9, -0.01), np.arange(0.9, 0.04, -0.02)], 4))
@@ -97,7 +97,7 @@ def _ids(labels: np.ndarray) -> list[int]:
 
 def _centres_ras(lesions: Volume) -> np.ndarray:
     """(n, 3) centre of gravity, RAS mm, of each lesion that is there."""
-    return to_lps(_centres(np.asarray(lesions.array)), lesions) * (-1, -1, 1)
+    return ras_lps(to_lps(_centres(np.asarray(lesions.array)), lesions))
 
 
 def _centres(labels: np.ndarray) -> np.ndarray:

@@ -101,11 +101,11 @@ def _first_model() -> Path:
 
 def _summary(result) -> list[str]:
     from SpineLib.cli.telling import closing, made_by, table
+    from SpineLib.volume.places import ras_lps
 
     rows = []
     for one in result.vertebrae:
-        left, back, up = one.centre_lps_mm
-        place = [f"{value:.1f}" for value in (-left, -back, up)]
+        place = [f"{value:.1f}" for value in ras_lps(one.centre_lps_mm)]
         cut = "cut by the edge" if one.touches_border else ""
         rows.append([str(one.label), one.name, f"{one.volume_ml:.1f}", *place, cut])
     return [

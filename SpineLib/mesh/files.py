@@ -11,6 +11,7 @@ import numpy as np
 from SpineLib.errors import SpineError
 from SpineLib.mesh.formats import formats
 from SpineLib.mesh.topology import without_loose_points
+from SpineLib.volume.places import ras_lps
 
 SPACES = ("LPS", "RAS")
 _MOST_BYTES = 2_000_000_000
@@ -40,7 +41,7 @@ def in_space(points_lps: np.ndarray, space: str) -> np.ndarray:
     """Points of LPS in "LPS" or "RAS"; the way back is the same. Half a turn: triangles stay as they are."""
     if space not in SPACES:
         raise SpineError(f"There is no space '{space}'; use {' or '.join(SPACES)}.")
-    return points_lps * (-1.0, -1.0, 1.0) if space == "RAS" else points_lps
+    return ras_lps(points_lps) if space == "RAS" else points_lps
 
 
 def write_mesh(points_lps: np.ndarray, triangles: np.ndarray, path: Path, space: str = "LPS") -> None:

@@ -16,7 +16,7 @@ from SpineLib.scene.results import add_segmentation
 from SpineLib.scene.runs import RunInputs
 from SpineLib.volume import Volume, check_image, read_volume, write_volume
 from SpineLib.volume.crop import box_around, crop
-from SpineLib.volume.places import to_lps
+from SpineLib.volume.places import ras_lps, to_lps
 from SpineLib.volume.triples import triple
 
 #: A lesion farther from the place than this is another one (the radius of a hit, Wang et al. 2017, section 3.3).
@@ -69,7 +69,7 @@ def export_region(
     nodes = {role: node for role, node in nodes.items() if node is not None}
     if not nodes:
         raise SpineError("No volume is selected: choose at least one.")
-    centre = np.array(centre_ras_mm, float) * (-1, -1, 1)
+    centre = ras_lps(centre_ras_mm)
     files, boxes, shapes = {}, {}, {}
 
     def write(volume: Volume, name: str) -> None:
@@ -92,7 +92,7 @@ def nearest_lesion(labels: Volume, centre_ras_mm: Sequence[float]) -> int:
     kji = np.argwhere(labels.array)
     if not len(kji):
         return 0
-    distances = np.linalg.norm(to_lps(kji, labels) - np.array(centre_ras_mm, float) * (-1, -1, 1), axis=1)
+    distances = np.linalg.norm(to_lps(kji, labels) - ras_lps(centre_ras_mm), axis=1)
     nearest = int(distances.argmin())
     return int(labels.array[tuple(kji[nearest])]) if distances[nearest] <= _FAR_MM else 0
 

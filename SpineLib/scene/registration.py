@@ -29,6 +29,7 @@ from SpineLib.tasks.registration.points import pairs_of
 from SpineLib.tasks.segmentation.naming import PROVENANCE, provenance_text
 from SpineLib.volume import Volume, check_image, write_volume
 from SpineLib.volume.files import write_text
+from SpineLib.volume.places import ras_lps
 from SpineLib.volume.sidecar import sidecar_of
 
 #: Fewer pairs of points do not fix a rigid transform.
@@ -91,7 +92,7 @@ def region_of_roi(roi) -> dict:
     low, high = np.array(bounds[::2]), np.array(bounds[1::2])
     if not (np.isfinite([low, high]).all() and (high > low).all()):
         raise SpineError("The region of interest has no size: place it around the treated vertebra.")
-    return {"centre_lps_mm": ((low + high) / 2 * (-1, -1, 1)).tolist(), "size_mm": (high - low).tolist()}
+    return {"centre_lps_mm": ras_lps((low + high) / 2).tolist(), "size_mm": (high - low).tolist()}
 
 
 def fit_roi(roi, mask: Volume) -> None:

@@ -24,6 +24,7 @@ from SpineLib.tasks import colours
 from SpineLib.tasks.ct.vertebra_naming import vertebra_terminology
 from SpineLib.volume import Volume, read_volume, write_volume
 from SpineLib.volume.crop import crop
+from SpineLib.volume.places import ras_lps
 from SpineLib.volume.resampling import resample_like
 from SpineLib.volume.triples import triple
 
@@ -163,7 +164,7 @@ def most_affected(vertebrae: Vertebrae, mask: Volume) -> str:
     if not centres or box is None:
         return ""
     kji = np.argwhere(mask.array[box]).mean(axis=0) + [part.start for part in box]
-    place = (mask.ijk_to_lps @ [*kji[::-1], 1])[:3] * (-1, -1, 1)
+    place = ras_lps((mask.ijk_to_lps @ [*kji[::-1], 1])[:3])
     return min(centres, key=lambda one: np.linalg.norm(place - centres[one]))
 
 
@@ -279,4 +280,4 @@ def _centre(parts: Sequence, damage: Damage) -> list[float]:
     kji = added[np.linalg.norm(added - middle, axis=1).argmin()].astype(float)
     if repaired.shape == damage.shape and repaired.shape != damage.labels.shape:
         kji -= [part.start for part in damage.box]
-    return [float(value) for value in (damage.labels.ijk_to_lps @ [*kji[::-1], 1])[:3] * (-1, -1, 1)]
+    return [float(value) for value in ras_lps((damage.labels.ijk_to_lps @ [*kji[::-1], 1])[:3])]

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from SpineLib.volume.volume import Volume
+
+
+def ras_lps(points: np.ndarray | Sequence[float]) -> np.ndarray:
+    """Points (..., 3) of LPS in RAS, or of RAS in LPS: the way is the same both times."""
+    return np.asarray(points, float) * (-1, -1, 1)
 
 
 def to_lps(index: np.ndarray, volume: Volume) -> np.ndarray:

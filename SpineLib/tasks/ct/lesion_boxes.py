@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from SpineLib.errors import SpineError
+from SpineLib.volume.places import ras_lps
 from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
@@ -58,8 +59,7 @@ class CtLesion:
     @property
     def centre_ras_mm(self) -> tuple[float, float, float]:
         """The centre as Slicer shows it (r, a, s)."""
-        x, y, z = self.centre_lps_mm
-        return -x, -y, z
+        return triple(float(value) for value in ras_lps(self.centre_lps_mm))
 
     def to_dict(self) -> dict:
         """The JSON form, with the centre in RAS as well."""

@@ -13,6 +13,7 @@ from SpineLib.tasks.ct.vertebrae import Vertebrae, VertebraInfo
 from SpineLib.tasks.segmentation.naming import PROVENANCE, provenance_text
 from SpineLib.volume import SegmentInfo, write_segmentation, write_volume
 from SpineLib.volume.files import write_text
+from SpineLib.volume.places import ras_lps
 
 COLUMNS = ("label", "name", "volume_ml", "centre_r_mm", "centre_a_mm", "centre_s_mm", "touches_border")
 
@@ -57,15 +58,12 @@ def write_vertebra_table(vertebrae: Iterable[VertebraInfo], path: str | Path) ->
     """The vertebrae as CSV, one line each under :data:`COLUMNS`; centres in RAS, mm."""
     rows: list[tuple | list] = [COLUMNS]
     for one in vertebrae:
-        left, back, up = one.centre_lps_mm
         rows.append(
             [
                 one.label,
                 one.name,
                 f"{one.volume_ml:.2f}",
-                f"{-left:.2f}",
-                f"{-back:.2f}",
-                f"{up:.2f}",
+                *(f"{value:.2f}" for value in ras_lps(one.centre_lps_mm)),
                 "yes" if one.touches_border else "no",
             ]
         )

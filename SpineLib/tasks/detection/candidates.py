@@ -8,7 +8,7 @@ import numpy as np
 
 from SpineLib.geometry.orientation import canonical
 from SpineLib.tasks.detection.candidate_parts import bodies_of, split_body, suspicious_regions
-from SpineLib.volume.places import to_lps
+from SpineLib.volume.places import ras_lps, to_lps
 from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
@@ -60,8 +60,7 @@ class Candidate:
     @property
     def centre_ras_mm(self) -> tuple[float, float, float]:
         """The centre as Slicer shows it (r, a, s)."""
-        x, y, z = self.centre_lps_mm
-        return -x, -y, z
+        return triple(float(value) for value in ras_lps(self.centre_lps_mm))
 
     def to_dict(self) -> dict:
         """The JSON form, with the centre in RAS as well."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from SpineLib.geometry.shape import Shape, Surface
 from SpineLib.metrics.surface import distances_to
+from SpineLib.volume.places import ras_lps
 from SpineLib.volume.triples import triple
 
 #: Most samples of the common grid, and its step, of the shortest side of a voxel, where that is enough.
@@ -113,7 +114,7 @@ def coverage(
             UntreatedPiece(
                 float(sizes[n] * ml),
                 depth,
-                triple(float(v) for v in np.round(centre * (-1, -1, 1), 3)),
+                triple(float(v) for v in np.round(ras_lps(centre), 3)),
                 direction_words(centre - middle, size),
                 float(seen[tuple(kji.T)].mean()),
             )

@@ -11,6 +11,8 @@ from SpineLib.geometry.shape import Shape, Surface
 from SpineLib.metrics.ablation import TOLERANCE_MM
 from SpineLib.metrics.surface import distances_to
 from SpineLib.tasks.followup.coverage import direction_words
+from SpineLib.volume.places import ras_lps
+from SpineLib.volume.triples import triple
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,5 +93,5 @@ def thinnest_place(surface: MarginSurface) -> ThinnestPlace:
     thinnest = surface.points[int(np.argmin(surface.margin_mm))].astype(float)
     middle = np.average(surface.points, axis=0, weights=area)
     radius = float(np.sqrt(area.sum(dtype=float) / (4 * np.pi)))
-    x, y, z = (float(v) for v in np.round(thinnest * (-1, -1, 1), 3))
-    return ThinnestPlace((x, y, z), direction_words(thinnest - middle, radius))
+    place = triple(float(v) for v in np.round(ras_lps(thinnest), 3))
+    return ThinnestPlace(place, direction_words(thinnest - middle, radius))

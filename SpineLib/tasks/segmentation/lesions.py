@@ -8,6 +8,7 @@ import numpy as np
 
 from SpineLib.errors import SpineError
 from SpineLib.geometry.orientation import Orientation
+from SpineLib.volume.places import ras_lps
 from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
@@ -89,8 +90,8 @@ def find_lesions(
         box = boxes[n - 1]
         inside = components[box] == n
         kji = np.argwhere(inside) + [part.start for part in box]
-        centre = (matrix @ [*kji.mean(axis=0)[::-1], 1.0])[:3] * (-1, -1, 1)
-        found.append((-len(kji), tuple(np.round(centre, 4)), n, kji, float(probability.array[box][inside].mean())))
+        place = ras_lps((matrix @ [*kji.mean(axis=0)[::-1], 1.0])[:3])
+        found.append((-len(kji), tuple(np.round(place, 4)), n, kji, float(probability.array[box][inside].mean())))
     found.sort(key=lambda one: one[:2])  # equally large ones by their place, whatever the axis order
 
     new_ids = np.zeros(count + 1, dtype=np.uint16)
@@ -126,7 +127,7 @@ def measure_lesion(mask: Volume, probability: np.ndarray | None = None, number: 
     if not len(kji):
         return None
     matrix = mask.ijk_to_lps
-    centre = (matrix @ [*kji.mean(axis=0)[::-1], 1.0])[:3] * (-1, -1, 1)
+    centre = ras_lps((matrix @ [*kji.mean(axis=0)[::-1], 1.0])[:3])
     return Lesion(
         id=number,
         volume_ml=len(kji) * mask.voxel_volume_ml,
