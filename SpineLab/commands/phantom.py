@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.errors import SpineError
@@ -75,10 +77,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
     if arguments.cases < 1:
         raise SpineError(f"--cases is {arguments.cases}; simulate at least one case.")
+    settings: Any
+    write: Callable[..., Any]
     if arguments.ct:
-        from SpineLib.phantom.ct import write_ct_cohort as write
+        from SpineLib.phantom.ct import write_ct_cohort
 
-        settings = _ct(arguments)
+        settings, write = _ct(arguments), write_ct_cohort
     else:
         from SpineLib.phantom import write_cohort, write_followup_cohort
 
@@ -130,16 +134,17 @@ def _ct(arguments: argparse.Namespace):
 def _follow_up(arguments: argparse.Namespace):
     """Settings of patients before and after ablation."""
     from SpineLib.phantom import FollowUpSettings
+    from SpineLib.volume.triples import triple
 
     _refuse(arguments, ("sequences", "healthy", "metastases", "kinds", *_MR_LESIONS, *_CT_ONLY), "with --follow-up")
     settings = FollowUpSettings()
     outcomes = settings.outcomes
     if arguments.outcomes is not None:
         try:
-            outcomes = tuple(float(part) for part in arguments.outcomes.split(","))
+            outcomes = triple(float(part) for part in arguments.outcomes.split(","))
         except ValueError:
-            outcomes = ()
-        if len(outcomes) != len(settings.outcomes) or min(outcomes) < 0 or not 0 < sum(outcomes) < float("inf"):
+            outcomes = (-1.0, -1.0, -1.0)
+        if min(outcomes) < 0 or not 0 < sum(outcomes) < float("inf"):
             raise SpineError(
                 f"--outcomes is '{arguments.outcomes}'; give the shares of complete, partial and missed "
                 "ablations, e.g. 0.45,0.4,0.15."

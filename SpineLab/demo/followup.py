@@ -33,7 +33,8 @@ def write_demo_followup(folder: Path, seed: int, model: str, device: str, progre
         necroses = case.after.labels["necrosis"]
         notes.append(f"The model {NECROSIS_MODEL} is not installed: the necrosis is the simulated truth.")
     each = SegmentSettings(device=device)
-    scans = (
+    assert case.before is not None
+    before, after = (
         {
             sequence: with_header(image, scan.truth["sequences"][sequence], scan.truth["field_t"])
             for sequence, image in scan.images.items()
@@ -41,8 +42,10 @@ def write_demo_followup(folder: Path, seed: int, model: str, device: str, progre
         for scan in (case.before, case.after)
     )
     result = follow_up(
-        *scans,
-        **bundles,
+        before,
+        after,
+        metastasis_model=bundles.get("metastasis_model"),
+        necrosis_model=bundles.get("necrosis_model"),
         necroses=necroses,
         settings=FollowUpSettings(metastasis=each, necrosis=each),
         progress=part(progress, 0.35, 0.9),

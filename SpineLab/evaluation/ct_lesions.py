@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import cast
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from SpineLib.metrics.average_precision import (
     precision_recall,
 )
 from SpineLib.models import ModelBundle, find_bundle
+from SpineLib.networks.faster_rcnn import FasterRCNN
 from SpineLib.preprocess.ct_slices import AxialSlices, SlicePreparation, axial_slices
 from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.ct.checks import check_ct
@@ -155,7 +157,8 @@ def evaluate_ct_lesions(
     import torch
 
     threshold = bundle.card.threshold if settings.threshold is None else settings.threshold
-    network, results, device, precision = bundle.network(), [], "", ""
+    network, device, precision = cast(FasterRCNN, bundle.network()), "", ""
+    results = []
     for number, case in enumerate(cases):
         share = part(progress, number / len(cases), (number + 1) / len(cases))
         ct, truth, vertebrae = (
@@ -178,7 +181,9 @@ def evaluate_ct_lesions(
         known = mask_boxes(slices, truth)
         by_slice = [
             ImageBoxes(
-                [box.box for box in boxes], [box.probability for box in boxes], known[known[:, SLICE] == s, X0:LESION]
+                np.array([box.box for box in boxes]),
+                np.array([box.probability for box in boxes]),
+                known[known[:, SLICE] == s, X0:LESION],
             )
             for s, boxes in enumerate(found)
         ]

@@ -183,8 +183,8 @@ def evaluate_detection(
             )
             seconds.append(found.provenance["seconds"])
             for method in [one for one in methods if one.model == bundle.card.id]:
-                *pair, candidates = _count(found, truth, method, smallest, thresholds)
-                tallies[method].append(tuple(pair))
+                slices, cases, candidates = _count(found, truth, method, smallest, thresholds)
+                tallies[method].append((slices, cases))
                 if method is methods[0]:
                     lesions += _lesions(
                         case.name, drawn_lesions(cohort.truth(case)), truth, found_from(candidates, truth, thresholds)
@@ -192,7 +192,7 @@ def evaluate_detection(
     if not lesions:
         raise SpineError("No case of the cohort has a lesion, so there is no sensitivity to measure.")
     results = [
-        MethodResult(method, *(Froc(thresholds, [pair[n] for pair in pairs]) for n in (0, 1)))
+        MethodResult(method, *(Froc(np.array(thresholds), [pair[n] for pair in pairs]) for n in (0, 1)))
         for method, pairs in tallies.items()
     ]
     return DetectionEvaluation(

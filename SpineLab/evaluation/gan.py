@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import nn
 
 from SpineLab.training.gan.stacks import Stack
 from SpineLab.training.gan.validation import HOLE, HeldOut, held_out_slices, hole_dice
 from SpineLib.metrics.mmd import kernel_mmd
+from SpineLib.networks.gan import Gan
 from SpineLib.preprocess.vertebra_slices import SLICE_MM, SLICE_SIZE
 from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.inpainting.gan import GanSettings, inpaint_slices
@@ -87,7 +87,7 @@ class Comparison:
 
 def compare_gans(
     stacks: Sequence[Stack],
-    models: Mapping[str, nn.Module],
+    models: Mapping[str, Gan],
     settings: GanSettings,
     tie: float,
     slices: int = 64,
@@ -148,7 +148,7 @@ def cube_hole(stack: Stack, seed: Sequence[int]) -> HeldOut | None:
     return None
 
 
-def _fill(network: nn.Module, held_out: HeldOut, settings: GanSettings, progress: Progress) -> np.ndarray:
+def _fill(network: Gan, held_out: HeldOut, settings: GanSettings, progress: Progress) -> np.ndarray:
     return inpaint_slices(held_out.images, held_out.known, network.generator, network.critic, settings, progress)
 
 

@@ -155,7 +155,9 @@ def evaluate_inpaint(
             fitted = fit(one.site)
         except SpineError:
             continue
-        fitting, surface = perf_counter() - started, shape_of(one.truth).surface()
+        fitting, shape = perf_counter() - started, shape_of(one.truth)
+        assert shape is not None
+        surface = shape.surface()
         for method in methods:
             started = perf_counter()
             try:

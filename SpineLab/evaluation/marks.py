@@ -13,7 +13,7 @@ from SpineLib.volume import Volume
 from SpineLib.volume.places import ras_lps, to_lps
 
 #: Thresholds of the curves: close together near 1, where a trained network's maps are decided.
-THRESHOLDS = tuple(np.round(np.r_[0.999, 0.9975, 0.995, np.arange(0.99, 0.9, -0.01), np.arange(0.9, 0.04, -0.02)], 4))
+THRESHOLDS = tuple(np.r_[0.999, 0.9975, 0.995, np.arange(0.99, 0.9, -0.01), np.arange(0.9, 0.04, -0.02)].round(4))
 _EIGHT = np.ones((3, 3), bool)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, process_time
+from typing import Any
 
 import numpy as np
 
@@ -82,7 +83,7 @@ def summarise(cases: Sequence[dict]) -> dict:
     tre = np.array([row["tre_mm"] for row in cases])
     trusted = np.array([row["trusted"] for row in cases])
     failed = tre > FAILED_MM
-    summary = {
+    summary: dict[str, Any] = {
         "cases": len(cases),
         "failed": int(failed.sum()),
         "failed_unflagged": int((failed & trusted).sum()),
@@ -227,7 +228,7 @@ def _read(pair: Pair, sequences: tuple[str, str]) -> tuple[Volume, Volume, Volum
             "truth; choose a folder as 'spine phantom --follow-up' writes it."
         )
     names = (*sequences, "lesion", "vertebrae")
-    before, after, lesions, vertebrae = (read_volume(file, name) for file, name in zip(files, names))
+    before, after, lesions, vertebrae = (read_volume(file, name) for file, name in zip(files, names) if file)
     lesion = lesions.with_array((lesions.array == treated["lesion"]).astype(np.uint8))
     hosts = vertebrae.array[lesion.array > 0]
     host = int(np.bincount(hosts[hosts > 0]).argmax())

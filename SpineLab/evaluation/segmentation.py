@@ -78,8 +78,8 @@ def evaluate(
                 row["outcome"] = str((facts.get("treated") or {}).get("outcome", ""))
                 if "lesion" in case.labels:
                     metastases = read_volume(case.labels["lesion"], "lesion")
-                    metastases = resample_like(metastases, result.mask, nearest=True).array
-                    row |= false_marks(reference, metastases, result.mask)
+                    marked = resample_like(metastases, result.mask, nearest=True).array
+                    row |= false_marks(reference, marked, result.mask)
             head = {"model": bundle.card.id, "case": case.name}
             cases.append({**head, **row, "seconds": result.provenance.get("seconds")})
             lesions += [{**head, **line} for line in rows]
@@ -114,7 +114,8 @@ def evaluate_folds(
         Cancelled: by ``progress``.
     """
     folds = sorted(run.glob("fold-*"), key=lambda path: (len(path.name), path.name))
-    cases, lesions = [], []
+    cases: list[dict] = []
+    lesions: list[dict] = []
     for number, fold in enumerate(folds):
         names, bundle = held_out_cases(fold), load_bundle(fold / "model")
         held_out = replace(cohort, cases=tuple(case for case in cohort.cases if case.name in names))

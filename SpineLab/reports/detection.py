@@ -250,7 +250,7 @@ def _number(value: float | None, how: str) -> str:
 
 def _points(one: PublishedDetection) -> list[Point]:
     places = ((one.false_positives_at_90, 0.9), (one.false_positives_at_all, 1.0), (0.2, one.sensitivity_at_02))
-    return [Point(f"{one.what}: {100 * y:.1f} % at {x:g}", x, y) for x, y in places if None not in (x, y)]
+    return [Point(f"{one.what}: {100 * y:.1f} % at {x:g}", x, y) for x, y in places if x is not None and y is not None]
 
 
 def _interval(estimate: Estimate) -> dict:

@@ -178,6 +178,7 @@ class Run(ABC):
             self._follow(min(self.settings.average, self.step / (self.step + 10)))
 
     def _follow(self, decay: float) -> None:
+        assert self.average is not None
         with torch.no_grad():
             for kept, new in zip(self.average.state_dict().values(), self.network.state_dict().values()):
                 if kept.is_floating_point():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from SpineLib.errors import SpineError
 
@@ -14,6 +14,8 @@ PRESETS = Path(__file__).parent / "presets"
 
 class ConfigBase:
     """What the settings of every training can do: dataclasses, frozen, whose fields may be dataclasses themselves."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @classmethod
     def read(cls, path_or_preset: str | Path) -> Self:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from SpineLib.inference.layout import laid_out
 from SpineLib.networks.gan import SLOPE, START, Critic, Generator
 
 
@@ -100,8 +101,7 @@ class PlainGan:
         self.latent, self.dtype = cast(int, generator.latent), torch.float32
         self.device = next(generator.parameters()).device
         self._generator, self._critic = (
-            # torch's own annotations leave this argument out.
-            network.requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            laid_out(network.requires_grad_(False), self.device, torch.channels_last)
             for network in (copy.deepcopy(generator), copy.deepcopy(critic))
         )
         self._reduced = dtype == torch.bfloat16

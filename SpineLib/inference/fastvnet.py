@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from SpineLib.inference.layout import laid_out
 from SpineLib.networks.vnet import VNet
 
 
@@ -32,8 +33,7 @@ class FastVNet:
                 transpose = isinstance(convolution, nn.ConvTranspose2d)
                 step[0] = fuse_conv_bn_eval(convolution, normalisation, transpose=transpose)
                 step[1] = nn.Identity()
-        # torch's own annotations leave this argument out.
-        self._network.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        laid_out(self._network.to(dtype), device, torch.channels_last)
         groups = [*self._network.down, *reversed(self._network.up)]
         self._shares = {id(group): (number + 1) / len(groups) for number, group in enumerate(groups)}
         self._tick: Callable[[float], None] = lambda fraction: None

@@ -110,5 +110,5 @@ def wraps(array: np.ndarray) -> bool:
             across = (first < 0) != (second < 0)
             jumps = np.abs(first[across] - second[across])
             steps += jumps.size
-            steep += np.count_nonzero(jumps > periods[0] / 2)
+            steep += int(np.count_nonzero(jumps > periods[0] / 2))
     return steep > _STEEP * steps

@@ -189,9 +189,9 @@ def _of_segmentation(path: Path, name: str) -> tuple[Volume, list[MarkedSegment]
 def _described(found: Found, layers: int, label: str) -> list[tuple[SegmentInfo, int, int]]:
     """Each segment that the header describes, with its layer and its value there."""
     segments: dict[int, dict[str, str]] = {}
-    for key, value in found.keys.items():
+    for key, text in found.keys.items():
         if match := _KEY.fullmatch(key):
-            segments.setdefault(int(match[1]), {})[match[2]] = value
+            segments.setdefault(int(match[1]), {})[match[2]] = text
     # Colour or extent alone describe no segment: what programs leave behind of one that was deleted.
     numbers = sorted(number for number, one in segments.items() if one.keys() & {"ID", "Name", "LabelValue"})
     # Slicer up to 4.10 gave each segment a layer of its own, in order, and did not say so.

@@ -6,6 +6,7 @@ import argparse
 import json
 import tempfile
 from pathlib import Path
+from typing import cast
 
 from SpineLab.commands.telling import tell
 from SpineLib.cli.progress_bar import ProgressBar
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
     from SpineLab.evaluation.gan import compare_gans
+    from SpineLib.networks.gan import Gan
     from SpineLib.reports.pictures import png
     from SpineLib.tasks.inpainting.gan import GanSettings
     from SpineLib.volume.files import write_text
@@ -55,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     with ProgressBar("GANs") as bar:
         comparison = compare_gans(
             stacks,
-            {bundle.card.id: bundle.network() for bundle in bundles},
+            {bundle.card.id: cast(Gan, bundle.network()) for bundle in bundles},
             settings,
             arguments.tie,
             arguments.slices,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from SpineLib.errors import SpineError
 
@@ -92,7 +92,7 @@ def run_once(config: _Config, out: Path, arguments: argparse.Namespace, train: C
 
 
 def _folds(config: _Config, arguments: argparse.Namespace) -> Iterator[tuple[_Config, Path]]:
-    count = config.validation.folds if arguments.folds is None else arguments.folds
+    count = cast(Any, config).validation.folds if arguments.folds is None else arguments.folds
     if arguments.fold not in (None, "all") and not arguments.fold.isdigit():
         raise SpineError(f"--fold is '{arguments.fold}' but must be a number from 0 or 'all'.")
     for fold in range(count) if arguments.fold == "all" else [int(arguments.fold or 0)]:

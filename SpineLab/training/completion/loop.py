@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from SpineLab.training.completion.batches import Crops, tensors_of, with_reach
-from SpineLab.training.completion.config import CompletionConfig, CompletionValidation
+from SpineLab.training.completion.config import CompletionConfig, CompletionOptimisation, CompletionValidation
 from SpineLab.training.completion.export import export
 from SpineLab.training.completion.samples import Sample, Source, read_samples
 from SpineLab.training.export import Labels
@@ -18,6 +18,7 @@ from SpineLab.training.facts import write_facts
 from SpineLab.training.loop import Run, batches_of, compute_device, drive
 from SpineLab.training.split import share_of, split
 from SpineLib.errors import SpineError
+from SpineLib.inference.layout import laid_out
 from SpineLib.models import ModelBundle, find_bundle
 from SpineLib.networks.unet import UNet
 from SpineLib.tasks.inpainting.completion import CHANNELS, CUT_MM, STEP_MM
@@ -37,11 +38,12 @@ class CompletionRun(Run):
     """
 
     judged_by = "gained_mm"
+    settings: CompletionOptimisation
 
     def __init__(self, config: CompletionConfig, held_out: Sequence[Sample], folder: Path, device: torch.device):
         torch.manual_seed(config.sampling.seed)
         self.config, self.held_out, settings = config, held_out, config.optimisation
-        network = initial_completion(config).to(device, memory_format=torch.channels_last_3d)
+        network = laid_out(initial_completion(config), device, torch.channels_last_3d)
         super().__init__(network, torch.optim.Adam(network.parameters(), lr=settings.rate), settings, folder, device)
 
     def loss(self, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
@@ -53,7 +55,7 @@ class CompletionRun(Run):
 
     @torch.inference_mode()
     def figures(self, network: nn.Module) -> dict[str, float]:
-        rows = {"": [], "mass_": []}
+        rows: dict[str, list] = {"": [], "mass_": []}
         for number, sample in enumerate(self.held_out):
             arrays = tensors_of(sample)
             wider = with_reach(arrays.numpy(), np.random.default_rng([self.config.sampling.seed, 31, number]))
@@ -105,7 +107,7 @@ def initial_completion(config: CompletionConfig) -> UNet:
     """
     network = UNet(3, len(CHANNELS), config.widths)
     nn.init.zeros_(network.last.weight)
-    nn.init.zeros_(network.last.bias)
+    nn.init.zeros_(network.last.get_parameter("bias"))
     if config.init_from:
         card = (bundle := find_bundle(config.init_from)).card
         if card.task != "vertebra-completion" or tuple(card.network["widths"]) != config.widths:

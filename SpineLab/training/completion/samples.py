@@ -22,6 +22,7 @@ from SpineLib.tasks.inpainting.inpaint import fit
 from SpineLib.tasks.inpainting.site import site_of
 from SpineLib.tasks.inpainting.templates import Neighbour, neighbours_of
 from SpineLib.volume import read_volume
+from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
 #: Sacrum or its first segment, by VerSe's and TotalSegmentator's numbers: not repaired here.
@@ -77,7 +78,7 @@ def thinned(labels: Volume, finest_mm: float = 1.0) -> Volume:
     return replace(
         labels,
         array=np.ascontiguousarray(labels.array[:: steps[2], :: steps[1], :: steps[0]]),
-        spacing=tuple(side * step for side, step in zip(labels.spacing, steps)),
+        spacing=triple(side * step for side, step in zip(labels.spacing, steps)),
     )
 
 
@@ -172,7 +173,10 @@ def read_samples(
             temporary.replace(kept)
         with np.load(kept, allow_pickle=False) as arrays:
             facts = json.loads(arrays["facts"].tobytes())
-            samples += [Sample(*one, arrays[f"channels{n}"], arrays[f"truth{n}"]) for n, one in enumerate(facts)]
+            samples += [
+                Sample(patient, label, kind, simulated, arrays[f"channels{n}"], arrays[f"truth{n}"])
+                for n, (patient, label, kind, simulated) in enumerate(facts)
+            ]
     if not samples:
         raise SpineError(
             "None of the label files shows a whole vertebra; give labels of the column, a number for each vertebra."

@@ -247,19 +247,20 @@ def _image(pictures: Path, rows: list[dict[str, str]]) -> DeepLesionImage:
 
 
 def _mark(row: dict[str, str], spacing: tuple[float, float, float]) -> DeepLesionMark:
-    ends = [value - 1 for value in _numbers(row["Measurement_coordinates"], 8)]  # the file counts pixels from 1
-    box = tuple(value - 1 for value in _numbers(row["Bounding_boxes"], 4))
-    long_axis, short_axis = tuple(ends[:4]), tuple(ends[4:])
-    if not (box[0] < box[2] and box[1] < box[3]):
+    # The file counts pixels from 1.
+    ends = [value - 1 for value in _numbers(row["Measurement_coordinates"], 8)]
+    left, top, right, bottom = (value - 1 for value in _numbers(row["Bounding_boxes"], 4))
+    long_axis, short_axis = (ends[0], ends[1], ends[2], ends[3]), (ends[4], ends[5], ends[6], ends[7])
+    if not (left < right and top < bottom):
         raise ValueError(row["Bounding_boxes"])
-    lengths = [
+    longest, across = (
         float(np.hypot((x1 - x0) * spacing[1], (y1 - y0) * spacing[0])) for x0, y0, x1, y1 in (long_axis, short_axis)
-    ]
+    )
     return DeepLesionMark(
-        box,
+        (left, top, right, bottom),
         long_axis,
         short_axis,
-        tuple(lengths),
+        (longest, across),
         TYPES[int(row["Coarse_lesion_type"])],
         int(row["Possibly_noisy"]) > 0,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -31,6 +32,7 @@ from SpineLab.training.facts import names_of, write_facts
 from SpineLab.training.loop import Run, batches_of, compute_device, drive
 from SpineLib.cohort.ct import read_ct_cohort
 from SpineLib.errors import SpineError
+from SpineLib.inference.layout import laid_out
 from SpineLib.models import ModelBundle
 from SpineLib.networks.faster_rcnn import FasterRCNN, initialise
 from SpineLib.networks.vgg import load_torchvision_vgg16
@@ -49,20 +51,22 @@ class CtLesionRun(Run):
     """
 
     judged_by = "ap"
+    network: FasterRCNN
 
     def __init__(self, config: CtLesionConfig, chosen_by: list[SliceCase], folder: Path, device: torch.device):
         torch.manual_seed(config.sampling.seed)
         self.config, self.chosen_by = config, chosen_by
-        network = initial_rcnn(config.network).to(device, memory_format=torch.channels_last)
+        network = laid_out(initial_rcnn(config.network), device, torch.channels_last)
         super().__init__(network, optimizer_of(network, config.optimisation), config.optimisation, folder, device)
 
     def loss(self, batch: CropBatch) -> torch.Tensor:
         images = batch.images.to(self.device, memory_format=torch.channels_last)
         boxes = [one.to(self.device) for one in batch.boxes]
-        return sum(rcnn_losses(self.network, images, boxes, self.config.losses, self.autocast).values())
+        losses = rcnn_losses(self.network, images, boxes, self.config.losses, self.autocast)
+        return sum(losses.values(), start=torch.zeros((), device=self.device))
 
     def figures(self, network: nn.Module) -> dict[str, float]:
-        return validate(network, self.chosen_by, autocast=self.autocast, device=self.device)
+        return validate(cast(FasterRCNN, network), self.chosen_by, autocast=self.autocast, device=self.device)
 
 
 def initial_rcnn(settings: RcnnSettings) -> FasterRCNN:
@@ -116,7 +120,8 @@ def run_training(
         patients = sorted({patient_of(case) for case in cases})
         groups = split_cases(patients, config.validation, config.sampling.seed)
         training, chosen_by, held_out = ([case for case in cases if patient_of(case) in group] for group in groups)
-        data = {"simulated": False, "description": f"Key slices of DeepLesion, lesions: {', '.join(kinds or ['all'])}."}
+        text = f"Key slices of DeepLesion, lesions: {', '.join(kinds or ['all'])}."
+        data: dict[str, Any] = {"simulated": False, "description": text}
     else:
         cases = prepare_cases(
             read_ct_cohort(cohort_folder)[:first_cases], config.preparation, folder, processes=processes, progress=told

@@ -29,7 +29,7 @@ def rcnn_losses(
         settings: which anchors and boxes count.
         autocast: makes the context in which the network multiplies.
     """
-    size = tuple(images.shape[2:])
+    size = (images.shape[2], images.shape[3])
     with autocast():
         features = network.feature_map(images)
         logits, deltas = network.proposal_scores(features)
@@ -70,14 +70,14 @@ def proposal_losses(
         chosen.append(drawn + number * len(places))
         kinds.append(own[drawn])
         targets.append(truth[best[drawn]] if len(truth) else places[drawn])
-    chosen, kinds, targets = torch.cat(chosen), torch.cat(kinds), torch.cat(targets)
-    objectness = functional.binary_cross_entropy_with_logits(logits.flatten()[chosen], kinds.float())
-    positive = kinds == POSITIVE
-    wanted = encode(targets[positive], places[chosen[positive] % len(places)])
+    anchor, kind, target = torch.cat(chosen), torch.cat(kinds), torch.cat(targets)
+    objectness = functional.binary_cross_entropy_with_logits(logits.flatten()[anchor], kind.float())
+    positive = kind == POSITIVE
+    wanted = encode(target[positive], places[anchor[positive] % len(places)])
     moves = functional.smooth_l1_loss(
-        deltas.flatten(0, 1)[chosen[positive]], wanted, reduction="sum", beta=_PROPOSAL_BETA
+        deltas.flatten(0, 1)[anchor[positive]], wanted, reduction="sum", beta=_PROPOSAL_BETA
     )
-    return {"objectness": objectness, "proposals": moves / max(len(chosen), 1)}
+    return {"objectness": objectness, "proposals": moves / max(len(anchor), 1)}
 
 
 def label_anchors(

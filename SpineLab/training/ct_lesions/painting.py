@@ -76,7 +76,7 @@ def _paint_one(
     for _ in range(20):
         centre = inner[rng.integers(len(inner))]
         turn = np.linalg.qr(rng.standard_normal((3, 3)))[0] / rng.uniform(*_HALF_AXES, 3)[None]
-        offset = (np.stack(np.indices(bone.shape), -1) - centre) * spacing
+        offset = (np.stack([*np.indices(bone.shape)], -1) - centre) * spacing
         inside = (np.linalg.norm(offset @ turn, axis=-1) + 0.15 * patches(4.0) < 1) & (away <= reach)
         if np.count_nonzero(inside) * vertebrae.voxel_volume_ml >= _SMALLEST_ML:
             break
@@ -105,6 +105,7 @@ def prepare_painted(
         missing = [name for name in names if not is_current(folder / name)]
         ct, vertebrae = (read_volume(path) for path in (case.ct, case.vertebrae)) if missing else (None, None)
         for name in missing:
+            assert ct is not None and vertebrae is not None
             progress(number / len(cases), f"Painting lesions, {name}")
             seed = int(hashlib.sha256(name.encode()).hexdigest()[:8], 16)
             painted, lesions = paint(ct, vertebrae, np.random.default_rng(seed))
@@ -117,7 +118,7 @@ def prepare_painted(
                 slices.images,
                 mask_boxes(slices, lesions),
                 np.argwhere(inside)[::257].astype(np.int32),
-                inside.any(axis=(1, 2)),
+                np.any(inside, axis=(1, 2)),
                 {},
             )
         made += [open_case(folder / name) for name in names]

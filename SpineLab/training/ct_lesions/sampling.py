@@ -72,7 +72,7 @@ class CropSampler:
             if len(usable):
                 s, y, x = usable[rng.integers(len(usable))]
                 return case, int(s), np.array([x, y], float)
-        case = self.cases[rng.integers(len(self.cases))]
+        case = self.cases[int(rng.integers(len(self.cases)))]
         s = int(rng.choice(np.flatnonzero(case.known)))
         body = np.flatnonzero(case.images[s])
         y, x = np.unravel_index(body[rng.integers(len(body))] if len(body) else 0, case.images.shape[1:])
@@ -115,7 +115,7 @@ def cut(stack: np.ndarray, to_input: np.ndarray, middle: np.ndarray, size: tuple
     theta[:, 2] = 2 * (middle - low) / (width, height) - 1
     image = torch.from_numpy(stack.astype(np.float32) * np.float32(1 / 255))[None]
     grid = functional.affine_grid(
-        torch.from_numpy(theta.astype(np.float32))[None], (1, len(stack), rows, columns), align_corners=False
+        torch.from_numpy(theta.astype(np.float32))[None], [1, len(stack), rows, columns], align_corners=False
     )
     return functional.grid_sample(image, grid, mode="bilinear", padding_mode="zeros", align_corners=False)[0]
 

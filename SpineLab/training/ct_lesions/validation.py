@@ -55,9 +55,11 @@ def validate(
 def window(case: SliceCase) -> tuple[slice, slice]:
     """Rows and columns around the case's vertebrae; the whole slice where they are not known."""
     if not len(case.spine):
-        return tuple(slice(0, size) for size in case.images.shape[1:])
+        rows, columns = (slice(0, size) for size in case.images.shape[1:])
+        return rows, columns
     low, high = case.spine.min(axis=0)[1:] - _MARGIN, case.spine.max(axis=0)[1:] + _MARGIN
-    return tuple(slice(max(int(a), 0), min(int(b), size)) for a, b, size in zip(low, high, case.images.shape[1:]))
+    rows, columns = (slice(max(int(a), 0), min(int(b), n)) for a, b, n in zip(low, high, case.images.shape[1:]))
+    return rows, columns
 
 
 def found_in(

@@ -99,7 +99,9 @@ def prepare_case(case: Case, sequence: str, scales: tuple[float, ...], normalisa
     shown = kinds.any(axis=(1, 2))
     if not shown.any():
         raise SpineError(f"Case {case.name} shows neither a vertebra nor a metastasis; leave it out.")
-    arrays = {f"{scale:g}mm": image[shown].astype(np.float16) for scale, image in pyramid.images.items()}
+    arrays: dict[str, np.ndarray] = {
+        f"{scale:g}mm": image[shown].astype(np.float16) for scale, image in pyramid.images.items()
+    }
     arrays |= {"kinds": kinds[shown], "lesions": lesions[shown]}
     facts = {
         "scales": list(scales),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from torch import nn
@@ -30,6 +30,7 @@ from SpineLab.training.settings import HoldOutValidation
 from SpineLab.training.split import share_of, split
 from SpineLib.cohort.mr import read_cohort
 from SpineLib.errors import SpineError
+from SpineLib.inference.layout import laid_out
 from SpineLib.models import ModelBundle, find_bundle
 from SpineLib.networks.siamese import Siamese
 from SpineLib.sequences import SEQUENCES
@@ -50,11 +51,12 @@ class DetectorRun(Run):
     """
 
     judged_by = "score"
+    network: Siamese
 
     def __init__(self, config: DetectorConfig, chosen_by: list[DetectorCase], folder: Path, device: torch.device):
         torch.manual_seed(config.sampling.seed)
         self.config, self.chosen_by, settings = config, chosen_by, config.optimisation
-        network = initial_detector(config).to(device, memory_format=torch.channels_last)
+        network = laid_out(initial_detector(config), device, torch.channels_last)
         super().__init__(network, optimizer_of(network, settings), settings, folder, device)
 
     def loss(self, batch: Batch) -> torch.Tensor:
@@ -88,7 +90,7 @@ class DetectorRun(Run):
     def figures(self, network: nn.Module) -> dict[str, float]:
         config = self.config
         return validate(
-            network,
+            cast(Siamese, network),
             self.chosen_by,
             spacing=config.validation.spacing,
             smallest_cm2=config.smallest_area_cm2,

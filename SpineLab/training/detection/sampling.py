@@ -91,7 +91,8 @@ class Sampler:
         """Lattices, so many of them around a metastasis, the others around a normal place."""
         settings = self.config.sampling
         positives = max(1, round(settings.positives * settings.batch))
-        kinds, images = [], [[] for _ in self.config.scales]
+        kinds: list = []
+        images: list[list] = [[] for _ in self.config.scales]
         for number in range(settings.batch):
             case, s, centre = self._centre(rng, number < positives)
             change = _Change(rng, self.config.augmentation)

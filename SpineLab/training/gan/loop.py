@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from torch.nn import functional
 from SpineLab.training.checkpoint import LAST, load_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
 from SpineLab.training.export import Labels
 from SpineLab.training.facts import write_facts
-from SpineLab.training.gan.config import GanConfig, GanValidation
+from SpineLab.training.gan.config import GanConfig, GanOptimisation, GanValidation
 from SpineLab.training.gan.export import export
 from SpineLab.training.gan.pretraining import Encoder, autoencoder_loss
 from SpineLab.training.gan.sampling import Sampler
@@ -21,6 +22,7 @@ from SpineLab.training.gan.stacks import Stack
 from SpineLab.training.gan.validation import HeldOut, held_out_slices, repaired
 from SpineLab.training.loop import Run, batches_of, compute_device, drive
 from SpineLab.training.split import share_of, split
+from SpineLib.inference.layout import laid_out
 from SpineLib.models import ModelBundle
 from SpineLib.networks.gan import Gan
 
@@ -40,13 +42,16 @@ class GanRun(Run):
         device: to compute on.
     """
 
+    network: Gan
+    settings: GanOptimisation
+
     def __init__(self, config: GanConfig, held_out: HeldOut, folder: Path, device: torch.device):
         torch.manual_seed(config.sampling.seed)
         self.config, self.held_out, settings = config, held_out, config.optimisation
-        network = initial_gan(config).to(device, memory_format=torch.channels_last)
-        adam = {"lr": settings.rate, "betas": (settings.beta1, settings.beta2)}
+        network = laid_out(initial_gan(config), device, torch.channels_last)
+        adam: dict[str, Any] = {"lr": settings.rate, "betas": (settings.beta1, settings.beta2)}
         self.critic_optimizer = torch.optim.Adam(network.critic.parameters(), **adam)
-        self.encoder = Encoder(network.generator).to(device, memory_format=torch.channels_last)
+        self.encoder = laid_out(Encoder(network.generator), device, torch.channels_last)
         self.autoencoder_optimizer = torch.optim.Adam([*self.encoder.parameters(), *network.generator.parameters()])
         super().__init__(network, torch.optim.Adam(network.generator.parameters(), **adam), settings, folder, device)
 
@@ -114,7 +119,7 @@ class GanRun(Run):
         return torch.randn(number, self.config.latent, device=self.device)
 
     def figures(self, network: nn.Module) -> dict[str, float]:
-        return repaired(network, self.held_out, self.config.validation.steps)
+        return repaired(cast(Gan, network), self.held_out, self.config.validation.steps)
 
     def look(self) -> dict[str, float]:
         """As of any training, but weights that no critic has seen yet are never the best."""

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from SpineLib.preprocess.vertebra_frame import Column, vertebra_frame
 from SpineLib.preprocess.vertebra_slices import PIXEL_MM, slice_grid
 from SpineLib.progress import Progress, silent
 from SpineLib.volume import read_volume
+from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
 #: Sacrum or its first segment, by VerSe's and TotalSegmentator's numbers.
@@ -96,10 +98,11 @@ def read_stacks(files: Sequence[tuple[str, Path, bool]], cache: Path, progress: 
         if not kept.is_file():
             found = stacks_of(read_volume(path, "label"), patient, simulated=simulated)
             temporary = kept.with_name("part-" + kept.name)
-            np.savez_compressed(temporary, **{str(stack.label): stack.distances for stack in found})
+            arrays: dict[str, Any] = {str(stack.label): stack.distances for stack in found}
+            np.savez_compressed(temporary, **arrays)
             temporary.replace(kept)
-        with np.load(kept, allow_pickle=False) as arrays:
-            stacks += [Stack(patient, int(label), simulated, arrays[label]) for label in arrays.files]
+        with np.load(kept, allow_pickle=False) as stored:
+            stacks += [Stack(patient, int(label), simulated, stored[label]) for label in stored.files]
     if not stacks:
         raise SpineError(
             "None of the label files shows a whole vertebra; give labels of the column, a number for each vertebra."
@@ -113,7 +116,7 @@ def _thinned(labels: Volume) -> Volume:
     return replace(
         labels,
         array=np.ascontiguousarray(labels.array[:: steps[2], :: steps[1], :: steps[0]]),
-        spacing=tuple(side * step for side, step in zip(labels.spacing, steps)),
+        spacing=triple(side * step for side, step in zip(labels.spacing, steps)),
     )
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
 
 from SpineLab.training.gan.stacks import Stack
 from SpineLib.metrics.mmd import kernel_mmd
+from SpineLib.networks.gan import Gan
 from SpineLib.preprocess.vertebra_slices import SLICE_SIZE
 from SpineLib.tasks.inpainting.gan import GanSettings, inpaint_slices
 
@@ -38,7 +38,7 @@ def held_out_slices(stacks: Sequence[Stack], count: int, seed: int) -> HeldOut:
     rng = np.random.default_rng([seed, 32])
     images, known = [], []
     for _ in range(count * 50):
-        stack = stacks[rng.integers(len(stacks))]
+        stack = stacks[int(rng.integers(len(stacks)))]
         image = stack.images()[rng.integers(len(stack.distances))]
         row, column = rng.integers(4, SLICE_SIZE - HOLE - 4, 2)
         inside = float(image[row : row + HOLE, column : column + HOLE].mean())
@@ -55,7 +55,7 @@ def held_out_slices(stacks: Sequence[Stack], count: int, seed: int) -> HeldOut:
     )
 
 
-def repaired(network: nn.Module, held_out: HeldOut, steps: int) -> dict[str, float]:
+def repaired(network: Gan, held_out: HeldOut, steps: int) -> dict[str, float]:
     """Figures of a GAN on slices held out.
 
     Returns:

@@ -99,10 +99,12 @@ def draw_spatial(rng: np.random.Generator, settings: AugmentationSettings, patch
     displacement = rng.normal(0, sigma, (3, *coarse)) if settings.elastic else None
     if displacement is not None and len(patch) == 2:
         displacement[0] = 0  # Slices beside this one are no part of the plane.
+    scale = float(rng.uniform(*settings.scale))
+    about_left_right, about_front_back = (float(angle) for angle in rng.uniform(-1, 1, 2) * limits)
     return SpatialDraw(
         mirror=mirror,
-        scale=float(rng.uniform(*settings.scale)),
-        angles=tuple(float(a) for a in rng.uniform(-1, 1, 2) * limits),
+        scale=scale,
+        angles=(about_left_right, about_front_back),
         shift=np.array([0.0, *shift]),
         displacement=displacement,
     )
@@ -128,13 +130,13 @@ def sampling_points(
     points = np.stack(np.meshgrid(*(np.arange(n) - (n - 1) / 2 for n in size), indexing="ij")).astype(np.float32)
     if draw.displacement is not None:
         points += _smooth(draw.displacement, size)
-    spacing = np.asarray(spacing, dtype=float)
+    steps = np.asarray(spacing, dtype=float)
     about_left_right, about_front_back = draw.angles
     c, s = np.cos(about_left_right), np.sin(about_left_right)
     in_slice = np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
     c, s = np.cos(about_front_back), np.sin(about_front_back)
     tilt = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
-    matrix = np.diag(1 / spacing) @ tilt @ in_slice @ np.diag(spacing * draw.mirror) / draw.scale
+    matrix = np.diag(1 / steps) @ tilt @ in_slice @ np.diag(steps * draw.mirror) / draw.scale
     points = np.tensordot(matrix.astype(np.float32), points, axes=1)
     return points + (np.asarray(centre) + draw.shift).astype(np.float32)[:, None, None, None]
 

@@ -18,6 +18,7 @@ from SpineLab.training.segmentation.mining import Errors, find_errors
 from SpineLab.training.segmentation.sampling import Steps
 from SpineLab.training.segmentation.validation import validate
 from SpineLib.errors import Cancelled
+from SpineLib.inference.layout import laid_out
 
 _LOOK_CASES = 20
 
@@ -65,7 +66,7 @@ class SegmentationRun(Run):
         torch.manual_seed(config.sampling.seed)
         self.config, self.held_out, settings = config, held_out, config.optimisation
         self.layout = torch.channels_last if config.network.dimensions == 2 else torch.channels_last_3d
-        network = initial_network(config).to(device, memory_format=self.layout)
+        network = laid_out(initial_network(config), device, self.layout)
         super().__init__(network, torch.optim.Adam(network.parameters(), lr=settings.rate), settings, folder, device)
         self.learner = torch.compile(network) if settings.compile else network
         self.criterion = TverskyLoss(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -97,7 +98,7 @@ class Steps(Dataset):
 
     def _place(self, rng: np.random.Generator, background: bool) -> tuple[PreparedCase, np.ndarray]:
         """A case and the (s, y, x) index of the patch's centre before its shift."""
-        hard = self._alarms if background else self._missed
+        hard: list[tuple[int, Any]] = [*(self._alarms if background else self._missed)]
         if hard and rng.random() < self.sampling.hard_fraction:
             number, where = hard[rng.integers(len(hard))]
             case = self.cases[number]

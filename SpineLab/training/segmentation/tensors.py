@@ -92,14 +92,16 @@ def over_windows(
     weight = _weight(window).to(image)
     total, weights = None, torch.zeros(image.shape[2:]).to(image)
     for first in itertools.product(*starts):
-        box = tuple(slice(start, start + wanted) for start, wanted in zip(first, window))
-        found = run(image[(..., *box)]) * weight
+        box: tuple = tuple(slice(start, start + wanted) for start, wanted in zip(first, window))
+        inside: tuple = (..., *box)
+        found = run(image[inside]) * weight
         if total is None:
             total = torch.zeros((*found.shape[:2], *image.shape[2:])).to(found)
-        total[(..., *box)] += found
+        total[inside] += found
         weights[box] += weight
     assert total is not None
-    return (total / weights)[(..., *(slice(first, first + there) for first, there in zip(before, size)))]
+    own: tuple = (..., *(slice(start, start + there) for start, there in zip(before, size)))
+    return (total / weights)[own]
 
 
 def _starts(size: int, window: int) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import cast
 
 import numpy as np
 import torch
@@ -32,7 +33,7 @@ def predict(
     In 2D whole slices, in 3D windows of the patch's size with a quarter's overlap; ``tasks.segment`` does the same with
     more care and is what users and the final evaluation run.
     """
-    multiple, shape = network.multiple, channels.shape[1:]
+    multiple, shape = cast(int, network.multiple), channels.shape[1:]
 
     def run(x: torch.Tensor) -> torch.Tensor:
         if whitening == "patch":
@@ -41,7 +42,8 @@ def predict(
         padding = [value for size in reversed(x.shape[2:]) for value in (0, -size % multiple)]
         with autocast():
             out = network(functional.pad(x, padding, mode="replicate"))
-        return torch.sigmoid(out.float())[(..., *(slice(size) for size in x.shape[2:]))]
+        own: tuple = (..., *(slice(size) for size in x.shape[2:]))
+        return torch.sigmoid(out.float())[own]
 
     def tensor(array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)).to(device)

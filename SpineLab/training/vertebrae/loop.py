@@ -20,6 +20,7 @@ from SpineLab.training.vertebrae.export import export
 from SpineLab.training.vertebrae.sampling import SliceSampler
 from SpineLab.training.vertebrae.validation import slice_figures
 from SpineLib.cohort.ct import read_ct_cohort
+from SpineLib.inference.layout import laid_out
 from SpineLib.models import ModelBundle
 from SpineLib.models.networks import KINDS
 
@@ -43,7 +44,7 @@ class VertebraRun(Run):
         torch.manual_seed(config.sampling.seed)
         self.config, self.held_out, settings = config, held_out, config.optimisation
         network = KINDS[config.network.type].build(config.network.card)
-        network = network.to(device, memory_format=torch.channels_last)
+        network = laid_out(network, device, torch.channels_last)
         super().__init__(network, torch.optim.Adam(network.parameters(), lr=settings.rate), settings, folder, device)
         self.criterion = TverskyLoss(
             settings.alpha, settings.beta, settings.cross_entropy, by_sample=settings.by_sample

@@ -32,7 +32,8 @@ class SliceSampler:
         """Images (n, 1, y, x), 0 to 1, and masks (n, 1, y, x), float32."""
         sampling = self.config.sampling
         drawn = [self.sample(np.random.default_rng([sampling.seed, step, index])) for index in range(sampling.batch)]
-        return tuple(torch.from_numpy(np.stack(arrays)[:, None]) for arrays in zip(*drawn))
+        images, masks = (torch.from_numpy(np.stack(arrays)[:, None]) for arrays in zip(*drawn))
+        return images, masks
 
     def sample(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Image and mask (y, x), float32."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import cast
 
 import numpy as np
 import torch
@@ -32,12 +33,13 @@ def slice_figures(
     figures = []
     for case in cases:
         hit = either = total = 0
+        multiple = cast(int, network.multiple)
         losses = []
         for z in range(0, len(case.hu), slice_step):
             grey = window_to_8bit(np.asarray(case.hu[z], dtype=np.float32), window) * np.float32(1 / 255)
             x = torch.from_numpy(grey)[None, None].to(device)
             truth = torch.from_numpy(np.array(case.mask[z]))[None, None].to(device).float()
-            padding = [value for size in reversed(x.shape[2:]) for value in (0, -size % network.multiple)]
+            padding = [value for size in reversed(x.shape[2:]) for value in (0, -size % multiple)]
             x = functional.pad(x, padding).contiguous(memory_format=torch.channels_last)
             with torch.inference_mode(), autocast():
                 logits = network(x)[(..., *(slice(size) for size in truth.shape[2:]))].float()

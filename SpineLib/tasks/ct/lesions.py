@@ -180,12 +180,13 @@ def slice_boxes(
     """
     import torch
 
+    from SpineLib.inference.layout import laid_out
     from SpineLib.inference.predict import choose_device, choose_precision
     from SpineLib.networks.faster_rcnn import STRIDE
 
     device = choose_device(settings.device)
     precision = choose_precision(settings.precision, device)
-    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = laid_out(network, device, torch.channels_last)
     planes, rows, columns = region
     numbers = list(range(planes.start, planes.stop))
     found: list[list[SliceBox]] = [[] for _ in slices.images]
