@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from SpineLib.cli.main import main
+from SpineLib.models import catalogue
 from SpineLib.volume import Volume, read_volume, write_volume
 from SpineLib.volume.transform import read_transform, write_transform
 from Testing.tasks.tiny import patient, save_tiny
@@ -100,6 +101,19 @@ def test_models_segment_what_no_mask_was_given_for(case):
     assert record["metastases"][0]["outcome"] == "complete"
     assert set(record["models"]) == {"tiny-2d-t1-t2", "necrosis-2d-cet1-t2"} and record["simulated_training_data"]
     assert "Simulated training data" in (case / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_models_for_t1_and_stir_need_no_code_before_or_after(case, monkeypatch):
+    """Their cards say what they are shown; the options are those of all sequences."""
+    monkeypatch.setattr(catalogue, "bundled_folders", lambda: [])
+    for target in ("metastasis", "necrosis"):
+        save_tiny(case / "models", inputs=("STIR", "T1"), target=target)  # marks what is bright on its first input
+    scans = {"before-t1": "before_T2", "before-stir": "before_T1", "after-t1": "after_T2", "after-stir": "after_ceT1"}
+    options = [part for name, file in scans.items() for part in (f"--{name}", str(case / f"{file}.nii.gz"))]
+    assert main(["followup", *options, "--transform", str(case / "given.tfm"), "-o", str(case / "out")]) == 0
+    record = json.loads((case / "out" / "comparison.json").read_text())
+    assert set(record["models"]) == {"tiny-2d-stir-t1", "necrosis-2d-stir-t1"}
+    assert record["metastases"][0]["outcome"] == "complete"
 
 
 def test_results_are_kept_unless_overwriting_is_asked_for(case, capsys):
