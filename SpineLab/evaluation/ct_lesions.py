@@ -33,6 +33,7 @@ from SpineLib.tasks.ct.lesions import (
 )
 from SpineLib.tasks.segmentation.recist import axes_of
 from SpineLib.volume import Volume, read_volume
+from SpineLib.volume.segments import read_mask
 
 #: Least intersection over union, in space, of a box that finds a lesion: half the side in each direction is 0.125.
 OVERLAP_3D = 0.25
@@ -161,10 +162,8 @@ def evaluate_ct_lesions(
     results = []
     for number, case in enumerate(cases):
         share = part(progress, number / len(cases), (number + 1) / len(cases))
-        ct, truth, vertebrae = (
-            read_volume(path, name)
-            for path, name in ((case.ct, "CT"), (case.lesion, "lesion"), (case.intact, "vertebrae"))
-        )
+        ct, truth = read_volume(case.ct, "CT"), read_mask(case.lesion, "lesion")
+        vertebrae = read_mask(case.intact, "vertebrae")
         check_ct(ct)
         slices = axial_slices(ct, SlicePreparation.from_dict(bundle.card.preparation))
         region = region_of(slices, vertebrae if around_vertebrae else None)

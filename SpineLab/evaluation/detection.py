@@ -35,6 +35,7 @@ from SpineLib.tasks.detection.detect import Detection, DetectSettings, detect
 from SpineLib.tasks.detection.likelihood import middle
 from SpineLib.volume import Volume, read_volume
 from SpineLib.volume.resampling import resample_like
+from SpineLib.volume.segments import read_mask
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ def evaluate_detection(
     lesions, seconds = [], []
     for number, case in enumerate(cohort.cases):
         share = part(progress, number / len(cohort.cases), (number + 1) / len(cohort.cases))
-        truth = read_volume(case.labels["lesion"], "lesion")
+        truth = read_mask(case.labels["lesion"], "lesion")
         for order, bundle in enumerate(bundles):
             inner = part(share, order / len(bundles), (order + 0.9) / len(bundles))
             image = read_volume(case.sequences[bundle.card.inputs[0]], bundle.card.inputs[0])

@@ -23,9 +23,9 @@ from SpineLib.tasks.ct.numbering import verse_numbers
 from SpineLib.tasks.inpainting.inpaint import fill, fit
 from SpineLib.tasks.inpainting.settings import METHOD_MODELS, InpaintSettings
 from SpineLib.tasks.inpainting.site import Site, site_of
-from SpineLib.volume import read_volume
 from SpineLib.volume.crop import crop
 from SpineLib.volume.levels import level_name
+from SpineLib.volume.segments import read_mask
 from SpineLib.volume.volume import Volume
 
 #: What a good repair has, as medians: mean and 95 % distance in mm, and the volume's error.
@@ -86,7 +86,7 @@ def damaged_vertebrae(
     Raises:
         SpineError: it cannot be read, or shows no whole vertebra.
     """
-    labels, _ = verse_numbers(thinned(read_volume(path, "label")))
+    labels, _ = verse_numbers(thinned(read_mask(path, "label")))
     column = Column.of(labels)
     numbers = whole_vertebrae(column)
     if not numbers:
@@ -113,7 +113,7 @@ def damaged_vertebrae(
 def simulated_lesions(case: CtCase, margin_mm: float = 1.0) -> Iterator[Damaged]:
     """The vertebrae of a simulated patient that a lesion took bone from."""
     labels, lesions, intact = (
-        read_volume(path, name)
+        read_mask(path, name)
         for path, name in ((case.vertebrae, "vertebrae"), (case.lesion, "lesion"), (case.intact, "intact"))
     )
     for number in np.unique(lesions.array[lesions.array > 0]):

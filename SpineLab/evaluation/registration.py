@@ -21,6 +21,7 @@ from SpineLib.tasks.registration.register import RegisterSettings, register
 from SpineLib.volume import Volume, read_volume
 from SpineLib.volume.files import write_text
 from SpineLib.volume.places import to_lps
+from SpineLib.volume.segments import read_mask
 
 #: Target registration error, mm, from which a registration has failed and has to be flagged.
 FAILED_MM = 2.0
@@ -228,7 +229,8 @@ def _read(pair: Pair, sequences: tuple[str, str]) -> tuple[Volume, Volume, Volum
             "truth; choose a folder as 'spine phantom --follow-up' writes it."
         )
     names = (*sequences, "lesion", "vertebrae")
-    before, after, lesions, vertebrae = (read_volume(file, name) for file, name in zip(files, names) if file)
+    readers = (read_volume, read_volume, read_mask, read_mask)
+    before, after, lesions, vertebrae = (read(file, name) for read, file, name in zip(readers, files, names) if file)
     lesion = lesions.with_array((lesions.array == treated["lesion"]).astype(np.uint8))
     hosts = vertebrae.array[lesion.array > 0]
     host = int(np.bincount(hosts[hosts > 0]).argmax())

@@ -17,6 +17,7 @@ from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.segmentation.segment import SegmentSettings, segment
 from SpineLib.volume import Volume, read_volume
 from SpineLib.volume.resampling import resample_like
+from SpineLib.volume.segments import read_mask
 
 #: Sizes, ml, from which lesions are counted separately.
 SMALL_ML, LARGE_ML = 0.5, 1.0
@@ -65,7 +66,7 @@ def evaluate(
     necrosis = label == "necrosis"
     for number, case in enumerate(cohort.cases):
         share = part(progress, number / len(cohort.cases), (number + 1) / len(cohort.cases))
-        truth = read_volume(case.labels[label], label)
+        truth = read_mask(case.labels[label], label)
         facts = cohort.truth(case)
         kinds = {} if necrosis else drawn_lesions(facts)
         for order, bundle in enumerate(bundles):
@@ -77,14 +78,14 @@ def evaluate(
             if necrosis:
                 row["outcome"] = str((facts.get("treated") or {}).get("outcome", ""))
                 if "lesion" in case.labels:
-                    metastases = read_volume(case.labels["lesion"], "lesion")
+                    metastases = read_mask(case.labels["lesion"], "lesion")
                     marked = resample_like(metastases, result.mask, nearest=True).array
                     row |= false_marks(reference, marked, result.mask)
             head = {"model": bundle.card.id, "case": case.name}
             cases.append({**head, **row, "seconds": result.provenance.get("seconds")})
             lesions += [{**head, **line} for line in rows]
         if not necrosis and {"reader1", "reader2"} <= case.labels.keys():
-            first, second = (read_volume(case.labels[name], name) for name in ("reader1", "reader2"))
+            first, second = (read_mask(case.labels[name], name) for name in ("reader1", "reader2"))
             second = resample_like(second, first, nearest=True)
             row, _ = _compare(np.asarray(first.array), second, {})
             head = {"model": READERS, "case": case.name}

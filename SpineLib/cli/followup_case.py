@@ -158,6 +158,7 @@ def run_case(
     from SpineLib.tasks.segmentation.segment import SegmentSettings
     from SpineLib.volume import read_volume
     from SpineLib.volume.dicom_facts import read_dicom_facts
+    from SpineLib.volume.segments import read_mask
 
     notes = list(notes or [])
     if args.dicom_seg and not all(_is_dicom(path) for path in (*scans.before.values(), *scans.after.values())):
@@ -179,7 +180,7 @@ def run_case(
         for when, paths in (("before", scans.before), ("after", scans.after))
     }
     masks = {
-        key: read_volume(path, what)
+        key: read_mask(path, what)
         for key, path, what in (
             ("metastases", scans.metastasis, "metastasis"),
             ("necroses", scans.necrosis, "necrosis"),

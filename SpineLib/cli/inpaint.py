@@ -187,12 +187,12 @@ def _lesion(path: Path):
     """All that is marked in a file, as one mask."""
     import numpy as np
 
-    from SpineLib.volume.segments import read_segments
+    from SpineLib.volume.segments import read_mask
 
-    grid, segments = read_segments(path, "lesion")
-    if not segments:
+    mask = read_mask(path, "lesion")
+    if not mask.array.any():
         raise SpineError("The lesion's mask is empty; mark what is to be repaired.")
-    return grid.with_array(np.max([segment.mask.array for segment in segments], axis=0), "lesion")
+    return mask.with_array((mask.array > 0).astype(np.uint8), "lesion")
 
 
 def _segmented(ct, first: str, progress):

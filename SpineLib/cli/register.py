@@ -23,8 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="after it, best the same sequence, e.g. contrast-enhanced T1",
     )
     place = parser.add_argument_group("place: a mask or a box on the scan before")
-    place.add_argument("--region", type=Path, metavar="MASK", help="the metastasis, or a labelmap of several")
-    place.add_argument("--lesion", type=int, metavar="N", help="its number in the labelmap")
+    place.add_argument(
+        "--region", type=Path, metavar="MASK", help="the metastasis, or several: a labelmap or a .seg.nrrd"
+    )
+    place.add_argument("--lesion", metavar="NAME", help="which one of several: its number, or its segment's name")
     place.add_argument(
         "--box",
         type=float,
@@ -125,7 +127,7 @@ def _check(args: argparse.Namespace) -> None:
     if args.points is not None and len(args.points) > 2:
         raise SpineError("--points takes one file or two, before and after; give no more.")
     if args.lesion is not None and args.region is None:
-        raise SpineError("--lesion chooses a number of the labelmap --region; give that too.")
+        raise SpineError("--lesion chooses one of those in the mask --region; give that too.")
     if args.output.suffix.lower() not in TRANSFORM_SUFFIXES:
         raise SpineError(
             f"A transform cannot be written as '{args.output.suffix}'; use one of {', '.join(TRANSFORM_SUFFIXES)}."
@@ -136,21 +138,17 @@ def _check(args: argparse.Namespace) -> None:
 
 def _region(args: argparse.Namespace):
     """The region of the arguments."""
-    import numpy as np
-
     from SpineLib.tasks.registration.region import Region
-    from SpineLib.volume import read_volume
+    from SpineLib.volume.segments import choose_segment, read_segments
 
     if args.box is not None:
         return Region.from_box(args.box[:3], args.box[3:])
-    mask = read_volume(args.region, "metastasis")
-    numbers = [int(number) for number in np.unique(mask.array) if number != 0]
-    if args.lesion is not None:
-        if args.lesion not in numbers:
-            listed = ", ".join(map(str, numbers[:20])) or "none"
-            raise SpineError(f"The labelmap holds no lesion {args.lesion}; there are: {listed}.")
-        mask = mask.with_array((mask.array == args.lesion).astype(np.uint8))
-    elif len(numbers) > 1:
-        listed = ", ".join(map(str, numbers[:20]))
-        raise SpineError(f"The labelmap holds several lesions ({listed}); choose the treated one with --lesion.")
-    return Region.from_mask(mask)
+    grid, segments = read_segments(args.region, "metastasis")
+    listed = ", ".join(one.info.name for one in segments[:20]) or "none"
+    if args.lesion is None and len(segments) > 1:
+        raise SpineError(f"The mask holds several lesions ({listed}); choose the treated one with --lesion.")
+    called = {text.casefold() for one in segments for text in (one.info.name, str(one.info.label))}
+    if args.lesion is not None and args.lesion.casefold() not in called:
+        raise SpineError(f"The mask holds no lesion {args.lesion}; there are: {listed}.")
+    chosen = choose_segment(segments, args.lesion, "metastasis", "--lesion")
+    return Region.from_mask(grid if chosen is None else chosen.mask)

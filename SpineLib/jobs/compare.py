@@ -24,11 +24,11 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     """
     from SpineLib.tasks.followup.compare import CompareSettings, compare
     from SpineLib.tasks.followup.output import write_surface
-    from SpineLib.volume import read_volume
+    from SpineLib.volume.segments import read_mask
 
     settings = CompareSettings.from_dict(parameters.get("settings") or {})
     progress(0.0, "Reading the masks")
-    metastasis, necrosis = (read_volume(parameters["inputs"][name], name) for name in ("metastasis", "necrosis"))
+    metastasis, necrosis = (read_mask(parameters["inputs"][name], name) for name in ("metastasis", "necrosis"))
     result = compare(
         metastasis,
         necrosis,

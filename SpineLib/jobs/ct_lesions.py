@@ -26,6 +26,7 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     from SpineLib.models.catalogue import find_bundle
     from SpineLib.tasks.ct.lesions import CtLesionSettings, detect_ct_lesions
     from SpineLib.volume import read_volume
+    from SpineLib.volume.segments import read_mask
 
     settings = CtLesionSettings.from_dict(parameters.get("settings") or {})
     if "CT" not in parameters["inputs"]:
@@ -34,7 +35,7 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     bundle = find_bundle(parameters["model"])
     progress(0.01, "Reading the CT")
     ct = read_volume(parameters["inputs"]["CT"], "CT")
-    labels = read_volume(parameters["labels"], "vertebrae") if parameters.get("labels") else None
+    labels = read_mask(parameters["labels"], "vertebrae") if parameters.get("labels") else None
     found = detect_ct_lesions(ct, bundle, settings, part(progress, 0.05, 1.0), labels)
     return {
         "lesions": [lesion.to_dict() for lesion in found.lesions],

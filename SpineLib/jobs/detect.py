@@ -26,6 +26,7 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     from SpineLib.models.catalogue import find_bundle
     from SpineLib.tasks.detection.detect import DetectSettings, detect
     from SpineLib.volume import read_volume, write_volume
+    from SpineLib.volume.segments import read_mask
 
     settings = DetectSettings.from_dict(parameters.get("settings") or {})
     progress(0.0, "Loading the model")
@@ -37,7 +38,7 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
         )
     progress(0.01, "Reading the image")
     image = read_volume(parameters["inputs"][wanted], wanted)
-    labels = read_volume(parameters["labels"], "vertebrae") if parameters.get("labels") else None
+    labels = read_mask(parameters["labels"], "vertebrae") if parameters.get("labels") else None
     found = detect(image, bundle, settings, part(progress, 0.02, 0.97), labels)
     progress(0.97, "Writing the result")
     write_volume(found.likelihood, folder / "likelihood.nrrd")

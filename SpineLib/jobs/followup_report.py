@@ -34,9 +34,10 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     from SpineLib.tasks.segmentation.lesions import measure_lesion
     from SpineLib.volume import read_volume
     from SpineLib.volume.files import write_text
+    from SpineLib.volume.segments import read_mask
 
     progress(0.0, "Reading")
-    masks = {name: read_volume(parameters["inputs"][name], name) for name in ("metastasis", "necrosis")}
+    masks = {name: read_mask(parameters["inputs"][name], name) for name in ("metastasis", "necrosis")}
     images = {role: read_volume(parameters["images"][role], f"scan {role}") for role in ("before", "after")}
     matrix = parameters.get("after_to_before_lps")
     comparison = compare(
@@ -85,8 +86,9 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
 
 
 def _write_dicom(path: Path, name: str, one: Mapping) -> list[str]:
-    from SpineLib.volume import SegmentInfo, read_volume
+    from SpineLib.volume import SegmentInfo
     from SpineLib.volume.dicom_seg import SegAlgorithm, write_dicom_seg
+    from SpineLib.volume.segments import read_mask
 
     segments = [
         SegmentInfo(each["label"], each["name"], tuple(each["colour"]), each["terminology"]) for each in one["segments"]
@@ -94,7 +96,7 @@ def _write_dicom(path: Path, name: str, one: Mapping) -> list[str]:
     algorithm = SegAlgorithm(one["model"]["id"], one["model"]["version"]) if one.get("model") else None
     return write_dicom_seg(
         path,
-        read_volume(one["labels"], name),
+        read_mask(one["labels"], name),
         segments,
         one["series"],
         description=name.capitalize(),

@@ -34,6 +34,7 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     from SpineLib.tasks.inpainting.inpaint import inpaint
     from SpineLib.tasks.inpainting.settings import InpaintSettings
     from SpineLib.volume import read_volume, write_volume
+    from SpineLib.volume.segments import read_mask
 
     settings = InpaintSettings.from_dict(parameters.get("settings") or {})
     progress(0.0, "Loading the model")
@@ -43,7 +44,7 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     missing = [name for name in ("vertebrae", "lesion") if not inputs.get(name)]
     if missing:
         raise SpineError(f"A repair needs vertebrae and a lesion, and the {missing[0]} were not given; choose them.")
-    vertebrae, lesion = (read_volume(inputs[name], name) for name in ("vertebrae", "lesion"))
+    vertebrae, lesion = (read_mask(inputs[name], name) for name in ("vertebrae", "lesion"))
     ct = read_volume(inputs["CT"], "CT") if inputs.get("CT") else None
     shown = 0
 

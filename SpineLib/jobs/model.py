@@ -26,13 +26,13 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     """
     from SpineLib.mesh.model import ModelSettings, write_model
     from SpineLib.tasks.printing.reconstruct import reconstruct, write_models
-    from SpineLib.volume import read_volume
+    from SpineLib.volume.segments import read_mask
 
     settings = ModelSettings.from_dict(parameters.get("settings") or {})
     progress(0.0, "Reading the masks")
     paths = parameters["inputs"]
-    before = read_volume(paths["before"], "mask before the repair") if paths.get("before") else None
-    result = reconstruct(read_volume(paths["mask"], "mask"), before, settings, part(progress, 0.05, 0.85))
+    before = read_mask(paths["before"], "mask before the repair") if paths.get("before") else None
+    result = reconstruct(read_mask(paths["mask"], "mask"), before, settings, part(progress, 0.05, 0.85))
     progress(0.85, "Writing the model")
     model, earlier = write_models(result, folder)
     files = []

@@ -23,10 +23,12 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     """
     from SpineLib.tasks.detection.refine import RefineSettings, refine
     from SpineLib.volume import read_volume, write_volume
+    from SpineLib.volume.segments import read_mask
 
     settings = RefineSettings.from_dict(parameters.get("settings") or {})
     progress(0.0, "Reading the image")
-    image, region = (read_volume(parameters["inputs"][name], name) for name in ("image", "region"))
+    image = read_volume(parameters["inputs"]["image"], "image")
+    region = read_mask(parameters["inputs"]["region"], "region")
     result = refine(image, region, settings, part(progress, 0.1, 0.95))
     write_volume(result.mask, folder / "mask.nrrd")
     return {"mask": "mask.nrrd", "provenance": result.provenance, "notes": result.notes}

@@ -27,13 +27,14 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     from SpineLib.tasks.registration.region import Region
     from SpineLib.tasks.registration.register import RegisterSettings, register
     from SpineLib.volume import read_volume
+    from SpineLib.volume.segments import read_mask
     from SpineLib.volume.transform import write_transform
 
     settings = RegisterSettings.from_dict(parameters.get("settings") or {})
     place, points = parameters["region"], parameters.get("start")
     progress(0.0, "Reading the scans")
     if "mask" in place:
-        region = Region.from_mask(read_volume(place["mask"], "metastasis"))
+        region = Region.from_mask(read_mask(place["mask"], "metastasis"))
     else:
         region = Region.from_box(place.get("centre_lps_mm"), place.get("size_mm"))
     start = start_of_pairs(pairs_of(points["before_lps_mm"], points["after_lps_mm"])) if points else None

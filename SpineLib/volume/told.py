@@ -27,3 +27,8 @@ def read_of(volume: Volume) -> str:
 def notes_of(volume: Volume) -> tuple[str, ...]:
     """Sentences that the user should read: what was straightened, left aside or not told; none if all is well."""
     return volume.meta.get(NOTES, ())
+
+
+def reading_notes(*volumes: Volume | None) -> list[str]:
+    """:func:`notes_of` several volumes, each sentence once; what was not given is passed over."""
+    return list(dict.fromkeys(note for volume in volumes if volume is not None for note in notes_of(volume)))

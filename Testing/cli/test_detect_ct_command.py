@@ -9,6 +9,7 @@ import pytest
 from SpineLib.cli.main import main
 from SpineLib.tasks.ct.lesion_boxes import CtLesion, box_mask
 from SpineLib.volume import read_volume, write_volume
+from Testing.layers import write_layers
 from Testing.tasks.tiny_ct_lesions import ct_with_blocks, save_bright_block_detector
 
 
@@ -68,6 +69,24 @@ def test_a_model_of_mr_is_refused(patient, tmp_path, capsys):
     place = patient.index("--model") + 1
     assert main([*patient[:place], str(other.folder), *patient[place + 1 :], "-o", str(tmp_path / "c.json")]) == 1
     assert "does not find lesions on CT" in capsys.readouterr().err
+
+
+def test_segments_that_overlap_say_where_the_column_is(patient, tmp_path, capsys):
+    ct = read_volume(tmp_path / "ct.nrrd")
+    assert main([*patient, "-o", str(tmp_path / "all.json")]) == 0
+    (lesion,) = json.loads((tmp_path / "all.json").read_text())["lesions"]
+    there = box_mask(ct, CtLesion.from_dict(lesion)).array
+    away = np.zeros(ct.shape, np.uint8)
+    away[:, -9:, -9:] = 1
+    for name, masks, count in (
+        ("with", {"vertebrae_L3": there, "vertebrae_L4": away, "Metastasis L4": there}, 1),
+        ("without", {"vertebrae_L4": away, "Metastasis L4": there}, 0),
+    ):
+        write_layers(tmp_path / f"{name}.seg.nrrd", ct, masks)
+        more = ["--vertebrae", str(tmp_path / f"{name}.seg.nrrd"), "-o", str(tmp_path / f"{name}.json")]
+        assert main([*patient, *more]) == 0
+        said = json.loads((tmp_path / f"{name}.json").read_text())
+        assert len(said["lesions"]) == count and "1 other segment is no vertebra and was left out." in said["notes"]
 
 
 def test_organs_of_a_foreign_map_do_not_widen_the_column(patient, tmp_path, capsys):

@@ -13,6 +13,7 @@ from SpineLib.cli.main import main
 from SpineLib.models import catalogue
 from SpineLib.volume import Volume, read_volume, write_volume
 from SpineLib.volume.transform import read_transform, write_transform
+from Testing.layers import write_layers
 from Testing.tasks.tiny import patient, save_tiny
 from Testing.volume.series import write_image_series
 
@@ -296,6 +297,16 @@ def cohort(tmp_path):
     folder = write_followup_cohort(tmp_path / "bids", cases=3)
     (folder / "sub-002" / "ses-after" / "anat" / "sub-002_ses-after_T2w.nii.gz").write_text("broken")
     return tmp_path
+
+
+def test_segments_that_overlap_and_nearly_whole_numbers_are_masks_too(case, capsys):
+    metastasis, necrosis = (read_volume(case / f"{name}.nrrd") for name in ("metastasis", "necrosis"))
+    write_layers(case / "m.seg.nrrd", metastasis, {"metastasis": metastasis.array, "core": metastasis.array})
+    write_volume(necrosis.with_array((necrosis.array * 0.9999999).astype(np.float32)), case / "n.nrrd")
+    line = [part.replace("metastasis.nrrd", "m.seg.nrrd").replace("necrosis.nrrd", "n.nrrd") for part in command(case)]
+    assert main(line) == 0
+    told = capsys.readouterr().out
+    assert "complete; 100.0 % covered" in told and "Segments of the metastasis file overlap" in told
 
 
 def test_a_folder_goes_on_after_a_bad_case_and_takes_up_where_it_ended(cohort, capsys):

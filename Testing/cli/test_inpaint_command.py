@@ -13,6 +13,7 @@ from SpineLib.mesh.files import read_mesh
 from SpineLib.volume import SegmentInfo, read_volume, write_segmentation, write_volume
 from SpineLib.volume.levels import SNOMED
 from SpineLib.volume.segments import read_segments
+from Testing.layers import write_layers
 from Testing.vertebrae import column, with_hole
 
 
@@ -106,6 +107,18 @@ def test_organs_of_a_whole_map_are_no_vertebrae(foreign, tmp_path, capsys, name)
     assert "2 labels (5, 22) are no vertebrae and were left out" in capsys.readouterr().out
     assert run(foreign, "-o", str(tmp_path / "b.nii.gz")) == 0
     assert np.array_equal(*(read_volume(tmp_path / name).array for name in ("a.nii.gz", "b.nii.gz")))
+
+
+def test_a_lesion_of_overlapping_segments_and_nearly_whole_numbers_is_read_as_a_mask(files, tmp_path):
+    lesion, vertebrae = read_volume(files / "lesion.nii.gz"), read_volume(files / "verse.nii.gz")
+    write_layers(tmp_path / "lesion.seg.nrrd", lesion, {"core": lesion.array, "rim": lesion.array})
+    write_volume(vertebrae.with_array((vertebrae.array * 0.9999999).astype(np.float32)), tmp_path / "nearly.nii.gz")
+    for number, (vertebra, mark) in enumerate(
+        ((files / "verse.nii.gz", files / "lesion.nii.gz"), (tmp_path / "nearly.nii.gz", tmp_path / "lesion.seg.nrrd"))
+    ):
+        line = ["inpaint", "--vertebrae", str(vertebra), "--lesion", str(mark), "--method", "templates"]
+        assert main([*line, "-o", str(tmp_path / f"{number}.nii.gz")]) == 0
+    assert np.array_equal(*(read_volume(tmp_path / f"{number}.nii.gz").array for number in (0, 1)))
 
 
 def test_a_mask_of_the_whole_column_is_no_vertebra_to_repair(foreign, tmp_path, capsys):

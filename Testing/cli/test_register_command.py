@@ -8,6 +8,7 @@ import pytest
 from SpineLib.cli.main import main
 from SpineLib.volume import read_volume, write_volume
 from SpineLib.volume.transform import read_transform
+from Testing.layers import write_layers
 from Testing.tasks.moving import error_mm, host_points, lesion, moved, movement, patient
 
 MOVEMENT = movement()
@@ -119,6 +120,26 @@ def test_outputs_of_no_known_kind_are_refused(scans, tmp_path, capsys):
     assert "cannot be written as '.png'" in capsys.readouterr().err
     assert main(command(scans, "-o", str(tmp_path / "t.tfm"), "--resampled", str(tmp_path / "r.png"))) == 1
     assert "cannot be written as '.png'" in capsys.readouterr().err
+
+
+def test_a_segment_of_several_that_overlap_is_the_region(scans, tmp_path, capsys):
+    """The segment, whatever its layer; a labelmap of nearly whole numbers is one too."""
+    labels = read_volume(scans / "labels.nrrd")
+    masks = {"metastasis": labels.array == 3, "oedema": labels.array > 0}
+    write_layers(tmp_path / "both.seg.nrrd", labels, masks)
+    write_volume(labels.with_array((labels.array * 0.9999999).astype(np.float32)), tmp_path / "nearly.nrrd")
+    place = ["register", "--before", str(scans / "before.nrrd"), "--after", str(scans / "after.nrrd")]
+    how = ["--points", str(scans / "points.csv"), "--margin", "12", "--one-layer"]
+    assert main([*place, *how, "--region", str(tmp_path / "both.seg.nrrd"), "-o", str(tmp_path / "a.tfm")]) == 1
+    assert "several lesions (metastasis, oedema)" in capsys.readouterr().err
+    output = tmp_path / "t.tfm"
+    chosen = ["--region", str(tmp_path / "both.seg.nrrd"), "--lesion", "Metastasis"]
+    assert main([*place, *how, *chosen, "-o", str(output)]) == 0
+    assert error_mm(read_transform(output), MOVEMENT, host_points()) < 0.4
+    assert (
+        main([*place, "--region", str(tmp_path / "nearly.nrrd"), "--lesion", "7", "-o", str(tmp_path / "n.tfm")]) == 1
+    )
+    assert "no lesion 7; there are: 1, 3." in capsys.readouterr().err
 
 
 def test_points_in_another_order_are_blamed_before_any_image_is_read(scans, tmp_path, capsys):

@@ -31,9 +31,10 @@ def run(arguments: argparse.Namespace) -> int:
     from SpineLab.evaluation.healthy import evaluate_healthy
     from SpineLib.volume import read_volume
     from SpineLib.volume.files import write_text
+    from SpineLib.volume.segments import read_mask
 
     images = {name: read_volume(path, name) for name, path in (("T1", arguments.t1), ("T2", arguments.t2)) if path}
-    bodies = read_volume(arguments.bodies, "bodies")
+    bodies = read_mask(arguments.bodies, "bodies")
     results = []
     for name in arguments.model:
         bundle = find_bundle(name)

@@ -80,6 +80,7 @@ def _cases(arguments: argparse.Namespace) -> list:
     from SpineLab.evaluation.vertebrae import evaluate_case
     from SpineLib.tasks.ct.vertebrae import VertebraeSettings
     from SpineLib.volume import read_volume
+    from SpineLib.volume.segments import read_mask
 
     sacrum = (26,)
     work = []
@@ -98,7 +99,7 @@ def _cases(arguments: argparse.Namespace) -> list:
     with ProgressBar() as bar:
         for number, (name, ct, labels, left_out) in enumerate(work):
             share = part(bar, number / len(work), (number + 1) / len(work))
-            volumes = read_volume(ct, "CT"), read_volume(labels, "labels")
+            volumes = read_volume(ct, "CT"), read_mask(labels, "labels")
             for position, bundle in enumerate(bundles):
                 share(position / len(bundles), name)
                 figures.append(evaluate_case(*volumes, bundle, name, left_out, settings))

@@ -6,7 +6,7 @@ import numpy as np
 
 from SpineLib.errors import SpineError
 from SpineLib.volume.checks import check_image
-from SpineLib.volume.told import modality_of
+from SpineLib.volume.told import modality_of, reading_notes
 from SpineLib.volume.volume import Volume
 
 #: Nothing in or around a body is below this: what is was put there by scanners and programs (-2000, -3024).
@@ -42,7 +42,7 @@ def check_ct(ct: Volume) -> list[str]:
         ct: the image; voxels in HU.
 
     Returns:
-        Sentences for the user: metal, thick slices, slices far from axial.
+        Sentences for the user: what was told when it was read, metal, thick slices, slices far from axial.
 
     Raises:
         SpineError: what :func:`check_image` refuses; an MR image, a mask, a windowed picture, or values whose rescale
@@ -52,7 +52,7 @@ def check_ct(ct: Volume) -> list[str]:
     check_image(ct, "CT")
     _check_units(ct)
     _check_shear(ct)
-    notes = []
+    notes = reading_notes(ct)
     metal_ml = np.count_nonzero(ct.array >= METAL_HU) * ct.voxel_volume_ml
     if metal_ml >= METAL_ML:
         notes.append(

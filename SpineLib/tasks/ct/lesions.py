@@ -25,6 +25,7 @@ from SpineLib.tasks.ct.lesion_boxes import (
 from SpineLib.tasks.provenance import provenance
 from SpineLib.tasks.segmentation.recist import diameters
 from SpineLib.volume.resampling import resample_like
+from SpineLib.volume.told import reading_notes
 from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
@@ -115,7 +116,7 @@ def detect_ct_lesions(
         raise SpineError(f"The model '{card.id}' does not find lesions on CT; choose one that does.")
     threshold = card.threshold if settings.threshold is None else settings.threshold
     progress(0.0, "Checking the CT")
-    notes = check_ct(ct)
+    notes = check_ct(ct) + reading_notes(vertebrae)
     labels = None
     if vertebrae is not None:
         labels = resample_like(vertebrae, ct, nearest=True)

@@ -13,16 +13,15 @@ from SpineLib.tasks.ct.label_measures import measured
 from SpineLib.tasks.ct.recognition import recognise
 from SpineLib.tasks.ct.segment_levels import NamedSegment, levels_of_segments
 from SpineLib.tasks.ct.vertebra_naming import counted_of_name, verse_of_name
+from SpineLib.volume.crop import crop
+from SpineLib.volume.labels import whole_labels
 from SpineLib.volume.levels import FIRST_COUNTED, level_name
 from SpineLib.volume.numberings import Numbering, asked_numberings
-from SpineLib.volume.reading import read_volume
-from SpineLib.volume.segments import read_segments
+from SpineLib.volume.segments import MarkedSegment, read_segments
 from SpineLib.volume.volume import Volume
 
 #: Key of ``Volume.meta``: by what the file calls a vertebra (a number or a name), its number here.
 OWN = "vertebrae"
-#: Stored fractions nearer to a whole number than this mean that number.
-_WHOLE = 0.01
 
 
 def read_vertebrae(path: str | Path, numbers: str | None = None) -> tuple[Volume, list[str]]:
@@ -40,16 +39,14 @@ def read_vertebrae(path: str | Path, numbers: str | None = None) -> tuple[Volume
         SpineError: unreadable, no vertebra in it, two of one level, or not numbered as asked.
     """
     asked = asked_numberings(numbers)
-    if not Path(path).name.lower().endswith(".seg.nrrd"):
-        return verse_numbers(read_volume(path, "vertebrae"), asked)
     grid, segments = read_segments(path, "vertebrae")
     if not segments:
         raise SpineError("The vertebrae file marks nothing; segment the vertebrae first, or choose another file.")
+    first = segments[0].labels
+    if all(one.labels is first and one.info.name == str(one.value) for one in segments):  # nothing but numbers
+        return verse_numbers(first, asked)
     found = levels_of_segments(
-        [
-            NamedSegment(str(n), one.info.name, one.info.terminology, *_measures(one.mask))
-            for n, one in enumerate(segments)
-        ],
+        [NamedSegment(str(n), one.info.name, one.info.terminology, *_measures(one)) for n, one in enumerate(segments)],
         asked,
         once=False,
     )
@@ -58,11 +55,11 @@ def read_vertebrae(path: str | Path, numbers: str | None = None) -> tuple[Volume
             "No segment of the vertebrae file is a vertebra; name them L1, T12 and so on, or give a labelmap."
         )
     array, own = np.zeros(grid.shape, np.uint8), {}
-    for n, segment in enumerate(segments):
+    for n, one in enumerate(segments):
         number = found.numbers.get(str(n))
         if number is not None:
-            array[segment.mask.array > 0] = number
-            own[segment.info.name] = number
+            array[one.box][one.labels.array[one.box] == one.value] = number
+            own[one.info.name] = number
     return replace(grid.with_array(array, "vertebrae"), meta={**grid.meta, OWN: own}), found.notes
 
 
@@ -72,7 +69,9 @@ def verse_numbers(labels: Volume, asked: Sequence[Numbering] | None = None) -> t
     Raises:
         SpineError: no labelmap, nothing in it, or not numbered as ``asked``.
     """
-    array = _whole(labels)
+    array = whole_labels(labels.array, "vertebrae")
+    if array.dtype.itemsize > 2:
+        raise SpineError("The vertebrae file holds numbers above 65535; give a labelmap of the vertebrae.")
     found = recognise(measured(labels.with_array(array)), asked)
     table = np.zeros(int(array.max(initial=0)) + 1, np.uint8)
     for value, number in found.numbers.items():
@@ -115,24 +114,8 @@ def label_of(text: str | None, labels: Volume) -> int | None:
     return number
 
 
-def _measures(mask: Volume) -> tuple[np.ndarray, float, float]:
-    """Centre (LPS mm), volume (ml) and height (mm) of a mask that is not empty."""
-    (one,) = measured(mask)
-    assert one.centre is not None and one.volume_ml is not None and one.height_mm is not None
+def _measures(segment: MarkedSegment) -> tuple[np.ndarray | None, float | None, float | None]:
+    """Centre (LPS mm), volume (ml) and height (mm) of a segment."""
+    part = crop(segment.labels, segment.box)
+    (one,) = measured(part.with_array((part.array == segment.value).astype(np.uint8)))
     return one.centre, one.volume_ml, one.height_mm
-
-
-def _whole(labels: Volume) -> np.ndarray:
-    array = np.asarray(labels.array)
-    if array.dtype.kind == "f":
-        rounded = np.rint(array)
-        if not np.isfinite(array).all() or np.abs(array - rounded).max(initial=0.0) > _WHOLE:
-            raise SpineError("The vertebrae file is no labelmap: it holds fractions; give a segmentation.")
-        array = rounded.astype(np.int32)
-    if array.size and array.min() < 0:
-        raise SpineError("The vertebrae file is no labelmap: it holds negative values; give a segmentation.")
-    if array.max(initial=0) > 65535:
-        raise SpineError("The vertebrae file is no labelmap: its values are too large; give a segmentation.")
-    if array.dtype == np.uint64 or array.dtype == bool:
-        array = array.astype(np.int32)
-    return array

@@ -16,6 +16,7 @@ from SpineLib.tasks.detection.candidates import Candidate, aggregate, find_candi
 from SpineLib.tasks.detection.column import SPINE_MODEL, column_from_labels, find_column, within, without_ends
 from SpineLib.tasks.detection.likelihood import middle
 from SpineLib.tasks.provenance import model_facts, provenance
+from SpineLib.volume.told import reading_notes
 from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
@@ -162,7 +163,7 @@ def detect(
         column,
         candidates,
         made,
-        pyramid.notes + notes + said,
+        reading_notes(image, labels) + pyramid.notes + notes + said,
     )
 
 

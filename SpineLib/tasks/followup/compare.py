@@ -29,6 +29,7 @@ from SpineLib.tasks.followup.margin import (
 from SpineLib.tasks.followup.verdict import Evidence, Verdict, judge
 from SpineLib.tasks.provenance import provenance
 from SpineLib.volume.checks import check_mask
+from SpineLib.volume.told import reading_notes
 from SpineLib.volume.transform import check_linear
 from SpineLib.volume.volume import Volume
 
@@ -195,7 +196,8 @@ def compare(
         "after_to_before_lps": matrix.tolist(),
     }
     made = provenance("compare", started, asdict(settings) | applied, libraries=_LIBRARIES)
-    notes = _notes(tumour, dead, covered, matrix, after_to_before is not None and error_mm is None)
+    error_unknown = after_to_before is not None and error_mm is None
+    notes = reading_notes(metastasis, necrosis) + _notes(tumour, dead, covered, matrix, error_unknown)
     progress(1.0, "Done")
     bins = margin_bins(surface, settings.margin_bins_mm) if dead is not None else ()
     thinnest = thinnest_place(surface) if dead is not None else None

@@ -21,6 +21,7 @@ from SpineLib.tasks.segmentation.segment import SegmentResult, SegmentSettings, 
 from SpineLib.volume import Volume, check_image
 from SpineLib.volume.dicom_facts import DicomFacts
 from SpineLib.volume.places import to_lps
+from SpineLib.volume.told import reading_notes
 from SpineLib.volume.transform import check_linear
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def follow_up(
             "it with --metastasis."
         )
     dead = _marked(after, necroses, necrosis_model, settings.necrosis, "necrosis", "after", part(progress, 0.2, 0.4))
-    notes: list[str] = []
+    notes = reading_notes(*before.values(), *after.values(), metastases, necroses)
     if dead.lesions:
         treated = _treated(
             before[pair[0]],

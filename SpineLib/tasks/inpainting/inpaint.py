@@ -33,6 +33,7 @@ from SpineLib.tasks.inpainting.templates import (
 from SpineLib.tasks.provenance import provenance
 from SpineLib.volume.crop import box_around
 from SpineLib.volume.places import to_lps
+from SpineLib.volume.told import reading_notes
 from SpineLib.volume.volume import Volume
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def inpaint(
     bundle = _bundle(settings, models)
     progress(0.0, "Looking at the lesion")
     site = site_of(vertebrae, lesion, label, settings.margin_mm)
-    notes = site.notes + _seen_notes(site, ct)
+    notes = reading_notes(vertebrae, lesion) + site.notes + _seen_notes(site, ct)
     progress(0.1, "Fitting mirror image and neighbours")
     fitted = fit(site)
     notes += _template_notes(fitted.shapes)

@@ -16,6 +16,7 @@ from SpineLib.metrics.surface import weighted_percentiles
 from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.provenance import provenance
 from SpineLib.volume.files import whole_files
+from SpineLib.volume.told import reading_notes
 from SpineLib.volume.volume import Volume
 
 #: Names of the arrays in a written model.
@@ -102,7 +103,7 @@ def reconstruct(
         progress(0.75, "Comparing with the vertebra before")
         earlier, distance = _compared(model, before, settings)
         measures |= _differences(model, mask, before, distance, settings.scale)
-    notes = list(model.notes)
+    notes = reading_notes(mask, before) + list(model.notes)
     if not model.report.passed:
         notes.append("The model cannot be printed as it is; the triangles to blame are red.")
     made = provenance("reconstruct", started, asdict(settings), libraries=_LIBRARIES)

@@ -42,6 +42,7 @@ from SpineLib.tasks.registration.search import (
 from SpineLib.volume.checks import check_image, looks_like_ct
 from SpineLib.volume.places import to_lps
 from SpineLib.volume.resampling import resample_like
+from SpineLib.volume.told import reading_notes
 from SpineLib.volume.transform import check_linear, rotation_degrees
 from SpineLib.volume.volume import Volume
 
@@ -204,6 +205,7 @@ def register(
     matrix = np.linalg.inv(after_to_before)
     shift = np.linalg.norm(matrix[:3, :3] @ fits.centre + matrix[:3, 3] - fits.centre)
     notes = [
+        *reading_notes(before, scan, region.mask),
         f"Registered rigidly around the metastasis: shift {shift:.1f} mm, "
         f"turn {rotation_degrees(matrix):.1f} degrees, estimated error {quality.error_mm:.1f} mm.",
         *([fat.note] if fat else ()),

@@ -13,6 +13,7 @@ from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
 from SpineLib.tasks.provenance import provenance
 from SpineLib.tasks.segmentation.lesions import Lesion, find_lesions, smoothed_across_slices
+from SpineLib.volume.told import reading_notes
 from SpineLib.volume.volume import Volume
 
 _LIBRARIES = ("numpy", "scipy", "SimpleITK", "torch")
@@ -94,7 +95,7 @@ def segment(
             f"The model '{card.id}' needs {' and '.join(card.inputs)}, and {' and '.join(missing)} was not given; "
             "choose it or another model."
         )
-    notes = [
+    notes = reading_notes(*(sequences[name] for name in card.inputs)) + [
         f"{name} was not used: the model '{card.id}' does not need it." for name in sequences if name not in card.inputs
     ]
     threshold = card.threshold if settings.threshold is None else settings.threshold
