@@ -18,7 +18,7 @@ PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-
 REQUIREMENTS = REPOSITORY / "SpinePanel" / "requirements.txt"
 LINE = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)>=(?P<bound>[0-9.]+)$")
 #: Packages of this repository.
-OWN = re.compile(r"Spine\w*|Testing|setup")
+OWN = re.compile(r"Spine\w*|Testing|setup|walking")
 #: What Slicer has and no wheel brings; pip's own copy of a package is asked for where Slicer lacks it.
 OF_SLICER = {"qt", "ctk", "slicer", "PyTorchUtils", "SampleData", "ScriptedLoadableModule", "packaging", "pip"}
 #: Which extras code in these folders may import besides what is always installed; the benches measure beside MONAI.
