@@ -29,7 +29,9 @@ class JobRunner:
     def __init__(self, listener: JobListener, title: str = "", worker=None):
         self._listener, self.title = listener, title
         self.worker = worker or sharedWorker()
-        self._folder = self._remaining = self._next = None
+        self._folder: PrivateFolder | None = None
+        self._remaining: RemainingTime | None = None
+        self._next = None
         self._steps: list = []
         self._soon = qt.QTimer()
         self._soon.setInterval(0)
@@ -110,18 +112,20 @@ class JobRunner:
         text, step = self._steps.pop(0)
         if text:
             self._report(0.0, text)
+        assert self._folder is not None
         step(self._folder.path)
         if self._steps and self._next is None:
             self._later(self._nextStep)
 
     def _submit(self, job, parameters):
-        listener = self._listener
+        listener, folder = self._listener, self._folder
+        assert folder is not None
         self.worker.session.submit(
             job,
             parameters,
-            self._folder,
+            folder,
             on_progress=self._progressed,
-            on_result=lambda result: self._end(listener.jobSucceeded, result, self._folder.path),
+            on_result=lambda result: self._end(listener.jobSucceeded, result, folder.path),
             on_error=lambda message, details: self._end(listener.jobFailed, message, details),
             on_cancelled=lambda: self._end(listener.jobCancelled),
             on_preview=listener.jobOffers,
@@ -151,6 +155,7 @@ class JobRunner:
         self._report(_PREPARATION + (1.0 - _PREPARATION) * fraction, text)
 
     def _report(self, fraction, text):
+        assert self._remaining is not None
         seconds = self._remaining.update(fraction, time.monotonic())
         self._listener.jobProgressed(fraction, text, remainingText(seconds))
 

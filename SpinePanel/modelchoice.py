@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from SpinePanel.cards import cardHtml, fittingCards, isSimulated
 
@@ -39,7 +40,8 @@ class ModelChoice:
         self._combo, self._badges, self._section = combo, tuple(badges), section
         self._parameter, self._fits, self._none, self._onTaken = parameter, fits, none, onTaken
         self._empty = empty
-        self._node = self._key = self._byUser = None
+        self._node: Any = None
+        self._key = self._byUser = None
         self._cards: list = []
         combo.connect("activated(int)", self._chosen)
 

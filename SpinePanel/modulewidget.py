@@ -1,5 +1,7 @@
 """The life cycle of a module's widget, as Slicer's template has it."""
 
+from typing import Any
+
 import qt
 import slicer
 import vtk
@@ -20,13 +22,13 @@ class ModuleWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def __init__(self, parent=None):
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
-        self.logic = None
-        self.panel = None
-        self._parameterNode = None
+        self.logic: Any = None
+        self.panel: Any = None
+        self._parameterNode: Any = None
         self._parameterNodeGuiTag = None
         self._waiting = False
-        self._arrived = set()
-        self._arrivals = None
+        self._arrived: set[str] = set()
+        self._arrivals: Any = None
 
     def makeLogic(self):
         """The module's logic."""

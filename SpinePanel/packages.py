@@ -121,11 +121,10 @@ def _requirements():
 
 def _requirement(line):
     try:
-        from packaging.requirements import Requirement
+        packaging = importlib.import_module("packaging.requirements")
     except ImportError:
-        from pip._vendor.packaging.requirements import Requirement
-
-    return Requirement(line)
+        packaging = importlib.import_module("pip._vendor.packaging.requirements")
+    return packaging.Requirement(line)
 
 
 def _isInstalled(requirement):

@@ -12,7 +12,7 @@ class RemainingTime:
     def __init__(self, now: float):
         self._start = now
         self._last = (now, 0.0)
-        self._pace = None  # seconds for the whole job
+        self._pace: float | None = None  # seconds for the whole job
 
     def update(self, fraction: float, now: float) -> float | None:
         """Seconds still to go, or None while that cannot be said. ``now`` in seconds, monotonic."""

@@ -5,6 +5,10 @@ from __future__ import annotations
 import importlib
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from SpineLib.scene.runs import RunInputs
 
 
 class SegmentationRun:
@@ -24,7 +28,7 @@ class SegmentationRun:
         self.inputs = {name: node for name, node in inputs.items() if node is not None}
         self.model, self.output = str(model), output
         self.settings = {"threshold": threshold, "smallest_lesion_ml": smallestLesionMl, "device": device}
-        self._exported = None
+        self._exported: RunInputs | None = None
 
     def steps(self):
         """(text, callable) pairs that write the volumes into the private folder; in pieces, since the window waits."""
@@ -37,6 +41,7 @@ class SegmentationRun:
 
     def parameters(self, folder: Path) -> dict:
         """The job's parameters once all steps are done."""
+        assert self._exported is not None
         settings = {name: value for name, value in self.settings.items() if value is not None}
         return {"inputs": self._exported.files, "model": self.model, "settings": settings}
 
@@ -48,6 +53,7 @@ class SegmentationRun:
         """
         from SpineLib.scene.runs import import_result
 
+        assert self._exported is not None
         return import_result(folder, result, self._exported, existing=self.output)
 
     def release(self) -> None:
@@ -83,7 +89,7 @@ def runAndWait(run, progress=None):
     from SpineLib.progress import silent
     from SpineLib.worker import PrivateFolder, SubprocessTransport, WorkerSession
 
-    ended = []
+    ended: list = []
     session = WorkerSession(SubprocessTransport)
     with PrivateFolder() as folder:
         try:

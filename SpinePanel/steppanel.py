@@ -6,6 +6,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import qt
 
@@ -45,7 +46,11 @@ class StepPanel:
 
     def __init__(self, ui, logic):
         self.ui, self.logic = ui, logic
-        self._node = self._run = self._widgets = self._onDone = self._onPreview = None
+        self._node: Any = None
+        self._run: Any = None
+        self._widgets: Any = None
+        self._onDone: Callable | None = None
+        self._onPreview: Callable | None = None
         self._closing, self._updating = False, False
         self._missing, self._setupProblem = missingPackages(), ""
         self.jobs, self.views = JobRunner(self, self.TITLE), Views(ui.layoutButton)
@@ -270,7 +275,7 @@ class StepPanel:
             self._log(provenanceLine(result.get("provenance")))
             onDone = self._onDone
             self._forgetRun()
-            if imported is not None:
+            if imported is not None and onDone is not None:
                 onDone(imported)
         except SpineError as error:
             self.jobFailed(str(error), "")

@@ -24,12 +24,13 @@ def brightSpots(folder, task, inputs, dimensions=2, identifier="bright-spots-2d"
             parameter.zero_()
         middle = (1,) * dimensions
         for level, channel in ((network.down[0], len(inputs) - 1), (network.up[-1], widths[1])):
-            for layer, source in ((level[0], channel), (level[3], 0)):
-                layer.weight[(0, source, *middle)] = 1.0
-            for normalisation in (level[1], level[4]):
-                normalisation.weight.fill_(1.0)
+            layers = list(level.children())
+            for layer, source in ((layers[0], channel), (layers[3], 0)):
+                layer.get_parameter("weight")[(0, source, *middle)] = 1.0
+            for normalisation in (layers[1], layers[4]):
+                normalisation.get_parameter("weight").fill_(1.0)
         network.last.weight[(0, 0, *[0] * dimensions)] = 8.0
-        network.last.bias.fill_(-16.0)  # two standard deviations above the mean
+        network.last.get_parameter("bias").fill_(-16.0)  # two standard deviations above the mean
     card = ModelCard(
         id=identifier,
         title=f"Bright spots {dimensions}D (test)",

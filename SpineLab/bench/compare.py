@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from SpineLib.errors import SpineError
 from SpineLib.geometry.shape import Surface, shape_of
 from SpineLib.metrics.surface import distances_to, summarise
 from SpineLib.volume import Volume
+from SpineLib.volume.triples import triple
 
 #: Array (k, j, i) and spacing along it, mm: a scan as the network sees it. The voxels are cubes, so that MONAI, which
 #: counts voxels, favours no direction.
@@ -32,16 +34,17 @@ def measure(seed: int = 1) -> dict:
     """
     bodies = _Bodies(seed)
     masks = bodies.masks(SHAPE, SPACING)
-    finer = tuple(side / FINER for side in SPACING)
+    finer = triple(side / FINER for side in SPACING)
     fine_masks = bodies.masks(tuple(round(BOX_MM / side) for side in finer), finer)
-    seconds, results = {}, {}
+    seconds: dict[str, float] = {}
+    results: dict[str, dict[str, float]] = {}
     for _ in range(REPEATS):
         for way, function in (("ours", surface_distances), ("monai", monai_distances)):
             started = time.perf_counter()
-            results[way] = function(*masks, SPACING)
+            results[way] = function(masks[0], masks[1], SPACING)
             seconds[way] = min(seconds.get(way, np.inf), time.perf_counter() - started)
-    results["ours_finer"] = surface_distances(*fine_masks, finer, counted=True)
-    results["monai_finer"] = monai_distances(*fine_masks, finer)
+    results["ours_finer"] = surface_distances(fine_masks[0], fine_masks[1], finer, counted=True)
+    results["monai_finer"] = monai_distances(fine_masks[0], fine_masks[1], finer)
     difference = {
         end: max(abs(results[f"ours{end}"][name] - results[f"monai{end}"][name]) for name in _MEASURES)
         for end in ("", "_finer")
@@ -65,7 +68,8 @@ def surface_distances(
     first: np.ndarray, second: np.ndarray, spacing: tuple[float, ...], counted: bool = False
 ) -> dict[str, float]:
     """This library's way: triangles, weighted by area, or as voxels at the border are counted."""
-    one, other = (shape_of(Volume(mask, spacing[::-1])).surface() for mask in (first, second))
+    shapes = (shape_of(Volume(mask, triple(spacing[::-1]))) for mask in (first, second))
+    one, other = (shape.surface() for shape in shapes if shape is not None)
     weights = _border_voxels if counted else Surface.areas
     both = summarise(distances_to(one.points, other), weights(one), distances_to(other.points, one), weights(other))
     return {name: getattr(both, name) for name in _MEASURES}
@@ -88,14 +92,14 @@ def monai_distances(first: np.ndarray, second: np.ndarray, spacing: tuple[float,
         from monai.metrics import compute_average_surface_distance, compute_hausdorff_distance
     except ImportError as error:
         raise SpineError("MONAI is not installed; install 'SpineLib[test]' to measure beside it.") from error
-    masks = [torch.from_numpy(mask)[None, None] for mask in (first, second)]
-    how = {"include_background": True, "spacing": spacing}
+    one, other = (torch.from_numpy(mask)[None, None] for mask in (first, second))
+    how: dict[str, Any] = {"include_background": True, "spacing": spacing}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MONAI tells itself that its own argument is deprecated
         return {
-            "hausdorff": float(compute_hausdorff_distance(*masks, **how)),
-            "hausdorff95": float(compute_hausdorff_distance(*masks, percentile=95, **how)),
-            "average_symmetric": float(compute_average_surface_distance(*masks, symmetric=True, **how)),
+            "hausdorff": float(compute_hausdorff_distance(one, other, **how)),
+            "hausdorff95": float(compute_hausdorff_distance(one, other, percentile=95, **how)),
+            "average_symmetric": float(compute_average_surface_distance(one, other, symmetric=True, **how)),
         }
 
 

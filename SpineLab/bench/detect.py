@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -50,7 +51,7 @@ def measure_here(folder: Path, model: str, device: str, places: int) -> dict:
     found = detect(image, bundle, DetectSettings(device=device, mirror=False))
     seconds, processor = time.perf_counter() - started, time.process_time() - processor
 
-    network = bundle.network()
+    network = cast(Siamese, bundle.network())
     pyramid = make_pyramid(image, "STIR", network.scales, PATCH, bundle.card.preparation["normalisation"])
     slices, rows, columns = pyramid.shape
     middle = slices // 2

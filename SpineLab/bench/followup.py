@@ -23,6 +23,7 @@ def measure(seed: int, device: str = "auto") -> dict:
     for the necrosis is not installed its simulated mask is given instead, which the figures say.
     """
     case = simulate_followup(seed, FollowUpSettings(matrix=SIZE, slices=SLICES, region="lumbar"))
+    assert case.before is not None
     with tempfile.TemporaryDirectory(prefix="spine-bench-") as name:
         folder = Path(name)
         line = ["-m", "SpineLib", "followup", "--device", device, "-o", str(folder / "out")]

@@ -12,6 +12,7 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -55,7 +56,7 @@ def measure(model: str | None, seed: int) -> dict:
 def measure_here(folder: Path, model: str, seed: int) -> dict:
     """In the child: the descent of all slices, of each slice by itself, and the whole repair of the vertebra."""
     bundle, note = _bundle(folder, model)
-    network, kind = bundle.network(), bundle.card.network["type"]
+    network, kind = cast(Gan, bundle.network()), bundle.card.network["type"]
     images, labels, lesion = _vertebra(seed)
     known = _known(images)
     settings = GanSettings(probability=kind == "dcgan")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from typing import cast
 
 import numpy as np
 import torch
 
 from SpineLib.models import ModelBundle
+from SpineLib.networks.unet import UNet
 from SpineLib.preprocess import Preparation, prepare
 from SpineLib.tasks.segmentation.lesions import find_lesions, smoothed_across_slices
 from SpineLib.volume import Volume
@@ -22,7 +24,7 @@ def plain(sequences: Mapping[str, Volume], bundle: ModelBundle) -> np.ndarray:
     """
     card = bundle.card
     prepared = prepare({name: sequences[name] for name in card.inputs}, Preparation.from_dict(card.preparation))
-    network = bundle.network()
+    network = cast(UNet, bundle.network())
     whiten = card.preparation.get("whitening") == "patch"
     shape = prepared.channels.shape[1:]
     window = (1 if network.dimensions == 2 else 64, 128, 128)

@@ -93,7 +93,7 @@ def _bundle(folder: Path, kind: str, model: str) -> tuple[ModelBundle, str]:
         unet = UNet(dimensions, 2)
         with torch.no_grad():  # a mask that is neither empty nor full
             unet.last.weight.sub_(unet.last.weight.mean()).mul_(20)
-            unet.last.bias.zero_()
+            unet.last.get_parameter("bias").zero_()
         return unet
 
     missing = model == MODELS[kind] and not any(card.id == model for _, card in list_bundles())

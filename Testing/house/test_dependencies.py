@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 REQUIREMENTS = REPOSITORY / "SpinePanel" / "requirements.txt"
 LINE = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)>=(?P<bound>[0-9.]+)$")
-#: Packages of this repository.
+#: Packages of this repository; the walk through the real application is run there as a script.
 OWN = re.compile(r"Spine\w*|Testing|setup|walking")
 #: What Slicer has and no wheel brings; pip's own copy of a package is asked for where Slicer lacks it.
 OF_SLICER = {"qt", "ctk", "slicer", "PyTorchUtils", "SampleData", "ScriptedLoadableModule", "packaging", "pip"}
@@ -89,9 +89,9 @@ def imports() -> dict[str, set[str]]:
     done = subprocess.run(["git", "ls-files", "*.py"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     found: dict[str, set[str]] = {}
     for name in done.stdout.splitlines():
-        if name != "setup.py" and (REPOSITORY / name).is_file():
-            source = (REPOSITORY / name).read_text(encoding="utf-8")
-            found.setdefault(name.split("/")[0], set()).update(imported(source))
+        path = REPOSITORY / name
+        if name != "setup.py" and path.is_file():
+            found.setdefault(name.split("/")[0], set()).update(imported(path.read_text(encoding="utf-8")))
     return found
 
 
