@@ -40,6 +40,7 @@ class VertebraeStep(StepBase):
             ui.vertebraeTable, ("Vertebra", "ml", "Segment"), 2, {1}, onClicked=self._jump, same=_sameSegment
         )
         self._pause = self.pause(_PAUSE_MS, self.look)
+        self._told = ""
         self.connect(
             (ui.topmostCombo, "activated(int)", self._onTopmost),
             (ui.editVertebraeButton, "clicked(bool)", self.onEdit),
@@ -122,14 +123,16 @@ class VertebraeStep(StepBase):
         if self._node is None:
             return
         self._seen = stamp_of(self._watched)
-        before, self.found, self._problem = self._problem, None, ""
+        self.found, self._problem = None, ""
         if self._watched is not None:
             try:
                 self.found = collect_vertebrae(self._watched)
             except SpineError as error:
                 self._problem = str(error)
-        if self._problem != before:
-            self.widgets.say(self._problem, error=bool(self._problem))
+        told = self._problem or (" ".join(self.found.notes) if self.found else "")
+        if told != self._told:
+            self._told = told
+            self.widgets.say(told, error=bool(self._problem), warning=True)
         self._show()
         self._panel.later()
 

@@ -351,3 +351,17 @@ def test_closing_the_scene_cancels_the_run(damaged, inpaint):
     slicer.mrmlScene.Clear(0)
     finish(inpaint, damaged.widget)
     assert "scene was closed" in damaged.ui.repairStatusLabel.text and names() == []
+
+
+def test_segments_that_are_only_counted_get_no_level_and_that_is_said(damaged, inpaint):
+    from SpineLib.scene.masks import segment_ids
+
+    ids, inner = segment_ids(damaged.vertebrae), damaged.vertebrae.GetSegmentation()
+    for number, segment_id in enumerate(ids):
+        inner.GetSegment(segment_id).SetName(f"Segment_{len(ids) - number}")  # from below
+        inner.GetSegment(segment_id).SetTerminology("")
+    said = damaged.ui.vertebraeStatusLabel
+    assert inpaint.wait(lambda: "Nothing tells for certain how the vertebrae are numbered" in said.text, 10), said.text
+    assert {one.number for one in damaged.widget.panel.vertebrae.found.segments} == {
+        100 + n for n in range(1, len(ids) + 1)
+    }

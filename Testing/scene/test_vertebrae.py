@@ -109,7 +109,7 @@ def test_segments_that_are_numbered_from_below_get_levels_only_when_asked_for(ct
     if numbers:
         assert names == {"L2": 21, "L3": 22} and "a count from below (L3 is 1)" in found.notes[0]
     else:
-        assert names == {"Segment_2": 102, "Segment_1": 101} and "Choose the numbering" in found.notes[0]
+        assert names == {"Segment_2": 102, "Segment_1": 101} and "choose the numbering" in found.notes[0]
 
 
 def test_a_numbering_is_noted_on_the_segmentation_and_taken_back(ct):

@@ -211,8 +211,8 @@ def _counted(labels: list[Label], fits: Sequence[Fit]) -> Levels:
     called = [f"'{level_name(number)}'" for number in numbers.values()]
     called = called if len(called) < 3 else [called[0], f"{called[1]} and so on"]
     notes = [
-        f"Nothing tells for certain how the vertebrae are numbered{why}: they are called {', '.join(called)}. Choose "
-        "the numbering (--numbers, from-below:L5 for example) to give them their levels."
+        f"Nothing tells for certain how the vertebrae are numbered{why}: they are called {', '.join(called)}. To give "
+        "them their levels, choose the numbering (--numbers, from-below:L5 for example), or name the segments."
     ]
     return Levels(numbers, others, notes + _said(others))
 
