@@ -63,7 +63,7 @@ def detection(folder: Path) -> None:
         image = volume_to_node(case.images["STIR"], "Simulated spine STIR")
         widget = here.open_panel("SpineMetSeg")
         ui, node = widget.ui, widget._parameterNode
-        ui.inputsSection.collapsed = ui.resultsSection.collapsed = True
+        ui.segmentSection.collapsed = ui.resultsSection.collapsed = True
         ui.detectSection.collapsed = False
         ui.detectSelector.setCurrentNode(image)
         ui.detectApplyButton.click()

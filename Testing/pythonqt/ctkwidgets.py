@@ -56,7 +56,9 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):
         self._forcing = False
 
     def childEvent(self, event):
-        if event.type() == QtCore.QEvent.Type.ChildAdded and isinstance(event.child(), QtWidgets.QWidget):
+        # A child of a .ui is added before Python can tell that it will be a widget, and is one when it is polished.
+        arrived = event.type() in (QtCore.QEvent.Type.ChildAdded, QtCore.QEvent.Type.ChildPolished)
+        if arrived and isinstance(event.child(), QtWidgets.QWidget):
             event.child().installEventFilter(self)
             if self._collapsed:
                 self._show_child(event.child())
