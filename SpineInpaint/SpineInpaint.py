@@ -14,6 +14,8 @@ from slicer import (
     vtkMRMLSegmentationNode,
     vtkMRMLTableNode,
 )
+from slicer.i18n import tr as _
+from slicer.i18n import translate
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
@@ -37,20 +39,20 @@ class SpineInpaint(ScriptedLoadableModule):
 
     def __init__(self, parent):
         super().__init__(parent)
-        parent.title = "Spine Vertebra Repair"
-        parent.categories = ["Spine Oncology"]
+        parent.title = _("Spine Vertebra Repair")
+        parent.categories = [translate("qSlicerAbstractCoreModule", "Spine Oncology")]
         parent.dependencies = ["Segmentations", "SegmentEditor", "Markups", "Models"]
         parent.contributors = ["SpineOncology contributors (SpineOncology)"]
-        parent.helpText = (
+        parent.helpText = _(
             "<p>For the planning of a total en bloc spondylectomy: segments the vertebrae on CT (<a "
             "href='https://arxiv.org/abs/1606.04797'>V-Net</a>), finds the lesion (<a "
-            "href='https://arxiv.org/abs/1506.01497'>Faster R-CNN</a>), repairs the destroyed vertebra (Miao et al.: "
-            "<a href='https://arxiv.org/abs/1704.00028'>generative inpainting</a>; here also a completion in 3-D), and "
-            "makes a model of it that prints, in millimetres at true scale.</p>"
-            "<p><b>Research use only, not a medical device.</b> The models that come with the extension were trained "
-            "on simulated images.</p>"
+            "href='https://arxiv.org/abs/1506.01497'>Faster R-CNN</a>), repairs the destroyed "
+            "vertebra (Miao et al.: <a href='https://arxiv.org/abs/1704.00028'>generative "
+            "inpainting</a>; here also a completion in 3-D), and makes a model of it that prints, in "
+            "millimetres at true scale.</p><p><b>Research use only, not a medical device.</b> The "
+            "models that come with the extension were trained on simulated images.</p>"
         )
-        parent.acknowledgementText = "Method: Miao et al., with generative adversarial networks."
+        parent.acknowledgementText = _("Method: Miao et al., with generative adversarial networks.")
         slicer.app.connect("startupCompleted()", registerSampleData)
         if hasattr(slicer.modules, "terminologies"):  # Others are loaded, so that signal may have gone: a late module.
             registerSampleData()
@@ -240,7 +242,11 @@ class SpineInpaintLogic(ScriptedLoadableModuleLogic):
         if model is None:
             cards = fittingCards(task, lambda card: True)
             if not cards:
-                raise SpineError(f"No model for {task.replace('-', ' ')} is installed: import one (spine models).")
+                raise SpineError(
+                    _("No model for {task} is installed: import one (spine models).").format(
+                        task=task.replace("-", " ")
+                    )
+                )
             model = cards[0].id
         return str(model)
 
@@ -257,16 +263,16 @@ class SpineInpaintTest(ScriptedLoadableModuleTest):
         try:
             self.test_fromVertebraeToFile()
         except unittest.SkipTest as reason:
-            self.delayDisplay(f"SpineInpaintTest was skipped, {reason}")
+            self.delayDisplay(_("SpineInpaintTest was skipped, {reason}").format(reason=reason))
             return
-        self.delayDisplay("Test passed")
+        self.delayDisplay(_("Test passed"))
 
     def test_fromVertebraeToFile(self):
         from SpinePanel.packages import missingPackages
 
         missing = missingPackages() + [one for one in ("manifold3d",) if not importlib.util.find_spec(one)]
         if missing:
-            self.skipTest(f"not installed: {', '.join(missing)}")
+            self.skipTest(_("not installed: {names}").format(names=", ".join(missing)))
         from SpineInpaintLib.selftest import wholeWay
 
         wholeWay(self, SpineInpaintLogic())

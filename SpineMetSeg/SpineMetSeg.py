@@ -8,6 +8,8 @@ from typing import Annotated
 
 import slicer
 from slicer import vtkMRMLMarkupsFiducialNode, vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
+from slicer.i18n import tr as _
+from slicer.i18n import translate
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
@@ -31,21 +33,22 @@ class SpineMetSeg(ScriptedLoadableModule):
 
     def __init__(self, parent):
         super().__init__(parent)
-        parent.title = "Spine Metastasis Segmentation"
-        parent.categories = ["Spine Oncology"]
+        parent.title = _("Spine Metastasis Segmentation")
+        parent.categories = [translate("qSlicerAbstractCoreModule", "Spine Oncology")]
         parent.dependencies = ["Segmentations", "SegmentEditor", "Markups"]
         parent.contributors = ["SpineOncology contributors (SpineOncology)"]
-        parent.helpText = (
-            "<p>Segments metastases of the spine on sagittal T1- and (or) T2-weighted MR with a U-Net "
-            "(<a href='https://arxiv.org/abs/2001.05834'>Hille et al. 2020</a>); every lesion becomes a segment that "
-            "can be edited, measured and compared. Its section Detect lists suspicious places of the whole spine "
-            "(<a href='https://doi.org/10.1016/j.compbiomed.2017.03.024'>Wang et al. 2017</a>).</p>"
-            "<p><b>Research use only, not a medical device.</b> The models that come with the extension were trained "
-            "on simulated images.</p>"
+        parent.helpText = _(
+            "<p>Segments metastases of the spine on sagittal T1- and (or) T2-weighted MR with a "
+            "U-Net (<a href='https://arxiv.org/abs/2001.05834'>Hille et al. 2020</a>); every lesion "
+            "becomes a segment that can be edited, measured and compared. Its section Detect lists "
+            "suspicious places of the whole spine (<a "
+            "href='https://doi.org/10.1016/j.compbiomed.2017.03.024'>Wang et al. "
+            "2017</a>).</p><p><b>Research use only, not a medical device.</b> The models that come "
+            "with the extension were trained on simulated images.</p>"
         )
-        parent.acknowledgementText = (
-            "Method: <a href='https://arxiv.org/abs/2001.05834'>G. Hille et al., Spinal metastases segmentation in MR "
-            "imaging (2020)</a>."
+        parent.acknowledgementText = _(
+            "Method: <a href='https://arxiv.org/abs/2001.05834'>G. Hille et al., Spinal metastases "
+            "segmentation in MR imaging (2020)</a>."
         )
         slicer.app.connect("startupCompleted()", registerSampleData)
         slicer.app.connect("startupCompleted()", registerTerminologies)
@@ -75,7 +78,7 @@ class Network(enum.Enum):
     THREE_D = 3
 
     def label(self):
-        return {2: "2D (fast)", 3: "3D (thorough)"}[self.value]
+        return {2: _("2D (fast)"), 3: _("3D (thorough)")}[self.value]
 
 
 @parameterNodeWrapper
@@ -202,7 +205,11 @@ class SpineMetSegLogic(ScriptedLoadableModuleLogic):
             chosen = {name for name, node in inputs.items() if node is not None}
             models = fittingModels(chosen, 2) or fittingModels(chosen, 3)
             if chosen and not models:
-                raise SpineError(f"No installed model takes {' + '.join(sorted(chosen))}: import one (spine models).")
+                raise SpineError(
+                    _("No installed model takes {names}: import one (spine models).").format(
+                        names=" + ".join(sorted(chosen))
+                    )
+                )
             model = models[0].id if models else ""
         run = SegmentationRun(
             inputs, model, threshold=threshold, smallestLesionMl=smallestLesionMl, device=device, output=output
@@ -222,16 +229,16 @@ class SpineMetSegTest(ScriptedLoadableModuleTest):
         try:
             self.test_fromVolumesToSegments()
         except unittest.SkipTest as reason:
-            self.delayDisplay(f"SpineMetSegTest was skipped, {reason}")
+            self.delayDisplay(_("SpineMetSegTest was skipped, {reason}").format(reason=reason))
             return
-        self.delayDisplay("Test passed")
+        self.delayDisplay(_("Test passed"))
 
     def test_fromVolumesToSegments(self):
         from SpinePanel.packages import missingPackages
 
         missing = missingPackages()
         if missing:
-            self.skipTest(f"not installed: {', '.join(missing)}")
+            self.skipTest(_("not installed: {names}").format(names=", ".join(missing)))
         from SpineMetSegLib.selftest import wholeWay
 
         wholeWay(self, SpineMetSegLogic())

@@ -15,6 +15,8 @@ from slicer import (
     vtkMRMLSegmentationNode,
     vtkMRMLTableNode,
 )
+from slicer.i18n import tr as _
+from slicer.i18n import translate
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
@@ -38,22 +40,22 @@ class SpineNecrosis(ScriptedLoadableModule):
 
     def __init__(self, parent):
         super().__init__(parent)
-        parent.title = "Spine Ablation Follow-up"
-        parent.categories = ["Spine Oncology"]
+        parent.title = _("Spine Ablation Follow-up")
+        parent.categories = [translate("qSlicerAbstractCoreModule", "Spine Oncology")]
         parent.dependencies = ["Segmentations", "SegmentEditor", "Transforms", "Plots"]
         parent.contributors = ["SpineOncology contributors (SpineOncology)"]
-        parent.helpText = (
-            "<p>One to three days after the radiofrequency ablation of a spinal metastasis: registers the scans from "
-            "before and after, segments the necrosis with a U-Net (<a "
-            "href='https://www.scitepress.org/Papers/2020/91743/pdf/index.html'>Steffen et al. 2020</a>), and "
-            "tells in numbers and pictures whether the metastasis is covered and where the margin is thin.</p>"
-            "<p><b>Research use only, not a medical device.</b> The models that come with the extension were trained "
-            "on simulated images.</p>"
+        parent.helpText = _(
+            "<p>One to three days after the radiofrequency ablation of a spinal metastasis: "
+            "registers the scans from before and after, segments the necrosis with a U-Net (<a "
+            "href='https://www.scitepress.org/Papers/2020/91743/pdf/index.html'>Steffen et al. "
+            "2020</a>), and tells in numbers and pictures whether the metastasis is covered and "
+            "where the margin is thin.</p><p><b>Research use only, not a medical device.</b> The "
+            "models that come with the extension were trained on simulated images.</p>"
         )
-        parent.acknowledgementText = (
-            "Method: <a "
-            "href='https://www.scitepress.org/Papers/2020/91743/pdf/index.html'>J. Steffen et al. (2020)</a>, after "
-            "<a href='https://arxiv.org/abs/2001.05834'>G. Hille et al. (2020)</a>."
+        parent.acknowledgementText = _(
+            "Method: <a href='https://www.scitepress.org/Papers/2020/91743/pdf/index.html'>J. "
+            "Steffen et al. (2020)</a>, after <a href='https://arxiv.org/abs/2001.05834'>G. Hille et "
+            "al. (2020)</a>."
         )
         slicer.app.connect("startupCompleted()", registerSampleData)
         if hasattr(slicer.modules, "terminologies"):  # Others are loaded, so that signal may have gone: a late module.
@@ -259,7 +261,11 @@ class SpineNecrosisLogic(ScriptedLoadableModuleLogic):
         if model is None:
             models = fittingModels(target, chosen)
             if chosen and not models:
-                raise SpineError(f"No installed model takes {' + '.join(sorted(chosen))}: import one (spine models).")
+                raise SpineError(
+                    _("No installed model takes {names}: import one (spine models).").format(
+                        names=" + ".join(sorted(chosen))
+                    )
+                )
             model = models[0].id if models else ""
         return runAndWait(SegmentationRun(inputs, model, threshold=threshold, device=device), progress).segmentation
 
@@ -276,16 +282,16 @@ class SpineNecrosisTest(ScriptedLoadableModuleTest):
         try:
             self.test_fromScansToVerdict()
         except unittest.SkipTest as reason:
-            self.delayDisplay(f"SpineNecrosisTest was skipped, {reason}")
+            self.delayDisplay(_("SpineNecrosisTest was skipped, {reason}").format(reason=reason))
             return
-        self.delayDisplay("Test passed")
+        self.delayDisplay(_("Test passed"))
 
     def test_fromScansToVerdict(self):
         from SpinePanel.packages import missingPackages
 
         missing = missingPackages()
         if missing:
-            self.skipTest(f"not installed: {', '.join(missing)}")
+            self.skipTest(_("not installed: {names}").format(names=", ".join(missing)))
         from SpineNecrosisLib.selftest import wholeWay
 
         wholeWay(self, SpineNecrosisLogic())

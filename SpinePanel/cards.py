@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 
+from SpinePanel.i18n import tr as _
+
 
 def fittingCards(task: str, fits):
     """Cards of the installed bundles of a task, the project's own first.
@@ -25,10 +27,10 @@ def isSimulated(card) -> bool:
 def cardHtml(card) -> str:
     """The model card as rich text for a tooltip."""
     rows = [
-        ("Model", f"{card.title} (version {card.version})"),
-        ("Inputs", " + ".join(card.inputs)),
-        ("Training data", str(card.training_data.get("description", ""))),
-        ("Licence", card.licence),
+        (_("Model"), _("{title} (version {version})").format(title=card.title, version=card.version)),
+        (_("Inputs"), " + ".join(card.inputs)),
+        (_("Training data"), str(card.training_data.get("description", ""))),
+        (_("Licence"), card.licence),
     ]
     rows += [(name.replace("_", " "), _figure(value)) for name, value in card.figures.items() if _figure(value)]
     table = "".join(
@@ -67,4 +69,4 @@ def provenanceLine(provenance) -> str:
     else:
         made = str(provenance.get("task", ""))
     parts = [made, str(provenance.get("device") or ""), f"SpineOncology {provenance.get('version', '')}".strip()]
-    return f"Made by {', '.join(part for part in parts if part)}."
+    return _("Made by {names}.").format(names=", ".join(part for part in parts if part))

@@ -2,6 +2,8 @@
 
 import enum
 
+from SpinePanel.i18n import tr as _
+
 
 class Device(enum.Enum):
     """Values are those of SpineLib."""
@@ -14,8 +16,8 @@ class Device(enum.Enum):
     def label(self):
         """As the combo box shows it."""
         return {
-            "auto": "Automatic",
-            "cpu": "Processor (CPU)",
-            "cuda": "NVIDIA graphics card (CUDA)",
-            "mps": "Apple graphics (MPS)",
+            "auto": _("Automatic"),
+            "cpu": _("Processor (CPU)"),
+            "cuda": _("NVIDIA graphics card (CUDA)"),
+            "mps": _("Apple graphics (MPS)"),
         }[self.value]

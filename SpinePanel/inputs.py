@@ -6,6 +6,7 @@ import qt
 import slicer
 
 from SpinePanel.cards import fittingCards
+from SpinePanel.i18n import tr as _
 
 
 def wantedInputs(task, always=()):
@@ -82,10 +83,12 @@ class InputRows:
         """Why no model can look at what is chosen, "" when one may."""
         chosen = self.chosen()
         if not chosen:
-            return f"Choose at least one image: {', '.join(self.names)}."
+            return _("Choose at least one image: {names}.").format(names=", ".join(self.names))
         twice = [name for name, volume in chosen.items() if list(chosen.values()).count(volume) > 1]
         if twice:
-            return f"{' and '.join(twice)} are the same volume: choose two volumes, or clear one selector."
+            return _("{names} are the same volume: choose two volumes, or clear one selector.").format(
+                names=" and ".join(twice)
+            )
         return ""
 
     def close(self):
@@ -107,8 +110,12 @@ class _Row:
         self.selector.nodeTypes = ["vtkMRMLScalarVolumeNode"]
         self.selector.showChildNodeTypes = self.selector.addEnabled = self.selector.removeEnabled = False
         self.selector.noneEnabled = True
-        self.selector.noneDisplay = f"No {name}"
-        self.selector.toolTip = f"{name}-weighted spine MR (sagittal)" if name in ("T1", "T2") else f"Spine MR, {name}"
+        self.selector.noneDisplay = _("No {name}").format(name=name)
+        self.selector.toolTip = (
+            _("{name}-weighted spine MR (sagittal)").format(name=name)
+            if name in ("T1", "T2")
+            else _("Spine MR, {name}").format(name=name)
+        )
         self.label.setBuddy(self.selector)
         self.selector.setMRMLScene(slicer.mrmlScene)
         for kind, widget in (("Label", self.label), ("Selector", self.selector)):

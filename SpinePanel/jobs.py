@@ -9,6 +9,7 @@ import qt
 
 from SpineLib.errors import SpineError
 from SpineLib.worker import PrivateFolder
+from SpinePanel.i18n import tr as _
 from SpinePanel.protocols import JobListener, Run
 from SpinePanel.remaining import RemainingTime, remainingText
 from SpinePanel.worker import sharedWorker
@@ -54,8 +55,10 @@ class JobRunner:
         if holder is None:
             return ""
         if holder is self:
-            return "A run is going on: wait until it has ended, or cancel it."
-        return f"A run of {holder.title} is going on: wait until it has ended, or cancel it there."
+            return _("A run is going on: wait until it has ended, or cancel it.")
+        return _("A run of {title} is going on: wait until it has ended, or cancel it there.").format(
+            title=holder.title
+        )
 
     def start(self, run: Run) -> None:
         """Begin a job and return at once.
@@ -73,7 +76,7 @@ class JobRunner:
         self._remaining = RemainingTime(time.monotonic())
         self._steps = [
             *steps,
-            ("Starting the worker", lambda folder: self._submit(run.job, run.parameters(folder))),
+            (_("Starting the worker"), lambda folder: self._submit(run.job, run.parameters(folder))),
             *[("", lambda folder, call=call: call()) for call in meanwhile],
         ]
         self._report(0.0, self._steps[0][0])
@@ -148,7 +151,7 @@ class JobRunner:
         except SpineError as error:
             self._end(self._listener.jobFailed, str(error), "")
         except Exception:
-            sentence = "The job could not be prepared: the log holds the details."
+            sentence = _("The job could not be prepared: the log holds the details.")
             self._end(self._listener.jobFailed, sentence, traceback.format_exc())
 
     def _progressed(self, fraction, text):

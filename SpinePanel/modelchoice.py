@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from SpinePanel.cards import cardHtml, fittingCards, isSimulated
+from SpinePanel.i18n import tr as _
 
 
 class ModelChoice:
@@ -35,7 +36,7 @@ class ModelChoice:
         fits: Callable,
         none: Callable[[object], str],
         onTaken: Callable | None = None,
-        empty: str = "No model fits",
+        empty: str = _("No model fits"),
     ):
         self._combo, self._badges, self._section = combo, tuple(badges), section
         self._parameter, self._fits, self._none, self._onTaken = parameter, fits, none, onTaken

@@ -11,6 +11,7 @@ from pathlib import Path
 import slicer
 
 from SpineLib.errors import SpineError
+from SpinePanel.i18n import tr as _
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 #: What one function alone needs is asked for when it is first used: requirement, as in ``pyproject.toml``, by the name
@@ -48,7 +49,9 @@ def installMissing(requester: str) -> None:
     importlib.invalidate_caches()
     still = missingPackages()
     if still:
-        raise SpineError(f"Still missing: {', '.join(still)}. Restart Slicer, then press Install again.")
+        raise SpineError(
+            _("Still missing: {names}. Restart Slicer, then press Install again.").format(names=", ".join(still))
+        )
 
 
 def installOptional(module: str, requester: str) -> None:
@@ -68,7 +71,7 @@ def installOptional(module: str, requester: str) -> None:
     _installByPip([_requirement(line)], requester)
     importlib.invalidate_caches()
     if not importlib.util.find_spec(module):
-        raise SpineError(f"{line} was not installed: try again to do so.")
+        raise SpineError(_("{line} was not installed: try again to do so.").format(line=line))
 
 
 def _installTorch():
@@ -76,15 +79,15 @@ def _installTorch():
         import PyTorchUtils
     except ImportError as error:
         raise SpineError(
-            "Install the extension PyTorch in the Extensions Manager, restart Slicer, then press Install again."
+            _("Install the extension PyTorch in the Extensions Manager, restart Slicer, then press Install again.")
         ) from error
     try:
         torch = PyTorchUtils.PyTorchUtilsLogic().installTorch(askConfirmation=True)
     except Exception as error:
         logging.exception("torch could not be installed")
-        raise SpineError("PyTorch could not be installed: check the network connection and the log.") from error
+        raise SpineError(_("PyTorch could not be installed: check the network connection and the log.")) from error
     if torch is None:
-        raise SpineError("PyTorch was not installed: press Install again to do so.")
+        raise SpineError(_("PyTorch was not installed: press Install again to do so."))
 
 
 def _installByPip(missing, requester):
@@ -93,14 +96,16 @@ def _installByPip(missing, requester):
         if packaging is not None:
             packaging.pip_ensure(missing, skip_packages=_KEEP, requester=requester)
         elif slicer.util.confirmOkCancelDisplay(
-            f"{requester} needs these Python packages:\n{_lines(missing)}\n\nInstall?"
+            _("{requester} needs these Python packages:\n{lines}\n\nInstall?").format(
+                requester=requester, lines=_lines(missing)
+            )
         ):
             slicer.util.pip_install(" ".join(map(str, missing)))  # Slicer 5.10
     except RuntimeError as error:
-        raise SpineError("The packages were not installed: press Install again to do so.") from error
+        raise SpineError(_("The packages were not installed: press Install again to do so.")) from error
     except Exception as error:
         logging.exception("packages could not be installed")
-        raise SpineError("The packages could not be installed: check the network connection and the log.") from error
+        raise SpineError(_("The packages could not be installed: check the network connection and the log.")) from error
 
 
 def _slicersPackaging():

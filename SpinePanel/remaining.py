@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from SpinePanel.i18n import tr as _
+
 #: Earlier than this an estimate would only jump about: seconds, and fraction done.
 _EARLIEST_SECONDS, _EARLIEST_FRACTION = 2.0, 0.05
 
@@ -32,7 +34,7 @@ def remainingText(seconds: float | None) -> str:
     if seconds is None:
         return ""
     if seconds < 5:
-        return "a few seconds left"
+        return _("a few seconds left")
     if seconds < 90:
-        return f"about {5 * round(seconds / 5)} s left"
-    return f"about {round(seconds / 60)} min left"
+        return _("about {seconds} s left").format(seconds=5 * round(seconds / 5))
+    return _("about {minutes} min left").format(minutes=round(seconds / 60))

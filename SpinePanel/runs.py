@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from SpineLib.scene.runs import RunInputs
 
+from SpinePanel.i18n import tr as _
+
 
 class SegmentationRun:
     """What the user asked for when pressing Apply; later changes of the panel do not touch it.
@@ -32,7 +34,10 @@ class SegmentationRun:
 
     def steps(self):
         """(text, callable) pairs that write the volumes into the private folder; in pieces, since the window waits."""
-        return [("Preparing the images", lambda folder: load("SimpleITK")), ("Preparing the images", self._export)]
+        return [
+            (_("Preparing the images"), lambda folder: load("SimpleITK")),
+            (_("Preparing the images"), self._export),
+        ]
 
     @staticmethod
     def meanwhile():
@@ -93,7 +98,7 @@ def runAndWait(run, progress=None):
     session = WorkerSession(SubprocessTransport)
     with PrivateFolder() as folder:
         try:
-            for _, step in run.steps():
+            for _text, step in run.steps():
                 step(folder)
             session.submit(
                 run.job,
@@ -102,7 +107,7 @@ def runAndWait(run, progress=None):
                 on_progress=progress or silent,
                 on_result=ended.append,
                 on_error=lambda message, details: ended.append(SpineError(message)),
-                on_cancelled=lambda: ended.append(Cancelled("The run was cancelled.")),
+                on_cancelled=lambda: ended.append(Cancelled(_("The run was cancelled."))),
             )
             while not ended:
                 session.tick()

@@ -12,6 +12,7 @@ import qt
 
 from SpineLib.errors import SpineError
 from SpinePanel.cards import provenanceLine
+from SpinePanel.i18n import tr as _
 from SpinePanel.jobs import JobRunner
 from SpinePanel.packages import installMissing, installOptional, missingPackages
 from SpinePanel.protocols import Run, Status, Step
@@ -129,7 +130,7 @@ class StepPanel:
         self._updating = True
         try:
             self.ui.setupSection.visible = bool(self._missing)
-            needed = f"Needed once: {', '.join(self._missing)}." if self._missing else ""
+            needed = _("Needed once: {names}.").format(names=", ".join(self._missing)) if self._missing else ""
             self.ui.setupLabel.text = self._setupProblem or needed
             for step in self._steps:
                 step.update()
@@ -168,9 +169,9 @@ class StepPanel:
         if reason := self.jobs.reasonToWait():
             return reason
         if self._node is None:
-            return "The scene is being closed, or the module is not shown."
+            return _("The scene is being closed, or the module is not shown.")
         if self._missing:
-            return "Press Install first: some Python packages are missing."
+            return _("Press Install first: some Python packages are missing.")
         return ""
 
     def start(self, widgets: Status, run: Run, onDone: Callable, onPreview: Callable | None = None) -> bool:
@@ -203,7 +204,7 @@ class StepPanel:
 
     def onCancel(self, checked=False):
         if self._widgets is not None:
-            self._widgets.progress(0, "Cancelling", "")
+            self._widgets.progress(0, _("Cancelling"), "")
         self.jobs.cancel()
 
     def onInstall(self, checked=False):
@@ -280,7 +281,7 @@ class StepPanel:
         except SpineError as error:
             self.jobFailed(str(error), "")
         except Exception:  # nobody else would hear of it: this is called by a signal
-            sentence = "The result could not be brought into the scene: the log holds the details."
+            sentence = _("The result could not be brought into the scene: the log holds the details.")
             self.jobFailed(sentence, traceback.format_exc())
 
     def jobFailed(self, sentence, details):
@@ -291,7 +292,7 @@ class StepPanel:
         self._forgetRun()
         closing, self._closing = self._closing, False
         self._widgets.say(
-            "The scene was closed, so the run was cancelled." if closing else "Cancelled; the scene is as it was."
+            _("The scene was closed, so the run was cancelled.") if closing else _("Cancelled; the scene is as it was.")
         )
 
     def _forgetRun(self):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import slicer
 
 from SpineLib.errors import SpineError
+from SpinePanel.i18n import tr as _
 from SpinePanel.step import StepBase
 
 #: A CT of more voxels is thinned before it is looked at.
@@ -71,7 +72,7 @@ class CtStep(StepBase):
             self._refusal = str(error)
             self.widgets.say(self._refusal, error=True)
         except ModuleNotFoundError as error:  # before Install was pressed
-            slicer.util.showStatusMessage(f"The CT was not checked: {error.name} is missing.", 3000)
+            slicer.util.showStatusMessage(_("The CT was not checked: {name} is missing.").format(name=error.name), 3000)
 
 
 def _thinned(node, grid):

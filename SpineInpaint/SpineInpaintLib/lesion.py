@@ -4,6 +4,7 @@ import slicer
 
 from SpineInpaintLib.runs import LesionRun
 from SpineLib.errors import SpineError
+from SpinePanel.i18n import tr as _
 from SpinePanel.modelchoice import ModelChoice, forTask
 from SpinePanel.segments import fillSegments, openInEditor, segmentIds
 from SpinePanel.step import StepBase
@@ -19,18 +20,22 @@ ALL = "*"
 class LesionStep(StepBase):
     """Everything of the step."""
 
-    TIP = "Look for lesions on the CT; the scene gets a box for each, which can be moved and resized"
+    TIP = _("Look for lesions on the CT; the scene gets a box for each, which can be moved and resized")
 
     def __init__(self, ui, panel):
         super().__init__(ui, panel, "lesion")
         self._watched, self._stops, self._rows = (None, None), [], None
+        none = _("No model for lesions on CT is installed: draw the lesion, or import a model (spine models import).")
         self.models = ModelChoice(
-            ui.lesionModelCombo, (ui.lesionBadgeLabel, ui.lesionBadgeSpacer), ui.lesionSection, "lesionModel",
+            ui.lesionModelCombo,
+            (ui.lesionBadgeLabel, ui.lesionBadgeSpacer),
+            ui.lesionSection,
+            "lesionModel",
             forTask("ct-lesion-detection"),
-            lambda node: "No model for lesions on CT is installed: draw the lesion, or import a model "
-            "(spine models import).", empty="No model is installed",
-        )  # fmt: skip
-        titles = ("Lesion", "Probability", "RECIST, mm", "Box, mm")
+            lambda node: none,
+            empty=_("No model is installed"),
+        )
+        titles = (_("Lesion"), _("Probability"), _("RECIST, mm"), _("Box, mm"))
         self._table = Table(ui.lesionTable, titles, 3, {1, 2, 3}, onClicked=self._onClicked)
         self._pause = self.pause(_PAUSE_MS, self._edited)
         self.connect(
@@ -75,9 +80,9 @@ class LesionStep(StepBase):
             node.lesionSegment = wanted
         first = ()
         if len(ids) != 1:
-            first = ((f"Choose one of {len(ids)}" if ids else "No segment", ""),)
+            first = ((_("Choose one of {count}").format(count=len(ids)) if ids else _("No segment"), ""),)
         if len(ids) > 1:
-            first = (*first, ("All segments together", ALL))
+            first = (*first, (_("All segments together"), ALL))
         fillSegments(ui.lesionSegmentCombo, node.lesion, first)
         data = [ui.lesionSegmentCombo.itemData(index) for index in range(ui.lesionSegmentCombo.count)]
         ui.lesionSegmentCombo.currentIndex = data.index(wanted) if wanted in data else 0
@@ -98,13 +103,17 @@ class LesionStep(StepBase):
         """Why there is no lesion yet, "" when there is."""
         node = self._node
         if node is None or (node.roi is None and node.lesion is None):
-            return "Mark the lesion in step 2: detect it, draw it, or place a box."
+            return _("Mark the lesion in step 2: detect it, draw it, or place a box.")
         if node.roi is not None:
-            return "" if node.roi.GetNumberOfControlPoints() else "Place the lesion's box in the views first."
+            return "" if node.roi.GetNumberOfControlPoints() else _("Place the lesion's box in the views first.")
         count = len(segmentIds(node.lesion))
         if not count:
-            return "The segmentation of the lesion holds no segment: draw one, or choose another."
-        return "" if node.lesionSegment else f"The segmentation holds {count} segments: choose the lesion in step 2."
+            return _("The segmentation of the lesion holds no segment: draw one, or choose another.")
+        return (
+            ""
+            if node.lesionSegment
+            else _("The segmentation holds {count} segments: choose the lesion in step 2.").format(count=count)
+        )
 
     def summary(self):
         """(whether the step is done, a few words)."""
@@ -114,7 +123,7 @@ class LesionStep(StepBase):
         if roi is not None:
             return True, roi.GetName()
         if ids is None:
-            return True, f"{len(segmentIds(segmentation))} segments"
+            return True, _("{count} segments").format(count=len(segmentIds(segmentation)))
         return True, segmentation.GetSegmentation().GetSegment(ids[0]).GetName()
 
     def onApply(self, checked=False):
@@ -152,7 +161,14 @@ class LesionStep(StepBase):
             node.roi = imported.boxes[0]
         node.EndModify(modifying)
         count = len(imported.boxes)
-        found = f"{count} {'lesion' if count == 1 else 'lesions'} found." if count else "No lesion was found."
+        found = (
+            _("{count} lesion found.")
+            if count == 1
+            else _("{count} lesions found.")
+            if count
+            else _("No lesion was found.")
+        )
+        found = found.format(count=count)
         self._panel.tell(self.widgets, " ".join([found, *imported.notes]), warning=not count)
 
     def _onClicked(self, box):
@@ -167,7 +183,7 @@ class LesionStep(StepBase):
         if box.GetDisplayNode() is not None:
             box.GetDisplayNode().SetVisibility3D(True)
         try:
-            centre, _, _ = box_geometry(box)
+            centre, *_rest = box_geometry(box)
             jump_to(ras_lps(centre))
         except SpineError as error:
             self._panel.error(self.widgets, str(error))

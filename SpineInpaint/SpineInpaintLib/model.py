@@ -8,15 +8,20 @@ import slicer
 from SpineInpaintLib.runs import ExportRun, ModelRun
 from SpineLib.errors import SpineError
 from SpinePanel import style
+from SpinePanel.i18n import tr as _
 from SpinePanel.step import StepBase
 from SpinePanel.tables import Table
 
 #: A change is looked at after this pause, milliseconds.
 _PAUSE_MS = 800
 #: What the mesh room needs and Slicer does not bring.
-CUTS = {"none": "Whole vertebra", "pedicles": "Body, cut through the pedicles", "body": "Body, up to the canal"}
-SPACES = {"LPS": "LPS (as Slicer and DICOM)", "RAS": "RAS"}
-PAINTS = {"distance": "Distance to before", "thickness": "Wall thickness", "plain": "Plain"}
+CUTS = {
+    "none": _("Whole vertebra"),
+    "pedicles": _("Body, cut through the pedicles"),
+    "body": _("Body, up to the canal"),
+}
+SPACES = {"LPS": _("LPS (as Slicer and DICOM)"), "RAS": "RAS"}
+PAINTS = {"distance": _("Distance to before"), "thickness": _("Wall thickness"), "plain": _("Plain")}
 #: Thin walls are thickened where that adds no more than this share of the volume.
 _THICKENING = 0.01
 
@@ -24,7 +29,7 @@ _THICKENING = 0.01
 class ModelStep(StepBase):
     """Everything of the step."""
 
-    TIP = "Make the models before and after; the scene gets both with the distance painted, and the checks"
+    TIP = _("Make the models before and after; the scene gets both with the distance painted, and the checks")
 
     def __init__(self, ui, panel):
         from SpineLib.mesh.formats import formats
@@ -38,8 +43,8 @@ class ModelStep(StepBase):
         for combo, entries in self._combos.values():
             for data, text in entries.items():
                 combo.addItem(text, data)
-        self._checks = Table(ui.checksTable, ("Check", "", "Found", "Allowed"), 3, {2, 3})
-        self._measures = Table(ui.measuresTable, ("Measure", "Value"), 0, {1})
+        self._checks = Table(ui.checksTable, (_("Check"), "", _("Found"), _("Allowed")), 3, {2, 3})
+        self._measures = Table(ui.measuresTable, (_("Measure"), _("Value")), 0, {1})
         self._pause = self.pause(_PAUSE_MS, self.look)
         self.connect(
             *((combo, "activated(int)", self._onChosen) for combo, _ in self._combos.values()),
@@ -85,8 +90,8 @@ class ModelStep(StepBase):
         if key != self._key:
             self._key = key
             self.changed()
-        scale = "" if round(node.scale) == 100 else f", {node.scale:.0f} % of life size"
-        ui.exportLabel.text = f"In {node.space} coordinates and millimetres{scale}."
+        scale = "" if round(node.scale) == 100 else _(", {scale:.0f} % of life size").format(scale=node.scale)
+        ui.exportLabel.text = _("In {space} coordinates and millimetres{scale}.").format(space=node.space, scale=scale)
         self._showExport()
 
     def lookAgain(self):
@@ -112,7 +117,7 @@ class ModelStep(StepBase):
         if reason := self._panel.reasonNotToStart():
             return reason
         if self._node is None or self._node.repaired is None:
-            return "Repair the vertebra in step 3, or choose a segmentation of one."
+            return _("Repair the vertebra in step 3, or choose a segmentation of one.")
         return ""
 
     def reasonNotToExport(self):
@@ -123,12 +128,12 @@ class ModelStep(StepBase):
             return reason
         model = model_of(self._head)
         if not model:
-            return "Build the model first."
+            return _("Build the model first.")
         if self.outdated:
-            return "The model is out of date: build it again first."
+            return _("The model is out of date: build it again first.")
         if not model["passed"]:
             reasons = [check["text"] for check in model["checks"] if not check["passed"]]
-            return f"The print gate refuses the model. {' '.join(reasons)}"
+            return _("The print gate refuses the model. {names}").format(names=" ".join(reasons))
         return ""
 
     def summary(self):
@@ -139,8 +144,8 @@ class ModelStep(StepBase):
         if not model:
             return False, ""
         if self.outdated:
-            return False, "out of date"
-        return (True, "prints") if model["passed"] else (False, "does not print")
+            return False, _("out of date")
+        return (True, _("prints")) if model["passed"] else (False, _("does not print"))
 
     def onApply(self, checked=False):
         """Build the models; nodes of an earlier model of the same segmentation are filled anew."""
@@ -158,7 +163,7 @@ class ModelStep(StepBase):
             return
         if not path.lower().endswith(f".{ending}"):
             path = f"{path}.{ending}"  # another file than the dialog has asked about
-            question = f"{os.path.basename(path)} is there already. Replace it?"
+            question = _("{basename} is there already. Replace it?").format(basename=os.path.basename(path))
             if os.path.exists(path) and not slicer.util.confirmOkCancelDisplay(question, self._panel.TITLE):
                 return
         settings, space = self.settings(), node.space
@@ -204,7 +209,7 @@ class ModelStep(StepBase):
         folder = os.path.dirname(self._path) or os.path.expanduser("~")
         name = os.path.join(folder, f"{self._fileName()}.{ending}")
         return qt.QFileDialog.getSaveFileName(
-            self.ui.exportButton, "Export the model", name, f"{self._formats[ending]} (*.{ending})"
+            self.ui.exportButton, _("Export the model"), name, f"{self._formats[ending]} (*.{ending})"
         )
 
     def _fileName(self):
@@ -219,7 +224,7 @@ class ModelStep(StepBase):
         self._panel.parameterNode().model = imported.head
         self._show()
         passed = imported.model["passed"]
-        found = "The model prints." if passed else "The model would not print; what is to blame is red in 3-D."
+        found = _("The model prints.") if passed else _("The model would not print; what is to blame is red in 3-D.")
         self._panel.tell(self.widgets, " ".join([found, *imported.notes]), warning=not passed)
         self._paint()
         self._panel.whenShown(self._lookAt)
@@ -229,8 +234,9 @@ class ModelStep(StepBase):
     def _onExported(self, path):
         self._panel.tell(
             self.widgets,
-            f"{path.name} was written, read back and passed all checks again; "
-            f"{self._panel.parameterNode().space} coordinates, millimetres.",
+            _("{name} was written, read back and passed all checks again; {space} coordinates, millimetres.").format(
+                name=path.name, space=self._panel.parameterNode().space
+            ),
         )
 
     def _watch(self, segmentation):
@@ -250,7 +256,9 @@ class ModelStep(StepBase):
     def _showExport(self):
         reason = self.reasonNotToExport()
         self.ui.exportButton.enabled = not reason
-        self.ui.exportButton.toolTip = reason or "Write the file; it is read back and checked again before it is kept"
+        self.ui.exportButton.toolTip = reason or _(
+            "Write the file; it is read back and checked again before it is kept"
+        )
 
     def _show(self):
         """Checks and figures of the model; none empties the tables."""
@@ -269,7 +277,7 @@ class ModelStep(StepBase):
         self._measures.show([(figure.label, figure.text(value)) for figure, value in figures])
         text = ""
         if model:
-            colour, words_ = ("good", "Prints") if model["passed"] else ("error", "Does not print")
+            colour, words_ = ("good", _("Prints")) if model["passed"] else ("error", _("Does not print"))
             reasons = " ".join(one["text"] for one in checks if not one["passed"])
             text = f'<b style="{style.sentence(colour)}">{words_}</b>{": " if reasons else ""}{reasons}'
         ui.gateLabel.text = text

@@ -5,19 +5,20 @@ from SpineInpaintLib.lesion import LesionStep
 from SpineInpaintLib.model import ModelStep
 from SpineInpaintLib.repair import RepairStep
 from SpineInpaintLib.vertebrae import VertebraeStep
+from SpinePanel.i18n import tr as _
 from SpinePanel.steppanel import StepPanel
 
 
 class Panel(StepPanel):
     """The steps of the repair, and what they have in common."""
 
-    MODULE, TITLE = "SpineInpaint", "Spine Vertebra Repair"
+    MODULE, TITLE = "SpineInpaint", _("Spine Vertebra Repair")
     SECTIONS = {
-        "ct": "CT",
-        "vertebrae": "1  Vertebrae",
-        "lesion": "2  Lesion",
-        "repair": "3  Repair",
-        "model": "4  Model",
+        "ct": _("CT"),
+        "vertebrae": _("1  Vertebrae"),
+        "lesion": _("2  Lesion"),
+        "repair": _("3  Repair"),
+        "model": _("4  Model"),
     }
     SELECTORS = ("ct", "vertebrae", "roi", "lesion", "repaired")
 
@@ -35,5 +36,5 @@ class Panel(StepPanel):
         if reason := self.reasonNotToStart():
             return reason
         if self._node.ct is None:
-            return "Choose a CT first."
+            return _("Choose a CT first.")
         return self.ct.refusal()

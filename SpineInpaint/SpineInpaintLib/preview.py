@@ -4,6 +4,8 @@ from pathlib import Path
 
 import qt
 
+from SpinePanel.i18n import tr as _
+
 #: Width of the picture, and the gap between its three slices, pixels; voxels shown around the bone.
 _WIDTH, _GAP, _AROUND = 330, 6, 2
 
@@ -49,7 +51,7 @@ class Preview:
         file.unlink(missing_ok=True)
         if not pixmap.isNull():
             self._label.setPixmap(pixmap)
-            self._label.toolTip = "The repair so far: axial, coronal and sagittal slice through its middle"
+            self._label.toolTip = _("The repair so far: axial, coronal and sagittal slice through its middle")
             self._shown = True
             self.refresh()
 
@@ -81,7 +83,7 @@ def slices_picture(volume, width=_WIDTH):
     widths = [picture.shape[1] * across for picture, _, across in slices]
     pixel = sum(widths) / (width - 2 * _GAP)  # mm
     canvas, left = np.zeros((int(np.ceil(max(heights) / pixel)), width), np.float32), 0
-    for (picture, _, _), high, wide in zip(slices, heights, widths, strict=True):
+    for (picture, *_rest), high, wide in zip(slices, heights, widths, strict=True):
         size = max(int(high / pixel), 1), max(int(wide / pixel), 1)
         at = [
             np.minimum((np.arange(n) + 0.5) * count / n, count - 1).astype(int)

@@ -4,6 +4,7 @@ from SpineInpaintLib.preview import Preview
 from SpineInpaintLib.runs import RepairRun
 from SpineLib.errors import SpineError
 from SpinePanel.cards import cardHtml, fittingCards, isSimulated
+from SpinePanel.i18n import tr as _
 from SpinePanel.segments import openInEditor
 from SpinePanel.step import StepBase
 from SpinePanel.views import SLICES
@@ -13,35 +14,37 @@ _PAUSE_MS = 800
 #: Method: what it is called, and what it does.
 METHODS = {
     "completion": (
-        "Completion in 3-D",
-        "A network that has learned whole vertebrae completes the vertebra in space; it also looks at the mirrored "
-        "half and the neighbours.",
+        _("Completion in 3-D"),
+        _(
+            "A network that has learned whole vertebrae completes the vertebra in space; it also "
+            "looks at the mirrored half and the neighbours."
+        ),
     ),
     "templates": (
-        "Mirror image and neighbours",
-        "The mirrored half and the neighbours are fitted to the bone that is left; no network.",
+        _("Mirror image and neighbours"),
+        _("The mirrored half and the neighbours are fitted to the bone that is left; no network."),
     ),
     "wgan-gp-tied": (
-        "WGAN-GP, slices tied",
-        "The paper’s generative inpainting of slices, with neighbouring slices held together.",
+        _("WGAN-GP, slices tied"),
+        _("The paper’s generative inpainting of slices, with neighbouring slices held together."),
     ),
-    "wgan-gp": ("WGAN-GP, as published", "The paper’s generative inpainting, slice by slice."),
-    "dcgan-tied": ("DCGAN, slices tied", "The paper’s comparison, with neighbouring slices held together."),
-    "dcgan": ("DCGAN", "The paper’s comparison, slice by slice."),
+    "wgan-gp": (_("WGAN-GP, as published"), _("The paper’s generative inpainting, slice by slice.")),
+    "dcgan-tied": (_("DCGAN, slices tied"), _("The paper’s comparison, with neighbouring slices held together.")),
+    "dcgan": (_("DCGAN"), _("The paper’s comparison, slice by slice.")),
 }
 
 
 class RepairStep(StepBase):
     """Everything of the step."""
 
-    TIP = "Repair the vertebra; the scene gets a segmentation with the vertebra repaired and as it was"
+    TIP = _("Repair the vertebra; the scene gets a segmentation with the vertebra repaired and as it was")
 
     def __init__(self, ui, panel):
         super().__init__(ui, panel, "repair")
         self._key = self._shown = self._lesionKey = self._seen = None
         self.outdated, self._byUser = False, ""
         self.preview = Preview(ui.previewLabel, ui.repairSection)
-        for method, (title, *_) in METHODS.items():
+        for method, (title, *_words) in METHODS.items():
             ui.methodCombo.addItem(title, method)
         self._pause = self.pause(_PAUSE_MS, self.look)
         self.connect(
@@ -94,10 +97,12 @@ class RepairStep(StepBase):
         if missing := self._panel.vertebrae.missing() or self._panel.lesion.missing():
             return missing
         if not self._node.vertebra:
-            return "Choose the vertebra to repair."
+            return _("Choose the vertebra to repair.")
         if self._card(self._node.method) is None:
             title = METHODS[self._node.method][0]
-            return f"No model for “{title}” is installed: choose another method, or import a model."
+            return _("No model for “{title}” is installed: choose another method, or import a model.").format(
+                title=title
+            )
         return ""
 
     def summary(self):
@@ -107,7 +112,7 @@ class RepairStep(StepBase):
         if self._node is None or self._node.repaired is None:
             return False, ""
         if self.outdated:
-            return False, "out of date"
+            return False, _("out of date")
         return True, repair_of(self._node.repaired).get("level", self._node.repaired.GetName())
 
     def onApply(self, checked=False):
@@ -179,9 +184,9 @@ class RepairStep(StepBase):
     @staticmethod
     def _words(measures):
         """ "Repaired: 31.2 ml before, 38.4 ml after, 7.2 ml added." """
-        names = (("volume_before_ml", "before"), ("volume_after_ml", "after"), ("added_ml", "added"))
+        names = (("volume_before_ml", _("before")), ("volume_after_ml", _("after")), ("added_ml", _("added")))
         parts = [f"{measures[key]:.1f} ml {name}" for key, name in names if key in measures]
-        return f"Repaired: {', '.join(parts)}." if parts else "Repaired."
+        return _("Repaired: {names}.").format(names=", ".join(parts)) if parts else _("Repaired.")
 
     def _made(self):
         """What a repair is made of, as far as changes show without reading voxels."""
@@ -199,7 +204,7 @@ class RepairStep(StepBase):
         """Offer the vertebrae; the one with most of the lesion is chosen as long as the user has chosen none."""
         combo, node, found = self.ui.vertebraCombo, self._node, self._panel.vertebrae.found
         segments = found.segments if found else []
-        entries = [(one.name, one.segment_id) for one in segments] or [("No vertebrae yet", "")]
+        entries = [(one.name, one.segment_id) for one in segments] or [(_("No vertebrae yet"), "")]
         if entries != [(combo.itemText(n), combo.itemData(n)) for n in range(combo.count)]:
             blocked = combo.blockSignals(True)
             combo.clear()

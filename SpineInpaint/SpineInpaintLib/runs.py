@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+from SpinePanel.i18n import tr as _
 from SpinePanel.runs import load
 
 
@@ -26,7 +27,7 @@ class VertebraeRun:
 
     def steps(self):
         """(text, callable) pairs that write the CT into the private folder; in pieces, since the window waits."""
-        return [("Preparing the CT", lambda folder: load("SimpleITK")), ("Preparing the CT", self._export)]
+        return [(_("Preparing the CT"), lambda folder: load("SimpleITK")), (_("Preparing the CT"), self._export)]
 
     @staticmethod
     def meanwhile():
@@ -103,7 +104,7 @@ class RepairRun:
         self.damage = self._watch = None
 
     def steps(self):
-        return [("Preparing the masks", lambda folder: load("SimpleITK")), ("Preparing the masks", self._collect)]
+        return [(_("Preparing the masks"), lambda folder: load("SimpleITK")), (_("Preparing the masks"), self._collect)]
 
     @staticmethod
     def meanwhile():
@@ -149,7 +150,7 @@ class ModelRun:
         self.shape = self._watch = None
 
     def steps(self):
-        return [("Preparing the mask", lambda folder: load("SimpleITK")), ("Preparing the mask", self._collect)]
+        return [(_("Preparing the mask"), lambda folder: load("SimpleITK")), (_("Preparing the mask"), self._collect)]
 
     @staticmethod
     def meanwhile():
@@ -204,12 +205,14 @@ class ExportRun(ModelRun):
 
         if not result["passed"]:
             reasons = [check["text"] for check in result["checks"] if not check["passed"]]
-            raise SpineError(f"The model was not written, as it would not print. {' '.join(reasons)}")
+            raise SpineError(
+                _("The model was not written, as it would not print. {names}").format(names=" ".join(reasons))
+            )
         part = self._path.with_name(f".{self._path.name}.part")
         try:
             shutil.copyfile(Path(folder) / result["files"][0], part)
             os.replace(part, self._path)
         except OSError as error:
             part.unlink(missing_ok=True)
-            raise SpineError("The file cannot be written there: choose a folder that you may write to.") from error
+            raise SpineError(_("The file cannot be written there: choose a folder that you may write to.")) from error
         return self._path

@@ -2,8 +2,10 @@
 
 import logging
 
-CATEGORY = "Spine Oncology"
-SAMPLE = "Simulated CT with a lytic lesion"
+from SpinePanel.i18n import tr as _
+
+CATEGORY = _("Spine Oncology")
+SAMPLE = _("Simulated CT with a lytic lesion")
 _SEED = 12
 _SETTINGS = {
     "region": "lumbar",
@@ -53,17 +55,19 @@ def simulateSample(source=None):
     from SpineLib.errors import SpineError
 
     try:
-        slicer.util.showStatusMessage("Simulating a CT of a spine with a lytic metastasis ...", 3000)
+        slicer.util.showStatusMessage(_("Simulating a CT of a spine with a lytic metastasis ..."), 3000)
         nodes = loadSimulatedCt(_SEED)
     except ModuleNotFoundError as error:
         slicer.util.errorDisplay(
-            f"The simulation needs the Python package {error.name}, which is missing: open the module Spine Vertebra "
-            "Repair and press Install in its section Set-up."
+            _(
+                "The simulation needs the Python package {name}, which is missing: open the module Spine "
+                "Vertebra Repair and press Install in its section Set-up."
+            ).format(name=error.name)
         )
         return []
     except (SpineError, ImportError) as error:
         logging.exception("the sample could not be simulated")
-        slicer.util.errorDisplay(f"The sample could not be simulated: {error}")
+        slicer.util.errorDisplay(_("The sample could not be simulated: {error}").format(error=error))
         return []
     slicer.util.setSliceViewerLayers(background=nodes[0], fit=True)
     return nodes

@@ -2,6 +2,7 @@
 
 from SpineInpaintLib.runs import VertebraeRun
 from SpineLib.errors import SpineError
+from SpinePanel.i18n import tr as _
 from SpinePanel.modelchoice import ModelChoice, forTask
 from SpinePanel.segments import openInEditor
 from SpinePanel.step import StepBase
@@ -20,24 +21,30 @@ class VertebraeStep(StepBase):
         found: ``SpineLib.scene.vertebrae.Vertebrae`` as they are now; None without a segmentation.
     """
 
-    TIP = "Segment the vertebrae on the CT; the scene gets a segmentation with one segment a vertebra"
+    TIP = _("Segment the vertebrae on the CT; the scene gets a segmentation with one segment a vertebra")
 
     def __init__(self, ui, panel):
         super().__init__(ui, panel, "vertebrae")
         self._watched = self.found = self._seen = None
         self._problem = ""
         self._stop = lambda: None
+        none = _(
+            "No model for vertebrae is installed: choose a segmentation below, or import a model (spine models import)."
+        )
         self.models = ModelChoice(
-            ui.vertebraeModelCombo, (ui.vertebraeBadgeLabel, ui.vertebraeBadgeSpacer), ui.vertebraeSection,
-            "vertebraeModel", forTask("vertebra-segmentation"),
-            lambda node: "No model for vertebrae is installed: choose a segmentation below, or import a model "
-            "(spine models import).", empty="No model is installed",
-        )  # fmt: skip
-        ui.topmostCombo.addItem("Unknown: count", "")
+            ui.vertebraeModelCombo,
+            (ui.vertebraeBadgeLabel, ui.vertebraeBadgeSpacer),
+            ui.vertebraeSection,
+            "vertebraeModel",
+            forTask("vertebra-segmentation"),
+            lambda node: none,
+            empty=_("No model is installed"),
+        )
+        ui.topmostCombo.addItem(_("Unknown: count"), "")
         for level in _LEVELS:
             ui.topmostCombo.addItem(level, level)
         self._table = Table(
-            ui.vertebraeTable, ("Vertebra", "ml", "Segment"), 2, {1}, onClicked=self._jump, same=_sameSegment
+            ui.vertebraeTable, (_("Vertebra"), _("ml"), _("Segment")), 2, {1}, onClicked=self._jump, same=_sameSegment
         )
         self._pause = self.pause(_PAUSE_MS, self.look)
         self._told = ""
@@ -91,7 +98,7 @@ class VertebraeStep(StepBase):
     def missing(self):
         """Why there are no vertebrae yet, "" when there are."""
         if self._node is None or self._node.vertebrae is None:
-            return "Choose a segmentation of the vertebrae in step 1, or segment them."
+            return _("Choose a segmentation of the vertebrae in step 1, or segment them.")
         return self._problem
 
     def summary(self):
@@ -99,7 +106,7 @@ class VertebraeStep(StepBase):
         if self.missing() or self.found is None:
             return False, ""
         names = [one.name for one in self.found.segments]
-        return True, names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+        return True, names[0] if len(names) == 1 else _("{first} to {last}").format(first=names[0], last=names[-1])
 
     def onApply(self, checked=False):
         """Start a run; a second click while it runs does nothing."""
@@ -139,10 +146,10 @@ class VertebraeStep(StepBase):
     def _onResult(self, imported):
         self._panel.parameterNode().vertebrae = imported.segmentation
         count = len(imported.segment_ids)
-        found = f"{count} {'vertebra' if count == 1 else 'vertebrae'} found." if count else "No vertebra was found."
-        self._panel.tell(
-            self.widgets, " ".join([found, *imported.notes]), warning=not count, about=imported.segmentation
-        )
+        found = _("{count} vertebra found.") if count == 1 else _("{count} vertebrae found.")
+        found = found.format(count=count) if count else _("No vertebra was found.")
+        sentence = " ".join([found, *imported.notes])
+        self._panel.tell(self.widgets, sentence, warning=not count, about=imported.segmentation)
 
     def _watch(self, segmentation):
         """Follow the edits of another segmentation."""
@@ -164,9 +171,15 @@ class VertebraeStep(StepBase):
         for row, one in enumerate(segments):
             segment = self._watched.GetSegmentation().GetSegment(one.segment_id)
             name = segment.GetName() if segment is not None else ""
-            rows.append((one.name, f"{one.volume_ml:.1f}", f"{name}, cut off?" if one.touches_border else name))
+            rows.append(
+                (
+                    one.name,
+                    f"{one.volume_ml:.1f}",
+                    _("{name}, cut off?").format(name=name) if one.touches_border else name,
+                )
+            )
             if one.touches_border:
-                tips[row] = "It reaches the edge of the image, and may be cut off there."
+                tips[row] = _("It reaches the edge of the image, and may be cut off there.")
         self._table.show(rows, segments, tips=tips)
 
     def _onTopmost(self, index):

@@ -3,10 +3,11 @@
 import math
 
 from SpineLib.errors import SpineError
+from SpinePanel.i18n import tr as _
 from SpinePanel.segments import chosenSegment, fillSegments
 from SpinePanel.step import StepBase
 
-_ALL = (("All segments", ""),)
+_ALL = ((_("All segments"), ""),)
 
 
 class CompareStep(StepBase):
@@ -68,7 +69,9 @@ class CompareStep(StepBase):
             self._panel.error(self.widgets, str(error))
             return
         self._compared, self._seen = self._chosen(), self._stamp()
-        text = f"Dice {_percent(overlap.dice)}, TPR {_percent(overlap.tpr)}, TNR {_percent(overlap.tnr, 2)}"
+        text = _("Dice {dice}, TPR {tpr}, TNR {tnr}").format(
+            dice=_percent(overlap.dice), tpr=_percent(overlap.tpr), tnr=_percent(overlap.tnr, 2)
+        )
         self._panel.tell(self.widgets, text)
 
     def _edited(self):
@@ -95,4 +98,4 @@ class CompareStep(StepBase):
 
 
 def _percent(value, decimals=1):
-    return "undefined (nothing there)" if math.isnan(value) else f"{100 * value:.{decimals}f} %"
+    return _("undefined (nothing there)") if math.isnan(value) else f"{100 * value:.{decimals}f} %"

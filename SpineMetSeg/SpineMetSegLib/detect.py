@@ -6,25 +6,26 @@ from SpineLib.errors import SpineError
 from SpineMetSegLib.detectors import detectors, noteOn, sequenceOf
 from SpineMetSegLib.detectruns import DetectionRun, RefineRun, SegmentCandidateRun
 from SpineMetSegLib.models import fittingModels
+from SpinePanel.i18n import tr as _
 from SpinePanel.modelchoice import ModelChoice
 from SpinePanel.runs import sourceVolume
 from SpinePanel.step import StepBase
 from SpinePanel.tables import Table
 
 #: What the active contour needs and Slicer does not bring.
-_COLUMNS = ("No.", "prob.", "cm²", "ml")
+_COLUMNS = (_("No."), _("prob."), _("cm²"), _("ml"))
 _TIPS = (
-    "From the top of the spine downwards; the number beside the point in the views",
-    "Likelihood of a metastasis, by the model",
-    "Area in the slice that shows most of it, cm²",
-    "Volume, ml",
+    _("From the top of the spine downwards; the number beside the point in the views"),
+    _("Likelihood of a metastasis, by the model"),
+    _("Area in the slice that shows most of it, cm²"),
+    _("Volume, ml"),
 )
 
 
 class DetectStep(StepBase):
     """Everything of the step."""
 
-    TIP = "Search the image for places that look like metastases"
+    TIP = _("Search the image for places that look like metastases")
 
     def __init__(self, ui, panel):
         super().__init__(ui, panel, "detect")
@@ -32,8 +33,8 @@ class DetectStep(StepBase):
         self._table = Table(ui.candidateTable, _COLUMNS, None, range(4), _TIPS, self._jump, samePlace)
         self.models = ModelChoice(
             ui.detectModelCombo, (), ui.detectSection, "detectModel", _fits,
-            lambda node: "No detector is installed: import one (spine models import).", _take,
-            "No detector is installed",
+            lambda node: _("No detector is installed: import one (spine models import)."), _take,
+            _("No detector is installed"),
         )  # fmt: skip
         self.connect(
             (ui.segmentCandidateButton, "clicked(bool)", self.onSegmentCandidate),
@@ -74,12 +75,14 @@ class DetectStep(StepBase):
         if reason := self._panel.reasonNotToStart():
             return reason
         if not self._node.detectImage:
-            return "Choose an image to search: STIR, or T2."
+            return _("Choose an image to search: STIR, or T2.")
         return self.models.reason()
 
     def summary(self):
         count = self.ui.candidateTable.rowCount
-        return self._listed is not None and self._listed[0] is not None, f"{count} listed" if count else ""
+        return self._listed is not None and self._listed[0] is not None, _("{count} listed").format(
+            count=count
+        ) if count else ""
 
     def onApply(self, checked=False):
         """Search the image; a second click while it runs does nothing."""
@@ -105,8 +108,12 @@ class DetectStep(StepBase):
         models = [card.id for dimensions in (node.network.value, 2, 3) for card in fittingModels(images, dimensions)]
         model = node.model if node.model in models else next(iter(models), None)
         if not images or model is None:
-            why = "No T1 or T2 is chosen" if not images else f"No model for {' + '.join(images)} is installed"
-            self._refine(candidate, f"{why}, so the boundary was found on the searched image.")
+            why = (
+                _("No T1 or T2 is chosen")
+                if not images
+                else _("No model for {names} is installed").format(names=" + ".join(images))
+            )
+            self._refine(candidate, _("{why}, so the boundary was found on the searched image.").format(why=why))
             return
         target = self._target(next(iter(images.values())))
         threshold = node.threshold if model == node.model else None
@@ -124,7 +131,7 @@ class DetectStep(StepBase):
     def _refine(self, candidate, note=""):
         node, image = self._node, sourceVolume(self._node.likelihood)
         if image is None:
-            sentence = "The searched image is not in the scene any more: load it and press Detect again."
+            sentence = _("The searched image is not in the scene any more: load it and press Detect again.")
             self._panel.error(self.widgets, sentence)
             return
         if not self._panel.installed(self.widgets, "skimage"):
@@ -144,12 +151,12 @@ class DetectStep(StepBase):
         modifying = node.StartModify()
         node.likelihood, node.candidates = imported.likelihood, imported.candidates
         node.EndModify(modifying)
-        self._panel.tell(self.widgets, " ".join(["The search is done.", *imported.notes]))
+        self._panel.tell(self.widgets, " ".join([_("The search is done."), *imported.notes]))
 
     def _onAdded(self, imported, note=""):
         self._panel.parameterNode().result = imported.segmentation
         name = imported.segmentation.GetSegmentation().GetSegment(imported.segment_id).GetName()
-        parts = [f"{name} was added.", note, *imported.notes]
+        parts = [_("{name} was added.").format(name=name), note, *imported.notes]
         self._panel.tell(self.widgets, " ".join(part for part in parts if part))
         self._panel.results.measure()
 
@@ -181,12 +188,17 @@ class DetectStep(StepBase):
             candidates,
         )
         count = len(candidates)
+        found = (
+            _("{count} suspicious place, from the top downwards.")
+            if count == 1
+            else (_("{count} suspicious places, from the top downwards."))
+        )
         self.ui.candidatesLabel.text = problem or (
-            "Nothing has been searched yet."
+            _("Nothing has been searched yet.")
             if likelihood is None
-            else "No place reaches this threshold."
+            else _("No place reaches this threshold.")
             if not count
-            else f"{count} suspicious place{'s' if count > 1 else ''}, from the top downwards."
+            else found.format(count=count)
         )
 
     def _show(self, likelihood):
@@ -214,10 +226,13 @@ class DetectStep(StepBase):
     def _updateButtons(self):
         reason = self._panel.reasonNotToStart()
         if not reason and self._table.current() is None:
-            reason = "Choose a place in the table first."
+            reason = _("Choose a place in the table first.")
         for button, text in (
-            (self.ui.segmentCandidateButton, "Segment what lies at this place on T1 and T2; adds a segment"),
-            (self.ui.refineButton, "Fit the region's boundary to the image's edges (active contour); adds a segment"),
+            (self.ui.segmentCandidateButton, _("Segment what lies at this place on T1 and T2; adds a segment")),
+            (
+                self.ui.refineButton,
+                _("Fit the region's boundary to the image's edges (active contour); adds a segment"),
+            ),
         ):
             button.enabled = not reason
             button.toolTip = reason or text

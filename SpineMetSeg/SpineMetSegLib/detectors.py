@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from SpinePanel.i18n import tr as _
+
 TASK = "metastasis-detection"
 
 
@@ -28,11 +30,15 @@ def noteOn(sequence, card) -> str:
     made = card.inputs[0]
     notes = []
     if sequence is None:
-        notes.append(f"The image's name does not tell its sequence; the model was made for {made}.")
+        notes.append(_("The image's name does not tell its sequence; the model was made for {made}.").format(made=made))
     elif sequence not in card.inputs:
-        notes.append(f"This looks like {sequence}, and the model was made for {made}: expect more false alarms.")
+        notes.append(
+            _("This looks like {sequence}, and the model was made for {made}: expect more false alarms.").format(
+                sequence=sequence, made=made
+            )
+        )
     if sequence == "T2":
-        notes.append("Without fat suppression marrow is bright, so metastases stand out less than on STIR.")
+        notes.append(_("Without fat suppression marrow is bright, so metastases stand out less than on STIR."))
     if card.training_data.get("simulated"):
-        notes.append("The model learned from simulated images.")
+        notes.append(_("The model learned from simulated images."))
     return " ".join(notes)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
+from SpinePanel.i18n import tr as _
+
 #: What a network needs to see around a candidate, mm (right-left, front-back, up-down): two vertebrae each way.
 _AROUND_SEGMENT = (80.0, 120.0, 140.0)
 #: What the contour needs: the largest lesions, and room to move.
@@ -30,7 +32,7 @@ class DetectionRun:
         self._role, self._exported = card.inputs[0], None
 
     def steps(self):
-        return [("Preparing the image", lambda folder: _load("SimpleITK")), ("Preparing the image", self._export)]
+        return [(_("Preparing the image"), lambda folder: _load("SimpleITK")), (_("Preparing the image"), self._export)]
 
     @staticmethod
     def meanwhile():
@@ -81,7 +83,10 @@ class SegmentCandidateRun:
         self._region = None
 
     def steps(self):
-        return [("Preparing the images", lambda folder: _load("SimpleITK")), ("Preparing the images", self._export)]
+        return [
+            (_("Preparing the images"), lambda folder: _load("SimpleITK")),
+            (_("Preparing the images"), self._export),
+        ]
 
     @staticmethod
     def meanwhile():
@@ -126,7 +131,7 @@ class RefineRun:
         self._candidate, self._output, self._region = candidate, output, None
 
     def steps(self):
-        return [("Preparing the image", lambda folder: _load("SimpleITK")), ("Preparing the image", self._export)]
+        return [(_("Preparing the image"), lambda folder: _load("SimpleITK")), (_("Preparing the image"), self._export)]
 
     @staticmethod
     def meanwhile():

@@ -4,18 +4,19 @@ from SpineMetSegLib.compare import CompareStep
 from SpineMetSegLib.detect import DetectStep
 from SpineMetSegLib.results import ResultsStep
 from SpineMetSegLib.segment import SegmentStep
+from SpinePanel.i18n import tr as _
 from SpinePanel.steppanel import StepPanel
 
 
 class Panel(StepPanel):
     """The steps of the segmentation, and what they have in common."""
 
-    MODULE, TITLE = "SpineMetSeg", "Spine Metastasis Segmentation"
+    MODULE, TITLE = "SpineMetSeg", _("Spine Metastasis Segmentation")
     SECTIONS = {
-        "segment": "1  Segment",
-        "detect": "2  Detect",
-        "results": "3  Lesions",
-        "compare": "4  Compare with reference",
+        "segment": _("1  Segment"),
+        "detect": _("2  Detect"),
+        "results": _("3  Lesions"),
+        "compare": _("4  Compare with reference"),
     }
     SELECTORS = ("output", "detect", "result", "reference")
 

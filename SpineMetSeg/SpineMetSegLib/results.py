@@ -3,6 +3,7 @@
 import math
 
 from SpineLib.errors import SpineError
+from SpinePanel.i18n import tr as _
 from SpinePanel.runs import sourceVolume
 from SpinePanel.segments import openInEditor
 from SpinePanel.step import StepBase
@@ -10,13 +11,13 @@ from SpinePanel.tables import Table, swatch
 
 #: The table follows an edit after this pause, milliseconds: while the user paints, nothing is measured.
 _PAUSE_MS = 600
-_COLUMNS = ("Lesion", "ml", "in plane", "3-D", "prob.")
+_COLUMNS = (_("Lesion"), _("ml"), _("in plane"), _("3-D"), _("prob."))
 _TIPS = (
-    "Segment",
-    "Volume in ml",
-    "Longest diameter within one slice, mm",
-    "Longest diameter in space, mm",
-    "Mean probability by the model; empty for a segment drawn by hand",
+    _("Segment"),
+    _("Volume in ml"),
+    _("Longest diameter within one slice, mm"),
+    _("Longest diameter in space, mm"),
+    _("Mean probability by the model; empty for a segment drawn by hand"),
 )
 
 
@@ -62,7 +63,7 @@ class ResultsStep(StepBase):
             self.measure()
 
     def summary(self):
-        return bool(self._measured), f"{len(self._measured)} listed" if self._measured else ""
+        return bool(self._measured), _("{count} listed").format(count=len(self._measured)) if self._measured else ""
 
     def measure(self, checked=False):
         """Measure all segments, for the panel's table and the scene's; after each run and edit, and on Update table."""
@@ -135,14 +136,19 @@ class ResultsStep(StepBase):
             measured,
             icons={row: swatch(colour) for row, colour in enumerate(colours)},
         )
-        total = sum(one.lesion.volume_ml for one in measured if one.lesion is not None)
+        total, count = sum(one.lesion.volume_ml for one in measured if one.lesion is not None), len(measured)
+        found = (
+            _("{count} segment, {total:.1f} ml in total; diameters in mm.")
+            if count == 1
+            else (_("{count} segments, {total:.1f} ml in total; diameters in mm."))
+        )
+        gone = "" if self.volume() is not None else _("The image is not in the scene: its grid was remembered.")
         self.ui.summaryLabel.text = problem or (
-            "No lesions to list yet."
+            _("No lesions to list yet.")
             if segmentation is None
-            else "The segmentation holds no segment."
+            else _("The segmentation holds no segment.")
             if not measured
-            else f"{len(measured)} segment{'s' if len(measured) > 1 else ''}, {total:.1f} ml in total; diameters in mm."
-            f"{'' if self.volume() is not None else ' The image is not in the scene: its grid was remembered.'}"
+            else " ".join(part for part in (found.format(count=count, total=total), gone) if part)
         )
 
     def _jump(self, measured):

@@ -2,8 +2,10 @@
 
 import logging
 
-CATEGORY = "Spine Oncology"
-SAMPLE = "Simulated spine with metastases (T1, T2)"
+from SpinePanel.i18n import tr as _
+
+CATEGORY = _("Spine Oncology")
+SAMPLE = _("Simulated spine with metastases (T1, T2)")
 _SEED = 3
 _SETTINGS = {"matrix": 320, "slices": 18, "region": "lumbar", "healthy": 0.0, "metastases": (3, 3)}
 
@@ -42,17 +44,19 @@ def simulateSample(source=None):
     from SpineLib.errors import SpineError
 
     try:
-        slicer.util.showStatusMessage("Simulating a spine with metastases ...", 3000)
+        slicer.util.showStatusMessage(_("Simulating a spine with metastases ..."), 3000)
         nodes = loadSimulatedCase(_SEED)
     except ModuleNotFoundError as error:
         slicer.util.errorDisplay(
-            f"The simulation needs the Python package {error.name}, which is missing: open the module Spine "
-            "Metastasis Segmentation and press Install in its section Set-up."
+            _(
+                "The simulation needs the Python package {name}, which is missing: open the module Spine "
+                "Metastasis Segmentation and press Install in its section Set-up."
+            ).format(name=error.name)
         )
         return []
     except (SpineError, ImportError) as error:
         logging.exception("the sample could not be simulated")
-        slicer.util.errorDisplay(f"The sample could not be simulated: {error}")
+        slicer.util.errorDisplay(_("The sample could not be simulated: {error}").format(error=error))
         return []
     slicer.util.setSliceViewerLayers(background=nodes[0], fit=True)
     return nodes
@@ -79,7 +83,7 @@ def loadSimulatedCase(seed, settings=None):
         for number in np.unique(case.lesions.array)
         if number
     ]
-    truth, _ = add_segmentation(
+    truth, _ids = add_segmentation(
         case.lesions, lesions, t1, name="Simulated spine true lesions", provenance={"simulated": True, "seed": seed}
     )
     truth.SetDisplayVisibility(False)

@@ -1,6 +1,7 @@
 """Step 1: choose images and a model, and segment."""
 
 from SpineMetSegLib.models import SEQUENCES, TASK, fittingModels
+from SpinePanel.i18n import tr as _
 from SpinePanel.inputs import InputRows
 from SpinePanel.modelchoice import ModelChoice
 from SpinePanel.runs import SegmentationRun
@@ -10,7 +11,7 @@ from SpinePanel.step import StepBase
 class SegmentStep(StepBase):
     """Everything of the step."""
 
-    TIP = "Segment the metastases; the scene gets a segmentation with one segment a lesion"
+    TIP = _("Segment the metastases; the scene gets a segmentation with one segment a lesion")
 
     def __init__(self, ui, panel):
         super().__init__(ui, panel, "segment")
@@ -61,10 +62,16 @@ class SegmentStep(StepBase):
     def _onResult(self, imported):
         self._panel.parameterNode().result = imported.segmentation
         count = len(imported.segment_ids)
-        found = "No lesion was found." if not count else f"{count} lesion{'s' if count > 1 else ''} found."
-        self._panel.tell(
-            self.widgets, " ".join([found, *imported.notes]), warning=not count, about=imported.segmentation
+        found = (
+            _("{count} lesion found.")
+            if count == 1
+            else _("{count} lesions found.")
+            if count
+            else _("No lesion was found.")
         )
+        found = found.format(count=count)
+        sentence = " ".join([found, *imported.notes])
+        self._panel.tell(self.widgets, sentence, warning=not count, about=imported.segmentation)
         self._panel.results.measure()
 
     def _fits(self, node):
@@ -76,10 +83,10 @@ class SegmentStep(StepBase):
         if not chosen:
             return self.inputs.reason()
         other = "3D" if node.network.value == 2 else "2D"
-        return (
-            f"No {node.network.value}D model for {' + '.join(chosen)} is installed: choose {other}, other inputs, "
-            "or import a model (spine models import)."
-        )
+        return _(
+            "No {dimensions}D model for {names} is installed: choose {other}, other inputs, or import a "
+            "model (spine models import)."
+        ).format(dimensions=node.network.value, names=" + ".join(chosen), other=other)
 
 
 def _take(node, card):

@@ -1,5 +1,6 @@
 """Step 2: the scans from after the ablation."""
 
+from SpinePanel.i18n import tr as _
 from SpinePanel.step import StepBase
 
 
@@ -15,9 +16,9 @@ class After(StepBase):
             return
         before, after = self._panel.scansBefore(node).values(), self._panel.scansAfter(node).values()
         if any(one is other for one in before for other in after if one is not None):
-            text = "A scan is chosen both as before and as after."
+            text = _("A scan is chosen both as before and as after.")
         elif any(after) and node.afterCeT1 is None:
-            text = "Without contrast-enhanced T1 the rim of the necrosis is hard to see."
+            text = _("Without contrast-enhanced T1 the rim of the necrosis is hard to see.")
         if text != self.widgets.said():
             self.widgets.say(text, warning=True)
 

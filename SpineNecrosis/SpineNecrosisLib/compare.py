@@ -6,19 +6,24 @@ from SpineLib.errors import SpineError
 from SpineNecrosisLib.measures import MeasureTables
 from SpineNecrosisLib.runs import CompareRun
 from SpinePanel import style
+from SpinePanel.i18n import tr as _
 from SpinePanel.step import StepBase
 from SpinePanel.views import CHART
 
 #: A change is looked at after this pause, milliseconds: while the user paints, nothing is compared.
 _PAUSE_MS = 800
 _KINDS = {"complete": "good", "incomplete": "error", "not to be told": "warning"}
-_TITLES = {"complete": "Complete ablation", "incomplete": "Incomplete ablation", "not to be told": "Not to be told"}
+_TITLES = {
+    "complete": _("Complete ablation"),
+    "incomplete": _("Incomplete ablation"),
+    "not to be told": _("Not to be told"),
+}
 
 
 class Compare(StepBase):
     """Everything of the step."""
 
-    TIP = "Compare the metastasis with the necrosis; the scene gets tables, the painted surface and a chart"
+    TIP = _("Compare the metastasis with the necrosis; the scene gets tables, the painted surface and a chart")
 
     def __init__(self, ui, panel):
         super().__init__(ui, panel, "compare")
@@ -89,7 +94,7 @@ class Compare(StepBase):
         if not comparison:
             return False, ""
         if self.outdated:
-            return False, "out of date"
+            return False, _("out of date")
         return True, comparison["verdict"]["outcome"]
 
     def onApply(self, checked=False):
@@ -199,7 +204,7 @@ class Compare(StepBase):
         """Follow edits of two other segmentations."""
         from SpineLib.scene.changes import watch
 
-        for _, stop in self._stops:
+        for _node, stop in self._stops:
             stop()
         self._stops = [(node, watch(node, self._edited)) for node in (metastasis, necrosis)]
 
@@ -235,10 +240,10 @@ class Compare(StepBase):
         verdict, overlap = comparison["verdict"], comparison["overlap"]
         reasons = " ".join(verdict["reasons"])
         kind, title = _KINDS.get(verdict["outcome"]), _TITLES.get(verdict["outcome"], verdict["outcome"])
-        label.text = (
-            f'<b style="{style.sentence(kind)}">{title}</b>: '
-            f"{100 * overlap['covered_share']:.1f} % covered, {overlap['untreated_ml']:.2f} ml untreated. {reasons}"
+        figures = _("{covered:.1f} % covered, {untreated_ml:.2f} ml untreated.").format(
+            covered=100 * overlap["covered_share"], untreated_ml=overlap["untreated_ml"]
         )
+        label.text = f'<b style="{style.sentence(kind)}">{title}</b>: {figures} {reasons}'
         label.toolTip = verdict["rule"]
 
     def _jump(self, place):

@@ -1,8 +1,9 @@
 """The two tables of a comparison in the panel: measures, and untreated pieces."""
 
+from SpinePanel.i18n import tr as _
 from SpinePanel.tables import Table
 
-_PIECES = ("No.", "ml", "deep, mm", "where in the metastasis")
+_PIECES = (_("No."), _("ml"), _("deep, mm"), _("where in the metastasis"))
 
 
 class MeasureTables:
@@ -14,7 +15,7 @@ class MeasureTables:
     """
 
     def __init__(self, measures, pieces, onPiece):
-        self._measures = Table(measures, ("Measure", "Value"), 0, {1})
+        self._measures = Table(measures, (_("Measure"), _("Value")), 0, {1})
         self._pieces = Table(pieces, _PIECES, 3, {0, 1, 2}, onClicked=lambda piece: onPiece(piece["centre_ras_mm"]))
 
     def close(self):

@@ -7,20 +7,21 @@ from SpineNecrosisLib.compare import Compare
 from SpineNecrosisLib.register import Register
 from SpineNecrosisLib.report import Report
 from SpineNecrosisLib.segmenting import Segmenting
+from SpinePanel.i18n import tr as _
 from SpinePanel.steppanel import StepPanel
 
 
 class Panel(StepPanel):
     """The steps of the follow-up, and what they have in common."""
 
-    MODULE, TITLE = "SpineNecrosis", "Spine Ablation Follow-up"
+    MODULE, TITLE = "SpineNecrosis", _("Spine Ablation Follow-up")
     SECTIONS = {
-        "before": "1  Before",
-        "after": "2  After",
-        "register": "3  Register and look",
-        "necrosis": "4  Necrosis",
-        "compare": "5  Compare",
-        "report": "6  Report",
+        "before": _("1  Before"),
+        "after": _("2  After"),
+        "register": _("3  Register and look"),
+        "necrosis": _("4  Necrosis"),
+        "compare": _("5  Compare"),
+        "report": _("6  Report"),
     }
     SELECTORS = ("beforeT1", "beforeT2", "metastasis", "afterCeT1", "afterT2", "roi", "beforePoints", "afterPoints",
                  "transform", "necrosis")  # fmt: skip

@@ -8,6 +8,7 @@ from SpineLib.errors import SpineError
 from SpineLib.sequences import PAIRS
 from SpineNecrosisLib.runs import RegisterRun
 from SpinePanel import style
+from SpinePanel.i18n import tr as _
 from SpinePanel.step import StepBase
 
 #: The checkerboard follows a change after this pause, milliseconds.
@@ -17,7 +18,7 @@ _PAUSE_MS = 500
 class Register(StepBase):
     """Everything of the step."""
 
-    TIP = "Find the transform that moves the scan after onto the scan before around the treated metastasis"
+    TIP = _("Find the transform that moves the scan after onto the scan before around the treated metastasis")
 
     def __init__(self, ui, panel):
         from SpineLib.scene.blend import SliceBlend
@@ -77,13 +78,13 @@ class Register(StepBase):
             return reason
         before, after = self._volumes()
         if before is None or after is None:
-            return "Choose a scan from before and one from after the ablation, in steps 1 and 2."
+            return _("Choose a scan from before and one from after the ablation, in steps 1 and 2.")
         sides = self._panel.scansBefore(self._node), self._panel.scansAfter(self._node)
         scans = [{volume for volume in side.values() if volume} for side in sides]
         if scans[0] & scans[1]:
-            return "Before and after are the same volume: choose two different scans."
+            return _("Before and after are the same volume: choose two different scans.")
         if self._node.roi is None and (missing := self._panel.metastasis.missing()):
-            return f"{missing} Or choose a region of interest."
+            return _("{missing} Or choose a region of interest.").format(missing=missing)
         return ""
 
     def summary(self):
@@ -93,9 +94,11 @@ class Register(StepBase):
         if self._transform is None:
             return False, ""
         if not registration_record(self._transform):
-            return True, "own transform"
+            return True, _("own transform")
         error, trusted = trust(self._transform)
-        return trusted, f"error {error:.1f} mm" if trusted and error is not None else "check the fit"
+        return trusted, _("error {error:.1f} mm").format(error=error) if trusted and error is not None else _(
+            "check the fit"
+        )
 
     def onApply(self, checked=False):
         """Ask what is in doubt, then start a run; a second click while it runs does nothing."""
@@ -188,7 +191,7 @@ class Register(StepBase):
         self._follow(imported.transform)
         self._move()
         self._tell()
-        self._panel.tell(self.widgets, " ".join(imported.notes) or "Registered.")
+        self._panel.tell(self.widgets, " ".join(imported.notes) or _("Registered."))
 
     def _follow(self, transform):
         """Watch another transform."""
@@ -223,7 +226,10 @@ class Register(StepBase):
             take_off(transform, nodes)
         elif left := put_under(transform, nodes):
             self.widgets.say(
-                f"{len(left)} of the nodes from after lie under another transform, and were not moved.", warning=True
+                _("{count} of the nodes from after lie under another transform, and were not moved.").format(
+                    count=len(left)
+                ),
+                warning=True,
             )
 
     def _tell(self):
@@ -242,12 +248,15 @@ class Register(StepBase):
     def _updatePairs(self):
         """The pairs of sequences that can be registered."""
         pairs = [pair for pair in PAIRS if all(self._volumesOf(pair))]
-        combo, texts = self.ui.pairCombo, [f"{before} before with {after} after" for before, after in pairs]
+        combo, texts = (
+            self.ui.pairCombo,
+            [_("{before} before with {after} after").format(before=before, after=after) for before, after in pairs],
+        )
         if pairs != self._pairs or combo.count == 0:
             self._pairs = pairs
             blocked = combo.blockSignals(True)
             combo.clear()
-            for text in texts or ["Choose scans in steps 1 and 2 first"]:
+            for text in texts or [_("Choose scans in steps 1 and 2 first")]:
                 combo.addItem(text)
             combo.enabled = bool(pairs)
             combo.blockSignals(blocked)

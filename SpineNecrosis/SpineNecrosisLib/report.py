@@ -7,6 +7,7 @@ import qt
 import slicer
 
 from SpineNecrosisLib.runs import ReportRun
+from SpinePanel.i18n import tr as _
 from SpinePanel.step import StepBase
 
 #: What a report may hold; the user is asked before one of them is replaced.
@@ -16,7 +17,7 @@ _FILES = ("report.html", "comparison.csv", "comparison.json")
 class Report(StepBase):
     """Everything of the step."""
 
-    TIP = "Write report.html, which stands alone, comparison.csv and comparison.json"
+    TIP = _("Write report.html, which stands alone, comparison.csv and comparison.json")
 
     def __init__(self, ui, panel):
         super().__init__(ui, panel, "report")
@@ -41,22 +42,22 @@ class Report(StepBase):
         if reason := self._panel.reasonNotToStart():
             return reason
         if self._node.comparison is None:
-            return "Compare first, in step 5."
+            return _("Compare first, in step 5.")
         if self._panel.compare.outdated:
-            return "The comparison is out of date: press Update in step 5 first."
+            return _("The comparison is out of date: press Update in step 5 first.")
         if None in self._volumes():
-            return "Choose a scan from before and one from after the ablation, in steps 1 and 2."
+            return _("Choose a scan from before and one from after the ablation, in steps 1 and 2.")
         if not self._node.folder.strip():
-            return "Choose a folder for the report."
+            return _("Choose a folder for the report.")
         return ""
 
     def summary(self):
         """(whether the step is done, a few words)."""
-        return (True, "written") if self._written else (False, "")
+        return (True, _("written")) if self._written else (False, "")
 
     def onFolder(self, checked=False):
         """Let the user choose the folder."""
-        folder = qt.QFileDialog.getExistingDirectory(self.ui.folderButton, "Folder of the report", self._node.folder)
+        folder = qt.QFileDialog.getExistingDirectory(self.ui.folderButton, _("Folder of the report"), self._node.folder)
         if folder and self._node is not None:
             self._node.folder = folder
 
@@ -70,8 +71,8 @@ class Report(StepBase):
             return
         node, folder = self._node, self._node.folder.strip()
         there = [name for name in _FILES if os.path.exists(os.path.join(folder, name))]
-        question = f"The folder holds {', '.join(there)} already. Replace?"
-        if there and not slicer.util.confirmOkCancelDisplay(question, "Report"):
+        question = _("The folder holds {names} already. Replace?").format(names=", ".join(there))
+        if there and not slicer.util.confirmOkCancelDisplay(question, _("Report")):
             return
         needed = ["skimage", *(["highdicom"] if node.withDicom else [])]
         if not all(self._panel.installed(self.widgets, one) for one in needed):
@@ -85,7 +86,7 @@ class Report(StepBase):
         self._written = paths[0]
         logging.info("SpineNecrosis: a report of %d files was written", len(paths))
         names = ", ".join(os.path.basename(path) for path in paths)
-        self._panel.tell(self.widgets, f"{len(paths)} files written: {names}.")
+        self._panel.tell(self.widgets, _("{count} files written: {names}.").format(count=len(paths), names=names))
 
     def _volumes(self):
         """The scans that are shown: T1 before and ceT1 after where they are there, since the rim is seen best there."""

@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+from SpinePanel.i18n import tr as _
 from SpinePanel.runs import load
 
 
@@ -30,7 +31,7 @@ class RegisterRun:
 
     def steps(self):
         """(text, callable) pairs that write the scans into the private folder; in pieces, since the window waits."""
-        return [("Preparing the scans", lambda folder: load("SimpleITK")), ("Preparing the scans", self._export)]
+        return [(_("Preparing the scans"), lambda folder: load("SimpleITK")), (_("Preparing the scans"), self._export)]
 
     @staticmethod
     def meanwhile():
@@ -82,7 +83,7 @@ class CompareRun:
         self._notes = []
 
     def steps(self):
-        return [("Preparing the masks", lambda folder: load("SimpleITK")), ("Preparing the masks", self._collect)]
+        return [(_("Preparing the masks"), lambda folder: load("SimpleITK")), (_("Preparing the masks"), self._collect)]
 
     def meanwhile(self):
         """The look for contrast takes a moment, too."""
@@ -143,7 +144,7 @@ class ReportRun:
         self._parameters, self._watch = {}, None
 
     def steps(self):
-        return [("Preparing the scans", lambda folder: load("SimpleITK")), ("Preparing the scans", self._export)]
+        return [(_("Preparing the scans"), lambda folder: load("SimpleITK")), (_("Preparing the scans"), self._export)]
 
     @staticmethod
     def meanwhile():
@@ -172,7 +173,7 @@ class ReportRun:
                 os.replace(part, self._folder / name)
                 paths.append(str(self._folder / name))
         except OSError as error:
-            raise SpineError("The report cannot be written there: choose a folder that you may write to.") from error
+            raise SpineError(_("The report cannot be written there: choose a folder that you may write to.")) from error
         return paths
 
     def release(self) -> None:

@@ -2,8 +2,10 @@
 
 import logging
 
-CATEGORY = "Spine Oncology"
-SAMPLE = "Simulated spine before and after RFA"
+from SpinePanel.i18n import tr as _
+
+CATEGORY = _("Spine Oncology")
+SAMPLE = _("Simulated spine before and after RFA")
 _SEED = 5
 _SETTINGS = {
     "outcomes": (0.0, 1.0, 0.0),
@@ -50,17 +52,19 @@ def simulateSample(source=None):
     from SpineLib.errors import SpineError
 
     try:
-        slicer.util.showStatusMessage("Simulating a spine before and after an ablation ...", 3000)
+        slicer.util.showStatusMessage(_("Simulating a spine before and after an ablation ..."), 3000)
         nodes = loadSimulatedFollowUp(_SEED)
     except ModuleNotFoundError as error:
         slicer.util.errorDisplay(
-            f"The simulation needs the Python package {error.name}, which is missing: open the module Spine Ablation "
-            "Follow-up and press Install in its section Set-up."
+            _(
+                "The simulation needs the Python package {name}, which is missing: open the module Spine "
+                "Ablation Follow-up and press Install in its section Set-up."
+            ).format(name=error.name)
         )
         return []
     except (SpineError, ImportError) as error:
         logging.exception("the sample could not be simulated")
-        slicer.util.errorDisplay(f"The sample could not be simulated: {error}")
+        slicer.util.errorDisplay(_("The sample could not be simulated: {error}").format(error=error))
         return []
     slicer.util.setSliceViewerLayers(background=nodes[0], fit=True)
     return nodes
@@ -108,7 +112,7 @@ def _truth(labels, source, target, seed):
         if number
     ]
     what = {"metastasis": "metastases", "necrosis": "necrosis"}[target]
-    truth, _ = add_segmentation(
+    truth, _ids = add_segmentation(
         labels,
         lesions,
         source,

@@ -1,6 +1,7 @@
 """Steps 1 and 4: segment what the scans show, choose the segment that is meant, correct it by hand."""
 
 from SpineNecrosisLib.models import fittingModels
+from SpinePanel.i18n import tr as _
 from SpinePanel.modelchoice import ModelChoice
 from SpinePanel.runs import SegmentationRun
 from SpinePanel.segments import fillSegments, openInEditor, segmentIds
@@ -8,6 +9,27 @@ from SpinePanel.step import StepBase
 
 #: What the parameter holds where all segments are meant together.
 ALL = "*"
+#: Target to the sentences about it.
+_WORDS = {
+    "metastasis": {
+        "tip": _("Segment the metastases; the scene gets a segmentation with one segment for each"),
+        "none": _("No metastasis was found."),
+        "one": _("{count} metastasis found."),
+        "many": _("{count} metastases found."),
+        "choose": _("Choose the segmentation of the metastasis, or segment it now."),
+        "empty": _("The segmentation of the metastasis holds no segment: draw one, or choose another."),
+        "which": _("The segmentation holds {count} segments: choose the treated metastasis."),
+    },
+    "necrosis": {
+        "tip": _("Segment the necrosis; the scene gets a segmentation with one segment for each"),
+        "none": _("No necrosis was found."),
+        "one": _("{count} necrosis found."),
+        "many": _("{count} necroses found."),
+        "choose": _("Choose the segmentation of the necrosis, or segment it now."),
+        "empty": _("The segmentation of the necrosis holds no segment: draw one, or choose another."),
+        "which": _("The segmentation holds {count} segments: choose the necrosis at the treated metastasis."),
+    },
+}
 
 
 class Segmenting(StepBase):
@@ -22,9 +44,8 @@ class Segmenting(StepBase):
     """
 
     def __init__(self, ui, panel, target, step, scans):
-        self._target, self._scans = target, scans
-        what = "metastases" if target == "metastasis" else "necrosis"
-        self.TIP = f"Segment the {what}; the scene gets a segmentation with one segment for each"
+        self._target, self._scans, self._words = target, scans, _WORDS[target]
+        self.TIP = self._words["tip"]
         super().__init__(ui, panel, step)
         self._combo = getattr(ui, f"{target}SegmentCombo")
         self._edit = getattr(ui, f"edit{target.capitalize()}Button")
@@ -69,9 +90,9 @@ class Segmenting(StepBase):
             setattr(node, f"{self._target}Segment", wanted)
         first = ()
         if len(ids) != 1:
-            first = ((f"Choose one of {len(ids)}" if ids else "No segment yet", ""),)
+            first = ((_("Choose one of {count}").format(count=len(ids)) if ids else _("No segment yet"), ""),)
         if len(ids) > 1:
-            first = (*first, ("All segments together", ALL))
+            first = (*first, (_("All segments together"), ALL))
         fillSegments(self._combo, segmentation, first)
         data = [self._combo.itemData(index) for index in range(self._combo.count)]
         self._combo.currentIndex = data.index(wanted) if wanted in data else 0
@@ -83,7 +104,7 @@ class Segmenting(StepBase):
             return reason
         volumes = [volume for volume in self._scans(self._node).values() if volume]
         if len(volumes) == 2 and volumes[0] is volumes[1]:
-            return "Both scans are the same volume: choose two volumes, or clear one selector."
+            return _("Both scans are the same volume: choose two volumes, or clear one selector.")
         return self.models.reason()
 
     def chosen(self):
@@ -95,13 +116,12 @@ class Segmenting(StepBase):
         """Why there is nothing to compare yet, "" when there is."""
         segmentation = getattr(self._node, self._target)
         if segmentation is None:
-            return f"Choose the segmentation of the {self._target}, or segment it now."
+            return self._words["choose"]
         count = len(segmentIds(segmentation))
         if not count:
-            return f"The segmentation of the {self._target} holds no segment: draw one, or choose another."
+            return self._words["empty"]
         if not getattr(self._node, f"{self._target}Segment"):
-            which = "treated metastasis" if self._target == "metastasis" else "necrosis at the treated metastasis"
-            return f"The segmentation holds {count} segments: choose the {which}."
+            return self._words["which"].format(count=count)
         return ""
 
     def summary(self):
@@ -110,7 +130,7 @@ class Segmenting(StepBase):
             return False, ""
         segmentation, ids = self.chosen()
         if ids is None:
-            return True, f"{len(segmentIds(segmentation))} segments"
+            return True, _("{count} segments").format(count=len(segmentIds(segmentation)))
         return True, segmentation.GetSegmentation().GetSegment(ids[0]).GetName()
 
     def onApply(self, checked=False):
@@ -135,11 +155,9 @@ class Segmenting(StepBase):
         setattr(node, self._target, imported.segmentation)
         node.EndModify(modifying)
         count = len(imported.segment_ids)
-        one, many = ("metastasis", "metastases") if self._target == "metastasis" else ("necrosis", "necroses")
-        found = f"No {one} was found." if not count else f"{count} {one if count == 1 else many} found."
-        self._panel.tell(
-            self.widgets, " ".join([found, *imported.notes]), warning=not count, about=imported.segmentation
-        )
+        found = self._words["one" if count == 1 else "many" if count else "none"].format(count=count)
+        sentence = " ".join([found, *imported.notes])
+        self._panel.tell(self.widgets, sentence, warning=not count, about=imported.segmentation)
 
     def _onSegment(self, index):
         if self._node is not None:
@@ -152,9 +170,11 @@ class Segmenting(StepBase):
     def _noModel(self, node):
         chosen = [name for name, volume in self._scans(node).items() if volume]
         if not chosen:
-            return "Choose at least one scan above."
+            return _("Choose at least one scan above.")
         names = " + ".join(chosen)
-        return f"No model for {names} is installed: choose other scans, or import a model (spine models import)."
+        return _(
+            "No model for {names} is installed: choose other scans, or import a model (spine models import)."
+        ).format(names=names)
 
 
 def _takeThreshold(node, card):
