@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from SpineLib.cli.outputs import check_outputs
+from SpineLib.cli.outputs import check_kind, check_outputs
 from SpineLib.errors import SpineError
 from SpineLib.json_text import json_text
 from SpineLib.progress import part
@@ -108,12 +108,8 @@ def _check(args: argparse.Namespace) -> None:
             "With --all, leave out --segment-before, --segment-after and --surface: all segments are "
             "compared, and a surface file holds one."
         )
-    if args.surface is not None and args.surface.suffix.lower() not in SURFACE_SUFFIXES:
-        raise SpineError(
-            f"A surface cannot be written as '{args.surface.suffix}'; use {' or '.join(SURFACE_SUFFIXES)}."
-        )
-    inputs = [path for path in (args.before, args.after, args.transform) if path is not None]
-    check_outputs([path for path in (args.output, args.csv, args.surface) if path is not None], inputs, args.overwrite)
+    check_kind(args.surface, "A surface", SURFACE_SUFFIXES)
+    check_outputs((args.output, args.csv, args.surface), (args.before, args.after, args.transform), args.overwrite)
 
 
 def _segments(args: argparse.Namespace):

@@ -105,20 +105,18 @@ def run(args: argparse.Namespace) -> int:
     if args.task == "ct-lesion":
         return detect_ct.run(args)
     from SpineLib.cli.choosing import first_model
-    from SpineLib.cli.outputs import check_outputs
+    from SpineLib.cli.outputs import check_image_kind, check_outputs
     from SpineLib.cli.progress_bar import ProgressBar
     from SpineLib.models import find_bundle
     from SpineLib.tasks.ct.numbering import read_vertebrae
     from SpineLib.tasks.detection.detect import DetectSettings, detect
-    from SpineLib.volume import read_volume, suffix_of, write_volume
+    from SpineLib.volume import read_volume, write_volume
     from SpineLib.volume.files import write_text
 
     if args.vertebrae is not None and args.anywhere:
         raise SpineError("--vertebrae says where the column is, and --anywhere asks to leave it; give one of them.")
-    if args.likelihood is not None and not suffix_of(args.likelihood):
-        raise SpineError(f"An image cannot be written as '{args.likelihood.suffix}'; use .nrrd, .nii.gz or .mha.")
-    inputs = [path for path in (args.image, args.vertebrae) if path is not None]
-    check_outputs([path for path in (args.output, args.likelihood) if path is not None], inputs, args.overwrite)
+    check_image_kind(args.likelihood)
+    check_outputs((args.output, args.likelihood), (args.image, args.vertebrae), args.overwrite)
     settings = DetectSettings(
         threshold=args.threshold,
         smallest_area_cm2=args.smallest_area,

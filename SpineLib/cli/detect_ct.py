@@ -44,20 +44,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Detect; returns 0."""
     from SpineLib.cli.choosing import first_model
-    from SpineLib.cli.outputs import check_outputs
+    from SpineLib.cli.outputs import check_image_kind, check_outputs
     from SpineLib.cli.progress_bar import ProgressBar
     from SpineLib.models import find_bundle
     from SpineLib.tasks.ct.lesions import TASK, CtLesionSettings, detect_ct_lesions
     from SpineLib.tasks.ct.numbering import read_vertebrae
-    from SpineLib.volume import read_volume, suffix_of, write_volume
+    from SpineLib.volume import read_volume, write_volume
     from SpineLib.volume.files import write_text
 
     if args.anywhere and args.vertebrae is None:
         raise SpineError("--anywhere says what to do beside the vertebrae; give them with --vertebrae.")
-    if args.mask is not None and not suffix_of(args.mask):
-        raise SpineError(f"An image cannot be written as '{args.mask.suffix}'; use .nrrd, .nii.gz or .mha.")
-    inputs = [path for path in (args.image, args.vertebrae) if path is not None]
-    check_outputs([path for path in (args.output, args.mask, args.table) if path is not None], inputs, args.overwrite)
+    check_image_kind(args.mask)
+    check_outputs((args.output, args.mask, args.table), (args.image, args.vertebrae), args.overwrite)
     settings = CtLesionSettings(
         threshold=args.threshold, in_vertebrae=not args.anywhere, device=args.device, precision=args.precision
     )

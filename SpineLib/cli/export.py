@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from SpineLib.cli.numbers import add_numbers
-from SpineLib.cli.outputs import check_outputs
+from SpineLib.cli.outputs import check_kind, check_outputs
 from SpineLib.errors import SpineError
 from SpineLib.json_text import json_text
 from SpineLib.progress import part
@@ -112,8 +112,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make, check and write the model; returns 0. A model that cannot be printed is told and raises SpineError."""
     files = _files(args)
-    more = [path for path in (args.json, args.painted) if path is not None]
-    check_outputs([*files, *more], [path for path in (args.mask, args.before) if path is not None], args.overwrite)
+    check_outputs([*files, args.json, args.painted], (args.mask, args.before), args.overwrite)
     from SpineLib.cli.progress_bar import ProgressBar
     from SpineLib.mesh.cut import Plane
     from SpineLib.mesh.model import ModelSettings, write_model
@@ -154,8 +153,7 @@ def _files(args: argparse.Namespace) -> list[Path]:
 
     suffix = args.output.suffix.lower()
     check_ending(args.output)
-    if args.painted is not None and args.painted.suffix.lower() != ".vtp":
-        raise SpineError(f"A painted model cannot be written as '{args.painted.suffix}'; use .vtp.")
+    check_kind(args.painted, "A painted model", (".vtp",))
     others = [args.output.with_suffix(f".{name}") for name in args.format if f".{name}" != suffix]
     return list(dict.fromkeys([args.output, *others]))
 

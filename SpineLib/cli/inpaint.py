@@ -87,10 +87,8 @@ def run(args: argparse.Namespace) -> int:
     """Repair; returns 0."""
     from SpineLib.cli.outputs import check_outputs
 
-    outputs = [path for path in (args.output, args.model, args.json, args.report) if path is not None]
-    check_outputs(
-        outputs, [path for path in (args.ct, args.vertebrae, args.lesion) if path is not None], args.overwrite
-    )
+    outputs = (args.output, args.model, args.json, args.report)
+    check_outputs(outputs, (args.ct, args.vertebrae, args.lesion), args.overwrite)
     _check(args)
     from SpineLib.cli.progress_bar import ProgressBar
     from SpineLib.jobs.inpaint import method_models
@@ -166,8 +164,8 @@ def summary(repair, notes: list[str], simulated: bool = False) -> list[str]:
 
 
 def _check(args: argparse.Namespace) -> None:
+    from SpineLib.cli.outputs import check_image_kind
     from SpineLib.mesh.files import check_ending
-    from SpineLib.volume import suffix_of
 
     if args.vertebrae is None and args.ct is None:
         raise SpineError("Give the CT with --ct, or a segmentation of the vertebrae with --vertebrae.")
@@ -175,10 +173,7 @@ def _check(args: argparse.Namespace) -> None:
         raise SpineError("--first names vertebrae that are segmented now; leave it out with --vertebrae.")
     if args.numbers and args.vertebrae is None:
         raise SpineError("--numbers says how the vertebrae of a file are numbered; give that with --vertebrae.")
-    if not suffix_of(args.output):
-        raise SpineError(
-            f"An image cannot be written as '{args.output.suffix}'; use .seg.nrrd, .nrrd, .nii.gz or .mha."
-        )
+    check_image_kind(args.output, segmentation=True)
     if args.model is not None:
         check_ending(args.model)
 

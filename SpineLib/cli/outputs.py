@@ -7,15 +7,30 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from SpineLib.errors import SpineError
+from SpineLib.volume.formats import suffix_of
 from SpineLib.volume.outputs import check_targets
 
 
-def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path], overwrite: bool) -> None:
-    """Refuse before any work what could not be written afterwards, or would destroy something."""
-    outputs = list(outputs)
-    check_targets(outputs, inputs, overwrite)
-    for path in outputs:
+def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None], overwrite: bool) -> None:
+    """Refuse before any work what could not be written afterwards, or would destroy something; None is left aside."""
+    targets = [path for path in outputs if path is not None]
+    check_targets(targets, [path for path in inputs if path is not None], overwrite)
+    for path in targets:
         check_writable(path.parent)
+
+
+def check_kind(path: Path | None, what: str, endings: Iterable[str]) -> None:
+    """Refuse a file whose ending is not among those in which ``what`` ("A surface") is written; None is left aside."""
+    endings = list(endings)
+    if path is not None and path.suffix.lower() not in endings:
+        raise SpineError(f"{what} cannot be written as '{path.suffix}'; use {' or '.join(endings)}.")
+
+
+def check_image_kind(path: Path | None, segmentation: bool = False) -> None:
+    """The same of an image, or of a ``segmentation``, which may be one of Slicer."""
+    if path is not None and not suffix_of(path):
+        slicers = ".seg.nrrd, " if segmentation else ""
+        raise SpineError(f"An image cannot be written as '{path.suffix}'; use {slicers}.nrrd, .nii.gz or .mha.")
 
 
 def check_folder(folder: Path, overwrite: bool) -> None:

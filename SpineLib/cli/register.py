@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from SpineLib.cli.outputs import check_outputs
+from SpineLib.cli.outputs import check_image_kind, check_kind, check_outputs
 from SpineLib.errors import SpineError
 from SpineLib.json_text import json_text
 from SpineLib.progress import part
@@ -71,10 +71,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Register; returns 0, also when the result is not to be trusted (the text and the JSON say so)."""
-    inputs = [path for path in (args.before, args.after, args.region) if path is not None] + (args.points or [])
-    check_outputs(
-        [path for path in (args.output, args.json, args.resampled) if path is not None], inputs, args.overwrite
-    )
+    inputs = (args.before, args.after, args.region, *(args.points or ()))
+    check_outputs((args.output, args.json, args.resampled), inputs, args.overwrite)
     _check(args)
     from SpineLib.cli.progress_bar import ProgressBar
     from SpineLib.tasks.registration.points import blaming_points, read_point_pairs, start_of_pairs
@@ -119,7 +117,6 @@ def summary(result) -> list[str]:
 
 
 def _check(args: argparse.Namespace) -> None:
-    from SpineLib.volume import suffix_of
     from SpineLib.volume.transform import TRANSFORM_SUFFIXES
 
     if (args.region is None) == (args.box is None):
@@ -128,12 +125,8 @@ def _check(args: argparse.Namespace) -> None:
         raise SpineError("--points takes one file or two, before and after; give no more.")
     if args.lesion is not None and args.region is None:
         raise SpineError("--lesion chooses one of those in the mask --region; give that too.")
-    if args.output.suffix.lower() not in TRANSFORM_SUFFIXES:
-        raise SpineError(
-            f"A transform cannot be written as '{args.output.suffix}'; use one of {', '.join(TRANSFORM_SUFFIXES)}."
-        )
-    if args.resampled is not None and not suffix_of(args.resampled):
-        raise SpineError(f"An image cannot be written as '{args.resampled.suffix}'; use .nrrd, .nii.gz or .mha.")
+    check_kind(args.output, "A transform", TRANSFORM_SUFFIXES)
+    check_image_kind(args.resampled)
 
 
 def _region(args: argparse.Namespace):

@@ -9,7 +9,7 @@ from SpineLib.cli import segment_vertebrae
 from SpineLib.cli.choosing import TASKS, segment_files
 from SpineLib.cli.entities import add_entities, wanted_entities
 from SpineLib.cli.options import add_device
-from SpineLib.cli.outputs import check_outputs
+from SpineLib.cli.outputs import check_image_kind, check_outputs
 from SpineLib.errors import SpineError
 from SpineLib.progress import part
 from SpineLib.sequences import SEQUENCES
@@ -100,16 +100,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _outputs(args: argparse.Namespace) -> list[Path]:
-    return [path for path in (args.output, args.probability, args.json, args.csv) if path is not None]
+def _outputs(args: argparse.Namespace) -> tuple[Path | None, ...]:
+    return args.output, args.probability, args.json, args.csv
 
 
 def _check_kinds(args: argparse.Namespace) -> None:
-    from SpineLib.volume import suffix_of
-
     for path in (args.output, args.probability):
-        if path is not None and not suffix_of(path):
-            raise SpineError(f"An image cannot be written as '{path.suffix}'; use .seg.nrrd, .nrrd, .nii.gz or .mha.")
+        check_image_kind(path, segmentation=True)
 
 
 def _write(result, args: argparse.Namespace) -> None:
