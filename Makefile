@@ -1,6 +1,6 @@
 # make demo, make test, make check: everything in a .venv of its own, nothing outside this folder.
 .DEFAULT_GOAL := help
-.PHONY: help demo check test docs-check clean
+.PHONY: help demo check test fuzz docs-check clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
@@ -24,6 +24,9 @@ check: $(READY) ## Lint, formatting and types: ruff and mypy, in seconds.
 
 test: check ## Check, then run all tests (TESTS=Testing/house for some).
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+
+fuzz: $(READY) ## Read 1,000 files with mutated headers: NIfTI, NRRD, MetaImage and DICOM.
+	@$(BIN)/python -m Testing.volume.fuzz 250
 
 docs-check: $(READY) ## Run the commands of the documents as they are printed (DOCS=README.md for some).
 	@$(BIN)/python Testing/house/docs_check.py $(DOCS)

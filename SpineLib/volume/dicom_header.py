@@ -114,13 +114,42 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
+def items_of(header: Dataset, keyword: str) -> list[Dataset]:
+    """The items of a sequence; none where it is missing or malformed."""
+    try:
+        with quiet():
+            return list(header.get(keyword) or [])
+    except Exception:  # found when it is read
+        return []
+
+
+def whole_of(header: Dataset, keyword: str) -> int | None:
+    """A whole number, or None."""
+    number = numbers_of(header, keyword, 1)
+    return int(number[0]) if number and number[0].is_integer() else None
+
+
+def frames_of(header: Dataset) -> int:
+    """How many frames a file says that it holds.
+
+    Raises:
+        SpineError: what it says is no number of frames.
+    """
+    if "NumberOfFrames" not in header or header.get_item("NumberOfFrames").value in (None, "", b""):
+        return 1
+    frames = whole_of(header, "NumberOfFrames")
+    if frames is None or frames < 1:
+        raise SpineError("A DICOM file has a damaged header (how many frames it holds); export the series again.")
+    return frames
+
+
 def decimals_of(header: Dataset, keyword: str) -> int:
-    """How many decimals the numbers of an element are given with, at most 9; 9 where they are not given as text."""
+    """How many decimals the numbers of an element are given with, at most 9; 9 where they are no numbers."""
     value = value_of(header, keyword)
     digits = 0
     for one in value if isinstance(value, list) else [value]:
-        text = repr(float(one)) if isinstance(one, (int, float)) else str(one)
-        number, _, exponent = text.lower().partition("e")
-        part = number.partition(".")[2].rstrip("0")
-        digits = max(digits, len(part) - int(exponent or 0))
+        if not isinstance(one, (int, float)) or not math.isfinite(one):
+            return 9
+        number, _, exponent = repr(float(one)).partition("e")
+        digits = max(digits, len(number.partition(".")[2].rstrip("0")) - int(exponent or 0))
     return min(digits, 9)

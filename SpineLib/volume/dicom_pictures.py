@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from SpineLib.errors import SpineError
-from SpineLib.volume.dicom_header import decimals_of, numbers_of, read_header, text_of, value_of
+from SpineLib.volume.dicom_header import (
+    decimals_of,
+    frames_of,
+    items_of,
+    numbers_of,
+    read_header,
+    text_of,
+    value_of,
+    whole_of,
+)
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -34,6 +43,12 @@ _VALUES = ("RescaleSlope", "RescaleIntercept")
 _SERIES = ("SeriesInstanceUID", "SeriesNumber", "SeriesDescription", "Modality", "FrameOfReferenceUID")
 _PIXELS = ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation")
 _GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+#: Sequences in the group of a frame that hold one item, with what is looked for.
+_MACROS = (
+    "PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence", "FrameContentSequence",
+    "MRImageFrameTypeSequence", "CTImageFrameTypeSequence", "MREchoSequence", "MRTimingAndRelatedParametersSequence",
+    "MRModifierSequence", "MRDiffusionSequence", "TemporalPositionSequence", "CardiacSynchronizationSequence",
+)  # fmt: skip
 _READ = (
     *_SERIES, *_PIXELS, *_PLACE, *_VALUES, *_APART, *_GROUPS, "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID",
     "InstanceNumber", "ImagesInAcquisition", "NumberOfFrames", "PhotometricInterpretation",
@@ -61,7 +76,7 @@ class Picture:
         decimals: with which the position is given.
         size: rows, columns.
         stored: bits allocated, stored, highest bit, and 1 where they are signed.
-        samples: values a pixel.
+        samples: values a pixel; None where that is malformed.
         rescale: slope and intercept; None where they are malformed.
         inverted: whether the smallest value is to be shown white.
         apart: what tells it from other images of its place.
@@ -80,7 +95,7 @@ class Picture:
     decimals: int
     size: tuple[int, int]
     stored: tuple[int, int, int, int]
-    samples: int
+    samples: int | None
     rescale: tuple[float, float] | None
     inverted: bool
     apart: Mapping[str, str] = field(default_factory=dict)
@@ -97,21 +112,21 @@ def pictures_of(file: str | Path) -> list[Picture] | str:
     modality = text_of(header, "Modality")
     if modality in _NO_IMAGES:
         return modality
-    if not (value_of(header, "Rows") and value_of(header, "Columns")):
+    if not (whole_of(header, "Rows") and whole_of(header, "Columns")):
         stored = text_of(header, "SOPClassUID") or text_of(header.file_meta, "MediaStorageSOPClassUID")
         if stored in _IMAGES or not stored:
             raise SpineError("A DICOM file ends before its pixels; export the series again.")
         return modality
-    if value_of(header, "PerFrameFunctionalGroupsSequence") is None:
-        frames = value_of(header, "NumberOfFrames")
-        if isinstance(frames, int) and frames > 1:  # of before the enhanced objects: no frame has a place of its own
+    groups = items_of(header, "PerFrameFunctionalGroupsSequence")
+    if not groups:
+        frames = frames_of(header)
+        if frames > 1:  # of before the enhanced objects: no frame has a place of its own
             return [_picture(file, number, header, [], {"position": None}) for number in range(frames)]
         return [_picture(file, None, header, [header], {})]
-    shared = list(header.get("SharedFunctionalGroupsSequence") or [])[:1]
-    frames = list(header.PerFrameFunctionalGroupsSequence)
-    if len(frames) != value_of(header, "NumberOfFrames"):
+    shared = items_of(header, "SharedFunctionalGroupsSequence")[:1]
+    if len(groups) != frames_of(header):
         raise SpineError("A DICOM file says how many frames it holds in two ways; export it again.")
-    return [_picture(file, number, header, [frame, *shared], {}) for number, frame in enumerate(frames)]
+    return [_picture(file, number, header, [frame, *shared], {}) for number, frame in enumerate(groups)]
 
 
 def _picture(file: str | Path, frame: int | None, header: Dataset, groups: list[Dataset], given: dict) -> Picture:
@@ -133,15 +148,15 @@ def _picture(file: str | Path, frame: int | None, header: Dataset, groups: list[
         "frame": frame,
         "series": tuple(text_of(header, keyword) for keyword in _SERIES[:4]),
         "uid": text_of(header, "SOPInstanceUID"),
-        "instance": _whole(header, "InstanceNumber") if frame is None else frame + 1,
+        "instance": whole_of(header, "InstanceNumber") if frame is None else frame + 1,
         "position": numbers("ImagePositionPatient", 3),
         "orientation": numbers("ImageOrientationPatient", 6),
         "spacing": numbers("PixelSpacing", 2),
         "gap": abs(gap[0]),
         "decimals": 9 if placed is None else decimals_of(placed, "ImagePositionPatient"),
-        "size": (_whole(header, "Rows") or 0, _whole(header, "Columns") or 0),
-        "stored": tuple(_whole(header, keyword) or 0 for keyword in _PIXELS[3:]),
-        "samples": _whole(header, "SamplesPerPixel") or 1,
+        "size": (whole_of(header, "Rows") or 0, whole_of(header, "Columns") or 0),
+        "stored": tuple(whole_of(header, keyword) or 0 for keyword in _PIXELS[3:]),
+        "samples": whole_of(header, "SamplesPerPixel") if "SamplesPerPixel" in header else 1,
         "rescale": None if None in rescale else tuple(rescale),
         "inverted": text_of(header, "PhotometricInterpretation") == "MONOCHROME1",
         "apart": {
@@ -149,7 +164,7 @@ def _picture(file: str | Path, frame: int | None, header: Dataset, groups: list[
             for keyword in _APART
             if (holder := where(keyword)) is not None and text_of(holder, keyword)
         },
-        "expected": _whole(header, "ImagesInAcquisition") or 0,
+        "expected": whole_of(header, "ImagesInAcquisition") or 0,
     }
     return Picture(**(values | given))
 
@@ -157,7 +172,7 @@ def _picture(file: str | Path, frame: int | None, header: Dataset, groups: list[
 def _rescale(groups: list[Dataset], keyword: str, usual: float) -> float | None:
     """The slope or intercept, the usual one where none is told; None where what is told is no number."""
     for group in groups:
-        for place in (group, *(item for element in group if element.VR == "SQ" for item in element.value[:1])):
+        for place in (group, *items_of(group, "PixelValueTransformationSequence")[:1]):
             if keyword in place and place.get_item(keyword).value not in (None, "", b""):
                 told = numbers_of(place, keyword, 1)
                 return None if told is None else told[0]
@@ -173,16 +188,5 @@ def _holder(group: Dataset, keyword: str) -> Dataset | None:
     """Who has the element: the group, or the first item of one of its sequences (a macro)."""
     if value_of(group, keyword) is not None:
         return group
-    for element in group:
-        if element.VR == "SQ" and element.keyword not in _GROUPS and len(element.value):
-            item = element.value[0]
-            if value_of(item, keyword) is not None:
-                return item
-    return None
-
-
-def _whole(header: Dataset, keyword: str) -> int | None:
-    value = value_of(header, keyword)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if isinstance(value, int) else None
+    macros = (item for macro in _MACROS for item in items_of(group, macro)[:1])
+    return next((item for item in macros if value_of(item, keyword) is not None), None)

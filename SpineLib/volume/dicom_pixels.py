@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from SpineLib.errors import SpineError
-from SpineLib.volume.dicom_header import read_header, value_of
+from SpineLib.volume.dicom_header import frames_of, read_header
 from SpineLib.volume.dicom_pictures import Picture
 from SpineLib.volume.found import lowered
 from SpineLib.volume.quiet import quiet_libraries
@@ -36,23 +36,24 @@ def read_pixels(pictures: Sequence[Picture], label: str) -> tuple[np.ndarray, li
             raise SpineError(f"{label} is in colour; use a series with a single grey value a pixel.")
         if one.rescale is None or one.rescale[0] == 0:
             raise SpineError(f"{label} has a rescale slope or intercept that is no number or zero; export it again.")
-        if (
-            allocated not in (8, 16, 32)
-            or not 0 < stored <= allocated
-            or not stored - 1 <= high < allocated
-            or signed > 1
-        ):
+        # The highest bit is one less than those stored (PS3.5, 8.1.1).
+        if allocated not in (8, 16, 32) or not 0 < stored <= allocated or high != stored - 1 or signed > 1:
             raise SpineError(f"{label} has a damaged header (bits of a pixel); export it again.")
     try:
         array = np.empty((len(pictures), *pictures[0].size), _type_for(pictures))
+        beyond = False
         for file, numbers in _by_file(pictures):
-            _read_file(file, [(number, pictures[number]) for number in numbers], array, label)
+            beyond |= _read_file(file, [(number, pictures[number]) for number in numbers], array, label)
     except MemoryError as error:
         raise SpineError(f"{label} is larger than this computer's memory; cut it to the spine first.") from error
     notes = []
     if len({one.rescale for one in pictures}) > 1:
         notes.append(
             f"The slices of {lowered(label)} are scaled differently; each was read with its own slope and intercept."
+        )
+    if beyond:
+        notes.append(
+            f"{label} holds bits beyond those that its header calls stored (an overlay?); they were left aside."
         )
     if pictures[0].inverted:
         notes.append(
@@ -94,13 +95,14 @@ def _type_for(pictures: Sequence[Picture]) -> np.dtype:
     return np.dtype(np.float64)
 
 
-def _read_file(file: str, wanted: list[tuple[int, Picture]], array: np.ndarray, label: str) -> None:
+def _read_file(file: str, wanted: list[tuple[int, Picture]], array: np.ndarray, label: str) -> bool:
+    """Read the pictures of a file into their places in ``array``; whether its values had bits beyond those stored."""
     from pydicom.uid import UID
 
     header = read_header(file, pixels=True)
     syntax = UID(str(getattr(header.file_meta, "TransferSyntaxUID", "")) or "1.2.840.10008.1.2")
     big = syntax == _BIG_ENDIAN or header.original_encoding[1] is False
-    frames = value_of(header, "NumberOfFrames") or 1
+    frames = frames_of(header)
     if "PixelData" not in header:
         raise SpineError(f"{label} {_DAMAGED}")
     if syntax.is_private or not syntax.is_transfer_syntax:
@@ -114,18 +116,19 @@ def _read_file(file: str, wanted: list[tuple[int, Picture]], array: np.ndarray, 
             )
         for number, one in wanted:
             array[number] = values[one.frame or 0]
-        return
-    values = _plain(header, big, frames, wanted[0][1], label)
+        return False
+    values, beyond = _plain(header, big, frames, wanted[0][1], label)
     for number, one in wanted:
         assert one.rescale is not None
         slope, intercept = one.rescale
         frame = values[one.frame or 0]
         array[number] = frame if (slope, intercept) == (1, 0) else frame.astype(np.float64) * slope + intercept
+    return beyond
 
 
-def _plain(header: Dataset, big: bool, frames: int, picture: Picture, label: str) -> np.ndarray:
-    """Stored values (frames, rows, columns) of pixels that are not packed."""
-    allocated, stored, high, signed = picture.stored
+def _plain(header: Dataset, big: bool, frames: int, picture: Picture, label: str) -> tuple[np.ndarray, bool]:
+    """Stored values (frames, rows, columns) of pixels that are not packed, and whether other bits were set too."""
+    allocated, stored, _, signed = picture.stored
     rows, columns = picture.size
     content = header.PixelData
     wanted = frames * rows * columns * allocated // 8
@@ -135,11 +138,14 @@ def _plain(header: Dataset, big: bool, frames: int, picture: Picture, label: str
         raise SpineError(f"{label} holds more pixels than its header says (rows, columns); export it again.")
     kind = np.dtype(f"{'>' if big and allocated > 8 else '<'}u{allocated // 8}")
     values = np.frombuffer(content, kind, frames * rows * columns).astype(kind.newbyteorder("="))
-    if (stored, high) != (allocated, allocated - 1):  # other bits may hold an overlay
-        values = (values >> (high + 1 - stored)) & kind.type(2**stored - 1)
+    if stored == allocated:
+        return (values.view(f"i{allocated // 8}") if signed else values).reshape(frames, rows, columns), False
+    above, kept = values >> stored, values & kind.type(2**stored - 1)
+    beyond = above != 0
     if signed:
-        values = (values << (allocated - stored)).view(f"i{allocated // 8}") >> (allocated - stored)
-    return values.reshape(frames, rows, columns)
+        beyond &= above != 2 ** (allocated - stored) - 1  # the sign goes on in them
+        kept = (kept << (allocated - stored)).view(f"i{allocated // 8}") >> (allocated - stored)
+    return kept.reshape(frames, rows, columns), bool(beyond.any())
 
 
 def _unpacked(file: str, header: Dataset, syntax: str, frames: int, picture: Picture, label: str) -> np.ndarray:

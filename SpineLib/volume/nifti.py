@@ -40,6 +40,8 @@ _KINDS = {
     2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8",
 }  # fmt: skip
 _COLOUR, _COMPLEX = (128, 2304), (32, 1792, 2048)
+#: Codes that say what space a qform or sform leads to are 0 (none) to this.
+_LAST_CODE = 5
 #: Millimetres in the units of space; others are not told, and so millimetres.
 _MILLIMETRES = {1: 1000.0, 3: 0.001}
 #: What is left of 1 for the quaternion's first number at a turn by 180 degrees, where float32 has rounded the others.
@@ -83,6 +85,8 @@ def read_nifti(path: Path, label: str) -> Found:
     if (start != 0 and start < least) or not math.isfinite(header.offset):
         raise SpineError(f"{label} has a damaged header (where its voxels begin); export it again.")
     values, notes = _voxels(path, packed, start or least, count, kind, label)
+    if start == 0:
+        notes = [*notes, f"{label} does not say where its voxels begin; they were read from behind its header."]
     array = _scaled(values, header, label).reshape(size[::-1])
     return _placed(array, header, label, notes)
 
@@ -166,6 +170,8 @@ def _placed(array: np.ndarray, header: _Header, label: str, notes: list[str]) ->
         raise SpineError(f"{label} has a voxel spacing of zero; export it again with its true spacing.")
     if not np.isfinite(size).all() or (size < 0).any():
         raise SpineError(f"{label} has a voxel spacing that is no number or negative; export it again.")
+    if not all(0 <= code <= _LAST_CODE for code in header.codes):
+        raise SpineError(f"{label} has a damaged header (the codes of qform and sform); export it again.")
     told_by_qform, told_by_sform = (code > 0 for code in header.codes)
     if told_by_sform:
         matrix = np.array(header.rows, float).reshape(3, 4)

@@ -13,6 +13,7 @@ import numpy as np
 
 from SpineLib.errors import SpineError
 from SpineLib.volume.files import whole_files
+from SpineLib.volume.quiet import quiet_libraries
 
 #: Endings of the files that are read and written.
 TRANSFORM_SUFFIXES = (".tfm", ".txt", ".h5", ".mat")
@@ -85,7 +86,8 @@ def write_transform(after_to_before: np.ndarray, path: str | Path) -> None:
     transform.SetTranslation(matrix[:3, 3].tolist())
     with whole_files(path) as temporary:
         try:
-            sitk.WriteTransform(transform, str(temporary))
+            with quiet_libraries():
+                sitk.WriteTransform(transform, str(temporary))
         except RuntimeError as error:
             raise OSError("the file could not be written") from error
 
@@ -104,7 +106,8 @@ def read_transform(path: str | Path) -> np.ndarray:
     if path.suffix.lower() not in TRANSFORM_SUFFIXES:
         raise SpineError(f"The transform file has an unknown ending; use one of {', '.join(TRANSFORM_SUFFIXES)}.")
     try:
-        transform = sitk.ReadTransform(str(path))
+        with quiet_libraries():
+            transform = sitk.ReadTransform(str(path))
     except RuntimeError as error:
         raise SpineError(
             "The transform file cannot be read: it is damaged or no ITK transform; save it again."

@@ -167,24 +167,40 @@ def test_files_without_the_prefix_are_read(tmp_path, cut):
     assert_read(read_volume(tmp_path))
 
 
-def test_bits_above_those_stored_are_no_part_of_the_values(tmp_path):
+def test_bits_above_those_stored_are_no_part_of_the_values_and_told(tmp_path):
     def overlay(one, n):
         stored = np.frombuffer(one.PixelData, np.uint16).copy()
         stored |= (np.arange(stored.size) % 5 == 0).astype(np.uint16) << 12
         one.PixelData, one.BitsStored, one.HighBit = stored.tobytes(), 12, 11
 
     write_slices(tmp_path, edit=overlay)
-    assert_read(read_volume(tmp_path))
+    volume = read_volume(tmp_path)
+    assert_read(volume)
+    assert "bits beyond those that its header calls stored" in notes_of(volume)[0]
 
 
-def test_twelve_bits_with_a_sign_are_read_with_it(tmp_path):
+@pytest.mark.parametrize(
+    "changes", [{"HighBit": 11}, {"BitsStored": 0}, {"BitsAllocated": 12}, {"PixelRepresentation": 7}]
+)
+def test_bits_that_contradict_each_other_are_refused(tmp_path, changes):
+    write_slices(tmp_path, edit=lambda one, n: one.update(changes))
+    with pytest.raises(SpineError, match=r"damaged header .bits"):
+        read_volume(tmp_path)
+
+
+@pytest.mark.parametrize("extended", [True, False], ids=["sign in all bits", "sign in the twelfth"])
+def test_twelve_bits_with_a_sign_are_read_with_it(tmp_path, extended):
     def twelve(one, n):
         stored = np.frombuffer(one.PixelData, np.int16)
-        one.PixelData, one.BitsStored, one.HighBit = (stored & 0x0FFF).astype("<u2").tobytes(), 12, 11
+        one.BitsStored, one.HighBit = 12, 11
+        if not extended:
+            one.PixelData = (stored & 0x0FFF).astype("<u2").tobytes()
 
     stored = values() - 700
     write_slices(tmp_path, stored, signed=True, edit=twelve)
-    assert_read(read_volume(tmp_path), stored)
+    volume = read_volume(tmp_path)
+    assert_read(volume, stored)
+    assert notes_of(volume) == ()
 
 
 @pytest.mark.parametrize("order", [slice(None), slice(None, None, -1), [0, 3, 1, 4, 2, 5]], ids=["up", "down", "mixed"])

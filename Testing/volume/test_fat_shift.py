@@ -120,7 +120,7 @@ def test_a_sidecar_beside_a_file_is_read_with_it(tmp_path, suffix):
     assert fat_shift_of(read_volume(path)) == fat_shift(SIEMENS, sagittal().direction, SPACING, SIZE)
 
 
-@pytest.mark.parametrize("content", [b"", b"[1, 2]", b"\xff\xfe{", b'{"PixelBandwidth": {}}'])
+@pytest.mark.parametrize("content", [b"", b"[1, 2]", b"\xff\xfe{", b'{"PixelBandwidth": {}}', b"[" * 200_000])
 def test_a_sidecar_that_is_none_does_no_harm(tmp_path, content):
     write_volume(sagittal(), tmp_path / "a.nii")
     (tmp_path / "a.json").write_bytes(content)

@@ -150,6 +150,8 @@ NAN, INF = float("nan"), float("inf")
         ((42, "<hhh", (32000, 32000, 32000)), "damaged or incomplete"),
         ((40, "<hhhhh", (4, 5, 6, 2, 2)), "4-D .2 volumes"),
         ((40, "<hhhhhh", (5, 5, 6, 2, 1, 2)), "colour or vector"),
+        ((252, "<h", (7,)), "damaged header"),
+        ((254, "<h", (-1,)), "damaged header"),
         ((70, "<hh", (128, 24)), "colour"),
         ((70, "<hh", (32, 64)), "complex"),
         ((70, "<hh", (0, 16)), "type that is not known"),
