@@ -36,7 +36,7 @@ def lead_own_group() -> None:
     no group.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a shell is the parent's; it cancels by message
-    if hasattr(os, "setsid") and os.getpgrp() != os.getpid():
+    if sys.platform != "win32" and os.getpgrp() != os.getpid():
         os.setsid()
 
 

@@ -73,6 +73,25 @@ def test_suppression_agrees_with_its_definition_on_many_boxes():
     assert keep_best(boxes, scores, 0.3).tolist() == kept
 
 
+def test_overlap_area_clipping_coding_and_suppression_are_monais():
+    """MONAI's own functions of boxes; torchvision's cannot be installed beside the pinned torch."""
+    utils = pytest.importorskip("monai.data.box_utils", reason="MONAI is not installed (pip install SpineLib[test])")
+    from monai.apps.detection.utils.box_coder import BoxCoder
+
+    boxes, others, scores = some_boxes(150, seed=6), some_boxes(150, seed=7), torch.rand(150)
+    torch.testing.assert_close(areas(boxes), utils.box_area(boxes))
+    torch.testing.assert_close(overlaps(boxes, others), utils.box_iou(boxes, others))
+    inside, kept = utils.clip_boxes_to_image(boxes, (70, 60), remove_empty=False)  # x, y
+    torch.testing.assert_close(clip(boxes, (60, 70)), inside)
+    coder = BoxCoder(weights=(1.0, 1.0, 1.0, 1.0))
+    torch.testing.assert_close(encode(boxes, others), coder.encode_single(boxes, others))
+    deltas = 0.3 * torch.randn(150, 4)
+    torch.testing.assert_close(decode(deltas, others), coder.decode_single(deltas, others))
+    for overlap in (0.1, 0.3, 0.7):
+        expected = utils.non_max_suppression(boxes, scores, nms_thresh=overlap)
+        assert keep_best(boxes, scores, overlap).tolist() == expected.tolist()
+
+
 def test_no_box_makes_no_box():
     none = torch.zeros(0, 4)
     assert len(keep_best(none, torch.zeros(0), 0.5)) == 0
