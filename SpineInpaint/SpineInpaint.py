@@ -1,9 +1,7 @@
 """SpineInpaint: repairs a destroyed vertebra on CT and makes a model that prints; life cycle as in the template."""
 
-import importlib.util
 import os
 import sys
-import unittest
 from functools import partial
 from typing import Annotated
 
@@ -17,11 +15,7 @@ from slicer import (
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
-from slicer.ScriptedLoadableModule import (
-    ScriptedLoadableModule,
-    ScriptedLoadableModuleLogic,
-    ScriptedLoadableModuleTest,
-)
+from slicer.ScriptedLoadableModule import ScriptedLoadableModule, ScriptedLoadableModuleLogic
 
 # Installed, SpineLib and SpinePanel lie beside this file; for a developer who added only this folder, one above.
 # First on the path: a SpineLib that pip put into Slicer's Python may be of another version, and lacks SpinePanel.
@@ -31,6 +25,7 @@ if _home not in sys.path[:1]:
     sys.path.insert(0, _home)
 
 from SpinePanel.device import Device  # noqa: E402
+from SpinePanel.moduletest import ModuleTest  # noqa: E402
 from SpinePanel.modulewidget import ModuleWidget  # noqa: E402
 
 
@@ -251,28 +246,19 @@ class SpineInpaintLogic(ScriptedLoadableModuleLogic):
         return str(model)
 
 
-class SpineInpaintTest(ScriptedLoadableModuleTest):
-    """The way from vertebrae to a printable file on a small phantom; run by ctest and by the developer's Reload."""
+class SpineInpaintTest(ModuleTest):
+    """The panel's life without torch; with it the way from vertebrae to a printable file on a small phantom."""
 
-    def setUp(self):
-        slicer.mrmlScene.Clear(0)
+    MODULE = "SpineInpaint"
 
-    def runTest(self):
-        """For Reload and Test; there a skipped test must not look like a failed one."""
-        self.setUp()
-        try:
-            self.test_fromVertebraeToFile()
-        except unittest.SkipTest as reason:
-            self.delayDisplay(_("SpineInpaintTest was skipped, {reason}").format(reason=reason))
-            return
-        self.delayDisplay(_("Test passed"))
+    def makeChoices(self):
+        from SpineInpaintLib.selftest import phantomNodes
+
+        ct, vertebrae, lesion = phantomNodes()
+        return {"ct": ct, "vertebrae": vertebrae, "lesion": lesion}
 
     def test_fromVertebraeToFile(self):
-        from SpinePanel.packages import missingPackages
-
-        missing = missingPackages() + [one for one in ("manifold3d",) if not importlib.util.find_spec(one)]
-        if missing:
-            self.skipTest(_("not installed: {names}").format(names=", ".join(missing)))
+        self.skipWithout("manifold3d")
         from SpineInpaintLib.selftest import wholeWay
 
         wholeWay(self, SpineInpaintLogic())

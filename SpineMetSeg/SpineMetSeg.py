@@ -3,7 +3,6 @@
 import enum
 import os
 import sys
-import unittest
 from typing import Annotated
 
 import slicer
@@ -11,11 +10,7 @@ from slicer import vtkMRMLMarkupsFiducialNode, vtkMRMLScalarVolumeNode, vtkMRMLS
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
-from slicer.ScriptedLoadableModule import (
-    ScriptedLoadableModule,
-    ScriptedLoadableModuleLogic,
-    ScriptedLoadableModuleTest,
-)
+from slicer.ScriptedLoadableModule import ScriptedLoadableModule, ScriptedLoadableModuleLogic
 
 # Installed, SpineLib and SpinePanel lie beside this file; for a developer who added only this folder, one above.
 # First on the path: a SpineLib that pip put into Slicer's Python may be of another version, and lacks SpinePanel.
@@ -25,6 +20,7 @@ if _home not in sys.path[:1]:
     sys.path.insert(0, _home)
 
 from SpinePanel.device import Device  # noqa: E402
+from SpinePanel.moduletest import ModuleTest  # noqa: E402
 from SpinePanel.modulewidget import ModuleWidget  # noqa: E402
 
 
@@ -217,28 +213,19 @@ class SpineMetSegLogic(ScriptedLoadableModuleLogic):
         return runAndWait(run, progress).segmentation
 
 
-class SpineMetSegTest(ScriptedLoadableModuleTest):
-    """The whole way on a small phantom with a tiny model; run by ctest and by the developer's Reload and Test."""
+class SpineMetSegTest(ModuleTest):
+    """The panel's life without torch; with it the whole way on a small phantom with a tiny model."""
 
-    def setUp(self):
-        slicer.mrmlScene.Clear(0)
+    MODULE = "SpineMetSeg"
 
-    def runTest(self):
-        """For Reload and Test; there a skipped test must not look like a failed one."""
-        self.setUp()
-        try:
-            self.test_fromVolumesToSegments()
-        except unittest.SkipTest as reason:
-            self.delayDisplay(_("SpineMetSegTest was skipped, {reason}").format(reason=reason))
-            return
-        self.delayDisplay(_("Test passed"))
+    def makeChoices(self):
+        from SpineMetSegLib.selftest import phantomNodes
+
+        t1, t2, _ = phantomNodes()
+        return {"t1": t1, "t2": t2}
 
     def test_fromVolumesToSegments(self):
-        from SpinePanel.packages import missingPackages
-
-        missing = missingPackages()
-        if missing:
-            self.skipTest(_("not installed: {names}").format(names=", ".join(missing)))
+        self.skipWithout()
         from SpineMetSegLib.selftest import wholeWay
 
         wholeWay(self, SpineMetSegLogic())

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import unittest
 from functools import partial
 from typing import Annotated
 
@@ -18,11 +17,7 @@ from slicer import (
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
-from slicer.ScriptedLoadableModule import (
-    ScriptedLoadableModule,
-    ScriptedLoadableModuleLogic,
-    ScriptedLoadableModuleTest,
-)
+from slicer.ScriptedLoadableModule import ScriptedLoadableModule, ScriptedLoadableModuleLogic
 
 # Installed, SpineLib and SpinePanel lie beside this file; for a developer who added only this folder, one above.
 # First on the path: a SpineLib that pip put into Slicer's Python may be of another version, and lacks SpinePanel.
@@ -32,6 +27,7 @@ if _home not in sys.path[:1]:
     sys.path.insert(0, _home)
 
 from SpinePanel.device import Device  # noqa: E402
+from SpinePanel.moduletest import ModuleTest  # noqa: E402
 from SpinePanel.modulewidget import ModuleWidget  # noqa: E402
 
 
@@ -270,28 +266,19 @@ class SpineNecrosisLogic(ScriptedLoadableModuleLogic):
         return runAndWait(SegmentationRun(inputs, model, threshold=threshold, device=device), progress).segmentation
 
 
-class SpineNecrosisTest(ScriptedLoadableModuleTest):
-    """The whole way on a small phantom with tiny models; run by ctest and by the developer's Reload and Test."""
+class SpineNecrosisTest(ModuleTest):
+    """The panel's life without torch; with it the whole way on a small phantom with tiny models."""
 
-    def setUp(self):
-        slicer.mrmlScene.Clear(0)
+    MODULE = "SpineNecrosis"
 
-    def runTest(self):
-        """For Reload and Test; there a skipped test must not look like a failed one."""
-        self.setUp()
-        try:
-            self.test_fromScansToVerdict()
-        except unittest.SkipTest as reason:
-            self.delayDisplay(_("SpineNecrosisTest was skipped, {reason}").format(reason=reason))
-            return
-        self.delayDisplay(_("Test passed"))
+    def makeChoices(self):
+        from SpineNecrosisLib.selftest import phantomNodes
+
+        before, after = phantomNodes()
+        return {"beforeT2": before, "afterCeT1": after}
 
     def test_fromScansToVerdict(self):
-        from SpinePanel.packages import missingPackages
-
-        missing = missingPackages()
-        if missing:
-            self.skipTest(_("not installed: {names}").format(names=", ".join(missing)))
+        self.skipWithout()
         from SpineNecrosisLib.selftest import wholeWay
 
         wholeWay(self, SpineNecrosisLogic())

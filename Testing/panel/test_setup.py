@@ -167,16 +167,30 @@ def test_the_modules_own_test_says_why_it_is_skipped(open_panel, monkeypatch, ca
     assert "skipped, not installed: torch" in caplog.text
 
 
-def test_ctest_counts_the_modules_own_test_as_skipped(open_panel, monkeypatch):
-    """Slicer's ctest runs the class by unittest, not by the module's runTest."""
+@pytest.mark.parametrize("module", ["SpineMetSeg", "SpineNecrosis", "SpineInpaint"])
+def test_without_torch_ctest_tests_the_panel_and_skips_the_run(desktop, necrosis, inpaint, monkeypatch, module):
+    """As the extension factory does: Slicer's ctest runs the class by unittest, not by the module's runTest."""
     import unittest
 
     pretend_missing(monkeypatch, "torch")
     result = unittest.TestResult()
-    unittest.defaultTestLoader.loadTestsFromName("SpineMetSeg.SpineMetSegTest").run(result)
-    assert result.wasSuccessful() and result.testsRun == 1
+    unittest.defaultTestLoader.loadTestsFromName(f"{module}.{module}Test").run(result)
+    if module in desktop._widgets:
+        desktop.close_panel(module)
+    assert result.wasSuccessful(), (result.failures, result.errors)
+    assert result.testsRun == 3 and not desktop.errors
     ((_, reason),) = result.skipped
     assert "torch" in reason
+
+
+def test_the_modules_own_test_leaves_the_module_as_it_was(open_panel, desktop, monkeypatch):
+    """The developer's Reload and Test runs while the module is shown."""
+    import slicer
+
+    pretend_missing(monkeypatch, "torch")
+    widget = open_panel()
+    slicer.selfTests["SpineMetSeg"]()
+    assert widget.parent.isEntered and widget._parameterNode is not None
 
 
 def test_a_script_gets_the_same_mask_as_the_panel(phantom, desktop):

@@ -76,7 +76,7 @@ class Desktop:
             defaultDocumentationLink="",
         )
         parent.module = getattr(module, name)(parent)
-        parent.widgetRepresentation = lambda: self._widgets.get(name)
+        parent.widgetRepresentation = lambda: self._make(name)
         setattr(self.slicer.modules, name.lower(), parent)
         setattr(self.slicer.moduleNames, name, name)
         self._loaded.add(name)
@@ -85,6 +85,14 @@ class Desktop:
     def open_panel(self, name: str):
         """What happens the first time a user of a Slicer just started chooses the module; returns the Python widget."""
         self._finder.forget()
+        self._make(name)
+        self.select(name)
+        return self._widgets[name]._object.script
+
+    def _make(self, name: str):
+        """A module's widget, made when it is first asked for; it need not be shown."""
+        if name in self._widgets:
+            return self._widgets[name]
         module = sys.modules[name]
         parent = objects.find_class("slicer", "qSlicerScriptedLoadableModuleWidget")()
         widget = getattr(module, f"{name}Widget")(parent)
@@ -92,8 +100,7 @@ class Desktop:
         setattr(self.slicer.modules, f"{name}Widget", widget)
         widget.setup()
         self._widgets[name] = parent
-        self.select(name)
-        return widget
+        return parent
 
     def close_panel(self, name: str) -> None:
         """What happens when the application ends."""
