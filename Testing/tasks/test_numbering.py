@@ -8,13 +8,17 @@ import pytest
 
 from SpineLib.errors import SpineError
 from SpineLib.tasks.ct.numbering import label_of, read_vertebrae, verse_numbers
+from SpineLib.tasks.ct.numbering_fit import Label
+from SpineLib.tasks.ct.recognition import recognise
 from SpineLib.volume import Volume, write_volume
 from SpineLib.volume.levels import level_name
 from SpineLib.volume.numberings import ASKED, COUNTS, NUMBERINGS, ORDER, asked_numberings
-from Testing.spines import DOWN, numbers_of, spine, with_others
+from Testing.spines import DOWN, HEIGHTS, numbers_of, spine, with_others
 
 LUMBAR = ("T11", "T12", "L1", "L2", "L3", "L4", "L5")
 NECK = DOWN[:9]
+#: Of whole vertebrae, ml, about.
+VOLUMES = {"C": 13.0, "T": 28.0, "L": 52.0, "S": 180.0}
 
 
 def levels(labels: Volume, numbers: str | None = None) -> list[str]:
@@ -79,6 +83,30 @@ def test_no_vertebra_gets_a_level_that_another_numbering_would_give_differently(
     assert [level_name(n) for n in numbers_of(found)] == [f"vertebra {n}" for n in numbers]
     assert np.array_equal(found.array > 0, labels.array > 0)
     assert len(notes) == 1 and "--numbers" in notes[0]
+
+
+@pytest.mark.parametrize("scale", [0.75, 1.0])
+@pytest.mark.parametrize("key", ["verse", "totalsegmentator-v2", "totalsegmentator-v1", "totalspineseg-v2", "spider"])
+def test_no_part_of_a_spine_is_ever_named_wrong(key, scale):
+    """All parts from two vertebrae to the whole, by each program, of children and adults: right, or only counted.
+
+    Two neighbours alone may be named wrong: their one distance is all there is to go by, and people differ.
+    """
+    table = {level: number for number, level in reversed(asked_numberings(key)[0].levels.items())}
+    rng, names = np.random.default_rng(1), [name for name in DOWN if name in table]
+    right = 0
+    for first in range(len(names)):
+        for last in range(first + 3, len(names) + 1, 2):
+            levels, height, labels = names[first:last], 0.0, []
+            for name in levels:
+                size = HEIGHTS[name] * scale * rng.uniform(0.95, 1.05)
+                place = np.array([*rng.normal(0, 2, 2), -height - size / 2])
+                labels.append(Label(table[name], place, VOLUMES[name[0]] * scale**3, size * 1.3))
+                height += size
+            found = [level_name(recognise(labels).numbers.get(one.number, 102)) for one in labels]
+            assert found == levels or all(name.startswith("vertebra") for name in found), (levels, found)
+            right += found == levels
+    assert key == "spider" or scale < 0.8 or right > 40
 
 
 def test_a_single_number_is_verses_and_that_is_said():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -15,6 +16,8 @@ TALLEST_MM = 100.0
 FRAGMENT_ML = 0.5
 #: How far a distance may differ from the others of its column, as a factor; organs taken for vertebrae differ more.
 _UNEVEN = 2.2
+#: How much people's sizes, and the distances within one spine, differ (standard deviations of logarithms).
+_SIZES, _DISTANCES = 0.12, 0.1
 #: Of at least so many vertebrae this share must stand in order; the others are counted.
 _ENOUGH, _IN_ORDER = 4, 0.8
 
@@ -88,12 +91,12 @@ class Fit:
             return None
         return cls(numbering, kept, misplaced, others)
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """Levels of the vertebrae kept."""
         return [self.numbering.levels[one.number] for one in self.kept]
 
-    @property
+    @cached_property
     def shares(self) -> np.ndarray:
         """Of each two neighbours above the sacrum: their distance as a share of the usual one."""
         kept = [
@@ -113,6 +116,18 @@ class Fit:
     def share(self) -> float | None:
         """The middle one of the shares; None without any."""
         return float(np.median(self.shares)) if len(self.shares) else None
+
+    @property
+    def misfit(self) -> float | None:
+        """How far the distances are from the usual ones: of all of them (people differ), and of each from the others.
+
+        A sum of squares in standard deviations; None without any.
+        """
+        if not len(self.shares):
+            return None
+        logs = np.log(self.shares)
+        middle = float(np.median(logs))
+        return float((middle / _SIZES) ** 2 + (((logs - middle) / _DISTANCES) ** 2).sum())
 
     @property
     def even(self) -> bool:

@@ -28,14 +28,15 @@ from SpineLib.volume.numberings import (
     Numbering,
 )
 
-#: A vertebra of the neck has less (ml; 12 to 18 in the label maps that this was made from).
-_LARGEST_CERVICAL_ML = 25.0
+#: Vertebrae of the neck have less (ml, the middle one of them; 12 to 18 in the label maps that this was made from), and
+#: numbers from C1 or C2 on lie no farther apart than this (a share): else they are a count from above.
+_LARGEST_CERVICAL_ML, _FARTHEST_CERVICAL = 20.0, 1.15
 #: A sacrum has more than so many times the volume of the vertebrae above it.
 _SACRUM_TIMES = 1.5
 #: Distances, as share of the usual ones: beyond this a level's neighbours do not lie. Tall adults have 1.15.
 _LEAST, _MOST = 0.55, 1.22
-#: The more usual numbering has this share of the way between the two expected distances (in logarithms).
-_BENEFIT = 0.6
+#: The more usual numbering may fit the distances by so much worse (:attr:`Fit.misfit`).
+_BENEFIT = 0.3
 _NO_LEVELS = "One number marks several vertebrae; none of them has a level."
 #: Fewer organs than this may stand like vertebrae of another numbering.
 _FEW_ORGANS = 3
@@ -138,24 +139,21 @@ def _settled(fit: Fit, rivals: Sequence[Fit]) -> bool:
         volumes = [one.volume_ml for one, name in zip(fit.kept, names) if name[0] == "C" and one.volume_ml]
         if volumes and float(np.median(volumes)) > _LARGEST_CERVICAL_ML:
             return False  # a count from above
-        if share is not None and not _LEAST <= share <= _MOST:
+        farthest = (
+            _FARTHEST_CERVICAL if fit.kept[0].number <= 2 else _MOST
+        )  # a count begins with 1, or SPINEPS's with 2
+        if share is not None and not _LEAST <= share <= farthest:
             return False
     if fit.numbering is SPINEPS and fit.kept[0].number <= 2:
         return names[-2:] in (["L5", "S"], ["L6", "S"])  # counted, unless its labelling ended at the sacrum
     if len(fit.kept) == 1 and (rivals or fit.kept[0].number == 1):
         return fit.numbering is VERSE_NUMBERING and 2 <= fit.kept[0].number <= 24 and not fit.others
-    if rivals and fit.numbering is TOTAL_2 and not any(name[0] in "LS" for name in names):
+    if rivals and fit.numbering is TOTAL_2 and (share is None or not any(name[0] in "LS" for name in names)):
         return False  # between neck and loin the distances of the two versions' levels differ too little
-    return all(_nearer(share, rival.share) for rival in rivals)
-
-
-def _nearer(share: float | None, rival: float | None) -> bool:
-    """Whether distances are rather those of a numbering than of its rival's."""
-    if share is None or rival is None:
+    if share is None:
         return True
-    between = (share / rival) ** _BENEFIT
-    low, high = (between, _MOST) if between < 1 else (_LEAST, between)
-    return low <= share <= high
+    measured = [rival.misfit for rival in rivals if rival.misfit is not None]
+    return not measured or (_LEAST <= share <= _MOST and (fit.misfit or 0.0) <= min(measured) + _BENEFIT)
 
 
 def _begins_with_a_sacrum(fit: Fit) -> bool:
@@ -193,8 +191,10 @@ def _levels(fit: Fit, same: Sequence[Fit] = ()) -> Levels:
 
 def _counted(labels: list[Label], fits: Sequence[Fit]) -> Levels:
     """Vertebrae by their own numbers, without a level."""
-    known = set.intersection(*({one.number for one in (*fit.kept, *fit.misplaced)} for fit in fits)) if fits else set()
-    vertebrae = [one for one in labels if one.number in known] or labels
+    each = [{one.number for one in (*fit.kept, *fit.misplaced)} for fit in fits] or [{one.number for one in labels}]
+    known = set.intersection(*each)
+    doubtful = sorted(set.union(*each) - known) if known else []
+    vertebrae = [one for one in labels if one.number in (known or set.union(*each))]
     others = tuple(one.number for one in labels if one not in vertebrae)
     if len(vertebrae) > _MOST_VERTEBRAE:
         raise SpineError(
@@ -214,7 +214,9 @@ def _counted(labels: list[Label], fits: Sequence[Fit]) -> Levels:
         f"Nothing tells for certain how the vertebrae are numbered{why}: they are called {', '.join(called)}. To give "
         "them their levels, choose the numbering (--numbers, from-below:L5 for example), or name the segments."
     ]
-    return Levels(numbers, others, notes + _said(others))
+    if doubtful:
+        notes.append(f"Whether {', '.join(map(str, doubtful))} are vertebrae depends on that; they were left out.")
+    return Levels(numbers, others, notes + _said([number for number in others if number not in doubtful]))
 
 
 def _said(others: Collection[int]) -> list[str]:
