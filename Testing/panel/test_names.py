@@ -48,6 +48,11 @@ def test_a_ui_file_uses_only_classes_and_properties_that_the_application_has(mod
         ("qt.Qt.AlignMiddle", "qt.Qt has no AlignMiddle"),
         ("slicer.util.chooseModule('Data')", "slicer.util has no chooseModule"),
         ("slicer.app.waitForIdle()", "slicer.app has no waitForIdle"),
+        ("window = slicer.util.mainWindow()\nwindow.snapshot()", "qSlicerMainWindow has no attribute snapshot"),
+        (
+            "slicer.app.layoutManager().threeDWidget(0).threeDView().zoomToFit()",
+            "qMRMLThreeDView has no attribute zoomToFit",
+        ),
         ("slicer.modules.segmenteditr.logic()", "slicer.modules has no segmenteditr"),
         ("self.ui.aplyButton.click()", "no widget aplyButton"),
         ("from slicer.parameterNodeWrapper import InRange", "has no InRange"),

@@ -12,6 +12,15 @@ from . import api
 _MARGINS = {"leftMargin", "topMargin", "rightMargin", "bottomMargin"}
 #: Reached as ``slicer.<name>``, listed name by name.
 _LISTED = {"util": "slicer.util", "app": "slicer.app", "modules": "slicer.modules", "packaging": "slicer.packaging"}
+#: What calls of the application give, by the call or by (class of the owner, method).
+_GIVEN = {
+    "slicer.util.mainWindow": "slicer.qSlicerMainWindow",
+    "slicer.app.layoutManager": "slicer.qSlicerLayoutManager",
+    ("slicer.qSlicerLayoutManager", "threeDWidget"): "slicer.qMRMLThreeDWidget",
+    ("slicer.qSlicerLayoutManager", "sliceWidget"): "slicer.qMRMLSliceWidget",
+    ("slicer.qSlicerLayoutManager", "plotWidget"): "slicer.qMRMLPlotWidget",
+    ("slicer.qMRMLThreeDWidget", "threeDView"): "slicer.qMRMLThreeDView",
+}
 
 
 def ui_widgets(path: Path) -> dict[str, str]:
@@ -95,6 +104,10 @@ class _Reader(ast.NodeVisitor):
         """Listed name of the class an expression is an instance of."""
         if isinstance(node, ast.Call):
             cls = _dotted(node.func)
+            if cls in _GIVEN:
+                return _GIVEN[cls]
+            if isinstance(node.func, ast.Attribute) and (owner := self._kind(node.func.value)):
+                return _GIVEN.get((owner, node.func.attr))
             return (
                 cls
                 if cls and cls.split(".")[0] in ("qt", "ctk") and api.has_class(cls) and cls.count(".") == 1
