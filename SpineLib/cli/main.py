@@ -17,6 +17,7 @@ from SpineLib import NOTICE, __version__
 from SpineLib.cli.terminal import take_any_text
 from SpineLib.errors import Cancelled, SpineError
 from SpineLib.plugins import plugins
+from SpineLib.progress import remarks_to
 
 #: What each subcommand of the instrument does; ``SpineLib.cli.<name>`` is imported only when it is the one to run: help
 #: is instant. Plug-ins add theirs (:mod:`SpineLib.plugins`).
@@ -66,9 +67,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if run is None:
         parser.print_help(sys.stderr)
         return USAGE
+    heard: dict[str, None] = {}
     try:
-        with _signals_as_exceptions():
-            return run(arguments)
+        with _signals_as_exceptions(), remarks_to(heard.setdefault):
+            try:
+                return run(arguments)
+            finally:
+                for note in heard:
+                    print(f"Note: {note}", file=sys.stderr)
     except (KeyboardInterrupt, Cancelled) as end:
         print("spine: cancelled.", file=sys.stderr)
         return 128 + end.number if isinstance(end, _Stopped) else CANCELLED

@@ -15,7 +15,7 @@ from types import ModuleType
 
 from SpineLib.errors import SpineError
 from SpineLib.plugins import plugins
-from SpineLib.progress import Progress, silent
+from SpineLib.progress import Progress, remarks_to, silent
 
 _HERE = "SpineLib.jobs"
 
@@ -51,7 +51,10 @@ def run_job(name: str, parameters: Mapping, folder: str | Path, progress: Progre
     missing = [key for key in job.NEEDS if key not in parameters]
     if missing:
         raise SpineError(f"The job '{name}' lacks {' and '.join(missing)}; this is a mistake of the calling program.")
-    return job.run(parameters, Path(folder), progress)
+    heard: dict[str, None] = {}
+    with remarks_to(heard.setdefault):
+        result = job.run(parameters, Path(folder), progress)
+    return result | {"notes": [*heard, *result.get("notes", [])]} if heard else result
 
 
 def _module(name: str) -> ModuleType:

@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from SpineLib.errors import SpineError
+from SpineLib.progress import remark
 from SpineLib.volume.dicom import read_dicom, read_dicom_file
 from SpineLib.volume.dicom_header import is_dicom
 from SpineLib.volume.fat_shift import fat_shift
@@ -16,7 +17,7 @@ from SpineLib.volume.metaimage import read_metaimage
 from SpineLib.volume.nifti import read_nifti
 from SpineLib.volume.nrrd import read_nrrd
 from SpineLib.volume.sidecar import read_sidecar
-from SpineLib.volume.told import FAT_SHIFT, READ
+from SpineLib.volume.told import FAT_SHIFT, READ, notes_of
 from SpineLib.volume.volume import Volume
 
 _READERS = {
@@ -36,13 +37,21 @@ def read_volume(path: str | Path, name: str = "") -> Volume:
 
     Returns:
         The volume with the file's own voxel type, LPS, its axes at right angles. What the file told beside that is in
-        its ``meta``: :func:`~SpineLib.volume.told.notes_of` holds what the user should know of the reading.
+        its ``meta``: :func:`~SpineLib.volume.told.notes_of` holds what the user should know of the reading, which is a
+        :func:`~SpineLib.progress.remark` too.
 
     Raises:
         SpineError: missing, unreadable, truncated, no image, colour, not 3-D; a spacing, place or orientation that is
             missing, impossible or contradicts itself; more than one series.
     """
-    path, series = folder_and_series(Path(path))
+    volume = _read(Path(path), name)
+    for note in notes_of(volume):
+        remark(note)
+    return volume
+
+
+def _read(path: Path, name: str) -> Volume:
+    path, series = folder_and_series(path)
     label = f"The {name} file" if name else "The image file"
     _check_readable(path, label)
     if path.is_dir():

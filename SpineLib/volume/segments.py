@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from SpineLib.errors import SpineError
+from SpineLib.progress import remark
 from SpineLib.volume.formats import suffix_of
 from SpineLib.volume.found import Found, volume_of
 from SpineLib.volume.labels import Box, boxes_of, whole_labels
@@ -113,6 +114,8 @@ def read_mask(path: str | Path, name: str = "") -> Volume:
         covered = covered or bool(part[inside].any())
         part[inside] = number
     told = (f"Segments of the {name} file overlap; there the later one counts.",) if covered else ()
+    for note in told:
+        remark(note)
     return replace(grid.with_array(array), meta={**grid.meta, NOTES: (*notes_of(grid), *told)})
 
 
@@ -183,6 +186,8 @@ def _of_segmentation(path: Path, name: str) -> tuple[Volume, list[MarkedSegment]
         numbers = ", ".join(map(str, left[:10]))
         told = f"{label} holds labels that belong to none of its segments ({numbers}); they were left aside."
         grid = grid.with_meta({NOTES: (*notes_of(grid), told)})
+    for note in notes_of(grid):
+        remark(note)
     return grid, segments
 
 
