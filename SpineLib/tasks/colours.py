@@ -36,7 +36,8 @@ def nth_colour(number: int, target: str = "metastasis") -> Colour:
     colours = TARGETS.get(target, TARGETS["metastasis"])
     turn, index = divmod(max(number, 1) - 1, len(colours))
     white = 1.0 - 0.65**turn
-    return tuple(part + white * (1.0 - part) for part in colours[index])  # type: ignore[return-value]
+    red, green, blue = (part + white * (1.0 - part) for part in colours[index])
+    return red, green, blue
 
 
 def hexadecimal(colour: Colour) -> str:

@@ -87,16 +87,16 @@ def _read(path: Path, skip: int, packing: str, count: int, kind: np.dtype, label
         return values, _fill(_unpacked(raw, packing), values.view(np.uint8).data, label)
 
 
-def _unpacked(raw: BinaryIO, packing: str) -> BinaryIO:
+def _unpacked(raw: BinaryIO, packing: str) -> io.BufferedIOBase:
     if packing == "zlib":
         return io.BufferedReader(_Inflated(raw), _CHUNK)
-    return gzip.GzipFile(fileobj=raw) if packing == "gzip" else bz2.BZ2File(raw)  # type: ignore[return-value]
+    return gzip.GzipFile(fileobj=raw) if packing == "gzip" else bz2.BZ2File(raw)
 
 
-def _fill(stream: BinaryIO, target: memoryview, label: str) -> bool:
+def _fill(stream: io.BufferedIOBase, target: memoryview, label: str) -> bool:
     at = 0
     while at < len(target):
-        got = stream.readinto(target[at : at + _CHUNK])  # type: ignore[attr-defined]
+        got = stream.readinto(target[at : at + _CHUNK])
         if not got:
             raise _damaged(label)
         at += got
