@@ -58,9 +58,10 @@ class SliceBlend:
     def off(self) -> None:
         """Restore each view that still shows what this put there."""
         before, self._before = self._before, {}
+        shown, self._shown = self._shown, ()
         for composite_id, values in before.items():
             composite = slicer.mrmlScene.GetNodeByID(composite_id)
-            if composite is None or composite.GetBackgroundVolumeID() not in self._shown:
+            if composite is None or composite.GetBackgroundVolumeID() not in shown:
                 continue
             background, foreground, opacity = values
             ids = [one if one and slicer.mrmlScene.GetNodeByID(one) else None for one in (background, foreground)]
@@ -69,7 +70,7 @@ class SliceBlend:
 
     def forget(self) -> None:
         """The scene is being closed: nothing to restore."""
-        self._before, self._board = {}, None
+        self._before, self._board, self._shown = {}, None, ()
 
     def _remember(self):
         if self.on:

@@ -118,7 +118,7 @@ def _fill_chart(nodes: Mapping, surface: MarginSurface) -> None:
         },
     )
     series, chart = nodes["Series"], nodes["Chart"]
-    series.SetPlotType(series.PlotTypeBar)
+    series.SetPlotType(series.PlotTypeScatterBar)  # a plain bar chart is drawn over the row numbers
     series.SetAndObserveTableNodeID(nodes["Histogram"].GetID())
     series.SetXColumnName("Margin (mm)")
     series.SetYColumnName("Share of the surface (%)")

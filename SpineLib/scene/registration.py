@@ -184,6 +184,18 @@ def import_registration(
     return ImportedRegistration(node, record["notes"])
 
 
+def is_untouched(transform) -> bool:
+    """Whether a transform is a registration as its run made it: neither turned by hand nor accepted."""
+    record = registration_record(transform)
+    if not record or record.get("accepted"):
+        return False
+    try:
+        moved = after_to_before(transform)
+    except SpineError:
+        return False
+    return bool(np.allclose(moved, record["after_to_before_lps"], atol=1e-6))
+
+
 def registration_record(transform) -> dict:
     """What a run stored on its transform node: "quality", "provenance", "notes", "accepted"; {} for any other node."""
     text = transform.GetAttribute(REGISTRATION) if transform is not None else None

@@ -17,6 +17,8 @@ from SpineLib.volume import Volume
 
 #: Attribute of a transform node that a registration made; its value: the registration as JSON.
 REGISTRATION = "SpineOncology.Registration"
+#: Node reference from what lies under a registration, or lay there when it was last put, to that registration.
+MOVED_BY = "SpineOncology.MovedBy"
 #: Attribute of a volume node whose image is simulated.
 SIMULATED = "SpineOncology.Simulated"
 
@@ -92,15 +94,19 @@ def after_to_before(registration) -> np.ndarray:
 def put_under(registration, nodes) -> list:
     """Move nodes of the scan after under a registration, in place of an earlier one; they move onto the scan before.
 
+    What was put there before and does not lie there any more stays where it is: it was hardened, or moved by hand, and
+    would be moved a second time (:func:`taken_away`).
+
     Returns:
         The nodes that were left where they are, as they lie under another transform than the registered scan did.
     """
     left = []
     for node in nodes:
-        if node is None or node.GetScene() is not slicer.mrmlScene:
+        if node is None or node.GetScene() is not slicer.mrmlScene or taken_away(registration, [node]):
             continue
         if unregistered_parent(node) is registration.GetParentTransformNode():
             node.SetAndObserveTransformNodeID(registration.GetID())
+            node.SetNodeReferenceID(MOVED_BY, registration.GetID())
         elif not lies_under(node, registration):
             left.append(node)
     return left
@@ -110,8 +116,18 @@ def take_off(registration, nodes) -> None:
     """The inverse of :func:`put_under`."""
     parent = registration.GetParentTransformNode()
     for node in nodes:
+        if node is not None and node.GetNodeReference(MOVED_BY) is registration:
+            node.SetNodeReferenceID(MOVED_BY, None)
         if node is not None and node.GetParentTransformNode() is registration:
             node.SetAndObserveTransformNodeID(parent.GetID() if parent is not None else None)
+
+
+def taken_away(registration, nodes) -> list:
+    """Those nodes that were put under a registration and do not lie there any more: hardened, or moved by hand."""
+    if registration is None:
+        return []
+    put = [node for node in nodes if node is not None and node.GetNodeReference(MOVED_BY) is registration]
+    return [node for node in put if not lies_under(node, registration)]
 
 
 def lies_under(node, registration) -> bool:

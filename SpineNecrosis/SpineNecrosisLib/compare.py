@@ -84,7 +84,7 @@ class Compare(StepBase):
         for one in (self._panel.metastasis, self._panel.necrosis):
             if missing := one.missing():
                 return missing
-        return ""
+        return self._panel.registering.takenAway()
 
     def summary(self):
         """(whether the step is done, a few words)."""

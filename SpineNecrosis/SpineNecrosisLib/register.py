@@ -25,14 +25,15 @@ class Register(StepBase):
 
         super().__init__(ui, panel, "register")
         self._transform = self._tag = self._moved = None
+        self._watched, self._stops = (), []
         self._pairs = []
         self.blend = SliceBlend()
         self._pause = self.pause(_PAUSE_MS, self._renewBoard)
         self.connect(
             (ui.pairCombo, "activated(int)", self._onPair),
             (ui.roiSelector, "nodeAddedByUser(vtkMRMLNode*)", self._onRoiAdded),
-            (ui.beforePointsSelector, "nodeAddedByUser(vtkMRMLNode*)", self._place),
-            (ui.afterPointsSelector, "nodeAddedByUser(vtkMRMLNode*)", self._place),
+            (ui.beforePointsSelector, "nodeAddedByUser(vtkMRMLNode*)", self._placeBefore),
+            (ui.afterPointsSelector, "nodeAddedByUser(vtkMRMLNode*)", self._placeAfter),
             (ui.acceptCheckBox, "clicked(bool)", self.onAccept),
             (ui.handlesButton, "clicked(bool)", self.onHandles),
             (ui.transformsButton, "clicked(bool)", self.onTransforms),
@@ -44,11 +45,13 @@ class Register(StepBase):
     def close(self):
         super().close()
         self._follow(None)
+        self._watch(())
         self.blend.off()
 
     def clear(self):
         super().clear()
         self._follow(None)
+        self._watch(())
         self._moved = None
         self.blend.forget()
         self._showBlend()
@@ -63,6 +66,7 @@ class Register(StepBase):
         if node.transform is not self._transform:
             self._follow(node.transform)
         self._move()
+        self._watch(self._after(node))
         self._tell()
         there = self._transform is not None
         ui.moveCheckBox.enabled = ui.handlesButton.enabled = ui.transformsButton.enabled = there
@@ -130,6 +134,8 @@ class Register(StepBase):
             return
         if transform.GetDisplayNode() is None:
             transform.CreateDefaultDisplayNodes()
+        if checked:
+            self._centre(transform)
         display = transform.GetDisplayNode()
         display.SetEditorScalingEnabled(False)
         display.SetEditorScalingSliceEnabled(False)
@@ -138,6 +144,23 @@ class Register(StepBase):
         display.SetEditorSliceIntersectionVisibility(checked)
         if checked:
             display.UpdateEditorBounds()
+
+    def _centre(self, transform):
+        """Turn about the metastasis: about the origin, a turn by 5 degrees would shift it by millimetres."""
+        import numpy as np
+
+        from SpineLib.scene.segmentvolumes import segments_volume
+        from SpineLib.volume.places import to_lps
+
+        if self._panel.metastasis.missing():
+            return
+        try:
+            mask = segments_volume(*self._panel.metastasis.chosen(), "metastasis")
+        except SpineError:  # the handles are there all the same
+            return
+        place = to_lps(np.argwhere(mask.array), mask).mean(axis=0) * (-1, -1, 1)
+        matrix = slicer.util.arrayFromTransformMatrix(transform, toWorld=True)
+        transform.SetCenterOfTransformation(*(np.linalg.inv(matrix) @ [*place, 1.0])[:3])
 
     def onTransforms(self, checked=False):
         """Open the module Transforms with the transform chosen."""
@@ -186,10 +209,14 @@ class Register(StepBase):
             self._look(True, self.blend.check)
 
     def _onResult(self, imported):
+        from SpineLib.scene.registration import is_untouched
+
         node = self._panel.parameterNode()
-        node.transform = imported.transform
+        former, node.transform = node.transform, imported.transform
         self._follow(imported.transform)
         self._move()
+        if former is not None and former is not imported.transform and is_untouched(former):
+            slicer.mrmlScene.RemoveNode(former)  # a run made it, nobody has changed it, and this one is in its place
         self._tell()
         self._panel.tell(self.widgets, " ".join(imported.notes) or _("Registered."))
 
@@ -213,7 +240,7 @@ class Register(StepBase):
         from SpineLib.scene.scans import put_under, take_off
 
         node, transform = self._node or self._panel.parameterNode(), self._transform
-        nodes = [one for one in (node.afterCeT1, node.afterT2, node.necrosis, node.afterPoints) if one is not None]
+        nodes = self._after(node)
         key = (transform, node.moveAfter, *nodes)
         if key == self._moved:
             return
@@ -232,12 +259,42 @@ class Register(StepBase):
                 warning=True,
             )
 
+    @staticmethod
+    def _after(node):
+        """What belongs to the scan from after."""
+        return [one for one in (node.afterCeT1, node.afterT2, node.necrosis, node.afterPoints) if one is not None]
+
+    def takenAway(self):
+        """A sentence where something that was put under the transform lies there no longer; "" else."""
+        from SpineLib.scene.scans import taken_away
+
+        node = self._node
+        gone = taken_away(self._transform, self._after(node)) if node is not None and node.moveAfter else []
+        if not gone:
+            return ""
+        return _(
+            "Not under this transform any more, as it was hardened or moved by hand: {names}. Choose None as transform "
+            "where it was hardened; otherwise put it under the transform again in the module Data."
+        ).format(names=", ".join(one.GetName() for one in gone))
+
+    def _watch(self, nodes):
+        """Hear of it when a node is hardened, or moved from under the transform."""
+        from SpineLib.scene.changes import watch
+
+        if tuple(nodes) == tuple(self._watched):
+            return
+        for stop in self._stops:
+            stop()
+        self._watched, self._stops = tuple(nodes), [watch(one, self._panel.later) for one in nodes]
+
     def _tell(self):
         """Quality in words, in red where it is a warning; the tick to accept only where it is needed."""
         from SpineLib.scene.registration import quality_text, registration_record
 
         label, box = self.ui.qualityLabel, self.ui.acceptCheckBox
         label.text, warning = quality_text(self._transform)
+        if gone := self.takenAway():
+            label.text, warning = gone, True
         label.styleSheet = style.sentence("error" if warning else "note")
         shown = not self.ui.registerSection.collapsed
         label.visible = bool(label.text) and shown
@@ -276,6 +333,26 @@ class Register(StepBase):
             fit_roi(roi, segments_volume(*self._panel.metastasis.chosen(), "metastasis"))
         except SpineError as error:
             self._panel.error(self.widgets, str(error))
+
+    def _placeBefore(self, markups):
+        from SpineLib.tasks.colours import LANDMARKS_BEFORE
+
+        self._landmarks(markups, self._volumes()[0], LANDMARKS_BEFORE, "b%d")
+
+    def _placeAfter(self, markups):
+        from SpineLib.tasks.colours import LANDMARKS_AFTER
+
+        self._landmarks(markups, self._volumes()[1], LANDMARKS_AFTER, "a%d")
+
+    def _landmarks(self, markups, volume, colour, labels):
+        """Points that are told from those of the other scan, on the scan that they belong to."""
+        markups.CreateDefaultDisplayNodes()
+        markups.GetDisplayNode().SetSelectedColor(*colour)
+        markups.GetDisplayNode().SetColor(*colour)
+        markups.SetControlPointLabelFormat(labels)
+        if volume is not None and not self.blend.on:
+            slicer.util.setSliceViewerLayers(background=volume)
+        self._place(markups)
 
     def _place(self, markups, persistent=True):
         """Let the user place points at once, until the right mouse button ends it."""

@@ -34,6 +34,11 @@ class Report(StepBase):
         if self._node is not None:
             possible = self._dicomPossible()
             self.ui.dicomCheckBox.enabled = possible
+            self.ui.dicomCheckBox.toolTip = (
+                _("Write the segmentations of both scans as DICOM SEG, beside the report")
+                if possible
+                else _("A scan was not loaded from DICOM, so there is no series that a DICOM SEG could refer to.")
+            )
             if not possible and self._node.withDicom:
                 self._node.withDicom = False
 

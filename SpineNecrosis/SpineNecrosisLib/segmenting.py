@@ -3,7 +3,7 @@
 from SpineNecrosisLib.models import fittingModels
 from SpinePanel.i18n import tr as _
 from SpinePanel.modelchoice import ModelChoice
-from SpinePanel.runs import SegmentationRun
+from SpinePanel.runs import SegmentationRun, sourceVolume
 from SpinePanel.segments import fillSegments, openInEditor, segmentIds
 from SpinePanel.step import StepBase
 
@@ -146,7 +146,8 @@ class Segmenting(StepBase):
     def onEdit(self, checked=False):
         """Open the Segment Editor on the segmentation, its image and the chosen segment."""
         segmentation, ids = self.chosen()
-        openInEditor(segmentation, ids[0] if ids else None)
+        scan = next((volume for volume in self._scans(self._node).values() if volume), None)
+        openInEditor(segmentation, ids[0] if ids else None, sourceVolume(segmentation) or scan)
 
     def _onResult(self, imported):
         node = self._panel.parameterNode()

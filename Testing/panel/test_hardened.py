@@ -10,8 +10,6 @@ import pytest
 from Testing.panel.patients import compared, draw, ellipsoid, finish
 from Testing.panel.test_necrosis import origin_of
 
-N3 = pytest.mark.xfail(strict=True, reason="N3: a hardened registration is applied a second time, in silence")
-
 
 def harden(patient):
     for node in (patient.after, patient.necrosis):
@@ -46,7 +44,6 @@ def covered(patient):
     return comparison_of(patient.widget._parameterNode.comparison)["overlap"]["covered_share"]
 
 
-@N3
 def test_after_hardening_the_panel_says_that_the_scan_is_not_under_the_transform_any_more(half, necrosis):
     harden(half)
     necrosis.wait(lambda: False, 1.2)
@@ -54,7 +51,6 @@ def test_after_hardening_the_panel_says_that_the_scan_is_not_under_the_transform
     assert "None" in words(half), "what to do: choose Transform None"
 
 
-@N3
 def test_after_hardening_no_other_share_is_told_without_a_word(half, necrosis):
     before = covered(half)
     harden(half)
@@ -73,7 +69,6 @@ def test_hardened_and_without_a_transform_the_share_is_what_it_was(half, necrosi
     assert covered(half) == pytest.approx(before, abs=0.02)  # voxels of 1.5 x 1.5 x 3 mm are drawn anew by hardening
 
 
-@N3
 def test_a_hardened_scan_is_not_put_under_the_transform_again_when_the_scene_is_opened(half, necrosis, tmp_path):
     import slicer
 
@@ -89,7 +84,6 @@ def test_a_hardened_scan_is_not_put_under_the_transform_again_when_the_scene_is_
     np.testing.assert_allclose(origin_of(after), place, atol=1e-3)
 
 
-@N3
 def test_a_hardened_scan_stays_where_it_is_when_another_node_of_the_scan_is_chosen(half, necrosis):
     """Another choice makes the panel put nodes under the transform anew."""
     harden(half)
@@ -100,7 +94,6 @@ def test_a_hardened_scan_stays_where_it_is_when_another_node_of_the_scan_is_chos
     np.testing.assert_allclose(origin_of(half.after), place, atol=1e-3)
 
 
-@N3
 def test_what_was_hardened_while_another_module_was_shown_is_told_on_coming_back(half, necrosis):
     necrosis.select("Transforms")
     harden(half)
@@ -110,7 +103,6 @@ def test_what_was_hardened_while_another_module_was_shown_is_told_on_coming_back
     assert "harden" in words(half).lower() or "not under" in words(half).lower(), words(half)
 
 
-@N3
 def test_a_scan_taken_from_under_the_transform_by_hand_is_told(half, necrosis):
     """In the module Data: not hardened, but the same for the user, who sees scans that do not lie on each other."""
     half.after.SetAndObserveTransformNodeID(None)

@@ -10,7 +10,6 @@ from Testing.headless.plots import drawn
 from Testing.scene.looks import compared
 
 
-@pytest.mark.xfail(strict=True, reason="N2: Slicer ignores the column of x for bars")
 def test_the_histogram_of_margins_is_drawn_over_millimetres(scene, tmp_path):
     result = compared(tmp_path)
     x, y = drawn(com.part_of(result.head, "Series"))

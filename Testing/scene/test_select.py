@@ -130,7 +130,6 @@ def test_of_scans_that_nothing_tells_apart_only_contrast_says_when_they_were_tak
     assert preselect_followup() == {"beforeT1": nodes[0], "afterCeT1": nodes[2]}
 
 
-@pytest.mark.xfail(strict=True, reason="N8: the follow in followup makes every name late")
 def test_the_files_of_the_demo_are_told_apart_and_no_question_is_asked(scene):
     """A folder or study called "followup" says nothing of when a scan in it was taken."""
     from SpineLib.scene.dicomfacts import doubts

@@ -13,7 +13,9 @@ from SpineLib.volume.volume import Volume
 
 RIGHT, SWAPPED, UNKNOWN = "right", "swapped", "unknown"
 _EARLY = re.compile(r"before|baseline|prior|preabl|pre[-_ ]|(?<![a-z])pre(?![a-z])|vorher", re.I)
-_LATE = re.compile(r"after|follow|postabl|post[-_ ]|(?<![a-z])post(?![a-z])|nachher|necros", re.I)
+#: A folder or study called "follow-up" holds the scan from before, too: the word counts where nothing else tells.
+_FOLLOW = re.compile(r"follow", re.I)
+_LATE = re.compile(r"after|postabl|post[-_ ]|(?<![a-z])post(?![a-z])|nachher|necros", re.I)
 #: The rim that enhances lies right outside the dead tissue, a few millimetres wide (Steffen 2020).
 _RIM_MM = 4.0
 _LEAST_ENHANCEMENT = 1.1
@@ -49,11 +51,15 @@ def order_of_dates(before: DicomFacts | None, after: DicomFacts | None) -> str:
 
 def order_of_names(before: str, after: str) -> str:
     """What the names of files and folders say about the order ("ses-after", "baseline"): both must say it."""
-    early_first, late_first = bool(_EARLY.search(before)), bool(_LATE.search(before))
-    early_last, late_last = bool(_EARLY.search(after)), bool(_LATE.search(after))
+    early_first, late_first = bool(_EARLY.search(before)), _is_late(before)
+    early_last, late_last = bool(_EARLY.search(after)), _is_late(after)
     if early_first in (late_first, early_last) or early_last == late_last:
         return UNKNOWN
     return RIGHT if early_first else SWAPPED
+
+
+def _is_late(text: str) -> bool:
+    return bool(_LATE.search(text)) or bool(_FOLLOW.search(text) and not _EARLY.search(text))
 
 
 def contrast_note(contrast_enhanced: Volume, necrosis: Volume, facts: DicomFacts | None = None) -> str | None:
