@@ -12,7 +12,7 @@ from SpineLib.errors import SpineError
 from SpineLib.volume.dicom_header import frames_of, read_header
 from SpineLib.volume.dicom_pictures import Picture
 from SpineLib.volume.found import lowered
-from SpineLib.volume.quiet import quiet_libraries
+from SpineLib.volume.quiet import quiet_libraries, readable_name
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -162,11 +162,11 @@ def _unpacked(file: str, header: Dataset, syntax: str, frames: int, picture: Pic
         raise SpineError(f"{label} {_DAMAGED}")
     reader = sitk.ImageFileReader()
     reader.SetImageIO("GDCMImageIO")
-    reader.SetFileName(file)
     try:
-        with quiet_libraries():
+        with readable_name(file) as name, quiet_libraries():
+            reader.SetFileName(name)
             values = sitk.GetArrayFromImage(reader.Execute())
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         raise SpineError(f"{label} {_DAMAGED}") from error
     if values.size != frames * picture.size[0] * picture.size[1]:
         raise SpineError(f"{label} {_DAMAGED}")

@@ -13,7 +13,7 @@ import numpy as np
 
 from SpineLib.errors import SpineError
 from SpineLib.volume.files import whole_files
-from SpineLib.volume.quiet import quiet_libraries
+from SpineLib.volume.quiet import quiet_libraries, readable_name
 
 #: Endings of the files that are read and written.
 TRANSFORM_SUFFIXES = (".tfm", ".txt", ".h5", ".mat")
@@ -106,9 +106,9 @@ def read_transform(path: str | Path) -> np.ndarray:
     if path.suffix.lower() not in TRANSFORM_SUFFIXES:
         raise SpineError(f"The transform file has an unknown ending; use one of {', '.join(TRANSFORM_SUFFIXES)}.")
     try:
-        with quiet_libraries():
-            transform = sitk.ReadTransform(str(path))
-    except RuntimeError as error:
+        with readable_name(path) as name, quiet_libraries():
+            transform = sitk.ReadTransform(name)
+    except (RuntimeError, OSError) as error:
         raise SpineError(
             "The transform file cannot be read: it is damaged or no ITK transform; save it again."
         ) from error

@@ -192,6 +192,15 @@ def test_packings_orders_and_words_of_metaimage(tmp_path, content, changes):
     assert notes_of(assert_right(meta_file(tmp_path / "a.mha", content, **changes))) == ()
 
 
+@pytest.mark.parametrize("suffix", [".nrrd", ".mha"])
+def test_headers_with_line_ends_of_windows(tmp_path, suffix):
+    path = nrrd_file(tmp_path / "a.nrrd") if suffix == ".nrrd" else meta_file(tmp_path / "a.mha")
+    content = path.read_bytes()
+    header = content[: -ARRAY.nbytes]
+    path.write_bytes(header.replace(b"\n", b"\r\n") + ARRAY.tobytes())
+    assert notes_of(assert_right(path)) == ()
+
+
 def test_lists_and_numbered_files_of_slices(tmp_path):
     for number, picture in enumerate(ARRAY):
         (tmp_path / f"s{number:02}.raw").write_bytes(picture.tobytes())

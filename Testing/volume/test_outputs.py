@@ -1,6 +1,7 @@
 """Nothing is overwritten by the way: all files that a name stands for, devices, pipes and links."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ from SpineLib.errors import SpineError
 from SpineLib.volume import Volume, read_volume, write_volume
 from SpineLib.volume.files import write_text
 from SpineLib.volume.outputs import check_targets, files_read, files_written
+from SpineLib.volume.transform import read_transform, write_transform
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="links and devices of POSIX")
 
@@ -139,3 +141,21 @@ def test_no_library_prints_a_path_to_standard_error(tmp_path, repository):
     done = subprocess.run([sys.executable, "-c", NOISY, folder], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     assert done.stderr == "" and "Doe" not in done.stdout
+
+
+@POSIX
+def test_names_that_are_no_utf_8_are_read_and_written(tmp_path, shared_data):
+    folder = tmp_path / os.fsdecode(b"M\xfcller")
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    for suffix in (".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd"):
+        write_volume(image(), folder / f"a{suffix}")
+        np.testing.assert_array_equal(read_volume(folder / f"a{suffix}").array, image().array)
+    matrix = np.eye(4)
+    matrix[:3, 3] = (1, 2, 3)
+    write_transform(matrix, folder / "t.tfm")
+    np.testing.assert_allclose(read_transform(folder / "t.tfm"), matrix)
+    shutil.copytree(shared_data / "ct_dicom", folder / "ct")  # packed with JPEG 2000, which GDCM reads
+    assert read_volume(folder / "ct").shape == (20, 512, 512)
