@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from SpineLib.errors import SpineError
+from SpineLib.models import find_bundle, list_bundles
 from SpineLib.progress import Progress, part
 
 TASKS = {"metastasis": "metastasis-segmentation", "necrosis": "necrosis-segmentation"}
@@ -14,7 +15,6 @@ TASKS = {"metastasis": "metastasis-segmentation", "necrosis": "necrosis-segmenta
 
 def segment_files(paths: dict[str, Path], args: argparse.Namespace, progress: Progress):
     """Read, choose the model, segment; a ``SegmentResult``."""
-    from SpineLib.models import find_bundle
     from SpineLib.tasks.segmentation.segment import SegmentSettings, segment
     from SpineLib.volume import read_volume
 
@@ -40,8 +40,6 @@ def chosen_target(args: argparse.Namespace) -> str:
     """
     if not args.model:
         return args.task or "metastasis"
-    from SpineLib.models import find_bundle
-
     card = find_bundle(args.model).card
     if card.task not in TASKS.values() or (args.task and card.task != TASKS[args.task]):
         raise SpineError(
@@ -56,8 +54,6 @@ def first_model(task: str, what: str) -> Path:
     Raises:
         SpineError: none is installed.
     """
-    from SpineLib.models import list_bundles
-
     found = [folder for folder, card in list_bundles() if card.task == task]
     if not found:
         raise SpineError(
@@ -73,8 +69,6 @@ def best_model(given: Iterable[str], task: str = TASKS["metastasis"]) -> Path:
     Raises:
         SpineError: none fits.
     """
-    from SpineLib.models import list_bundles
-
     fitting = [
         (folder, card) for folder, card in list_bundles() if card.task == task and set(card.inputs) <= set(given)
     ]

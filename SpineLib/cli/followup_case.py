@@ -11,7 +11,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from SpineLib.cli.choosing import best_model
 from SpineLib.errors import SpineError
+from SpineLib.models import find_bundle
 from SpineLib.progress import Progress, part
 from SpineLib.sequences import enhanced_of
 from SpineLib.temporary import staged
@@ -151,7 +153,6 @@ def run_case(
 ) -> CaseResult:
     """Read, follow up, and write everything into ``folder``."""
     from SpineLib.cli.followup_files import write_follow_up
-    from SpineLib.models import find_bundle
     from SpineLib.reports.patient import patient_facts
     from SpineLib.tasks.followup.checks import check_patients
     from SpineLib.tasks.followup.follow_up import FollowUpSettings, follow_up
@@ -221,8 +222,6 @@ def run_case(
 
 
 def _model_for(task: str, images: Mapping[str, Path]) -> Path:
-    from SpineLib.cli.choosing import best_model
-
     return best_model(images, task)
 
 

@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+from SpineLib import models
 from SpineLib.cli.terminal import printable
 from SpineLib.models.catalogue import bundled_folders
 
@@ -27,8 +28,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
-    from SpineLib import models
-
     if arguments.action == "list":
         _list(models.list_bundles(), arguments.json)
         for folder, why in models.list_broken():

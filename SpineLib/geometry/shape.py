@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+from vtkmodules.vtkCommonDataModel import vtkImageData
+from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D
 
 from SpineLib.geometry.orientation import canonical
 from SpineLib.geometry.resample import along, linear
@@ -173,10 +176,6 @@ def _with_volume(smooth: np.ndarray, binary: np.ndarray, factors: list[int]) -> 
 def _triangles(level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Points (n, 3) float64 in indices (i, j, k) and triangles (m, 3) int32 where the level is 0, turned outwards in a
     right-handed space (flying edges: Schroeder et al. 2015)."""
-    from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
-    from vtkmodules.vtkCommonDataModel import vtkImageData
-    from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D
-
     image = vtkImageData()
     image.SetDimensions(*level.shape[::-1])
     level = np.ascontiguousarray(level)  # vtk reads it where it is

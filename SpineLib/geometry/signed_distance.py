@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import ndimage
 
 from SpineLib.volume.places import to_index
 from SpineLib.volume.volume import Volume
@@ -21,8 +22,6 @@ def signed_distance(mask: Volume, unknown: np.ndarray | None = None, limit_mm: f
             outside.
         limit_mm: values are cut at this distance, which also stands where one side is missing altogether.
     """
-    from scipy import ndimage
-
     inside = np.asarray(mask.array) != 0
     outside = ~inside
     if unknown is not None:
@@ -44,8 +43,6 @@ def sampled(volume: Volume, grid: Volume, outside: float | None = None, *, neare
         outside: value beyond the volume; None: the border's voxels go on.
         nearest: of the nearest voxel; otherwise linear.
     """
-    from scipy import ndimage
-
     matrix = np.linalg.inv(volume.ijk_to_lps) @ grid.ijk_to_lps
     return ndimage.affine_transform(
         np.asarray(volume.array, np.float32),
@@ -61,6 +58,4 @@ def sampled(volume: Volume, grid: Volume, outside: float | None = None, *, neare
 
 def at_points(volume: Volume, points: np.ndarray) -> np.ndarray:
     """A volume's values, linear between voxels, at points (n, 3), LPS mm; beyond it the border's voxels go on."""
-    from scipy import ndimage
-
     return ndimage.map_coordinates(volume.array, to_index(points, volume).T, order=1, mode="nearest")

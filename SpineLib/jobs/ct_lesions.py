@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from SpineLib.errors import SpineError
+from SpineLib.models.catalogue import find_bundle
 from SpineLib.progress import Progress, part, silent
 
 NOUN, NEEDS = "The search for lesions", ("inputs", "model")
@@ -23,7 +24,6 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     Returns:
         ``{"lesions": [...], "provenance": {...}, "notes": [...]}``.
     """
-    from SpineLib.models.catalogue import find_bundle
     from SpineLib.tasks.ct.lesions import CtLesionSettings, detect_ct_lesions
     from SpineLib.volume import read_volume
     from SpineLib.volume.segments import read_mask

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from SpineLib.errors import SpineError
+from SpineLib.models.catalogue import find_bundle
 from SpineLib.progress import Progress, part, silent
 
 NOUN, NEEDS = "The search for metastases", ("inputs", "model")
@@ -23,7 +24,6 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     Returns:
         ``{"likelihood": name, "slices": name, "candidates": [...], "provenance": {...}, "notes": [...]}``.
     """
-    from SpineLib.models.catalogue import find_bundle
     from SpineLib.tasks.detection.detect import DetectSettings, detect
     from SpineLib.volume import read_volume, write_volume
     from SpineLib.volume.segments import read_mask

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from SpineLib.errors import SpineError
+from SpineLib.models.catalogue import find_bundle
 from SpineLib.progress import Progress, part, silent
 
 if TYPE_CHECKING:
@@ -83,7 +84,6 @@ def method_models(method: str, model: str | Path | None = None) -> dict[str, Mod
     Raises:
         SpineError: it is not installed, or is one for another task.
     """
-    from SpineLib.models.catalogue import find_bundle
     from SpineLib.tasks.inpainting.settings import METHOD_MODELS
 
     if method not in METHOD_MODELS:

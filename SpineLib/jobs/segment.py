@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from SpineLib.models.catalogue import find_bundle
 from SpineLib.progress import Progress, part, silent
 
 NOUN, NEEDS = "The segmentation", ("inputs", "model")
@@ -22,7 +23,6 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
         ``{"probability": name, "labels": name, "lesions": [...], "provenance": {...}, "notes": [...]}``, names of files
         in ``folder``.
     """
-    from SpineLib.models.catalogue import find_bundle
     from SpineLib.tasks.segmentation.segment import SegmentSettings, segment
     from SpineLib.volume import read_volume, write_volume
 

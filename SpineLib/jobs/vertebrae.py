@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from SpineLib.errors import SpineError
+from SpineLib.models.catalogue import find_bundle
 from SpineLib.progress import Progress, part, silent
 
 NOUN, NEEDS = "The segmentation of the vertebrae", ("inputs", "model")
@@ -23,7 +24,6 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
         ``{"labels": name, "probability": name, "vertebrae": [...], "provenance": {...}, "notes": [...]}``, names of
         files in ``folder``.
     """
-    from SpineLib.models.catalogue import find_bundle
     from SpineLib.tasks.ct.vertebrae import VertebraeSettings, segment_vertebrae
     from SpineLib.volume import read_volume, write_volume
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
+from scipy import ndimage
+from scipy.spatial.transform import Rotation
 
 from SpineLib.errors import SpineError
 from SpineLib.mesh.solid import from_solid, to_solid
@@ -96,8 +98,6 @@ def body_plane(mask: Volume, through: str = "body") -> Plane:
     Raises:
         SpineError: no canal is found.
     """
-    from scipy.spatial.transform import Rotation
-
     if through not in ("body", "pedicles"):
         raise SpineError(f"There is no cut '{through}'; choose body or pedicles.")
     if not mask.array.any():
@@ -118,8 +118,6 @@ def body_plane(mask: Volume, through: str = "body") -> Plane:
 
 def _in_front_of(canal: np.ndarray, bone: np.ndarray, corner: np.ndarray, through: str) -> Plane:
     """The plane for a canal (k, j, i) in the bone on the grid of :func:`_upright`."""
-    from scipy import ndimage
-
     place = corner + _STEP * np.argwhere(canal)[:, ::-1]
     levels = np.unique(place[:, 2])
     course = np.array([place[place[:, 2] == level].mean(axis=0) for level in levels])
@@ -146,8 +144,6 @@ def _in_front_of(canal: np.ndarray, bone: np.ndarray, corner: np.ndarray, throug
 
 def _upright(mask: Volume) -> tuple[np.ndarray, np.ndarray]:
     """The mask on a grid along LPS with outside all around: bool (k, j, i), and the place of its first sample."""
-    from scipy import ndimage
-
     ijk = np.argwhere(mask.array)[:, ::-1]
     low, high = ijk.min(axis=0) - 0.5, ijk.max(axis=0) + 0.5
     corners = np.array(np.meshgrid(*zip(low, high, strict=True))).reshape(3, -1)
@@ -170,8 +166,6 @@ def _upright(mask: Volume) -> tuple[np.ndarray, np.ndarray]:
 
 def _canal(bone: np.ndarray) -> np.ndarray | None:
     """The largest hole of the cross-sections; None where there is none."""
-    from scipy import ndimage
-
     for radius_mm in _CLOSINGS_MM:
         closed = bone
         if radius_mm:
@@ -190,8 +184,6 @@ def _canal(bone: np.ndarray) -> np.ndarray | None:
 
 def _holes(section: np.ndarray) -> np.ndarray:
     """The holes of one cross-section that are as large as a canal."""
-    from scipy import ndimage
-
     label, _ = ndimage.label(ndimage.binary_fill_holes(section) & ~section)
     large = np.bincount(label.ravel()) * _STEP * _STEP >= _SMALLEST_MM2
     large[0] = False

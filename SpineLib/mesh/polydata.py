@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray, vtk_to_numpy
+from vtkmodules.vtkCommonCore import vtkDoubleArray, vtkPoints, vtkStringArray
+from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
+from vtkmodules.vtkFiltersCore import vtkImplicitPolyDataDistance
+from vtkmodules.vtkIOXML import vtkXMLPolyDataWriter
 
 
 def to_polydata(points: np.ndarray, triangles: np.ndarray):
     """A ``vtkPolyData`` of points (n, 3) and triangles (m, 3); both are copied."""
-    from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
-    from vtkmodules.vtkCommonCore import vtkPoints
-    from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
-
     corners, cells, data = vtkPoints(), vtkCellArray(), vtkPolyData()
     corners.SetData(numpy_to_vtk(np.ascontiguousarray(points), deep=True))
     cells.SetData(3, numpy_to_vtkIdTypeArray(np.asarray(triangles, np.int64).ravel(), deep=True))
@@ -24,8 +25,6 @@ def to_polydata(points: np.ndarray, triangles: np.ndarray):
 
 def from_polydata(data) -> tuple[np.ndarray, np.ndarray]:
     """Points (n, 3) float64 and triangles (m, 3) int32 of a ``vtkPolyData`` that holds triangles only."""
-    from vtkmodules.util.numpy_support import vtk_to_numpy
-
     if not data.GetNumberOfPolys():
         return np.zeros((0, 3)), np.zeros((0, 3), np.int32)
     corners = vtk_to_numpy(data.GetPolys().GetConnectivityArray()).reshape(-1, 3)
@@ -38,10 +37,6 @@ def distances_to_triangles(places: np.ndarray, points: np.ndarray, triangles: np
     :func:`SpineLib.metrics.surface.distances_to` is faster but looks at the triangles around the nearest corners only,
     which on a decimated surface, with its large triangles, may be the wrong ones.
     """
-    from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
-    from vtkmodules.vtkCommonCore import vtkDoubleArray
-    from vtkmodules.vtkFiltersCore import vtkImplicitPolyDataDistance
-
     distance, result = vtkImplicitPolyDataDistance(), vtkDoubleArray()
     distance.SetInput(to_polydata(points, triangles))
     distance.FunctionValue(numpy_to_vtk(np.ascontiguousarray(places, np.float64), deep=True), result)
@@ -67,10 +62,6 @@ def write_vtp(
     Raises:
         OSError: the disk is full or not reachable.
     """
-    from vtkmodules.util.numpy_support import numpy_to_vtk
-    from vtkmodules.vtkCommonCore import vtkStringArray
-    from vtkmodules.vtkIOXML import vtkXMLPolyDataWriter
-
     data = to_polydata(points, triangles)
     for arrays, holder in ((at_points or {}, data.GetPointData()), (at_triangles or {}, data.GetCellData())):
         for number, (name, values) in enumerate(arrays.items()):

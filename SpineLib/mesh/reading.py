@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from vtkmodules.util.numpy_support import vtk_to_numpy
+from vtkmodules.vtkFiltersCore import vtkTriangleFilter
 
 _REMARKS_WITHIN = 4096
 
@@ -16,9 +18,6 @@ def by_vtk(reader: Any, path: Path) -> tuple[np.ndarray, np.ndarray, str]:
     Raises:
         ValueError: VTK complains of the file, or finds no triangle.
     """
-    from vtkmodules.util.numpy_support import vtk_to_numpy
-    from vtkmodules.vtkFiltersCore import vtkTriangleFilter
-
     complaints: list[str] = []
     for one in (reader, reader.GetExecutive()):
         for event in ("ErrorEvent", "WarningEvent"):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+from scipy import ndimage
 
 #: Contacts are resolved in so many rounds at most; each changes what the neighbours see.
 _ROUNDS = 12
@@ -67,8 +68,6 @@ def repaired_mask(
     Returns:
         The repaired mask, and what was done. Pieces hang together by faces of voxels.
     """
-    from scipy import ndimage
-
     result, contacts = without_contacts(inside)
     label, count = ndimage.label(result)
     sizes = np.bincount(label.ravel())[1:] * voxel_ml

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from vtkmodules.vtkFiltersCore import vtkWindowedSincPolyDataFilter
 
 from SpineLib.errors import SpineError
 from SpineLib.geometry.shape import shape_of
@@ -108,8 +109,6 @@ def with_volume(points: np.ndarray, triangles: np.ndarray, mm3: float) -> np.nda
 
 
 def _windowed_sinc(points: np.ndarray, triangles: np.ndarray, pass_band: float) -> np.ndarray:
-    from vtkmodules.vtkFiltersCore import vtkWindowedSincPolyDataFilter
-
     smooth = vtkWindowedSincPolyDataFilter()
     smooth.SetInputData(to_polydata(points, triangles))
     smooth.SetNumberOfIterations(_ITERATIONS)

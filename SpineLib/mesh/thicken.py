@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import ndimage
 
 from SpineLib.mesh.thickness import middles_of_thin_walls
 from SpineLib.volume.places import to_index
@@ -23,8 +24,6 @@ def thickened(mask: Volume, points: np.ndarray, triangles: np.ndarray, wall_mm: 
     Returns:
         bool; it may reach the edge of the array. Nothing is taken away.
     """
-    from scipy import ndimage
-
     index = np.rint(to_index(middles_of_thin_walls(points, triangles, wall_mm), mask)).astype(int)
     seeds = np.zeros(mask.shape, bool)
     seeds[tuple(np.clip(index, 0, np.array(mask.shape) - 1).T)] = True

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.spatial import cKDTree
+from vtkmodules.vtkCommonCore import mutable
+from vtkmodules.vtkCommonDataModel import vtkStaticCellLocator
 
 from SpineLib.geometry.triangles import crossed, crossed_corners
 from SpineLib.mesh.polydata import distances_to_triangles, to_polydata
@@ -44,8 +47,6 @@ def wall_thickness(points: np.ndarray, triangles: np.ndarray) -> Thickness:
 
     On plates, tubes and balls it is their thickness or diameter.
     """
-    from vtkmodules.vtkCommonCore import mutable
-
     corners, triangle = _pieces(points[triangles], np.arange(len(triangles)), _LONGEST_SIDE)
     inwards = _inwards(points, triangles)[triangle]
     middle = corners.mean(axis=1)
@@ -76,8 +77,6 @@ def thin_walls(points: np.ndarray, triangles: np.ndarray, thickness: Thickness, 
     width of it. So the tips and edges in which thick parts end do not count (a wedge down to about 40 degrees has
     none), a plate or a rod thinner than the wall does.
     """
-    from scipy.spatial import cKDTree
-
     thin = thickness.mm < wall_mm
     if not thin.any():
         return thin
@@ -118,8 +117,6 @@ def _locator(points: np.ndarray, triangles: np.ndarray):
 
     It may miss what lies exactly on the box around all triangles, so that two triangles without area enlarge the box.
     """
-    from vtkmodules.vtkCommonDataModel import vtkStaticCellLocator
-
     count, outside = len(points), [points.min(axis=0) - _MARGIN, points.max(axis=0) + _MARGIN]
     data = to_polydata(np.vstack([points, outside]), np.vstack([triangles, [[count] * 3, [count + 1] * 3]]))
     locator = vtkStaticCellLocator()

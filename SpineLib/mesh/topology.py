@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +50,6 @@ def fans(triangles: np.ndarray, edges: Edges) -> np.ndarray:
     A fan is a set of triangles around a point that hang together by edges at that point. In a manifold every point has
     exactly one; a point with two is where two parts touch.
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     size = triangles.size
     corner = np.arange(size).reshape(triangles.shape)
     # Corners of two triangles meet when they share an edge that begins or ends at the same point.
@@ -81,9 +80,6 @@ def forked_points(triangles: np.ndarray, edges: Edges, count: int) -> np.ndarray
 
 def shells_of(triangles: np.ndarray, count: int) -> np.ndarray:
     """The shell (m,) that each triangle belongs to, numbered from 0; shells share no point."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     rows = np.concatenate([triangles[:, 0], triangles[:, 1]])
     columns = np.concatenate([triangles[:, 1], triangles[:, 2]])
     graph = coo_array((np.ones(len(rows), np.int8), (rows, columns)), (count, count))

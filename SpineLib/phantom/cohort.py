@@ -8,6 +8,8 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+import torch
+
 import SpineLib
 from SpineLib.cohort.layout import Place, truth_path
 from SpineLib.errors import SpineError
@@ -154,8 +156,6 @@ def _one(folder: Path, name: str, seed: int, settings: PhantomSettings, extensio
 
 
 def _one_thread() -> None:
-    import torch
-
     torch.set_num_threads(1)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import uniform_filter
 
 from SpineLib.errors import SpineError
 from SpineLib.geometry import resample
@@ -146,8 +147,6 @@ def _normalised(image: np.ndarray, apart: float, scale: float, window: tuple[int
 
 def _local(image: np.ndarray, window: Sequence[int]) -> np.ndarray:
     """Each pixel less its window's mean, by its window's deviation; the image is continued by reflection."""
-    from scipy.ndimage import uniform_filter
-
     mean = uniform_filter(image, window, mode="reflect")
     variance = np.maximum(uniform_filter(image**2, window, mode="reflect") - mean**2, 0)
     return (image - mean) / np.sqrt(variance + _FLOOR**2)

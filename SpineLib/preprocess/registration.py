@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
+import SimpleITK as sitk
 
 from SpineLib.errors import SpineError
 from SpineLib.progress import Progress, silent
@@ -58,9 +59,7 @@ def common_share(fixed: Volume, moving: Volume) -> float:
 
 def register(fixed: Volume, moving: Volume, progress: Progress = silent):
     """The rigid transform (``SimpleITK.Euler3DTransform``, fixed to moving points, LPS mm) and a sentence about it."""
-    import SimpleITK as sitk
-
-    coarse_fixed, coarse_moving = _coarse(sitk, fixed), _coarse(sitk, moving)
+    coarse_fixed, coarse_moving = _coarse(fixed), _coarse(moving)
     identity = sitk.Euler3DTransform()
     centre = np.array(fixed.shape[::-1]) / 2 - 0.5
     identity.SetCenter((fixed.ijk_to_lps @ [*centre, 1.0])[:3].tolist())
@@ -73,15 +72,15 @@ def register(fixed: Volume, moving: Volume, progress: Progress = silent):
             cancelled.append(error)
             method.StopRegistration()
 
-    with one_thread(sitk):
-        method = _method(sitk)  # made in here: it takes the number of threads when it is made
+    with one_thread():
+        method = _method()  # made in here: it takes the number of threads when it is made
         method.AddCommand(sitk.sitkIterationEvent, tell)
         try:
-            start = _metric(sitk, coarse_fixed, coarse_moving, identity)
+            start = _metric(coarse_fixed, coarse_moving, identity)
             transform = sitk.Euler3DTransform(identity)
             method.SetInitialTransform(transform, inPlace=True)
             method.Execute(coarse_fixed, coarse_moving)
-            end = _metric(sitk, coarse_fixed, coarse_moving, transform)
+            end = _metric(coarse_fixed, coarse_moving, transform)
         except RuntimeError:
             if cancelled:
                 raise cancelled[0] from None
@@ -98,7 +97,7 @@ def register(fixed: Volume, moving: Volume, progress: Progress = silent):
     return transform, f"co-registered rigidly ({found})."
 
 
-def _method(sitk):
+def _method():
     """Mutual information by gradient descent, two resolutions; the seed makes its sampling the same each time."""
     method = sitk.ImageRegistrationMethod()
     method.SetMetricAsMattesMutualInformation(32)
@@ -121,15 +120,13 @@ def _refuse_flipped(fixed: Volume, moving: Volume, fixed_name: str, moving_name:
     Mutual information in one real pair was 0.95, and 0.25 and 0.17 when flipped; mirrored left and right it was 0.52,
     for a body is nearly symmetric: that flip cannot be told and is not looked for.
     """
-    import SimpleITK as sitk
-
-    with one_thread(sitk):
-        coarse = _coarse(sitk, fixed, 5.0)
+    with one_thread():
+        coarse = _coarse(fixed, 5.0)
         if coarse.GetNumberOfPixels() < 1000:
             return
         try:
             values = [
-                -_metric(sitk, coarse, _coarse(sitk, replace(moving, array=array), 5.0), sitk.Euler3DTransform())
+                -_metric(coarse, _coarse(replace(moving, array=array), 5.0), sitk.Euler3DTransform())
                 for array in (moving.array, moving.array[:, ::-1], moving.array[:, :, ::-1])
             ]
         except RuntimeError:  # too little in common to compute it
@@ -139,7 +136,7 @@ def _refuse_flipped(fixed: Volume, moving: Volume, fixed_name: str, moving_name:
         raise SpineError(f"{moving_name} seems to be flipped {way} against {fixed_name}; export both again.")
 
 
-def _coarse(sitk, volume: Volume, millimetres: float = 2.0):
+def _coarse(volume: Volume, millimetres: float = 2.0):
     """About 2 mm in the plane: enough for a rigid transform, and fast."""
     image = sitk.Cast(to_sitk(volume), sitk.sitkFloat32)
     factors = [max(1, int(millimetres / spacing)) for spacing in volume.spacing]
@@ -147,7 +144,7 @@ def _coarse(sitk, volume: Volume, millimetres: float = 2.0):
     return sitk.BinShrink(image, factors)
 
 
-def _metric(sitk, fixed, moving, transform) -> float:
+def _metric(fixed, moving, transform) -> float:
     method = sitk.ImageRegistrationMethod()
     method.SetMetricAsMattesMutualInformation(32)
     method.SetInterpolator(sitk.sitkLinear)
@@ -156,8 +153,6 @@ def _metric(sitk, fixed, moving, transform) -> float:
 
 
 def _on_grid(fixed: Volume, moving: Volume, transform) -> np.ndarray:
-    import SimpleITK as sitk
-
     image = sitk.Cast(to_sitk(moving), sitk.sitkFloat32)
     lowest = float(moving.array.min())
     resampler = sitk.ResampleImageFilter()
@@ -173,7 +168,7 @@ def _on_grid(fixed: Volume, moving: Volume, transform) -> np.ndarray:
 
 
 @contextmanager
-def one_thread(sitk):
+def one_thread():
     """Sums over threads depend on their number: one thread gives the same transform on every machine."""
     before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)

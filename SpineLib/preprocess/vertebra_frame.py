@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import ndimage
+from scipy.optimize import minimize
 
 from SpineLib.errors import SpineError
 from SpineLib.geometry.signed_distance import at_points, sampled, signed_distance
@@ -68,8 +70,6 @@ class Column:
     @classmethod
     def of(cls, labels: Volume) -> Column:
         """Of a labelmap of whole numbers; fragments are left out."""
-        from scipy import ndimage
-
         boxes, centres = {}, {}
         for number, box in enumerate(ndimage.find_objects(labels.array.astype(np.int32)), 1):
             if box is None:
@@ -103,8 +103,6 @@ class Column:
 
     def including(self, label: int, mask: Volume) -> Column:
         """The same with one vertebra's box and centre made to hold a mask (not 0 inside, on the labels' grid) too."""
-        from scipy import ndimage
-
         found = ndimage.find_objects((np.asarray(mask.array) != 0).astype(np.uint8))
         if not found:
             return self
@@ -183,8 +181,6 @@ def _own_frame(column: Column, label: int, lesion: Volume | None, priors: Sequen
         # Where little has a counterpart that is known, a good fit of it says little.
         return seen * off + trust * float((((values - prior) / _SPREAD) ** 2).sum())
 
-    from scipy.optimize import minimize
-
     simplex = prior + np.vstack([np.zeros(3), np.diag([4.0, 3.0, 3.0])])
     found = minimize(
         misfit,
@@ -211,8 +207,6 @@ def _centre(labels: Volume, inside: np.ndarray) -> np.ndarray:
 
 
 def _surface_points(labels: Volume, known: np.ndarray) -> np.ndarray:
-    from scipy import ndimage
-
     surface = np.argwhere(known & ~ndimage.binary_erosion(known))
     chosen = surface[:: max(1, len(surface) // _POINTS)]
     matrix = labels.ijk_to_lps

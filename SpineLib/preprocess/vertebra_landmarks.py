@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from SpineLib.errors import SpineError
 from SpineLib.geometry.signed_distance import sampled, signed_distance
@@ -37,8 +38,6 @@ def landmarks(column: Column, label: int, frame: VertebraFrame) -> Landmarks:
     Raises:
         SpineError: its arch is not closed, so that no canal is seen.
     """
-    from scipy import ndimage
-
     labels = column.around(label, 5.0, 1.2)
     grid = frame.grid()
     bone = sampled(signed_distance(labels.with_array((labels.array == label).astype(np.uint8))), grid, None) < 0

@@ -7,6 +7,7 @@ from pathlib import Path
 import slicer
 
 from SpineLib.errors import SpineError
+from SpineLib.reports.patient import patient_facts
 from SpineLib.scene.comparison import METASTASIS_ROLE, NECROSIS_ROLE, comparison_of, pair_of
 from SpineLib.scene.dicomfacts import copy_series, facts_of
 from SpineLib.scene.masks import segment_ids
@@ -59,8 +60,6 @@ def export_report(
         parameters["notes"].append("The registration did not trust itself; it was looked at and accepted by eye.")
     parameters["models"] = _models(head)
     if with_patient:
-        from SpineLib.reports.patient import patient_facts
-
         parameters["patient"] = patient_facts(facts_of(before), facts_of(after))
     if with_dicom:
         parameters["dicom"] = {

@@ -14,6 +14,7 @@ from SpineLib.errors import SpineError
 from SpineLib.scene.nodes import volume_from_node
 from SpineLib.scene.results import add_segmentation
 from SpineLib.scene.runs import RunInputs
+from SpineLib.tasks.segmentation.lesions import measure_lesion
 from SpineLib.volume import Volume, check_image, read_volume, write_volume
 from SpineLib.volume.crop import box_around, crop
 from SpineLib.volume.places import ras_lps, to_lps
@@ -123,8 +124,6 @@ def import_lesion(
     Raises:
         SpineError: nothing was found at the place; the files cannot be read or do not fit. The scene is as it was.
     """
-    from SpineLib.tasks.segmentation.lesions import measure_lesion
-
     inputs = region.inputs
     try:
         if inputs.scene_closed:

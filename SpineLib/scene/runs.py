@@ -17,6 +17,7 @@ from SpineLib.errors import SpineError
 from SpineLib.scene.nodes import volume_from_node, volume_to_node
 from SpineLib.scene.results import SOURCE_ROLE, add_segmentation, place_beside, scene_unchanged_on_failure
 from SpineLib.scene.tables import MeasuredSegment, add_table, measure_segments
+from SpineLib.tasks.segmentation.lesions import Lesion
 from SpineLib.tasks.segmentation.naming import PROVENANCE, provenance_text, target_of
 from SpineLib.volume import Volume, check_image, read_volume, write_volume
 
@@ -130,8 +131,6 @@ def import_result(
     Raises:
         SpineError: the files cannot be read, or do not fit the source any more. The scene is then as it was.
     """
-    from SpineLib.tasks.segmentation.lesions import Lesion
-
     if inputs.scene_closed:
         return None
     provenance = result["provenance"]

@@ -16,7 +16,7 @@ from SpineLib.scene.nodes import volume_from_node
 from SpineLib.scene.results import segment_tag
 from SpineLib.scene.segmentvolumes import on_one_grid
 from SpineLib.scene.surfaces import number
-from SpineLib.tasks.segmentation.lesions import Lesion
+from SpineLib.tasks.segmentation.lesions import Lesion, measure_lesion
 from SpineLib.tasks.segmentation.naming import LESION_ID, PROBABILITY
 from SpineLib.volume import Volume
 
@@ -65,8 +65,6 @@ def measure_segments(
     Raises:
         SpineError: a warping transform, no voxels.
     """
-    from SpineLib.tasks.segmentation.lesions import measure_lesion
-
     segmentation, measured = segmentation_node.GetSegmentation(), []
     wanted = [one for one in (segment_ids(segmentation_node) if ids is None else ids) if segmentation.GetSegment(one)]
     if volume_node is None:

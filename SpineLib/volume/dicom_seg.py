@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pydicom.sr.codedict import codes
 
 import SpineLib
 from SpineLib.errors import SpineError
@@ -166,8 +167,6 @@ def _slice_of(image: Volume, source) -> float:
 def _algorithm(highdicom, algorithm: SegAlgorithm | None) -> dict:
     if algorithm is None:
         return {"algorithm_type": "MANUAL"}
-    from pydicom.sr.codedict import codes
-
     identification = highdicom.AlgorithmIdentificationSequence(
         name=algorithm.name[:64], family=codes.DCM.ArtificialIntelligence, version=algorithm.version[:64]
     )

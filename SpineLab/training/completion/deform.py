@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import ndimage
 
 from SpineLib.geometry.signed_distance import signed_distance
 from SpineLib.preprocess.vertebra_frame import Column
@@ -22,8 +23,6 @@ def deformed(column: Column, label: int, rng: np.random.Generator) -> Volume:
 
     The surfaces move with the signed distances of each bone, so that thick slices leave no stairs.
     """
-    from scipy import ndimage
-
     numbers = [label, *(number for number in column.neighbours(label) if number is not None)]
     shapes = {}
     for number in numbers:
@@ -61,8 +60,6 @@ def _corners(volume: Volume) -> np.ndarray:
 
 def _wave(rng: np.random.Generator, shape: tuple[int, ...], length: float, size: float) -> np.ndarray:
     """A smooth random field of a deviation, drawn coarsely."""
-    from scipy import ndimage
-
     coarse = [int(np.ceil(count / length)) + 3 for count in shape]
     noise = ndimage.spline_filter(rng.standard_normal(coarse) * size * 1.4, order=3)
     offset = rng.random(3)

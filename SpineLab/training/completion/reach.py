@@ -6,6 +6,7 @@ A piece that ends 3 mm beyond the bone tells a network where the bone was; what 
 from __future__ import annotations
 
 import numpy as np
+from scipy import ndimage
 
 #: Soft-tissue masses that grow out of the bone; as far as so many mm from the piece; a box, as detection gives it.
 REACHES = ("mass", "far", "box")
@@ -24,8 +25,6 @@ def grown(unknown: np.ndarray, bone: np.ndarray, step_mm: float, reach: str, rng
         step_mm: side of a voxel.
         reach: one of :data:`REACHES`.
     """
-    from scipy import ndimage
-
     if not unknown.any():
         return unknown
     if reach == "box":
@@ -64,7 +63,5 @@ def _mass(unknown: np.ndarray, bone: np.ndarray, step_mm: float, rng: np.random.
 
 def rough(rng: np.random.Generator, shape: tuple[int, ...], step_mm: float) -> np.ndarray:
     """A smooth random field, mm, of the border's roughness as standard deviation."""
-    from scipy import ndimage
-
     field = ndimage.gaussian_filter(rng.standard_normal(shape).astype(np.float32), _ROUGH_LENGTH_MM / step_mm)
     return field * np.float32(_ROUGH_MM / max(float(field.std()), 1e-6))

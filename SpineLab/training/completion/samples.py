@@ -19,7 +19,7 @@ from SpineLib.preprocess.vertebra_landmarks import landmarks
 from SpineLib.progress import Progress, silent
 from SpineLib.tasks.inpainting.completion import CUT_MM, completion_inputs
 from SpineLib.tasks.inpainting.inpaint import fit
-from SpineLib.tasks.inpainting.site import site_of
+from SpineLib.tasks.inpainting.site import border_contact_mm2, site_of
 from SpineLib.tasks.inpainting.templates import Neighbour, neighbours_of
 from SpineLib.volume import read_volume
 from SpineLib.volume.triples import triple
@@ -84,8 +84,6 @@ def thinned(labels: Volume, finest_mm: float = 1.0) -> Volume:
 
 def whole_vertebrae(column: Column) -> list[int]:
     """Numbers of the vertebrae that the image's border does not cut to speak of."""
-    from SpineLib.tasks.inpainting.site import border_contact_mm2
-
     found = []
     for number, box in column.boxes.items():
         contact = border_contact_mm2(column.labels.array[box] == number, box, column.labels)

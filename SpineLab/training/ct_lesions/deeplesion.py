@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import SimpleITK as sitk
 
 from SpineLib.errors import SpineError
 from SpineLib.preprocess.ct import window_to_8bit
@@ -139,8 +140,6 @@ def read_picture(path: str | Path) -> np.ndarray:
     Raises:
         SpineError: missing, unreadable, not 16-bit grey.
     """
-    import SimpleITK as sitk
-
     if not Path(path).is_file():
         raise SpineError(
             f"The picture '{Path(path).parent.name}/{Path(path).name}' of DeepLesion is missing; unpack its archive."

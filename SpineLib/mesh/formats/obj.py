@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from vtkmodules.vtkIOGeometry import vtkOBJReader
 
 from SpineLib.mesh.reading import by_vtk
 
@@ -21,6 +22,4 @@ def write(points: np.ndarray, triangles: np.ndarray, path: Path, remark: str) ->
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
     """Read it."""
-    from vtkmodules.vtkIOGeometry import vtkOBJReader
-
     return by_vtk(vtkOBJReader(), path)

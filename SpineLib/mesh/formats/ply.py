@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from vtkmodules.vtkIOPLY import vtkPLYReader
 
 from SpineLib.errors import SpineError
 from SpineLib.mesh.reading import by_vtk
@@ -44,8 +45,6 @@ def write(
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
     """Read binary triangles without further properties."""
-    from vtkmodules.vtkIOPLY import vtkPLYReader
-
     # VTK's reader crashes on a file that ends too soon.
     header, _, rest = path.read_bytes().partition(b"end_header\n")
     points, triangles = (int(count) for count in re.findall(rb"^element (?:vertex|face) (\d+)$", header, re.M))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from vtkmodules.vtkIOGeometry import vtkSTLReader
 
 from SpineLib.geometry.triangles import crossed
 from SpineLib.mesh.reading import by_vtk
@@ -26,8 +27,6 @@ def write(points: np.ndarray, triangles: np.ndarray, path: Path, remark: str) ->
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
     """Read it, or the text format."""
-    from vtkmodules.vtkIOGeometry import vtkSTLReader
-
     reader = vtkSTLReader()
     reader.MergingOff()  # it would leave triangles without area out before they are counted
     points, triangles, remark = by_vtk(reader, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import ndimage
 
 from SpineLib.tasks.ct.numbering_fit import TALLEST_MM, Label
 from SpineLib.volume.volume import Volume
@@ -10,8 +11,6 @@ from SpineLib.volume.volume import Volume
 
 def measured(labels: Volume) -> list[Label]:
     """Place and size of each label of a map of whole numbers."""
-    from scipy import ndimage
-
     boxes = ndimage.find_objects(labels.array)
     counts, sums = _sums(labels.array, len(boxes) + 1)
     found = []

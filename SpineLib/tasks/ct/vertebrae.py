@@ -14,6 +14,7 @@ from SpineLib.preprocess.ct import CtPreparation, axial_orientation, prepare_ct
 from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
 from SpineLib.tasks.ct.checks import check_ct
+from SpineLib.tasks.ct.vertebra_split import split_vertebrae
 from SpineLib.tasks.provenance import provenance
 from SpineLib.volume.levels import DOWNWARDS, FIRST_COUNTED, VERSE, level_name
 from SpineLib.volume.triples import triple
@@ -112,7 +113,6 @@ def segment_vertebrae(
         Cancelled: by ``progress``.
     """
     from SpineLib.inference.predict import predict
-    from SpineLib.tasks.ct.vertebra_split import split_vertebrae
 
     started = perf_counter()
     card = bundle.card

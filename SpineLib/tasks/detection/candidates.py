@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from SpineLib.geometry.orientation import canonical
 from SpineLib.tasks.detection.candidate_parts import bodies_of, split_body, suspicious_regions
@@ -117,8 +118,6 @@ def find_candidates(likelihood: Volume, threshold: float, smallest_cm2: float = 
         threshold: a voxel of at least this likelihood is suspicious.
         smallest_cm2: regions of a smaller area in their slice are dropped (section 2.5.2: 5).
     """
-    from scipy import ndimage
-
     array, base = _cropped(likelihood, threshold)
     if array is None:
         return []

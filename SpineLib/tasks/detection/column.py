@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import ndimage
 
+from SpineLib.preprocess import Preparation, prepare
 from SpineLib.progress import Progress, part, silent
 from SpineLib.volume.resampling import resample_like
 from SpineLib.volume.volume import Volume
@@ -44,8 +46,6 @@ def without_ends(column: Volume) -> Volume:
 
 def column_from_labels(labels: Volume, like: Volume) -> Volume:
     """Within 8 mm of labelled vertebrae, uint8 on the grid of ``like``."""
-    from scipy import ndimage
-
     inside = resample_like(labels.with_array((np.asarray(labels.array) > 0).astype(np.uint8)), like, nearest=True).array
     if not inside.any():
         return like.with_array(np.zeros(like.shape, np.uint8), "column")
@@ -79,7 +79,6 @@ def find_column(
         Cancelled: by ``progress``.
     """
     from SpineLib.inference.predict import predict
-    from SpineLib.preprocess import Preparation, prepare
 
     card = bundle.card
     prepared = prepare(
@@ -109,8 +108,6 @@ def near_vertebrae(seen: np.ndarray, spacing: tuple[float, float, float]) -> np.
     Returns:
         bool (s, y, x): gaps of less than 30 mm are bridged, small pieces left out.
     """
-    from scipy import ndimage
-
     voxel_ml = float(np.prod(spacing)) / 1000
     if seen.sum() * voxel_ml < _SMALLEST_ML:
         return np.zeros(seen.shape, bool)

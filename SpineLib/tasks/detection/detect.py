@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from time import perf_counter
 
 import numpy as np
+from scipy.ndimage import maximum_filter
 
 from SpineLib.errors import SpineError
 from SpineLib.models import ModelBundle, find_bundle
@@ -14,7 +15,7 @@ from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
 from SpineLib.tasks.detection.candidates import Candidate, aggregate, find_candidates
 from SpineLib.tasks.detection.column import SPINE_MODEL, column_from_labels, find_column, within, without_ends
-from SpineLib.tasks.detection.likelihood import middle
+from SpineLib.tasks.detection.likelihood import dense, dense_mirrored, middle, patchwise
 from SpineLib.tasks.provenance import model_facts, provenance
 from SpineLib.volume.told import reading_notes
 from SpineLib.volume.triples import triple
@@ -241,8 +242,6 @@ class _Run:
         """Of one slice, (rows, columns); 0 where it is not looked at."""
         import torch
 
-        from SpineLib.tasks.detection.likelihood import dense, dense_mirrored, patchwise
-
         def prepare(array: np.ndarray) -> torch.Tensor:
             return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self.device, getattr(torch, precision))
 
@@ -285,8 +284,6 @@ def _box(mask: np.ndarray) -> tuple[slice, slice, slice]:
 
 def _near(mask: np.ndarray, reach: int) -> np.ndarray:
     """Places at most ``reach`` rows and columns from a mask's: what interpolation inside of it needs."""
-    from scipy.ndimage import maximum_filter
-
     return maximum_filter(mask, size=2 * reach + 1, mode="constant")
 
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from time import perf_counter
 
 import numpy as np
+from scipy import ndimage
 
 from SpineLib.errors import SpineError
 from SpineLib.geometry.orientation import Orientation
@@ -138,7 +139,6 @@ def _box(inside: np.ndarray, around: tuple[int, int]) -> tuple[slice, slice]:
 
 def _contour(grey: np.ndarray, region: np.ndarray, step: list[float], settings: RefineSettings) -> np.ndarray:
     """The mask (rows, columns) of one slice."""
-    from scipy import ndimage
     from skimage.segmentation import (
         inverse_gaussian_gradient,
         morphological_geodesic_active_contour,

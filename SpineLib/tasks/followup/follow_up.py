@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from SpineLib.errors import SpineError
 from SpineLib.models.bundle import ModelBundle
@@ -320,8 +321,6 @@ def _nearest(
     metastases: Marked, necroses: Marked, matrices: Mapping[int, np.ndarray], farthest_mm: float
 ) -> dict[int, tuple[int, ...]]:
     """Necroses by metastasis: each goes to the one it lies nearest to (overlap first), if that is not too far."""
-    from scipy.spatial import cKDTree
-
     trees = {id_: cKDTree(_points(metastases.labels, id_)) for id_ in matrices}
     found: dict[int, list[int]] = {}
     for necrosis in necroses.lesions:

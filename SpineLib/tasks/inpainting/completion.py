@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
+from scipy import ndimage
 
 from SpineLib.tasks.inpainting.templates import Known, Template, blended
 from SpineLib.volume.triples import triple
@@ -67,8 +68,6 @@ def completion_inputs(known: Known, shapes: list[Template], multiple: int = 8) -
 
 def work_box(unknown: np.ndarray, multiple: int) -> tuple[slice, slice, slice]:
     """A box (w, v, u) around what is unknown and ``AROUND`` voxels, within the grid, with sides of ``multiple``."""
-    from scipy import ndimage
-
     box = []
     for part, size in zip(ndimage.find_objects(unknown.astype(np.uint8))[0], unknown.shape):
         wanted = -(-(part.stop - part.start + 2 * AROUND) // multiple) * multiple
@@ -107,8 +106,6 @@ def trusted(correction: np.ndarray, mean: np.ndarray, unknown: np.ndarray, step_
         unknown: bool, the part to fill.
         step_mm: side of a voxel.
     """
-    from scipy import ndimage
-
     pieces, _ = ndimage.label(unknown & (mean > _MASS_MM) & (mean + correction < 0))
     sizes = np.bincount(pieces.ravel()) * step_mm**3 / 1000
     sizes[0] = 0

@@ -12,14 +12,17 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+from scipy import ndimage
 
 from SpineLib.errors import SpineError
 from SpineLib.geometry.signed_distance import sampled
 from SpineLib.preprocess.vertebra_frame import VertebraFrame, vertebra_frame
 from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.ct.checks import check_ct
+from SpineLib.tasks.inpainting.completion import complete
 from SpineLib.tasks.inpainting.settings import METHOD_MODELS, InpaintSettings, Preview
 from SpineLib.tasks.inpainting.site import Site, border_contact_mm2, site_of
+from SpineLib.tasks.inpainting.slices import repaired_by_slices
 from SpineLib.tasks.inpainting.templates import (
     Known,
     Neighbour,
@@ -179,8 +182,6 @@ def fill(
     if preview is not None:
         preview(0.4, occupancy(known, np.where(known.unknown, blended(known, shapes), known.distance)))
     if METHOD_MODELS.get(settings.method, ("",))[0] == "vertebra-inpainting":
-        from SpineLib.tasks.inpainting.slices import repaired_by_slices
-
         gan = cast("Gan", network)
         distance = repaired_by_slices(site, fitted.frame, known, gan, settings, part(progress, 0.0, 0.9), preview)
     else:
@@ -203,8 +204,6 @@ def expected_distance(
 ) -> np.ndarray:
     """The whole vertebra's signed distance in its frame, mm, by a method that does not work on slices."""
     if method == "completion":
-        from SpineLib.tasks.inpainting.completion import complete
-
         return complete(cast("torch.nn.Module", network), known, shapes)
     if method == "interpolation":
         return known.distance
@@ -232,8 +231,6 @@ def _bundle(settings: InpaintSettings, models: Mapping[str, ModelBundle]) -> Mod
 
 def _on_labels(site: Site, known: Known, distance: np.ndarray, allowed: np.ndarray) -> np.ndarray:
     """The repaired vertebra in the site's box: bool. Known voxels stay, new islands go."""
-    from scipy import ndimage
-
     bone = site.labels.array == site.label
     found = sampled(known.grid.with_array(distance.astype(np.float32)), site.labels, None) < 0
     repaired = np.where(allowed, found, bone & ~site.region)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from SpineLib.errors import SpineError
 from SpineLib.geometry.signed_distance import sampled
@@ -129,8 +130,6 @@ def _around(
     column: Column, label: int, lesion: Volume
 ) -> tuple[Column, Volume, tuple[slice, slice, slice], np.ndarray]:
     """The box around vertebra and lesion, and the lesion's part within reach of the vertebra, bool."""
-    from scipy import ndimage
-
     labels = column.labels
     voxels = [int(np.ceil(_MARGIN_MM / side)) for side in labels.spacing[::-1]]
     wide = tuple(
@@ -157,8 +156,6 @@ def _around(
 
 
 def _region(labels: Volume, label: int, lesion: np.ndarray, margin_mm: float) -> np.ndarray:
-    from scipy import ndimage
-
     grown = ndimage.distance_transform_edt(~lesion, labels.spacing[::-1]) <= margin_mm
     return grown & ((labels.array == label) | (labels.array == 0))
 

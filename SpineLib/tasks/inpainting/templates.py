@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from SpineLib.errors import SpineError
 from SpineLib.geometry.signed_distance import sampled, signed_distance
@@ -94,8 +95,6 @@ def known_part(labels: Volume, label: int, unknown: Volume, frame: VertebraFrame
         unknown: not 0 where nobody knows; on the labels' grid.
         image: whose grid the labels are a part of.
     """
-    from scipy import ndimage
-
     grid = frame.grid()
     hidden = np.asarray(unknown.array) != 0
     bone = labels.with_array((labels.array == label).astype(np.uint8))
@@ -154,8 +153,6 @@ def joined(known: Known, distance: np.ndarray, reach_mm: float = 5.0) -> np.ndar
         distance: a whole vertebra's signed distance.
         reach_mm: standard deviation of the Gaussian that carries it.
     """
-    from scipy import ndimage
-
     sigma = reach_mm / known.grid.spacing[0]
     near = known.reliable & (np.abs(known.distance) < _BAND_MM) & (np.abs(distance) < 2 * _BAND_MM)
     weight = near.astype(np.float32)
@@ -173,8 +170,6 @@ def joined(known: Known, distance: np.ndarray, reach_mm: float = 5.0) -> np.ndar
 
 
 def _box_around(mask: np.ndarray, voxels: int) -> tuple[slice, ...]:
-    from scipy import ndimage
-
     box = ndimage.find_objects(mask.astype(np.uint8))[0]
     return tuple(
         slice(max(0, part.start - voxels), min(size, part.stop + voxels)) for part, size in zip(box, mask.shape)
@@ -182,8 +177,6 @@ def _box_around(mask: np.ndarray, voxels: int) -> tuple[slice, ...]:
 
 
 def _mirror(known: Known) -> Template:
-    from scipy import ndimage
-
     turned = known.distance[:, :, ::-1]
     away = ndimage.distance_transform_edt((~known.unknown & known.seen)[:, :, ::-1]) * known.grid.spacing[0]
     weight = np.clip(away / _TRUSTED_MM, 0.0, 1.0).astype(np.float32)
@@ -191,8 +184,6 @@ def _mirror(known: Known) -> Template:
 
 
 def _neighbour(column: Column, number: int, name: str) -> Neighbour:
-    from scipy import ndimage
-
     frame = vertebra_frame(column, number)
     grid = frame.grid()
     labels = column.around(number, LIMIT_MM, grid.spacing[0] / 2)
@@ -232,8 +223,6 @@ def _fitted(
         sum(np.float32(matrix[row, axis]) * places[axis] for axis in range(3)) + np.float32(matrix[row, 3])
         for row in range(3)
     ]
-    from scipy import ndimage
-
     fitted = ndimage.map_coordinates(distance, total, order=1, mode="nearest")
     share = weight if weight.min() == 1 else ndimage.map_coordinates(weight, total, order=1, mode="nearest")
     if canal is not None:
@@ -242,15 +231,11 @@ def _fitted(
 
 
 def _affine_sampled(array: np.ndarray, matrix: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    from scipy import ndimage
-
     return ndimage.affine_transform(array, matrix, offset, order=1, mode="nearest")
 
 
 def _affine(distance: np.ndarray, weight: np.ndarray, known: Known) -> np.ndarray:
     """3 x 4, from index of the frame's grid to index of the template's, by robust Gauss-Newton steps."""
-    from scipy import ndimage
-
     step = known.grid.spacing[0]
     chosen = np.argwhere(known.reliable & (np.abs(known.distance) < _BAND_MM))
     chosen = chosen[:: max(1, len(chosen) // _POINTS)]
@@ -287,8 +272,6 @@ def _displacement(distance: np.ndarray, weight: np.ndarray, known: Known) -> np.
 
     Found on a coarse grid; beyond the known surface it is the surroundings' mean and fades far from them.
     """
-    from scipy import ndimage
-
     coarse = (slice(None, None, _COARSE),) * 3
     step = known.grid.spacing[0]
     wanted, shape, share = known.distance[coarse], distance[coarse], weight[coarse]
@@ -314,8 +297,6 @@ def _displacement(distance: np.ndarray, weight: np.ndarray, known: Known) -> np.
 
 def _misfit(distance: np.ndarray, weight: np.ndarray, known: Known) -> float:
     """Mean distance (mm) at the known surface, that near the unknown part counting most."""
-    from scipy import ndimage
-
     surface = known.reliable & (np.abs(known.distance) < known.grid.spacing[0]) & (weight > 0.5)
     if not surface.any():
         return 4.0

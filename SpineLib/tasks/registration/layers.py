@@ -13,6 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit
 
 from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.registration.refine import cut_patches, smoothed
@@ -96,7 +98,6 @@ def relative(volume: Volume) -> Volume:
 
 def _fat(values: np.ndarray) -> np.ndarray:
     """Share of fat (0 to 1) by brightness, around Otsu's threshold."""
-    from scipy.special import expit
     from skimage.filters import threshold_otsu
 
     middle = max(float(threshold_otsu(values)), 1e-6)
@@ -114,8 +115,6 @@ def _fit(
     progress: Progress,
 ) -> LayerFit:
     """``index`` (n, 3): the points' (k, j, i) in ``fixed``; ``plane`` (3, 2): along which fat may be displaced."""
-    from scipy.optimize import minimize
-
     points = to_lps(index, fixed)
     histogram = JointHistogram(fixed.array[tuple(index.T)], moving.array, _BINS)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import SimpleITK as sitk
+from scipy import ndimage
 
 from SpineLib.preprocess.registration import one_thread
 from SpineLib.progress import Progress, silent
@@ -23,8 +25,6 @@ _SURROUNDINGS_MM = 25.0
 def locally_normalised(volume: Volume, size_mm: float) -> Volume:
     """Float32 image less its local mean, divided by its local deviation: coils shade an image, and their shade does not
     move with the patient."""
-    from scipy import ndimage
-
     array = volume.array.astype(np.float32)
     sigma = [size_mm / spacing for spacing in volume.spacing[::-1]]
     mean = ndimage.gaussian_filter(array, sigma, mode="nearest", truncate=2.5)
@@ -35,8 +35,6 @@ def locally_normalised(volume: Volume, size_mm: float) -> Volume:
 
 def shrunken(volume: Volume, millimetres: float) -> Volume:
     """Means over blocks of at most that size: voxels of at least half of it."""
-    import SimpleITK as sitk
-
     factors = [max(1, int(millimetres / spacing)) for spacing in volume.spacing]
     factors = [min(factor, max(1, size // 8)) for factor, size in zip(factors, volume.shape[::-1])]
     return from_sitk(sitk.BinShrink(sitk.Cast(to_sitk(volume), sitk.sitkFloat32), factors), volume.name)
@@ -44,8 +42,6 @@ def shrunken(volume: Volume, millimetres: float) -> Volume:
 
 def smoothed(volume: Volume, sigma_mm: float) -> Volume:
     """Gaussian smoothing."""
-    from scipy import ndimage
-
     sigma = [sigma_mm / spacing for spacing in volume.spacing[::-1]]
     return volume.with_array(ndimage.gaussian_filter(volume.array, sigma, mode="nearest", truncate=3.0))
 
@@ -97,18 +93,15 @@ def refine(
         weight: bool, the voxels of ``fixed`` that are compared.
         progress: told at every step; what it raises ends the work.
     """
-    import SimpleITK as sitk
-
     results = []
-    with one_thread(sitk):
+    with one_thread():
         mask = to_sitk(fixed.with_array(weight))
         images = [[to_sitk(smoothed(one, sigma)) for one in (fixed, moving)] for sigma, _, _ in LEVELS]
         for number, start in enumerate(starts):
-            transform = _euler(sitk, start, centre)
+            transform = _euler(start, centre)
             for (_, points, step), (still, moved) in zip(LEVELS, images):
                 share = min(1.0, points / max(int(weight.sum()), 1))
                 value = _optimise(
-                    sitk,
                     still,
                     moved,
                     mask,
@@ -122,7 +115,7 @@ def refine(
     return results
 
 
-def _optimise(sitk, fixed, moving, mask, transform, share: float, step: float, seed: int, tick) -> float:
+def _optimise(fixed, moving, mask, transform, share: float, step: float, seed: int, tick) -> float:
     """Move ``transform`` to a minimum of the negative mutual information, which is returned."""
     method = sitk.ImageRegistrationMethod()
     method.SetMetricAsMattesMutualInformation(32)
@@ -162,8 +155,6 @@ def _around(volume: Volume, points: np.ndarray, margin_mm: float) -> Volume:
 
 
 def _fine(volume: Volume, millimetres: float) -> Volume:
-    import SimpleITK as sitk
-
     spacing = [min(millimetres, one) for one in volume.spacing]
     size = [int((n - 1) * old / new) + 1 for n, old, new in zip(volume.shape[::-1], volume.spacing, spacing)]
     image = sitk.Resample(
@@ -179,7 +170,7 @@ def _fine(volume: Volume, millimetres: float) -> Volume:
     return shrunken(from_sitk(image, volume.name), millimetres)
 
 
-def _euler(sitk, matrix: np.ndarray, centre: np.ndarray):
+def _euler(matrix: np.ndarray, centre: np.ndarray):
     transform = sitk.Euler3DTransform()
     transform.SetCenter(centre.tolist())
     transform.SetMatrix(matrix[:3, :3].ravel().tolist(), 1e-6)

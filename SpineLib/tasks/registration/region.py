@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy import ndimage
+from scipy.spatial import KDTree
 
 from SpineLib.errors import SpineError
 from SpineLib.volume.places import to_lps
@@ -95,9 +97,6 @@ class Region:
     @cached_property
     def _tree(self):
         """Of the mask's edge voxels."""
-        from scipy import ndimage
-        from scipy.spatial import KDTree
-
         assert self.mask is not None
         inside = self.mask.array != 0
         edge = np.argwhere(inside & ~ndimage.binary_erosion(inside))

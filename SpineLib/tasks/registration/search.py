@@ -10,6 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
+from scipy.optimize import minimize
+from scipy.spatial.transform import Rotation
 
 from SpineLib.progress import Progress, part, silent
 from SpineLib.volume.places import to_index
@@ -29,8 +32,6 @@ _FAR_MM, _FAR_RADIANS = 150.0, 0.9
 
 def rigid_matrix(parameters: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """The 4 x 4 matrix of a rotation vector (radians) about ``centre`` (LPS mm) followed by a shift (mm)."""
-    from scipy.spatial.transform import Rotation
-
     matrix = np.eye(4)
     matrix[:3, :3] = Rotation.from_rotvec(parameters[:3]).as_matrix()
     matrix[:3, 3] = np.asarray(parameters[3:]) + centre - matrix[:3, :3] @ centre
@@ -39,8 +40,6 @@ def rigid_matrix(parameters: np.ndarray, centre: np.ndarray) -> np.ndarray:
 
 def rigid_parameters(matrix: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """The inverse of :func:`rigid_matrix`."""
-    from scipy.spatial.transform import Rotation
-
     turn = Rotation.from_matrix(matrix[:3, :3])
     return np.r_[turn.as_rotvec(), matrix[:3, :3] @ centre + matrix[:3, 3] - centre]
 
@@ -84,8 +83,6 @@ class JointHistogram:
 
     def information(self, index: np.ndarray, chosen: np.ndarray | slice = slice(None)) -> float:
         """In nats; ``index`` (3, n): the place of each point, of which ``chosen`` take part."""
-        from scipy import ndimage
-
         value = ndimage.map_coordinates(self._moving, index[:, chosen], order=1, mode="nearest")
         lower = value.astype(np.int64)
         upper_weight = value - lower
@@ -120,8 +117,6 @@ class Fit:
     """
 
     def __init__(self, before: Volume, after: Volume, points: np.ndarray, centre: np.ndarray):
-        from scipy import ndimage
-
         values = ndimage.map_coordinates(before.array, to_index(points, before).T, order=1, mode="nearest")
         self._histogram = JointHistogram(values, after.array)
         self._after, self._points, self._centre = after, points, centre
@@ -194,8 +189,6 @@ def polished(
     evaluations: int = 250,
 ) -> list[Candidate]:
     """Each start moved to the best place near it by a downhill simplex; the best first."""
-    from scipy.optimize import minimize
-
     found = []
     for number, start in enumerate(starts):
         progress(number / len(starts), "Fitting the places found")

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
+from scipy.ndimage import map_coordinates
+from scipy.optimize import minimize
 
 from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.registration.layers import GRID_MM, SIGMA_MM, drawn, relative
@@ -147,8 +149,6 @@ class _Scene:
             start: six parameters of :func:`rigid_matrix`.
             steps: (m, 6), the movements that are tried.
         """
-        from scipy.optimize import minimize
-
         information = self._information(index, apart)
 
         def cost(amounts: np.ndarray) -> float:
@@ -169,8 +169,6 @@ class _Scene:
 
     def _information(self, index: np.ndarray, apart: np.ndarray) -> Callable[[np.ndarray], float]:
         """Mutual information as a function of a movement, with the fat displaced by ``apart``."""
-        from scipy.ndimage import map_coordinates
-
         points = to_lps(index, self.fixed)
         here, bright = (volume.array[tuple(index.T)] for volume in (self.fixed, self.bright))
         fat = map_coordinates(self.bright.array, to_index(points - apart, self.bright).T, order=1, mode="nearest")

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import ndimage
+from scipy.spatial import ConvexHull
+from scipy.spatial.distance import cdist
 
 #: Deviation of the Gaussian that takes off the noise, mm.
 _SMOOTHING_MM = 1.0
@@ -39,7 +42,6 @@ def diameters(image: np.ndarray, box: Sequence[float], spacing: tuple[float, flo
 
 def region_in_box(image: np.ndarray, box: Sequence[float], spacing: tuple[float, float]) -> np.ndarray | None:
     """What stands out in the box, bool of the box's whole pixels; None where nothing does. See :func:`diameters`."""
-    from scipy import ndimage
     from skimage.filters import threshold_otsu
 
     x0, y0 = (max(int(np.floor(value)), 0) for value in box[:2])
@@ -69,9 +71,6 @@ def region_in_box(image: np.ndarray, box: Sequence[float], spacing: tuple[float,
 
 def axes_of(region: np.ndarray, spacing: tuple[float, float]) -> tuple[float, float]:
     """Longest diameter of a mask (rows, columns), between the middles of pixel edges, and the longest chord across."""
-    from scipy.spatial import ConvexHull
-    from scipy.spatial.distance import cdist
-
     rows, columns = np.nonzero(region)
     half = np.array(spacing) / 2
     points = np.stack([rows * spacing[0], columns * spacing[1]], axis=1)
