@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from SpineLib.cli.outputs import check_kind, check_outputs
+from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.errors import SpineError
 from SpineLib.json_text import json_text
 from SpineLib.progress import part
@@ -67,7 +68,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Compare; returns 0."""
     _check(args)
-    from SpineLib.cli.progress_bar import ProgressBar
     from SpineLib.tasks.followup.compare import CompareSettings, compare
     from SpineLib.tasks.followup.compare_all import compare_all
 

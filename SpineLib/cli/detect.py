@@ -7,10 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from SpineLib.cli import detect_ct
+from SpineLib.cli.choosing import first_model
 from SpineLib.cli.numbers import add_numbers
 from SpineLib.cli.options import add_device
+from SpineLib.cli.progress_bar import ProgressBar
+from SpineLib.cli.telling import closing, made_by, table
 from SpineLib.errors import SpineError
 from SpineLib.json_text import json_text
+from SpineLib.models import find_bundle
 from SpineLib.progress import part
 
 #: Options of MR alone: what the argument parser calls them, and its own value of each.
@@ -104,10 +108,7 @@ def run(args: argparse.Namespace) -> int:
         raise SpineError("--numbers says how the vertebrae of a file are numbered; give that with --vertebrae.")
     if args.task == "ct-lesion":
         return detect_ct.run(args)
-    from SpineLib.cli.choosing import first_model
     from SpineLib.cli.outputs import check_image_kind, check_outputs
-    from SpineLib.cli.progress_bar import ProgressBar
-    from SpineLib.models import find_bundle
     from SpineLib.tasks.ct.numbering import read_vertebrae
     from SpineLib.tasks.detection.detect import DetectSettings, detect
     from SpineLib.volume import read_volume, write_volume
@@ -155,8 +156,6 @@ def run(args: argparse.Namespace) -> int:
 
 def summary(found) -> list[str]:
     """What was found, in lines for a terminal."""
-    from SpineLib.cli.telling import closing, made_by, table
-
     rows = []
     for one in found.candidates:
         figures = [f"{one.probability:.2f}", f"{one.area_cm2:.2f}", f"{one.volume_ml:.2f}"]

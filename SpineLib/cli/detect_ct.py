@@ -6,9 +6,14 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from SpineLib.cli import telling
+from SpineLib.cli.choosing import first_model
+from SpineLib.cli.outputs import check_image_kind, check_outputs
+from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.csv_text import csv_text
 from SpineLib.errors import SpineError
 from SpineLib.json_text import json_text
+from SpineLib.models import find_bundle
 from SpineLib.progress import part
 
 #: Columns of the table.
@@ -43,10 +48,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Detect; returns 0."""
-    from SpineLib.cli.choosing import first_model
-    from SpineLib.cli.outputs import check_image_kind, check_outputs
-    from SpineLib.cli.progress_bar import ProgressBar
-    from SpineLib.models import find_bundle
     from SpineLib.tasks.ct.lesions import TASK, CtLesionSettings, detect_ct_lesions
     from SpineLib.tasks.ct.numbering import read_vertebrae
     from SpineLib.volume import read_volume, write_volume
@@ -118,8 +119,6 @@ def table(lesions) -> str:
 
 def summary(found) -> list[str]:
     """What was found, in lines for a terminal."""
-    from SpineLib.cli import telling
-
     rows = []
     for one in found.lesions:
         recist, size = (" x ".join(f"{value:.0f}" for value in each) for each in (one.recist_mm, one.size_mm))

@@ -8,15 +8,16 @@ from pathlib import Path
 
 from SpineLib.cli.numbers import add_numbers
 from SpineLib.cli.outputs import check_kind, check_outputs
+from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.errors import SpineError
 from SpineLib.json_text import json_text
+from SpineLib.mesh.formats import formats
+from SpineLib.metrics.printing import MODEL_FIGURES, figures_of
 from SpineLib.progress import part
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``spine export``."""
-    from SpineLib.mesh.formats import formats
-
     endings = list(formats())
     masks = parser.add_argument_group("masks: .seg.nrrd files (Slicer segmentations), labelmaps")
     masks.add_argument("--mask", type=Path, required=True, metavar="MASK", help="the vertebra to be printed")
@@ -113,7 +114,6 @@ def run(args: argparse.Namespace) -> int:
     """Make, check and write the model; returns 0. A model that cannot be printed is told and raises SpineError."""
     files = _files(args)
     check_outputs([*files, args.json, args.painted], (args.mask, args.before), args.overwrite)
-    from SpineLib.cli.progress_bar import ProgressBar
     from SpineLib.mesh.cut import Plane
     from SpineLib.mesh.model import ModelSettings, write_model
     from SpineLib.tasks.printing.reconstruct import reconstruct
@@ -196,7 +196,6 @@ def _write_more(result, args: argparse.Namespace) -> None:
 def summary(result) -> list[str]:
     """Checks and measures in lines for a terminal."""
     from SpineLib.cli.telling import closing, figures
-    from SpineLib.metrics.printing import MODEL_FIGURES, figures_of
 
     size = " x ".join(f"{side:.1f}" for side in result.measures["size_mm"])
     return [

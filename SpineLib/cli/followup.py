@@ -7,7 +7,10 @@ import sys
 from pathlib import Path
 
 from SpineLib.cli.entities import add_entities, wanted_entities
+from SpineLib.cli.followup_case import Scans, check_order, output_folder, run_case
+from SpineLib.cli.followup_folder import follow_up_folder
 from SpineLib.cli.options import add_device
+from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.cohort.layout import AFTER, BEFORE, SESSIONS
 from SpineLib.errors import SpineError
 from SpineLib.sequences import SEQUENCES
@@ -97,8 +100,6 @@ def run(args: argparse.Namespace) -> int:
                 "With --bids, leave out single scans, masks, --transform and --dicom-seg: every case is "
                 "read from its own folder."
             )
-        from SpineLib.cli.followup_folder import follow_up_folder
-
         return follow_up_folder(args)
     wanted_entities(args)
     if args.labels:
@@ -110,8 +111,6 @@ def run(args: argparse.Namespace) -> int:
             "A follow-up needs a scan from before (--before-t1, --before-t2) and one from after "
             "(--after-cet1, --after-t2), or --bids for a folder of patients."
         )
-    from SpineLib.cli.followup_case import Scans, check_order, output_folder, run_case
-    from SpineLib.cli.progress_bar import ProgressBar
     from SpineLib.volume.simulated import simulated_files
 
     args.simulated = simulated_files([*before.values(), *after.values()])

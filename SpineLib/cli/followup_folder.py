@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from SpineLib.cli.followup_case import Scans, check_order, output_folder, run_case
+from SpineLib.cli.progress_bar import ProgressBar
+from SpineLib.cohort.layout import SESSIONS
 from SpineLib.errors import SpineError
 
 CORRECTED = "A segmentation was changed after the follow-up had written it; what stands here is of the changed one."
@@ -19,9 +22,7 @@ def follow_up_folder(args: argparse.Namespace) -> int:
     """
     from SpineLib.cli.batch import each_case, make_output
     from SpineLib.cli.entities import check_choice, wanted_entities
-    from SpineLib.cli.followup_case import Scans, check_order, output_folder, run_case
     from SpineLib.cli.followup_files import corrected_masks, keep_masks, row_of
-    from SpineLib.cli.progress_bar import ProgressBar
     from SpineLib.cohort.images import find_patients
     from SpineLib.reports.followup_cohort import cohort_page
     from SpineLib.reports.followup_tables import plain_table
@@ -64,7 +65,6 @@ def follow_up_folder(args: argparse.Namespace) -> int:
 def _images_of(sessions: dict, wanted: dict[str, list[str]]) -> tuple[list[dict[str, Path]], list[str]]:
     """One file a sequence before and after, and sentences on the choice among several."""
     from SpineLib.cohort.images import single_images
-    from SpineLib.cohort.layout import SESSIONS
 
     found, notes = [], []
     for session in SESSIONS:

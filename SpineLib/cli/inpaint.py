@@ -6,8 +6,13 @@ import argparse
 from pathlib import Path
 
 from SpineLib.cli.numbers import add_numbers
+from SpineLib.cli.progress_bar import ProgressBar
+from SpineLib.cli.telling import closing, figures, made_by
 from SpineLib.errors import SpineError
+from SpineLib.jobs.inpaint import method_models
 from SpineLib.json_text import json_text
+from SpineLib.metrics.printing import REPAIR_FIGURES, figures_of
+from SpineLib.models import find_bundle
 from SpineLib.progress import part
 
 
@@ -90,8 +95,6 @@ def run(args: argparse.Namespace) -> int:
     outputs = (args.output, args.model, args.json, args.report)
     check_outputs(outputs, (args.ct, args.vertebrae, args.lesion), args.overwrite)
     _check(args)
-    from SpineLib.cli.progress_bar import ProgressBar
-    from SpineLib.jobs.inpaint import method_models
     from SpineLib.tasks.ct.numbering import label_of, read_vertebrae
     from SpineLib.tasks.inpainting.inpaint import inpaint
     from SpineLib.tasks.inpainting.settings import InpaintSettings
@@ -150,8 +153,6 @@ def run(args: argparse.Namespace) -> int:
 
 def summary(repair, notes: list[str], simulated: bool = False) -> list[str]:
     """A ``Repair`` in lines for a terminal; whether the scan is ``simulated``."""
-    from SpineLib.cli.telling import closing, figures, made_by
-    from SpineLib.metrics.printing import REPAIR_FIGURES, figures_of
     from SpineLib.tasks.inpainting.settings import METHODS
     from SpineLib.volume.levels import level_name
 
@@ -191,7 +192,6 @@ def _lesion(path: Path):
 
 
 def _segmented(ct, first: str, progress):
-    from SpineLib.models import find_bundle
     from SpineLib.tasks.ct.vertebrae import VertebraeSettings, segment_vertebrae
 
     bundle = find_bundle("vertebrae-ct-vnet")

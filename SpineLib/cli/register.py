@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from SpineLib.cli.outputs import check_image_kind, check_kind, check_outputs
+from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.errors import SpineError
 from SpineLib.json_text import json_text
 from SpineLib.progress import part
@@ -74,7 +75,6 @@ def run(args: argparse.Namespace) -> int:
     inputs = (args.before, args.after, args.region, *(args.points or ()))
     check_outputs((args.output, args.json, args.resampled), inputs, args.overwrite)
     _check(args)
-    from SpineLib.cli.progress_bar import ProgressBar
     from SpineLib.tasks.registration.points import blaming_points, read_point_pairs, start_of_pairs
     from SpineLib.tasks.registration.register import RegisterSettings, register, resample_after
     from SpineLib.volume import read_volume, write_volume

@@ -10,7 +10,11 @@ from SpineLib.cli.choosing import TASKS, segment_files
 from SpineLib.cli.entities import add_entities, wanted_entities
 from SpineLib.cli.options import add_device
 from SpineLib.cli.outputs import check_image_kind, check_outputs
+from SpineLib.cli.progress_bar import ProgressBar
+from SpineLib.cli.segment_folder import segment_folder
+from SpineLib.cli.telling import closing, made_by, table
 from SpineLib.errors import SpineError
+from SpineLib.metrics.lesion import LESION_MEASURES
 from SpineLib.progress import part
 from SpineLib.sequences import SEQUENCES
 
@@ -77,8 +81,6 @@ def run(args: argparse.Namespace) -> int:
             raise SpineError(
                 "With --bids, leave out single images, --probability, --json and --csv: each case gets its own files."
             )
-        from SpineLib.cli.segment_folder import segment_folder
-
         return segment_folder(args)
     wanted_entities(args)
     if args.session:
@@ -88,8 +90,6 @@ def run(args: argparse.Namespace) -> int:
         raise SpineError(f"No image was given; use {options}, or --bids for a folder of patients.")
     check_outputs(_outputs(args), given.values(), args.overwrite)
     _check_kinds(args)
-
-    from SpineLib.cli.progress_bar import ProgressBar
 
     with ProgressBar() as progress:
         result = segment_files(given, args, part(progress, 0.0, 0.97))
@@ -125,8 +125,6 @@ def _write(result, args: argparse.Namespace) -> None:
 
 def summary(result) -> list[str]:
     """What was found, in lines for a terminal."""
-    from SpineLib.cli.telling import closing, made_by, table
-    from SpineLib.metrics.lesion import LESION_MEASURES
     from SpineLib.tasks.segmentation.naming import target_of
 
     target, measures = target_of(result.provenance), LESION_MEASURES.values()

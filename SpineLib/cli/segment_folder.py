@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
+from SpineLib.cli.choosing import chosen_target, segment_files
+from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.csv_text import csv_text
 
 COLUMNS = ("case", "status", "lesions", "total_volume_ml", "largest_ml", "model", "message")
@@ -20,9 +22,7 @@ def segment_folder(args: argparse.Namespace) -> int:
     """
     from SpineLib.cli.batch import each_case, make_output
     from SpineLib.cli.case_files import CaseFiles
-    from SpineLib.cli.choosing import chosen_target, segment_files
     from SpineLib.cli.entities import check_choice, wanted_entities
-    from SpineLib.cli.progress_bar import ProgressBar
     from SpineLib.cohort.images import choose_session, find_cases, single_images
     from SpineLib.tasks.segmentation.naming import TARGETS
     from SpineLib.volume.files import write_text

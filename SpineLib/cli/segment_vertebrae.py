@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from SpineLib.cli.progress_bar import ProgressBar
+from SpineLib.cli.telling import closing, made_by, table
 from SpineLib.cohort.entities import ENTITIES
 from SpineLib.errors import SpineError
+from SpineLib.models import find_bundle, list_bundles
 from SpineLib.progress import part
 
 #: Options of the other tasks, and the parser's own value of each.
@@ -55,8 +58,6 @@ def is_meant(args: argparse.Namespace) -> bool:
 
 def run(args: argparse.Namespace) -> int:
     """Segment; returns 0."""
-    from SpineLib.cli.progress_bar import ProgressBar
-    from SpineLib.models import find_bundle
     from SpineLib.tasks.ct.vertebra_output import write_vertebra_report, write_vertebra_table, write_vertebrae
     from SpineLib.tasks.ct.vertebrae import VertebraeSettings, segment_vertebrae
     from SpineLib.volume import read_volume, write_volume
@@ -87,7 +88,6 @@ def _first_model() -> Path:
     Raises:
         SpineError: none is installed.
     """
-    from SpineLib.models import list_bundles
     from SpineLib.tasks.ct.vertebrae import TASK
 
     found = [(folder, card) for folder, card in list_bundles() if card.task == TASK]
@@ -100,7 +100,6 @@ def _first_model() -> Path:
 
 
 def _summary(result) -> list[str]:
-    from SpineLib.cli.telling import closing, made_by, table
     from SpineLib.volume.places import ras_lps
 
     rows = []

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from SpineLib.json_text import json_text
+from SpineLib.models import list_bundles
 from SpineLib.progress import Progress, part, silent
 
 NOUN, NEEDS = "The report", ("inputs", "images", "names")
@@ -26,7 +27,6 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     Returns:
         ``{"files": [names], "notes": [...]}``, the report first.
     """
-    from SpineLib.models import list_bundles
     from SpineLib.reports.followup import FollowUpReport, LesionPart, case_json, followup_page
     from SpineLib.reports.followup_tables import plain_table
     from SpineLib.tasks.followup.compare import CompareSettings, compare

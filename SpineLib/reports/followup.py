@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from SpineLib.geometry.orientation import canonical
 from SpineLib.json_text import plain
 from SpineLib.metrics.ablation import figures_of
 from SpineLib.models.card import ModelCard
@@ -247,8 +248,6 @@ def _scans_apart(report: FollowUpReport) -> str:
 
 
 def _slice_with_most(mask: Volume) -> int | None:
-    from SpineLib.geometry.orientation import canonical
-
     amount = np.count_nonzero(canonical(mask)[0].array, axis=(1, 2))
     return int(np.argmax(amount)) if amount.any() else None
 
