@@ -17,8 +17,6 @@ HELP = "repairs of vertebrae whose state before the damage is known"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options."""
-    from SpineLab.training.completion.damage import EVALUATED
-
     parser.add_argument(
         "--masks",
         type=Path,
@@ -36,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="simulated CTs, as 'spine phantom --ct' writes them: their lytic lesions",
     )
     parser.add_argument("--methods", default="all", help="separated by commas (default: all whose model is installed)")
-    parser.add_argument("--kinds", default=",".join(EVALUATED), help=f"of damage (default: {','.join(EVALUATED)})")
+    parser.add_argument("--kinds", help="of damage, separated by commas (default: those that --masks tells of)")
     parser.add_argument("-o", "--output", required=True, type=Path, help="folder for tables and page")
     parser.add_argument(
         "--vertebrae", type=int, metavar="N", help="only N vertebrae of each label file, spread over it"
@@ -55,13 +53,13 @@ def run(arguments: argparse.Namespace) -> int:
         simulated_lesions,
     )
     from SpineLab.reports.inpainting import markdown, write_inpaint_evaluation
-    from SpineLab.training.completion.damage import KINDS
+    from SpineLab.training.completion.damage import EVALUATED, KINDS
     from SpineLib.tasks.inpainting.settings import InpaintSettings
 
     if not arguments.masks and arguments.cohort is None:
         raise SpineError("Nothing to repair was given; use --masks, --cohort, or both.")
     methods, models = _methods(arguments)
-    kinds = [one.strip() for one in arguments.kinds.split(",")]
+    kinds = [one.strip() for one in arguments.kinds.split(",")] if arguments.kinds else list(EVALUATED)
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown:
         raise SpineError(f"There is no damage '{unknown[0]}'; there are {', '.join(KINDS)}.")
