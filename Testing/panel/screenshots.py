@@ -15,11 +15,11 @@ sys.path.insert(0, str(REPOSITORY))
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import numpy as np  # noqa: E402
-from PySide6 import QtCore, QtGui  # noqa: E402
+from PySide6 import QtCore, QtGui, QtWidgets  # noqa: E402
 
 from Testing.pythonqt import desktop  # noqa: E402
 
-_WIDTH, _HEIGHT = 420, 960
+_WIDTH, _HEIGHT = 420, 900
 
 
 def main(folder: Path) -> None:
@@ -30,6 +30,14 @@ def main(folder: Path) -> None:
     repair(folder)
     for file in folder.glob("Spine*.png"):
         shrink(file)
+
+
+def whole(here) -> QtGui.QImage:
+    """The panel as high as it needs to be to show all of itself."""
+    here.show(_WIDTH, _HEIGHT)
+    scrolled = here.module_panel.findChildren(QtWidgets.QScrollArea)
+    here.show(_WIDTH, _HEIGHT + max((area.verticalScrollBar().maximum() for area in scrolled), default=0))
+    return here.picture()
 
 
 def shrink(file: Path) -> None:
@@ -69,8 +77,7 @@ def detection(folder: Path) -> None:
         ui.detectApplyButton.click()
         here.wait(lambda: not widget.panel.jobs.busy, 600)
         ui.candidateTable.setCurrentCell(0, 0)
-        here.show(_WIDTH, _HEIGHT)
-        panel = here.picture()
+        panel = whole(here)
         _likelihood_beside(panel, image, case.lesions, node).save(str(folder / "SpineMetSeg-detect.png"))
         print(ui.candidatesLabel.text, "|", [ui.candidateTable.item(row, 1).text()
                                              for row in range(ui.candidateTable.rowCount)])  # fmt: skip
@@ -99,8 +106,8 @@ def _likelihood_beside(panel: QtGui.QImage, image, lesions, node) -> QtGui.QImag
         ijk = (to_ijk @ [*one.centre_lps_mm, 1.0])[:3].round().astype(int)
         shown.append(int(ijk[::-1][orientation.axes[0]]))
     shown = sorted(set(shown or [len(grey) // 2]), key=lambda s: -(truth[s] > 0).sum())[:2]
-    side = _HEIGHT // 2
-    picture = QtGui.QImage(panel.width() + side, _HEIGHT, QtGui.QImage.Format.Format_RGB32)
+    side = panel.height() // 2
+    picture = QtGui.QImage(panel.width() + side, panel.height(), QtGui.QImage.Format.Format_RGB32)
     picture.fill(QtCore.Qt.GlobalColor.white)
     painter = QtGui.QPainter(picture)
     painter.drawImage(0, 0, panel)
@@ -146,8 +153,7 @@ def necrosis(folder: Path) -> None:
         ui.compareApplyButton.click()
         here.wait(lambda: not widget.panel.jobs.busy, 300)
         ui.reportSection.collapsed = False
-        here.show(_WIDTH, 1850)
-        here.picture().save(str(folder / "SpineNecrosis.png"))
+        whole(here).save(str(folder / "SpineNecrosis.png"))
         print(ui.registerStatusLabel.text, "|", ui.verdictLabel.text)
         here.close_panel("SpineNecrosis")
 
@@ -162,10 +168,6 @@ def repair(folder: Path) -> None:
         widget = here.open_panel("SpineInpaint")
         ui, node = widget.ui, widget._parameterNode
 
-        def picture(height):
-            here.show(_WIDTH, height)
-            return here.picture()
-
         ui.vertebraeSelector.setCurrentNode(vertebrae)
         if widget.panel.lesion.models.card() is not None:
             ui.lesionApplyButton.click()
@@ -174,11 +176,11 @@ def repair(folder: Path) -> None:
         ui.lesionSelector.setCurrentNode(lesion)
         ui.repairApplyButton.click()
         here.wait(lambda: not ui.previewLabel.isHidden() or not widget.panel.jobs.busy, 300)
-        picture(1680).save(str(folder / "SpineInpaint-running.png"))
+        whole(here).save(str(folder / "SpineInpaint-running.png"))
         here.wait(lambda: not widget.panel.jobs.busy, 600)
         ui.modelApplyButton.click()
         here.wait(lambda: not widget.panel.jobs.busy, 300)
-        done = picture(1760)
+        done = whole(here)
         print(node.method, "|", ui.repairStatusLabel.text, "|", ui.modelStatusLabel.text)
         _models_beside(done, ct, node).save(str(folder / "SpineInpaint.png"))
         here.close_panel("SpineInpaint")
@@ -264,19 +266,15 @@ def metastases(folder: Path) -> None:
         widget = here.open_panel("SpineMetSeg")
         ui = widget.ui
 
-        def panel(height):
-            here.show(_WIDTH, height)
-            return here.picture()
-
         ui.segmentApplyButton.click()
         here.wait(lambda: ui.segmentProgressBar.value >= 30 or not widget.panel.jobs.busy, 200)
-        panel(760).save(str(folder / "SpineMetSeg-running.png"))
+        whole(here).save(str(folder / "SpineMetSeg-running.png"))
         here.wait(lambda: not widget.panel.jobs.busy, 300)
         ui.compareSection.collapsed = False
         ui.referenceSelector.setCurrentNode(truth)
         ui.compareButton.click()
         ui.lesionTable.setCurrentCell(0, 0)
-        done = panel(_HEIGHT)
+        done = whole(here)
         _beside(done, t1, t2, widget.logic.getParameterNode().result).save(str(folder / "SpineMetSeg.png"))
         print(ui.segmentStatusLabel.text, "|", ui.summaryLabel.text, "|", ui.compareStatusLabel.text)
         here.close_panel("SpineMetSeg")
@@ -296,8 +294,8 @@ def _beside(panel: QtGui.QImage, t1, t2, segmentation) -> QtGui.QImage:
     masks = [orientation.apply(segment_mask(segmentation, one, t1)) for one in segments]
     colours = [segmentation.GetSegmentation().GetSegment(one).GetColor() for one in segments]
     number = int(np.argmax(sum(mask.sum(axis=(1, 2)) for mask in masks))) if masks else volume.shape[0] // 2
-    side = _HEIGHT // 2
-    picture = QtGui.QImage(panel.width() + side, _HEIGHT, QtGui.QImage.Format.Format_RGB32)
+    side = panel.height() // 2
+    picture = QtGui.QImage(panel.width() + side, panel.height(), QtGui.QImage.Format.Format_RGB32)
     painter = QtGui.QPainter(picture)
     painter.drawImage(0, 0, panel)
     for place, (name, node) in enumerate((("T1", t1), ("T2", t2))):

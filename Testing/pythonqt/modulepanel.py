@@ -24,7 +24,7 @@ class ModulePanel(QtWidgets.QScrollArea):
         self.setWidget(QtWidgets.QWidget())
         self._layout = QtWidgets.QVBoxLayout(self.widget())
         self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.addWidget(QtWidgets.QLabel("Help && Acknowledgement"))
+        self._layout.addWidget(QtWidgets.QLabel("Help & Acknowledgement"))
         self._layout.addStretch(0)
         self.resize(WIDTH, HEIGHT)
 
