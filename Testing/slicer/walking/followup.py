@@ -126,6 +126,8 @@ def walk(stage):
         return f"{ui().verdictLabel.text} {said}"
 
     def colours():
+        if stage.data == "phantom":
+            raise Skipped("both were drawn by hand, in Slicer's own colours")
         segments = [
             getattr(node(), name).GetSegmentation().GetSegment(getattr(node(), f"{name}Segment"))
             for name in ("metastasis", "necrosis")
