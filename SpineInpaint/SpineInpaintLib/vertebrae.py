@@ -43,6 +43,8 @@ class VertebraeStep(StepBase):
         ui.topmostCombo.addItem(_("Unknown: count"), "")
         for level in _LEVELS:
             ui.topmostCombo.addItem(level, level)
+        for text, key in _numberings():
+            ui.numbersCombo.addItem(text, key)
         self._table = Table(
             ui.vertebraeTable, (_("Vertebra"), _("ml"), _("Segment")), 2, {1}, onClicked=self._jump, same=_sameSegment
         )
@@ -50,6 +52,7 @@ class VertebraeStep(StepBase):
         self._told = ""
         self.connect(
             (ui.topmostCombo, "activated(int)", self._onTopmost),
+            (ui.numbersCombo, "activated(int)", self._onNumbers),
             (ui.editVertebraeButton, "clicked(bool)", self.onEdit),
         )
 
@@ -73,6 +76,8 @@ class VertebraeStep(StepBase):
 
     def update(self):
         """Follow parameter node and job."""
+        from SpineLib.scene.vertebrae import numbers_of
+
         node, ui = self._node, self.ui
         self.models.update()
         super().update()
@@ -83,7 +88,10 @@ class VertebraeStep(StepBase):
         if node.vertebrae is not self._watched:
             self._watch(node.vertebrae)
             self.look()
-        ui.editVertebraeButton.enabled = node.vertebrae is not None
+        ui.editVertebraeButton.enabled = ui.numbersCombo.enabled = node.vertebrae is not None
+        chosen = numbers_of(node.vertebrae) if node.vertebrae is not None else ""
+        keys = [ui.numbersCombo.itemData(row) for row in range(ui.numbersCombo.count)]
+        ui.numbersCombo.currentIndex = keys.index(chosen) if chosen in keys else 0
 
     def lookAgain(self):
         from SpineLib.scene.changes import stamp_of
@@ -186,12 +194,34 @@ class VertebraeStep(StepBase):
         if self._node is not None:
             self._node.topmost = self.ui.topmostCombo.itemData(index) or ""
 
+    def _onNumbers(self, index):
+        from SpineLib.scene.vertebrae import set_numbers
+
+        if self._node is not None and self._node.vertebrae is not None:
+            set_numbers(self._node.vertebrae, self.ui.numbersCombo.itemData(index) or "")
+            self.look()
+
     @staticmethod
     def _jump(vertebra):
         from SpineLib.scene.views import jump_to
 
         if vertebra.centre_ras_mm:
             jump_to(vertebra.centre_ras_mm)
+
+
+def _numberings():
+    """(words, what ``set_numbers`` takes) of each numbering that may be chosen."""
+    from SpineLib.volume.numberings import ASKED
+
+    titles = {key: ones[0].title for key, ones in ASKED.items() if key != "totalsegmentator" and len(ones) == 1}
+    named = [("TotalSegmentator", "totalsegmentator"), *((title, key) for key, title in titles.items())]
+    counts = [
+        (_("From below, 1 is L5"), "from-below"),
+        (_("From below, 1 is S1"), "from-below:S1"),
+        (_("From above, 1 is C1"), "from-above:C1"),
+        (_("From above, 1 is T1"), "from-above:T1"),
+    ]
+    return [(_("Told by their order"), ""), *named, *counts]
 
 
 def _sameSegment(chosen, vertebrae):

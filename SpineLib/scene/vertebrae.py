@@ -97,6 +97,11 @@ def set_numbers(segmentation, numbers: str | None) -> None:
         segmentation.SetAttribute(NUMBERS, numbers)
 
 
+def numbers_of(segmentation) -> str:
+    """What :func:`set_numbers` noted; "" where the numbering is told."""
+    return segmentation.GetAttribute(NUMBERS) or ""
+
+
 def vertebra_levels(segmentation, numbers: str | None = None) -> SegmentLevels:
     """The segments that are vertebrae, the VerSe number of each, and sentences on how that was told.
 
@@ -124,7 +129,7 @@ def vertebra_levels(segmentation, numbers: str | None = None) -> SegmentLevels:
         segments.append(
             NamedSegment(segment_id, name, segment.GetTerminology() or "", _centre(segmentation, segment_id))
         )
-    return levels_of_segments(segments, asked_numberings(numbers or segmentation.GetAttribute(NUMBERS)))
+    return levels_of_segments(segments, asked_numberings(numbers or numbers_of(segmentation) or None))
 
 
 def vertebra_numbers(segmentation, numbers: str | None = None) -> dict[str, int]:

@@ -365,3 +365,26 @@ def test_segments_that_are_only_counted_get_no_level_and_that_is_said(damaged, i
     assert {one.number for one in damaged.widget.panel.vertebrae.found.segments} == {
         100 + n for n in range(1, len(ids) + 1)
     }
+
+
+def test_the_user_says_whose_numbers_the_segments_have_and_the_scene_keeps_it(damaged, inpaint):
+    from SpineLib.scene.masks import segment_ids
+
+    ids, inner = segment_ids(damaged.vertebrae), damaged.vertebrae.GetSegmentation()
+    for number, segment_id in enumerate(ids):
+        inner.GetSegment(segment_id).SetName(f"Segment_{len(ids) - number}")  # from below
+        inner.GetSegment(segment_id).SetTerminology("")
+    combo = damaged.ui.numbersCombo
+    titles = [combo.itemText(row) for row in range(combo.count)]
+    assert titles[0] == "Told by their order" and combo.currentIndex == 0
+    combo.currentIndex = titles.index("From below, 1 is L5")
+    combo.activated(combo.currentIndex)
+    found = damaged.widget.panel.vertebrae.found.segments
+    assert [one.name for one in found] == [f"L{5 - n}" for n in range(len(ids))][::-1]
+    damaged.widget.exit()
+    damaged.widget.enter()
+    assert combo.itemText(combo.currentIndex) == "From below, 1 is L5"
+    combo.currentIndex = 0
+    combo.activated(0)
+    assert damaged.vertebrae.GetAttribute("SpineOncology.Numbers") is None
+    assert all(one.number > 99 for one in damaged.widget.panel.vertebrae.found.segments)
