@@ -26,7 +26,10 @@ class Compare(StepBase):
     TIP = _("Compare the metastasis with the necrosis; the scene gets tables, the painted surface and a chart")
 
     def __init__(self, ui, panel):
+        from SpineLib.scene.comparison import COMPARISON
+
         super().__init__(ui, panel, "compare")
+        ui.comparisonSelector.addAttribute("vtkMRMLTableNode", COMPARISON)
         self._key = self._head = self._shown = self._seen = None
         self._stops, self.outdated = [], False
         self._pause = self.pause(_PAUSE_MS, self.look)
@@ -51,6 +54,8 @@ class Compare(StepBase):
 
     def update(self):
         """Follow parameter node and job."""
+        from SpineLib.scene.comparison import comparison_of
+
         node, ui = self._node, self.ui
         super().update()
         if node is None:
@@ -62,6 +67,8 @@ class Compare(StepBase):
         if node.comparison is not self._head:
             self._head = node.comparison
             self._show(self._head)
+            self._surfaces()
+            self.widgets.say(" ".join(comparison_of(self._head).get("notes", ())))
             self._key = key
             self.look()
         elif key != self._key:
@@ -118,7 +125,7 @@ class Compare(StepBase):
         show_outlines((node.metastasis, node.necrosis))
         surface = part_of(head, "Surface")
         if surface is not None:
-            surface.SetDisplayVisibility(True)
+            self._surfaces()
             self._panel.views.lookAt(surface)
         volume = next((one for one in self._panel.scansBefore(node).values() if one), None)
         if volume is not None and not self._panel.registering.blend.on:
@@ -226,6 +233,18 @@ class Compare(StepBase):
     def _showOutdated(self):
         shown = self.outdated and self._head is not None and not self.ui.compareSection.collapsed
         self.ui.outdatedLabel.visible = shown
+
+    def _surfaces(self):
+        """The painted surface of the chosen comparison, and of no other: they lie on one another."""
+        from SpineLib.scene.comparison import comparison_of, part_of
+        from SpineLib.scene.legend import legend_of
+
+        for head in slicer.util.getNodesByClass("vtkMRMLTableNode"):
+            surface = part_of(head, "Surface") if comparison_of(head) else None
+            if surface is not None:
+                surface.SetDisplayVisibility(head is self._head)
+                if legend_of(surface) is not None:
+                    legend_of(surface).SetVisibility(head is self._head)
 
     def _show(self, head):
         """Verdict and tables of a comparison; None empties them."""

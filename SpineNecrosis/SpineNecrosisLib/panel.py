@@ -24,7 +24,7 @@ class Panel(StepPanel):
         "report": _("6  Report"),
     }
     SELECTORS = ("beforeT1", "beforeT2", "metastasis", "afterCeT1", "afterT2", "roi", "beforePoints", "afterPoints",
-                 "transform", "necrosis")  # fmt: skip
+                 "transform", "necrosis", "comparison")  # fmt: skip
 
     def makeSteps(self):
         ui, self._agreed = self.ui, set()

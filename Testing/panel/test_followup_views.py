@@ -111,7 +111,6 @@ def test_a_transform_by_hand_outlives_a_registration(patient, necrosis):
     assert patient.widget._parameterNode.transform is not mine
 
 
-@pytest.mark.xfail(strict=True, reason="smaller: surfaces of two comparisons lie on top of each other")
 def test_of_two_comparisons_one_surface_is_shown_and_the_earlier_one_can_be_chosen_again(patient, necrosis):
     from SpineLib.scene.comparison import part_of
 
@@ -158,7 +157,6 @@ def test_the_views_show_the_scan_on_which_landmarks_are_to_be_placed(patient, wh
     assert {one[0] for one in composites()} == {getattr(patient, which).GetID()}
 
 
-@pytest.mark.xfail(strict=True, reason="smaller: notes are not kept with the comparison")
 def test_what_a_comparison_could_not_know_is_said_again_after_loading(patient, necrosis, tmp_path):
     import slicer
 

@@ -132,7 +132,11 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
             fits = any(
                 node.IsA(kind) if self._flags["children"] else node.GetClassName() == kind for kind in self._types
             )
-            wanted = all(node.GetAttribute(name) == value for kind, name, value in self._attributes if node.IsA(kind))
+            wanted = all(
+                node.GetAttribute(name) is not None if value is None else node.GetAttribute(name) == value
+                for kind, name, value in self._attributes
+                if node.IsA(kind)
+            )
             if fits and wanted and (self._flags["hidden"] or not node.GetHideFromEditors()):
                 found.append(node)
         return found
