@@ -10,7 +10,8 @@ from time import perf_counter
 import numpy as np
 
 from SpineLab.training.completion.damage import EVALUATED, damage
-from SpineLab.training.completion.samples import broken, thinned, whole_vertebrae
+from SpineLab.training.completion.samples import broken, whole_vertebrae
+from SpineLab.training.labels import thinned
 from SpineLib.cohort.ct import CtCase
 from SpineLib.errors import SpineError
 from SpineLib.geometry.shape import shape_of

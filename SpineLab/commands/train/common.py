@@ -41,6 +41,43 @@ def add_common(
     parser.add_argument("--model-id", help="id of the bundle written at the end (default: the folder's name)")
 
 
+def add_masks(parser: argparse.ArgumentParser) -> None:
+    """The options of trainings on label files, and on where these are from."""
+    parser.add_argument(
+        "--masks",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FILE",
+        help="label files of real columns, a number for each vertebra",
+    )
+    parser.add_argument(
+        "--masks-from",
+        default="",
+        metavar="TEXT",
+        help="where those files come from and their licence, for the model's card; needed with --masks",
+    )
+
+
+def check_masks(arguments: argparse.Namespace) -> None:
+    """Refuse label files that nobody says the origin of.
+
+    Raises:
+        SpineError: --masks without --masks-from.
+    """
+    if arguments.masks and not arguments.masks_from:
+        raise SpineError(
+            "--masks needs --masks-from: say where the label files come from and their licence, so that "
+            "the model's card can."
+        )
+
+
+def prepared(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What is asked for of the preparation of cases, as each task's ``run_training`` takes it."""
+    return {"cache": arguments.cache, "processes": arguments.processes, "first_cases": arguments.cases}
+
+
 def changed(config: _Config, arguments: argparse.Namespace, changes: dict[str, Any] | None = None) -> _Config:
     """``config`` with the budget and the seed that were asked for, and ``changes``, sections as of
     :meth:`SpineLab.training.settings.ConfigBase.changed`.

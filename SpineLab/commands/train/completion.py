@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from SpineLab.commands.train.common import GOES_ON, add_common, changed, run_once
+from SpineLab.commands.train.common import GOES_ON, add_common, add_masks, changed, check_masks, run_once
 from SpineLab.training.completion.config import CompletionConfig
 from SpineLib.cohort.ct import read_ct_cohort
 from SpineLib.errors import SpineError
@@ -19,21 +19,7 @@ DESCRIPTION = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options."""
     parser.add_argument("--config", default="completion", help="TOML file, or completion (the default)")
-    parser.add_argument(
-        "--masks",
-        type=Path,
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="FILE",
-        help="label files of real columns, a number for each vertebra",
-    )
-    parser.add_argument(
-        "--masks-from",
-        default="",
-        metavar="TEXT",
-        help="where those files come from and their licence, for the model's card; needed with --masks",
-    )
+    add_masks(parser)
     parser.add_argument(
         "--cohort",
         type=Path,
@@ -56,11 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     if not arguments.masks and arguments.cohort is None:
         raise SpineError("Nothing to learn from was given; use --masks, --cohort, or both.")
-    if arguments.masks and not arguments.masks_from:
-        raise SpineError(
-            "--masks needs --masks-from: say where the label files come from and their licence, so that "
-            "the model's card can."
-        )
+    check_masks(arguments)
     config = changed(CompletionConfig.read(arguments.config), arguments)
     sources = [Source(path.name.split(".")[0], path, False, config.sampling.repeats) for path in arguments.masks]
     origins = [f"Real label files: {arguments.masks_from.rstrip('.')}."] if arguments.masks else []

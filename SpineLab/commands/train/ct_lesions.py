@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from SpineLab.commands.train.common import GOES_ON, add_common, run_folds
+from SpineLab.commands.train.common import GOES_ON, add_common, prepared, run_folds
 
 HELP = "train Faster R-CNN for lesions on CT; goes on after an interruption"
 DESCRIPTION = "Train Faster R-CNN on VGG-16, full or narrow, to find lesions of the spine on CT. " + GOES_ON
@@ -66,9 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
             current,
             arguments.cohort,
             out,
-            cache=arguments.cache,
-            processes=arguments.processes,
-            first_cases=arguments.cases,
+            **prepared(arguments),
             painted=arguments.paint,
             painted_each=arguments.paint_each,
             further=arguments.further,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from SpineLab.commands.train.common import GOES_ON, add_common, changed, run_folds
+from SpineLab.commands.train.common import GOES_ON, add_common, changed, prepared, run_folds
 
 HELP = "train the detector; goes on after an interruption"
 DESCRIPTION = "Train the multi-resolution Siamese detector. " + GOES_ON
@@ -54,9 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
             current,
             arguments.cohort,
             out,
-            cache=arguments.cache,
-            processes=arguments.processes,
-            first_cases=arguments.cases,
+            **prepared(arguments),
             **texts,
         ),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from SpineLab.commands.train.common import GOES_ON, add_common, changed, run_once
+from SpineLab.commands.train.common import GOES_ON, add_common, add_masks, changed, check_masks, run_once
 from SpineLib.cohort.ct import read_ct_cohort
 from SpineLib.errors import SpineError
 
@@ -31,21 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="draw the vertebrae of so many simulated columns, which needs no CT",
     )
-    parser.add_argument(
-        "--masks",
-        type=Path,
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="FILE",
-        help="label files of real columns, a number for each vertebra",
-    )
-    parser.add_argument(
-        "--masks-from",
-        default="",
-        metavar="TEXT",
-        help="where those files come from and their licence, for the model's card; needed with --masks",
-    )
+    add_masks(parser)
     parser.add_argument("--out", required=True, type=Path, help="folder of the training")
     add_common(
         parser,
@@ -60,11 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     from SpineLab.training.gan.config import GanConfig
     from SpineLab.training.gan.loop import run_training
 
-    if arguments.masks and not arguments.masks_from:
-        raise SpineError(
-            "--masks needs --masks-from: say where the label files come from and their licence, so that "
-            "the model's card can."
-        )
+    check_masks(arguments)
     config = changed(GanConfig.read(arguments.config), arguments)
     stacks, sources = _stacks(arguments, config.sampling.seed)
     return run_once(

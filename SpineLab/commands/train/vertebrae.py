@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from SpineLab.commands.train.common import GOES_ON, add_common, run_folds
+from SpineLab.commands.train.common import GOES_ON, add_common, prepared, run_folds
 from SpineLib.errors import SpineError
 
 HELP = "train the network that segments vertebrae on CT; goes on after an interruption"
@@ -47,9 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
             current,
             arguments.cohort,
             out,
-            cache=arguments.cache,
-            processes=arguments.processes,
-            first_cases=arguments.cases,
+            **prepared(arguments),
             real_cohorts=arguments.real_cohort,
             **texts,
         ),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from SpineLab.training.completion.damage import KINDS, damage
 from SpineLab.training.completion.deform import deformed
+from SpineLab.training.labels import SACRUM, label_key, thinned
 from SpineLib.errors import SpineError
 from SpineLib.geometry.signed_distance import sampled, signed_distance
 from SpineLib.preprocess.vertebra_frame import Column, vertebra_frame
@@ -22,11 +23,8 @@ from SpineLib.tasks.inpainting.inpaint import fit
 from SpineLib.tasks.inpainting.site import border_contact_mm2, site_of
 from SpineLib.tasks.inpainting.templates import Neighbour, neighbours_of
 from SpineLib.volume import read_volume
-from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
-#: Sacrum or its first segment, by VerSe's and TotalSegmentator's numbers: not repaired here.
-SACRUM = (25, 26)
 #: The lesion's margin is drawn from these (mm); a vertebra stands alone so often.
 _MARGINS_MM, _ALONE = (0.5, 2.0), 0.08
 #: Values are kept as whole numbers of this many parts of 1.
@@ -70,16 +68,6 @@ class Source:
     path: Path
     simulated: bool
     repeats: int = 0
-
-
-def thinned(labels: Volume, finest_mm: float = 1.0) -> Volume:
-    """Every second, third ... voxel along axes that are finer than this."""
-    steps = [max(1, int(finest_mm / side)) for side in labels.spacing]
-    return replace(
-        labels,
-        array=np.ascontiguousarray(labels.array[:: steps[2], :: steps[1], :: steps[0]]),
-        spacing=triple(side * step for side, step in zip(labels.spacing, steps)),
-    )
 
 
 def whole_vertebrae(column: Column) -> list[int]:
@@ -161,7 +149,7 @@ def read_samples(
     for number, source in enumerate(sources):
         share = number / len(sources)
         progress(share, f"Cutting pieces from the vertebrae of {source.patient}")
-        kept = cache / f"{_fingerprint(source, seed, damages)}.npz"
+        kept = cache / f"{_key(source, seed, damages)}.npz"
         if not kept.is_file():
             found = list(_of_source(source, seed, damages, lambda text, share=share: progress(share, text)))
             temporary = kept.with_name("part-" + kept.name)
@@ -195,20 +183,5 @@ def _of_source(source: Source, seed: int, damages: int, report) -> Iterator[Samp
                 yield from cut_samples(current, label, kinds, rng, source.patient, source.simulated)
 
 
-def _fingerprint(source: Source, seed: int, damages: int) -> str:
-    try:
-        status = source.path.stat()
-    except OSError as error:
-        raise SpineError(f"The label file '{source.path.name}' does not exist; check its path.") from error
-    facts = [
-        _VERSION,
-        str(source.path.resolve()),
-        status.st_size,
-        status.st_mtime_ns,
-        source.patient,
-        source.simulated,
-        source.repeats,
-        seed,
-        damages,
-    ]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+def _key(source: Source, seed: int, damages: int) -> str:
+    return label_key(source.path, _VERSION, source.patient, source.simulated, source.repeats, seed, damages)

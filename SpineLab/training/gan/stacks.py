@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from SpineLab.training.labels import SACRUM, label_key, thinned
 from SpineLib.errors import SpineError
 from SpineLib.geometry.signed_distance import sampled, signed_distance
 from SpineLib.preprocess.vertebra_frame import Column, vertebra_frame
 from SpineLib.preprocess.vertebra_slices import PIXEL_MM, slice_grid
 from SpineLib.progress import Progress, silent
 from SpineLib.volume import read_volume
-from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
-#: Sacrum or its first segment, by VerSe's and TotalSegmentator's numbers.
-SACRUM = (25, 26)
 #: Signed distances are kept as bytes, in this part of a millimetre.
 PART_MM = 1 / 16
-_FINEST_MM = 1.0
 _VERSION = 1
 
 
@@ -66,7 +61,7 @@ def as_bytes(distance: np.ndarray) -> np.ndarray:
 
 def stacks_of(labels: Volume, patient: str, *, simulated: bool) -> list[Stack]:
     """All whole vertebrae of a labelmap; those that the image's border may cut, and the sacrum, are left out."""
-    labels = _thinned(labels)
+    labels = thinned(labels)
     column, stacks = Column.of(labels), []
     for number, box in column.boxes.items():
         cut = any(part.start == 0 or part.stop == size for part, size in zip(box, labels.shape))
@@ -94,7 +89,7 @@ def read_stacks(files: Sequence[tuple[str, Path, bool]], cache: Path, progress: 
     stacks = []
     for n, (patient, path, simulated) in enumerate(files):
         progress(n / len(files), f"Cutting the vertebrae of {patient} into slices.")
-        kept = cache / f"{_fingerprint(path)}.npz"
+        kept = cache / f"{label_key(path, _VERSION)}.npz"
         if not kept.is_file():
             found = stacks_of(read_volume(path, "label"), patient, simulated=simulated)
             temporary = kept.with_name("part-" + kept.name)
@@ -108,21 +103,3 @@ def read_stacks(files: Sequence[tuple[str, Path, bool]], cache: Path, progress: 
             "None of the label files shows a whole vertebra; give labels of the column, a number for each vertebra."
         )
     return stacks
-
-
-def _thinned(labels: Volume) -> Volume:
-    """Every second, third ... voxel along axes that are much finer than the slices' pixels."""
-    steps = [max(1, int(_FINEST_MM / side)) for side in labels.spacing]
-    return replace(
-        labels,
-        array=np.ascontiguousarray(labels.array[:: steps[2], :: steps[1], :: steps[0]]),
-        spacing=triple(side * step for side, step in zip(labels.spacing, steps)),
-    )
-
-
-def _fingerprint(path: Path) -> str:
-    try:
-        facts = [_VERSION, str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns]
-    except OSError as error:
-        raise SpineError(f"The label file '{path.name}' does not exist; check its path.") from error
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
