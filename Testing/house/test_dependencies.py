@@ -30,7 +30,7 @@ EXTRAS = {
 }
 WITHOUT_SLICER = {"SpineLib", "SpineLab", "Resources"}
 #: Called as commands, or found by pytest.
-NEVER_IMPORTED = {"check-jsonschema", "cmake", "mypy", "pytest-xdist", "ruff"}
+NEVER_IMPORTED = {"check-jsonschema", "cmake", "coverage", "mypy", "pytest-xdist", "ruff"}
 #: What Slicer 5.12 brings itself (torch: its extension PyTorch), which pip must not replace.
 BROUGHT = {"numpy", "scipy", "simpleitk", "vtk", "pydicom", "torch"}
 
