@@ -195,7 +195,7 @@ def test_candidates_move_with_their_image(source, likelihood):
 def test_under_a_warp_the_candidates_stay_as_they_are_and_a_sentence_says_why(source, likelihood):
     node = add_candidates([candidate(1)], likelihood, "found")
     node.SetAndObserveTransformNodeID(warp().GetID())
-    with pytest.raises(SpineError, match="list of candidates lies under a warping"):
+    with pytest.raises(SpineError, match="warping transform over the list of candidates"):
         update_candidates(node, [])
     assert node.GetNumberOfControlPoints() == 1
 

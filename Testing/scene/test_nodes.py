@@ -126,7 +126,7 @@ def test_a_warping_transform_is_refused_even_when_it_is_only_a_grandparent(scene
     node = add_volume()
     inner = add_transform(np.eye(4), warp())
     node.SetAndObserveTransformNodeID(inner.GetID())
-    with pytest.raises(SpineError, match="warping transform: harden"):
+    with pytest.raises(SpineError, match="warping transform over the T1: harden"):
         volume_from_node(node, "T1")
 
 
