@@ -41,11 +41,11 @@ def whole(here) -> QtGui.QImage:
 
 
 def shrink(file: Path) -> None:
-    """Keep 256 colours: a third of the size, and the repository holds every picture twice, with its history."""
+    """Pack the picture closely, with all its colours: with 256 of them a lesion's square and its mask differ."""
     from PIL import Image
 
     with Image.open(file) as picture:
-        small = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        small = picture.convert("RGB")
     small.save(file, optimize=True)
 
 
