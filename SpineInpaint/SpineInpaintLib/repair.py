@@ -121,7 +121,13 @@ class RepairStep(StepBase):
             return
         node = self._node
         lesion, roi = self._panel.lesion.chosen()
-        asked = (node.vertebrae, node.vertebra), lesion, roi, node.ct, {"method": node.method}
+        asked = (
+            (node.vertebrae, node.vertebra),
+            lesion,
+            roi,
+            node.ct,
+            {"method": node.method, "device": node.device.value},
+        )
         self.preview.clear()
         self._panel.start(self.widgets, RepairRun(*asked), self._onResult, self.preview.show)
 

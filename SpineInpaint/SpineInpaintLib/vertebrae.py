@@ -5,6 +5,7 @@ from SpineLib.errors import SpineError
 from SpinePanel.i18n import tr as _
 from SpinePanel.modelchoice import ModelChoice, forTask
 from SpinePanel.segments import openInEditor
+from SpinePanel.show3d import Show3d
 from SpinePanel.step import StepBase
 from SpinePanel.tables import Table
 
@@ -48,6 +49,7 @@ class VertebraeStep(StepBase):
         self._table = Table(
             ui.vertebraeTable, (_("Vertebra"), _("ml"), _("Segment")), 2, {1}, onClicked=self._jump, same=_sameSegment
         )
+        self._show3d = Show3d(ui.vertebraeShow3dButton, panel, lambda: self._watched)
         self._pause = self.pause(_PAUSE_MS, self.look)
         self._told = ""
         self.connect(
@@ -60,6 +62,7 @@ class VertebraeStep(StepBase):
         super().close()
         self._stop()
         self._table.close()
+        self._show3d.close()
         self.models.close()
 
     def setParameterNode(self, parameterNode):
@@ -89,6 +92,7 @@ class VertebraeStep(StepBase):
             self._watch(node.vertebrae)
             self.look()
         ui.editVertebraeButton.enabled = ui.numbersCombo.enabled = node.vertebrae is not None
+        self._show3d.update()
         chosen = numbers_of(node.vertebrae) if node.vertebrae is not None else ""
         keys = [ui.numbersCombo.itemData(row) for row in range(ui.numbersCombo.count)]
         ui.numbersCombo.currentIndex = keys.index(chosen) if chosen in keys else 0

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from SpineLib.cli.numbers import add_numbers
+from SpineLib.cli.options import add_device
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.cli.telling import closing, figures, made_by
 from SpineLib.errors import SpineError
@@ -86,6 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"of a GAN's perceptual loss (default: {InpaintSettings.weight:g})",
     )
     choices.add_argument("--seed", type=int, help="of a GAN's noise")
+    add_device(choices, precision=False)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -104,7 +106,13 @@ def run(args: argparse.Namespace) -> int:
     from SpineLib.volume.simulated import simulated_files
 
     simulated = simulated_files(path for path in (args.ct, args.vertebrae, args.lesion) if path is not None)
-    given = {"margin_mm": args.margin, "steps": args.steps, "weight": args.weight, "seed": args.seed}
+    given = {
+        "margin_mm": args.margin,
+        "steps": args.steps,
+        "weight": args.weight,
+        "seed": args.seed,
+        "device": args.device,
+    }
     settings = InpaintSettings(args.method, **{key: value for key, value in given.items() if value is not None})
     with ProgressBar() as progress:
         models = method_models(settings.method, args.weights)
@@ -115,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
         if args.vertebrae:
             vertebrae, notes = read_vertebrae(args.vertebrae, args.numbers)
         else:
-            vertebrae, notes, card = _segmented(ct, args.first, part(progress, 0.05, 0.4))
+            vertebrae, notes, card = _segmented(ct, args, part(progress, 0.05, 0.4))
             cards.insert(0, card)
         label = label_of(args.label, vertebrae)
         repair = inpaint(vertebrae, lesion, label, models, settings, part(progress, 0.4, 0.8), ct=ct)
@@ -191,11 +199,11 @@ def _lesion(path: Path):
     return mask.with_array((mask.array > 0).astype(np.uint8), "lesion")
 
 
-def _segmented(ct, first: str, progress):
+def _segmented(ct, args: argparse.Namespace, progress):
     from SpineLib.tasks.ct.vertebrae import VertebraeSettings, segment_vertebrae
 
     bundle = find_bundle("vertebrae-ct-vnet")
-    found = segment_vertebrae(ct, bundle, VertebraeSettings(first=first), progress)
+    found = segment_vertebrae(ct, bundle, VertebraeSettings(first=args.first, device=args.device), progress)
     return found.labels, list(found.notes), bundle.card
 
 

@@ -68,7 +68,10 @@ class Damage:
         for volume in (self.labels, self.lesion):
             digest.update(np.ascontiguousarray(volume.array).tobytes())
         digest.update(np.round(self.labels.ijk_to_lps, 6).tobytes())
-        digest.update(json.dumps([self.vertebra.number, dict(self.settings)], sort_keys=True).encode())
+        asked = {
+            name: value for name, value in self.settings.items() if name != "device"
+        }  # which makes no other repair
+        digest.update(json.dumps([self.vertebra.number, asked], sort_keys=True).encode())
         return digest.hexdigest()
 
     def parameters(self, folder: str | Path, model: str | None = None) -> dict:

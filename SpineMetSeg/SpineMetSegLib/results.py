@@ -6,6 +6,7 @@ from SpineLib.errors import SpineError
 from SpinePanel.i18n import tr as _
 from SpinePanel.runs import sourceVolume
 from SpinePanel.segments import openInEditor
+from SpinePanel.show3d import Show3d
 from SpinePanel.step import StepBase
 from SpinePanel.tables import Table, swatch
 
@@ -30,16 +31,17 @@ class ResultsStep(StepBase):
         self._stopWatching = lambda: None
         self._table = Table(ui.lesionTable, _COLUMNS, 0, range(1, 5), _TIPS, self._jump, _sameSegment)
         self._pause = self.pause(_PAUSE_MS, self.measure)
+        self._show3d = Show3d(ui.show3dButton, panel, lambda: self._segmentation)
         self.connect(
             (ui.editButton, "clicked(bool)", self.onEdit),
             (ui.updateButton, "clicked(bool)", self.measure),
-            (ui.show3dButton, "clicked(bool)", self.onShow3d),
         )
 
     def close(self):
         super().close()
         self._observe(None)
         self._table.close()
+        self._show3d.close()
 
     def clear(self):
         super().clear()
@@ -54,8 +56,8 @@ class ResultsStep(StepBase):
             self._observe(self._node.result)
             self.measure()
         there = self._segmentation is not None
-        self.ui.editButton.enabled = self.ui.updateButton.enabled = self.ui.show3dButton.enabled = there
-        self.ui.show3dButton.checked = self._shown3d()
+        self.ui.editButton.enabled = self.ui.updateButton.enabled = there
+        self._show3d.update()
 
     def lookAgain(self):
         if self._stamp() != self._seen:
@@ -89,16 +91,6 @@ class ResultsStep(StepBase):
         current = self._table.current()
         openInEditor(self._segmentation, current.segment_id if current is not None else None, self.volume())
 
-    def onShow3d(self, checked=False):
-        """The lesions as surfaces in the 3-D view, or no longer."""
-        from SpineLib.scene.views import show_surfaces
-
-        if self._segmentation is not None:
-            show_surfaces(self._segmentation, not self._shown3d())
-            if self._shown3d():
-                self._panel.views.lookAt(self._segmentation)
-        self._panel.later()
-
     def volume(self):
         """The volume whose voxels are counted: the segmentation's own source, else what is chosen as input."""
         return sourceVolume(self._segmentation) or next(iter(self._panel.images().values()), None)
@@ -107,11 +99,6 @@ class ResultsStep(StepBase):
         from SpineLib.scene.changes import stamp_of
 
         return stamp_of(self._segmentation), stamp_of(self.volume())
-
-    def _shown3d(self):
-        from SpineLib.scene.views import are_surfaces_shown
-
-        return self._segmentation is not None and are_surfaces_shown(self._segmentation)
 
     def _observe(self, segmentation):
         """Follow edits of another segmentation."""

@@ -5,6 +5,7 @@ from SpinePanel.i18n import tr as _
 from SpinePanel.modelchoice import ModelChoice
 from SpinePanel.runs import SegmentationRun, sourceVolume
 from SpinePanel.segments import fillSegments, openInEditor, segmentIds
+from SpinePanel.show3d import Show3d
 from SpinePanel.step import StepBase
 
 #: What the parameter holds where all segments are meant together.
@@ -49,6 +50,7 @@ class Segmenting(StepBase):
         super().__init__(ui, panel, step)
         self._combo = getattr(ui, f"{target}SegmentCombo")
         self._edit = getattr(ui, f"edit{target.capitalize()}Button")
+        self._show3d = Show3d(getattr(ui, f"{target}Show3dButton"), panel, self._shown)
         self.models = ModelChoice(
             getattr(ui, f"{target}ModelCombo"),
             (getattr(ui, f"{target}BadgeLabel"), getattr(ui, f"{target}BadgeSpacer")),
@@ -65,6 +67,7 @@ class Segmenting(StepBase):
 
     def close(self):
         super().close()
+        self._show3d.close()
         self.models.close()
 
     def setParameterNode(self, parameterNode):
@@ -97,6 +100,10 @@ class Segmenting(StepBase):
         data = [self._combo.itemData(index) for index in range(self._combo.count)]
         self._combo.currentIndex = data.index(wanted) if wanted in data else 0
         self._edit.enabled = segmentation is not None
+        self._show3d.update()
+
+    def _shown(self):
+        return getattr(self._node, self._target) if self._node is not None else None
 
     def reason(self):
         """Why the job cannot be started, "" when it can."""

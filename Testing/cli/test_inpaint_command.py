@@ -203,3 +203,14 @@ def test_what_cannot_be_done_is_said_before_anything_is_written(files, tmp_path,
 def test_a_ct_or_vertebrae_are_needed(files, tmp_path, capsys):
     assert main(["inpaint", "--lesion", str(files / "lesion.nii.gz"), "-o", str(tmp_path / "r.nrrd")]) == 1
     assert "--ct" in capsys.readouterr().err
+
+
+def test_a_device_that_is_not_there_is_refused_in_one_sentence(tmp_path):
+    import torch
+
+    from SpineLib.errors import SpineError
+    from SpineLib.inference.predict import choose_device
+
+    absent = "mps" if not torch.backends.mps.is_available() else "cuda"
+    with pytest.raises(SpineError, match="There is no device"):
+        choose_device(absent)

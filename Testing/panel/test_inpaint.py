@@ -388,3 +388,14 @@ def test_the_user_says_whose_numbers_the_segments_have_and_the_scene_keeps_it(da
     combo.activated(0)
     assert damaged.vertebrae.GetAttribute("SpineOncology.Numbers") is None
     assert all(one.number > 99 for one in damaged.widget.panel.vertebrae.found.segments)
+
+
+def test_the_vertebrae_are_shown_as_surfaces_and_taken_away_again(damaged):
+    from SpineLib.scene.views import are_surfaces_shown
+
+    button = damaged.ui.vertebraeShow3dButton
+    assert button.enabled
+    button.click()
+    assert are_surfaces_shown(damaged.vertebrae)
+    button.click()
+    assert not are_surfaces_shown(damaged.vertebrae)

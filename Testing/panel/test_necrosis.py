@@ -307,3 +307,21 @@ def test_no_text_is_cut_off_at_the_width_slicer_gives(patient, necrosis):
         and not one.toolTip
     ]
     assert not silent
+
+
+def test_metastases_and_necrosis_are_shown_as_surfaces_and_taken_away_again(patient):
+    from SpineLib.scene.views import are_surfaces_shown
+
+    ui = patient.ui
+    for selector, button in (
+        (ui.metastasisSelector, ui.metastasisShow3dButton),
+        (ui.necrosisSelector, ui.necrosisShow3dButton),
+    ):
+        node = selector.currentNode()
+        assert button.enabled is (node is not None)
+        if node is not None:
+            button.click()
+            assert are_surfaces_shown(node)
+            button.click()
+            assert not are_surfaces_shown(node)
+    assert ui.metastasisSelector.currentNode() is not None

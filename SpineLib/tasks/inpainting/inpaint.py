@@ -109,7 +109,7 @@ def inpaint(
     fitted = fit(site)
     notes += _template_notes(fitted.shapes)
     progress(0.4, "Completing the vertebra")
-    network = bundle.network() if bundle else None
+    network = _network(bundle, settings.device) if bundle else None
     repaired, allowed = fill(fitted, network, settings, part(progress, 0.4, 0.95), preview)
     bone = site.labels.array == site.label
     notes += _border_notes(site, repaired & ~bone)
@@ -212,6 +212,12 @@ def expected_distance(
     if not chosen:
         raise SpineError("There is no neighbour to take the shape from; choose another method.")
     return blended(known, chosen)
+
+
+def _network(bundle: ModelBundle, device: str) -> torch.nn.Module:
+    from SpineLib.inference.predict import choose_device
+
+    return bundle.network().to(choose_device(device))
 
 
 def _bundle(settings: InpaintSettings, models: Mapping[str, ModelBundle]) -> ModelBundle | None:

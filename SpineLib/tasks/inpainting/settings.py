@@ -43,6 +43,7 @@ class InpaintSettings(Settings):
         steps, rate, weight: of the GANs' descent; weight is lambda of the paper's equation 5.
         tie: how much slices hold together in the tied methods.
         seed: of the GANs' noise.
+        device: what a network runs on, "auto", "cuda", "mps" or "cpu".
     """
 
     method: str = "completion"
@@ -52,6 +53,7 @@ class InpaintSettings(Settings):
     weight: float = 0.1
     tie: float = 1.0
     seed: int = 0
+    device: str = "auto"
 
     def __post_init__(self):
         if self.method not in METHODS:
