@@ -130,7 +130,9 @@ def _ordered(scan: Scan, series: str | None, label: str) -> tuple[DicomSeries, S
             f"{_count(len(pictures) - len(placed), 'image')} of {lowered(label)} "
             f"do not tell their place in the patient; export it again, complete."
         )
+    together = _check_belonging(pictures, label)
     pictures, notes = _once(pictures, label)
+    notes = [*together, *notes]
     stack = stack_of(pictures, label)
     files = tuple(dict.fromkeys(one.file for one in stack.pictures))
     return replace(chosen, files=files, slices=len(stack.pictures)), replace(stack, notes=[*notes, *stack.notes])
@@ -190,6 +192,19 @@ def _parted(pictures: list[Picture], keys: list[str]) -> list[tuple[Picture, str
         (part[0], ", ".join(f"{apart_words(key)} {_short(value)}" for key, value in zip(keys, values)), part)
         for values, part in parts.items()
     ]
+
+
+def _check_belonging(pictures: list[Picture], label: str) -> list[str]:
+    """Refuse slices of several patients, as they lie in one series where UIDs were blanked or given twice; a sentence
+    where their places are told in several frames of reference."""
+    if len({one.patient for one in pictures} - {""}) > 1:
+        raise SpineError(f"{label} holds slices of several patients; put each patient's into a folder of its own.")
+    if len({one.space for one in pictures} - {""}) > 1:
+        return [
+            f"The slices of {lowered(label)} tell several frames of reference: they may come from several scans, or "
+            "places that do not fit together; check that they do."
+        ]
+    return []
 
 
 def _once(pictures: list[Picture], label: str) -> tuple[list[Picture], list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,7 +52,8 @@ _MACROS = (
 )  # fmt: skip
 _READ = (
     *_SERIES, *_PIXELS, *_PLACE, *_VALUES, *_APART, *_GROUPS, "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID",
-    "InstanceNumber", "ImagesInAcquisition", "NumberOfFrames", "PhotometricInterpretation",
+    "InstanceNumber", "ImagesInAcquisition", "NumberOfFrames", "PhotometricInterpretation", "PatientID",
+    "ModalityLUTSequence",
 )  # fmt: skip
 #: Objects that are about images and no images.
 _NO_IMAGES = ("SEG", "SR", "PR", "KO", "REG", "RTSTRUCT", "RTPLAN", "RTRECORD", "RTDOSE", "DOC", "PLAN", "ANN", "M3D")
@@ -78,6 +80,10 @@ class Picture:
         stored: bits allocated, stored, highest bit, and 1 where they are signed.
         samples: values a pixel; None where that is malformed.
         rescale: slope and intercept; None where they are malformed.
+        scaled: whether a slope or intercept is told.
+        tabled: whether its values are numbers of a table: of colours, or of another unit (Modality LUT).
+        patient: ID of the patient, "" where it was blanked; to compare, never to show.
+        space: UID of the frame of reference that its place is in.
         inverted: whether the smallest value is to be shown white.
         apart: what tells it from other images of its place.
         expected: how many images its acquisition had, 0 where it is not told.
@@ -97,6 +103,10 @@ class Picture:
     stored: tuple[int, int, int, int]
     samples: int | None
     rescale: tuple[float, float] | None
+    scaled: bool
+    tabled: bool
+    patient: str
+    space: str
     inverted: bool
     apart: Mapping[str, str] = field(default_factory=dict)
     expected: int = 0
@@ -142,7 +152,8 @@ def _picture(file: str | Path, frame: int | None, header: Dataset, groups: list[
 
     placed = where("ImagePositionPatient")
     gap = numbers("SpacingBetweenSlices", 1) or numbers("SliceThickness", 1) or (0.0,)
-    rescale = [_rescale(groups, keyword, usual) for keyword, usual in zip(_VALUES, (1.0, 0.0))]
+    told = [_rescale(groups, keyword, math.nan) for keyword in _VALUES]
+    rescale = [usual if one is not None and math.isnan(one) else one for one, usual in zip(told, (1.0, 0.0))]
     values = {
         "file": str(file),
         "frame": frame,
@@ -158,6 +169,11 @@ def _picture(file: str | Path, frame: int | None, header: Dataset, groups: list[
         "stored": tuple(whole_of(header, keyword) or 0 for keyword in _PIXELS[3:]),
         "samples": whole_of(header, "SamplesPerPixel") if "SamplesPerPixel" in header else 1,
         "rescale": None if None in rescale else tuple(rescale),
+        "scaled": not all(one is not None and math.isnan(one) for one in told),
+        "tabled": text_of(header, "PhotometricInterpretation") == "PALETTE COLOR"
+        or bool(items_of(header, "ModalityLUTSequence")),
+        "patient": text_of(header, "PatientID"),
+        "space": text_of(header, "FrameOfReferenceUID"),
         "inverted": text_of(header, "PhotometricInterpretation") == "MONOCHROME1",
         "apart": {
             keyword: text_of(holder, keyword)

@@ -28,17 +28,27 @@ def read_pixels(pictures: Sequence[Picture], label: str) -> tuple[np.ndarray, li
     The type is the smallest that holds all that could be stored, float32 where a slope is no whole number.
 
     Raises:
-        SpineError: pixels that are missing, cut off or in colour; a slope or intercept that is no number.
+        SpineError: pixels that are missing, cut off, in colour or numbers of a table; a slope or intercept that is no
+            number, or that only some slices tell.
     """
     for one in pictures:
         allocated, stored, high, signed = one.stored
         if one.samples != 1:
             raise SpineError(f"{label} is in colour; use a series with a single grey value a pixel.")
+        if one.tabled:
+            raise SpineError(
+                f"{label} holds numbers of a table (a colour palette or a Modality LUT), no grey values; export it "
+                "again with its values."
+            )
         if one.rescale is None or one.rescale[0] == 0:
             raise SpineError(f"{label} has a rescale slope or intercept that is no number or zero; export it again.")
         # The highest bit is one less than those stored (PS3.5, 8.1.1).
         if allocated not in (8, 16, 32) or not 0 < stored <= allocated or high != stored - 1 or signed > 1:
             raise SpineError(f"{label} has a damaged header (bits of a pixel); export it again.")
+    if len({one.rescale for one in pictures}) > 1 and len({one.scaled for one in pictures}) > 1:
+        raise SpineError(
+            f"{label} tells a rescale slope and intercept in some of its slices and none in others; export it again."
+        )
     try:
         array = np.empty((len(pictures), *pictures[0].size), _type_for(pictures))
         beyond = False

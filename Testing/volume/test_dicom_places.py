@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+from pydicom.dataset import Dataset
 
 from SpineLib.errors import SpineError
 from SpineLib.volume import list_dicom_series, read_volume
@@ -69,7 +70,61 @@ def test_exchanged_black_and_white_is_told(tmp_path):
     assert "MONOCHROME1" in notes_of(volume)[0]
 
 
+@pytest.mark.parametrize("kind", ["palette", "table of values"])
+def test_numbers_of_a_table_are_not_taken_for_grey_values(tmp_path, kind):
+    def tabled(one, n):
+        if kind == "palette":
+            one.PhotometricInterpretation = "PALETTE COLOR"
+        else:
+            table = Dataset()
+            table.LUTDescriptor, table.ModalityLUTType = [3, 0, 16], "US"
+            table.add_new("LUTData", "OW", np.array([9, 5, 1], np.uint16).tobytes())
+            one.ModalityLUTSequence = [table]
+
+    write_slices(tmp_path, edit=tabled)
+    with pytest.raises(SpineError, match="holds numbers of a table"):
+        read_volume(tmp_path)
+
+
+def test_a_rescale_that_only_some_slices_tell_is_refused(tmp_path):
+    def some(one, n):
+        if n < 3:
+            one.RescaleSlope, one.RescaleIntercept = 1, -1024
+
+    write_slices(tmp_path, edit=some)
+    with pytest.raises(SpineError, match="slope and intercept in some of its slices and none in others"):
+        read_volume(tmp_path)
+
+
+def test_a_rescale_that_changes_nothing_may_be_told_by_some_slices(tmp_path):
+    write_slices(tmp_path, edit=lambda one, n: setattr(one, "RescaleIntercept", 0) if n < 3 else None)
+    assert_read(read_volume(tmp_path))
+
+
 # --- places
+
+
+@pytest.mark.parametrize("uid", ["", "1.2.826.0.1"])
+def test_slices_of_two_patients_make_no_volume(tmp_path, uid):
+    def another(one, n):
+        one.SeriesInstanceUID, one.PatientID = uid, "4711" if n < 3 else "4712"
+
+    write_slices(tmp_path, edit=another)
+    with pytest.raises(SpineError, match="holds slices of several patients") as error:
+        read_volume(tmp_path)
+    assert "471" not in str(error.value)
+
+
+def test_a_patients_id_that_some_slices_lack_is_no_other_patient(tmp_path):
+    write_slices(tmp_path, edit=lambda one, n: setattr(one, "PatientID", "" if n < 3 else "4711"))
+    assert_read(read_volume(tmp_path))
+
+
+def test_places_in_two_frames_of_reference_are_told(tmp_path):
+    write_slices(tmp_path, edit=lambda one, n: setattr(one, "FrameOfReferenceUID", f"1.2.826.0.1.{n // 3}"))
+    volume = read_volume(tmp_path)
+    assert_read(volume)
+    assert "tell several frames of reference" in notes_of(volume)[0]
 
 
 @pytest.mark.parametrize("keyword, value", [("PixelSpacing", None), ("PixelSpacing", [0, 0.5]), ("PixelSpacing", [])])
