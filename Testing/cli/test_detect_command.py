@@ -66,9 +66,9 @@ def test_anywhere_searches_the_middle_half_and_the_default_is_the_vertebral_colu
 
 
 def test_without_any_model_it_says_how_to_get_one(tmp_path, capsys, monkeypatch):
-    import SpineLib.models
+    from SpineLib.models import catalogue
 
-    monkeypatch.setattr(SpineLib.models, "list_bundles", list)
+    monkeypatch.setattr(catalogue, "bundled_folders", list)
     write_volume(spine(), tmp_path / "stir.nrrd")
     assert main(["detect", "--image", str(tmp_path / "stir.nrrd"), "-o", str(tmp_path / "c.json")]) == 1
     assert "spine models import" in capsys.readouterr().err

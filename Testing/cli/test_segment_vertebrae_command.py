@@ -86,9 +86,9 @@ def test_a_ct_without_the_task_and_the_task_without_a_ct_are_refused(patient, tm
 
 
 def test_without_any_model_it_says_how_to_get_one(patient, tmp_path, capsys, monkeypatch):
-    import SpineLib.models
+    from SpineLib.models import catalogue
 
-    monkeypatch.setattr(SpineLib.models, "list_bundles", list)
+    monkeypatch.setattr(catalogue, "bundled_folders", list)
     _, folder = patient
     options = ["--ct", str(folder / "ct.nrrd"), "-o", str(tmp_path / "v.nrrd")]
     assert main(["segment", "--task", "vertebrae", *options]) == 1

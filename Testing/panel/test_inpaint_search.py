@@ -169,8 +169,7 @@ def test_the_simulated_ct_is_in_sample_data(open_inpaint, monkeypatch):
     assert ct.GetAttribute(SIMULATED) and all("imulated" in node.GetName() for node in (ct, vertebrae, lesion, intact))
     widget = open_inpaint()
     assert widget._parameterNode.ct is ct
-    assert widget._parameterNode.vertebrae is None, "two have levels: the user chooses"
-    widget.ui.vertebraeSelector.setCurrentNode(vertebrae)
+    assert widget._parameterNode.vertebrae is vertebrae, "the bone before the tumour is hidden: it is not meant"
     widget.ui.lesionSelector.setCurrentNode(lesion)
     assert "L" in widget.ui.vertebraCombo.currentText and "✓" in widget.ui.lesionSection.text
 
