@@ -1,4 +1,4 @@
-"""A segmentation's segments: in a combo box, and in the Segment Editor."""
+"""A segmentation's segments: in a combo box, chosen, and in the Segment Editor."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import logging
 import slicer
 
 from SpinePanel.runs import sourceVolume
+
+#: What a parameter holds where all segments are meant together.
+ALL = "*"
 
 
 def fillSegments(combo, segmentation, first=()):
@@ -49,6 +52,31 @@ def segmentIds(segmentation):
     return [inner.GetNthSegmentID(number) for number in range(inner.GetNumberOfSegments())]
 
 
+class SegmentChoice:
+    """Which segment of a segmentation is meant: its id alone does not tell, as Slicer counts alike in all of them."""
+
+    def __init__(self):
+        self._last = (None, "")
+
+    def forget(self):
+        """What comes next is as it was chosen: the module is left, or a scene is closed or read."""
+        self._last = (None, "")
+
+    def wanted(self, segmentation, chosen):
+        """The segment's id, :data:`ALL`, or "" where the user has to choose.
+
+        Args:
+            segmentation: segmentation node, or None.
+            chosen: what the parameter holds.
+        """
+        ids, (former, formerly) = segmentIds(segmentation), self._last
+        if former not in (None, segmentation) and chosen == formerly != ALL:
+            chosen = ""  # a segment of the other segmentation
+        wanted = chosen if chosen in ids or (chosen == ALL and ids) else ids[0] if len(ids) == 1 else ""
+        self._last = (segmentation, wanted)
+        return wanted
+
+
 def openInEditor(segmentation, segmentId=None, volume=None):
     """Open the Segment Editor on a segmentation, one of its segments and an image (default: that it was made from)."""
     try:
@@ -56,9 +84,19 @@ def openInEditor(segmentation, segmentId=None, volume=None):
     except RuntimeError:  # There is no main window to show it in: the editor itself works all the same.
         logging.info("The Segment Editor is set up but not shown: there is no main window.")
     editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
+    _uncover(segmentation, segmentId)
     editor.setSegmentationNode(segmentation)
     volume = volume or sourceVolume(segmentation)
     if volume is not None:
         editor.setSourceVolumeNode(volume)
     if segmentId:
         editor.setCurrentSegmentID(segmentId)
+
+
+def _uncover(segmentation, segmentId):
+    """Show what is to be edited: the editor's effects stop with a question at a segment that is hidden."""
+    if segmentation is None:
+        return
+    segmentation.SetDisplayVisibility(True)
+    if segmentId and segmentation.GetDisplayNode() is not None:
+        segmentation.GetDisplayNode().SetSegmentVisibility(segmentId, True)

@@ -6,14 +6,12 @@ from SpineInpaintLib.runs import LesionRun
 from SpineLib.errors import SpineError
 from SpinePanel.i18n import tr as _
 from SpinePanel.modelchoice import ModelChoice, forTask
-from SpinePanel.segments import fillSegments, openInEditor, segmentIds
+from SpinePanel.segments import ALL, SegmentChoice, fillSegments, openInEditor, segmentIds
 from SpinePanel.step import StepBase
 from SpinePanel.tables import Table
 
 #: A change is looked at after this pause, milliseconds: while the user paints, nothing is read.
 _PAUSE_MS = 400
-#: What the parameter holds where all segments are meant together.
-ALL = "*"
 #: What measuring diameters needs and Slicer does not bring.
 
 
@@ -25,6 +23,7 @@ class LesionStep(StepBase):
     def __init__(self, ui, panel):
         super().__init__(ui, panel, "lesion")
         self._watched, self._stops, self._rows = (None, None), [], None
+        self._choice = SegmentChoice()
         none = _("No model for lesions on CT is installed: draw the lesion, or import a model (spine models import).")
         self.models = ModelChoice(
             ui.lesionModelCombo,
@@ -53,6 +52,8 @@ class LesionStep(StepBase):
 
     def setParameterNode(self, parameterNode):
         super().setParameterNode(parameterNode)
+        if parameterNode is None:
+            self._choice.forget()
         self.models.setParameterNode(parameterNode)
 
     def clear(self):
@@ -75,7 +76,7 @@ class LesionStep(StepBase):
         self._show()
         self._watch(node.lesion, node.roi)
         ids, chosen = segmentIds(node.lesion), node.lesionSegment
-        wanted = chosen if chosen in ids or (chosen == ALL and ids) else ids[0] if len(ids) == 1 else ""
+        wanted = self._choice.wanted(node.lesion, chosen)
         if wanted != chosen:
             node.lesionSegment = wanted
         first = ()

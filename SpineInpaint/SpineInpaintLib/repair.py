@@ -42,7 +42,7 @@ class RepairStep(StepBase):
     def __init__(self, ui, panel):
         super().__init__(ui, panel, "repair")
         self._key = self._shown = self._lesionKey = self._seen = None
-        self.outdated, self._byUser = False, ""
+        self.outdated, self._byUser = False, (None, "")
         self.preview = Preview(ui.previewLabel, ui.repairSection)
         for method, (title, *_words) in METHODS.items():
             ui.methodCombo.addItem(title, method)
@@ -58,7 +58,7 @@ class RepairStep(StepBase):
     def clear(self):
         super().clear()
         self._key = self._shown = self._lesionKey = None
-        self._byUser = ""
+        self._byUser = (None, "")
         self._setOutdated(False)
         self.preview.clear()
 
@@ -219,12 +219,16 @@ class RepairStep(StepBase):
             combo.enabled = len(segments) > 1
             combo.blockSignals(blocked)
         ids = [one.segment_id for one in segments]
-        key = (found, *self._lesion())
-        if ids and (node.vertebra not in ids or (key != self._lesionKey and node.vertebra != self._byUser)):
+        if node.vertebrae is None and node.vertebra:
+            node.vertebra = ""  # another segmentation may have the same id
+        key, chosen = (found, *self._lesion()), (node.vertebrae, node.vertebra)
+        if self._lesionKey is None and node.vertebra in ids and self._affected(found) not in ("", node.vertebra):
+            self._byUser = chosen  # and saved with the scene
+        if ids and (node.vertebra not in ids or (key != self._lesionKey and chosen != self._byUser)):
             wanted = self._affected(found) or (node.vertebra if node.vertebra in ids else ids[0])
             if wanted != node.vertebra:
                 node.vertebra = wanted
-        self._lesionKey = key
+        self._lesionKey = key if node.vertebrae is not None else None
         if node.vertebra in ids:
             combo.currentIndex = ids.index(node.vertebra)
 
@@ -274,8 +278,9 @@ class RepairStep(StepBase):
 
     def _onVertebra(self, index):
         if self._node is not None:
-            self._byUser = self.ui.vertebraCombo.itemData(index) or ""
-            self._node.vertebra = self._byUser
+            vertebra = self.ui.vertebraCombo.itemData(index) or ""
+            self._byUser = (self._node.vertebrae, vertebra)
+            self._node.vertebra = vertebra
 
     def _onMethod(self, index):
         if self._node is not None:

@@ -4,12 +4,10 @@ from SpineNecrosisLib.models import fittingModels
 from SpinePanel.i18n import tr as _
 from SpinePanel.modelchoice import ModelChoice
 from SpinePanel.runs import SegmentationRun, sourceVolume
-from SpinePanel.segments import fillSegments, openInEditor, segmentIds
+from SpinePanel.segments import ALL, SegmentChoice, fillSegments, openInEditor, segmentIds
 from SpinePanel.show3d import Show3d
 from SpinePanel.step import StepBase
 
-#: What the parameter holds where all segments are meant together.
-ALL = "*"
 #: Target to the sentences about it.
 _WORDS = {
     "metastasis": {
@@ -46,6 +44,7 @@ class Segmenting(StepBase):
 
     def __init__(self, ui, panel, target, step, scans):
         self._target, self._scans, self._words = target, scans, _WORDS[target]
+        self._choice = SegmentChoice()
         self.TIP = self._words["tip"]
         super().__init__(ui, panel, step)
         self._combo = getattr(ui, f"{target}SegmentCombo")
@@ -72,6 +71,8 @@ class Segmenting(StepBase):
 
     def setParameterNode(self, parameterNode):
         super().setParameterNode(parameterNode)
+        if parameterNode is None:
+            self._choice.forget()
         self.models.setParameterNode(parameterNode)
 
     def refresh(self):
@@ -88,7 +89,7 @@ class Segmenting(StepBase):
         self.widgets.keepFor(getattr(node, self._target))
         segmentation, chosen = getattr(node, self._target), getattr(node, f"{self._target}Segment")
         ids = segmentIds(segmentation)
-        wanted = chosen if chosen in ids or (chosen == ALL and ids) else ids[0] if len(ids) == 1 else ""
+        wanted = self._choice.wanted(segmentation, chosen)
         if wanted != chosen:
             setattr(node, f"{self._target}Segment", wanted)
         first = ()

@@ -53,6 +53,17 @@ def test_edit_opens_the_segment_editor_on_segmentation_volume_and_lesion(shown, 
     assert editor.currentSegmentID() == shown.ids[1]
 
 
+def test_what_is_edited_is_shown_as_the_editors_effects_ask_about_hidden_segments(shown, desktop):
+    display = shown.node.GetDisplayNode()
+    shown.node.SetDisplayVisibility(False)
+    display.SetSegmentVisibility(shown.ids[0], False)
+    display.SetSegmentVisibility(shown.ids[1], False)
+    shown.ui.lesionTable.setCurrentCell(1, 0)
+    shown.ui.editButton.click()
+    assert shown.node.GetDisplayVisibility() and display.GetSegmentVisibility(shown.ids[1])
+    assert not display.GetSegmentVisibility(shown.ids[0]), "what the user has hidden else stays so"
+
+
 def test_without_a_main_window_the_segment_editor_is_set_up_all_the_same(shown, desktop, monkeypatch):
     import slicer
 
