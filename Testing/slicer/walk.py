@@ -77,11 +77,11 @@ def main(words=None, environment=None):
         return 2
     for name in modules:
         record.module = name
-        try:
-            WALKS[name](stage)
-        except Exception:  # between two steps: the other modules are walked all the same
-            record.note("the walk itself", "failed", 0.0, traceback.format_exc())
-        stage.leave()
+        for part in (lambda name=name: WALKS[name](stage), stage.leave):
+            try:
+                part()
+            except Exception:  # between two steps: the other modules are walked all the same
+                record.note("the walk itself", "failed", 0.0, traceback.format_exc())
     stage.close()
     print(record.table())
     return record.write()
@@ -90,6 +90,10 @@ def main(words=None, environment=None):
 if __name__ == "__main__":
     import slicer
 
-    code = main()
+    code = 2
+    try:
+        code = main()
+    except Exception:  # the application would stay open
+        traceback.print_exc()
     if options(sys.argv, os.environ)["quit"] != "no":
         slicer.util.exit(code)
