@@ -1,28 +1,26 @@
 """Packages that lie beside SpineLib and add commands to ``spine`` and jobs to the worker; the laboratory is one.
 
-A plug-in is a package beside this one, named ``Spine...``, with a ``plugin.toml``::
+A plug-in is a package beside this one, named ``Spine...``, with a ``plugin.json``::
 
-    jobs = "SpineLab.jobs"          # package of jobs, one file a job; may be left out
+    {"jobs": "SpineLab.jobs", "commands": {"train": "train a network"}}
 
-    [commands]                      # name and one line of help; the module is <package>.commands.<name>
-    train = "train a network"
-
-It is found by lying there: in a checkout, in Slicer's folder of scripted modules, in site-packages.
+that is, its package of jobs, one file a job (may be left out), and name and one line of help of each command, whose
+module is ``<package>.commands.<name>``. It is found by lying there: in a checkout, in Slicer's folder of scripted
+modules, in site-packages.
 """
 
 from __future__ import annotations
 
-import tomllib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
-FILE = "plugin.toml"
+FILE = "plugin.json"
 
 
-@dataclass(frozen=True)
-class Plugin:
+class Plugin(NamedTuple):
     """What one package adds.
 
     Attributes:
@@ -32,7 +30,7 @@ class Plugin:
     """
 
     package: str
-    commands: Mapping[str, str] = field(default_factory=dict)
+    commands: Mapping[str, str]
     jobs: str = ""
 
 
@@ -43,5 +41,5 @@ def plugins(folder: Path = Path(__file__).resolve().parents[1]) -> tuple[Plugin,
 
 
 def _read(file: Path) -> Plugin:
-    values = tomllib.loads(file.read_text(encoding="utf-8"))
+    values = json.loads(file.read_text(encoding="utf-8"))
     return Plugin(file.parent.name, values.get("commands", {}), values.get("jobs", ""))

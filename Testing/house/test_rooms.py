@@ -85,7 +85,7 @@ def test_the_library_alone_knows_nothing_of_the_laboratory_and_finds_it_where_it
 def test_a_package_beside_the_library_adds_commands_and_jobs_by_being_there(tmp_path):
     plugin = tmp_path / "SpineExtra"
     plugin.mkdir()
-    (plugin / "plugin.toml").write_text('jobs = "SpineExtra.jobs"\n[commands]\nlearn = "learn from corrections"\n')
+    (plugin / "plugin.json").write_text('{"jobs": "SpineExtra.jobs", "commands": {"learn": "learn from corrections"}}')
     from SpineLib.plugins import plugins
 
     (found,) = plugins(tmp_path)
