@@ -74,6 +74,40 @@ def test_a_step_that_fails_is_noted_and_the_walk_goes_on(walk, tmp_path, desktop
     assert record.write() == 1 and "3 failed" in record.table()
 
 
+def test_a_window_that_waits_for_an_answer_is_closed_and_its_step_fails(walk, tmp_path):
+    from walking.record import Record
+    from walking.stage import Stage
+
+    record = Record(tmp_path)
+    stage = Stage(record, 1.0, "phantom")
+
+    def ask():
+        import qt
+
+        window = qt.QMessageBox()
+        window.windowTitle, window.text = "Operate on invisible segment?", "It is hidden."
+        window.setModal(True)
+        window.show()
+        stage.wait(lambda: not window.visible, "it is answered", 5)
+
+    assert not stage.step("asks", ask, picture=False)
+    stage.close()
+    assert record.rows[0]["words"] == "nobody answered: Operate on invisible segment? It is hidden."
+
+
+def test_what_breaks_between_two_steps_is_noted_and_the_walk_ends(walk, tmp_path, monkeypatch):
+    from walking.stage import Stage
+
+    def leave(self):
+        raise RuntimeError("the scene cannot be emptied")
+
+    monkeypatch.setattr(Stage, "leave", leave)
+    monkeypatch.setitem(walk.WALKS, "SpineMetSeg", lambda stage: stage.step("passes", lambda: None, picture=False))
+    assert walk.main([f"out={tmp_path}", "modules=SpineMetSeg"], {}) == 1
+    steps = json.loads((tmp_path / "walk.json").read_text(encoding="utf-8"))["steps"]
+    assert [step["status"] for step in steps] == ["passed", "failed"] and "emptied" in steps[1]["words"]
+
+
 def test_the_table_of_an_application_that_crashed_shows_where(walk, tmp_path):
     from walking.record import Record
 

@@ -47,6 +47,9 @@ class Application:
     def processEvents(self):
         self._application.processEvents()
 
+    def activeModalWidget(self):
+        return objects.wrap(self._application.activeModalWidget())
+
     def openNodeModule(self, node):
         """Select the module that shows nodes of this kind."""
         self.opened = node

@@ -7,10 +7,14 @@ import sys
 import time
 import traceback
 
+import qt
 import slicer
 
 from walking import dressing
 from walking.record import FAILED, PASSED, SKIPPED
+
+#: A window that waits for an answer is closed after this time, seconds: nobody is there to answer it.
+_PATIENCE = 60.0
 
 
 class Skipped(Exception):
@@ -39,10 +43,17 @@ class Stage:
         for name in ("errorDisplay", "warningDisplay", "infoDisplay", "messageBox"):
             self._answer(name, None)
         record.facts.update(dressing.facts())
+        self._asking, self._since = None, 0.0
+        self._guard = qt.QTimer()
+        self._guard.setInterval(500)
+        self._guard.connect("timeout()", self._unblock)
+        self._guard.start()
 
     def close(self):
         """Give the application back what was taken over."""
         faulthandler.cancel_dump_traceback_later()
+        self._guard.stop()
+        self._guard.disconnect("timeout()", self._unblock)
         sys.excepthook = self._hook
         logging.getLogger().removeHandler(self._handler)
         for name, function in self._functions.items():
@@ -152,6 +163,16 @@ class Stage:
         if hasattr(slicer.util, name):
             self._functions[name] = getattr(slicer.util, name)
             setattr(slicer.util, name, answer)
+
+    def _unblock(self):
+        """Close a window that nobody answers; the step that it came up in has failed."""
+        window, now = slicer.app.activeModalWidget(), time.monotonic()
+        if window is None or window != self._asking:
+            self._asking, self._since = window, now
+        elif now - self._since > min(_PATIENCE, self.limit):
+            self._errors.append(f"nobody answered: {window.windowTitle} {getattr(window, 'text', '')}".strip())
+            self._asking = None
+            (window.reject if hasattr(window, "reject") else window.close)()
 
     def _caught(self, kind, error, trace):
         self._errors.append("".join(traceback.format_exception(kind, error, trace)))
