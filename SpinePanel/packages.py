@@ -113,10 +113,12 @@ def _slicersPackaging():
 
     It is no attribute of ``slicer`` before somebody has imported it.
     """
-    try:
-        return importlib.import_module("slicer.packaging")
-    except ImportError:
-        return None
+    for name in ("slicer.packaging", "slicer.pydeps"):  # the same module, renamed after 5.12
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            pass
+    return None
 
 
 def _requirements():

@@ -71,6 +71,17 @@ def test_other_packages_are_installed_by_slicer_and_never_replace_its_own(open_p
     assert "Still missing: safetensors" in widget.ui.setupLabel.text
 
 
+def test_the_installer_is_found_by_the_name_that_it_has_after_5_12(desktop, monkeypatch):
+    from SpinePanel import packages
+
+    finders = [one for one in sys.meta_path if getattr(one, "module", None) is not desktop.packaging]
+    monkeypatch.setattr(sys, "meta_path", finders)
+    monkeypatch.delitem(sys.modules, "slicer.packaging", raising=False)
+    assert packages._slicersPackaging() is None
+    monkeypatch.setitem(sys.modules, "slicer.pydeps", desktop.packaging)
+    assert packages._slicersPackaging() is desktop.packaging
+
+
 def test_a_declined_installation_is_one_sentence(open_panel, desktop, monkeypatch):
     def decline(*arguments, **options):
         raise RuntimeError("User declined package installation")

@@ -55,6 +55,7 @@ def test_dates_tell_the_order(before, after, order):
         ("ses-after/T1.nii", "ses-before/ceT1.nii", "swapped"),
         ("Follow-up/3", "baseline/2", "swapped"),
         ("pre_T1.nrrd", "post_T1.nrrd", "right"),
+        ("simulated_followup_before_T2", "simulated_followup_after_T2", "right"),
         ("T1.nrrd", "ceT1.nrrd", "unknown"),
         ("ses-after/T1.nii", "ses-after/T2.nii", "unknown"),
         ("express.nii", "poster.nii", "unknown"),
