@@ -12,15 +12,15 @@ modules, in site-packages.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
-from typing import NamedTuple
 
 FILE = "plugin.json"
+_BESIDE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))  # no pathlib: every start of spine comes by
 
 
-class Plugin(NamedTuple):
+class Plugin:
     """What one package adds.
 
     Attributes:
@@ -29,17 +29,18 @@ class Plugin(NamedTuple):
         jobs: dotted name of its package of jobs; empty if it has none.
     """
 
-    package: str
-    commands: Mapping[str, str]
-    jobs: str = ""
+    def __init__(self, package: str, commands: Mapping[str, str], jobs: str = ""):
+        self.package, self.commands, self.jobs = package, commands, jobs
 
 
 @cache
-def plugins(folder: Path = Path(__file__).resolve().parents[1]) -> tuple[Plugin, ...]:
+def plugins(folder: str | os.PathLike[str] = _BESIDE) -> tuple[Plugin, ...]:
     """All plug-ins that lie in ``folder``, by name."""
-    return tuple(_read(file) for file in sorted(folder.glob(f"Spine*/{FILE}")))
+    names = sorted(name for name in os.listdir(folder) if name.startswith("Spine"))
+    return tuple(_read(name, file) for name in names if os.path.isfile(file := os.path.join(folder, name, FILE)))
 
 
-def _read(file: Path) -> Plugin:
-    values = json.loads(file.read_text(encoding="utf-8"))
-    return Plugin(file.parent.name, values.get("commands", {}), values.get("jobs", ""))
+def _read(package: str, file: str) -> Plugin:
+    with open(file, encoding="utf-8") as stream:
+        values = json.load(stream)
+    return Plugin(package, values.get("commands", {}), values.get("jobs", ""))
