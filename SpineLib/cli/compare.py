@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -159,10 +160,8 @@ def summary(name: str, comparison: Comparison) -> list[str]:
     ]
     for piece in comparison.coverage.pieces:
         r, a, s = piece.centre_ras_mm
-        lines.append(
-            f"    {piece.volume_ml:.2f} ml {piece.where}, RAS {r:.1f} {a:.1f} {s:.1f}, up to "
-            f"{piece.depth_mm:.1f} mm outside"
-        )
+        depth = "" if math.isnan(piece.depth_mm) else f", up to {piece.depth_mm:.1f} mm outside"  # without a necrosis
+        lines.append(f"    {piece.volume_ml:.2f} ml {piece.where}, RAS {r:.1f} {a:.1f} {s:.1f}{depth}")
     if comparison.thinnest is not None:
         lines.append(f"  The margin is smallest {comparison.thinnest.where}.")
         lines += figures([*figures_of(form, DISTANCE), *bin_figures_of(form)])

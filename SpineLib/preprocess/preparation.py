@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -139,12 +140,14 @@ def prepare(
         progress: told what is done.
 
     Raises:
-        SpineError: an image that cannot be used (:func:`check_image`), or two that do not show the same place.
+        SpineError: an image that cannot be used (:func:`check_image`), two that do not show the same place, or one that
+            was given for two sequences.
     """
     if not sequences:
         raise SpineError("No image was given; choose at least one sequence.")
     for name, volume in sequences.items():
         check_image(volume, name)
+    _check_different(sequences)
     if reference is None:
         reference = "T1" if "T1" in sequences else next(iter(sequences))
     if reference not in sequences:
@@ -167,6 +170,13 @@ def prepare(
         channels[channel] = _sampled(array, where, preparation, name)
     progress(1.0, "Prepared")
     return Prepared(channels, tuple(sequences), spacing, notes, sequences[reference], reference, orientation, where)
+
+
+def _check_different(sequences: Mapping[str, Volume]) -> None:
+    """Refuse one image that was given for two sequences: a network would take its contrast for another's."""
+    for (first, one), (second, other) in combinations(sequences.items(), 2):
+        if one.shape == other.shape and np.array_equal(one.array, other.array):
+            raise SpineError(f"{first} and {second} are the same image; choose the {second} sequence for {second}.")
 
 
 def _sample_positions(base: Volume, preparation: Preparation) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -18,6 +18,10 @@ _BAND, _BANDS, _NO_TAIL = 60.0, 20, 0.6
 #: steps between negative and other neighbours so many are larger than half of all values.
 _PERIODS, _NEAR_ENDS, _STEEP = (256.0, 4096.0, 65536.0), 0.9, 0.05
 
+#: Of neighbours that are both marked so many are alike in label maps of up to so many values: 0.88 and more in fourteen
+#: real ones with 2 to 21, 0.99 with many organs (TotalSegmentator has 117 labels); at most 0.6 in MR images of 8 bits.
+_ALIKE = {32: 0.8, 128: 0.97}
+
 
 def check_image(volume: Volume, role: str) -> None:
     """Refuse what cannot be an image of the spine.
@@ -27,8 +31,8 @@ def check_image(volume: Volume, role: str) -> None:
         role: what it is to be, for the message ("T1", "T2", "STIR", "ceT1": an MR sequence; "CT"; "mask", any other).
 
     Raises:
-        SpineError: empty, not 3-D (colour, 4-D), one slice, spacing of zero, NaN or infinite voxels, constant, CT where
-            an MR sequence is wanted, or MR whose bright voxels wrapped to negative ones.
+        SpineError: empty, not 3-D (colour, 4-D), one slice, spacing of zero, NaN or infinite voxels, constant, CT or a
+            mask where an MR sequence is wanted, or MR whose bright voxels wrapped to negative ones.
     """
     array = volume.array
     if array.ndim != 3:
@@ -49,6 +53,8 @@ def check_image(volume: Volume, role: str) -> None:
         raise SpineError(f"The {role} image is constant (every voxel the same); choose another one.")
     if role in SEQUENCES and looks_like_ct(volume):
         raise SpineError(f"The {role} image is a CT, not an MR image; choose the {role} sequence.")
+    if role in SEQUENCES and looks_like_labels(array):
+        raise SpineError(f"The {role} image is a mask or a label map, not a scan; choose the {role} sequence.")
     if role in SEQUENCES and wraps(array):
         raise SpineError(
             f"The {role} image has bright voxels that turned negative: they were too large for the type they were "
@@ -89,6 +95,20 @@ def looks_like_ct(volume: Volume) -> bool:
         return False
     counts, _ = np.histogram(volume.array, -_BAND * np.arange(_BANDS, -1, -1.0))
     return bool(counts[:-1].max() > _NO_TAIL * counts[-1])
+
+
+def looks_like_labels(array: np.ndarray) -> bool:
+    """Whether an image is a mask: few whole values from 0 on, in areas of one value each."""
+    if array.min() != 0 or array.max() > np.iinfo(np.uint16).max:
+        return False
+    whole = array.astype(np.uint16)
+    values = int(np.count_nonzero(np.bincount(whole.ravel())))
+    least = next((share for most, share in _ALIKE.items() if values <= most), None)
+    if least is None or not np.array_equal(whole, array):
+        return False
+    marked = (whole[:, :, 1:] > 0) & (whole[:, :, :-1] > 0)
+    alike = marked & (whole[:, :, 1:] == whole[:, :, :-1])
+    return int(np.count_nonzero(alike)) > least * max(int(np.count_nonzero(marked)), 1)
 
 
 def wraps(array: np.ndarray) -> bool:

@@ -124,6 +124,14 @@ def test_nothing_to_prepare_and_a_missing_reference_are_refused():
         prepare(patient(), reference="STIR")
 
 
+@pytest.mark.parametrize("again", [1, 2.0], ids=["the same file", "elsewhere"])
+def test_one_image_is_not_taken_for_two_sequences(again):
+    one = patient()["T1"]
+    other = Volume(one.array.copy(), one.spacing, tuple(again * value for value in one.origin), one.direction)
+    with pytest.raises(SpineError, match="T1 and T2 are the same image"):
+        prepare({"T1": one, "T2": other})
+
+
 def test_the_real_pair_comes_back_to_its_own_grid(shared_data):
     images = {name: read_volume(shared_data / "mr_lumbar" / f"DzZ_{name}.nii.gz", name) for name in ("T1", "T2")}
     prepared = prepare(images, Preparation(in_plane_spacing=2.0), reference="T2")

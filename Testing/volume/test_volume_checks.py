@@ -68,6 +68,29 @@ def test_a_real_mr_image_passes(shared_data, name):
     check_image(read_volume(shared_data / "mr_lumbar" / f"{name}.nii.gz"), "T2")
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mr_lumbar/DzZ_T1_vb-labels",
+        "mr_other/PAM50_small_cord",
+        "mr_other/sub-mri_seg-subreg_label-6_msk",
+        "ct_spine/ts_example_ct_vertebrae-totalseg",
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_a_real_mask_given_as_t1_is_refused(shared_data, name, dtype):
+    array = read_volume(shared_data / f"{name}.nii.gz").array.astype(dtype)
+    with pytest.raises(SpineError, match="is a mask or a label map, not a scan"):
+        check_image(Volume(array), "T1")
+    check_image(Volume(array), "mask")
+
+
+@pytest.mark.parametrize("name", ["healthy08_T2", "healthy02_T2", "AKa_STIR"])
+def test_a_real_mr_image_of_few_grey_values_is_no_mask(shared_data, name):
+    array = read_volume(shared_data / "mr_lumbar" / f"{name}.nii.gz").array
+    check_image(Volume(array // 4), "T2")  # of 64 values
+
+
 REAL = ["mr_lumbar/DzZ_T1", "mr_lumbar/S01_T2", "mr_other/PAM50_small_t2"]
 
 
