@@ -73,6 +73,7 @@ class LesionStep(StepBase):
         super().update()
         if node is None:
             return
+        self.widgets.keepFor(node.lesions)
         self._show()
         self._watch(node.lesion, node.roi)
         ids, chosen = segmentIds(node.lesion), node.lesionSegment
@@ -170,7 +171,8 @@ class LesionStep(StepBase):
             else _("No lesion was found.")
         )
         found = found.format(count=count)
-        self._panel.tell(self.widgets, " ".join([found, *imported.notes]), warning=not count)
+        sentence = " ".join([found, *imported.notes])
+        self._panel.tell(self.widgets, sentence, warning=not count, about=imported.head)
 
     def _onClicked(self, box):
         """Choose the clicked box, and show it in the views."""

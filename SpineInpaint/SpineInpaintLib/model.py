@@ -76,6 +76,7 @@ class ModelStep(StepBase):
         super().update()
         if node is None:
             return
+        self.widgets.keepFor(node.model)
         for parameter, (combo, entries) in self._combos.items():
             values = list(entries)
             chosen = getattr(node, parameter)
@@ -225,7 +226,8 @@ class ModelStep(StepBase):
         self._show()
         passed = imported.model["passed"]
         found = _("The model prints.") if passed else _("The model would not print; what is to blame is red in 3-D.")
-        self._panel.tell(self.widgets, " ".join([found, *imported.notes]), warning=not passed)
+        sentence = " ".join([found, *imported.notes])
+        self._panel.tell(self.widgets, sentence, warning=not passed, about=imported.head)
         self._paint()
         self._panel.whenShown(self._lookAt)
         # What was edited while the worker built is not in the model.

@@ -66,6 +66,7 @@ class DetectStep(StepBase):
         """Follow parameter node and job."""
         if self._node is not None:
             self.models.update()
+            self.widgets.keepFor(self._node.likelihood)
             self._follow()
         super().update()
         self._note()
@@ -151,7 +152,8 @@ class DetectStep(StepBase):
         modifying = node.StartModify()
         node.likelihood, node.candidates = imported.likelihood, imported.candidates
         node.EndModify(modifying)
-        self._panel.tell(self.widgets, " ".join([_("The search is done."), *imported.notes]))
+        sentence = " ".join([_("The search is done."), *imported.notes])
+        self._panel.tell(self.widgets, sentence, about=imported.likelihood)
 
     def _onAdded(self, imported, note=""):
         self._panel.parameterNode().result = imported.segmentation

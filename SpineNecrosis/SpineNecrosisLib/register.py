@@ -62,6 +62,7 @@ class Register(StepBase):
         super().update()
         if node is None:
             return
+        self.widgets.keepFor(node.transform)
         self._updatePairs()
         if node.transform is not self._transform:
             self._follow(node.transform)
@@ -218,7 +219,7 @@ class Register(StepBase):
         if former is not None and former is not imported.transform and is_untouched(former):
             slicer.mrmlScene.RemoveNode(former)  # a run made it, nobody has changed it, and this one is in its place
         self._tell()
-        self._panel.tell(self.widgets, " ".join(imported.notes) or _("Registered."))
+        self._panel.tell(self.widgets, " ".join(imported.notes) or _("Registered."), about=imported.transform)
 
     def _follow(self, transform):
         """Watch another transform."""

@@ -21,15 +21,22 @@ class Report(StepBase):
 
     def __init__(self, ui, panel):
         super().__init__(ui, panel, "report")
-        self._written = ""
+        self._written, self._of = "", None
         self.connect(
             (ui.folderButton, "clicked(bool)", self.onFolder),
             (ui.openButton, "clicked(bool)", self.onOpen),
         )
 
+    def clear(self):
+        super().clear()
+        self._written, self._of = "", None
+
     def update(self):
         """Follow parameter node and job."""
         super().update()
+        if self._written and self._node is not None and self._of != self._comparison():
+            self._written = ""  # it tells of another comparison
+            self.widgets.say("")
         self.ui.openButton.enabled = bool(self._written) and os.path.isfile(self._written)
         if self._node is not None:
             possible = self._dicomPossible()
@@ -58,7 +65,7 @@ class Report(StepBase):
 
     def summary(self):
         """(whether the step is done, a few words)."""
-        return (True, _("written")) if self._written else (False, "")
+        return (True, _("written")) if self._written and not self._panel.compare.outdated else (False, "")
 
     def onFolder(self, checked=False):
         """Let the user choose the folder."""
@@ -83,15 +90,22 @@ class Report(StepBase):
         if not all(self._panel.installed(self.widgets, one) for one in needed):
             return
         before, after = self._volumes()
-        self._written = ""
+        self._written, of = "", self._comparison()
         run = ReportRun(folder, node.comparison, before, after, node.withPatient, node.withDicom)
-        self._panel.start(self.widgets, run, self._onResult)
+        self._panel.start(self.widgets, run, lambda paths: self._onResult(paths, of))
 
-    def _onResult(self, paths):
-        self._written = paths[0]
+    def _onResult(self, paths, of):
+        self._written, self._of = paths[0], of
         logging.info("SpineNecrosis: a report of %d files was written", len(paths))
         names = ", ".join(os.path.basename(path) for path in paths)
         self._panel.tell(self.widgets, _("{count} files written: {names}.").format(count=len(paths), names=names))
+
+    def _comparison(self):
+        """What a report tells: the table, and the figures that it has now."""
+        from SpineLib.scene.comparison import COMPARISON
+
+        head = self._node.comparison
+        return head, head.GetAttribute(COMPARISON) if head is not None else None
 
     def _volumes(self):
         """The scans that are shown: T1 before and ceT1 after where they are there, since the rim is seen best there."""
