@@ -1,13 +1,14 @@
 """The three files of a case in a batch's folder: segmentation, table, and the report that tells that the case is done.
 
-The report holds the checksums of the other two. It is written first, under another name, and named last: a run that was
-killed in between is told by that name, and a mask that was corrected by hand by its checksum.
+The report holds the checksums of the other two, and of the images. It is written first, under another name, and named
+last: a run that was killed in between is told by that name, a mask that was corrected by hand, and an image that was
+replaced, by its checksum.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,12 +105,29 @@ class CaseFiles:
         write_text(self.report, json_text(facts))
         return facts, "corrected"
 
-    def write(self, result: SegmentResult) -> dict[str, Any]:
-        """All three files of a result; the report."""
+    def check_images(self, images: Iterable[Path]) -> None:
+        """Refuse to keep a result of images that were changed or replaced since.
+
+        Args:
+            images: of the case now; those that the result was not made of may be among them.
+
+        Raises:
+            SpineError: one of those that it was made of, by its name, holds something else now.
+        """
+        made_of = _read(self.report).get("images", {})
+        if any(file_sha256(path) != made_of[path.name] for path in images if path.name in made_of):
+            raise SpineError(
+                "An image of the case was changed after its result had been made; add --overwrite, or choose another "
+                "output folder."
+            )
+
+    def write(self, result: SegmentResult, images: Iterable[Path]) -> dict[str, Any]:
+        """All three files of a result that was made of these images; the report."""
         with self._whole() as (mask, table):
             write_result(result, mask)
             write_table(result.lesions, table, self.target)
             facts = report(result)
+            facts["images"] = {path.name: file_sha256(path) for path in images}
             facts["files"] = {self.mask.name: file_sha256(mask), self.table.name: file_sha256(table)}
             write_text(self._begun, json_text(facts))
         return facts

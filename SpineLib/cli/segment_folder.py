@@ -17,7 +17,7 @@ def segment_folder(args: argparse.Namespace) -> int:
 
     Each case leaves ``<case>_lesions.seg.nrrd``, ``_lesions.csv`` and, last, ``_report.json``: a case that has its
     report is done, and is skipped when the command runs again; lesions of a mask that was corrected since are measured
-    again. ``summary.csv`` holds a line for each case. The files of
+    again, and one whose images were changed since is told. ``summary.csv`` holds a line for each case. The files of
     necroses are called ``_necroses.seg.nrrd``, ``_necroses.csv``, ``_necroses_report.json``, ``summary_necroses.csv``.
     """
     from SpineLib.cli.batch import each_case, make_output
@@ -39,13 +39,14 @@ def segment_folder(args: argparse.Namespace) -> int:
             files.take_up()
         done = None if args.overwrite else files.done()
         if done is not None:
+            files.check_images(path for several in images.values() for path in several)
             if wanted:
                 check_choice(single_images(images, wanted)[1], " ".join(done[0].get("notes", [])))
             return _facts(done[0]) | {"status": done[1]}
         paths, notes = single_images(images, wanted)
         with ProgressBar(case) as progress:
             result = segment_files(paths, args, progress)
-        return _facts(files.write(replace(result, notes=notes + result.notes))) | {"status": "done"}
+        return _facts(files.write(replace(result, notes=notes + result.notes), paths.values())) | {"status": "done"}
 
     good, count = each_case(
         cases,

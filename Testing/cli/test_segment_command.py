@@ -214,6 +214,22 @@ def test_a_folder_goes_on_after_a_bad_case_and_takes_up_where_it_ended(cohort, c
     assert (cohort / "out" / "sub-001_lesions.seg.nrrd").stat().st_mtime_ns == first
 
 
+def test_a_result_of_an_image_that_was_replaced_since_is_not_kept_without_a_word(cohort, capsys):
+    command = ["segment", "--bids", str(cohort / "bids"), "-o", str(cohort / "out"), "--model", "tiny-2d-t1-t2"]
+    main(command)
+    image = cohort / "bids" / "sub-001" / "anat" / "sub-001_T1w.nii.gz"
+    other = patient()["T1"]
+    write_volume(other.with_array(other.array + 1), image)
+    capsys.readouterr()
+    assert main(command) == 1
+    told = capsys.readouterr()
+    assert "sub-001: failed: An image of the case was changed after its result had been made" in told.err
+    assert "sub-003" in told.out and "(kept)" in told.out
+    assert main([*command, "--overwrite"]) == 1 and "sub-001: failed" not in capsys.readouterr().err
+    main(command)
+    assert "sub-001: failed" not in capsys.readouterr().err
+
+
 def test_of_several_images_the_one_is_taken_that_is_asked_for(cohort, capsys):
     anat = cohort / "bids" / "sub-001" / "anat"
     (anat / "sub-001_T2w.nii.gz").rename(anat / "sub-001_acq-sag_T2w.nii.gz")
