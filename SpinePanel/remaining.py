@@ -26,7 +26,8 @@ class RemainingTime:
         elapsed = now - self._start
         if self._pace is None or elapsed < _EARLIEST_SECONDS or fraction < _EARLIEST_FRACTION:
             return None
-        return max(0.0, self._pace * (1.0 - fraction) - (now - self._last[0]))
+        left = self._pace * (1.0 - fraction) - (now - self._last[0])
+        return None if left < 0 and fraction < 1.0 else max(0.0, left)  # late: the pace was another stage's
 
 
 def remainingText(seconds: float | None) -> str:

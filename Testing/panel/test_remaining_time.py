@@ -29,7 +29,14 @@ def test_time_goes_on_while_no_progress_is_made():
     time = remaining.RemainingTime(0.0)
     time.update(0.5, 10.0)
     assert time.update(0.5, 14.0) == pytest.approx(6.0)
-    assert time.update(0.5, 30.0) == 0.0
+
+
+def test_nothing_is_said_any_more_once_a_job_takes_longer_than_was_expected():
+    """ "A few seconds left" stood there for minutes where a slow stage follows fast ones."""
+    time = remaining.RemainingTime(0.0)
+    time.update(0.5, 10.0)
+    assert time.update(0.5, 30.0) is None
+    assert time.update(0.6, 60.0) > 60, "and again by the slower pace"
 
 
 @pytest.mark.parametrize(
