@@ -6,6 +6,7 @@ import numpy as np
 
 from SpineLib.errors import SpineError
 from SpineLib.sequences import SEQUENCES
+from SpineLib.volume.labels import alike_neighbours
 from SpineLib.volume.told import modality_of
 from SpineLib.volume.volume import Volume
 
@@ -106,9 +107,7 @@ def looks_like_labels(array: np.ndarray) -> bool:
     least = next((share for most, share in _ALIKE.items() if values <= most), None)
     if least is None or not np.array_equal(whole, array):
         return False
-    marked = (whole[:, :, 1:] > 0) & (whole[:, :, :-1] > 0)
-    alike = marked & (whole[:, :, 1:] == whole[:, :, :-1])
-    return int(np.count_nonzero(alike)) > least * max(int(np.count_nonzero(marked)), 1)
+    return alike_neighbours(whole) > least
 
 
 def wraps(array: np.ndarray) -> bool:

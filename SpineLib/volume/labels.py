@@ -11,6 +11,9 @@ from SpineLib.volume.volume import Volume
 NEARLY_WHOLE = 0.01
 #: More labels than this are the grey values of a scan.
 MOST_LABELS = 1000
+#: More than so many labels are a scan's grey values, too, where of neighbours that are both marked fewer are alike than
+#: this share. In fourteen real label maps 0.88 and more are, in eight real MR images of 8 bits at most 0.6.
+_FEW_LABELS, _ALIKE = 64, 0.7
 
 Box = tuple[slice, slice, slice]
 
@@ -57,7 +60,7 @@ def boxes_of(labels: np.ndarray, name: str) -> dict[int, Box]:
     from scipy.ndimage import find_objects
 
     values = np.unique(np.concatenate([np.unique(part) for part in labels]))
-    if len(values) > MOST_LABELS:
+    if len(values) > MOST_LABELS or (len(values) > _FEW_LABELS and alike_neighbours(labels) < _ALIKE):
         raise _no_mask(name)
     if values[-1] > 10 * MOST_LABELS:  # a list as long as the highest label is made below
         labels = np.stack([np.searchsorted(values, part).astype(np.uint16) for part in labels])
@@ -66,6 +69,20 @@ def boxes_of(labels: np.ndarray, name: str) -> dict[int, Box]:
         numbers = values
     boxes = find_objects(labels)
     return {int(value): boxes[number - 1] for value, number in zip(values, numbers) if value}
+
+
+def alike_neighbours(labels: np.ndarray) -> float:
+    """Of voxels beside each other in a row that are both not 0, the share that have one value; 1 where there are none.
+
+    Args:
+        labels: (k, j, i), looked at slice by slice, as it may be large.
+    """
+    marked, alike = 0, 0
+    for part in labels:
+        both = (part[:, 1:] != 0) & (part[:, :-1] != 0)
+        marked += int(np.count_nonzero(both))
+        alike += int(np.count_nonzero(both & (part[:, 1:] == part[:, :-1])))
+    return alike / marked if marked else 1.0
 
 
 def label_map(volume: Volume, name: str) -> Volume:

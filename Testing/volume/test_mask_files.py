@@ -225,3 +225,18 @@ def test_the_memory_of_a_label_map_grows_with_the_image_and_not_with_its_labels(
     assert voxels == [np.count_nonzero(array == label + 1) for label in range(117)]
     # As stored (2 bytes a voxel), as whole numbers (1), an empty mask (1), a mask at a time (1), and what is unpacked.
     assert peak < 5.5 * array.size + 12e6
+
+
+@pytest.mark.parametrize("name", ["DzZ_T1", "DzZ_T2", "healthy08_T2", "healthy02_T2", "AKa_STIR"])
+def test_a_real_mr_image_of_8_bits_is_no_mask(shared_data, name):
+    with pytest.raises(SpineError, match="The metastasis file is no mask"):
+        read_mask(shared_data / "mr_lumbar" / f"{name}.nii.gz", "metastasis")
+
+
+def test_a_whole_body_of_117_labels_stays_a_mask(tmp_path):
+    array = np.zeros((9, 52, 52), np.uint8)
+    for number in range(117):  # each of 3 x 4 x 4 voxels
+        k, j, i = 3 * (number // 39), 4 * (number % 39 // 13), 4 * (number % 13)
+        array[k : k + 3, j : j + 4, i : i + 4] = number + 1
+    write_volume(Volume(array), tmp_path / "body.nrrd")
+    assert len(np.unique(read_mask(tmp_path / "body.nrrd", "vertebrae").array)) == 118
