@@ -13,7 +13,7 @@ from SpineLib.geometry import resample
 from SpineLib.geometry.orientation import Orientation, canonical
 from SpineLib.preprocess.registration import align
 from SpineLib.progress import Progress, part, silent
-from SpineLib.volume.checks import check_image
+from SpineLib.volume.checks import check_image, same_image
 from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
@@ -175,7 +175,7 @@ def prepare(
 def _check_different(sequences: Mapping[str, Volume]) -> None:
     """Refuse one image that was given for two sequences: a network would take its contrast for another's."""
     for (first, one), (second, other) in combinations(sequences.items(), 2):
-        if one.shape == other.shape and np.array_equal(one.array, other.array):
+        if same_image(one, other):
             raise SpineError(f"{first} and {second} are the same image; choose the {second} sequence for {second}.")
 
 

@@ -98,6 +98,11 @@ def looks_like_ct(volume: Volume) -> bool:
     return bool(counts[:-1].max() > _NO_TAIL * counts[-1])
 
 
+def same_image(one: Volume, other: Volume) -> bool:
+    """Whether two volumes hold the same voxels, wherever they lie: one image that was given twice."""
+    return one.shape == other.shape and np.array_equal(one.array, other.array)
+
+
 def looks_like_labels(array: np.ndarray) -> bool:
     """Whether an image is a mask: few whole values from 0 on, in areas of one value each."""
     if array.min() != 0 or array.max() > np.iinfo(np.uint16).max:

@@ -41,6 +41,15 @@ def test_a_necrosis_around_the_metastasis_is_a_complete_ablation():
     assert one.registration is None and result.provenance["transform"] == "given"
 
 
+@pytest.mark.parametrize("again", [True, False], ids=["the same scan", "another one"])
+def test_one_scan_given_for_before_and_after_is_told(again):
+    before, after = scans()
+    if not again:
+        after = {"T2": after["T2"].with_array(after["T2"].array + 1)}
+    result = follow_up(before, after, metastases=ball(UPPER), necroses=ball(UPPER, radius=14), after_to_before=STILL)
+    assert any("One image was given as a scan of before and as one of after" in note for note in result.notes) == again
+
+
 def test_the_necrosis_is_moved_by_the_transform_first():
     moved = np.eye(4)
     moved[:3, 3] = DIRECTION @ [0, -30, 0]  # j runs down: what lies 30 mm lower in the scan after belongs up here

@@ -20,6 +20,7 @@ from SpineLib.tasks.provenance import provenance
 from SpineLib.tasks.segmentation.lesions import Lesion, find_lesions, measure_lesion
 from SpineLib.tasks.segmentation.segment import SegmentResult, SegmentSettings, segment
 from SpineLib.volume import Volume, check_image
+from SpineLib.volume.checks import same_image
 from SpineLib.volume.dicom_facts import DicomFacts
 from SpineLib.volume.places import to_lps
 from SpineLib.volume.told import reading_notes
@@ -157,6 +158,8 @@ def follow_up(
         )
     dead = _marked(after, necroses, necrosis_model, settings.necrosis, "necrosis", "after", part(progress, 0.2, 0.4))
     notes = reading_notes(*before.values(), *after.values(), metastases, necroses)
+    if any(same_image(one, other) for one in before.values() for other in after.values()):
+        notes.append("One image was given as a scan of before and as one of after: choose the scan after the ablation.")
     if dead.lesions:
         treated = _treated(
             before[pair[0]],
