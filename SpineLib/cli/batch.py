@@ -15,6 +15,9 @@ from SpineLib.errors import Cancelled, SpineError
 from SpineLib.worker import sentence
 
 _Case = TypeVar("_Case")
+IMAGE_CHANGED = (
+    "An image of the case was changed after its result had been made; add --overwrite, or choose another output folder."
+)
 
 
 def make_output(folder: Path) -> None:

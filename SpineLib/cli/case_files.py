@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from SpineLib.cli.batch import IMAGE_CHANGED
 from SpineLib.errors import SpineError
 from SpineLib.json_text import json_text
 from SpineLib.models.bundle import file_sha256
@@ -116,10 +117,7 @@ class CaseFiles:
         """
         made_of = _read(self.report).get("images", {})
         if any(file_sha256(path) != made_of[path.name] for path in images if path.name in made_of):
-            raise SpineError(
-                "An image of the case was changed after its result had been made; add --overwrite, or choose another "
-                "output folder."
-            )
+            raise SpineError(IMAGE_CHANGED)
 
     def write(self, result: SegmentResult, images: Iterable[Path]) -> dict[str, Any]:
         """All three files of a result that was made of these images; the report."""

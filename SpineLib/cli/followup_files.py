@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from SpineLib.cli.batch import IMAGE_CHANGED
+from SpineLib.errors import SpineError
 from SpineLib.json_text import json_text
 from SpineLib.metrics.ablation import MEASURES
 from SpineLib.models.bundle import file_sha256
@@ -103,14 +105,32 @@ def corrected_masks(folder: Path) -> dict[str, Path]:
     return {mask: folder / name for name, mask in MASKS.items()} if changed else {}
 
 
-def keep_masks(corrected: Mapping[str, Path], folder: Path) -> None:
-    """The user's own segmentations, byte by byte, in place of those that a run wrote from them."""
-    if not corrected:
+def check_images(folder: Path, images: Iterable[Path]) -> None:
+    """Refuse to keep a result of images that were changed or replaced since.
+
+    Args:
+        folder: written earlier.
+        images: of the patient now; those that the result was not made of may be among them.
+
+    Raises:
+        SpineError: one of those that it was made of, by its name, holds something else now.
+    """
+    try:
+        made_of = json.loads((folder / RECORD).read_text(encoding="utf-8"))["images"]
+    except (OSError, ValueError, KeyError, TypeError):  # an older version's
         return
-    for name, mask in MASKS.items():
+    if any(file_sha256(path) != made_of[path.name] for path in images if path.name in made_of):
+        raise SpineError(IMAGE_CHANGED)
+
+
+def seal(folder: Path, corrected: Mapping[str, Path], images: Iterable[Path]) -> None:
+    """Note what a follow-up was made of, and put the user's own segmentations, byte by byte, in place of those that a
+    run wrote from them."""
+    for name, mask in MASKS.items() if corrected else ():
         shutil.copyfile(corrected[mask], folder / name)
     record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     record["checksums"] = {name: file_sha256(folder / name) for name in MASKS}
+    record["images"] = {path.name: file_sha256(path) for path in images}
     write_text(folder / RECORD, json_text(record))
 
 

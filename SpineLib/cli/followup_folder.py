@@ -22,7 +22,7 @@ def follow_up_folder(args: argparse.Namespace) -> int:
     """
     from SpineLib.cli.batch import each_case, make_output
     from SpineLib.cli.entities import check_choice, wanted_entities
-    from SpineLib.cli.followup_files import corrected_masks, keep_masks, row_of
+    from SpineLib.cli.followup_files import check_images, corrected_masks, row_of, seal
     from SpineLib.cohort.images import find_patients
     from SpineLib.reports.followup_cohort import cohort_page
     from SpineLib.reports.followup_tables import plain_table
@@ -42,6 +42,8 @@ def follow_up_folder(args: argparse.Namespace) -> int:
         if done is not None and wanted:
             _, chosen = _images_of(sessions, wanted)
             check_choice(chosen, str(done.get("message", "")))
+        if done is not None:
+            check_images(folder, _every_file(sessions))
         if done is not None and not corrected:
             return done | {"status": "kept"}
         (before, after), chosen = _images_of(sessions, wanted)
@@ -50,7 +52,7 @@ def follow_up_folder(args: argparse.Namespace) -> int:
         check_order(scans, args)
         with output_folder(folder, args.overwrite or bool(corrected)) as part, ProgressBar(name) as progress:
             result = run_case(scans, args, part, progress, [*chosen, *([CORRECTED] if corrected else [])])
-            keep_masks(corrected, part)
+            seal(part, corrected, [*before.values(), *after.values()])
         return result.row | {"status": "corrected" if corrected else "done"}
 
     def write(rows: list[dict]) -> None:
@@ -60,6 +62,10 @@ def follow_up_folder(args: argparse.Namespace) -> int:
     good, count = each_case(patients, work, lambda row: str(row["outcome"]), write, args)
     print(f"{good} of {count} patients followed up; see cohort.csv and cohort.html. Research use only.")
     return 0 if good == count else 1
+
+
+def _every_file(sessions: dict) -> list[Path]:
+    return [path for images in sessions.values() for several in images.values() for path in several]
 
 
 def _images_of(sessions: dict, wanted: dict[str, list[str]]) -> tuple[list[dict[str, Path]], list[str]]:

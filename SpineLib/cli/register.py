@@ -73,6 +73,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Register; returns 0, also when the result is not to be trusted (the text and the JSON say so)."""
     inputs = (args.before, args.after, args.region, *(args.points or ()))
+    if args.before.resolve() == args.after.resolve():
+        raise SpineError("The scan before and the scan after are one file; choose two scans.")
     check_outputs((args.output, args.json, args.resampled), inputs, args.overwrite)
     _check(args)
     from SpineLib.tasks.registration.points import blaming_points, read_point_pairs, start_of_pairs

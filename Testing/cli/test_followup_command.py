@@ -370,6 +370,17 @@ def test_a_mask_corrected_in_a_patients_folder_is_kept_and_compared_again(cohort
     assert "sub-001" in capsys.readouterr().out and file.read_bytes() == corrected
 
 
+def test_a_kept_patient_whose_image_was_replaced_is_told(cohort, capsys):
+    line = ["followup", "--bids", str(cohort / "bids"), "--labels", "-o", str(cohort / "out")]
+    main(line)
+    image = cohort / "bids" / "sub-001" / "ses-before" / "anat" / "sub-001_ses-before_T1w.nii.gz"
+    scan = read_volume(image)
+    write_volume(scan.with_array(scan.array[::-1].copy()), image)
+    capsys.readouterr()
+    assert main(line) == 1
+    assert "sub-001: failed: An image of the case was changed" in capsys.readouterr().err
+
+
 def test_a_follow_up_killed_while_its_files_moved_goes_on_by_itself(cohort):
     line = ["followup", "--bids", str(cohort / "bids"), "--labels", "-o", str(cohort / "out")]
     main(line)
