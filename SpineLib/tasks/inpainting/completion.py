@@ -90,7 +90,8 @@ def complete(network: torch.nn.Module, known: Known, shapes: list[Template]) -> 
     inputs = completion_inputs(known, shapes, cast(int, network.multiple))
     with torch.inference_mode():
         batch = torch.from_numpy(np.stack([inputs.channels, inputs.channels[..., ::-1]]))
-        found = network(batch.to(next(network.parameters()).device))[:, 0].float().cpu().numpy()
+        device = next((weight.device for weight in network.parameters()), batch.device)
+        found = network(batch.to(device))[:, 0].float().cpu().numpy()
     result = inputs.mean.copy()
     mean, unknown = inputs.mean[inputs.box], known.unknown[inputs.box]
     result[inputs.box] += trusted(STEP_MM * (found[0] + found[1][..., ::-1]) / 2, mean, unknown, known.grid.spacing[0])
