@@ -7,14 +7,12 @@ replaced, by its checksum.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from SpineLib.cli.batch import IMAGE_CHANGED
 from SpineLib.errors import SpineError
 from SpineLib.json_text import json_text
 from SpineLib.models.bundle import file_sha256
@@ -22,6 +20,7 @@ from SpineLib.tasks.segmentation.lesions import Lesion, measure_lesion
 from SpineLib.tasks.segmentation.naming import Target
 from SpineLib.tasks.segmentation.output import report, write_result, write_table
 from SpineLib.volume.files import write_text
+from SpineLib.volume.json_object import json_object
 from SpineLib.volume.segments import read_segments
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ class CaseFiles:
         """
         if self.report.exists():
             return
-        promised = _read(self._begun).get("files", {})
+        promised = json_object(self._begun).get("files", {})
         there = [path for path in (self.mask, self.table) if path.exists()]
         if any(file_sha256(path) != promised.get(path.name) for path in there):
             raise SpineError(
@@ -90,7 +89,7 @@ class CaseFiles:
         """
         if not self.report.exists() or not self.mask.exists():
             return None
-        facts = _read(self.report)
+        facts = json_object(self.report)
         checksum = file_sha256(self.mask)
         if facts.get("files", {}).get(self.mask.name, checksum) == checksum:
             return facts, "kept"
@@ -105,19 +104,6 @@ class CaseFiles:
         }
         write_text(self.report, json_text(facts))
         return facts, "corrected"
-
-    def check_images(self, images: Iterable[Path]) -> None:
-        """Refuse to keep a result of images that were changed or replaced since.
-
-        Args:
-            images: of the case now; those that the result was not made of may be among them.
-
-        Raises:
-            SpineError: one of those that it was made of, by its name, holds something else now.
-        """
-        made_of = _read(self.report).get("images", {})
-        if any(file_sha256(path) != made_of[path.name] for path in images if path.name in made_of):
-            raise SpineError(IMAGE_CHANGED)
 
     def write(self, result: SegmentResult, images: Iterable[Path]) -> dict[str, Any]:
         """All three files of a result that was made of these images; the report."""
@@ -152,11 +138,3 @@ def _measured(path: Path) -> list[Lesion]:
     _, segments = read_segments(path, "corrected segmentation")
     lesions = (measure_lesion(segment.mask, number=number) for number, segment in enumerate(segments, start=1))
     return [lesion for lesion in lesions if lesion is not None]
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return facts if isinstance(facts, dict) else {}

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from SpineLib.cli.batch import IMAGE_CHANGED
-from SpineLib.errors import SpineError
 from SpineLib.json_text import json_text
 from SpineLib.metrics.ablation import MEASURES
 from SpineLib.models.bundle import file_sha256
@@ -103,24 +101,6 @@ def corrected_masks(folder: Path) -> dict[str, Path]:
     except (OSError, ValueError, KeyError, TypeError):  # an older version's, or one without its masks
         return {}
     return {mask: folder / name for name, mask in MASKS.items()} if changed else {}
-
-
-def check_images(folder: Path, images: Iterable[Path]) -> None:
-    """Refuse to keep a result of images that were changed or replaced since.
-
-    Args:
-        folder: written earlier.
-        images: of the patient now; those that the result was not made of may be among them.
-
-    Raises:
-        SpineError: one of those that it was made of, by its name, holds something else now.
-    """
-    try:
-        made_of = json.loads((folder / RECORD).read_text(encoding="utf-8"))["images"]
-    except (OSError, ValueError, KeyError, TypeError):  # an older version's
-        return
-    if any(file_sha256(path) != made_of[path.name] for path in images if path.name in made_of):
-        raise SpineError(IMAGE_CHANGED)
 
 
 def seal(folder: Path, corrected: Mapping[str, Path], images: Iterable[Path]) -> None:

@@ -20,9 +20,9 @@ def follow_up_folder(args: argparse.Namespace) -> int:
     when the command runs again; one whose masks were corrected since is compared again with those.
     ``cohort.csv`` has a line for each patient, ``cohort.html`` the table.
     """
-    from SpineLib.cli.batch import each_case, make_output
+    from SpineLib.cli.batch import check_unchanged, each_case, make_output
     from SpineLib.cli.entities import check_choice, wanted_entities
-    from SpineLib.cli.followup_files import check_images, corrected_masks, row_of, seal
+    from SpineLib.cli.followup_files import RECORD, corrected_masks, row_of, seal
     from SpineLib.cohort.images import find_patients
     from SpineLib.reports.followup_cohort import cohort_page
     from SpineLib.reports.followup_tables import plain_table
@@ -43,7 +43,7 @@ def follow_up_folder(args: argparse.Namespace) -> int:
             _, chosen = _images_of(sessions, wanted)
             check_choice(chosen, str(done.get("message", "")))
         if done is not None:
-            check_images(folder, _every_file(sessions))
+            check_unchanged(folder / RECORD, _every_file(sessions))
         if done is not None and not corrected:
             return done | {"status": "kept"}
         (before, after), chosen = _images_of(sessions, wanted)

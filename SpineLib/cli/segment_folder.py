@@ -20,7 +20,7 @@ def segment_folder(args: argparse.Namespace) -> int:
     again, and one whose images were changed since is told. ``summary.csv`` holds a line for each case. The files of
     necroses are called ``_necroses.seg.nrrd``, ``_necroses.csv``, ``_necroses_report.json``, ``summary_necroses.csv``.
     """
-    from SpineLib.cli.batch import each_case, make_output
+    from SpineLib.cli.batch import check_unchanged, each_case, make_output
     from SpineLib.cli.case_files import CaseFiles
     from SpineLib.cli.entities import check_choice, wanted_entities
     from SpineLib.cohort.images import choose_session, find_cases, single_images
@@ -39,7 +39,7 @@ def segment_folder(args: argparse.Namespace) -> int:
             files.take_up()
         done = None if args.overwrite else files.done()
         if done is not None:
-            files.check_images(path for several in images.values() for path in several)
+            check_unchanged(files.report, (path for several in images.values() for path in several))
             if wanted:
                 check_choice(single_images(images, wanted)[1], " ".join(done[0].get("notes", [])))
             return _facts(done[0]) | {"status": done[1]}
