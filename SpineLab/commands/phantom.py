@@ -12,7 +12,7 @@ from SpineLib.errors import SpineError
 from SpineLib.sequences import SEQUENCES
 
 _CT_ONLY = ("thickness", "metal")
-_MR_LESIONS = ("lesion_area", "mean_area", "places")
+_MR_LESIONS = ("lesion_area", "mean_area", "places", "everyday")
 _REGIONS = ("lumbar", "thoracolumbar", "thoracic", "cervicothoracic")
 
 
@@ -49,6 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --lesion-area: mean of the areas, e.g. 5.07 as in Wang 2017 (default: as they come)",
     )
     parser.add_argument("--places", help="of the metastases, out of body, pedicle, posterior, whole (default: all)")
+    parser.add_argument(
+        "--everyday",
+        action="store_true",
+        help="also what everyday scans show: worn spines, benign findings, organs of the pelvis, varying marrow, coils "
+        "that fall off, ringing; and metastases that replace a vertebra evenly or infiltrate several",
+    )
     parser.add_argument("--matrix", type=int, help="rows and columns of a slice (default: drawn)")
     parser.add_argument("--slices", type=int, help="sagittal slices (default: 15 to 28, drawn)")
     parser.add_argument("--region", choices=(*_REGIONS, "cervical"), help="default: drawn; cervical with --ct only")
@@ -189,6 +195,7 @@ def _plain(arguments: argparse.Namespace):
         places=_some_of(arguments.places, "--places", tuple(PLACES)),
         kinds=_some_of(arguments.kinds, "--kinds", METASTASES),
         region=arguments.region,
+        everyday=arguments.everyday,
     )
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from scipy import ndimage
 
 from SpineLib.phantom.anatomy import Anatomy
+from SpineLib.phantom.artefacts import ghosts, ringing
+from SpineLib.phantom.coil import array_sensitivity
 from SpineLib.phantom.fields import smooth_field
 from SpineLib.phantom.grid import Grid
 from SpineLib.phantom.lesions import Inclusion
@@ -91,10 +94,11 @@ def acquire(
     motion: Motion,
     wide: bool,
     margin: int = 0,
+    everyday: bool = False,
 ) -> tuple[np.ndarray, ChemicalShift]:
     """One sequence of the drawn patient: :func:`tissue_signal`, then :func:`scan`, whose result it gives."""
     water, fat = tissue_signal(rng, anatomy, inclusions, tissues, sequence, wide)
-    return scan(rng, water, fat, anatomy.grid, anatomy.spine, motion, wide, margin)
+    return scan(rng, water, fat, anatomy.grid, anatomy.spine, motion, wide, margin, everyday)
 
 
 def scan(
@@ -106,11 +110,13 @@ def scan(
     motion: Motion,
     wide: bool,
     margin: int = 0,
+    everyday: bool = False,
 ) -> tuple[np.ndarray, ChemicalShift]:
     """What the scanner makes of the signal of water and fat on a fine grid.
 
     Slice profile, chemical shift along the frequency direction, the patient's small motion, resolution lower than the
-    grid's, receive coil and bias field, fold-over of ``margin`` rows, Rician noise, an arbitrary intensity scale.
+    grid's, receive coil and bias field, fold-over of ``margin`` rows, Rician noise, an arbitrary intensity scale;
+    ``everyday`` also the fall-off of an array of coils, a smaller matrix in k-space and ghosts.
 
     Returns:
         int16 array (slices, rows, columns), and how far fat is displaced in it.
@@ -131,7 +137,13 @@ def scan(
     image = _move_in_plane(image, motion, grid.step)
     blur = (0, rng.uniform(0.25, 0.75), rng.uniform(0.25, 0.75))
     image = ndimage.gaussian_filter(image, blur, truncate=3)
-    image *= _coil(rng, grid, spine, image.shape, wide)
+    if everyday and rng.random() < 0.6:
+        soft = bool(rng.random() < 0.4)
+        image = ringing(image, rng.uniform(0.75 if soft else 0.55, 1.0, 2), soft)
+    array = everyday and rng.random() < 0.6
+    image *= (array_sensitivity if array else partial(_coil, wide=wide))(rng, grid, spine, image.shape)
+    if everyday and rng.random() < 0.35:
+        image = ghosts(rng, image, not shift.down_rows)
     if margin:
         folded = image[:, margin:-margin].copy()
         ghost = rng.uniform(0.1, 0.7)
@@ -175,7 +187,7 @@ def _move_in_plane(image: np.ndarray, motion: Motion, step) -> np.ndarray:
     return moved[:, 0].numpy()
 
 
-def _coil(rng, grid: Grid, spine: list[Vertebra], shape, wide: bool) -> np.ndarray:
+def _coil(rng, grid: Grid, spine: list[Vertebra], shape, *, wide: bool) -> np.ndarray:
     """Sensitivity: coils behind the back, a smooth bias, sometimes a saturation band over the belly."""
     spread = rng.uniform(0.05, 0.25) if not wide else rng.uniform(0.05, 0.35)
     bias = np.exp(np.float32(spread) * smooth_field(rng, shape, (shape[0], 110 / grid.step[1], 110 / grid.step[2])))

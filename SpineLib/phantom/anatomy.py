@@ -12,8 +12,10 @@ from SpineLib.phantom.background import draw_background
 from SpineLib.phantom.canal import CanalPath, draw_canal, draw_foramina
 from SpineLib.phantom.fields import smooth_field
 from SpineLib.phantom.grid import Grid
+from SpineLib.phantom.organs import draw_organs
 from SpineLib.phantom.spine import LEVELS, Vertebra
 from SpineLib.phantom.tissues import Tissue
+from SpineLib.phantom.wear import draw_wear, vary_marrow, wear_column
 
 
 @dataclass
@@ -41,10 +43,17 @@ def level_number(level: str) -> int:
     return LEVELS.index(level) + 3
 
 
-def draw_anatomy(rng: np.random.Generator, grid: Grid, spine: list[Vertebra]) -> Anatomy:
-    """Draw all tissues; ``spine`` runs from the lowest to the highest vertebra."""
+def draw_anatomy(rng: np.random.Generator, grid: Grid, spine: list[Vertebra], everyday: bool = False) -> Anatomy:
+    """Draw all tissues; ``spine`` runs from the lowest to the highest vertebra.
+
+    ``everyday`` adds what wears with age, the organs of the pelvis, and marrow that varies; it changes ``spine``.
+    """
+    if everyday:
+        wear_column(rng, spine)
     canal = CanalPath.along(spine, grid, rng)
     labels = draw_background(rng, grid, spine, canal)
+    if everyday:
+        draw_organs(rng, grid, spine, labels)
     vertebrae = np.zeros(grid.shape, np.uint8)
     ds, dr, dc = grid.step
     fine = smooth_field(rng, grid.shape, (2.2 / ds, 2.2 / dr, 2.2 / dc))
@@ -59,6 +68,9 @@ def draw_anatomy(rng: np.random.Generator, grid: Grid, spine: list[Vertebra]) ->
         _draw_disc(rng, grid, lower, upper, labels, vertebrae)
     for vertebra in spine:
         _draw_body(rng, grid, vertebra, labels, vertebrae, marrow_fat)
+    if everyday:
+        draw_wear(rng, grid, spine, canal, labels, vertebrae)
+        vary_marrow(rng, grid, spine, vertebrae, marrow_fat)
     return Anatomy(grid, labels, vertebrae, marrow_fat, texture, spine)
 
 

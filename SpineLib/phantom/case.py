@@ -11,11 +11,13 @@ from SpineLib.errors import SpineError
 from SpineLib.phantom.acquisition import ChemicalShift, Motion, acquire
 from SpineLib.phantom.anatomy import Anatomy, draw_anatomy
 from SpineLib.phantom.areas import draw_area_cm2, draw_of_area, slice_areas_cm2
+from SpineLib.phantom.findings import draw_findings
 from SpineLib.phantom.geometry import draw_geometry, draw_region, place_image, vertebra_facts
 from SpineLib.phantom.grid import Grid
 from SpineLib.phantom.lesions import METASTASES, MIMICS, PLACES, Inclusion, draw_metastasis, draw_mimic
 from SpineLib.phantom.physics import Sequence, draw_sequence
 from SpineLib.phantom.readers import read_lesion
+from SpineLib.phantom.replaced import draw_diffuse, draw_replaced
 from SpineLib.phantom.spine import Vertebra
 from SpineLib.phantom.tissues import draw_tissues
 from SpineLib.volume import Volume
@@ -43,6 +45,9 @@ class PhantomSettings:
         region: "lumbar", "thoracolumbar", "thoracic", "cervicothoracic"; None draws one.
         motion: whether the patient moves a little between the sequences.
         oversampling: sub-slices drawn for each slice.
+        everyday: whether there also is what everyday scans show: worn spines and their benign findings, organs of the
+            pelvis, varying marrow, vertebrae cut by the image's edge, coils that fall off, ringing and ghosts; and
+            metastases that evenly replace a vertebra or infiltrate several. Off, a seed gives what it always gave.
     """
 
     sequences: tuple[str, ...] = ("T1", "T2")
@@ -59,6 +64,7 @@ class PhantomSettings:
     region: str | None = None
     motion: bool = True
     oversampling: int = 3
+    everyday: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,8 +106,9 @@ def simulate(seed: int, settings: PhantomSettings = PhantomSettings()) -> Phanto
     field_t = float(rng.choice([1.5, 3.0]))
     region = settings.region or draw_region(rng)
     grid, spine, acquired, margin = draw_geometry(rng, region, settings)
-    anatomy = draw_anatomy(rng, grid, spine)
-    inclusions = draw_inclusions(rng, anatomy, vertebrae_seen(spine, grid), settings, field_t, wide, margin)
+    anatomy = draw_anatomy(rng, grid, spine, settings.everyday)
+    seen = vertebrae_seen(spine, grid, 2 if settings.everyday else 12)
+    inclusions = draw_inclusions(rng, anatomy, seen, settings, field_t, wide, margin)
     tissues = draw_tissues(rng, field_t, 0.32 if wide else 0.07)
     direction, origin = place_image(rng, grid, acquired["spacing"], margin)
     arrays, sequences = acquire_all(
@@ -110,7 +117,10 @@ def simulate(seed: int, settings: PhantomSettings = PhantomSettings()) -> Phanto
         field_t,
         wide,
         settings.motion,
-        lambda sequence, motion: acquire(rng, anatomy, inclusions, tissues, sequence, motion, wide, margin),
+        lambda sequence, motion: acquire(
+            rng, anatomy, inclusions, tissues, sequence, motion, wide, margin, settings.everyday
+        ),
+        settings.everyday,
     )
     images = {name: Volume(a[::-1], acquired["spacing"], origin, direction, name) for name, a in arrays.items()}
     crop = (slice(None, None, -1), slice(margin, grid.shape[1] - margin), slice(None))
@@ -151,6 +161,7 @@ def acquire_all(
     wide: bool,
     moving: bool,
     take: Callable[[Sequence, Motion], tuple[np.ndarray, ChemicalShift]],
+    everyday: bool = False,
 ) -> tuple[dict[str, np.ndarray], dict[str, dict]]:
     """Draw each sequence's settings and the patient's motion since the first, and ``take`` it.
 
@@ -159,7 +170,7 @@ def acquire_all(
     """
     arrays, facts = {}, {}
     for name in names:
-        sequence = draw_sequence(rng, name, field_t, wide)
+        sequence = draw_sequence(rng, name, field_t, wide, everyday)
         motion = (
             Motion(triple(float(v) for v in rng.normal(0, (0.4, 0.6, 0.6))), float(rng.normal(0, 0.5)))
             if moving and name != names[0]
@@ -180,9 +191,9 @@ def acquire_all(
     return arrays, facts
 
 
-def vertebrae_seen(spine: list[Vertebra], grid: Grid) -> list[Vertebra]:
-    """The vertebrae whose bodies lie well within the grid's rows, down to S2."""
-    seen = [v for v in spine if grid.zs[-1] + 12 < v.centre[2] < grid.zs[0] - 12]
+def vertebrae_seen(spine: list[Vertebra], grid: Grid, least_mm: float = 12) -> list[Vertebra]:
+    """The vertebrae, down to S2, whose bodies' centres lie ``least_mm`` or more within the grid's rows."""
+    seen = [v for v in spine if grid.zs[-1] + least_mm < v.centre[2] < grid.zs[0] - least_mm]
     return [v for v in seen if not v.is_sacral or v.level in ("S1", "S2")]
 
 
@@ -216,7 +227,10 @@ def draw_inclusions(
             limits, mean = settings.lesion_area_cm2, settings.mean_area_cm2
             if limits is not None and mean is not None and tries % _TRIES_FOR_ONE_AREA == 0:
                 area = draw_area_cm2(rng, limits[0], mean, limits[1])
-            item = _draw_one(rng, anatomy, host, kind, field_t, wide, settings, margin, area)
+            if settings.everyday and area is None and rng.random() < 0.25:
+                item = draw_replaced(rng, anatomy, host, kind, field_t, wide)
+            else:
+                item = _draw_one(rng, anatomy, host, kind, field_t, wide, settings, margin, area)
             tries += 1
             if item is not None and _has_wanted_area(item, items, settings, anatomy.grid, margin):
                 items.append(item)
@@ -228,6 +242,14 @@ def draw_inclusions(
                     *settings.lesion_area_cm2
                 )
             )
+    if settings.everyday:
+        if items and settings.lesion_area_cm2 is None and rng.random() < 0.15:
+            free = [host for host in seen if host.level not in sick]
+            hosts = [host for host in free if rng.random() < 0.6]
+            items += draw_diffuse(rng, anatomy, hosts, main, field_t, wide)
+            sick |= {item.level for item in items}
+        well = [host for host in seen if host.level not in sick]
+        return draw_findings(rng, anatomy, well, field_t) + items
     mimics = []
     for host in seen:
         if host.level in sick or host.is_sacral or rng.random() > 0.3:

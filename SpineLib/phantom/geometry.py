@@ -44,8 +44,8 @@ def _first_x(grid: Grid) -> float:
 def draw_geometry(rng, region: str, settings):
     """Grid, column, spacing and fold-over margin of a case."""
     centres, counts = REGIONS[region]
-    slices = settings.slices or int(rng.integers(15, 29))
-    thickness = float(rng.uniform(3.3, 4.8))
+    slices = settings.slices or int(rng.integers(15, 29) if not settings.everyday else rng.integers(11, 25))
+    thickness = float(rng.uniform(3.3, 4.8) if not settings.everyday else rng.uniform(3.3, 5.2))
     matrix = settings.matrix or int(rng.choice([256, 320, 384, 448], p=[0.2, 0.3, 0.35, 0.15]))
     spine = draw_spine(rng, str(rng.choice(centres)), 330.0)
     if settings.spacing:
@@ -53,6 +53,8 @@ def draw_geometry(rng, region: str, settings):
     else:
         pitch = np.mean([2 * v.half[2] + v.disc_below for v in spine if not v.is_sacral and abs(v.centre[2]) < 160])
         extra = rng.uniform(40, 110) if region == "lumbar" else rng.uniform(0, 30)
+        if settings.everyday and rng.random() < 0.5:
+            extra = rng.uniform(60, 200)
         spacing = (rng.integers(counts[0], counts[1] + 1) * pitch + extra) / matrix
     spacing = float(np.clip(spacing, 0.45, 1.25))
     margin = int(rng.integers(8, 30)) if rng.random() < 0.12 else 0
@@ -60,6 +62,8 @@ def draw_geometry(rng, region: str, settings):
     side = rng.normal(0, 3) + np.mean([v.centre[0] for v in spine if abs(v.centre[2]) < 120])
     xs = (np.arange(slices * q) - (slices * q - 1) / 2) * thickness / q + side
     zs = -(np.arange(matrix + 2 * margin) - (matrix + 2 * margin - 1) / 2) * spacing
+    if settings.everyday and region == "lumbar":
+        zs = zs - rng.uniform(-20, 60)
     zs = zs - (rng.uniform(10, 60) if region == "lumbar" else rng.normal(0, 15))
     place = rng.uniform(0.40, 0.68)  # where the column lies between the front and the back edge
     near = [v.centre[1] for v in spine if abs(v.centre[2] - zs.mean()) < 0.4 * matrix * spacing]

@@ -81,9 +81,16 @@ PROTOCOLS: dict[str, Callable[[str, _Draw, np.random.Generator, float], Sequence
 }
 
 
-def draw_sequence(rng: np.random.Generator, name: str, field_t: float, wide: bool) -> Sequence:
-    """Draw a scanner's settings for one of :data:`PROTOCOLS`; ``wide`` goes beyond what protocols use."""
+def draw_sequence(rng: np.random.Generator, name: str, field_t: float, wide: bool, everyday: bool = False) -> Sequence:
+    """Draw a scanner's settings for one of :data:`PROTOCOLS`; ``wide`` goes beyond what protocols use.
+
+    ``everyday`` also takes T2 with fat suppressed by its frequency, or the water image of Dixon, in place of STIR.
+    """
     if name not in PROTOCOLS:
         raise ValueError(f"unknown sequence {name!r}; {', '.join(PROTOCOLS)}")
+    if everyday and name == "STIR" and rng.random() < 0.3:
+        return Sequence(
+            name, float(rng.uniform(2500, 5000)), float(rng.uniform(45, 100)), fat_left=float(rng.uniform(0.02, 0.2))
+        )
     low, high = (0.8, 1.25) if wide else (1.0, 1.0)
     return PROTOCOLS[name](name, lambda a, b: float(rng.uniform(a * low, b * high)), rng, field_t)
