@@ -139,7 +139,7 @@ def scan(
     image = ndimage.gaussian_filter(image, blur, truncate=3)
     if everyday and rng.random() < 0.6:
         soft = bool(rng.random() < 0.4)
-        image = ringing(image, rng.uniform(0.75 if soft else 0.55, 1.0, 2), soft)
+        image = ringing(image, rng.uniform(0.75 if soft else 0.55, 1.0, 2).tolist(), soft)
     array = everyday and rng.random() < 0.6
     image *= (array_sensitivity if array else partial(_coil, wide=wide))(rng, grid, spine, image.shape)
     if everyday and rng.random() < 0.35:

@@ -10,6 +10,7 @@ from SpineLib.phantom.fields import smooth_field
 from SpineLib.phantom.lesions import Inclusion, _poles
 from SpineLib.phantom.spine import Vertebra
 from SpineLib.phantom.tissues import Tissue
+from SpineLib.volume.triples import triple
 
 _MARROW = (Tissue.MARROW, Tissue.VEIN, Tissue.EPIDURAL_FAT)
 
@@ -74,8 +75,8 @@ def _host(anatomy: Anatomy, host: Vertebra):
     found = ndimage.find_objects(own.view(np.uint8))
     if not found:
         return None
-    box = tuple(slice(b.start + f.start, b.start + f.stop) for b, f in zip(box, found[0]))
-    return box, own[found[0]], anatomy.grid.local(box, host.centre, host.axes)
+    inner = triple(slice(b.start + f.start, b.start + f.stop) for b, f in zip(box, found[0]))
+    return inner, own[found[0]], anatomy.grid.local(inner, host.centre, host.axes)
 
 
 def _made(rng, anatomy, host, kind, field_t, wide, box, own, inside, blend, place) -> Inclusion | None:
