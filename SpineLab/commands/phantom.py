@@ -72,6 +72,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ct", action="store_true", help="CT with the vertebrae as they are and as they were before the lesions"
     )
+    parser.add_argument(
+        "--column",
+        action="store_true",
+        help="trunks with the parts of the column, on MR, for the training of that network; not images but tissues, "
+        "which the training paints",
+    )
+    parser.add_argument(
+        "--shapes", type=Path, metavar="FOLDER", help="with --column: label maps of real vertebrae to build columns of"
+    )
     parser.add_argument("--thickness", type=float, metavar="MM", help="with --ct: of a slice (default: 0.7 to 3)")
     parser.add_argument("--kinds", help="of the metastases, out of lytic, sclerotic, mixed (default: all)")
     parser.add_argument("--metal", type=float, metavar="SHARE", help="with --ct: share with screws (default 0.04)")
@@ -83,6 +92,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
     if arguments.cases < 1:
         raise SpineError(f"--cases is {arguments.cases}; simulate at least one case.")
+    if arguments.column:
+        return _column(arguments)
+    if arguments.shapes is not None:
+        raise SpineError("--shapes goes with --column; leave it out.")
     settings: Any
     write: Callable[..., Any]
     if arguments.ct:
@@ -105,6 +118,18 @@ def run(arguments: argparse.Namespace) -> int:
             ".nii" if arguments.uncompressed else ".nii.gz",
         )
     print(f"{arguments.output}: {arguments.cases} simulated cases (not images of patients)")
+    return 0
+
+
+def _column(arguments: argparse.Namespace) -> int:
+    """Trunks for the training of the column."""
+    from SpineLib.phantom.trunk.cohort import write_trunks
+
+    drawn = ("matrix", "slices", "region", "follow_up", "ct", "kinds", "healthy", "metastases", *_CT_ONLY, *_MR_LESIONS)
+    _refuse(arguments, ("sequences", "randomised", *drawn), "with --column")
+    with ProgressBar() as bar:
+        write_trunks(arguments.output, arguments.cases, arguments.seed, arguments.shapes, bar)
+    print(f"{arguments.output}: {arguments.cases} simulated trunks (not images of patients)")
     return 0
 
 

@@ -96,13 +96,16 @@ def _axes(tilt: float, side: float, turn: float) -> np.ndarray:
     return (about_z @ about_y @ about_x.T).T
 
 
-def draw_spine(rng: np.random.Generator, centre_level: str, reach_mm: float) -> list[Vertebra]:
+def draw_spine(
+    rng: np.random.Generator, centre_level: str, reach_mm: float, sacral_slope: float = 0.0
+) -> list[Vertebra]:
     """Draw a column, from the lowest to the highest level, around the origin.
 
     Args:
         rng: source of randomness.
         centre_level: the level whose body lies near the origin.
         reach_mm: levels are added until they lie this far above and below the origin.
+        sacral_slope: degrees by which the sacrum leans further forwards than usual; L5 and L4 follow in part.
     """
     size = rng.normal(1.0, 0.07)
     curvature = rng.uniform(0.35, 1.25)
@@ -115,6 +118,7 @@ def draw_spine(rng: np.random.Generator, centre_level: str, reach_mm: float) -> 
         sacral = level.startswith("S")
         tilt = float(_interpolate(_TILT, level)[0]) * (curvature if not sacral else 0.6 + 0.4 * curvature)
         tilt += rng.normal(0, 1.5)
+        tilt -= sacral_slope * (1.0 if sacral else {"L5": 0.6, "L4": 0.25}.get(level, 0.0))
         side = scoliosis * np.sin(phase + 2 * np.pi * n / wave) + rng.normal(0, 0.8)
         degeneration = float(np.clip(degenerated + rng.normal(0, 0.22), 0, 1)) if not sacral else 1.0
         disc *= disc_scale * (1 - 0.45 * degeneration * rng.uniform(0.3, 1)) if not sacral else rng.uniform(0.4, 1.2)
