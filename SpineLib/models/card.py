@@ -22,7 +22,10 @@ TASK_INPUTS = {
     "ct-lesion-detection": ("CT",),
     "vertebra-inpainting": ("mask",),
     "vertebra-completion": ("mask",),
+    "column-segmentation": ("CT", *SEQUENCES),
 }
+#: Tasks whose network is shown one image, which may be any of the card's inputs.
+ANY_ONE = ("column-segmentation",)
 CARD_FILE, WEIGHTS_FILE, TEXT_FILE = "model.json", "weights.safetensors", "card.md"
 #: Keys that the first bundles do not have.
 _MAY_LACK = ("smoothing_mm",)
@@ -80,8 +83,8 @@ class ModelCard:
 
     @property
     def target(self) -> str:
-        """What the model looks at: "metastasis", "necrosis", "spine" (vertebrae on MR), "vertebra" (on CT) or
-        "ct-lesion"."""
+        """What the model looks at: "metastasis", "necrosis", "spine" (vertebrae on MR), "vertebra" (on CT),
+        "ct-lesion" or "column"."""
         return self.task.rpartition("-")[0]
 
     def to_dict(self) -> dict[str, Any]:
@@ -175,7 +178,7 @@ def _check_network(card: ModelCard, refuse: Callable[[str, str], None]) -> None:
     if (
         not kind.fits(network)
         or (each and network["inputs"] != len(card.inputs))
-        or (not each and len(card.inputs) > 1)
+        or (not each and card.task not in ANY_ONE and len(card.inputs) > 1)
     ):
         refuse("network", kind.wish)
     dimensions = kind.dimensions(network)

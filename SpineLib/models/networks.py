@@ -19,6 +19,7 @@ TASK_NETWORKS: dict[str, tuple[str, ...]] = {
     "ct-lesion-detection": ("faster-rcnn",),
     "vertebra-inpainting": ("wgan-gp", "dcgan"),
     "vertebra-completion": ("unet",),
+    "column-segmentation": ("column",),
 }
 #: Tasks whose network has one input channel for each of the card's inputs.
 ONE_CHANNEL_EACH = ("metastasis-segmentation", "necrosis-segmentation", "spine-segmentation")
@@ -129,6 +130,24 @@ def _faster_rcnn(settings: Mapping[str, Any]) -> torch.nn.Module:
     )
 
 
+def _fits_column(settings: Mapping[str, Any]) -> bool:
+    widths, strides = settings.get("widths"), settings.get("strides")
+    return (
+        are_sizes([settings.get("inputs")], 1, 1, 64)
+        and are_sizes([settings.get("parts")], 1, 1, 64)
+        and are_sizes(widths, 2, 8, 2048)
+        and isinstance(strides, (list, tuple))
+        and len(strides) == len(widths or ()) - 1
+        and all(are_sizes(stride, 3, 3, 4) for stride in strides)
+    )
+
+
+def _column(settings: Mapping[str, Any]) -> torch.nn.Module:
+    from SpineLib.networks.column import ColumnNet
+
+    return ColumnNet(settings["inputs"], settings["parts"], settings["widths"], settings["strides"])
+
+
 def _gan(kind: str) -> Kind:
     def fits(settings: Mapping[str, Any]) -> bool:
         return are_sizes([settings.get("latent")], 1, 1, 4096) and are_sizes(settings.get("widths"), 4, 4, 2048)
@@ -160,6 +179,12 @@ KINDS: dict[str, Kind] = {
         "true or false, stride 8 or 16, and pooling 'max' or 'align'",
         _fits_faster_rcnn,
         _faster_rcnn,
+    ),
+    "column": Kind(
+        "a column of inputs, parts, 2 to 8 widths and strides (z, y, x) between them",
+        _fits_column,
+        _column,
+        lambda settings: 3,
     ),
     "wgan-gp": _gan("wgan-gp"),
     "dcgan": _gan("dcgan"),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 
 from SpineLab.commands.actions import add_actions
-from SpineLab.commands.train import completion, ct_lesions, detection, export, gan, segmentation, vertebrae
+from SpineLab.commands.train import column, completion, ct_lesions, detection, export, gan, segmentation, vertebrae
 
 #: By name; a task's folder in ``SpineLab.training`` has the same, with "_" for "-".
 ACTIONS = {
     "segmentation": segmentation,
     "detection": detection,
+    "column": column,
     "vertebrae": vertebrae,
     "ct-lesions": ct_lesions,
     "gan": gan,

@@ -23,16 +23,18 @@ def add_common(
     parser: argparse.ArgumentParser,
     *,
     folds: bool = True,
-    cases: str = "use only the first so many cases",
-    cache: str = "folder for prepared cases (default: beside the cohort)",
+    cases: str | None = "use only the first so many cases",
+    cache: str | None = "folder for prepared cases (default: beside the cohort)",
 ) -> None:
-    """The options that each training has; ``cases`` and ``cache`` are the help of these two, ``folds`` adds those of
-    the cross-validation."""
+    """The options that each training has; ``cases`` and ``cache`` are the help of these two, None where there are
+    none, ``folds`` adds those of the cross-validation."""
     parser.add_argument("--minutes", type=float, help="time budget")
     parser.add_argument("--steps", type=int, help="batches to train on")
     parser.add_argument("--seed", type=int, help="of everything random")
-    parser.add_argument("--cases", type=int, help=cases)
-    parser.add_argument("--cache", type=Path, help=cache)
+    if cases is not None:
+        parser.add_argument("--cases", type=int, help=cases)
+    if cache is not None:
+        parser.add_argument("--cache", type=Path, help=cache)
     if folds:
         parser.add_argument("--folds", type=int, help="number of cross-validation folds; 0 is none")
         parser.add_argument("--fold", help="fold to hold out, from 0, or 'all' for one training after the other")

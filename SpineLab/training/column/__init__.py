@@ -1,0 +1,1 @@
+"""Training of the network that finds the vertebral column, on CT or on MR."""

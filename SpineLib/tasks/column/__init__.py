@@ -1,0 +1,1 @@
+"""The vertebral column on CT and MR: parts, instances, levels."""

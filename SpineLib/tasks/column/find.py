@@ -1,0 +1,175 @@
+"""The vertebral column in one image: every vertebra, the sacrum, discs and canal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from SpineLib.errors import SpineError
+from SpineLib.models.bundle import ModelBundle
+from SpineLib.networks.column import ColumnNet
+from SpineLib.progress import Progress, part, silent
+from SpineLib.tasks.column.grid import ColumnGrid
+from SpineLib.tasks.column.grouping import Member, group, sacrum_top_mm
+from SpineLib.tasks.column.levels import Levels, name_levels
+from SpineLib.tasks.column.parts import BACKGROUND, OF_A_VERTEBRA
+from SpineLib.tasks.column.predict import predict_column
+from SpineLib.volume.volume import Volume
+
+TASK = "column-segmentation"
+
+
+@dataclass(frozen=True)
+class ColumnPreparation:
+    """How a column model wants its image; what its card holds.
+
+    Attributes:
+        spacing: mm along (z, y, x).
+        kind: "ct" (HU, limited and scaled) or "mr" (each window whitened).
+    """
+
+    spacing: tuple[float, float, float] = (1.5, 1.5, 1.5)
+    kind: str = "ct"
+
+    def __post_init__(self):
+        object.__setattr__(self, "spacing", tuple(float(side) for side in self.spacing))
+        if (
+            len(self.spacing) != 3
+            or not all(0.2 <= side <= 10 for side in self.spacing)
+            or self.kind not in ("ct", "mr")
+        ):
+            raise SpineError(f"This is no valid preparation of a column: {self}; correct the model's description.")
+
+    @classmethod
+    def from_dict(cls, values: Mapping) -> ColumnPreparation:
+        """Of the JSON form; a key that does not exist is an error."""
+        try:
+            return cls(**values)
+        except (TypeError, ValueError) as error:
+            raise SpineError(f"This is no valid preparation of a column: {dict(values)}; correct the model.") from error
+
+    @property
+    def normalised(self) -> Callable[[np.ndarray], np.ndarray]:
+        """What makes a window of the image what the network is shown, in training as in use."""
+        return normalised_ct if self.kind == "ct" else normalised_mr
+
+
+def normalised_ct(hu: np.ndarray) -> np.ndarray:
+    """HU from -500 to 1500 as about -1 to 3: soft tissue at 0, cancellous bone at 0.5, cortex at 1.5 to 3."""
+    return np.clip(hu, -500.0, 1500.0).astype(np.float32) / np.float32(500.0)
+
+
+def normalised_mr(grey: np.ndarray) -> np.ndarray:
+    """Mean 0 and standard deviation 1 within the window, the brightest half percent limited."""
+    grey = np.asarray(grey, np.float32)
+    grey = np.minimum(grey, np.percentile(grey, 99.5))
+    deviation = float(grey.std())
+    return (grey - grey.mean()) / np.float32(deviation if deviation > 1e-6 else 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """What was found, on the grid of the network.
+
+    Attributes:
+        grid: the image, and the way back to its own grid.
+        parts: uint8 (z, y, x), numbers of :mod:`SpineLib.tasks.column.parts`.
+        labels: uint8 (z, y, x), 1 is the most cranial vertebra.
+        bone: float16 (z, y, x), probability of a vertebra's bone.
+        members: one a vertebra, from cranial to caudal.
+        levels: their names.
+        device, precision: where and how it was computed.
+    """
+
+    grid: ColumnGrid
+    parts: np.ndarray
+    labels: np.ndarray
+    bone: np.ndarray
+    members: list[Member]
+    levels: Levels
+    device: str
+    precision: str
+
+    def labelmap(self) -> Volume:
+        """The vertebrae with their levels' numbers on the image's own grid, uint8.
+
+        What is bone there is decided by the interpolated probability, whose it is by the nearest voxel.
+        """
+        table = np.zeros(256, np.uint8)
+        table[1 : len(self.levels.numbers) + 1] = self.levels.numbers
+        grown = _grown(table[self.labels])
+        numbers = self.grid.to_source(grown, "vertebrae")
+        if np.prod(self.grid.spacing) <= 0.9 * numbers.voxel_volume_ml * 1000:
+            return self.grid.to_source(table[self.labels], "vertebrae")
+        bone = self.grid.to_source(self.bone.astype(np.float32), "bone")
+        return numbers.with_array(np.where(bone.array >= 0.5, numbers.array, 0).astype(np.uint8))
+
+    def partmap(self) -> Volume:
+        """The parts on the image's own grid, uint8."""
+        return self.grid.to_source(self.parts, "parts")
+
+
+def find_column(
+    image: Volume,
+    bundle: ModelBundle,
+    *,
+    named: tuple[int, str] | None = None,
+    wanted: Callable[[np.ndarray], bool] = lambda part: True,
+    device: str = "auto",
+    precision: str = "auto",
+    progress: Progress = silent,
+) -> Column:
+    """Find the column and tell its vertebrae apart.
+
+    Args:
+        image: in any axis order.
+        bundle: a model of the task "column-segmentation" that takes such images.
+        named: which vertebra from above (from 0) has which level, when the user says so.
+        wanted: whether a window of the image is worth computing.
+        device, precision: as :func:`SpineLib.inference.predict.predict` takes them.
+        progress: told at least once a window.
+
+    Raises:
+        SpineError: a model of another task, no such device, not enough memory, or a level that does not fit.
+        Cancelled: by ``progress``.
+    """
+    if bundle.card.task != TASK:
+        raise SpineError(f"The model '{bundle.card.id}' is for {bundle.card.task}; choose one for {TASK}.")
+    preparation = ColumnPreparation.from_dict(bundle.card.preparation)
+    progress(0.0, "Preparing the image")
+    grid = ColumnGrid.of(image, preparation.spacing)
+    network = bundle.network()
+    assert isinstance(network, ColumnNet)
+    z, y, x = bundle.card.patch
+    probability, offsets, device, precision = predict_column(
+        grid.image,
+        network,
+        (z, y, x),
+        preparation.normalised,
+        wanted=wanted,
+        device=device,
+        precision=precision,
+        progress=part(progress, 0.05, 0.85),
+    )
+    progress(0.85, "Telling the vertebrae apart")
+    parts = probability.argmax(0).astype(np.uint8)
+    labels, members = group(parts, offsets, grid.spacing)
+    parts[np.isin(parts, OF_A_VERTEBRA) & (labels == 0)] = BACKGROUND
+    levels = name_levels(
+        [one.centre_mm for one in members],
+        [one.agreement for one in members],
+        sacrum_top_mm(parts, grid.spacing),
+        named,
+    )
+    bone = probability[list(OF_A_VERTEBRA)].sum(0, dtype=np.float32).astype(np.float16)
+    progress(1.0, "Done")
+    return Column(grid, parts, labels, bone, members, levels, device, precision)
+
+
+def _grown(labels: np.ndarray, voxels: int = 2) -> np.ndarray:
+    """Labels grown a little into what has none, each to its nearest."""
+    distance, nearest = ndimage.distance_transform_edt(labels == 0, return_indices=True)
+    return np.where(distance <= voxels, labels[tuple(nearest)], 0).astype(np.uint8)

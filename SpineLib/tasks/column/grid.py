@@ -1,0 +1,94 @@
+"""The grid a column network works on: LPS axes, given voxel sizes; and the way back to the image's own grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from SpineLib.geometry import resample
+from SpineLib.geometry.orientation import Orientation
+from SpineLib.volume.triples import triple
+from SpineLib.volume.volume import Volume
+
+
+@dataclass(frozen=True, eq=False)
+class ColumnGrid:
+    """An image as the network sees it.
+
+    Attributes:
+        image: float32 (z, y, x); z grows to superior, y to posterior, x to the patient's left.
+        spacing: mm along (z, y, x).
+        source: the image itself.
+    """
+
+    image: np.ndarray
+    spacing: tuple[float, float, float]
+    source: Volume
+    _orientation: Orientation
+    _where: tuple[np.ndarray, np.ndarray, np.ndarray]
+
+    @classmethod
+    def of(cls, volume: Volume, spacing: tuple[float, float, float]) -> ColumnGrid:
+        """Resampled (cubic, with a low-pass where voxels grow) to ``spacing``, mm along (z, y, x); an axis within five
+        percent of it keeps its own voxels."""
+        orientation = Orientation.of(volume)
+        array = _upright(orientation.apply(volume.array)).astype(np.float32)
+        own = _upright_order([volume.spacing[2 - axis] for axis in orientation.axes])
+        where = []
+        for axis, (mine, wanted) in enumerate(zip(own, spacing)):
+            count = array.shape[axis]
+            if count < 2 or abs(wanted / mine - 1) < 0.05:
+                where.append(np.arange(count, dtype=float))
+                continue
+            at = resample.positions(count, max(2, round(count * mine / wanted)), wanted / mine)
+            array = resample.along(np.ascontiguousarray(array), resample.cubic(count, at), axis)
+            where.append(at)
+        steps = [mine * (at[1] - at[0] if len(at) > 1 else 1.0) for mine, at in zip(own, where)]
+        return cls(np.ascontiguousarray(array), triple([float(s) for s in steps]), volume, orientation, triple(where))
+
+    def to_source(self, array: np.ndarray, name: str) -> Volume:
+        """An array (z, y, x) of numbers (labels: nearest; floats: linear) on the image's own grid."""
+        shape = _upright(self._orientation.apply(self.source.array)).shape
+        floats = array.dtype.kind == "f"
+        for axis, (count, at) in enumerate(zip(shape, self._where)):
+            if len(at) == count and np.abs(at - np.arange(count)).max() < 1e-9:
+                continue
+            back = (np.arange(count) - at[0]) / (at[1] - at[0])
+            if floats:
+                array = resample.along(
+                    np.ascontiguousarray(array, dtype=np.float32), resample.linear(len(at), back), axis
+                )
+            else:
+                array = np.take(array, resample.nearest(len(at), back), axis)
+        turned = self._orientation.undo(_upright_back(array))
+        return self.source.with_array(np.ascontiguousarray(turned), name)
+
+    def lps(self, place_mm: tuple[float, float, float] | np.ndarray) -> tuple[float, float, float]:
+        """A place, mm along (z, y, x) from the first voxel of the grid, in LPS, mm."""
+        index = np.asarray(place_mm, float) / np.asarray(self.spacing)
+        own = [float(np.interp(i, np.arange(len(at)), at) if len(at) > 1 else i) for i, at in zip(index, self._where)]
+        beyond = [i - np.clip(i, 0, len(at) - 1) for i, at in zip(index, self._where)]
+        own = [o + b * (at[1] - at[0] if len(at) > 1 else 1.0) for o, b, at in zip(own, beyond, self._where)]
+        shape = _upright(self._orientation.apply(self.source.array)).shape
+        z, y, x = own
+        canonical = [x, shape[0] - 1 - z, y]  # (s, y, x): right to left, superior to inferior, anterior to posterior
+        sizes = [self.source.array.shape[axis] for axis in self._orientation.axes]
+        ijk = [0.0, 0.0, 0.0]
+        for value, size, axis, flip in zip(canonical, sizes, self._orientation.axes, self._orientation.flips):
+            ijk[axis] = size - 1 - value if flip else value
+        lps = self.source.ijk_to_lps @ (ijk[2], ijk[1], ijk[0], 1.0)
+        return triple([round(float(value), 2) for value in lps[:3]])
+
+
+def _upright(array: np.ndarray) -> np.ndarray:
+    """Canonical (s, y, x) as (z, y, x) with z growing to superior: a view."""
+    return array.transpose(1, 2, 0)[::-1]
+
+
+def _upright_back(array: np.ndarray) -> np.ndarray:
+    return array[::-1].transpose(2, 0, 1)
+
+
+def _upright_order(values: list[float]) -> list[float]:
+    return [values[1], values[2], values[0]]

@@ -1,0 +1,103 @@
+"""Which vertebra is which: from the sacrum, from what the user names, or counted only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from SpineLib.errors import SpineError
+from SpineLib.volume.levels import DOWNWARDS, FIRST_COUNTED, VERSE_NUMBERS, level_name
+
+#: Pitch of a column in which no vertebra was overlooked: a gap of so many usual ones is.
+_GAP = 1.6
+#: The lowest vertebra counts as L5 when its centre lies so far above the sacrum's top, mm: a disc and half two bodies.
+_NEAR_MM, _FAR_MM = 5.0, 62.0
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Numbers for the vertebrae from cranial to caudal.
+
+    Attributes:
+        numbers: VerSe's, or 101, 102, ... where only counted.
+        source: "sacrum", "user" or "count".
+        confidence: 0 to 1.
+        notes: sentences for the user.
+    """
+
+    numbers: tuple[int, ...]
+    source: str
+    confidence: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """ "L3", or "vertebra 2"."""
+        return tuple(level_name(number) for number in self.numbers)
+
+
+def name_levels(
+    centres_mm: Sequence[Sequence[float]],
+    agreements: Sequence[float],
+    sacrum_mm: np.ndarray | None,
+    named: tuple[int, str] | None = None,
+) -> Levels:
+    """Levels of a chain of vertebrae.
+
+    Args:
+        centres_mm: of the bodies, (z, y, x), from cranial to caudal.
+        agreements: of each, see :class:`SpineLib.tasks.column.grouping.Member`.
+        sacrum_mm: middle of the sacrum's top, or None where it is not seen.
+        named: which one (from 0) the user named, and its level.
+
+    Raises:
+        SpineError: a level that does not exist, or one that leaves no level for those above or below.
+    """
+    count = len(centres_mm)
+    centres = np.asarray(centres_mm, float).reshape(count, 3)
+    overlooked = _overlooked(centres)
+    places = [n + sum(missing for where, missing in overlooked if where < n) for n in range(count)]
+    notes = [
+        f"Between the vertebrae {where + 1} and {where + 2} from above there is room for {missing} more that was not "
+        "found; levels beyond it may be wrong."
+        for where, missing in overlooked
+    ]
+    if named is not None:
+        which, level = named
+        if level not in VERSE_NUMBERS or VERSE_NUMBERS[level] not in DOWNWARDS[:-1]:
+            raise SpineError(f"There is no vertebra '{level}'; choose one of C1 to C7, T1 to T12, L1 to L5.")
+        start = DOWNWARDS.index(VERSE_NUMBERS[level]) - places[which]
+        if start < 0 or start + places[-1] > len(DOWNWARDS) - 2:
+            raise SpineError(
+                f"{places[-1] + 1} vertebrae were found, and with {level} as number {which + 1} from above they do not "
+                "fit between C1 and L5; correct the level."
+            )
+        return Levels(tuple(DOWNWARDS[start + place] for place in places), "user", 1.0, tuple(notes))
+    counted = Levels(tuple(FIRST_COUNTED + n for n in range(count)), "count", 0.0, tuple(notes))
+    if sacrum_mm is None or not count:
+        return counted
+    gap = float(np.linalg.norm(centres[-1] - sacrum_mm))
+    fits = centres[-1][0] - sacrum_mm[0] >= _NEAR_MM and gap <= _FAR_MM
+    start = DOWNWARDS.index(VERSE_NUMBERS["L5"]) - places[-1]
+    if not fits or start < 0:
+        return counted
+    sure = min([*agreements, 1.0]) * (0.6 if overlooked else 1.0)
+    return Levels(
+        tuple(DOWNWARDS[start + place] for place in places), "sacrum", float(np.clip(sure, 0, 1)), tuple(notes)
+    )
+
+
+def _overlooked(centres: np.ndarray) -> list[tuple[int, int]]:
+    """(index of the vertebra above, number of vertebrae missing) of each gap."""
+    if len(centres) < 3:
+        return []
+    gaps = np.linalg.norm(np.diff(centres, axis=0), axis=1)
+    found = []
+    for n, gap in enumerate(gaps):
+        others = np.delete(gaps, n)[max(0, n - 2) : n + 2]
+        usual = float(np.median(others)) if len(others) else gap
+        if gap > _GAP * usual:
+            found.append((n, max(1, round(gap / usual) - 1)))
+    return found
