@@ -26,6 +26,7 @@ _home = _here if os.path.isdir(os.path.join(_here, "SpinePanel")) else os.path.d
 if _home not in sys.path[:1]:
     sys.path.insert(0, _home)
 
+from SpineLib.tasks.followup.required import REQUIRED_MARGIN_MM  # noqa: E402
 from SpinePanel.device import Device  # noqa: E402
 from SpinePanel.moduletest import ModuleTest  # noqa: E402
 from SpinePanel.modulewidget import ModuleWidget  # noqa: E402
@@ -103,7 +104,7 @@ class SpineNecrosisParameterNode:
     threshold: Annotated[float, WithinRange(0.05, 0.95)] = 0.5
     necrosis: vtkMRMLSegmentationNode
     necrosisSegment: str = ""
-    requiredMargin: Annotated[float, WithinRange(0, 15)] = 0.0
+    requiredMargin: Annotated[float, WithinRange(0, 15)] = REQUIRED_MARGIN_MM
     autoUpdate: bool = False
     comparison: vtkMRMLTableNode
     folder: str = ""
@@ -207,7 +208,7 @@ class SpineNecrosisLogic(ScriptedLoadableModuleLogic):
         transform=None,
         metastasisSegment=None,
         necrosisSegment=None,
-        requiredMarginMm=0.0,
+        requiredMarginMm=REQUIRED_MARGIN_MM,
         existing=None,
         progress=None,
     ):
@@ -216,6 +217,7 @@ class SpineNecrosisLogic(ScriptedLoadableModuleLogic):
         Args:
             metastasis, necrosis: segmentation nodes; of several segments, name one by its id, else all count.
             transform: of :meth:`register`, or any linear one; None: both lie in one space.
+            requiredMarginMm: to be reached by the necrosis; 0: covered is enough.
             existing: the table of an earlier comparison whose nodes are filled anew.
 
         Returns:

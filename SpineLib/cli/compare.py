@@ -13,8 +13,11 @@ from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.errors import SpineError
 from SpineLib.json_text import json_text
 from SpineLib.progress import part
+from SpineLib.tasks.followup.required import BANDS_MM, REQUIRED_MARGIN_MM
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from SpineLib.tasks.followup.compare import Comparison
 
 
@@ -31,11 +34,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--transform",
         type=Path,
         metavar="FILE",
-        help="what 'spine register' wrote (.tfm, .h5); without it both masks are in one space",
+        help="what 'spine register' wrote (.tfm, .h5), its error beside it; without it both masks are in one space",
     )
-    space.add_argument("--error", type=float, metavar="MM", help="how far the registration may be off")
+    space.add_argument(
+        "--error",
+        type=float,
+        metavar="MM",
+        help="how far the registration may be off (default: what lies beside the transform)",
+    )
+    space.add_argument(
+        "--accept", action="store_true", help="you have looked, and the scans fit: trust the registration"
+    )
     rule = parser.add_argument_group("the verdict")
-    rule.add_argument("--margin", type=float, default=0.0, metavar="MM", help="margin to be reached (default: 0)")
+    rule.add_argument(
+        "--margin",
+        type=float,
+        default=REQUIRED_MARGIN_MM,
+        metavar="MM",
+        help=f"margin to be reached; 0: covered is enough (default: {REQUIRED_MARGIN_MM:g})",
+    )
     rule.add_argument(
         "--tolerated-share",
         type=float,
@@ -53,9 +70,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--bins",
         type=float,
         nargs="+",
-        default=(0.0, 5.0),
+        default=BANDS_MM,
         metavar="MM",
-        help="limits of the margins whose shares are given (default: 0 5)",
+        help=f"limits of the margins whose shares are given (default: {' '.join(f'{one:g}' for one in BANDS_MM)})",
     )
     output = parser.add_argument_group("output")
     output.add_argument("-o", "--output", type=Path, metavar="FILE", help="all figures and provenance as JSON")
@@ -76,21 +93,18 @@ def run(args: argparse.Namespace) -> int:
     with ProgressBar() as progress:
         progress(0.0, "Reading")
         before, after, empty = _segments(args)
-        matrix = None
-        if args.transform is not None:
-            from SpineLib.volume.transform import read_transform
-
-            matrix = read_transform(args.transform)
-        share, notes = part(progress, 0.1, 0.95), []
+        matrix, error, trusted, notes = _registration(args)
+        share = part(progress, 0.1, 0.95)
         if args.all:
             result = compare_all(
-                [one.mask for one in before], [one.mask for one in after], matrix, settings, share, args.error
+                [one.mask for one in before], [one.mask for one in after], matrix, settings, share, error, trusted
             )
             rows = [(before[lesion.metastasis].info.name, lesion.comparison) for lesion in result.lesions]
-            notes = result.notes
+            notes += result.notes
         else:
             necrosis = after[0].mask if after else empty
-            rows = [(before[0].info.name, compare(before[0].mask, necrosis, matrix, settings, share, args.error))]
+            comparison = compare(before[0].mask, necrosis, matrix, settings, share, error, trusted)
+            rows = [(before[0].info.name, comparison)]
         _write(rows, args)
         progress(1.0, "Done")
     for name, comparison in rows:
@@ -111,6 +125,17 @@ def _check(args: argparse.Namespace) -> None:
         )
     check_kind(args.surface, "A surface", SURFACE_SUFFIXES)
     check_outputs((args.output, args.csv, args.surface), (args.before, args.after, args.transform), args.overwrite)
+
+
+def _registration(args: argparse.Namespace) -> tuple[np.ndarray | None, float | None, bool, list[str]]:
+    """The matrix of the transform, its error, whether it is to be trusted, and sentences about that."""
+    if args.transform is None:
+        return None, args.error, True, []
+    from SpineLib.tasks.registration.record import read_registration
+
+    kept = read_registration(args.transform)
+    error = kept.error_mm if args.error is None else args.error
+    return kept.after_to_before, error, kept.trusted or args.accept, list(kept.notes)
 
 
 def _segments(args: argparse.Namespace):

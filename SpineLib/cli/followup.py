@@ -14,6 +14,7 @@ from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.cohort.layout import AFTER, BEFORE, SESSIONS
 from SpineLib.errors import SpineError
 from SpineLib.sequences import SEQUENCES
+from SpineLib.tasks.followup.required import REQUIRED_MARGIN_MM
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,8 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--transform",
         type=Path,
         metavar="TFM",
-        help="ITK transform from before to after, as 'spine register' writes (default: registered "
-        "around each treated metastasis)",
+        help="ITK transform from before to after, as 'spine register' writes, with its error beside it (default: "
+        "registered around each treated metastasis)",
     )
     batch = parser.add_argument_group("many patients")
     batch.add_argument(
@@ -77,6 +78,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="model id or folder (default: the one that uses most of the scans, 2D first)",
     )
     choices.add_argument("--necrosis-model", metavar="MODEL", help="likewise")
+    choices.add_argument(
+        "--margin",
+        type=float,
+        default=REQUIRED_MARGIN_MM,
+        metavar="MM",
+        help=f"margin to be reached by the necrosis; 0: covered is enough (default: {REQUIRED_MARGIN_MM:g})",
+    )
     add_device(choices, precision=False)
     choices.add_argument(
         "--allow-different-patients", action="store_true", help="compare scans whose DICOM patient IDs differ"

@@ -23,7 +23,7 @@ RECORD = "comparison.json"
 #: Names the files of a folder while they move into it, so that a run that was killed meanwhile is taken up.
 _BEGUN = "comparison.json.part"
 _NAMES = re.compile(
-    r"(metastases|necroses)\.(seg\.nrrd|dcm)|after_to_before(_\d+)?\.tfm|margin(_\d+)?\.vtp|"
+    r"(metastases|necroses)\.(seg\.nrrd|dcm)|after_to_before(_\d+)?\.(tfm|json)|margin(_\d+)?\.vtp|"
     r"comparison\.(csv|json)|report\.html"
 )
 _SWAPPED = (
@@ -155,6 +155,7 @@ def run_case(
     from SpineLib.cli.followup_files import write_follow_up
     from SpineLib.reports.patient import patient_facts
     from SpineLib.tasks.followup.checks import check_patients
+    from SpineLib.tasks.followup.compare import CompareSettings
     from SpineLib.tasks.followup.follow_up import FollowUpSettings, follow_up
     from SpineLib.tasks.segmentation.segment import SegmentSettings
     from SpineLib.volume import read_volume
@@ -188,11 +189,12 @@ def run_case(
         )
         if path is not None
     }
-    transform = None
+    given = None
     if scans.transform is not None:
-        from SpineLib.volume.transform import read_transform
+        from SpineLib.tasks.registration.record import read_registration
 
-        transform = read_transform(scans.transform)
+        given = read_registration(scans.transform)
+        notes += given.notes
     each = SegmentSettings(device=args.device)
     enhanced = enhanced_of(scans.after)
     result = follow_up(
@@ -202,9 +204,12 @@ def run_case(
         necroses=masks.get("necroses"),
         metastasis_model=bundles.get("metastasis_model"),
         necrosis_model=bundles.get("necrosis_model"),
-        after_to_before=transform,
+        after_to_before=given.after_to_before if given else None,
+        registration=given.registration if given else None,
         after_facts=read_dicom_facts(scans.after[enhanced]) if enhanced else None,
-        settings=FollowUpSettings(metastasis=each, necrosis=each),
+        settings=FollowUpSettings(
+            metastasis=each, necrosis=each, compare=CompareSettings(required_margin_mm=args.margin)
+        ),
         progress=part(progress, 0.02, 0.88),
     )
     progress(0.88, "Writing the report")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from SpineLib.tasks.segmentation.naming import TARGETS, Target
 from SpineLib.tasks.segmentation.output import lesion_segments, write_result
 from SpineLib.volume import write_segmentation
 from SpineLib.volume.files import write_text
+from SpineLib.volume.json_object import json_object
 
 RECORD = "comparison.json"
 #: The segmentations, as ``Scans`` calls them.
@@ -55,6 +57,7 @@ def write_follow_up(
     Returns:
         The patient's line of a cohort's table, and lines for a terminal.
     """
+    from SpineLib.tasks.registration.record import write_registration
     from SpineLib.volume.transform import write_transform
 
     notes = [*notes, *result.notes]
@@ -66,7 +69,10 @@ def write_follow_up(
     for number, part in enumerate(part for part in result.treated if part.comparison is not None):
         assert part.comparison is not None and part.after_to_before is not None
         ending = f"_{part.lesion.id}" if number else ""  # the largest treated one has the plain names
-        write_transform(part.after_to_before, folder / f"after_to_before{ending}.tfm")
+        if part.registration is not None:
+            write_registration(part.registration, folder / f"after_to_before{ending}.tfm")
+        else:
+            write_transform(part.after_to_before, folder / f"after_to_before{ending}.tfm")
         write_surface(part.comparison.surface, folder / f"margin{ending}.vtp")
     progress(0.3, "Drawing the report")
     report = report_of(result, notes, cards, simulated=simulated, patient=patient)
@@ -91,6 +97,14 @@ def row_of(folder: Path) -> dict | None:
         return patient_row(record["rows"], record["notes"])
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return None
+
+
+def required_margin_of(folder: Path) -> float | None:
+    """The margin that a folder written earlier asked for, mm; None where nothing was compared, or it does not tell."""
+    for one in json_object(folder / RECORD).get("metastases") or []:
+        with suppress(KeyError, TypeError, ValueError):
+            return float(one["comparison"]["provenance"]["parameters"]["required_margin_mm"])
+    return None
 
 
 def corrected_masks(folder: Path) -> dict[str, Path]:
@@ -201,10 +215,10 @@ def _lines(result: FollowUp, notes: Sequence[str], cards: Sequence[ModelCard]) -
             lines.append(f"{start}{NOT_TREATED}.")
             continue
         shown = {key: measure.text(part.comparison.values[key]) for key, measure in MEASURES.items()}
-        error = f" +- {shown['error_mm']}" if part.comparison.values["error_mm"] is not None else ""
+        error = f" ± {shown['error_mm']}" if part.comparison.values["error_mm"] is not None else ""
         lines.append(
             f"{start}{part.comparison.verdict.outcome}; {shown['covered_share']} covered, "
-            f"smallest margin {shown['minimum_mm']}{error}."
+            f"minimal ablative margin {shown['minimum_mm']}{error}."
         )
         lines += [f"  {reason}" for reason in part.comparison.verdict.reasons]
     if any(card.training_data["simulated"] for card in cards):

@@ -22,7 +22,7 @@ def follow_up_folder(args: argparse.Namespace) -> int:
     """
     from SpineLib.cli.batch import check_unchanged, each_case, make_output
     from SpineLib.cli.entities import check_choice, wanted_entities
-    from SpineLib.cli.followup_files import RECORD, corrected_masks, row_of, seal
+    from SpineLib.cli.followup_files import RECORD, corrected_masks, required_margin_of, row_of, seal
     from SpineLib.cohort.images import find_patients
     from SpineLib.reports.followup_cohort import cohort_page
     from SpineLib.reports.followup_tables import plain_table
@@ -44,6 +44,11 @@ def follow_up_folder(args: argparse.Namespace) -> int:
             check_choice(chosen, str(done.get("message", "")))
         if done is not None:
             check_unchanged(folder / RECORD, _every_file(sessions))
+        if done is not None and required_margin_of(folder) not in (None, args.margin):
+            raise SpineError(
+                f"The follow-up that is there asked for a margin of {required_margin_of(folder):g} mm and not of "
+                f"{args.margin:g} mm: add --overwrite, or give --margin {required_margin_of(folder):g}."
+            )
         if done is not None and not corrected:
             return done | {"status": "kept"}
         (before, after), chosen = _images_of(sessions, wanted)

@@ -61,9 +61,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     output = parser.add_argument_group("output")
     output.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="FILE", help="the transform (.tfm; ITK and Slicer)"
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the transform (.tfm; ITK and Slicer); its error and quality lie beside it as .json",
     )
-    output.add_argument("--json", type=Path, metavar="FILE", help="also write quality, notes and provenance")
+    output.add_argument("--json", type=Path, metavar="FILE", help="write quality, notes and provenance there, too")
     output.add_argument(
         "--resampled", type=Path, metavar="FILE", help="also write the scan after on the grid of the scan before"
     )
@@ -75,13 +80,17 @@ def run(args: argparse.Namespace) -> int:
     inputs = (args.before, args.after, args.region, *(args.points or ()))
     if args.before.resolve() == args.after.resolve():
         raise SpineError("The scan before and the scan after are one file; choose two scans.")
-    check_outputs((args.output, args.json, args.resampled), inputs, args.overwrite)
+    from SpineLib.tasks.registration.quality import record_of
+
+    beside = record_of(args.output)
+    again = None if args.json is not None and args.json.resolve() == beside.resolve() else args.json
+    check_outputs((args.output, beside, again, args.resampled), inputs, args.overwrite)
     _check(args)
     from SpineLib.tasks.registration.points import blaming_points, read_point_pairs, start_of_pairs
+    from SpineLib.tasks.registration.record import write_registration
     from SpineLib.tasks.registration.register import RegisterSettings, register, resample_after
     from SpineLib.volume import read_volume, write_volume
     from SpineLib.volume.files import write_text
-    from SpineLib.volume.transform import write_transform
 
     settings = RegisterSettings(
         chemical_shift=not args.one_layer,
@@ -98,9 +107,9 @@ def run(args: argparse.Namespace) -> int:
         progress(0.95, "Writing")
         if args.resampled is not None:
             write_volume(resample_after(after, before, result.after_to_before), args.resampled)
-        if args.json is not None:
-            write_text(args.json, json_text(result.to_dict()))
-        write_transform(result.after_to_before, args.output)
+        if again is not None:
+            write_text(again, json_text(result.to_dict()))
+        write_registration(result, args.output)
         progress(1.0, "Done")
     print(*summary(result), sep="\n")
     return 0
@@ -111,7 +120,8 @@ def summary(result) -> list[str]:
     quality = result.quality
     return [
         *result.notes,
-        f"Quality: {'to be trusted' if quality.trusted else 'NOT to be trusted'}; mutual information "
+        f"The registration is {'to be trusted' if quality.trusted else 'NOT to be trusted'}; estimated error "
+        f"{quality.error_mm:.1f} mm, mutual information "
         f"{quality.metric:.3f}, best other place {100 * quality.rival:.0f} % of it, {100 * quality.overlap:.0f} % of "
         f"the region seen, starts {quality.spread_mm:.2f} mm apart ({result.provenance['seconds']:.1f} s)",
         f"{result.provenance['notice']}.",

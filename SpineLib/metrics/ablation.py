@@ -115,8 +115,8 @@ def _distance(
 
 #: By key. Dice and Jaccard: 2 |M and N| / (|M| + |N|), |M and N| / |M or N|; covered: |M and N| / |M|, the ablation's
 #: completeness. Distances run from surface to surface and are weighted by area; the margin is that of
-#: :class:`Ablation`. Hausdorff: the largest distance of a point of either surface from the other one; its 95 %: the
-#: larger of the two surfaces' 95 % percentiles.
+#: :class:`Ablation`, its smallest value the minimal ablative margin. Hausdorff: the largest distance of a point of
+#: either surface from the other one; its 95 %: the larger of the two surfaces' 95 % percentiles.
 MEASURES: dict[str, Measure] = {
     one.key: one
     for one in (
@@ -141,7 +141,7 @@ MEASURES: dict[str, Measure] = {
             lambda one: max(one.necrosis_ml - one.common_ml, 0.0),
         ),
         _overlap("unseen_ml", "Not on the scan after", "ml", 2, lambda one: one.unseen_ml),
-        _distance("minimum_mm", "Smallest margin", "mm", 1, _treated(lambda one: float(one.margin_mm.min()))),
+        _distance("minimum_mm", "Minimal ablative margin", "mm", 1, _treated(lambda one: float(one.margin_mm.min()))),
         _distance(
             "mean_mm",
             "Mean margin",

@@ -23,21 +23,17 @@ from SpineLib.reports.followup_tables import (
     registration_facts,
 )
 from SpineLib.reports.margin import histogram_chart, margin_views
-from SpineLib.reports.page import Section, Tile, facts, readable, write_page
+from SpineLib.reports.page import Section, Tile, facts, write_page
 from SpineLib.reports.viewer import Layer, close_ups, slice_viewer
 from SpineLib.tasks.colours import METASTASIS, NECROSIS, hexadecimal
 from SpineLib.tasks.followup.margin import MarginSurface, margin_histogram
+from SpineLib.tasks.followup.verdict import COMPLETE, INCOMPLETE, TITLES
 from SpineLib.tasks.segmentation.lesions import Lesion
 from SpineLib.volume import Volume
 from SpineLib.volume.resampling import resample_like
 
-_CLASSES = {"complete": "complete", "incomplete": "incomplete"}
-_TITLES = {
-    "complete": "Complete ablation",
-    "incomplete": "Incomplete ablation",
-    "not to be told": "Not to be told",
-    NOT_TREATED: "Not treated",
-}
+_CLASSES = {COMPLETE: "complete", INCOMPLETE: "incomplete"}
+_TITLES = {**TITLES, NOT_TREATED: "Not treated"}
 _UNTREATED_RULE = "No necrosis lies at this metastasis: it counts as not treated."
 
 
@@ -62,7 +58,7 @@ class LesionPart:
 
     @property
     def outcome(self) -> str:
-        """ "complete", "incomplete", "not to be told", or "not treated"."""
+        """One of :data:`SpineLib.tasks.followup.verdict.TITLES`, or "not treated"."""
         return self.comparison["verdict"]["outcome"] if self.comparison else NOT_TREATED
 
 
@@ -260,16 +256,18 @@ def _tiles(part: LesionPart) -> list[Tile]:
     tiles = [
         Tile(_TITLES[part.outcome], "verdict", f"metastasis {part.lesion.id}"),
         Tile(shown["covered_share"], "covered", f"of {shown['metastasis_ml']}"),
-        Tile(
-            shown["untreated_ml"],
-            "untreated",
-            f"{len(overlap['pieces'])} piece{'s' if len(overlap['pieces']) != 1 else ''} that matter",
-        ),
+        Tile(shown["untreated_ml"], "untreated", _pieces(len(overlap["pieces"]))),
     ]
     if distance["minimum_mm"] is not None:
         error = f" ± {distance['error_mm']:.1f}" if distance["error_mm"] else ""
-        tiles.append(Tile(f"{distance['minimum_mm']:.1f}{error} mm", "smallest margin", distance["thinnest_where"]))
+        tiles.append(
+            Tile(f"{distance['minimum_mm']:.1f}{error} mm", "minimal ablative margin", distance["thinnest_where"])
+        )
     return tiles
+
+
+def _pieces(count: int) -> str:
+    return "1 piece that matters" if count == 1 else f"{count} pieces that matter"
 
 
 def _settings_section(report: FollowUpReport) -> Section:
@@ -279,9 +277,7 @@ def _settings_section(report: FollowUpReport) -> Section:
         if card.training_data["simulated"]:
             models[card.title] += " (simulated training data)"
     first = next((part.comparison for part in report.parts if part.comparison), None)
-    settings = dict(first["provenance"]["parameters"]) if first else {}
-    settings.pop("after_to_before_lps", None)
-    settings = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in settings.items()}
+    settings = _settings_in_words(first["provenance"]["parameters"]) if first else {}
     made = {
         "SpineOncology": provenance.get("version", "–"),
         "Time": provenance.get("time", "–"),
@@ -290,9 +286,24 @@ def _settings_section(report: FollowUpReport) -> Section:
     }
     html = (
         f'<div class="columns"><div><h3>Models</h3>{facts(models or {"Segmentation": "given, no model"})}</div>'
-        f"<div><h3>Settings</h3>{facts(readable(settings))}</div></div><h3>Made</h3>{facts(made)}"
+        f"<div><h3>Settings</h3>{facts(settings)}</div></div><h3>Made</h3>{facts(made)}"
     )
     return Section("Models, settings, versions", html)
+
+
+def _settings_in_words(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """What a comparison was asked for, by name."""
+    error, required = parameters.get("error_mm"), parameters["required_margin_mm"]
+    known = "error not known" if error is None else f"error {error:.1f} mm"
+    trusted = "to be trusted" if parameters.get("trusted", True) else "not to be trusted"
+    limits = [f"{one:g}" for one in parameters["margin_bins_mm"]]
+    return {
+        "Required margin": f"{required:g} mm" if required else "none: covered is enough",
+        "Surface that may lack it": f"{100 * parameters['tolerated_share']:g} %",
+        "Untreated pieces that matter": f"from {parameters['smallest_untreated_ml']:.2g} ml",
+        "Bands of the margin": f"limits {', '.join(limits)} mm",
+        "Registration": f"{trusted}, {known}",
+    }
 
 
 def _libraries(report: FollowUpReport) -> dict[str, str]:

@@ -1,4 +1,8 @@
-"""The margin of an ablation as colours, a legend and a histogram: red where tumour sticks out of the necrosis."""
+"""The margin of an ablation as colours, a legend and a histogram: orange to brown where tumour sticks out.
+
+Below 0 orange to brown, above 0 pale yellow to blue: readers who do not tell red from green tell these apart, and of
+two colours of one side the one further from 0 is the darker.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,15 @@ import numpy as np
 from SpineLib.reports.surface import VIEWS, colour_scale, css_colour, surface_views
 
 #: Margin in mm and the colour there; between them it runs evenly, at 0 it jumps: the sign must be seen at a glance.
-NEGATIVE = ((-5.0, (0.47, 0.05, 0.12)), (0.0, (0.91, 0.33, 0.27)))
-POSITIVE = ((0.0, (0.98, 0.86, 0.42)), (5.0, (0.32, 0.72, 0.53)), (10.0, (0.16, 0.43, 0.60)))
-_LOWEST, _HIGHEST = NEGATIVE[0][0], POSITIVE[-1][0]
+NEGATIVE = ((-10.0, (0.24, 0.06, 0.02)), (-5.0, (0.55, 0.16, 0.02)), (0.0, (0.90, 0.42, 0.05)))
+POSITIVE = ((0.0, (0.99, 0.95, 0.70)), (5.0, (0.34, 0.71, 0.91)), (10.0, (0.02, 0.30, 0.58)))
+_LOWEST, _HIGHEST = -5.0, POSITIVE[-1][0]
+#: Scales and ticks run in such steps.
+_STEP_MM = 5.0
 
 
 def margin_colours(margin_mm: np.ndarray) -> np.ndarray:
-    """Red, green, blue (n, 3), 0 to 1, of margins (n,) in mm; beyond -5 and 10 mm the colour stays."""
+    """Red, green, blue (n, 3), 0 to 1, of margins (n,) in mm; beyond -10 and 10 mm the colour stays."""
     margin_mm = np.asarray(margin_mm, float)
 
     def run(stops):
@@ -28,15 +34,26 @@ def margin_colours(margin_mm: np.ndarray) -> np.ndarray:
 def margin_views(points: np.ndarray, triangles: np.ndarray, margin_mm: np.ndarray, views=VIEWS, size: int = 280) -> str:
     """HTML of the surface (points (n, 3) LPS mm, margin (n,) mm) seen from all sides, at one scale, with a legend."""
     surface = surface_views(points, triangles, margin_mm, margin_colours, "Surface of the metastasis", views, size)
-    return surface + legend()
+    return surface + legend(*scale_ends(margin_mm))
 
 
-def legend() -> str:
-    """The scale of colours as SVG."""
+def scale_ends(margin_mm: np.ndarray) -> tuple[float, float]:
+    """Ends of a scale that reaches all margins, mm: -5 and 10, or further ones in steps of 5."""
+    known = np.asarray(margin_mm, float)[np.isfinite(margin_mm)]
+    if not len(known):
+        return _LOWEST, _HIGHEST
+    low, high = _STEP_MM * np.floor(known.min() / _STEP_MM), _STEP_MM * np.ceil(known.max() / _STEP_MM)
+    return min(float(low), _LOWEST), max(float(high), _HIGHEST)
+
+
+def legend(low: float = _LOWEST, high: float = _HIGHEST) -> str:
+    """The scale of colours as SVG, from ``low`` to ``high`` mm."""
+    step = _STEP_MM * max(1, round((high - low) / _STEP_MM / 7))
+    ticks = [int(one) for one in np.arange(step * np.ceil(low / step), high + 0.1, step)]
     return colour_scale(
         margin_colours,
-        (_LOWEST, _HIGHEST),
-        (-5, 0, 5, 10),
+        (low, high),
+        ticks,
         "Colours of the margin",
         ("tumour outside the necrosis", "necrosis beyond the tumour"),
     )

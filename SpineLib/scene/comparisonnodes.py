@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import slicer
@@ -12,7 +12,7 @@ from vtk.util import numpy_support
 from SpineLib.errors import SpineError
 from SpineLib.geometry.triangles import areas_at_points
 from SpineLib.metrics.ablation import DISTANCE, OVERLAP, bin_figures_of, figures_of
-from SpineLib.reports.margin import margin_colours
+from SpineLib.reports.margin import margin_colours, scale_ends
 from SpineLib.scene.legend import show_legend
 from SpineLib.scene.surfaces import colour_table, fill_figures, fill_table, in_ras, number, read_polydata
 from SpineLib.tasks.followup.margin import MarginSurface, margin_histogram
@@ -37,8 +37,8 @@ _NAMES = {
     "Series": "Share of the surface",
     "Chart": "Margin histogram",
 }
-#: The colours of the margin: a node of this name, its range in mm, entries of 0.1 mm so that 0 lies between two.
-COLOURS, RANGE_MM, _ENTRIES = "Ablation margin", (-5.0, 10.0), 150
+#: The colours of the margin: nodes of this name, one for each range; ten entries a mm, so that 0 lies between two.
+COLOURS, _ENTRIES_A_MM = "Ablation margin", 10
 
 
 def fill_comparison(nodes: dict, comparison: Mapping, surface_file: str | Path) -> None:
@@ -70,13 +70,17 @@ def fill_comparison(nodes: dict, comparison: Mapping, surface_file: str | Path) 
             **{f"{axis} (mm)": [piece["centre_ras_mm"][n] for piece in pieces] for n, axis in enumerate("RAS")},
         },
     )
-    _paint(nodes["Surface"], poly)
+    _paint(nodes["Surface"], poly, scale_ends(surface.margin_mm))
     _fill_chart(nodes, surface)
 
 
-def margin_colour_node():
-    """The scene's colour node of margins, made when it is not there: red below 0, yellow to green and blue above."""
-    return colour_table(COLOURS, RANGE_MM, _ENTRIES, margin_colours)
+def margin_colour_node(limits: tuple[float, float]):
+    """The scene's colour node of margins between two limits (mm), made when it is not there."""
+    return colour_table(_colours_name(limits), limits, round(_ENTRIES_A_MM * (limits[1] - limits[0])), margin_colours)
+
+
+def _colours_name(limits: Sequence[float]) -> str:
+    return f"{COLOURS} {limits[0]:g} to {limits[1]:g} mm"
 
 
 def _read_surface(path):
@@ -91,19 +95,21 @@ def _read_surface(path):
     return in_ras(poly), surface
 
 
-def _paint(model, poly) -> None:
+def _paint(model, poly, limits: tuple[float, float]) -> None:
     model.SetAndObservePolyData(poly)
     new = model.GetDisplayNode() is None
     if new:
         model.CreateDefaultDisplayNodes()
     display = model.GetDisplayNode()
     display.SetActiveScalar(MARGIN, vtk.vtkAssignAttribute.POINT_DATA)
-    display.SetAndObserveColorNodeID(margin_colour_node().GetID())
+    if not (new or display.GetColorNode().GetName() == _colours_name(display.GetScalarRange())):
+        return  # the user has chosen another range, or other colours
+    display.SetAndObserveColorNodeID(margin_colour_node(limits).GetID())
+    display.SetScalarRangeFlag(display.UseManualScalarRange)
+    display.SetScalarRange(*limits)
     if not new:
         return
     display.SetScalarVisibility(True)
-    display.SetScalarRangeFlag(display.UseManualScalarRange)
-    display.SetScalarRange(*RANGE_MM)
     display.SetVisibility2D(False)
     show_legend(model, "Margin", "%+.0f mm", 4)
 

@@ -26,9 +26,11 @@ from SpineLib.scene.scans import (
     unregistered_volume,
 )
 from SpineLib.tasks.registration.points import pairs_of
+from SpineLib.tasks.registration.quality import RegistrationQuality, record_of
 from SpineLib.tasks.segmentation.naming import PROVENANCE, provenance_text
 from SpineLib.volume import Volume, check_image, write_volume
 from SpineLib.volume.files import write_text
+from SpineLib.volume.json_object import json_object
 from SpineLib.volume.places import ras_lps
 from SpineLib.volume.sidecar import sidecar_of
 
@@ -197,13 +199,31 @@ def is_untouched(transform) -> bool:
 
 
 def registration_record(transform) -> dict:
-    """What a run stored on its transform node: "quality", "provenance", "notes", "accepted"; {} for any other node."""
+    """What a run stored on its transform node: "quality", "provenance", "notes", "accepted"; {} for any other node.
+
+    Of a transform that was read from a file it is what lies beside that (:mod:`SpineLib.tasks.registration.record`).
+    """
     text = transform.GetAttribute(REGISTRATION) if transform is not None else None
     try:
         record = json.loads(text or "{}")
     except ValueError:
         return {}
-    return record if isinstance(record, dict) else {}
+    record = record if isinstance(record, dict) else {}
+    return record if "quality" in record or transform is None else _record_beside(transform) | record
+
+
+def _record_beside(transform) -> dict:
+    """What lies beside the file that a transform was read from; {} where there is none."""
+    storage = transform.GetStorageNode()
+    name = storage.GetFileName() if storage is not None else None
+    if not name:
+        return {}
+    record = json_object(record_of(name))
+    try:
+        RegistrationQuality.from_dict(record["quality"])
+    except (KeyError, TypeError):
+        return {}
+    return record
 
 
 def accept(transform, accepted: bool) -> None:

@@ -12,9 +12,10 @@ from SpinePanel.views import CHART
 
 #: A change is looked at after this pause, milliseconds: while the user paints, nothing is compared.
 _PAUSE_MS = 800
-_KINDS = {"complete": "good", "incomplete": "error", "not to be told": "warning"}
+_KINDS = {"complete": "good", "covered": "warning", "incomplete": "error", "not to be told": "warning"}
 _TITLES = {
     "complete": _("Complete ablation"),
+    "covered": _("Covered, margin too small"),
     "incomplete": _("Incomplete ablation"),
     "not to be told": _("Not to be told"),
 }
@@ -262,8 +263,8 @@ class Compare(StepBase):
         figures = _("{covered:.1f} % covered, {untreated_ml:.2f} ml untreated.").format(
             covered=100 * overlap["covered_share"], untreated_ml=overlap["untreated_ml"]
         )
-        label.text = f'<b style="{style.sentence(kind)}">{title}</b>: {figures} {reasons}'
-        label.toolTip = verdict["rule"]
+        rule = f"<p><small>{verdict['rule']}</small></p>"
+        label.text = f'<b style="{style.sentence(kind)}">{title}</b>: {figures} {reasons}{rule}'
 
     def _jump(self, place):
         from SpineLib.scene.views import jump_to

@@ -9,6 +9,9 @@ import pytest
 from SpineLab.bench import compare as bench_compare
 from SpineLib.cli.main import main
 from SpineLib.tasks.followup.compare import compare
+from SpineLib.tasks.registration.quality import RegistrationQuality, record_of
+from SpineLib.tasks.registration.record import write_registration
+from SpineLib.tasks.registration.register import Registration
 from SpineLib.tasks.segmentation.naming import ALTERED_STRUCTURE, METASTASIS, NECROSIS, VERTEBRA, terminology_entry
 from SpineLib.volume import SegmentInfo, write_segmentation, write_volume
 from SpineLib.volume.transform import write_transform
@@ -48,6 +51,43 @@ def test_one_metastasis_gives_json_table_and_surface(case, capsys):
     assert (case / "m.vtp").stat().st_size > 1000
     told = capsys.readouterr().out
     assert "Lesion 1: " in told and "Rule: Complete" in told and "Research use only" in told
+
+
+def registered(case, error_mm=1.5, trusted=True, path="t.tfm", moved=None):
+    """The transform as ``spine register`` writes it, its error beside it."""
+    quality = RegistrationQuality(0.6, 0.5, 0.9, 0.2, 1.0, error_mm, trusted, () if trusted else ("Check the level.",))
+    matrix = moved_by(x=0.5, z=-1.0) if moved is None else moved
+    write_registration(Registration(matrix, quality, {"task": "register"}, []), case / path)
+
+
+def test_the_error_beside_the_transform_is_taken_into_account(case, capsys):
+    registered(case, error_mm=1.5)
+    assert run(case, "--segment-before", "Lesion 1", "--transform", case / "t.tfm", "-o", case / "c.json") == 0
+    figures = json.loads((case / "c.json").read_text())
+    assert figures["distance"]["error_mm"] == 1.5 and figures["provenance"]["parameters"]["trusted"] is True
+    assert "registration error (1.5 mm)" in capsys.readouterr().out
+    assert run(case, "--segment-before", "Lesion 1", "--transform", case / "t.tfm", "--error", 0.2) == 0
+    assert "registration error (0.2 mm)" in capsys.readouterr().out, "the user's own word counts more"
+
+
+def test_a_registration_that_is_not_trusted_tells_nothing_until_it_is_accepted(case, capsys):
+    registered(case, trusted=False)
+    assert run(case, "--segment-before", "Lesion 1", "--transform", case / "t.tfm") == 0
+    assert "Lesion 1: not to be told" in capsys.readouterr().out
+    assert run(case, "--segment-before", "Lesion 1", "--transform", case / "t.tfm", "--accept") == 0
+    assert "is not to be trusted." not in capsys.readouterr().out
+
+
+def test_the_record_of_a_transform_that_was_changed_since_is_left_aside_and_this_is_told(case, capsys):
+    registered(case)
+    write_transform(moved_by(x=3.0), case / "t.tfm")
+    assert run(case, "--segment-before", "Lesion 1", "--transform", case / "t.tfm") == 0
+    told = capsys.readouterr().out
+    assert "was changed since it was registered" in told and "error is not known" in told
+    assert record_of(case / "t.tfm") == case / "t.json"
+    (case / "t.json").write_text('{"quality": {"error_mm": "much"}}')
+    assert run(case, "--segment-before", "Lesion 1", "--transform", case / "t.tfm") == 0
+    assert "no record of its registration" in capsys.readouterr().out
 
 
 def test_all_metastases_are_compared_each_with_its_necrosis(case, capsys):

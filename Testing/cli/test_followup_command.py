@@ -73,10 +73,10 @@ def test_masks_and_transform_give_segmentations_figures_surface_and_report(case,
     assert main(command(case)) == 0
     assert {path.name for path in (case / "out").iterdir()} == FILES
     told = capsys.readouterr().out
-    assert "complete; 100.0 % covered" in told and "Research use only" in told
+    assert "covered; 100.0 % covered" in told and "Research use only" in told
     [row] = csv.DictReader((case / "out" / "comparison.csv").open())
     record = json.loads((case / "out" / "comparison.json").read_text())
-    assert row["outcome"] == record["metastases"][0]["outcome"] == "complete"
+    assert row["outcome"] == record["metastases"][0]["outcome"] == "covered"
     assert float(row["covered_share"]) == pytest.approx(1, abs=1e-3)
     np.testing.assert_allclose(read_transform(case / "out" / "after_to_before.tfm"), SHIFT, atol=1e-9)
     assert read_volume(case / "out" / "necroses.seg.nrrd").same_grid(read_volume(case / "after_T2.nii.gz"))
@@ -99,7 +99,7 @@ def test_models_segment_what_no_mask_was_given_for(case):
         == 0
     )
     record = json.loads((case / "out" / "comparison.json").read_text())
-    assert record["metastases"][0]["outcome"] == "complete"
+    assert record["metastases"][0]["outcome"] == "covered"
     assert set(record["models"]) == {"tiny-2d-t1-t2", "necrosis-2d-cet1-t2"} and record["simulated_training_data"]
     assert "Simulated training data" in (case / "out" / "report.html").read_text(encoding="utf-8")
 
@@ -114,7 +114,7 @@ def test_models_for_t1_and_stir_need_no_code_before_or_after(case, monkeypatch):
     assert main(["followup", *options, "--transform", str(case / "given.tfm"), "-o", str(case / "out")]) == 0
     record = json.loads((case / "out" / "comparison.json").read_text())
     assert set(record["models"]) == {"tiny-2d-stir-t1", "necrosis-2d-stir-t1"}
-    assert record["metastases"][0]["outcome"] == "complete"
+    assert record["metastases"][0]["outcome"] == "covered"
 
 
 def test_results_are_kept_unless_overwriting_is_asked_for(case, capsys):
@@ -306,7 +306,7 @@ def test_segments_that_overlap_and_nearly_whole_numbers_are_masks_too(case, caps
     line = [part.replace("metastasis.nrrd", "m.seg.nrrd").replace("necrosis.nrrd", "n.nrrd") for part in command(case)]
     assert main(line) == 0
     told = capsys.readouterr().out
-    assert "complete; 100.0 % covered" in told and "Segments of the metastasis file overlap" in told
+    assert "covered; 100.0 % covered" in told and "Segments of the metastasis file overlap" in told
 
 
 def test_a_folder_goes_on_after_a_bad_case_and_takes_up_where_it_ended(cohort, capsys):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from SpineLib.cli.main import main
+from SpineLib.tasks.registration.record import read_registration
 from SpineLib.volume import read_volume, write_volume
 from SpineLib.volume.transform import read_transform
 from Testing.layers import write_layers
@@ -57,6 +58,8 @@ def test_a_registration_is_written_and_told(scans, tmp_path, capsys):
     written = json.loads((tmp_path / "q.json").read_text())
     np.testing.assert_allclose(written["after_to_before_lps"], matrix, atol=1e-8)
     assert written["quality"]["trusted"] is True and written["provenance"]["task"] == "register"
+    kept = read_registration(tmp_path / "t.tfm")
+    assert kept.error_mm == written["quality"]["error_mm"] > 0 and kept.trusted, "the error lies beside the transform"
     resampled, before = read_volume(tmp_path / "r.nrrd"), read_volume(scans / "before.nrrd")
     assert resampled.same_grid(before)
 

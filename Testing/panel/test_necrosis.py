@@ -96,10 +96,10 @@ def test_comparing_correcting_and_updating(patient, necrosis):
     from SpineLib.scene.comparison import part_of
 
     ui, widget = compared(patient, necrosis).ui, patient.widget
-    assert "Complete ablation" in ui.verdictLabel.text and "100.0 % covered" in ui.verdictLabel.text
-    assert "Complete:" in ui.verdictLabel.toolTip, "the rule in words"
+    assert "Covered, margin too small" in ui.verdictLabel.text and "100.0 % covered" in ui.verdictLabel.text
+    assert "Complete:" in ui.verdictLabel.text, "the rule in words beside it"
     assert ui.measuresTable.rowCount > 15 and ui.outdatedLabel.isHidden()
-    assert "✓  complete" in ui.compareSection.text
+    assert "✓  covered" in ui.compareSection.text
     head = widget._parameterNode.comparison
     assert part_of(head, "Surface").GetDisplayVisibility()
     assert patient.metastasis.GetDisplayNode().GetVisibility2DOutline()
@@ -134,7 +134,7 @@ def test_the_report_stands_alone_and_names_nobody(patient, necrosis, tmp_path):
     finish(necrosis, patient.widget)
     assert "3 files written" in ui.reportStatusLabel.text
     html = (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
-    assert "Complete ablation" in html and "Doe^Jane" not in html and "T2 before" in html
+    assert "Covered, margin too small" in html and "Doe^Jane" not in html and "T2 before" in html
     assert (tmp_path / "new" / "comparison.csv").read_text().startswith("outcome,")
     assert ui.openButton.enabled
     patient.asked.answer = False

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from SpineLib.reports import Layer, slice_viewer
-from SpineLib.reports.margin import histogram_chart, legend, margin_colours, margin_views
+from SpineLib.reports.margin import histogram_chart, legend, margin_colours, margin_views, scale_ends
 from SpineLib.reports.surface import VIEWS, paint_surface
 from SpineLib.volume import Volume
 
@@ -75,11 +75,25 @@ def test_no_surface_is_an_empty_picture():
     assert (paint_surface(*nothing, grey, LEFT, 20) == 255).all()
 
 
-def test_negative_margins_are_red_and_the_sign_is_seen_at_a_glance():
+def test_the_sign_of_a_margin_is_seen_at_a_glance_also_without_red_or_green_cones():
+    """Lightness and the difference of blue to yellow are what such readers see."""
     below, above, wide = margin_colours(np.array([-0.01, 0.01, 9.0]))
-    assert below[0] > 0.8 and below[1] < 0.4
-    assert above[1] > 0.8 and wide[2] > wide[0]
-    assert np.array_equal(margin_colours(np.array([-50.0])), margin_colours(np.array([-5.0])))
+    assert below[0] > 0.8 and below[2] < 0.1
+    weights = np.array([0.2126, 0.7152, 0.0722])  # relative luminance, ITU-R BT.709
+    assert above @ weights - below @ weights > 0.3
+    outside, inside = margin_colours(np.linspace(-12, -0.01, 50)), margin_colours(np.linspace(4, 12, 50))
+    assert ((outside[:, 2] - outside[:, :2].max(axis=1)) < 0).all(), "no blue outside"
+    assert ((inside[:, 2] - inside[:, :2].max(axis=1)) > 0).all(), "blue where the margin is wide"
+    assert wide[2] > wide[0]
+    assert np.array_equal(margin_colours(np.array([-50.0])), margin_colours(np.array([-10.0])))
+
+
+def test_the_scale_reaches_every_margin_that_is_there():
+    assert scale_ends(np.array([-1.0, 3.0])) == (-5.0, 10.0)
+    assert scale_ends(np.array([-18.4, np.nan, 11.2])) == (-20.0, 15.0)
+    assert scale_ends(np.full(3, np.nan)) == (-5.0, 10.0)
+    ticks = re.findall(r">(-?\d+) mm<", legend(-20.0, 15.0))
+    assert ticks == ["-20", "-15", "-10", "-5", "0", "5", "10", "15"]
 
 
 def test_views_and_legend_stand_alone(ball):

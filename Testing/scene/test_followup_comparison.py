@@ -14,7 +14,7 @@ from SpineLib.jobs.registry import run_job
 from SpineLib.metrics.ablation import MEASURES, OVERLAP
 from SpineLib.metrics.measure import Measure
 from SpineLib.scene import comparison as com
-from SpineLib.scene.comparisonnodes import PARTS, RANGE_MM, margin_colour_node
+from SpineLib.scene.comparisonnodes import PARTS, margin_colour_node
 from SpineLib.scene.nodes import RAS_LPS, volume_from_node
 from SpineLib.scene.registration import REGISTRATION
 from SpineLib.scene.scans import put_under
@@ -22,6 +22,9 @@ from SpineLib.scene.segmentvolumes import segments_volume
 from SpineLib.scene.views import show_outlines
 from Testing.scene.ablation import CENTRE, ORDERS, make_case, rigid
 from Testing.scene.grids import add_transform, rotation, warp
+
+#: Of the scale where no margin lies further out.
+RANGE_MM = (-5.0, 10.0)
 
 
 @pytest.fixture
@@ -51,7 +54,7 @@ def test_the_same_margin_whatever_the_axis_order_and_whether_the_necrosis_is_sho
     result = compared(case, tmp_path)
     distance = result.comparison["distance"]
     assert distance["mean_mm"] == pytest.approx(3.0, abs=0.25)  # radii of 5 and 8 mm, voxels of 1 to 1.5 mm
-    assert result.comparison["verdict"]["outcome"] == "complete"
+    assert result.comparison["verdict"]["outcome"] == "covered"
     points = vtk_to_numpy(com.part_of(result.head, "Surface").GetPolyData().GetPoints().GetData())
     np.testing.assert_allclose(points.mean(axis=0), CENTRE, atol=0.3)
 
@@ -91,7 +94,7 @@ def test_all_parts_come_with_their_contents(case, tmp_path):
     display = model.GetDisplayNode()
     assert display.GetActiveScalarName() == "margin_mm" and display.GetScalarVisibility()
     assert tuple(display.GetScalarRange()) == RANGE_MM
-    assert display.GetColorNode() is margin_colour_node()
+    assert display.GetColorNode() is margin_colour_node(RANGE_MM)
     legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(model)
     assert legend.GetVisibility() and legend.GetTitleText() == "Margin" and "mm" in legend.GetLabelFormat()
     assert com.comparison_of(head) == json.loads(json.dumps(result.comparison))
@@ -110,9 +113,9 @@ def test_a_new_measure_is_a_row_of_the_table(case, tmp_path, monkeypatch):
     assert found == (pytest.approx(2 * covered, rel=1e-5), "%")
 
 
-def test_tumour_outside_the_necrosis_is_red_and_covered_tumour_is_not(scene):
-    node = margin_colour_node()
-    assert node is margin_colour_node()
+def test_tumour_outside_the_necrosis_is_orange_and_covered_tumour_is_not(scene):
+    node = margin_colour_node(RANGE_MM)
+    assert node is margin_colour_node(RANGE_MM) and node is not margin_colour_node((-20.0, 10.0))
 
     def colour(mm):
         values = [0.0] * 4

@@ -107,7 +107,7 @@ def test_the_report_is_of_what_was_compared_and_names_nobody_unless_asked(case, 
     answer = run_job("followup-report", parameters, tmp_path)
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert answer["files"] == ["report.html", "comparison.csv", "comparison.json"]
-    assert "Complete ablation" in html and "Doe Jane" not in html and "MR-4711" not in html
+    assert "Covered, margin too small" in html and "Doe Jane" not in html and "MR-4711" not in html
     named = export_report(head, before, after, tmp_path, with_patient=True)[1]
     assert named["patient"] | {"Name": "Doe Jane", "ID": "MR-4711", "Scan before": "2024-01-01"} == named["patient"]
     assert "Simulated data" not in html

@@ -20,6 +20,8 @@ from Testing.tasks.balls import SAGITTAL, ball, box, grid, moved_by, rotation, u
 from Testing.tasks.tiny import reordered
 
 FINE = grid((0.7, 0.7, 0.7))
+#: Covered is enough, no margin is asked for.
+COVERED = CompareSettings(required_margin_mm=0.0)
 
 
 def figures(comparison):
@@ -29,7 +31,7 @@ def figures(comparison):
 
 
 def test_the_margin_of_concentric_balls_is_the_difference_of_their_radii():
-    result = compare(ball(9.0, (0.2, 0.1, -0.3), FINE), ball(14.0, (0.2, 0.1, -0.3), FINE))
+    result = compare(ball(9.0, (0.2, 0.1, -0.3), FINE), ball(14.0, (0.2, 0.1, -0.3), FINE), settings=COVERED)
     values = result.values
     assert values["mean_mm"] == pytest.approx(5.0, abs=0.1)
     for percent in (25, 50, 75):
@@ -45,7 +47,7 @@ def test_the_margin_of_concentric_balls_is_the_difference_of_their_radii():
 @pytest.mark.parametrize("turned", [False, True])
 def test_identical_masks_have_a_margin_of_0_and_are_complete(on, turned):
     mask = ball(9.0, (0.2, 0.1, -0.3), on)
-    result = compare(mask, mask, moved_by() if turned else None)
+    result = compare(mask, mask, moved_by() if turned else None, COVERED)
     assert result.values["minimum_mm"] == 0 and result.values["hausdorff_mm"] == pytest.approx(0, abs=1e-6)
     assert result.bins[0].share == 0 and result.verdict.outcome == "complete"
     shifted = compare(ball(9.0, (0.2, 0.1, -0.3), on), ball(9.0, (0.9, 0.1, -0.3), on))
@@ -62,7 +64,7 @@ def test_balls_side_by_side_have_the_known_margin_on_each_side():
     (piece,) = coverage.pieces
     assert piece.volume_ml == pytest.approx(values["untreated_ml"]) and piece.where == "right"
     assert piece.depth_mm == pytest.approx(4, abs=0.25) and piece.centre_ras_mm[0] > 3
-    assert [(one.low_mm, one.high_mm) for one in result.bins] == [(None, 0.0), (0.0, 5.0), (5.0, None)]
+    assert [(one.low_mm, one.high_mm) for one in result.bins] == [(None, 0.0), (0.0, 5.0), (5.0, 10.0), (10.0, None)]
     # A point at cosine c to the shift lies outside where |8 n - shift| > 8: half of the ball and the cap's belt.
     assert result.bins[0].share == pytest.approx((1 + 4 / 16) / 2, abs=0.02)
     assert sum(one.share for one in result.bins) == pytest.approx(1)
@@ -166,7 +168,7 @@ def test_the_painted_surface_carries_the_figures():
     [(12.0, 1.0, "complete"), (10.6, 1.5, "not to be told"), (8.5, 0.4, "incomplete"), (8.5, 4.0, "not to be told")],
 )
 def test_the_registration_error_is_carried_to_the_verdict(radius, error, outcome):
-    result = compare(ball(10.0, on=FINE), ball(radius, on=FINE), np.eye(4), error_mm=error)
+    result = compare(ball(10.0, on=FINE), ball(radius, on=FINE), np.eye(4), COVERED, error_mm=error)
     assert result.verdict.outcome == outcome and result.verdict.reasons and result.verdict.rule
     between = abs(radius - 10.0) <= error
     assert result.values["uncertain_share"] == pytest.approx(1.0 if between else 0.0, abs=0.05)
@@ -174,11 +176,28 @@ def test_the_registration_error_is_carried_to_the_verdict(radius, error, outcome
 
 def test_a_required_margin_and_the_tolerated_share_decide():
     tumour, dead = ball(9.0, on=FINE), ball(12.0, on=FINE)
-    assert compare(tumour, dead).verdict.outcome == "complete"
-    strict = compare(tumour, dead, settings=CompareSettings(required_margin_mm=5.0))
-    assert strict.verdict.outcome == "incomplete" and "less than 5 mm" in strict.verdict.reasons[0]
-    lax = CompareSettings(tolerated_share=0.99, smallest_untreated_ml=100.0)
+    assert compare(tumour, dead, settings=COVERED).verdict.outcome == "complete"
+    strict = compare(tumour, dead)
+    assert strict.verdict.outcome == "covered" and "less than 5 mm" in strict.verdict.reasons[0]
+    assert compare(tumour, ball(15.0, on=FINE)).verdict.outcome == "complete"
+    lax = CompareSettings(0.0, tolerated_share=0.99, smallest_untreated_ml=100.0)
     assert compare(ball(9.0, on=FINE), ball(9.0, (2, 0, 0), FINE), settings=lax).verdict.outcome == "complete"
+
+
+@pytest.mark.parametrize(
+    ("radius", "error", "outcome", "words"),
+    [
+        (16.5, 1.0, "complete", "at least 5 mm"),
+        (15.2, 1.0, "covered", "error decides whether the margin reaches 5 mm"),
+        (12.5, 1.0, "covered", "less than 5 mm of margin by more than the registration error (1.0 mm)"),
+        (10.4, 1.0, "not to be told", "may lie outside the necrosis"),
+        (8.0, 1.0, "incomplete", "lies outside the necrosis by more than the registration error"),
+    ],
+)
+def test_what_is_covered_without_the_required_margin_is_told_from_what_is_not_covered(radius, error, outcome, words):
+    verdict = compare(ball(10.0, on=FINE), ball(radius, on=FINE), np.eye(4), error_mm=error).verdict
+    assert verdict.outcome == outcome and words in verdict.reasons[0]
+    assert "Covered: the same with 0 mm in place of 5 mm" in verdict.rule
 
 
 def test_living_tissue_inside_the_necrosis_makes_it_incomplete_though_the_surface_is_covered():

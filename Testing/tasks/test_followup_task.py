@@ -7,7 +7,8 @@ import pytest
 
 from SpineLib.errors import Cancelled, SpineError
 from SpineLib.models import find_bundle
-from SpineLib.tasks.followup.follow_up import choose_pair, follow_up, mark
+from SpineLib.tasks.followup.compare import CompareSettings
+from SpineLib.tasks.followup.follow_up import FollowUpSettings, choose_pair, follow_up, mark
 from SpineLib.volume import Volume
 from Testing.tasks.tiny import patient, save_tiny
 
@@ -31,10 +32,14 @@ def scans():
 
 UPPER, LOWER = (26.0, 24.0, 33.0), (26.0, 80.0, 33.0)
 STILL = np.eye(4)
+#: Covered is enough, no margin is asked for.
+COVERED = FollowUpSettings(compare=CompareSettings(required_margin_mm=0.0))
 
 
 def test_a_necrosis_around_the_metastasis_is_a_complete_ablation():
-    result = follow_up(*scans(), metastases=ball(UPPER), necroses=ball(UPPER, radius=14), after_to_before=STILL)
+    result = follow_up(
+        *scans(), metastases=ball(UPPER), necroses=ball(UPPER, radius=14), after_to_before=STILL, settings=COVERED
+    )
     [one] = result.treated
     assert one.comparison.verdict.outcome == "complete" and one.necroses == (1,)
     assert one.comparison.values["minimum_mm"] == pytest.approx(5, abs=1.0)  # slices of 4 mm
@@ -54,20 +59,22 @@ def test_the_necrosis_is_moved_by_the_transform_first():
     moved = np.eye(4)
     moved[:3, 3] = DIRECTION @ [0, -30, 0]  # j runs down: what lies 30 mm lower in the scan after belongs up here
     after = ball((UPPER[0], UPPER[1] + 30, UPPER[2]), radius=14)
-    result = follow_up(*scans(), metastases=ball(UPPER), necroses=after, after_to_before=moved)
+    result = follow_up(*scans(), metastases=ball(UPPER), necroses=after, after_to_before=moved, settings=COVERED)
     assert result.treated[0].comparison.verdict.outcome == "complete"
 
 
 def test_of_several_metastases_each_gets_the_necrosis_at_it_and_one_without_is_untreated():
     metastases = ball(UPPER).with_array(ball(UPPER).array + 2 * ball(LOWER, radius=7).array)
-    result = follow_up(*scans(), metastases=metastases, necroses=ball(LOWER, radius=11), after_to_before=STILL)
+    result = follow_up(
+        *scans(), metastases=metastases, necroses=ball(LOWER, radius=11), after_to_before=STILL, settings=COVERED
+    )
     treated, untreated = result.treated
     assert treated.lesion.volume_ml < untreated.lesion.volume_ml
     assert treated.comparison.verdict.outcome == "complete"
     assert untreated.comparison is None and untreated.necroses == ()
 
     both = ball(LOWER, radius=11).with_array(ball(LOWER, radius=11).array | ball(UPPER, radius=5).array)
-    result = follow_up(*scans(), metastases=metastases, necroses=both, after_to_before=STILL)
+    result = follow_up(*scans(), metastases=metastases, necroses=both, after_to_before=STILL, settings=COVERED)
     outcomes = {round(one.lesion.volume_ml, 1): one.comparison.verdict.outcome for one in result.treated}
     assert outcomes[max(outcomes)] == "incomplete" and outcomes[min(outcomes)] == "complete"
     assert sum(one.comparison.values["necrosis_ml"] for one in result.treated) == pytest.approx(
@@ -95,7 +102,12 @@ def test_models_segment_what_is_not_given(tmp_path):
     before, after = patient(radius=7), patient(radius=12)
     after = {"ceT1": after["T1"], "T2": after["T2"]}
     result = follow_up(
-        before, after, metastasis_model=find["metastasis"], necrosis_model=find["necrosis"], after_to_before=STILL
+        before,
+        after,
+        metastasis_model=find["metastasis"],
+        necrosis_model=find["necrosis"],
+        after_to_before=STILL,
+        settings=COVERED,
     )
     [one] = result.treated
     assert one.comparison.verdict.outcome == "complete"

@@ -26,7 +26,8 @@ from SpineLib.tasks.followup.margin import (
     signed_margin,
     thinnest_place,
 )
-from SpineLib.tasks.followup.verdict import Evidence, Verdict, judge
+from SpineLib.tasks.followup.required import BANDS_MM, REQUIRED_MARGIN_MM
+from SpineLib.tasks.followup.verdict import Evidence, Shortfall, Verdict, judge
 from SpineLib.tasks.provenance import provenance
 from SpineLib.volume.checks import check_mask
 from SpineLib.volume.told import reading_notes
@@ -41,18 +42,18 @@ class CompareSettings(Settings):
     """What the user may choose.
 
     Attributes:
-        required_margin_mm: the margin that has to be reached; 0: the metastasis is covered, 5: with a safety margin as
-            in the liver.
+        required_margin_mm: the margin that has to be reached (:mod:`SpineLib.tasks.followup.required`); 0: it is enough
+            that the metastasis is covered.
         tolerated_share: of the metastasis's surface (0 to 1) that may lack it.
         smallest_untreated_ml: from which an untreated piece matters; None: a cube with the longest side of a voxel of
             either mask, since less cannot be told from the masks' own raggedness.
         margin_bins_mm: limits of the margins whose shares of the surface are given, increasing.
     """
 
-    required_margin_mm: float = 0.0
+    required_margin_mm: float = REQUIRED_MARGIN_MM
     tolerated_share: float = 0.01
     smallest_untreated_ml: float | None = None
-    margin_bins_mm: tuple[float, ...] = (0.0, 5.0)
+    margin_bins_mm: tuple[float, ...] = BANDS_MM
 
     def __post_init__(self):
         object.__setattr__(self, "margin_bins_mm", tuple(float(value) for value in self.margin_bins_mm))
@@ -76,7 +77,7 @@ class Comparison:
         coverage: what is left untreated, piece by piece.
         bins: shares of the surface between the limits of the settings; () without a necrosis.
         thinnest: where the margin is smallest; None without a necrosis.
-        verdict: complete, incomplete or not to be told.
+        verdict: complete, covered without the required margin, incomplete or not to be told.
         surface: of the metastasis, painted with the margin; LPS, in the space of the scan before.
         provenance: JSON-able; what is needed to make the same result again.
         notes: sentences the user should read.
@@ -182,8 +183,8 @@ def compare(
     if dead is not None:
         error = error_mm or 0.0
         evidence = Evidence(
-            short_at_best=share_below(surface, required - error),
-            short_at_worst=share_below(surface, required + error),
+            uncovered=_shortfall(surface, min(required, 0.0), error),
+            short=_shortfall(surface, required, error),
             pieces=[(piece.volume_ml, piece.depth_mm) for piece in covered.pieces if piece.seen_share > 0.5],
             unseen_ml=covered.unseen_ml,
             error_mm=error,
@@ -202,6 +203,10 @@ def compare(
     bins = margin_bins(surface, settings.margin_bins_mm) if dead is not None else ()
     thinnest = thinnest_place(surface) if dead is not None else None
     return Comparison(values, covered, bins, thinnest, verdict, surface, made, notes)
+
+
+def _shortfall(surface: MarginSurface, wanted_mm: float, error_mm: float) -> Shortfall:
+    return Shortfall(share_below(surface, wanted_mm - error_mm), share_below(surface, wanted_mm + error_mm))
 
 
 def _shape(mask: Volume, name: str) -> Shape | None:

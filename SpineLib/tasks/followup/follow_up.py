@@ -75,7 +75,7 @@ class TreatedLesion:
         lesion: its measures before.
         necroses: ids of the necroses that lie at it; none: it was not treated.
         after_to_before: 4 x 4, LPS mm; None when it was not treated.
-        registration: how that came about; None when it was given, or the metastasis not treated.
+        registration: how that came about; None when that is not known, or the metastasis not treated.
         comparison: None when it was not treated.
     """
 
@@ -117,6 +117,7 @@ def follow_up(
     metastases: Volume | None = None,
     necroses: Volume | None = None,
     after_to_before: np.ndarray | None = None,
+    registration: Registration | None = None,
     metastasis_model: ModelBundle | None = None,
     necrosis_model: ModelBundle | None = None,
     after_facts: DicomFacts | None = None,
@@ -131,6 +132,7 @@ def follow_up(
         necroses: mask or ids in the after space; without it the model segments.
         after_to_before: 4 x 4, LPS mm, for all metastases; without it each treated one is registered by itself, as
             spines bend.
+        registration: how ``after_to_before`` came about: its error and trust count for the verdict; None: not known.
         metastasis_model, necrosis_model: for what is not given.
         after_facts: of the contrast-enhanced DICOM series, for the note on missing contrast.
         settings: None: the defaults.
@@ -167,6 +169,7 @@ def follow_up(
             tumours,
             dead,
             after_to_before,
+            registration,
             settings,
             part(progress, 0.4, 1.0),
             notes,
@@ -259,6 +262,7 @@ def _treated(
     metastases: Marked,
     necroses: Marked,
     given: np.ndarray | None,
+    known: Registration | None,
     settings: FollowUpSettings,
     progress: Progress,
     notes: list[str],
@@ -304,7 +308,7 @@ def _treated(
         if not at.get(lesion.id):
             untreated.append(TreatedLesion(lesion))
             continue
-        registration = registrations.get(lesion.id) if given is None else None
+        registration = registrations.get(lesion.id) if given is None else known
         quality = registration.quality if registration else None
         comparison = compare(
             metastases.only(lesion.id),

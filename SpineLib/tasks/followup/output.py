@@ -47,7 +47,7 @@ def write_comparison(comparison: Comparison, path: str | Path) -> None:
 
 
 def comparison_row(comparison: Comparison) -> dict:
-    """The figures as one flat row; bins as ``share_below_0_mm``, ``share_0_to_5_mm``, ``share_from_5_mm``."""
+    """The figures as one flat row; bins as ``share_below_0_mm``, ``share_0_to_5_mm``, ``share_from_10_mm``."""
     pieces = comparison.coverage.pieces
     return {
         "outcome": comparison.verdict.outcome,

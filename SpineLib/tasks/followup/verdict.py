@@ -7,7 +7,14 @@ from dataclasses import asdict, dataclass
 
 from SpineLib.metrics.ablation import TOLERANCE_MM
 
-COMPLETE, INCOMPLETE, NOT_TO_BE_TOLD = "complete", "incomplete", "not to be told"
+COMPLETE, COVERED, INCOMPLETE, NOT_TO_BE_TOLD = "complete", "covered", "incomplete", "not to be told"
+#: What people read of an outcome.
+TITLES = {
+    COMPLETE: "Complete ablation",
+    COVERED: "Covered, margin too small",
+    INCOMPLETE: "Incomplete ablation",
+    NOT_TO_BE_TOLD: "Not to be told",
+}
 
 
 @dataclass(frozen=True)
@@ -15,7 +22,7 @@ class Verdict:
     """What is to be said about the ablation.
 
     Attributes:
-        outcome: "complete", "incomplete" or "not to be told".
+        outcome: "complete", "covered" (without the required margin), "incomplete" or "not to be told".
         rule: in words, with the numbers that were applied.
         reasons: sentences; what the outcome rests on.
     """
@@ -30,20 +37,34 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What the rule looks at; share is a part (0 to 1) of the metastasis's surface by area, u the registration error.
+class Shortfall:
+    """Shares (0 to 1) of the metastasis's surface, by area, whose margin is smaller than a wanted one.
 
     Attributes:
-        short_at_best: share that lacks the required margin even when the error is in favour (margin + u).
-        short_at_worst: share that may lack it (margin - u).
+        surely: by more than the registration error.
+        maybe: or may be, within that error.
+    """
+
+    surely: float
+    maybe: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the rule looks at.
+
+    Attributes:
+        uncovered: of the surface that lies outside the necrosis (wanted margin: 0 mm, or the required one if that is
+            less).
+        short: of the surface that lacks the required margin.
         pieces: (volume ml, depth mm) of each piece of the metastasis outside the necrosis, large enough to matter and
             within the image with the necrosis.
         unseen_ml: volume of the metastasis that the image with the necrosis does not show.
-        error_mm: u.
+        error_mm: of the registration.
     """
 
-    short_at_best: float
-    short_at_worst: float
+    uncovered: Shortfall
+    short: Shortfall
     pieces: Sequence[tuple[float, float]]
     unseen_ml: float
     error_mm: float
@@ -54,9 +75,9 @@ def judge(
 ) -> Verdict:
     """Apply the rule.
 
-    "Covered completely" is how technical success of an ablation is defined (Ahmed et al. 2014, Radiology 273(1):
-    standardization of terminology and reporting criteria of image-guided tumor ablation): a margin of 0 mm or more
-    everywhere; who wants a safety margin requires more.
+    Technical success of an ablation is that it covers the tumour completely, with the margin that was planned (Ahmed et
+    al. 2014, Radiology 273(1):241-260: standardization of terminology and reporting criteria of image-guided tumor
+    ablation). So what is covered without the required margin is told apart from what is not covered.
 
     Args:
         evidence: None when there is no necrosis at all.
@@ -71,30 +92,29 @@ def judge(
     if not trusted:
         return Verdict(NOT_TO_BE_TOLD, text, ("The registration of the two images is not to be trusted.",))
     error = evidence.error_mm
-    short = []
-    if evidence.short_at_best > tolerated_share:
-        favour = f", even with an error of {error:.1f} mm in favour" if error else ""
-        short.append(
-            f"{_percent(evidence.short_at_best)} of the metastasis's surface has less than {required_mm:g} mm "
-            f"of margin{favour}."
-        )
+    beyond = f" by more than the registration error ({error:.1f} mm)" if error else ""
+    covered_mm = min(required_mm, 0.0)
+    left = []
+    if evidence.uncovered.surely > tolerated_share:
+        where = "lies outside the necrosis" if covered_mm == 0 else f"has less than {covered_mm:g} mm of margin"
+        left.append(f"{_percent(evidence.uncovered.surely)} of the metastasis's surface {where}{beyond}.")
     deep = [(volume, depth) for volume, depth in evidence.pieces if depth > error + TOLERANCE_MM]
     if deep:
         volume, depth = max(deep)
-        short.append(
+        left.append(
             f"{'A piece' if len(deep) == 1 else f'The largest of {len(deep)} pieces'} of {volume:.2f} ml lies "
             f"outside the necrosis, up to {depth:.1f} mm deep."
         )
     if evidence.unseen_ml >= smallest_ml and not deep:
         unseen = f"{evidence.unseen_ml:.2f} ml of the metastasis lie outside the image with the necrosis."
         return Verdict(NOT_TO_BE_TOLD, text, (unseen,))
-    if short:
-        return Verdict(INCOMPLETE, text, tuple(short))
+    if left:
+        return Verdict(INCOMPLETE, text, tuple(left))
     doubts = []
-    if evidence.short_at_worst > tolerated_share:
+    if evidence.uncovered.maybe > tolerated_share:
         doubts.append(
-            f"{_percent(evidence.short_at_worst)} of the metastasis's surface may have less than "
-            f"{required_mm:g} mm of margin: the registration error of {error:.1f} mm decides."
+            f"{_percent(evidence.uncovered.maybe)} of the metastasis's surface may lie outside the necrosis: its "
+            f"margin there is smaller than the registration error ({error:.1f} mm)."
         )
     if evidence.pieces:
         volume, depth = max(evidence.pieces)
@@ -104,10 +124,22 @@ def judge(
         )
     if doubts:
         return Verdict(NOT_TO_BE_TOLD, text, tuple(doubts))
-    against = f", even with an error of {error:.1f} mm against it" if error else ""
+    taken_off = f", with the registration error of {error:.1f} mm taken off" if error else ""
+    if evidence.short.maybe > tolerated_share:
+        covered = f"The necrosis covers the metastasis{taken_off}"
+        if evidence.short.surely > tolerated_share:
+            lacks = (
+                f"{_percent(evidence.short.surely)} of its surface has less than {required_mm:g} mm of margin{beyond}"
+            )
+        else:
+            lacks = (
+                f"on {_percent(evidence.short.maybe)} of its surface the registration error decides whether the margin "
+                f"reaches {required_mm:g} mm"
+            )
+        return Verdict(COVERED, text, (f"{covered}, but {lacks}.",))
     reached = (
-        f"The margin is at least {required_mm:g} mm on {_percent(1 - evidence.short_at_worst)} of the "
-        f"metastasis's surface{against}, and no piece that matters lies outside the necrosis."
+        f"The margin is at least {required_mm:g} mm on {_percent(1 - evidence.short.maybe)} of the metastasis's "
+        f"surface{taken_off}, and no piece that matters lies outside the necrosis."
     )
     return Verdict(COMPLETE, text, (reached,))
 
@@ -115,11 +147,14 @@ def judge(
 def rule(required_mm: float, tolerated_share: float, smallest_ml: float, error_mm: float) -> str:
     """The rule in words."""
     surface = f"all of the metastasis's surface but {_percent(tolerated_share)}"
+    error = f", with the registration error ({error_mm:.1f} mm) taken off" if error_mm else ""
+    covered = f"Covered: the same with 0 mm in place of {required_mm:g} mm. " if required_mm > 0 else ""
+    outside = "outside the necrosis" if required_mm >= 0 else f"more than {-required_mm:g} mm outside it"
+    deeper = " by more than that error, or such a piece is deeper" if error_mm else ", or such a piece is there"
     return (
-        f"Complete: the margin is at least {required_mm:g} mm on {surface}, with the registration error "
-        f"({error_mm:.1f} mm) taken off, and no piece of {smallest_ml:.3g} ml or more lies outside the necrosis. "
-        f"Incomplete: the margin does not reach {required_mm:g} mm there even with the error added, or such a piece is "
-        "deeper than the error. Not to be told: anything between, a registration that is not to be trusted, or a "
+        f"Complete: the margin is at least {required_mm:g} mm on {surface}{error}, and no piece of "
+        f"{smallest_ml:.3g} ml or more lies outside the necrosis. {covered}Incomplete: more of the surface lies "
+        f"{outside}{deeper}. Not to be told: anything between, a registration that is not to be trusted, or a "
         "metastasis that the image with the necrosis does not show whole."
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 #: Limits beyond which a registration is not trusted.
 LEAST_OVERLAP = 0.6
@@ -17,6 +18,11 @@ _DOUBTFUL_METRIC, _DOUBTFUL_RIVAL = 0.3, 0.8
 #: What chemical shift leaves, in voxels (root mean square), by what is known of it; factor from there to nine of ten.
 _SHIFT = {"told": 0.4, "fitted": 0.8, "ignored": 1.4}
 _NINE_OF_TEN = 1.75
+
+
+def record_of(transform: str | Path) -> Path:
+    """Where what is known of a registration lies beside its transform's file: of the same name, ending ".json"."""
+    return Path(transform).with_suffix(".json")
 
 
 @dataclass(frozen=True)
