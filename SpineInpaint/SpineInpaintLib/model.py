@@ -225,9 +225,12 @@ class ModelStep(StepBase):
         self._panel.parameterNode().model = imported.head
         self._show()
         passed = imported.model["passed"]
+        whole = not imported.model["attention"]
         found = _("The model prints.") if passed else _("The model would not print; what is to blame is red in 3-D.")
+        if passed and not whole:
+            found = _("The model prints, but it is not a whole vertebra.")
         sentence = " ".join([found, *imported.notes])
-        self._panel.tell(self.widgets, sentence, warning=not passed, about=imported.head)
+        self._panel.tell(self.widgets, sentence, warning=not (passed and whole), about=imported.head)
         self._paint()
         self._panel.whenShown(self._lookAt)
         # What was edited while the worker built is not in the model.
@@ -281,6 +284,9 @@ class ModelStep(StepBase):
         if model:
             colour, words_ = ("good", _("Prints")) if model["passed"] else ("error", _("Does not print"))
             reasons = " ".join(one["text"] for one in checks if not one["passed"])
+            if attention := model.get("attention"):
+                colour, reasons = "error", " ".join([*attention, reasons]).strip()
+                words_ = _("Prints, but is not a whole vertebra") if model["passed"] else words_
             text = f'<b style="{style.sentence(colour)}">{words_}</b>{": " if reasons else ""}{reasons}'
         ui.gateLabel.text = text
         ui.gateLabel.visible = bool(text) and not ui.modelSection.collapsed

@@ -9,13 +9,14 @@ import numpy as np
 
 from SpineLab.demo import Told
 from SpineLib.cli.inpaint import summary, write_repair
+from SpineLib.cli.telling import attention
 from SpineLib.errors import SpineError
 from SpineLib.jobs.inpaint import method_models
 from SpineLib.mesh.model import write_model
 from SpineLib.models import find_bundle, list_bundles
 from SpineLib.phantom.ct import CtSettings, simulate_ct
 from SpineLib.progress import Progress, part
-from SpineLib.reports.inpaint import RepairReport, agreement, repair_page
+from SpineLib.reports.inpaint import RepairReport, agreement, printable, repair_page
 from SpineLib.tasks.ct.vertebrae import VertebraeSettings, segment_vertebrae
 from SpineLib.tasks.inpainting.inpaint import inpaint
 from SpineLib.tasks.inpainting.settings import METHOD_MODELS, InpaintSettings
@@ -70,13 +71,15 @@ def write_demo_inpaint(folder: Path, seed: int, device: str, progress: Progress)
         RepairReport(repair, lesion, case.ct, model, cards, whole, notes, files, simulated=True),
     )
     found = agreement(repair, whole)
-    lines = summary(repair, [*notes, *repair.notes, *model.notes])
+    first = model.model.attention
+    lines = summary(repair, [one for one in [*notes, *repair.notes, *model.notes] if one not in first])
     checks = model.model.report.checks
     lines[2:2] = [
         f"Dice with the simulated vertebra before the lesion, within the repaired region: {100 * found['dice']:.1f} %.",
         f"Print gate: {sum(check.passed for check in checks)} of {len(checks)} checks passed, "
-        + (f"{PREFIX}model.stl and .3mf can be printed." if model.model.report.passed else "refused."),
+        + (f"{PREFIX}model.stl and .3mf: {printable(model.model)}." if model.model.report.passed else "refused."),
     ]
+    lines = [*attention(first), *lines]
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)
     html = (
         f'<p><a href="{PREFIX}report.html">Page of the repair</a>: a simulated CT with a vertebra that a lytic '

@@ -187,6 +187,7 @@ def _write_more(result, args: argparse.Namespace) -> None:
     if args.json is not None:
         figures = result.model.report.to_dict() | {
             "measures": result.measures,
+            "attention": result.model.attention,
             "notes": result.notes,
             "provenance": result.provenance,
         }
@@ -195,12 +196,14 @@ def _write_more(result, args: argparse.Namespace) -> None:
 
 def summary(result) -> list[str]:
     """Checks and measures in lines for a terminal."""
-    from SpineLib.cli.telling import closing, figures
+    from SpineLib.cli.telling import attention, closing, figures
 
     size = " x ".join(f"{side:.1f}" for side in result.measures["size_mm"])
+    first = result.model.attention
     return [
+        *attention(first),
         f"Model of {size} mm:",
         *figures(figures_of(result.measures, MODEL_FIGURES)),
         *(f"{'ok' if one.passed else 'FAILED':6}  {one.name:18}  {one.text}" for one in result.model.report.checks),
-        *closing(result.notes, result.provenance),
+        *closing([note for note in result.notes if note not in first], result.provenance),
     ]

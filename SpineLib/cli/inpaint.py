@@ -8,7 +8,7 @@ from pathlib import Path
 from SpineLib.cli.numbers import add_numbers
 from SpineLib.cli.options import add_device
 from SpineLib.cli.progress_bar import ProgressBar
-from SpineLib.cli.telling import closing, figures, made_by
+from SpineLib.cli.telling import attention, closing, figures, made_by
 from SpineLib.errors import SpineError
 from SpineLib.jobs.inpaint import method_models
 from SpineLib.json_text import json_text
@@ -131,7 +131,9 @@ def run(args: argparse.Namespace) -> int:
         if args.model or args.report:
             reconstruction = reconstruct(repair.mask, repair.before, progress=part(progress, 0.8, 0.95))
         progress(0.95, "Writing")
+        first = reconstruction.model.attention if reconstruction else []
         notes += repair.notes + (reconstruction.notes if reconstruction else [])
+        notes = [*first, *(note for note in notes if note not in first)]
         if args.json:
             values = {
                 "label": repair.label,
@@ -141,7 +143,11 @@ def run(args: argparse.Namespace) -> int:
                 "provenance": repair.provenance,
             }
             if reconstruction:
-                values["model"] = {"measures": reconstruction.measures, "checks": reconstruction.model.report.to_dict()}
+                values["model"] = {
+                    "attention": first,
+                    "measures": reconstruction.measures,
+                    "checks": reconstruction.model.report.to_dict(),
+                }
             write_text(args.json, json_text(values))
         write_repair(args.output, repair)
         if args.report:
@@ -155,7 +161,8 @@ def run(args: argparse.Namespace) -> int:
 
             write_model(reconstruction.model, args.model, overwrite=args.overwrite)
         progress(1.0, "Done")
-    print(*summary(repair, notes, simulated), sep="\n")
+    print(*attention(first), sep="\n", end="\n" if first else "")
+    print(*summary(repair, [note for note in notes if note not in first], simulated), sep="\n")
     return 0
 
 

@@ -18,6 +18,11 @@ def made_by(provenance: Mapping[str, Any]) -> str:
     return f"model {model['id']}{badge}; {how}" if model else how
 
 
+def attention(sentences: Iterable[str]) -> list[str]:
+    """What has to be read before all else."""
+    return [f"ATTENTION: {one}" for one in sentences]
+
+
 def closing(notes: Iterable[str], provenance: Mapping[str, Any]) -> list[str]:
     """The notes, and that it is for research only."""
     return [*(f"Note: {note}" for note in notes), f"{provenance['notice']}."]

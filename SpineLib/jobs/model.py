@@ -22,7 +22,8 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
 
     Returns:
         ``{"model": name, "before": name or None, "files": [names], "checks": [...], "passed": bool, "measures": {...},
-        "provenance": {...}, "notes": [...]}``; "checks" are those of :class:`SpineLib.mesh.gate.Check`.
+        "provenance": {...}, "attention": [...], "notes": [...]}``; "checks" are those of
+        :class:`SpineLib.mesh.gate.Check`, "attention" what has to be read first.
     """
     from SpineLib.mesh.model import ModelSettings, write_model
     from SpineLib.tasks.printing.reconstruct import reconstruct, write_models
@@ -46,5 +47,6 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
         **result.model.report.to_dict(),
         "measures": result.measures,
         "provenance": result.provenance,
+        "attention": result.model.attention,
         "notes": result.notes,
     }

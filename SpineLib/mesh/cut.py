@@ -15,16 +15,16 @@ from SpineLib.mesh.solid import from_solid, to_solid
 from SpineLib.volume.volume import Volume
 
 #: Step of the grid on which the canal is looked for, mm.
-_STEP = 1.0
+STEP_MM = 1.0
 #: A canal is at least so large on one slice, mm², and goes through so many mm.
 _SMALLEST_MM2, _SHORTEST_MM = 60.0, 4.0
-#: The body: what lies deeper than this share of the deepest place.
-_DEEP = 0.6
+#: The body: what lies deeper than this share of the deepest place; nothing of a vertebra is as thick.
+DEEP = 0.6
 #: Arches with a gap, or cut by a tumour, are closed by so many mm before the canal is looked for.
 _CLOSINGS_MM = (0.0, 3.0, 6.0)
 #: Vertebrae that kyphosis and scoliosis tilt are looked at along their own axis: degrees forwards and to the side, the
 #: least tilt first.
-_TILTS = sorted(product(range(-45, 46, 15), repeat=2), key=lambda tilt: (np.hypot(tilt[0], tilt[1]), tilt))
+TILTS = sorted(product(range(-45, 46, 15), repeat=2), key=lambda tilt: (np.hypot(tilt[0], tilt[1]), tilt))
 #: The pedicles' plane lies where least is cut, in the anterior part of the canal: up to this share of its depth.
 _PEDICLES = 0.6
 
@@ -102,10 +102,9 @@ def body_plane(mask: Volume, through: str = "body") -> Plane:
         raise SpineError(f"There is no cut '{through}'; choose body or pedicles.")
     if not mask.array.any():
         raise SpineError("The mask is empty: segment or choose the vertebra first.")
-    for tilt in _TILTS:
-        turn = Rotation.from_euler("xy", tilt, degrees=True).as_matrix()
-        turned = replace(mask, direction=turn @ mask.direction, origin=tuple(turn @ np.asarray(mask.origin)))
-        bone, corner = _upright(turned)
+    for tilt in TILTS:
+        turn = turn_of(tilt)
+        bone, corner = upright(mask, turn)
         canal = _canal(bone)
         if canal is not None:
             plane = _in_front_of(canal, bone, corner, through)
@@ -117,15 +116,15 @@ def body_plane(mask: Volume, through: str = "body") -> Plane:
 
 
 def _in_front_of(canal: np.ndarray, bone: np.ndarray, corner: np.ndarray, through: str) -> Plane:
-    """The plane for a canal (k, j, i) in the bone on the grid of :func:`_upright`."""
-    place = corner + _STEP * np.argwhere(canal)[:, ::-1]
+    """The plane for a canal (k, j, i) in the bone on the grid of :func:`upright`."""
+    place = corner + STEP_MM * np.argwhere(canal)[:, ::-1]
     levels = np.unique(place[:, 2])
     course = np.array([place[place[:, 2] == level].mean(axis=0) for level in levels])
     along = np.array([*(np.polyfit(levels, course[:, axis], 1)[0] for axis in (0, 1)), 1.0])
     along /= np.linalg.norm(along)
-    tissue = corner + _STEP * np.argwhere(bone)[:, ::-1]
+    tissue = corner + STEP_MM * np.argwhere(bone)[:, ::-1]
     depth_mm = ndimage.distance_transform_edt(bone)[bone]
-    body = tissue[depth_mm > _DEEP * depth_mm.max()].mean(axis=0)  # nothing of a vertebra is as thick as its body
+    body = tissue[depth_mm > DEEP * depth_mm.max()].mean(axis=0)
     forward = body - place.mean(axis=0)
     forward -= (forward @ along) * along
     if forward[1] > 0.3 * np.linalg.norm(forward):  # behind the canal, as of an arch alone: trust the position
@@ -133,25 +132,32 @@ def _in_front_of(canal: np.ndarray, bone: np.ndarray, corner: np.ndarray, throug
     forward /= np.linalg.norm(forward)
     ahead = (place - place.mean(axis=0)) @ forward
     back, front = np.percentile(ahead, [1, 99])
-    at = front + _STEP / 2
+    at = front + STEP_MM / 2
     if through == "pedicles":
         depth = (tissue - place.mean(axis=0)) @ forward
-        steps = np.arange(front - _PEDICLES * (front - back), front, _STEP / 2)
-        sections = [np.count_nonzero(np.abs(depth - step) < _STEP) for step in steps]
+        steps = np.arange(front - _PEDICLES * (front - back), front, STEP_MM / 2)
+        sections = [np.count_nonzero(np.abs(depth - step) < STEP_MM) for step in steps]
         at = float(steps[int(np.argmin(sections))])
     return Plane(tuple(place.mean(axis=0) + at * forward), tuple(forward))
 
 
-def _upright(mask: Volume) -> tuple[np.ndarray, np.ndarray]:
-    """The mask on a grid along LPS with outside all around: bool (k, j, i), and the place of its first sample."""
+def turn_of(tilt: tuple[int, int]) -> np.ndarray:
+    """3 x 3, the rotation by one of :data:`TILTS`."""
+    return Rotation.from_euler("xy", tilt, degrees=True).as_matrix()
+
+
+def upright(mask: Volume, turn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mask, turned by a rotation, on a grid of ``STEP_MM`` along LPS with outside all around: bool (k, j, i), and
+    the place of its first sample."""
+    mask = replace(mask, direction=turn @ mask.direction, origin=tuple(turn @ np.asarray(mask.origin)))
     ijk = np.argwhere(mask.array)[:, ::-1]
     low, high = ijk.min(axis=0) - 0.5, ijk.max(axis=0) + 0.5
     corners = np.array(np.meshgrid(*zip(low, high, strict=True))).reshape(3, -1)
     places = (mask.ijk_to_lps @ np.vstack([corners, np.ones(8)]))[:3]
-    border = _CLOSINGS_MM[-1] + 2 * _STEP
+    border = _CLOSINGS_MM[-1] + 2 * STEP_MM
     first = places.min(axis=1) - border
-    shape = np.ceil((places.max(axis=1) + border - first) / _STEP).astype(int) + 1
-    to_lps = np.diag([_STEP, _STEP, _STEP, 1.0])
+    shape = np.ceil((places.max(axis=1) + border - first) / STEP_MM).astype(int) + 1
+    to_lps = np.diag([STEP_MM, STEP_MM, STEP_MM, 1.0])
     to_lps[:3, 3] = first
     matrix = np.linalg.inv(mask.ijk_to_lps) @ to_lps
     values = ndimage.affine_transform(
@@ -169,7 +175,7 @@ def _canal(bone: np.ndarray) -> np.ndarray | None:
     for radius_mm in _CLOSINGS_MM:
         closed = bone
         if radius_mm:
-            reach = round(radius_mm / _STEP)
+            reach = round(radius_mm / STEP_MM)
             j, i = np.ogrid[-reach : reach + 1, -reach : reach + 1]
             closed = ndimage.binary_closing(bone, (j * j + i * i <= reach * reach)[None])
         holes = np.stack([_holes(section) for section in closed])
@@ -177,7 +183,7 @@ def _canal(bone: np.ndarray) -> np.ndarray | None:
         if not count:
             continue
         largest = label == 1 + np.bincount(label.ravel())[1:].argmax()
-        if np.count_nonzero(largest.any(axis=(1, 2))) * _STEP >= _SHORTEST_MM:
+        if np.count_nonzero(largest.any(axis=(1, 2))) * STEP_MM >= _SHORTEST_MM:
             return largest
     return None
 
@@ -185,6 +191,6 @@ def _canal(bone: np.ndarray) -> np.ndarray | None:
 def _holes(section: np.ndarray) -> np.ndarray:
     """The holes of one cross-section that are as large as a canal."""
     label, _ = ndimage.label(ndimage.binary_fill_holes(section) & ~section)
-    large = np.bincount(label.ravel()) * _STEP * _STEP >= _SMALLEST_MM2
+    large = np.bincount(label.ravel()) * STEP_MM * STEP_MM >= _SMALLEST_MM2
     large[0] = False
     return large[label]

@@ -11,12 +11,13 @@ from SpineLib.errors import SpineError
 from SpineLib.geometry.triangles import volume_mm3
 from SpineLib.mesh.cut import Plane, body_plane, cut
 from SpineLib.mesh.files import check_ending, in_space, read_mesh, write_mesh
-from SpineLib.mesh.gate import GateReport, PrintLimits, check_model
+from SpineLib.mesh.gate import GateReport, PrintLimits, check_model, left_out
 from SpineLib.mesh.simplify import simplified
 from SpineLib.mesh.solid import without_slivers
 from SpineLib.mesh.surface import largest_shells, repaired, surface_of
 from SpineLib.mesh.thicken import thickened
 from SpineLib.mesh.topology import merged
+from SpineLib.mesh.wholeness import MOST_EDGE_MM2, MOST_LEFT_OUT, Wholeness, wholeness
 from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
 from SpineLib.volume.checks import check_mask
@@ -123,9 +124,11 @@ class Model:
         settings: it was made with.
         measures: figures: "mask_ml" and "whole_ml" (mask and surface before cuts, life size), "volume_error" (share by
             which they differ), "volume_ml" (of the model), "decimation_mm" (how far the surface really moved at most,
-            life size), "triangles"; "thickened_ml" where walls were thickened.
+            life size), "triangles"; "thickened_ml" where walls were thickened; and those of
+            :class:`SpineLib.mesh.wholeness.Wholeness`.
         planes: it was cut with, those found by the canal too.
         notes: sentences the user should read.
+        attention: sentences the user must read first: what the mask lacks of a whole vertebra.
     """
 
     points: np.ndarray
@@ -135,6 +138,7 @@ class Model:
     planes: tuple[Plane, ...] = ()
     measures: dict = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    attention: list[str] = field(default_factory=list)
 
 
 def build_model(mask: Volume, settings: ModelSettings = ModelSettings(), progress: Progress = silent) -> Model:
@@ -155,7 +159,21 @@ def build_model(mask: Volume, settings: ModelSettings = ModelSettings(), progres
         SpineError: the mask is empty or has no place in space; nothing is left after the cut.
     """
     progress(0.0, "Repairing the mask")
-    clean, planes, notes = _prepared(mask, settings)
+    clean, planes, notes, whole = _prepared(mask, settings)
+    return _judged(_built(clean, planes, notes, settings, progress), whole)
+
+
+def _judged(model: Model, whole: Wholeness) -> Model:
+    """The model with what it lacks of a whole vertebra."""
+    check = left_out(whole.islands, whole.left_out_ml, whole.left_out, MOST_LEFT_OUT)
+    report = replace(model.report, checks=[*model.report.checks, check])
+    return replace(model, report=report, measures=model.measures | whole.measures(), attention=whole.attention())
+
+
+def _built(
+    clean: Volume, planes: tuple[Plane, ...], notes: list[str], settings: ModelSettings, progress: Progress
+) -> Model:
+    """The model of a repaired mask."""
     before_ml = _ml(clean)
     refused: Model | None = None
     for _ in range(_THICKENINGS + 1):
@@ -241,24 +259,28 @@ def build_surface(
     mask: Volume, settings: ModelSettings = ModelSettings(), progress: Progress = silent
 ) -> tuple[np.ndarray, np.ndarray, dict]:
     """As :func:`build_model`, without the checks: points (n, 3) LPS mm, triangles (m, 3) and measures."""
-    clean, planes, _ = _prepared(mask, settings)
+    check_mask(mask, "vertebra")
+    clean, _ = repaired(mask, settings.bodies, settings.smallest_island_ml, settings.largest_cavity_ml)
+    planes = _planes(clean, settings)
     return _finished(_whole(clean, _ml(clean), settings, progress), settings, planes)
 
 
-def _prepared(mask: Volume, settings: ModelSettings) -> tuple[Volume, tuple[Plane, ...], list[str]]:
-    """The repaired mask, the planes of all cuts, and notes."""
+def _prepared(mask: Volume, settings: ModelSettings) -> tuple[Volume, tuple[Plane, ...], list[str], Wholeness]:
+    """The repaired mask, the planes of all cuts, notes, and what it lacks of a whole vertebra."""
     check_mask(mask, "vertebra")
     clean, repairs = repaired(mask, settings.bodies, settings.smallest_island_ml, settings.largest_cavity_ml)
-    planes = settings.planes
-    if settings.cut != "none":
-        planes += (body_plane(clean, settings.cut),)
+    whole = wholeness(mask, clean, repairs)
     notes = repairs.sentences()
-    edge = [mask.array.take(index, axis).any() for axis in range(3) for index in (0, -1)]
-    if any(edge):
+    if 0 < whole.edge_mm2 <= MOST_EDGE_MM2:
         notes.append(
             "The mask touches the edge of its image: there the model ends in a flat face where the vertebra may go on."
         )
-    return clean, planes, notes
+    return clean, _planes(clean, settings), notes, whole
+
+
+def _planes(clean: Volume, settings: ModelSettings) -> tuple[Plane, ...]:
+    """The planes of all cuts, that found by the canal last."""
+    return settings.planes if settings.cut == "none" else (*settings.planes, body_plane(clean, settings.cut))
 
 
 def _shifted(planes: tuple[Plane, ...], settings: ModelSettings, shift_mm: float) -> tuple[Plane, ...]:

@@ -30,6 +30,11 @@ MODEL_FIGURES: dict[str, Figure] = {
         Figure("surface_mm2", "Surface of the model", "mm²", 0),
         Figure("decimation_mm", "Moved by decimation", "mm", 3),
         Figure("triangles", "Triangles", "", 0),
+        Figure("left_out", "Left out of the mask", "%", 1),
+        Figure("edge_mm2", "Cut by the image's edge", "mm²", 0),
+        Figure("canal_mm", "Canal through the model, radius", "mm", 1),
+        Figure("left_pedicle_mm2", "Left pedicle, thinnest section", "mm²", 0),
+        Figure("right_pedicle_mm2", "Right pedicle, thinnest section", "mm²", 0),
     )
 }
 REPAIR_FIGURES: dict[str, Figure] = {

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from SpineLib.mesh.model import Model
 from SpineLib.metrics.overlap import overlap
 from SpineLib.metrics.printing import MODEL_FIGURES, REPAIR_FIGURES, figures_of
 from SpineLib.models.card import ModelCard
@@ -89,9 +90,10 @@ def repair_page(path: str | Path, report: RepairReport) -> None:
     """
     repair, model = report.repair, report.reconstruction
     sections = []
-    notes = list(dict.fromkeys([*report.notes, *repair.notes, *(model.notes if model else ())]))
+    first = model.model.attention if model else []
+    notes = list(dict.fromkeys([*first, *report.notes, *repair.notes, *(model.notes if model else ())]))
     if notes:
-        items = "".join(f"<li>{escape(note)}</li>" for note in notes)
+        items = "".join(f"<li>{f'<b>{escape(note)}</b>' if note in first else escape(note)}</li>" for note in notes)
         sections.append(Section("Please read", f'<ul class="notes">{items}</ul>'))
     sections.append(Section("Before and after", _slices(report)))
     if model is not None:
@@ -245,8 +247,10 @@ def _checks(model: Reconstruction) -> str:
         for check in report.checks
     ]
     verdict = "Every check passed: the model can be printed." if report.passed else "The model is refused."
-    state = "complete" if report.passed else "incomplete"
-    return f'<div class="verdict {state}"><b>{verdict}</b></div>{Table(_CHECK_COLUMNS, rows).to_html()}'
+    if report.passed and model.model.attention:
+        verdict = "The model can be printed, but it is not a whole vertebra. " + " ".join(model.model.attention)
+    state = "complete" if report.passed and not model.model.attention else "incomplete"
+    return f'<div class="verdict {state}"><b>{escape(verdict)}</b></div>{Table(_CHECK_COLUMNS, rows).to_html()}'
 
 
 def _plain(value: float | str) -> str:
@@ -283,6 +287,13 @@ def _model_facts(measures: Mapping) -> dict[str, str]:
     return {"Size": size, **{figure.label: figure.text(value) for figure, value in found}}
 
 
+def printable(model: Model) -> str:
+    """In a word or two, whether a model may be printed."""
+    if not model.report.passed:
+        return "refused"
+    return "printable, but not a whole vertebra" if model.attention else "printable"
+
+
 def _tiles(report: RepairReport) -> list[Tile]:
     repair, model = report.repair, report.reconstruction
     measures = repair.measures
@@ -303,7 +314,7 @@ def _tiles(report: RepairReport) -> list[Tile]:
             Tile(
                 f"{sum(check.passed for check in checks)} of {len(checks)}",
                 "checks passed",
-                "printable" if model.model.report.passed else "refused",
+                printable(model.model),
             )
         )
     tiles.append(Tile(f"{repair.provenance['seconds']:.0f} s", "to repair", ""))

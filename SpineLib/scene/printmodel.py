@@ -107,7 +107,7 @@ class ImportedModel:
 
     Attributes:
         head: the table of checks; it refers to the other nodes (:func:`part_of`).
-        model: ``{"name", "passed", "checks", "measures", "settings", "notes"}``.
+        model: ``{"name", "passed", "checks", "measures", "settings", "attention", "notes"}``.
         notes: sentences for the user.
     """
 
@@ -134,6 +134,7 @@ def import_model(folder: str | Path, result: Mapping, shape: Shape, *, existing=
         "passed": bool(result["passed"]),
         "checks": result["checks"],
         "measures": result["measures"],
+        "attention": list(result.get("attention", ())),
         "notes": list(result.get("notes", ())),
     }
     there = existing is not None and existing.GetScene() is slicer.mrmlScene

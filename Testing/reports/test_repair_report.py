@@ -89,7 +89,7 @@ def test_both_models_are_shown_from_four_sides(page):
 
 
 def test_what_the_gate_says_stands_in_words_and_numbers(report, page):
-    assert report.reconstruction.model.report.passed and "the model can be printed" in page
+    assert report.reconstruction.model.report.passed and "can be printed" in page
     for check in report.reconstruction.model.report.checks:
         assert check.name in page
 
@@ -105,6 +105,16 @@ def test_a_model_that_the_gate_refuses_is_called_refused_and_the_reason_shown_in
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "The model is refused." in page and "&lt;0.2 mm&gt;" in page
     assert len(re.findall(r'alt="What the gate refuses from', page)) == 4
+
+
+def test_a_model_that_is_no_whole_vertebra_is_told_so_first_and_in_the_verdict(report, tmp_path):
+    told = "The arch does not close."
+    partial = replace(report.reconstruction, model=replace(report.reconstruction.model, attention=[told]))
+    repair_page(tmp_path / "page.html", replace(report, reconstruction=partial))
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert re.search(rf'<ul class="notes"><li><b>{told}</b></li>', page)
+    assert f"The model can be printed, but it is not a whole vertebra. {told}" in page
+    assert "printable, but not a whole vertebra" in page
 
 
 def test_simulated_data_is_called_so_and_nothing_of_a_user_gets_in_as_html(page):

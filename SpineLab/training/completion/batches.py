@@ -18,8 +18,8 @@ from SpineLib.volume.volume import Volume
 
 _PARTS = 127.0
 _UNKNOWN, _KNOWN = CHANNELS.index("unknown"), CHANNELS.index("known")
-#: How often a region beyond the bone is a mass, reaches as far everywhere, or is a box.
-_REACHES = (0.6, 0.25, 0.15)
+#: How often a region beyond the bone is a mass, reaches as far everywhere (as far as drawn, or 8 mm), or is a box.
+_REACHES = (0.35, 0.3, 0.2, 0.15)
 #: What channels that are no distances hold beyond a sample: nothing unknown, all of the mirror image known.
 _BEYOND = dict.fromkeys(CHANNELS, 1.0) | {"unknown": 0.0}
 

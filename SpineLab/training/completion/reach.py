@@ -8,10 +8,12 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-#: Soft-tissue masses that grow out of the bone; as far as so many mm from the piece; a box, as detection gives it.
-REACHES = ("mass", "far", "box")
-#: Of a mass: how many balls grow out of the first, and radii, mm. How far "far" is, and the room in a box, mm.
-_BALLS, _RADII_MM, _FAR_MM, _BOX_MM = 3, (5.0, 13.0), (5.0, 20.0), (0.0, 5.0)
+#: Soft-tissue masses that grow out of the bone; as far as so many mm from the piece, or 8 mm; a box, as detection gives
+#: it.
+REACHES = ("mass", "far", "wide", "box")
+#: Of a mass: how many balls grow out of the first, and radii, mm. How far "far" and "wide" are, and the room in a box,
+#: mm.
+_BALLS, _RADII_MM, _FAR_MM, _WIDE_MM, _BOX_MM = 3, (5.0, 13.0), (5.0, 20.0), 8.0, (0.0, 5.0)
 #: Amplitude (mm) and length (mm) of a border's roughness.
 _ROUGH_MM, _ROUGH_LENGTH_MM = 1.5, 5.0
 
@@ -34,8 +36,9 @@ def grown(unknown: np.ndarray, bone: np.ndarray, step_mm: float, reach: str, rng
         for sides in box:
             result[tuple(slice(max(0, round(side.start - more)), round(side.stop + more)) for side in sides)] = True
         return result
-    if reach == "far":
-        added = ndimage.distance_transform_edt(~unknown) * step_mm < rng.uniform(*_FAR_MM)
+    if reach in ("far", "wide"):
+        beyond_mm = rng.uniform(*_FAR_MM) if reach == "far" else _WIDE_MM
+        added = ndimage.distance_transform_edt(~unknown) * step_mm < beyond_mm
     else:
         added = _mass(unknown, bone, step_mm, rng)
     return unknown | (added & (bone > 0))

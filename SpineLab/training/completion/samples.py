@@ -12,6 +12,7 @@ import numpy as np
 
 from SpineLab.training.completion.damage import KINDS, damage
 from SpineLab.training.completion.deform import deformed
+from SpineLab.training.completion.reach import REACHES
 from SpineLab.training.labels import SACRUM, label_key, thinned
 from SpineLib.errors import SpineError
 from SpineLib.geometry.signed_distance import sampled, signed_distance
@@ -27,9 +28,11 @@ from SpineLib.volume.volume import Volume
 
 #: The lesion's margin is drawn from these (mm); a vertebra stands alone so often.
 _MARGINS_MM, _ALONE = (0.5, 2.0), 0.08
+#: How often what is cut away reaches far beyond the bone already when the templates are fitted.
+_REACHING = 0.5
 #: Values are kept as whole numbers of this many parts of 1.
 _PARTS = 127
-_VERSION = 2
+_VERSION = 3
 #: Labels need not be finer than this, mm: the network's voxels have 1.5 mm.
 _FINEST_MM = 1.3
 
@@ -178,9 +181,14 @@ def _of_source(source: Source, seed: int, damages: int, report) -> Iterator[Samp
             report(f"Cutting pieces from vertebra {label} of {source.patient}, {repeat + 1} of {source.repeats + 1}")
             rng = np.random.default_rng([seed, key, label, repeat])
             current = column if repeat == 0 else Column.of(deformed(column, label, rng))
-            kinds = [str(kind) for kind in rng.permutation(list(KINDS))[:damages]]
+            kinds = [_reaching(str(kind), rng) for kind in rng.permutation(list(KINDS))[:damages]]
             if label in current.boxes:
                 yield from cut_samples(current, label, kinds, rng, source.patient, source.simulated)
+
+
+def _reaching(kind: str, rng: np.random.Generator) -> str:
+    """The kind, or the same with a region far beyond the bone."""
+    return f"{kind}-{rng.choice(REACHES[:3])}" if rng.random() < _REACHING else kind
 
 
 def _key(source: Source, seed: int, damages: int) -> str:

@@ -53,7 +53,7 @@ class Reconstruction:
             repair added; None without it.
         measures: figures of the model and of the difference, JSON-able; see :func:`reconstruct`.
         provenance: JSON-able; what is needed to make the same model again.
-        notes: sentences the user should read.
+        notes: sentences the user should read, those of ``model.attention`` first.
     """
 
     model: Model
@@ -103,7 +103,7 @@ def reconstruct(
         progress(0.75, "Comparing with the vertebra before")
         earlier, distance = _compared(model, before, settings)
         measures |= _differences(model, mask, before, distance, settings.scale)
-    notes = reading_notes(mask, before) + list(model.notes)
+    notes = [*model.attention, *reading_notes(mask, before), *model.notes]
     if not model.report.passed:
         notes.append("The model cannot be printed as it is; the triangles to blame are red.")
     made = provenance("reconstruct", started, asdict(settings), libraries=_LIBRARIES)
