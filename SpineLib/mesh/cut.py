@@ -141,7 +141,7 @@ def _in_front_of(canal: np.ndarray, bone: np.ndarray, corner: np.ndarray, throug
     return Plane(tuple(place.mean(axis=0) + at * forward), tuple(forward))
 
 
-def turn_of(tilt: tuple[int, int]) -> np.ndarray:
+def turn_of(tilt: tuple[int, ...]) -> np.ndarray:
     """3 x 3, the rotation by one of :data:`TILTS`."""
     return Rotation.from_euler("xy", tilt, degrees=True).as_matrix()
 
