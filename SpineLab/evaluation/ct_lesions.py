@@ -9,7 +9,7 @@ from typing import cast
 
 import numpy as np
 
-from SpineLab.training.ct_lesions.cases import LESION, SLICE, X0, mask_boxes
+from SpineLab.training.ct_lesions.cases import LESION, SLICE, X0, mask_boxes, on_ct
 from SpineLib.cohort.ct import CtCase
 from SpineLib.errors import SpineError
 from SpineLib.metrics.average_precision import (
@@ -162,8 +162,9 @@ def evaluate_ct_lesions(
     results = []
     for number, case in enumerate(cases):
         share = part(progress, number / len(cases), (number + 1) / len(cases))
-        ct, truth = read_volume(case.ct, "CT"), read_mask(case.lesion, "lesion")
-        vertebrae = read_mask(case.intact, "vertebrae")
+        ct, truth = read_volume(case.ct, "CT"), case.lesions()
+        truth = on_ct(truth, ct, case.name, "lesion")
+        vertebrae = on_ct(read_mask(case.whole, "vertebrae"), ct, case.name, "vertebrae")
         check_ct(ct)
         slices = axial_slices(ct, SlicePreparation.from_dict(bundle.card.preparation))
         region = region_of(slices, vertebrae if around_vertebrae else None)

@@ -14,6 +14,7 @@ from SpineLab.evaluation.marks import (
     largest_areas_cm2,
     slices_tally,
 )
+from SpineLib.cohort.masks import check_on_image
 from SpineLib.cohort.mr import Cohort, drawn_lesions
 from SpineLib.errors import SpineError
 from SpineLib.metrics.froc import (
@@ -35,7 +36,6 @@ from SpineLib.tasks.detection.detect import Detection, DetectSettings, detect
 from SpineLib.tasks.detection.likelihood import middle
 from SpineLib.volume import Volume, read_volume
 from SpineLib.volume.resampling import resample_like
-from SpineLib.volume.segments import read_mask
 
 
 @dataclass(frozen=True)
@@ -175,10 +175,11 @@ def evaluate_detection(
     lesions, seconds = [], []
     for number, case in enumerate(cohort.cases):
         share = part(progress, number / len(cohort.cases), (number + 1) / len(cohort.cases))
-        truth = read_mask(case.labels["lesion"], "lesion")
+        truth = case.lesions()
         for order, bundle in enumerate(bundles):
             inner = part(share, order / len(bundles), (order + 0.9) / len(bundles))
             image = read_volume(case.sequences[bundle.card.inputs[0]], bundle.card.inputs[0])
+            check_on_image(truth, image)
             found = detect(
                 image, bundle, settings, lambda done, text, inner=inner, name=case.name: inner(done, f"{name}, {text}")
             )

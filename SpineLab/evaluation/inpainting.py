@@ -113,10 +113,9 @@ def damaged_vertebrae(
 
 def simulated_lesions(case: CtCase, margin_mm: float = 1.0) -> Iterator[Damaged]:
     """The vertebrae of a simulated patient that a lesion took bone from."""
-    labels, lesions, intact = (
-        read_mask(path, name)
-        for path, name in ((case.vertebrae, "vertebrae"), (case.lesion, "lesion"), (case.intact, "intact"))
-    )
+    assert case.intact is not None
+    labels, intact = read_mask(case.vertebrae, "vertebrae"), read_mask(case.intact, "intact")
+    lesions = case.lesions()
     for number in np.unique(lesions.array[lesions.array > 0]):
         own = lesions.array == number
         lost = np.bincount(intact.array[own & (labels.array != intact.array)].astype(np.int64), minlength=1)

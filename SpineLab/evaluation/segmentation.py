@@ -9,6 +9,7 @@ import numpy as np
 
 from SpineLab.evaluation.falsemarks import false_marks, summarise_false_marks
 from SpineLab.training.facts import read_facts
+from SpineLib.cohort.masks import check_on_image
 from SpineLib.cohort.mr import Cohort, drawn_lesions
 from SpineLib.errors import SpineError
 from SpineLib.metrics.overlap import Overlap, lesion_matches, overlap
@@ -66,13 +67,14 @@ def evaluate(
     necrosis = label == "necrosis"
     for number, case in enumerate(cohort.cases):
         share = part(progress, number / len(cohort.cases), (number + 1) / len(cohort.cases))
-        truth = read_mask(case.labels[label], label)
+        truth = case.lesions(label)
         facts = cohort.truth(case)
         kinds = {} if necrosis else drawn_lesions(facts)
         for order, bundle in enumerate(bundles):
             inner = part(share, order / len(bundles), (order + 1) / len(bundles))
             inputs = {name: read_volume(case.sequences[name], name) for name in bundle.card.inputs}
             result = segment(inputs, bundle, settings, _named(inner, case.name))
+            check_on_image(truth, result.mask, label)
             reference = resample_like(truth, result.mask, nearest=True).array
             row, rows = _compare(reference, result.mask, kinds)
             if necrosis:

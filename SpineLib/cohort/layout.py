@@ -26,6 +26,9 @@ LABELS = {
 CT_LABELS = ("vertebrae", "intact", "lesion")
 BEFORE, AFTER = SESSIONS = ("before", "after")
 _ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
+_MASK_ENDINGS = (".seg.nrrd", *_ENDINGS, ".dcm")
+#: As ``spine segment --bids`` writes masks, into ``derivatives/labels`` or the patient's folder there.
+_SEGMENTED = {"lesion": "lesions.seg.nrrd", "necrosis": "necroses.seg.nrrd"}
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,15 @@ class Place:
         return _existing(self.image(sequence, extension) for extension in _ENDINGS)
 
     def find_label(self, name: str) -> Path | None:
-        """The file of one of :data:`LABELS`, whatever its extension; None where there is none."""
-        return _existing(self.label(name, extension) for extension in _ENDINGS)
+        """The file of one of :data:`LABELS`, whatever its extension; None where there is none.
+
+        A Slicer segmentation, an image or a DICOM SEG (".dcm"); for lesions also what ``spine segment --bids`` wrote.
+        """
+        found = _existing(self.label(name, extension) for extension in _MASK_ENDINGS)
+        if found is None and name in _SEGMENTED:
+            file = f"{self._stem}_{_SEGMENTED[name]}"
+            found = _existing(folder / file for folder in (self.labels, self.root / "derivatives" / "labels"))
+        return found
 
     @property
     def _inner(self) -> str:

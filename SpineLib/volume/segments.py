@@ -1,4 +1,5 @@
-"""The one door for masks: Slicer's segmentations (``.seg.nrrd``), also with overlapping segments, and label maps."""
+"""The one door for masks: Slicer's segmentations (``.seg.nrrd``) and DICOM SEG, also with overlapping segments, label
+maps."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from SpineLib.errors import SpineError
 from SpineLib.progress import remark
+from SpineLib.volume.dicom_seg_reading import is_dicom_seg, read_dicom_seg
 from SpineLib.volume.formats import suffix_of
 from SpineLib.volume.found import Found, volume_of
 from SpineLib.volume.labels import Box, boxes_of, whole_labels
@@ -57,8 +59,8 @@ def read_segments(path: str | Path, name: str = "") -> tuple[Volume, list[Marked
     """What is marked in a file, each segment for itself with its name.
 
     Args:
-        path: a Slicer segmentation (its segments may overlap), or any image of whole numbers, also stored as fractions
-            that are 0.01 or less off.
+        path: a Slicer segmentation or a DICOM SEG (segments may overlap), or any image of whole numbers, also stored as
+            fractions that are 0.01 or less off.
         name: of the file in messages ("before").
 
     Returns:
@@ -69,7 +71,7 @@ def read_segments(path: str | Path, name: str = "") -> tuple[Volume, list[Marked
     Raises:
         SpineError: unreadable, or the image of a scan or a probability.
     """
-    if _holds_segments(Path(path), name):
+    if holds_segments(Path(path), name):
         return _of_segmentation(Path(path), name)
     volume = read_volume(path, name)
     labels = volume.with_array(whole_labels(volume.array, name))
@@ -98,7 +100,7 @@ def read_mask(path: str | Path, name: str = "") -> Volume:
     Raises:
         SpineError: as :func:`read_segments`.
     """
-    if not _holds_segments(Path(path), name):
+    if not holds_segments(Path(path), name):
         volume = read_volume(path, name)
         labels = volume.with_array(whole_labels(volume.array, name))
         boxes_of(labels.array, name)  # refuses a scan
@@ -154,8 +156,10 @@ def choose_segment(
     raise SpineError(f"The {name} file holds no segment '{wanted}'; it holds {names or 'none'}.")
 
 
-def _holds_segments(path: Path, name: str) -> bool:
-    """Whether a file is a segmentation: called so, or with segments in its header, or of several layers."""
+def holds_segments(path: Path, name: str = "") -> bool:
+    """Whether a file is a segmentation: DICOM SEG, called so, or with segments in its header, or of several layers."""
+    if not suffix_of(path) and is_dicom_seg(path):
+        return True
     if suffix_of(path) not in (".nrrd", ".nhdr") or not path.is_file() or not path.stat().st_size:
         return False
     if path.name.lower().endswith((".seg.nrrd", ".seg.nhdr")):
@@ -167,6 +171,15 @@ def _holds_segments(path: Path, name: str) -> bool:
 
 
 def _of_segmentation(path: Path, name: str) -> tuple[Volume, list[MarkedSegment]]:
+    if not suffix_of(path):
+        grid, arrays, found_in = read_dicom_seg(path, name)
+        volumes = [grid.with_array(array) for array in arrays]
+        around = [boxes_of(array, name) for array in arrays]
+        return grid, [
+            MarkedSegment(info, volumes[layer], info.label, around[layer][info.label])
+            for info, layer in found_in
+            if info.label in around[layer]
+        ]
     label = f"The {name} file" if name else "The mask"
     found = read_image_file(path, label)
     array = whole_labels(found.array, name)

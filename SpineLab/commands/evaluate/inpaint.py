@@ -9,6 +9,7 @@ from pathlib import Path
 from SpineLab.commands.telling import tell
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.cohort.ct import read_ct_cohort
+from SpineLib.cohort.layout import CT_LABELS
 from SpineLib.errors import SpineError
 from SpineLib.jobs.inpaint import method_models
 
@@ -70,7 +71,9 @@ def run(arguments: argparse.Namespace) -> int:
         for path in arguments.masks
     ]
     if arguments.cohort is not None:
-        parts += [simulated_lesions(case, margin) for case in read_ct_cohort(arguments.cohort)[: arguments.cases]]
+        parts += [
+            simulated_lesions(case, margin) for case in read_ct_cohort(arguments.cohort, CT_LABELS)[: arguments.cases]
+        ]
     with ProgressBar() as progress:
         evaluation = evaluate_inpaint(chain(*parts), methods, models, settings, progress)
     files = write_inpaint_evaluation(evaluation, arguments.output)

@@ -86,8 +86,8 @@ def _cases(arguments: argparse.Namespace) -> list:
     work = []
     if arguments.cohort:
         work += [
-            (case.name + " (simulated)", case.ct, case.vertebrae, sacrum)
-            for case in read_ct_cohort(arguments.cohort)[: arguments.cases]
+            (f"{case.name} ({case.origin})", case.ct, case.vertebrae, sacrum)
+            for case in read_ct_cohort(arguments.cohort, ("vertebrae",))[: arguments.cases]
         ]
     work += [
         (f"scan {number}", ct, labels, tuple(arguments.left_out))

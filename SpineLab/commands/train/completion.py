@@ -47,8 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
     sources = [Source(path.name.split(".")[0], path, False, config.sampling.repeats) for path in arguments.masks]
     origins = [f"Real label files: {arguments.masks_from.rstrip('.')}."] if arguments.masks else []
     if arguments.cohort is not None:
-        cases = read_ct_cohort(arguments.cohort)[: arguments.cases]
-        sources += [Source(case.name, case.intact, True) for case in cases]
+        cases = read_ct_cohort(arguments.cohort, ("vertebrae", "intact"))[: arguments.cases]
+        sources += [Source(case.name, case.whole, case.simulated) for case in cases]
         origins.append(f"Simulated spines: {len(cases)} cases.")
     return run_once(
         config,

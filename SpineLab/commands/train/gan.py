@@ -70,8 +70,8 @@ def _stacks(arguments: argparse.Namespace, seed: int):
             stacks += simulate_stacks(1000 * seed + n)
         sources.append(f"Vertebrae of {arguments.simulate} simulated columns.")
     if arguments.cohort is not None:
-        cases = read_ct_cohort(arguments.cohort)[: arguments.cases]
-        files += [(case.name, case.intact, True) for case in cases]
+        cases = read_ct_cohort(arguments.cohort, ("vertebrae", "intact"))[: arguments.cases]
+        files += [(case.name, case.whole, case.simulated) for case in cases]
         sources.append(f"Vertebrae of {len(cases)} simulated CTs, as they were before the lesion.")
     if arguments.masks:
         sources.append(

@@ -9,10 +9,13 @@ import numpy as np
 
 from SpineLab.training.cases import fingerprint, folder_beside, is_current, prepare_each, read_case, write_case
 from SpineLib.cohort.ct import CtCase
+from SpineLib.cohort.masks import check_on_image
 from SpineLib.errors import SpineError
 from SpineLib.preprocess.ct_slices import AxialSlices, SlicePreparation, axial_slices
 from SpineLib.progress import Progress, silent
 from SpineLib.volume import Volume, read_volume
+from SpineLib.volume.resampling import resample_like
+from SpineLib.volume.segments import read_mask
 
 _VERSION = 1
 #: A lesion's part in a slice that is smaller than this is not told from noise, mm.
@@ -77,8 +80,8 @@ def prepare_case(case: CtCase, preparation: SlicePreparation, folder: Path) -> N
         slices = axial_slices(ct, preparation)
     except SpineError as error:
         raise SpineError(f"Case {case.name}: {error}") from error
-    boxes = mask_boxes(slices, read_volume(case.lesion, "lesion"))
-    vertebrae = slices.of_mask(read_volume(case.intact, "vertebrae").array)
+    boxes = mask_boxes(slices, on_ct(case.lesions(), ct, case.name, "lesion"))
+    vertebrae = slices.of_mask(on_ct(read_mask(case.whole, "vertebrae"), ct, case.name, "vertebrae").array)
     places = np.argwhere(vertebrae)[::257].astype(np.int32)
     write_slices(
         folder,
@@ -89,6 +92,19 @@ def prepare_case(case: CtCase, preparation: SlicePreparation, folder: Path) -> N
         np.ones(len(slices.images), bool),
         {"files": _files(case)},
     )
+
+
+def on_ct(mask: Volume, ct: Volume, case: str, name: str) -> Volume:
+    """A mask on the CT's own grid, nearest voxel.
+
+    Raises:
+        SpineError: it lies elsewhere.
+    """
+    try:
+        check_on_image(mask, ct, name)
+    except SpineError as error:
+        raise SpineError(f"Case {case}: {error}") from error
+    return resample_like(mask, ct, nearest=True)
 
 
 def mask_boxes(slices: AxialSlices, lesions: Volume) -> np.ndarray:
@@ -129,4 +145,4 @@ def open_case(folder: Path) -> SliceCase:
 
 
 def _files(case: CtCase) -> list:
-    return fingerprint([case.ct, case.lesion, case.intact])
+    return fingerprint(path for path in (case.ct, case.lesion, case.whole) if path)

@@ -31,6 +31,7 @@ from SpineLab.training.export import Labels
 from SpineLab.training.facts import names_of, write_facts
 from SpineLab.training.loop import Run, batches_of, compute_device, drive
 from SpineLib.cohort.ct import read_ct_cohort
+from SpineLib.cohort.origin import counted
 from SpineLib.errors import SpineError
 from SpineLib.inference.layout import laid_out
 from SpineLib.models import ModelBundle
@@ -123,11 +124,13 @@ def run_training(
         text = f"Key slices of DeepLesion, lesions: {', '.join(kinds or ['all'])}."
         data: dict[str, Any] = {"simulated": False, "description": text}
     else:
-        cases = prepare_cases(
-            read_ct_cohort(cohort_folder)[:first_cases], config.preparation, folder, processes=processes, progress=told
-        )
+        found = read_ct_cohort(cohort_folder)[:first_cases]
+        cases = prepare_cases(found, config.preparation, folder, processes=processes, progress=told)
         training, chosen_by, held_out = split_cases(cases, config.validation, config.sampling.seed)
-        data = {"simulated": True, "description": "Simulated CT of the spine."}
+        data = {
+            "simulated": all(case.simulated for case in found),
+            "description": f"CT of the spine of {counted(case.origin for case in found)} patients.",
+        }
     for more in further:
         training = training + prepare_cases(
             read_ct_cohort(more),
@@ -137,7 +140,7 @@ def run_training(
             progress=told,
         )
     if painted is not None:
-        healthy = read_ct_cohort(painted)
+        healthy = read_ct_cohort(painted, ("vertebrae",))
         training = training + prepare_painted(
             healthy, painted_each, config.preparation, cache_folder(painted, config.preparation, cache), progress=told
         )

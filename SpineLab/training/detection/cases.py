@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +10,17 @@ from pathlib import Path
 import numpy as np
 
 from SpineLab.training.cases import fingerprint, folder_beside, is_current, prepare_each, read_case, write_case
+from SpineLab.training.detection.vertebrae import see_vertebrae, spine_model
 from SpineLab.training.segmentation.dataset import label_on_grid
+from SpineLib.cohort.masks import check_on_image
 from SpineLib.cohort.mr import Case, Cohort
 from SpineLib.errors import SpineError
 from SpineLib.networks.siamese import PATCH
 from SpineLib.preprocess.pyramid import make_pyramid
-from SpineLib.progress import Progress, silent
+from SpineLib.progress import Progress, remark, silent
 from SpineLib.tasks.detection.likelihood import middle
 from SpineLib.volume import read_volume
+from SpineLib.volume.segments import read_mask
 
 #: What a place is; normal vertebra and background are what the paper draws normal samples from (section 2.4).
 BACKGROUND, VERTEBRA, LESION = 0, 1, 2
@@ -75,26 +79,44 @@ def prepare_cases(
         SpineError: a case cannot be read.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    todo = [case for case in cohort.cases if not is_current(folder / case.name, files=_files(case, sequence))]
+    todo = [case for case in cohort.cases if not _current(case, sequence, folder)]
     prepare_each(
         prepare_case,
         [(case, sequence, tuple(scales), normalisation, folder) for case in todo],
         processes,
         progress,
     )
+    drawn_by = Counter(str(read_case(folder / case.name).get("vertebrae_from", "")) for case in cohort.cases)
+    for model, count in drawn_by.items():
+        if model:
+            remark(
+                f"{count} of {len(cohort.cases)} cases have no mask of the vertebrae; the model '{model}' found them."
+            )
     return [open_case(folder / case.name) for case in cohort.cases]
 
 
+def _current(case: Case, sequence: str, folder: Path) -> bool:
+    facts: dict = {} if case.numbered else {"numbered": False}
+    return is_current(folder / case.name, files=_files(case, sequence), **facts)
+
+
 def prepare_case(case: Case, sequence: str, scales: tuple[float, ...], normalisation: str, folder: Path) -> None:
-    """Prepare one case and write it to ``folder / case.name``."""
+    """Prepare one case and write it to ``folder / case.name``; vertebrae that are not drawn are found by a model."""
+    model = ""
     try:
-        pyramid = make_pyramid(read_volume(case.sequences[sequence], sequence), sequence, scales, PATCH, normalisation)
+        image = read_volume(case.sequences[sequence], sequence)
+        pyramid = make_pyramid(image, sequence, scales, PATCH, normalisation)
+        drawn = case.lesions()
+        check_on_image(drawn, image)
+        if "vertebrae" in case.labels:
+            bones = read_mask(case.labels["vertebrae"], "vertebrae")
+        else:
+            bundle = spine_model()
+            bones, model = see_vertebrae(image, bundle), bundle.card.id
     except SpineError as error:
-        raise SpineError(f"Case {case.name}: {error}") from error
-    lesions = label_on_grid(read_volume(case.labels["lesion"]), pyramid.prepared)
-    kinds = np.where(
-        label_on_grid(read_volume(case.labels["vertebrae"]), pyramid.prepared, binary=True), VERTEBRA, BACKGROUND
-    ).astype(np.uint8)
+        raise SpineError(f"Case {case.name}: {str(error).removeprefix(f'Case {case.name}: ')}") from error
+    lesions = label_on_grid(drawn, pyramid.prepared)
+    kinds = np.where(label_on_grid(bones, pyramid.prepared, binary=True), VERTEBRA, BACKGROUND).astype(np.uint8)
     kinds[lesions > 0] = LESION
     shown = kinds.any(axis=(1, 2))
     if not shown.any():
@@ -107,6 +129,8 @@ def prepare_case(case: Case, sequence: str, scales: tuple[float, ...], normalisa
         "scales": list(scales),
         "spacing": [float(v) for v in pyramid.prepared.spacing],
         "files": _files(case, sequence),
+        "numbered": case.numbered,
+        "vertebrae_from": model,
     }
     write_case(folder, case.name, arrays, facts)
 
@@ -125,4 +149,5 @@ def open_case(folder: Path) -> DetectorCase:
 
 
 def _files(case: Case, sequence: str) -> list:
-    return fingerprint([case.sequences[sequence], case.labels["lesion"], case.labels["vertebrae"]])
+    files = [case.sequences[sequence], case.labels["lesion"], case.labels.get("vertebrae")]
+    return fingerprint(file for file in files if file)

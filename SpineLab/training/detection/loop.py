@@ -28,7 +28,7 @@ from SpineLab.training.facts import names_of, write_facts
 from SpineLab.training.loop import Run, batches_of, compute_device, drive
 from SpineLab.training.settings import HoldOutValidation
 from SpineLab.training.split import share_of, split
-from SpineLib.cohort.mr import read_cohort
+from SpineLib.cohort.mr import Cohort, described, read_cohort
 from SpineLib.errors import SpineError
 from SpineLib.inference.layout import laid_out
 from SpineLib.models import ModelBundle, find_bundle
@@ -167,7 +167,7 @@ def run_training(
     """
     if config.sequence not in SEQUENCES:
         raise SpineError(f"'{config.sequence}' is no sequence; it is one of {', '.join(SEQUENCES)}.")
-    cohort = read_cohort(cohort_folder, (config.sequence,), labels=("lesion", "vertebrae"))
+    cohort = read_cohort(cohort_folder, (config.sequence,), labels=("lesion",))
     if first_cases:
         cohort = replace(cohort, cases=cohort.cases[:first_cases])
     cases = prepare_cases(
@@ -180,7 +180,7 @@ def run_training(
         progress=lambda fraction, text: report(text),
     )
     training, chosen_by, held_out = split_cases(cases, config.validation, config.sampling.seed)
-    data = {"simulated": cohort.simulated, "description": f"{cohort.description.get('Name', 'a cohort')}."}
+    data = {"simulated": cohort.simulated, "description": described(cohort) + _without_bones(cohort)}
     names = names_of(training=training, validation=chosen_by, held_out=held_out)
     write_facts(out, "detection", command, config.to_dict(), data, names)
     report(f"{len(training)} cases to train on, {len(chosen_by)} to choose the weights, {len(held_out)} held out.")
@@ -191,6 +191,12 @@ def run_training(
         raise SpineError("No case to train on shows a metastasis; give more cases.") from error
     drive(run, batches_of(sampler.batch), config.validation.every, report)
     return export(out, out / "model", Labels(model_id))
+
+
+def _without_bones(cohort: Cohort) -> str:
+    """A sentence on the cases whose vertebrae nobody drew."""
+    count = sum("vertebrae" not in case.labels for case in cohort.cases)
+    return f" Vertebrae of {count} of them were found by a model, not drawn." if count else ""
 
 
 def split_cases(

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from SpineLab.training.cases import fingerprint, folder_beside, is_current, prepare_each, read_case, write_case
+from SpineLib.cohort.masks import check_on_image
 from SpineLib.cohort.mr import Case, Cohort
 from SpineLib.errors import SpineError
 from SpineLib.preprocess import Preparation, Prepared, prepare
 from SpineLib.progress import Progress, silent
 from SpineLib.volume import Volume, read_volume
 from SpineLib.volume.resampling import resample_like
+from SpineLib.volume.segments import read_mask
 
 _VERSION = 1
 _POINTS = 4096
@@ -85,9 +87,15 @@ def prepare_cases(
         SpineError: a case cannot be read or prepared.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    todo = [case for case in cohort.cases if not is_current(folder / case.name, files=_files(case, inputs, label))]
+    todo = [case for case in cohort.cases if not _current(case, inputs, label, folder)]
     prepare_each(prepare_case, [(case, inputs, preparation, folder, label) for case in todo], processes, progress)
     return [open_case(folder / case.name) for case in cohort.cases]
+
+
+def _current(case: Case, inputs: tuple[str, ...], label: str, folder: Path) -> bool:
+    """Cases of simulated patients that an older version prepared are as this one would make them; others are not."""
+    more = {} if case.numbered else {"numbered": False}
+    return is_current(folder / case.name, files=_files(case, inputs, label), **more)
 
 
 def prepare_case(
@@ -100,7 +108,7 @@ def prepare_case(
         )
     except SpineError as error:
         raise SpineError(f"Case {case.name}: {error}") from error
-    lesions = label_on_grid(read_volume(case.labels[label]), prepared)
+    lesions = label_on_grid(_mask(case, label, prepared.reference), prepared)
     centres, boxes = _measure(lesions)
     rng = np.random.default_rng(int(hashlib.sha256(case.name.encode()).hexdigest()[:8], 16))
     first = prepared.channels[0]
@@ -108,10 +116,12 @@ def prepare_case(
     body = _random_points(first > low + 0.15 * (high - low), rng)
     vertebrae = np.zeros((0, 3), np.int16)
     if "vertebrae" in case.labels:
-        vertebrae = _random_points(label_on_grid(read_volume(case.labels["vertebrae"]), prepared, binary=True) > 0, rng)
+        vertebrae = _random_points(
+            label_on_grid(read_mask(case.labels["vertebrae"], "vertebrae"), prepared, binary=True) > 0, rng
+        )
     alike = np.zeros((0, 3), np.int16)
     if label == "necrosis" and "lesion" in case.labels:
-        metastases = label_on_grid(read_volume(case.labels["lesion"]), prepared, binary=True)
+        metastases = label_on_grid(_mask(case, "lesion", prepared.reference), prepared, binary=True)
         alike = _random_points((metastases > 0) & (lesions == 0), rng)
     arrays = {
         "channels": prepared.channels.astype(np.float16),
@@ -126,6 +136,7 @@ def prepare_case(
         "boxes": boxes,
         "notes": list(prepared.notes),
         "files": _files(case, inputs, label),
+        "numbered": case.numbered,
     }
     write_case(folder, case.name, arrays, facts)
 
@@ -147,13 +158,31 @@ def open_case(folder: Path) -> PreparedCase:
     )
 
 
+def _mask(case: Case, label: str, image: Volume) -> Volume:
+    """What is learned, checked to lie on the image."""
+    if label == "vertebrae":
+        mask = read_mask(case.labels[label], label)
+        if mask.array.max() <= 255:
+            return mask
+        values, counted = np.unique(mask.array, return_inverse=True)
+        return mask.with_array(counted.reshape(mask.shape).astype(np.uint16) + np.uint16(values[0] > 0))
+    lesions = case.lesions(label)
+    try:
+        check_on_image(lesions, image, label)
+    except SpineError as error:
+        raise SpineError(f"Case {case.name}: {error}") from error
+    return lesions
+
+
 def label_on_grid(label: Volume, prepared: Prepared, *, binary: bool = False) -> np.ndarray:
     """A label volume on the prepared grid, uint8 (s, y, x).
 
     Each label is interpolated linearly and kept where at least one half, so contours stay smooth between the slices.
 
+    One that is too thin for the grid keeps its densest voxels.
+
     Args:
-        label: integers, on any grid that covers the reference's.
+        label: integers up to 255, on any grid that covers the reference's.
         prepared: has the grid.
         binary: all labels become 1.
     """
@@ -165,6 +194,10 @@ def label_on_grid(label: Volume, prepared: Prepared, *, binary: bool = False) ->
     for value in np.unique(array[array > 0]):
         share = prepared.from_input((array == value).astype(np.float32))
         inside = share >= best
+        if (
+            not inside.any()
+        ):  # thinner than the grid: its densest voxels stand for it, or it would be learned as healthy
+            inside = share >= max(float(share.max()), 1e-3)
         out[inside] = value
         best[inside] = share[inside]
     return out

@@ -13,7 +13,7 @@ from SpineLab.training.segmentation.dataset import cache_folder, prepare_cases
 from SpineLab.training.segmentation.export import export
 from SpineLab.training.segmentation.folds import split_cases
 from SpineLab.training.segmentation.loop import train
-from SpineLib.cohort.mr import read_cohort
+from SpineLib.cohort.mr import described, read_cohort
 from SpineLib.errors import SpineError
 from SpineLib.models import ModelBundle
 from SpineLib.sequences import SEQUENCES
@@ -59,7 +59,7 @@ def run_training(
         for inputs in (config.inputs, *((name,) for name in config.also))
     )
     training, held_out = split_cases(cases, config.validation, config.sampling.seed)
-    data = {"simulated": cohort.simulated, "description": f"{cohort.description.get('Name', 'a cohort')}."}
+    data = {"simulated": cohort.simulated, "description": described(cohort)}
     write_facts(out, "segmentation", command, config.to_dict(), data, names_of(training=training, held_out=held_out))
     report(f"{len(training)} cases to train on, {len(held_out)} held out.")
     for group in (training, held_out):

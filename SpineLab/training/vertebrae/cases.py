@@ -14,6 +14,7 @@ from SpineLib.errors import SpineError
 from SpineLib.preprocess.ct import axial_hu
 from SpineLib.progress import Progress, silent
 from SpineLib.volume import read_volume
+from SpineLib.volume.segments import read_mask
 
 _VERSION = 1
 
@@ -62,7 +63,7 @@ def prepare_cases(
 
 def prepare_case(case: CtCase, pixel_mm: float | None, left_out: tuple[int, ...], folder: Path) -> None:
     """Prepare one case and write it to ``folder / case.name``."""
-    ct, labels = read_volume(case.ct, "CT"), read_volume(case.vertebrae, "vertebrae")
+    ct, labels = read_volume(case.ct, "CT"), read_mask(case.vertebrae, "vertebrae")
     if not labels.same_grid(ct):
         raise SpineError(f"Case {case.name}: CT and labels are not on one grid; simulate or export the case again.")
     slices = axial_hu(ct, pixel_mm)

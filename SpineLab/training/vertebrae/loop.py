@@ -107,7 +107,7 @@ def run_training(
     """
     groups = []
     for folder in (*cohorts, *real_cohorts):
-        found = read_ct_cohort(folder)[:first_cases]
+        found = read_ct_cohort(folder, ("vertebrae",))[:first_cases]
         prepared = cache_folder(Path(folder), config.preparation.pixel_mm, config.left_out, cache)
         groups.append(
             prepare_cases(

@@ -1,0 +1,190 @@
+"""Folders and tables of a hospital's own patients: who is taken, who is left out and why, and what they are called."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from SpineLab.training.detection.cases import LESION, VERTEBRA
+from SpineLib.cohort.ct import read_ct_cohort
+from SpineLib.cohort.mr import described, read_cohort
+from SpineLib.errors import SpineError
+from SpineLib.progress import remarks_to
+from SpineLib.volume import SegmentInfo, read_volume, write_segmentation
+from Testing.own_patients import CENTRES, balls, mask_path, save, scan, write_patients
+
+
+def read(folder, inputs=("T1", "T2"), **more):
+    told = []
+    with remarks_to(told.append):
+        return read_cohort(folder, inputs, labels=("lesion",), **more), " ".join(told)
+
+
+def test_patients_are_real_unless_something_says_otherwise(tmp_path):
+    cohort, told = read(write_patients(tmp_path))
+    assert [case.origin for case in cohort.cases] == ["real"] * 3 and not cohort.simulated and told == ""
+    assert described(cohort) == "A cohort; patients: 3 real."
+
+
+def test_a_patient_left_out_is_named_with_what_is_missing(tmp_path):
+    folder = write_patients(tmp_path)
+    mask_path(folder, "sub-02").unlink()
+    (folder / "sub-03/anat/sub-03_T2w.nii.gz").unlink()
+    cohort, told = read(folder)
+    assert [case.name for case in cohort.cases] == ["sub-01"]
+    assert "2 of 3 patients were left out (sub-02: no lesion; sub-03: no T2)" in told
+
+
+def test_participants_tell_patient_by_patient_what_is_simulated(tmp_path):
+    folder = write_patients(tmp_path)
+    (folder / "participants.tsv").write_text(
+        "participant_id\tsimulated\nsub-01\tfalse\nsub-02\ttrue\nsub-03\tpainted\n"
+    )
+    cohort, _ = read(folder)
+    assert [case.origin for case in cohort.cases] == ["real", "simulated", "real with painted lesions"]
+    assert cohort.simulated and "1 real, 1 real with painted lesions, 1 simulated" in described(cohort)
+
+
+@pytest.mark.parametrize("kind", ["csv", "semicolons", "json"])
+def test_a_table_of_patients_is_a_cohort_too(tmp_path, kind):
+    folder, rows = write_patients(tmp_path / "data"), []
+    for name in CENTRES:
+        images = folder / name / "anat"
+        rows.append(
+            {
+                "patient": name.upper(),
+                "T1": str((images / f"{name}_T1w.nii.gz").relative_to(tmp_path)),
+                "t2": str((images / f"{name}_T2w.nii.gz").relative_to(tmp_path)),
+                "mask": str(mask_path(folder, name).relative_to(tmp_path)) if name != "sub-02" else "gone.nii.gz",
+                "age": 61,
+            }
+        )
+    if kind == "json":
+        table = tmp_path / "patients.json"
+        table.write_text(json.dumps({"patients": rows}))
+    else:
+        table, sign = tmp_path / "patients.csv", "," if kind == "csv" else ";"
+        lines = [list(rows[0]), *([str(v) for v in row.values()] for row in rows)]
+        table.write_text("\ufeff" + "\n".join(sign.join(line) for line in lines) + "\n", encoding="utf-8")
+    cohort, told = read(table)
+    assert [case.name for case in cohort.cases] == ["SUB-01", "SUB-03"]
+    assert cohort.cases[1].lesions().array.max() == 3 and not cohort.simulated
+    assert "SUB-02: the lesion file that the table names is not there" in told and "left aside: age" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("patient,T1\nA,x\nA,y\n", "names the patient 'A' twice"),
+        ("name of person,T1\nA,x\n", "names no patient"),
+        ("patient,T1,mask\n", "holds no patient"),
+        ("patient,T1,mask\n../A,x,y\n", "no name of a folder"),
+    ],
+)
+def test_a_table_that_cannot_be_meant_is_refused(tmp_path, text, words):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(SpineError, match=words):
+        read(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("place", ["derivatives/labels", "derivatives/labels/sub-01/anat"])
+def test_masks_of_the_batch_command_are_found_where_it_writes_them(tmp_path, place):
+    folder = write_patients(tmp_path)
+    mask = read_volume(mask_path(folder, "sub-01"))
+    mask_path(folder, "sub-01").unlink()
+    write_segmentation(folder / place / "sub-01_lesions.seg.nrrd", mask, [SegmentInfo(1, "Lesion 1", (1, 0, 0), "")])
+    cohort, _ = read(folder)
+    assert cohort.cases[0].labels["lesion"].name == "sub-01_lesions.seg.nrrd"
+    assert cohort.cases[0].lesions().array.max() == 2
+
+
+def test_a_training_case_of_a_binary_mask_has_a_row_for_each_lesion(tmp_path):
+    from SpineLab.training.segmentation.dataset import cache_folder, prepare_cases
+    from SpineLib.preprocess import Preparation
+
+    cohort, _ = read(write_patients(tmp_path / "own", value=256))
+    preparation = Preparation(slices=16).to_dict()
+    place = cache_folder(cohort, ("T1", "T2"), preparation)
+    cases = prepare_cases(cohort, ("T1", "T2"), preparation, place, processes=1)
+    assert [len(case.centres) for case in cases] == [2, 1, 3]
+
+
+def test_a_training_on_a_mask_that_lies_elsewhere_is_refused_by_name(tmp_path):
+    from SpineLab.training.segmentation.dataset import prepare_cases
+    from SpineLib.preprocess import Preparation
+
+    folder = write_patients(tmp_path / "own")
+    moved = np.diag([4.0, 1, 1, 1])
+    moved[:3, 3] = [500, 500, 500]
+    save(balls(CENTRES["sub-02"]).astype(np.uint8), mask_path(folder, "sub-02"), moved)
+    cohort, _ = read(folder)
+    with pytest.raises(SpineError, match="Case sub-02: 100 % of lesion 1 lies outside"):
+        prepare_cases(cohort, ("T1", "T2"), Preparation(slices=16).to_dict(), tmp_path / "cache", processes=1)
+
+
+def test_the_detector_learns_from_lesion_masks_alone_and_says_who_found_the_vertebrae(tmp_path, monkeypatch):
+    from SpineLab.training.detection import cases as module
+
+    folder = write_patients(tmp_path / "own")
+
+    class Known:
+        class card:
+            id = "spine-mr"
+
+    bones = np.zeros((36, 40, 8), np.uint8)
+    bones[10:26] = 1
+    monkeypatch.setattr(module, "spine_model", lambda: Known)
+    monkeypatch.setattr(module, "see_vertebrae", lambda image, bundle: image.with_array(bones))
+    cohort, _ = read(folder, ("T2",))
+    told = []
+    with remarks_to(told.append):
+        cases = module.prepare_cases(cohort, "T2", (2.0,), "slice", tmp_path / "cache", processes=1)
+    assert "3 of 3 cases have no mask of the vertebrae; the model 'spine-mr' found them." in told
+    assert [len(np.unique(case.lesions)) - 1 for case in cases] == [2, 1, 3]
+    assert all((case.kinds == LESION).any() and (case.kinds == VERTEBRA).any() for case in cases)
+
+
+def test_the_model_that_comes_along_sees_no_column_in_noise_and_does_not_fail(tmp_path):
+    from SpineLab.training.detection.vertebrae import see_vertebrae, spine_model
+
+    image = read_volume(save(scan(np.zeros((8, 40, 36)), 0, 1), tmp_path / "T2.nii.gz"), "T2")
+    seen = see_vertebrae(image, spine_model())
+    assert seen.same_grid(image) and seen.array.dtype == np.uint8
+
+
+def write_cts(folder, lesion=True):
+    """CTs of patients: no bone before the tumour, no truth, no description."""
+    mask = balls([(3, 20, 18)])
+    for name in ("sub-01", "sub-02"):
+        labels = folder / "derivatives/labels" / name / "ct"
+        save(
+            (40 + 300 * balls([(3, 20, 18)], 14) - 200 * mask).astype(np.int16),
+            folder / name / "ct" / f"{name}_ct.nii.gz",
+        )
+        save(balls([(3, 20, 18)], 14).astype(np.uint8) * 22, labels / f"{name}_label-vertebrae_dseg.nii.gz")
+        if lesion:
+            save(mask.astype(np.uint8), labels / f"{name}_label-lesion_mask.nii.gz")
+    return folder
+
+
+def test_patients_with_a_ct_need_only_ct_vertebrae_and_lesion(tmp_path):
+    first, _ = read_ct_cohort(write_cts(tmp_path))
+    assert first.intact is None and first.truth == {} and first.origin == "real" and first.whole == first.vertebrae
+    assert first.lesions().array.max() == 1
+
+
+def test_vertebrae_are_learned_from_patients_without_lesion_masks_and_lesions_are_not(tmp_path):
+    folder = write_cts(tmp_path, lesion=False)
+    assert len(read_ct_cohort(folder, ("vertebrae",))) == 2
+    with pytest.raises(SpineError, match="holds no case 'sub-\\*/ct' with CT, vertebrae, lesion"):
+        read_ct_cohort(folder)
+
+
+def test_lesions_of_patients_on_ct_become_boxes(tmp_path):
+    from SpineLab.training.ct_lesions.cases import prepare_cases
+    from SpineLib.preprocess.ct_slices import SlicePreparation
+
+    cases = prepare_cases(read_ct_cohort(write_cts(tmp_path / "own")), SlicePreparation(), tmp_path / "c", processes=1)
+    assert all(len(case.boxes) for case in cases)
