@@ -63,7 +63,6 @@ def write_demo_followup(folder: Path, seed: int, model: str, device: str, progre
             [one.card for one in bundles.values()],
             simulated=True,
             patient=None,
-            series=None,
             progress=part(progress, 0.92, 1.0),
         )
         for path in sorted(written.iterdir()):

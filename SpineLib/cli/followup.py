@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from SpineLib.cli.dicom_output import add_dicom, dicom_folder
 from SpineLib.cli.entities import add_entities, wanted_entities
 from SpineLib.cli.followup_case import Scans, check_order, output_folder, run_case
 from SpineLib.cli.followup_folder import follow_up_folder
@@ -66,11 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="show name, ID and dates of the DICOM series in the report (default: no patient data)",
     )
-    output.add_argument(
-        "--dicom-seg",
-        action="store_true",
-        help="also write both segmentations as DICOM SEG; the scans must be DICOM folders",
-    )
+    add_dicom(output, "both segmentations", "the scans")
     choices = parser.add_argument_group("how")
     choices.add_argument(
         "--metastasis-model",
@@ -103,9 +100,9 @@ def run(args: argparse.Namespace) -> int:
     files = (*_scans(BEFORE), *_scans(AFTER), "metastasis", "necrosis", "transform")
     given = [name for name in files if getattr(args, name)]
     if args.bids is not None:
-        if given or args.dicom_seg:
+        if given or args.dicom:
             raise SpineError(
-                "With --bids, leave out single scans, masks, --transform and --dicom-seg: every case is "
+                "With --bids, leave out single scans, masks, --transform and --dicom: every case is "
                 "read from its own folder."
             )
         return follow_up_folder(args)
@@ -124,8 +121,12 @@ def run(args: argparse.Namespace) -> int:
     args.simulated = simulated_files([*before.values(), *after.values()])
     scans = Scans(before, after, args.metastasis, args.necrosis, args.transform)
     order_notes = check_order(scans, args, ask=_ask if sys.stdin.isatty() else None)
-    with output_folder(args.output, args.overwrite) as folder, ProgressBar() as progress:
-        result = run_case(scans, args, folder, progress, order_notes)
+    with (
+        output_folder(args.output, args.overwrite) as folder,
+        dicom_folder(args.dicom, args.overwrite) as dicom,
+        ProgressBar() as progress,
+    ):
+        result = run_case(scans, args, folder, progress, order_notes, dicom)
     print(*result.lines, sep="\n")
     print(f"Open {args.output / 'report.html'}. Research use only.")
     return 0

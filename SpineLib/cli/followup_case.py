@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from SpineLib.cli.choosing import best_model
+from SpineLib.cli.dicom_output import check_series
 from SpineLib.errors import SpineError
 from SpineLib.models import find_bundle
 from SpineLib.progress import Progress, part
@@ -149,10 +150,15 @@ def _written_earlier(folder: Path) -> set[str]:
 
 
 def run_case(
-    scans: Scans, args: argparse.Namespace, folder: Path, progress: Progress, notes: list[str] | None = None
+    scans: Scans,
+    args: argparse.Namespace,
+    folder: Path,
+    progress: Progress,
+    notes: list[str] | None = None,
+    dicom: Path | None = None,
 ) -> CaseResult:
-    """Read, follow up, and write everything into ``folder``."""
-    from SpineLib.cli.followup_files import write_follow_up
+    """Read, follow up, and write everything into ``folder``, and DICOM objects into ``dicom``, if given."""
+    from SpineLib.cli.followup_files import ForArchive, write_follow_up
     from SpineLib.reports.patient import patient_facts
     from SpineLib.tasks.followup.checks import check_patients
     from SpineLib.tasks.followup.compare import CompareSettings
@@ -163,8 +169,8 @@ def run_case(
     from SpineLib.volume.segments import read_mask
 
     notes = list(notes or [])
-    if args.dicom_seg and not all(_is_dicom(path) for path in (*scans.before.values(), *scans.after.values())):
-        raise SpineError("--dicom-seg needs scans that are folders of DICOM files; leave it out for other images.")
+    if dicom is not None:
+        check_series([*scans.before.values(), *scans.after.values()])
     before_facts, after_facts = _first_facts(scans.before), _first_facts(scans.after)
     notes += check_patients(before_facts, after_facts, args.allow_different_patients)
     models = {
@@ -220,7 +226,7 @@ def run_case(
         [one.card for one in bundles.values()],
         simulated=args.simulated,
         patient=patient_facts(before_facts, after_facts) if args.include_patient else None,
-        series=(scans.before, scans.after) if args.dicom_seg else None,
+        archive=ForArchive(dicom, scans.before, scans.after) if dicom is not None else None,
         progress=part(progress, 0.88, 1.0),
     )
     return CaseResult(row, lines)
@@ -228,12 +234,6 @@ def run_case(
 
 def _model_for(task: str, images: Mapping[str, Path]) -> Path:
     return best_model(images, task)
-
-
-def _is_dicom(path: Path) -> bool:
-    from SpineLib.volume.reading import folder_and_series
-
-    return folder_and_series(path)[0].is_dir()
 
 
 def _first_facts(paths: Mapping[str, Path]):

@@ -1,4 +1,4 @@
-"""All files of a follow-up: segmentations, transforms, painted surfaces, figures, report, DICOM SEG."""
+"""All files of a follow-up: segmentations, transforms, painted surfaces, figures, report, DICOM objects."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,8 @@ def write_follow_up(
     *,
     simulated: bool,
     patient: Mapping[str, Any] | None,
-    series: tuple[Mapping[str, Path], Mapping[str, Path]] | None,
     progress: Progress,
+    archive: ForArchive | None = None,
 ) -> tuple[dict, list[str]]:
     """Write everything into an empty folder.
 
@@ -51,7 +52,7 @@ def write_follow_up(
         cards: of the models that segmented.
         simulated: whether the scans are.
         patient: for the report; None: nothing of the patient.
-        series: the DICOM folders before and after by sequence name, for DICOM SEG; None: none is written.
+        archive: where DICOM objects go; None: none are written.
         progress: may raise ``Cancelled``.
 
     Returns:
@@ -64,8 +65,6 @@ def write_follow_up(
     progress(0.0, "Writing segmentations")
     _write_marked(folder / "metastases.seg.nrrd", result.metastases, TARGETS["metastasis"])
     _write_marked(folder / "necroses.seg.nrrd", result.necroses, TARGETS["necrosis"])
-    if series is not None:
-        notes += _write_dicom(folder, result, series, cards)
     for number, part in enumerate(part for part in result.treated if part.comparison is not None):
         assert part.comparison is not None and part.after_to_before is not None
         ending = f"_{part.lesion.id}" if number else ""  # the largest treated one has the plain names
@@ -76,6 +75,9 @@ def write_follow_up(
         write_surface(part.comparison.surface, folder / f"margin{ending}.vtp")
     progress(0.3, "Drawing the report")
     report = report_of(result, notes, cards, simulated=simulated, patient=patient)
+    if archive is not None:
+        notes += archive.write(result, report)
+        report = replace(report, notes=notes)
     followup_page(folder / "report.html", report)
     progress(0.9, "Writing the figures")
     rows = [_row(part) | {"simulated_data": simulated} for part in result.treated]
@@ -171,32 +173,50 @@ def _write_marked(path: Path, marked: Marked, target: Target) -> None:
         write_segmentation(path, marked.labels, lesion_segments(marked.lesions, target))
 
 
-def _write_dicom(folder: Path, result: FollowUp, series, cards: Sequence[ModelCard]) -> list[str]:
-    """Each segmentation on the series that it was made on: the reference of the model, else the scan that is shown."""
-    from SpineLib.volume.dicom_seg import SegAlgorithm, write_dicom_seg
+@dataclass(frozen=True, eq=False)
+class ForArchive:
+    """Where the DICOM objects go.
 
-    notes = []
-    for name, marked, target, paths, shown in (
-        ("metastases", result.metastases, TARGETS["metastasis"], series[0], result.pair[0]),
-        ("necroses", result.necroses, TARGETS["necrosis"], series[1], result.pair[1]),
-    ):
-        if not marked.lesions:
-            notes.append(f"There are no {target.many}, so no DICOM SEG of them was written.")
-            continue
-        provenance = marked.result.provenance if marked.result else None
-        algorithm = None
-        if provenance is not None:
-            shown = provenance["reference"]
-            algorithm = SegAlgorithm(provenance["model"]["id"], provenance["model"]["version"])
-        notes += write_dicom_seg(
-            folder / f"{name}.dcm",
-            marked.labels,
-            lesion_segments(marked.lesions, target),
-            paths[shown],
-            description=target.disease.capitalize(),
-            algorithm=algorithm,
-        )
-    return notes
+    Attributes:
+        folder: empty.
+        before, after: the series by sequence name.
+    """
+
+    folder: Path
+    before: Mapping[str, Path]
+    after: Mapping[str, Path]
+
+    def write(self, result: FollowUp, report: FollowUpReport) -> list[str]:
+        """Both segmentations, each on the series that it was made on (the reference of the model, else the scan that is
+        shown), measures, key pictures and text; sentences for the user."""
+        from SpineLib.reports.dicom_objects import Marked as Outgoing
+        from SpineLib.reports.dicom_objects import write_dicom_objects
+        from SpineLib.reports.followup_pictures import followup_pictures
+        from SpineLib.reports.text import followup_text
+        from SpineLib.volume.dicom_seg import SegAlgorithm
+
+        outgoing = []
+        for name, marked, target, paths, shown, when in (
+            ("metastases", result.metastases, TARGETS["metastasis"], self.before, result.pair[0], "before"),
+            ("necroses", result.necroses, TARGETS["necrosis"], self.after, result.pair[1], "after"),
+        ):
+            made = marked.result.provenance if marked.result else None
+            parts = report.parts if when == "before" else ()
+            outgoing.append(
+                Outgoing(
+                    name,
+                    marked.labels,
+                    lesion_segments(marked.lesions, target),
+                    {lesion.id: lesion for lesion in marked.lesions},
+                    paths[made["reference"] if made else shown],
+                    SegAlgorithm(made["model"]["id"], made["model"]["version"]) if made else None,
+                    f"{when} the ablation",
+                    {part.lesion.id: part.comparison for part in parts},
+                )
+            )
+        _, notes = write_dicom_objects(self.folder, outgoing, followup_pictures(report))
+        write_text(self.folder / "report.txt", followup_text(report) + "\n")
+        return notes
 
 
 def _row(part: TreatedLesion) -> dict[str, Any]:

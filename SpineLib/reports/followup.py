@@ -14,6 +14,7 @@ from SpineLib.geometry.orientation import canonical
 from SpineLib.json_text import plain
 from SpineLib.metrics.ablation import figures_of
 from SpineLib.models.card import ModelCard
+from SpineLib.reports.followup_scans import OneSpace, in_one_space
 from SpineLib.reports.followup_tables import (
     NOT_TREATED,
     bins_table,
@@ -149,6 +150,12 @@ def case_json(report: FollowUpReport) -> dict[str, Any]:
     }
 
 
+def one_space(report: FollowUpReport, part: LesionPart) -> OneSpace:
+    """The scans around a metastasis."""
+    masks = report.metastases, report.necroses
+    return in_one_space((report.before, report.after), report.names, masks, part.lesion.id, part.after_to_before)
+
+
 def _verdict_section(part: LesionPart) -> Section:
     decimals = 1 if part.lesion.volume_ml >= 0.95 else 2
     name = f"Metastasis {part.lesion.id} ({part.lesion.volume_ml:.{decimals}f} ml)"
@@ -201,33 +208,20 @@ def _part_sections(report: FollowUpReport, part: LesionPart) -> list[Section]:
 
 def _scans(report: FollowUpReport, part: LesionPart) -> str:
     """Before, after in the space of before, and one in the other, with both outlines."""
-    matrix = np.eye(4) if part.after_to_before is None else np.asarray(part.after_to_before, float)
-    to_after = np.linalg.inv(matrix)
-    before = report.before
-    after = resample_like(report.after, before, to_after)
-    masks = [
-        resample_like(report.metastases, before, nearest=True),
-        resample_like(report.necroses, before, to_after, nearest=True),
-    ]
-    own = resample_like(
-        report.metastases.with_array((report.metastases.array == part.lesion.id).astype(np.uint8)), before, nearest=True
-    )
-    own = own if own.array.any() else masks[0]
-    layers = [
-        Layer("Metastasis before", masks[0], hexadecimal(METASTASIS)),
-        Layer("Necrosis after", masks[1], hexadecimal(NECROSIS), dashed=True),
-    ]
-    names = report.names[0], f"{report.names[1]}, registered"
-    near = close_ups(
-        [(names[0], before, layers[:1]), (names[1], after, layers[1:]), ("Both outlines", after, layers)], own
-    )
+    space = one_space(report, part)
+    near = close_ups(space.pictures, space.own)
     viewer = slice_viewer(
-        dict(zip(names, (before, after))), layers, _slice_with_most(own), blend=True, around=2, key=f"m{part.lesion.id}"
+        dict(zip(space.names, space.images)),
+        space.layers,
+        _slice_with_most(space.own),
+        blend=True,
+        around=2,
+        key=f"m{part.lesion.id}",
     )
     return (
-        f'{near}{viewer}<p class="small">Sagittal, anterior at the left; the scan after was resampled into the '
-        "space of the scan before. Fade, or switch to the checkerboard, to see how well they lie on each other."
-        "</p>"
+        f'{near}{viewer}<p class="small">Sagittal, anterior (A) at the left, head (H) above; the scan after was '
+        "resampled into the space of the scan before. R and L with millimetres: where the slice lies in the scanner's "
+        "coordinates, right or left. Fade, or switch to the checkerboard, to see how well they lie on each other.</p>"
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from SpineLib.geometry.orientation import canonical
 from SpineLib.reports.pictures import data_uri, grey, grey_window, outline_path, png
+from SpineLib.reports.slice_marks import PLANES, marks_svg, slice_place
 from SpineLib.volume import Volume
 from SpineLib.volume.triples import triple
 
@@ -36,8 +37,6 @@ _SLICES = {
     "axial": "Axial slice, from above to below",
     "coronal": "Coronal slice, front to back",
 }
-#: Order of the canonical array's axes (towards the left, down, back), slices first, by plane.
-PLANES = {"sagittal": (0, 1, 2), "axial": (1, 2, 0), "coronal": (2, 1, 0)}
 
 
 def in_plane(volume: Volume, plane: str = "sagittal") -> Volume:
@@ -106,14 +105,14 @@ def slice_viewer(
     frames = []
     for n in range(lowest, highest + 1):
         paths = "".join(_path(layer, mask[n], k) for k, (layer, mask) in enumerate(zip(layers, masks)))
+        place = slice_place(first, plane, n)
         views = "".join(
-            f"<figure>{_picture(title, volume, n, windows[title], paths)}"
-            f"<figcaption>{escape(title)}</figcaption></figure>"
+            f"<figure>{_picture(title, volume, n, windows[title], paths, plane)}{_caption(title, place)}</figure>"
             for title, volume in turned.items()
         )
         if blend:
-            both = _blended(turned, n, windows, paths, key)
-            views += f"<figure>{both}<figcaption>One in the other</figcaption></figure>"
+            both = _blended(turned, n, windows, paths, key, plane)
+            views += f"<figure>{both}{_caption('One in the other', place)}</figure>"
         frames.append(f'<div class="frame{" on" if n == start else ""}" data-slice="{n}">{views}</div>')
     switches = "".join(
         f'<label style="--line:{escape(layer.colour)}"><input type="checkbox" checked="" data-layer="{k}"/>'
@@ -155,31 +154,41 @@ def close_ups(
     mask = in_plane(around, plane)
     if not mask.array.any():
         return ""
+    n, box = cut_around(mask, border_mm)
+    figures, place = [], slice_place(around, plane, n)
+    for title, image, layers in pictures:
+        turned = in_plane(image, plane)
+        shown = window or grey_window(turned.array)
+        cut = replace(turned, array=turned.array[:, *box])
+        paths = "".join(
+            _path(layer, in_plane(layer.mask, plane).array[n][box] != 0, k) for k, layer in enumerate(layers)
+        )
+        figures.append(f"<figure>{_picture(title, cut, n, shown, paths, plane)}{_caption(title, place)}</figure>")
+    return f'<div class="closeups">{"".join(figures)}</div>'
+
+
+def cut_around(mask: Volume, border_mm: float) -> tuple[int, tuple[slice, slice]]:
+    """Of a mask as :func:`in_plane` gives it, which holds something: the slice that shows most of it, and the rows and
+    columns around all of it with a border."""
     n = int(np.argmax(np.count_nonzero(mask.array, axis=(1, 2))))
     box = []
     for axis, spacing in ((1, mask.spacing[1]), (2, mask.spacing[0])):
         where = np.flatnonzero(mask.array.any(axis=(0, 3 - axis)))
         border = round(border_mm / spacing)
         box.append(slice(max(int(where[0]) - border, 0), int(where[-1]) + border + 1))
-    figures = []
-    for title, image, layers in pictures:
-        turned = in_plane(image, plane)
-        shown = window or grey_window(turned.array)
-        cut = replace(turned, array=turned.array[:, box[0], box[1]])
-        paths = "".join(
-            _path(layer, in_plane(layer.mask, plane).array[n][box[0], box[1]] != 0, k) for k, layer in enumerate(layers)
-        )
-        caption = f"<figcaption>{escape(title)}</figcaption>"
-        figures.append(f"<figure>{_picture(title, cut, n, shown, paths)}{caption}</figure>")
-    return f'<div class="closeups">{"".join(figures)}</div>'
+    return n, (box[0], box[1])
 
 
-def _picture(title: str, volume: Volume, n: int, window: tuple[float, float], paths: str) -> str:
-    return _svg(volume, f"{title}, slice {n + 1}", _image(volume, n, window) + paths)
+def _picture(title: str, volume: Volume, n: int, window: tuple[float, float], paths: str, plane: str) -> str:
+    return _svg(volume, f"{title}, slice {n + 1}", _image(volume, n, window) + paths, plane)
+
+
+def _caption(title: str, place: str) -> str:
+    return f"<figcaption>{escape(title)} <span>{place}</span></figcaption>"
 
 
 def _blended(
-    turned: Mapping[str, Volume], n: int, windows: Mapping[str, tuple[float, float]], paths: str, key: str
+    turned: Mapping[str, Volume], n: int, windows: Mapping[str, tuple[float, float]], paths: str, key: str, plane: str
 ) -> str:
     """The first two images, the second half transparent; the page's script changes its opacity or cuts out squares."""
     (one, below), (other, above) = list(turned.items())[:2]
@@ -198,7 +207,7 @@ def _blended(
         _image(below, n, windows[one])
         + f'<g class="top" data-mask="checker{key}-{n}" style="opacity:0.5">{_image(above, n, windows[other])}</g>'
     )
-    return _svg(above, f"{one} and {other}, slice {n + 1}", pattern + pictures + paths)
+    return _svg(above, f"{one} and {other}, slice {n + 1}", pattern + pictures + paths, plane)
 
 
 def _image(volume: Volume, n: int, window: tuple[float, float]) -> str:
@@ -207,14 +216,15 @@ def _image(volume: Volume, n: int, window: tuple[float, float]) -> str:
     return f'<image href="{address}" width="{columns}" height="{rows}" preserveAspectRatio="none"/>'
 
 
-def _svg(volume: Volume, label: str, content: str) -> str:
-    """A slice's frame: the view box is in pixels, its shape in millimetres, so that no voxel is interpolated here."""
+def _svg(volume: Volume, label: str, content: str, plane: str) -> str:
+    """A slice's frame in millimetres, so that neither its shape nor its scale bar depends on the page; what is drawn in
+    pixels (picture and outlines) is scaled into it."""
     _, rows, columns = volume.shape
     x_mm, y_mm, _ = volume.spacing
-    ratio = (columns * x_mm) / (rows * y_mm)
+    width, height = columns * x_mm, rows * y_mm
     return (
-        f'<svg viewBox="0 0 {columns} {rows}" preserveAspectRatio="none" style="aspect-ratio:{ratio:.4f}" role="img" '
-        f'aria-label="{escape(label)}">{content}</svg>'
+        f'<svg viewBox="0 0 {width:.3f} {height:.3f}" role="img" aria-label="{escape(label)}">'
+        f'<g transform="scale({x_mm:.6g} {y_mm:.6g})">{content}</g>{marks_svg(width, height, plane)}</svg>'
     )
 
 

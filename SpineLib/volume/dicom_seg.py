@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydicom.sr.codedict import codes
 
 import SpineLib
 from SpineLib.errors import SpineError
-from SpineLib.volume.dicom import ordered_series, read_dicom
-from SpineLib.volume.dicom_header import read_header
+from SpineLib.volume.dicom_sources import DicomSources, read_sources
 from SpineLib.volume.files import whole_files
-from SpineLib.volume.reading import folder_and_series
 from SpineLib.volume.resampling import resample_like
 from SpineLib.volume.segmentation import SegmentInfo
 from SpineLib.volume.volume import Volume
 
 _MISSING = "DICOM SEG needs the package highdicom; install it with: pip install highdicom."
-_UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID", "FrameOfReferenceUID")
-#: Attributes of patient and study that may be empty but must be there (type 2) where the source leaves them out.
-_MAY_BE_EMPTY = (
-    "PatientName",
-    "PatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "StudyID",
-    "StudyDate",
-    "StudyTime",
-    "AccessionNumber",
-    "ReferringPhysicianName",
-)
 
 
 @dataclass(frozen=True)
@@ -43,6 +31,34 @@ class SegAlgorithm:
     version: str
 
 
+@dataclass(frozen=True, eq=False)
+class DicomSeg:
+    """What a DICOM SEG became, for objects that refer to it.
+
+    Attributes:
+        dataset: the object (``highdicom.seg.Segmentation``).
+        labels: on the grid of the series.
+        sources: the series that it belongs to.
+        numbers: its segment's number by label.
+        notes: sentences the user should read: that the mask was resampled, or reaches beyond the series.
+    """
+
+    dataset: Any
+    labels: Volume
+    sources: DicomSources
+    numbers: Mapping[int, int]
+    notes: list[str]
+
+    def segment(self, label: int):
+        """The description of the segment of a label."""
+        return self.dataset.SegmentSequence[self.numbers[label] - 1]
+
+    def slices(self, label: int) -> list:
+        """The files that show it."""
+        shown = (self.labels.array == label).any(axis=(1, 2))
+        return [one for one, here in zip(self.sources.slices, shown) if here]
+
+
 def write_dicom_seg(
     path: str | Path,
     labels: Volume,
@@ -51,11 +67,12 @@ def write_dicom_seg(
     *,
     description: str,
     algorithm: SegAlgorithm | None = None,
-) -> list[str]:
+) -> DicomSeg:
     """Write segments as one DICOM SEG (binary) on the series they belong to, all or nothing.
 
     Patient, study, frame of reference and the place of every frame are those of the series; each frame names the slice
-    it was derived from. Codes come from the segments' terminology.
+    it was derived from. Codes come from the segments' terminology. Tracking UIDs follow from series, label and voxels:
+    the same lesion of the same result has the same one, whenever it is written.
 
     Args:
         path: the file, ".dcm".
@@ -65,9 +82,6 @@ def write_dicom_seg(
         series: the folder of the series, or ``folder#3``.
         description: of the SEG's series ("Metastases"); no patient's name.
         algorithm: what drew the segments; None: a person.
-
-    Returns:
-        Sentences the user should read: that the mask was resampled, or reaches beyond the series.
 
     Raises:
         SpineError: highdicom is not installed, nothing is segmented, the mask lies elsewhere, a segment has no codes,
@@ -82,26 +96,29 @@ def write_dicom_seg(
     segments = [segment for segment in segments if (labels.array == segment.label).any()]
     if not segments:
         raise SpineError("Nothing is segmented, so there is no DICOM SEG to write.")
-    folder, number = folder_and_series(Path(series))
-    chosen, _ = ordered_series(folder, number)
-    image = read_dicom(folder, chosen.key)
+    sources = read_sources(series)
     if labels.array.dtype.itemsize > 2:
         labels = labels.with_array(labels.array.astype(np.uint16))
-    on_series, notes = _on_series(labels, segments, image)
-    sources = sorted((_source(file) for file in chosen.files), key=lambda source: _slice_of(image, source))
+    on_series, notes = _on_series(labels, segments, sources.image)
     planes = np.stack([on_series.array == segment.label for segment in segments], axis=-1).astype(np.uint8)
     drawn_by = _algorithm(highdicom, algorithm)
-    numbers = [int(source.SeriesNumber) for source in sources if source.get("SeriesNumber") is not None]
     try:
         seg = highdicom.seg.Segmentation(
-            source_images=sources,
+            source_images=sources.slices,
             pixel_array=planes,
             segmentation_type="BINARY",
             segment_descriptions=[
-                _description(highdicom, place, segment, drawn_by) for place, segment in enumerate(segments, start=1)
+                _description(
+                    highdicom,
+                    place,
+                    segment,
+                    _tracking_uid(highdicom, sources, segment, planes[..., place - 1]),
+                    drawn_by,
+                )
+                for place, segment in enumerate(segments, start=1)
             ],
             series_instance_uid=highdicom.UID(),
-            series_number=1000 + max(numbers, default=0),
+            series_number=1000 + sources.series_number,
             sop_instance_uid=highdicom.UID(),
             instance_number=1,
             manufacturer="SpineOncology",
@@ -119,7 +136,15 @@ def write_dicom_seg(
         ) from error
     with whole_files(path) as temporary:
         seg.save_as(temporary, enforce_file_format=True)
-    return notes
+    numbers = {segment.label: number for number, segment in enumerate(segments, start=1)}
+    return DicomSeg(seg, on_series, sources, numbers, notes)
+
+
+def _tracking_uid(highdicom, sources: DicomSources, segment: SegmentInfo, plane: np.ndarray):
+    """Of a lesion: from its series, its label and its voxels (PS3.5, B.2: a UUID as UID)."""
+    digest = hashlib.sha256(f"{sources.slices[0].SeriesInstanceUID} {segment.label} ".encode())
+    digest.update(np.packbits(plane).tobytes())
+    return highdicom.UID.from_uuid(str(uuid.UUID(bytes=digest.digest()[:16], version=4)))
 
 
 def _on_series(labels: Volume, segments: Sequence[SegmentInfo], image: Volume) -> tuple[Volume, list[str]]:
@@ -143,27 +168,6 @@ def _on_series(labels: Volume, segments: Sequence[SegmentInfo], image: Volume) -
     return moved, notes
 
 
-def _source(file: str):
-    """A slice's attributes, complete as far as a SEG refers to them."""
-    source = read_header(file, pixels=True)
-    if "NumberOfFrames" in source:
-        raise SpineError("The series holds multi-frame images; export it as single slices for a DICOM SEG.")
-    if not all(source.get(keyword) for keyword in _UIDS):
-        raise SpineError(
-            "The DICOM series lacks UIDs that a DICOM SEG must refer to (de-identified series may have "
-            "them blanked); export it again with its UIDs kept or replaced."
-        )
-    for keyword in _MAY_BE_EMPTY:
-        if keyword not in source:
-            setattr(source, keyword, None)
-    return source
-
-
-def _slice_of(image: Volume, source) -> float:
-    position = np.array([*map(float, source.ImagePositionPatient), 1.0])
-    return float((np.linalg.inv(image.ijk_to_lps) @ position)[2])
-
-
 def _algorithm(highdicom, algorithm: SegAlgorithm | None) -> dict:
     if algorithm is None:
         return {"algorithm_type": "MANUAL"}
@@ -173,7 +177,7 @@ def _algorithm(highdicom, algorithm: SegAlgorithm | None) -> dict:
     return {"algorithm_type": "AUTOMATIC", "algorithm_identification": identification}
 
 
-def _description(highdicom, number: int, segment: SegmentInfo, drawn_by: dict):
+def _description(highdicom, number: int, segment: SegmentInfo, tracking_uid, drawn_by: dict):
     """Of Slicer's terminology string: category, type and region; the rest of it has no place in these segments."""
     parts = [_code(highdicom, part) for part in [*segment.terminology.split("~"), *7 * [""]][:7]]
     _, category, kind, _, _, region, _ = parts
@@ -186,7 +190,7 @@ def _description(highdicom, number: int, segment: SegmentInfo, drawn_by: dict):
         segmented_property_category=category,
         segmented_property_type=kind,
         tracking_id=segment.name[:64],
-        tracking_uid=highdicom.UID(),
+        tracking_uid=tracking_uid,
         anatomic_regions=[region] if region is not None else None,
         display_color=highdicom.color.CIELabColor.from_rgb(red, green, blue),
         **drawn_by,

@@ -175,7 +175,7 @@ def test_mistakes_get_one_sentence_and_write_nothing(case, capsys, spoil, words)
         text = [line_.replace("Euler3DTransform", "AffineTransform") for line_ in text]
         (case / "flat.tfm").write_text("\n".join(text) + "\n")
     elif spoil == "dicom seg of files":
-        line.append("--dicom-seg")
+        line += ["--dicom", str(case / "archive")]
     elif spoil == "no model":
         line = [
             "followup",
@@ -229,30 +229,41 @@ def dicom_case(case, after_tags):
     ]
 
 
-def test_dicom_scans_get_dicom_seg_and_name_the_patient_only_when_asked_to(case):
+def test_dicom_scans_get_objects_for_the_archive_and_name_the_patient_only_when_asked_to(case, capsys):
     pytest.importorskip("highdicom")
     import pydicom
 
-    line = dicom_case(case, {})
-    assert main([*line, "--dicom-seg"]) == 0
+    line, archive = dicom_case(case, {}), case / "archive"
+    assert main([*line, "--dicom", str(archive)]) == 0
+    assert {path.name for path in archive.iterdir()} == {
+        "metastases.dcm",
+        "necroses.dcm",
+        "measurements.dcm",
+        "picture_1.dcm",
+        "report.txt",
+    }
     texts = [
         path.read_text(encoding="utf-8")
-        for path in (case / "out").iterdir()
-        if path.suffix in (".html", ".json", ".csv")
+        for path in [*(case / "out").iterdir(), *archive.iterdir()]
+        if path.suffix in (".html", ".json", ".csv", ".txt")
     ]
+    assert len(texts) == 4
     secrets = "Doe^Jane", "Doe Jane", "ID-4711-X", "19500102", "1950-01-02", "20240102", "2024-01-02"
     assert not any(secret in text for text in texts for secret in secrets)
     for name, folder in (("metastases", "A"), ("necroses", "B")):
-        seg = pydicom.dcmread(case / "out" / f"{name}.dcm")
+        seg = pydicom.dcmread(archive / f"{name}.dcm")
         source = pydicom.dcmread(next((case / folder).iterdir()))
         assert seg.FrameOfReferenceUID == source.FrameOfReferenceUID
         assert np.count_nonzero(seg.pixel_array) == np.count_nonzero(
             read_volume(case / f"{'metastasis' if folder == 'A' else 'necrosis'}.nrrd").array
         )
+    assert "Metastasis 1" in (archive / "report.txt").read_text(encoding="utf-8")
+    capsys.readouterr()
+    assert main([*line, "--dicom", str(archive), "-o", str(case / "other")]) == 1
+    assert "holds files already" in capsys.readouterr().err and not (case / "other").exists()
     assert main([*line, "--include-patient", "--overwrite"]) == 0
     text = (case / "out" / "report.html").read_text(encoding="utf-8")
     assert "Doe Jane" in text and "1950-01-02" in text and "2024-01-04" in text
-    assert not (case / "out" / "necroses.dcm").exists(), "what this run did not write is gone"
 
 
 @pytest.mark.parametrize(

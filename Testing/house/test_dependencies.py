@@ -128,7 +128,7 @@ def test_the_panels_install_the_same_versions():
 
 def test_with_what_slicer_brings_the_panels_have_all_that_the_library_needs():
     installed = {spelled(LINE.match(line)["name"]) for line in (*required(), *optional().values())}
-    assert names() - installed - BROUGHT == {"imageio"}  # scikit-image brings it
+    assert names() - installed - BROUGHT == {"imageio", "pillow"}  # scikit-image brings them
 
 
 def test_every_pinned_version_is_one_that_is_declared():

@@ -136,7 +136,7 @@ def test_the_viewer_starts_where_most_of_the_mask_is_and_draws_it_only_there(sca
     image, mask = scan
     shown = frames(slice_viewer({"T1": image, "T2": image}, [Layer("Result", mask, "#e5484d")]))
     assert [frame.get("class") for frame in shown] == ["frame", "frame", "frame", "frame on", "frame"]
-    assert [len(frame.findall(".//path")) for frame in shown] == [0, 0, 0, 2, 2]
+    assert [len(frame.findall(".//path[@class='layer-0']")) for frame in shown] == [0, 0, 0, 2, 2]
     assert all(len(frame.findall(".//image")) == 2 for frame in shown)
 
 

@@ -106,7 +106,7 @@ def test_the_report_is_of_what_was_compared_and_names_nobody_unless_asked(case, 
     watch.release()
     answer = run_job("followup-report", parameters, tmp_path)
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert answer["files"] == ["report.html", "comparison.csv", "comparison.json"]
+    assert answer["files"] == ["report.html", "report.txt", "comparison.csv", "comparison.json"]
     assert "Covered, margin too small" in html and "Doe Jane" not in html and "MR-4711" not in html
     named = export_report(head, before, after, tmp_path, with_patient=True)[1]
     assert named["patient"] | {"Name": "Doe Jane", "ID": "MR-4711", "Scan before": "2024-01-01"} == named["patient"]
@@ -148,7 +148,7 @@ def test_both_segmentations_become_dicom_seg_of_their_own_series(case, tmp_path,
     watch, parameters = export_report(head, *volumes, tmp_path / "job", with_dicom=True)
     watch.release()
     answer = run_job("followup-report", parameters, tmp_path / "job")
-    assert answer["files"][3:] == ["metastases.dcm", "necroses.dcm"]
+    assert answer["files"][4:] == ["metastases.dcm", "necroses.dcm", "measurements.dcm", "picture_1.dcm"]
     for name, meaning in (("metastases", "Neoplasm, Secondary"), ("necroses", "Necrosis")):
         seg = pydicom.dcmread(tmp_path / "job" / f"{name}.dcm")
         assert str(seg.StudyInstanceUID) == str(studies[name])

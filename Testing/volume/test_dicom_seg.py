@@ -89,7 +89,7 @@ def assert_same_place(found: set, wanted: set):
 
 def test_every_voxel_lies_where_it_lay(scan, tmp_path):
     folder, _, labels = scan
-    notes = write_dicom_seg(tmp_path / "o.dcm", labels, SEGMENTS, folder, description="Lesions", algorithm=MODEL)
+    notes = write_dicom_seg(tmp_path / "o.dcm", labels, SEGMENTS, folder, description="Lesions", algorithm=MODEL).notes
     found = voxels(tmp_path / "o.dcm")
     assert notes == []
     assert_same_place(found["Lesion 1 (3.2 ml)"], centres(labels, 1))
@@ -151,7 +151,7 @@ def test_a_mask_in_another_axis_order_gives_the_same_file(scan, tmp_path):
 
     folder, _, labels = scan
     turned = reordered(labels, (2, 0, 1), (True, False, True))
-    assert write_dicom_seg(tmp_path / "o.dcm", turned, SEGMENTS, folder, description="Lesions") == []
+    assert write_dicom_seg(tmp_path / "o.dcm", turned, SEGMENTS, folder, description="Lesions").notes == []
     assert_same_place(voxels(tmp_path / "o.dcm")["Lesion 1 (3.2 ml)"], centres(labels, 1))
     assert pydicom.dcmread(tmp_path / "o.dcm").SegmentSequence[0].SegmentAlgorithmType == "MANUAL"
 
@@ -164,7 +164,7 @@ def test_a_mask_on_a_finer_grid_is_brought_to_the_series_and_this_is_told(scan, 
         (series.ijk_to_lps @ [-0.25, -0.25, 0, 1])[:3],
         series.direction,
     )
-    [note] = write_dicom_seg(tmp_path / "o.dcm", fine, SEGMENTS, folder, description="Lesions")
+    [note] = write_dicom_seg(tmp_path / "o.dcm", fine, SEGMENTS, folder, description="Lesions").notes
     assert "nearest label" in note
     assert_same_place(voxels(tmp_path / "o.dcm")["Necrosis 1"], centres(labels, 2))
 
