@@ -58,7 +58,7 @@ def write_captures(folder: Path, pictures: Sequence[KeyPicture], sources: DicomS
                 "archive."
             ) from error
         capture.ImageComments = f"{picture.title}. {SpineLib.NOTICE}."
-        capture.Laterality = None  # the spine is no paired part
+        capture.Laterality = ""  # the spine is no paired part
         capture.BurnedInAnnotation = "NO"  # of the patient: nothing is drawn that identifies
         name = f"picture_{number}.dcm"
         with whole_files(folder / name) as temporary:

@@ -10,7 +10,7 @@ from SpineLib.volume import Volume
 #: Order of the canonical array's axes (towards the left, down, back), slices first, by plane.
 PLANES = {"sagittal": (0, 1, 2), "axial": (1, 2, 0), "coronal": (2, 1, 0)}
 #: The patient's side at the picture's left, right, top and bottom: H head, F feet, as in DICOM.
-EDGES = {"sagittal": "APHF", "axial": "RLAP", "coronal": "RLHF"}
+EDGES = {"sagittal": tuple("APHF"), "axial": tuple("RLAP"), "coronal": tuple("RLHF")}
 #: LPS component of a slice's place by plane, and what its negative and positive values are called.
 _PLACES = {"sagittal": (0, "RL"), "axial": (2, "FH"), "coronal": (1, "AP")}
 _LENGTHS = (1, 2, 5, 10, 20, 50, 100)
