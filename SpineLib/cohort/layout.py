@@ -16,6 +16,7 @@ from SpineLib.sequences import SEQUENCES
 LABELS = {
     "lesion": "label-lesion_mask",
     "necrosis": "label-necrosis_mask",
+    "first": "desc-first_mask",
     "reader1": "desc-reader1_mask",
     "reader2": "desc-reader2_mask",
     "vertebrae": "label-vertebrae_dseg",
@@ -97,6 +98,11 @@ def patients(folder: Path) -> list[str]:
 def sessions(folder: Path) -> list[str]:
     """Names of the sessions that any patient of a folder has, in order."""
     return sorted({path.name.removeprefix("ses-") for path in folder.glob("sub-*/ses-*")})
+
+
+def correction_path(folder: Path, patient: str) -> Path:
+    """The file on a patient whose masks somebody corrected; the last that is written of a patient."""
+    return folder / "derivatives" / "labels" / patient / f"{patient}_correction.json"
 
 
 def truth_path(folder: Path, patient: str) -> Path:

@@ -23,8 +23,8 @@ class Case:
     Attributes:
         name: "sub-001".
         sequences: files by sequence name, those there are.
-        labels: files by label: "lesion" (ids of metastases), "necrosis" (ids of necrosis zones), "reader1", "reader2",
-            "vertebrae", "tissue"; those there are.
+        labels: files by label: "lesion" (ids of metastases), "necrosis" (ids of necrosis zones), "first" (what a model
+            had marked before somebody corrected it), "reader1", "reader2", "vertebrae", "tissue"; those there are.
         origin: a word of :mod:`SpineLib.cohort.origin`.
         numbered: whether each number of its masks is a lesion, even where there is one alone, as the truth of a
             simulated patient tells; else a mask of one number is parted into its pieces.

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import stat
-import sys
 import zipfile
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +12,7 @@ from SpineLib.errors import SpineError
 from SpineLib.models.bundle import ModelBundle, load_bundle
 from SpineLib.models.card import CARD_FILE, TEXT_FILE, WEIGHTS_FILE, ModelCard, is_id, read_card
 from SpineLib.temporary import staged
+from SpineLib.user_data import user_data
 
 #: A bundle larger than this is refused at import.
 LARGEST_BYTES = 1_000_000_000
@@ -32,25 +31,7 @@ def user_folder() -> Path:
     Raises:
         SpineError: the system knows no home folder of this user.
     """
-    try:
-        return _user_folder()
-    except RuntimeError as error:
-        raise SpineError(
-            "The system knows no home folder of yours, where imported models lie: say one by the environment's "
-            "SPINE_MODELS."
-        ) from error
-
-
-def _user_folder() -> Path:
-    if os.environ.get("SPINE_MODELS"):
-        return Path(os.environ["SPINE_MODELS"])
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return base / "SpineOncology" / "Models"
+    return user_data("Models", "SPINE_MODELS")
 
 
 def list_bundles() -> list[tuple[Path, ModelCard]]:

@@ -11,7 +11,10 @@ MODULES = ("SpineMetSeg", "SpineNecrosis", "SpineInpaint")
 
 #: From the ground up; a room imports only rooms of floors below its own. The files of the ground may know each other.
 FLOORS = (
-    {"errors", "progress", "settings", "sequences", "csv_text", "json_text", "plugins", "processes", "temporary"},
+    {
+        *("errors", "progress", "settings", "sequences", "csv_text", "json_text", "plugins", "processes", "temporary"),
+        "user_data",
+    },
     {"volume", "networks"},
     {"geometry", "cohort", "inference", "models"},
     {"preprocess", "metrics", "mesh", "phantom"},

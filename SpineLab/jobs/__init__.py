@@ -1,0 +1,1 @@
+"""Jobs of the laboratory, one file each, for the worker (see SpineLib.jobs.registry)."""

@@ -1,0 +1,165 @@
+"""One training on corrected and simulated patients, which is told of its progress and may be cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from SpineLab.learning.plan import Part
+from SpineLab.training.checkpoint import BEST, load_checkpoint
+from SpineLab.training.loop import compute_device, drive
+from SpineLab.training.segmentation.config import SegmentationConfig
+from SpineLab.training.segmentation.dataset import PreparedCase, cache_folder, prepare_cases
+from SpineLab.training.segmentation.loop import SegmentationRun
+from SpineLab.training.segmentation.sampling import Steps
+from SpineLib.cohort.mr import Cohort
+from SpineLib.errors import Cancelled, SpineError
+from SpineLib.models import ModelBundle
+from SpineLib.progress import Progress, part, silent
+from SpineLib.settings import Settings
+
+#: By the network's dimensions: where augmentation and the descent's other settings are from.
+_PRESETS = {2: "refine-2d", 3: "small-3d"}
+
+
+@dataclass(frozen=True)
+class TuneSettings(Settings):
+    """What may be chosen.
+
+    Attributes:
+        minutes: of training, all folds together; simulating and judging come on top.
+        simulated: simulated patients that are mixed in.
+        tests: simulated patients that both models are judged on.
+        share: of the patches that come from corrected patients.
+        rate: learning rate at its highest.
+        batch: patches a step; 0 takes 16 in 2D and 2 in 3D.
+        steps: at most so many in each training.
+        processes: that simulate and prepare patients.
+        seed: of everything random.
+    """
+
+    minutes: float = 15.0
+    simulated: int = 8
+    tests: int = 4
+    share: float = 0.6
+    rate: float = 6e-4
+    batch: int = 0
+    steps: int = 100000
+    processes: int = 2
+    seed: int = 0
+
+    def __post_init__(self):
+        if not 0 < self.minutes <= 10000:
+            raise SpineError(f"The time is {self.minutes:g} minutes; choose more than 0.")
+        if not 0 < self.share < 1 or self.simulated < 1 or self.tests < 1:
+            raise SpineError("At least one simulated patient has to be mixed in, and one to be judged on.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        return asdict(self)
+
+
+def configuration(base: ModelBundle, label: str, settings: TuneSettings, *, minutes: float) -> SegmentationConfig:
+    """The settings of one training that goes on from a model.
+
+    Raises:
+        SpineError: a model whose patch or network this training does not know.
+    """
+    card = base.card
+    preset = SegmentationConfig.read(_PRESETS[card.network["dimensions"]])
+    return SegmentationConfig.from_dict(
+        preset.to_dict()
+        | {
+            "name": "",
+            "inputs": list(card.inputs),
+            "label": label,
+            "init_from": str(base.folder),
+            "workers": 0,
+            "threshold": card.threshold,
+            "smallest_lesion_ml": card.smallest_lesion_ml,
+            "network": {"dimensions": card.network["dimensions"], "widths": list(card.network["widths"])},
+            "preparation": dict(card.preparation),
+            "sampling": preset.to_dict()["sampling"]
+            | {"patch": list(card.patch), "seed": settings.seed}
+            | ({"batch": settings.batch} if settings.batch else {}),
+            "optimisation": preset.to_dict()["optimisation"]
+            | {"minutes": float(minutes), "steps": settings.steps, "rate": settings.rate, "average": 0.99},
+        }
+    )
+
+
+def train_part(
+    work: Path,
+    config: SegmentationConfig,
+    one: Part,
+    local: Cohort,
+    simulated: Cohort,
+    settings: TuneSettings,
+    progress: Progress = silent,
+) -> dict[str, torch.Tensor]:
+    """Train, or go on; the weights at the end.
+
+    Args:
+        work: gets prepared cases and the training's state.
+        config: of :func:`configuration`.
+        one: whom to learn from.
+        local, simulated: the patients.
+        settings: time and mixture.
+        progress: may raise ``Cancelled``; the state is saved before.
+
+    Raises:
+        SpineError: a case cannot be prepared.
+        Cancelled: by ``progress``.
+    """
+    folder = work / "run" / one.name
+    if not _finished(folder):
+        every = _prepared(local, config, work, settings, part(progress, 0.0, 0.03))
+        others = _prepared(simulated, config, work, settings, part(progress, 0.03, 0.05))
+        mine = [case for case in every if case.name in one.training]
+        cases = mixture(mine, others, settings.share)
+        run = SegmentationRun(config, [], folder, compute_device())
+        data = Steps(cases, config.sampling, config.augmentation, config.preparation.whitening)
+        told = part(progress, 0.05, 1.0)
+
+        def batches(start: int) -> Iterator:
+            with ThreadPoolExecutor(1) as ahead:  # samples are drawn while the network computes
+                coming = ahead.submit(data.__getitem__, start)
+                for step in count(start):
+                    try:
+                        told(run.done, f"step {step}")
+                    except Cancelled:
+                        run.save()
+                        raise
+                    batch, coming = coming.result(), ahead.submit(data.__getitem__, step + 1)
+                    yield batch
+
+        drive(run, batches, None, lambda line: None)
+        (folder / "finished").touch()
+    groups, _ = load_checkpoint(folder / BEST)
+    return groups["network"]
+
+
+def mixture(mine: list[PreparedCase], others: list[PreparedCase], share: float) -> list[PreparedCase]:
+    """Both, one of them repeated, so that a case drawn at random is one of ``mine`` with a chance near ``share``."""
+    wanted = share / (1 - share) * len(others) / len(mine)
+    return mine * round(wanted) + others if wanted >= 1 else mine + others * round(1 / wanted)
+
+
+def _prepared(
+    cohort: Cohort, config: SegmentationConfig, work: Path, settings: TuneSettings, progress: Progress
+) -> list[PreparedCase]:
+    preparation = config.preparation.to_dict()
+    place = cache_folder(cohort, config.inputs, preparation, work / "prepared", label=config.label)
+    return prepare_cases(
+        cohort, config.inputs, preparation, place, label=config.label, processes=settings.processes, progress=progress
+    )
+
+
+def _finished(folder: Path) -> bool:
+    return (folder / "finished").is_file() and (folder / BEST).is_file()
