@@ -111,6 +111,10 @@ class StepPanel:
         else:
             self._whenShown.append(call)
 
+    def whenIdle(self, call: Callable) -> None:
+        """Call in the next round of the event loop: the job whose result asks for another one has ended by then."""
+        qt.QTimer.singleShot(0, call)
+
     def watchSelector(self, selector):
         """Slicer's selector chooses the neighbour of a deleted node; nothing must go where nobody wanted it."""
         self._selectors.append(selector)

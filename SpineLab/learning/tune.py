@@ -117,7 +117,7 @@ def tune(folder: Path, model: str, settings: TuneSettings = TuneSettings(), prog
         "base": base.card.id,
         "model": _new_id(base.card.id, state.trained + 1),
     }
-    _propose(work / "proposed", final, base, usable, comparison, settings)
+    _propose(work / "proposed", final, base, usable, comparison, settings, state.trained + 1)
     write_comparison(folder, comparison)
     write_state(
         folder,
@@ -186,6 +186,7 @@ def _propose(
     usable: Sequence[Correction],
     comparison: dict,
     settings: TuneSettings,
+    number: int,
 ) -> None:
     count = len({one.person for one in usable})
     who = f"{count} local patient" + ("s" if count > 1 else "")
@@ -203,6 +204,7 @@ def _propose(
             "base": base.card.id,
             "base_sha256": base.card.sha256,
             "local_patients": count,
+            "local_number": number,
         },
         figures={"side_by_side": plain(comparison["summary"]), "minutes_trained": settings.minutes},
         command="spine learn tune",

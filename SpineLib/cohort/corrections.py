@@ -172,6 +172,11 @@ def write_state(folder: Path, state: LearningState) -> None:
     write_text(folder / WORK / _STATE, json_text(asdict(state)))
 
 
+def is_begun(folder: Path) -> bool:
+    """Whether a fine-tuning was begun and not finished; the next one goes on there."""
+    return (folder / WORK / "run").is_dir()
+
+
 def read_comparison(folder: Path) -> dict[str, Any]:
     """The former and the proposed model side by side, as the last fine-tuning wrote it; empty where there is none."""
     return json_object(folder / WORK / _COMPARISON)

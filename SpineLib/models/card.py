@@ -87,6 +87,12 @@ class ModelCard:
         "ct-lesion" or "column"."""
         return self.task.rpartition("-")[0]
 
+    @property
+    def local_number(self) -> int:
+        """How many models a user's own training set had made when this one was trained, itself included; else 0."""
+        number = self.training_data.get("local_number", 0)
+        return number if isinstance(number, int) and number > 0 else 0
+
     def to_dict(self) -> dict[str, Any]:
         """What stands in ``model.json``."""
         values = asdict(self)

@@ -35,13 +35,17 @@ def user_folder() -> Path:
 
 
 def list_bundles() -> list[tuple[Path, ModelCard]]:
-    """Folder and card of every bundle with a valid card, the project's first, each id once; weights are not checked."""
+    """Folder and card of every bundle with a valid card, each id once; weights are not checked.
+
+    Those that learned from the user's own patients, and were accepted, come first, the latest of them before others;
+    then the project's.
+    """
     found: dict[str, tuple[Path, ModelCard]] = {}
     for folder in _folders():
         with suppress(SpineError):  # a broken bundle must not hide the sound ones
             card = read_card(folder)
             found.setdefault(card.id, (folder, card))
-    return list(found.values())
+    return sorted(found.values(), key=lambda one: -one[1].local_number)
 
 
 def list_broken() -> list[tuple[Path, str]]:

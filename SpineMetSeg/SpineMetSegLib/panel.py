@@ -1,10 +1,11 @@
-"""The panel of SpineMetSeg: four sections over the shared worker."""
+"""The panel of SpineMetSeg: five sections over the shared worker."""
 
 from SpineMetSegLib.compare import CompareStep
 from SpineMetSegLib.detect import DetectStep
 from SpineMetSegLib.results import ResultsStep
 from SpineMetSegLib.segment import SegmentStep
 from SpinePanel.i18n import tr as _
+from SpinePanel.learning import LearnStep
 from SpinePanel.steppanel import StepPanel
 
 
@@ -17,6 +18,7 @@ class Panel(StepPanel):
         "detect": _("2  Detect"),
         "results": _("3  Lesions"),
         "compare": _("4  Compare with reference"),
+        "learn": _("5  Learn from corrections"),
     }
     SELECTORS = ("output", "detect", "result", "reference")
 
@@ -25,7 +27,16 @@ class Panel(StepPanel):
         self.detect = DetectStep(self.ui, self)
         self.results = ResultsStep(self.ui, self)
         self.compare = CompareStep(self.ui, self)
-        return self.segment, self.detect, self.results, self.compare
+        self.learn = LearnStep(
+            self.ui,
+            self,
+            "metastasis",
+            lambda node: self.images(),
+            lambda node: node.result,
+            self.segment.models,
+            "model",
+        )
+        return self.segment, self.detect, self.results, self.compare, self.learn
 
     def images(self):
         """Sequence name to volume node of the images chosen in step 1."""

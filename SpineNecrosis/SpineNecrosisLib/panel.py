@@ -1,4 +1,4 @@
-"""The panel of SpineNecrosis: six steps over the shared worker."""
+"""The panel of SpineNecrosis: seven steps over the shared worker."""
 
 import slicer
 
@@ -8,6 +8,7 @@ from SpineNecrosisLib.register import Register
 from SpineNecrosisLib.report import Report
 from SpineNecrosisLib.segmenting import Segmenting
 from SpinePanel.i18n import tr as _
+from SpinePanel.learning import LearnStep
 from SpinePanel.steppanel import StepPanel
 
 
@@ -22,6 +23,7 @@ class Panel(StepPanel):
         "necrosis": _("4  Necrosis"),
         "compare": _("5  Compare"),
         "report": _("6  Report"),
+        "learn": _("7  Learn from corrections"),
     }
     SELECTORS = ("beforeT1", "beforeT2", "metastasis", "afterCeT1", "afterT2", "roi", "beforePoints", "afterPoints",
                  "transform", "necrosis", "comparison")  # fmt: skip
@@ -34,7 +36,13 @@ class Panel(StepPanel):
         self.necrosis = Segmenting(ui, self, "necrosis", "necrosis", self.scansAfter)
         self.compare = Compare(ui, self)
         self.report = Report(ui, self)
-        return self.metastasis, self.after, self.registering, self.necrosis, self.compare, self.report
+        self.learn = LearnStep(
+            ui, self, "necrosis", self.scansAfter, lambda node: node.necrosis, self.necrosis.models, "necrosisModel"
+        )
+        return (
+            *(self.metastasis, self.after, self.registering, self.necrosis, self.compare),
+            *(self.report, self.learn),
+        )
 
     @staticmethod
     def scansBefore(node):
