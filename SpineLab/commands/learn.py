@@ -62,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
 def _add(args: argparse.Namespace, folder: Path) -> None:
     from SpineLab.learning.adding import add_corrected
     from SpineLib.cli.choosing import TASKS, best_model
+    from SpineLib.cohort.masks import read_lesions
     from SpineLib.models import find_bundle
     from SpineLib.volume import read_volume
     from SpineLib.volume.segments import read_mask
@@ -79,7 +80,7 @@ def _add(args: argparse.Namespace, folder: Path) -> None:
         told, notes = add_corrected(
             folder,
             images,
-            read_mask(args.mask, "mask"),
+            read_lesions(args.mask, "corrected"),
             args.target,
             model="" if model == "none" else model,
             promised={"id": model} if args.first is not None and model else None,

@@ -24,12 +24,12 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
         else ``{"added": ..., "notes": [...]}`` with a :class:`SpineLib.cohort.corrections.Correction`.
     """
     from SpineLab.learning.adding import add_corrected, already_there
+    from SpineLib.cohort.masks import read_lesions
     from SpineLib.volume import read_volume
-    from SpineLib.volume.segments import read_mask
 
     progress(0.0, "Reading the images")
     paths = dict(parameters["inputs"])
-    corrected = read_mask(paths.pop("corrected"), "correction")
+    corrected = read_lesions(paths.pop("corrected"), "corrected")
     images = {name: read_volume(path, name) for name, path in paths.items()}
     root, again = Path(parameters["set"]), bool(parameters.get("replace"))
     if not again and (known := already_there(root, images)) is not None:

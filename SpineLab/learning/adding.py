@@ -39,7 +39,7 @@ def add_corrected(
     Args:
         folder: of the training set.
         images: sequence name to image.
-        corrected: lesion ids, or a mask.
+        corrected: lesion numbers.
         target: "metastasis" or "necrosis".
         model: id of the model whose result was corrected; "" if there was none.
         promised: "id", "version" and "sha256" of it as the result's provenance has them.

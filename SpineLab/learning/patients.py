@@ -9,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
 
 from SpineLib.cohort.corrections import Correction, FirstResult, image_key, known_as, read_corrections
 from SpineLib.cohort.layout import Place, correction_path
+from SpineLib.cohort.masks import check_on_image
+from SpineLib.cohort.origin import PARTICIPANTS
 from SpineLib.errors import SpineError
 from SpineLib.json_text import json_text
 from SpineLib.metrics.overlap import lesion_matches, overlap
@@ -43,7 +44,7 @@ def add_patient(
     Args:
         folder: of the training set; made if it is not there.
         images: sequence name to image.
-        corrected: what is right, lesion ids or a mask; on any grid that covers the first image's.
+        corrected: what is right: lesion numbers, uint8 (:func:`SpineLib.cohort.masks.read_lesions`); on any grid.
         label: "lesion" or "necrosis".
         first: what the model had marked; None if there was no model.
         model: "id", "version" and "sha256" of it.
@@ -52,7 +53,8 @@ def add_patient(
         simulated: whether the images are.
 
     Raises:
-        SpineError: the patient is there already, ``same_as`` is not, or something cannot be written.
+        SpineError: the patient is there already, ``same_as`` is not, the correction lies elsewhere than the image, or
+            something cannot be written.
     """
     there = read_corrections(folder)
     keys = {name: image_key(volume) for name, volume in images.items()}
@@ -66,7 +68,8 @@ def add_patient(
     name = known.patient if known else f"sub-{number:03d}"
     person = names[same_as].person if same_as else known.person if known else name
     grid = next(iter(images.values()))
-    lesions = separated(resample_like(corrected, grid, nearest=True).array)
+    check_on_image(corrected, grid, "corrected")
+    lesions = resample_like(corrected, grid, nearest=True).array
     before = None if first is None else (resample_like(first, grid, nearest=True).array > 0).astype(np.uint8)
     told = Correction(
         name,
@@ -112,18 +115,6 @@ def remove_patient(folder: Path, name: str) -> None:
     except OSError as error:
         raise SpineError(f"'{name}' cannot be removed: {error.strerror}.") from error
     _describe(folder)
-
-
-def separated(labels: np.ndarray) -> np.ndarray:
-    """Lesion ids as uint8 or uint16; where all is marked with one number, each connected part gets its own."""
-    values = np.unique(labels[labels > 0])
-    if len(values) == 1:
-        labels, _ = ndimage.label(labels > 0, np.ones((3, 3, 3)))
-        values = np.unique(labels[labels > 0])
-    out = np.zeros(labels.shape, np.uint8 if len(values) < 256 else np.uint16)
-    for number, value in enumerate(values, start=1):
-        out[labels == value] = number
-    return out
 
 
 def first_result(first: np.ndarray, corrected: np.ndarray) -> FirstResult:
@@ -173,7 +164,10 @@ def _make(folder: Path) -> None:
 
 
 def _describe(folder: Path) -> None:
-    """Called simulated when any of its patients is."""
-    simulated = any(one.simulated for one in read_corrections(folder))
+    """What is said of the set: it is called simulated when any of its patients is, and each patient for itself."""
+    there = read_corrections(folder)
+    simulated = any(one.simulated for one in there)
     about = {"Name": "Corrected patients", "BIDSVersion": "1.9.0", "DatasetType": "raw", "Simulated": simulated}
     write_text(folder / DESCRIPTION, json_text(about))
+    rows = [f"{one.patient}\t{str(one.simulated).lower()}" for one in there]
+    write_text(folder / PARTICIPANTS, "\n".join(["participant_id\tsimulated", *rows]) + "\n")

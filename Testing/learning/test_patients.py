@@ -11,7 +11,7 @@ import pytest
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
-from SpineLab.learning.patients import add_patient, first_result, remove_patient, separated
+from SpineLab.learning.patients import add_patient, first_result, remove_patient
 from SpineLib.cohort.corrections import read_corrections
 from SpineLib.cohort.mr import read_cohort
 from SpineLib.errors import SpineError
@@ -87,10 +87,10 @@ def test_lesions_added_and_removed_are_counted():
     assert first_result(first * 0, first * 0).dice is None
 
 
-def test_lesions_drawn_as_one_segment_are_told_apart_and_numbers_of_segments_stay():
-    both = (_mask(ONE, OTHER).array > 0).astype(np.uint8)
-    assert sorted(np.unique(separated(both))) == [0, 1, 2]
-    assert sorted(np.unique(separated(_mask(ONE, OTHER).array * 40))) == [0, 1, 2]
+def test_a_correction_that_lies_elsewhere_than_the_image_is_refused(tmp_path):
+    away = Volume(_mask(ONE).array, (1.0, 1.0, 4.0), (500.0, 0.0, 0.0))
+    with pytest.raises(SpineError, match="corrected"):
+        add_patient(tmp_path / "set", {"T1": _volume()}, away, "lesion")
 
 
 def _dicom_series(folder, image):
@@ -133,7 +133,7 @@ def test_no_name_date_identifier_or_free_text_reaches_the_folder(tmp_path):
     assert done.returncode == 0, done.stderr
     secrets = [NAME, "Doe", "Jane", DATE, IDENTIFIER, FREE_TEXT, "mayor", str(tmp_path), *uids]
     files = [path for path in (tmp_path / "set").rglob("*") if path.is_file()]
-    assert len(files) == 4
+    assert len(files) == 5
     for path in files:
         content = path.read_bytes()
         if path.name.endswith(".gz"):
