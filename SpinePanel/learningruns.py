@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from SpineLib.scene.runs import RunInputs
 
 from SpinePanel.i18n import tr as _
 from SpinePanel.runs import load
@@ -99,7 +103,7 @@ class AddRun(SetRun):
         self.images = {name: node for name, node in images.items() if node is not None}
         self.provenance = correction_provenance(segmentation)
         self.simulated = any_simulated(self.images.values())
-        self._exported = None
+        self._exported: RunInputs | None = None
 
     def steps(self):
         return [
