@@ -21,6 +21,8 @@ LABELS = {
     "reader2": "desc-reader2_mask",
     "vertebrae": "label-vertebrae_dseg",
     "intact": "label-intact_dseg",
+    "discs": "label-discs_dseg",
+    "canal": "label-canal_mask",
     "tissue": "label-tissue_dseg",
 }
 #: Those of a CT.
