@@ -74,7 +74,7 @@ class Network(enum.Enum):
     THREE_D = 3
 
     def label(self):
-        return {2: _("2D (fast)"), 3: _("3D (thorough)")}[self.value]
+        return {2: _("2D"), 3: _("3D (slower)")}[self.value]
 
 
 @parameterNodeWrapper

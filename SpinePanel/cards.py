@@ -8,7 +8,7 @@ from SpinePanel.i18n import tr as _
 
 
 def fittingCards(task: str, fits):
-    """Cards of the installed bundles of a task, the project's own first.
+    """Cards of the installed bundles of a task: those measured best first, those without a figure last.
 
     Args:
         task: one of ``SpineLib.models.card.TASKS``.
@@ -16,7 +16,24 @@ def fittingCards(task: str, fits):
     """
     from SpineLib.models import list_bundles
 
-    return [card for _, card in list_bundles() if card.task == task and fits(card)]
+    cards = [card for _, card in list_bundles() if card.task == task and fits(card)]
+    return sorted(cards, key=lambda card: -(measuredDice(card) or 0.0))  # stable: the project's own first among equals
+
+
+def measuredDice(card) -> float | None:
+    """Mean Dice (0 to 1) that the card says of cases the model had not seen; None where it says none."""
+    unseen = card.figures.get("unseen_simulated")
+    dice = unseen.get("dice") if isinstance(unseen, dict) else None
+    value = dice[0] if isinstance(dice, list) and dice else dice
+    return float(value) if isinstance(value, (int, float)) and 0 <= value <= 1 else None
+
+
+def cardLabel(card) -> str:
+    """What a list of models shows of one: its title, and how good it was measured to be."""
+    dice = measuredDice(card)
+    if dice is None:
+        return card.title
+    return _("{title} (Dice {dice:.0f} %, simulated)").format(title=card.title, dice=100 * dice)
 
 
 def isSimulated(card) -> bool:

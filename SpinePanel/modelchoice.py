@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from SpinePanel.cards import cardHtml, fittingCards, isSimulated
+from SpinePanel.cards import cardHtml, cardLabel, fittingCards, isSimulated
 from SpinePanel.i18n import tr as _
 
 
@@ -92,7 +92,7 @@ class ModelChoice:
         blocked = self._combo.blockSignals(True)
         self._combo.clear()
         for card in self._cards:
-            self._combo.addItem(card.title)
+            self._combo.addItem(cardLabel(card))
         if not self._cards:
             self._combo.addItem(self._empty)
         self._combo.enabled = bool(self._cards)

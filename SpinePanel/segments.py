@@ -10,10 +10,12 @@ from SpinePanel.runs import sourceVolume
 
 #: What a parameter holds where all segments are meant together.
 ALL = "*"
+#: Property of a combo box: the id of the segmentation whose segments it offers.
+_OF = "SpineOncologySegmentation"
 
 
 def fillSegments(combo, segmentation, first=()):
-    """Offer the segments of a segmentation; keeps the choice where it can, and shows the first entry otherwise.
+    """Offer the segments of a segmentation; keeps the choice while it is the same one, else shows the first entry.
 
     Args:
         combo: ``QComboBox``; its entries hold the segments' ids.
@@ -25,10 +27,14 @@ def fillSegments(combo, segmentation, first=()):
         inner = segmentation.GetSegmentation()
         for number in range(inner.GetNumberOfSegments()):
             entries.append((inner.GetNthSegment(number).GetName(), inner.GetNthSegmentID(number)))
-    if entries == [(combo.itemText(index), combo.itemData(index)) for index in range(combo.count)]:
+    # Slicer counts ids alike in all segmentations, so that an id alone is no choice in another one.
+    of = segmentation.GetID() if segmentation is not None else ""
+    same = combo.property(_OF) == of
+    if same and entries == [(combo.itemText(index), combo.itemData(index)) for index in range(combo.count)]:
         return
+    combo.setProperty(_OF, of)
     ids = [segmentId for _, segmentId in entries]
-    chosen = combo.itemData(combo.currentIndex) if combo.count else None
+    chosen = combo.itemData(combo.currentIndex) if combo.count and same else None
     blocked = combo.blockSignals(True)
     combo.clear()
     for name, segmentId in entries:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import qt
 
@@ -18,6 +18,8 @@ class Table:
         tips: of the columns' headers.
         onClicked: gets the clicked row's thing.
         same: finds the thing chosen before among the new ones: (thing, things) to index or None; default: equal.
+        onChecked: gets the thing and whether the box before its first text was ticked by the user.
+        keys: text of a key ("A", "Space") to what is called with the chosen thing while the table has the keyboard.
     """
 
     def __init__(
@@ -29,10 +31,13 @@ class Table:
         tips: Sequence[str] = (),
         onClicked: Callable | None = None,
         same: Callable | None = None,
+        onChecked: Callable | None = None,
+        keys: Mapping[str, Callable] | None = None,
     ):
         self._widget, self._right, self._onClicked = widget, set(right), onClicked
         self._same = same or (lambda thing, things: things.index(thing) if thing in things else None)
         self._things: list = []
+        self._onChecked, self._shortcuts = onChecked, []
         widget.setColumnCount(len(titles))
         widget.setHorizontalHeaderLabels(list(titles))
         for column, tip in enumerate(tips):
@@ -44,13 +49,26 @@ class Table:
         header.setSectionResizeMode(qt.QHeaderView.Stretch if stretched is None else qt.QHeaderView.ResizeToContents)
         if stretched is not None:
             header.setSectionResizeMode(stretched, qt.QHeaderView.Stretch)
-        widget.connect("cellClicked(int,int)", self._clicked)
+        self._connections = [(widget, "cellClicked(int,int)", self._clicked)]
+        if onChecked is not None:
+            self._connections.append((widget, "itemChanged(QTableWidgetItem*)", self._changed))
+        for key, call in (keys or {}).items():
+            shortcut = qt.QShortcut(qt.QKeySequence(key), widget)
+            shortcut.setContext(qt.Qt.WidgetShortcut)
+            self._shortcuts.append(shortcut)
+            self._connections.append((shortcut, "activated()", self._calling(call)))
+        for source, signal, slot in self._connections:
+            source.connect(signal, slot)
 
     def close(self):
         """Let go of the widget."""
-        self._widget.disconnect("cellClicked(int,int)", self._clicked)
+        for source, signal, slot in self._connections:
+            source.disconnect(signal, slot)
+        for shortcut in self._shortcuts:
+            shortcut.setEnabled(False)
+        self._connections, self._shortcuts = [], []
 
-    def show(self, rows, things=None, colours=None, tips=None, icons=None):
+    def show(self, rows, things=None, colours=None, tips=None, icons=None, checks=None):
         """Replace the rows; the chosen thing stays chosen while it is there.
 
         Args:
@@ -59,6 +77,7 @@ class Table:
             colours: row index to colour of its text ("#rrggbb").
             tips: row index to tool tip.
             icons: row index to ``QIcon`` of its first cell.
+            checks: row index to whether the box before its first text is ticked; without one there is no box.
         """
         rows = [tuple(texts) for texts in rows]
         things = list(rows if things is None else things)
@@ -76,6 +95,8 @@ class Table:
                 item.setToolTip((tips or {}).get(row, text))  # a narrow panel cuts it off
                 if column == 0 and row in (icons or {}):
                     item.setIcon(icons[row])
+                if column == 0 and row in (checks or {}):
+                    item.setCheckState(qt.Qt.Checked if checks[row] else qt.Qt.Unchecked)
                 widget.setItem(row, column, item)
         self._choose(None if chosen is None or not things else self._same(chosen, things))
         widget.blockSignals(blocked)
@@ -95,6 +116,17 @@ class Table:
             self._widget.setCurrentCell(row, 0 if row >= 0 else -1)
         if row < 0:
             self._widget.clearSelection()
+
+    def _changed(self, item):
+        if item.column() == 0 and item.row() < len(self._things):
+            self._onChecked(self._things[item.row()], int(item.checkState()) == int(qt.Qt.Checked))
+
+    def _calling(self, call):
+        def onKey():
+            if (thing := self.current()) is not None:
+                call(thing)
+
+        return onKey
 
     def _clicked(self, row, column):
         if self._onClicked is not None and row < len(self._things):

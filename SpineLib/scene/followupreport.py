@@ -10,9 +10,9 @@ from SpineLib.errors import SpineError
 from SpineLib.reports.patient import patient_facts
 from SpineLib.scene.comparison import METASTASIS_ROLE, NECROSIS_ROLE, comparison_of, pair_of
 from SpineLib.scene.dicomfacts import copy_series, facts_of
-from SpineLib.scene.masks import segment_ids
 from SpineLib.scene.registration import registration_record
 from SpineLib.scene.results import provenance_of, segment_tag, source_volume
+from SpineLib.scene.review import kept_ids
 from SpineLib.scene.runs import RunInputs
 from SpineLib.scene.scans import SIMULATED, unregistered_volume
 from SpineLib.scene.segmentvolumes import segments_volume
@@ -81,10 +81,10 @@ def _models(head) -> list[str]:
 
 
 def _dicom(segmentation, shown, folder: Path, name: str, registration) -> dict:
-    """All segments of a segmentation as labels, and the series they belong to, as parameters of the job."""
+    """All segments that were not rejected as labels, and the series they belong to, as parameters of the job."""
     source = source_volume(segmentation) or shown
     inner, labels, segments = segmentation.GetSegmentation(), None, []
-    for number, segment_id in enumerate(segment_ids(segmentation), start=1):
+    for number, segment_id in enumerate(kept_ids(segmentation), start=1):
         try:
             mask = segments_volume(segmentation, [segment_id], name, registration)
         except SpineError:  # empty: there is nothing to export of it

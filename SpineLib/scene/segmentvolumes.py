@@ -8,9 +8,10 @@ import numpy as np
 import slicer
 
 from SpineLib.errors import SpineError
-from SpineLib.scene.masks import segment_box, segment_ids, segment_on_grid
+from SpineLib.scene.masks import segment_box, segment_on_grid
 from SpineLib.scene.nodes import RAS_LPS
 from SpineLib.scene.results import source_volume
+from SpineLib.scene.review import kept_ids
 from SpineLib.scene.scans import to_world_unregistered, unregistered_volume
 from SpineLib.volume import Volume
 from SpineLib.volume.triples import triple
@@ -27,7 +28,7 @@ def segments_volume(segmentation, ids: Sequence[str] | None, name: str, registra
 
     Args:
         segmentation: segmentation node; it is not modified.
-        ids: of its segments; None: all.
+        ids: of its segments; None: all that were not rejected.
         name: "metastasis", for messages.
         registration: transform node that is left out of the mask's place (:mod:`SpineLib.scene.scans`).
 
@@ -74,7 +75,7 @@ def on_one_grid(segmentation, ids: Sequence[str] | None, name: str, registration
     """
     if segmentation is None or segmentation.GetScene() is None:
         raise SpineError(f"No segmentation of the {name} is chosen: choose one, or segment now.")
-    ids = segment_ids(segmentation) if ids is None else list(ids)
+    ids = kept_ids(segmentation) if ids is None else list(ids)
     source = source_volume(segmentation)
     if source is not None and source.GetImageData() is not None:
         grid = unregistered_volume(source, registration, name, voxels=False)

@@ -13,7 +13,20 @@ import vtk
 from SpineLib.metrics.measure import Figure
 
 #: Columns of these names hold text.
-TEXT_COLUMNS = ("Measure", "Unit", "Piece", "Where", "Check", "Passed", "Found", "Allowed", "In words")
+TEXT_COLUMNS = (
+    "Measure",
+    "Unit",
+    "Piece",
+    "Where",
+    "Check",
+    "Passed",
+    "Found",
+    "Allowed",
+    "In words",
+    "Reference",
+    "Result",
+    "Remark",
+)
 
 
 def read_polydata(path: str | Path):

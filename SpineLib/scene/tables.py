@@ -14,11 +14,13 @@ from SpineLib.metrics.lesion import LESION_MEASURES
 from SpineLib.scene.masks import segment_box, segment_ids
 from SpineLib.scene.nodes import volume_from_node
 from SpineLib.scene.results import segment_tag
+from SpineLib.scene.review import review_of
 from SpineLib.scene.segmentvolumes import on_one_grid
 from SpineLib.scene.surfaces import number
 from SpineLib.tasks.segmentation.lesions import Lesion, measure_lesion
 from SpineLib.tasks.segmentation.naming import LESION_ID, PROBABILITY
 from SpineLib.volume import Volume
+from SpineLib.volume.review import REJECTED
 
 #: Node reference from a table to its segmentation.
 SEGMENTATION_ROLE = "SpineOncology.Segmentation"
@@ -37,11 +39,13 @@ class MeasuredSegment:
         segment_id: id in the segmentation.
         name: of the segment.
         lesion: :class:`SpineLib.tasks.segmentation.lesions.Lesion`, in world RAS; None when the segment is empty.
+        review: what a reader thinks of it, one of :data:`SpineLib.volume.review.REVIEWS`, or "".
     """
 
     segment_id: str
     name: str
     lesion: Lesion | None
+    review: str = ""
 
     def row(self) -> tuple:
         """Values in the order of :data:`COLUMNS`; nan where there is nothing to measure."""
@@ -84,7 +88,8 @@ def measure_segments(
         lesion = measure_lesion(_cut(grid, box, mask), inside, int(tag) if tag.isdigit() else place)
         if lesion is not None and probability is None:
             lesion = replace(lesion, mean_probability=_stored_probability(segment))
-        measured.append(MeasuredSegment(segment_id, _VOLUME_IN_NAME.sub("", segment.GetName() or segment_id), lesion))
+        name = _VOLUME_IN_NAME.sub("", segment.GetName() or segment_id)
+        measured.append(MeasuredSegment(segment_id, name, lesion, review_of(segmentation_node, segment_id)))
     return measured
 
 
@@ -98,8 +103,8 @@ def add_table(measured: Sequence[MeasuredSegment], name: str, segmentation_node=
 
 
 def update_table(node, measured: Sequence[MeasuredSegment]) -> None:
-    """Replace the rows of a table that :func:`add_table` made; one event to whoever watches it."""
-    rows = [segment.row() for segment in measured]
+    """Replace the rows of a table that :func:`add_table` made, without what was rejected; one event to who watches."""
+    rows = [segment.row() for segment in measured if segment.review != REJECTED]
     modifying = node.StartModify()
     try:
         node.RemoveAllColumns()

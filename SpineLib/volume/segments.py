@@ -18,6 +18,7 @@ from SpineLib.volume.found import Found, volume_of
 from SpineLib.volume.labels import Box, boxes_of, whole_labels
 from SpineLib.volume.nrrd import nrrd_header
 from SpineLib.volume.reading import read_image_file, read_volume
+from SpineLib.volume.review import REJECTED, REVIEW
 from SpineLib.volume.segmentation import SegmentInfo
 from SpineLib.volume.told import NOTES, notes_of
 from SpineLib.volume.volume import Volume
@@ -60,7 +61,7 @@ def read_segments(path: str | Path, name: str = "") -> tuple[Volume, list[Marked
 
     Args:
         path: a Slicer segmentation or a DICOM SEG (segments may overlap), or any image of whole numbers, also stored as
-            fractions that are 0.01 or less off.
+            fractions that are 0.01 or less off. Segments that a reader has rejected are left out.
         name: of the file in messages ("before").
 
     Returns:
@@ -191,8 +192,12 @@ def _of_segmentation(path: Path, name: str) -> tuple[Volume, list[MarkedSegment]
     segments = [
         MarkedSegment(info, layers[layer], value, boxes[layer][value])
         for info, layer, value in described
-        if value in boxes[layer]
+        if value in boxes[layer] and info.tags.get(REVIEW) != REJECTED
     ]
+    if rejected := sum(info.tags.get(REVIEW) == REJECTED for info, *_ in described):
+        many = "1 rejected segment; it was" if rejected == 1 else f"{rejected} rejected segments; they were"
+        told = f"{label} holds {many} left out."
+        grid = grid.with_meta({NOTES: (*notes_of(grid), told)})
     known = {(layer, value) for _, layer, value in described}
     left = sorted({value for layer, found_in in enumerate(boxes) for value in found_in if (layer, value) not in known})
     if left:

@@ -1,13 +1,20 @@
-"""Step 4: compare the listed segmentation with a reference, voxel by voxel."""
-
-import math
+"""Step 4: compare the listed segmentation with a reference, all together and lesion by lesion."""
 
 from SpineLib.errors import SpineError
 from SpinePanel.i18n import tr as _
 from SpinePanel.segments import chosenSegment, fillSegments
 from SpinePanel.step import StepBase
+from SpinePanel.tables import Table
 
 _ALL = ((_("All segments"), ""),)
+_COLUMNS = (_("Lesion"), _("Dice"), _("TPR"), _("mean mm"), _("95 % mm"))
+_TIPS = (
+    _("Lesion of the reference, and what is compared with it"),
+    _("Dice coefficient"),
+    _("True positive rate: share of the reference that was found"),
+    _("Average distance of the surfaces, mm"),
+    _("95 % Hausdorff distance of the surfaces, mm"),
+)
 
 
 class CompareStep(StepBase):
@@ -16,7 +23,10 @@ class CompareStep(StepBase):
     def __init__(self, ui, panel):
         super().__init__(ui, panel, "compare")
         self._compared = self._reference = self._seen = None
+        self._table = None
         self._stop = lambda: None
+        self._rows = Table(ui.agreementTable, _COLUMNS, 0, range(1, 5), _TIPS, self._jump)
+        self._tell([])
         self.connect(
             (ui.compareButton, "clicked(bool)", self.onCompare),
             (ui.referenceSegmentCombo, "activated(int)", self._onChosen),
@@ -26,12 +36,17 @@ class CompareStep(StepBase):
     def close(self):
         super().close()
         self._stop()
+        self._rows.close()
 
     def clear(self):
         super().clear()
         self._stop()
-        self._compared = self._reference = None
-        self.widgets.say("")
+        self._compared = self._reference = self._table = None
+        self._tell([])
+
+    def refresh(self):
+        super().refresh()
+        self.ui.agreementTable.visible = self.ui.agreementTable.rowCount > 0 and not self.ui.compareSection.collapsed
 
     def update(self):
         from SpineLib.scene.changes import watch
@@ -52,27 +67,51 @@ class CompareStep(StepBase):
         """One of the two was edited: what was said of it is no longer true."""
         if self._compared is not None:
             self._compared = None
-            self.widgets.say("")
+            self._tell([])
 
     def lookAgain(self):
         if self._compared is not None and self._stamp() != self._seen:
             self.changed()
 
     def onCompare(self, checked=False):
-        """Dice, true positive rate and true negative rate of the listed segmentation against the reference."""
-        from SpineLib.scene.compare import compare_segments
+        """The listed segmentation against the reference: overlap and distances, in the panel and as a table node."""
+        from SpineLib.scene.compare import compare_segments, fill_agreement
 
         reference, compared = self._chosen()
         try:
-            overlap = compare_segments(reference, compared, self._panel.results.volume())
+            rows = compare_segments(reference, compared, self._panel.results.volume())
         except SpineError as error:
             self._panel.error(self.widgets, str(error))
             return
+        self._table = fill_agreement(rows, reference[0], compared[0], self._table)
         self._compared, self._seen = self._chosen(), self._stamp()
-        text = _("Dice {dice}, TPR {tpr}, TNR {tnr}").format(
-            dice=_percent(overlap.dice), tpr=_percent(overlap.tpr), tnr=_percent(overlap.tnr, 2)
-        )
+        self._tell(rows)
+
+    def _tell(self, rows):
+        """The sentence of all together, and a line for each lesion; none empties both."""
+        from SpineLib.metrics.agreement import AGREEMENT_MEASURES as MEASURES
+        from SpineLib.tasks.segmentation.agreement import words
+
+        shown = rows[1:] if len(rows) > 2 else []
+        self._rows.show([_texts(row) for row in shown], shown)
+        if not rows:
+            self.widgets.say("")
+            self.refresh()
+            return
+        told = {key: measure.text(rows[0].values[key]) for key, measure in MEASURES.items()}
+        text = _(
+            "Dice {dice}, TPR {tpr}, TNR {tnr}; distance of the surfaces {average_symmetric_mm} on average, "
+            "{hausdorff95_mm} at 95 % (Hausdorff). {found}. The table '{table}' holds all of it."
+        ).format(**told, found=words(rows), table=self._table.GetName())
         self._panel.tell(self.widgets, text)
+        self.refresh()
+
+    @staticmethod
+    def _jump(row):
+        from SpineLib.scene.views import jump_to
+
+        if row.centre_ras_mm is not None:
+            jump_to(row.centre_ras_mm)
 
     def _edited(self):
         """The reference was edited."""
@@ -97,5 +136,11 @@ class CompareStep(StepBase):
             self.changed()
 
 
-def _percent(value, decimals=1):
-    return _("undefined (nothing there)") if math.isnan(value) else f"{100 * value:.{decimals}f} %"
+def _texts(row):
+    """A line of the table."""
+    from SpineLib.metrics.agreement import AGREEMENT_MEASURES as MEASURES
+
+    name = row.reference or row.result
+    name = f"{name} – {row.remark}" if row.remark else name if row.result == name else f"{name} / {row.result}"
+    keys = "dice", "tpr", "average_symmetric_mm", "hausdorff95_mm"
+    return name, *("" if row.remark else MEASURES[key].shown(row.values[key]) for key in keys)

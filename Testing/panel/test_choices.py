@@ -39,6 +39,25 @@ def test_only_models_that_fit_the_inputs_and_the_network_are_offered(phantom):
     assert phantom.widget._parameterNode.model == "bright-spots-t1-2d"
 
 
+def test_models_are_listed_by_what_their_cards_measured_and_say_it(desktop, monkeypatch):
+    from types import SimpleNamespace
+
+    from SpinePanel import cards
+
+    def card(name, dice):
+        figures = {} if dice is None else {"unseen_simulated": {"dice": [dice, 0.2]}}
+        return SimpleNamespace(id=name, title=name, task="metastasis-segmentation", figures=figures)
+
+    there = [card("unmeasured", None), card("worse", 0.49), card("best", 0.78)]
+    monkeypatch.setattr("SpineLib.models.list_bundles", lambda: [(None, one) for one in there])
+    listed = cards.fittingCards("metastasis-segmentation", lambda one: True)
+    assert [cards.cardLabel(one) for one in listed] == [
+        "best (Dice 78 %, simulated)",
+        "worse (Dice 49 %, simulated)",
+        "unmeasured",
+    ]
+
+
 def test_a_model_of_simulated_data_wears_a_badge_and_shows_its_card(phantom):
     ui = phantom.widget.ui
     assert not ui.badgeLabel.isHidden()

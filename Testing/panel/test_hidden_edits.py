@@ -37,7 +37,7 @@ def turn(patient):
 
 
 def ml(ui, row=0):
-    return float(ui.lesionTable.item(row, 1).text())
+    return float(ui.lesionTable.item(row, 3).text())
 
 
 def test_the_table_of_lesions_follows_an_edit_made_elsewhere(phantom, desktop):
@@ -97,7 +97,7 @@ def test_a_comparison_that_updates_by_itself_does_so_on_coming_back(patient, nec
 def test_a_comparison_stays_up_to_date_after_a_stay_elsewhere_without_an_edit(patient, necrosis):
     compared(patient, necrosis)
     away(necrosis, "SpineNecrosis", lambda: None)
-    assert "✓  complete" in patient.ui.compareSection.text and patient.ui.outdatedLabel.isHidden()
+    assert "✓  covered" in patient.ui.compareSection.text and patient.ui.outdatedLabel.isHidden()
 
 
 def test_a_comparison_stays_up_to_date_when_a_segment_is_only_renamed_elsewhere(patient, necrosis):
@@ -105,7 +105,7 @@ def test_a_comparison_stays_up_to_date_when_a_segment_is_only_renamed_elsewhere(
     away(
         necrosis, "SpineNecrosis", lambda: patient.necrosis.GetSegmentation().GetNthSegment(0).SetName("zone, checked")
     )
-    assert "✓  complete" in patient.ui.compareSection.text
+    assert "✓  covered" in patient.ui.compareSection.text
     assert "zone, checked" in patient.ui.necrosisSection.text
 
 

@@ -58,7 +58,7 @@ def test_a_comparison_that_ends_elsewhere_is_shown(patient, necrosis):
     by_hand(patient)
     ends_elsewhere(necrosis, patient.widget, patient.ui.compareApplyButton, "SpineNecrosis")
     head = patient.widget._parameterNode.comparison
-    assert head is not None and "✓  complete" in patient.ui.compareSection.text
+    assert head is not None and "✓  covered" in patient.ui.compareSection.text
     assert part_of(head, "Surface").GetDisplayVisibility()
     for node in (patient.metastasis, patient.necrosis):
         assert node.GetDisplayNode() is not None and node.GetDisplayNode().GetVisibility2DOutline()

@@ -27,8 +27,8 @@ def cell(shown, row, column):
 
 def test_the_table_lists_the_segments_of_the_chosen_segmentation(shown):
     assert shown.ui.lesionTable.rowCount == 2
-    assert float(cell(shown, 0, 1)) == pytest.approx(10 * 10 * 4 * 4 / 1000, abs=0.006)
-    assert cell(shown, 0, 4) == "1.00"
+    assert float(cell(shown, 0, 3)) == pytest.approx(10 * 10 * 4 * 4 / 1000, abs=0.006)
+    assert cell(shown, 0, 6) == "1.00"
     assert "2 segments, 2.0 ml in total" in shown.ui.summaryLabel.text
 
 
@@ -84,7 +84,7 @@ def test_the_table_follows_an_edit_by_itself(shown, desktop):
     mask[:] = 0
     mask[10, 10, 5:10] = 1
     slicer.util.updateSegmentBinaryLabelmapFromArray(mask, shown.node, shown.ids[0], shown.t1)
-    assert desktop.wait(lambda: cell(shown, 0, 1) == "0.02", 20)
+    assert desktop.wait(lambda: cell(shown, 0, 3) == "0.02", 20)
     assert shown.table.GetTable().GetValueByName(0, "Volume (ml)").ToDouble() == pytest.approx(0.02)
 
 
@@ -106,7 +106,7 @@ def test_an_emptied_segment_has_no_measures(shown):
     empty = np.zeros(shown.truth.shape, np.uint8)
     slicer.util.updateSegmentBinaryLabelmapFromArray(empty, shown.node, shown.ids[0], shown.t1)
     shown.ui.updateButton.click()
-    assert [cell(shown, 0, column) for column in range(1, 5)] == ["", "", "", ""]
+    assert [cell(shown, 0, column) for column in range(3, 7)] == ["", "", "", ""]
     shown.ui.lesionTable.cellClicked(0, 0)
 
 
@@ -130,6 +130,108 @@ def test_comparison_with_another_segmentation_gives_dice_tpr_and_tnr(shown):
     assert shown.ui.compareStatusLabel.text.startswith("Dice 100.0 %, TPR 100.0 %, TNR 100.00 %")
 
 
+def test_each_lesion_beside_the_reference_is_a_line_of_the_panel_and_of_a_table_node(shown):
+    import slicer
+
+    reference = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "reader 1")
+    reference.SetReferenceImageGeometryParameterFromVolumeNode(shown.t1)
+    first = shown.truth.astype(np.uint8)
+    first[30:] = 0
+    shifted = np.roll(first, 1, axis=1)  # one voxel of 1 mm
+    elsewhere = np.zeros_like(first)
+    elsewhere[40:44, 2:6, 2:4] = 1
+    for name, mask in (("upper", shifted), ("elsewhere", elsewhere)):
+        segment = reference.GetSegmentation().AddEmptySegment(name, name)
+        slicer.util.updateSegmentBinaryLabelmapFromArray(mask, reference, segment, shown.t1)
+    shown.ui.referenceSelector.setCurrentNode(reference)
+    assert shown.ui.agreementTable.isHidden()
+    shown.ui.compareButton.click()
+    table = shown.ui.agreementTable
+    assert "1 of 2 lesions found, 1 not in the reference" in shown.ui.compareStatusLabel.text
+    assert [table.item(row, 0).text() for row in range(3)] == [
+        "upper / Lesion 1",
+        "elsewhere – not found",
+        "Lesion 2 – not in the reference",
+    ]
+    dice = 2 * (first * shifted).sum() / (first.sum() + shifted.sum())
+    assert float(table.item(0, 1).text()) == pytest.approx(100 * dice, abs=0.06)
+    assert 0 < float(table.item(0, 3).text()) < 1 and float(table.item(0, 4).text()) == pytest.approx(1, abs=0.1)
+    (node,) = [one for one in slicer.util.getNodesByClass("vtkMRMLTableNode") if "beside reader 1" in one.GetName()]
+    inner = node.GetTable()
+    assert inner.GetNumberOfRows() == 4 and inner.GetValueByName(0, "Reference").ToString() == "All lesions"
+    assert inner.GetValueByName(1, "Dice (%)").ToDouble() == pytest.approx(100 * dice, rel=1e-6)
+    table.cellClicked(0, 0)
+    shown.ui.compareButton.click()
+    assert len([one for one in slicer.util.getNodesByClass("vtkMRMLTableNode") if "beside" in one.GetName()]) == 1
+
+
+def test_a_rejected_lesion_is_hidden_and_leaves_table_node_total_and_comparison_but_is_not_lost(shown, desktop):
+    ui, display = shown.ui, shown.node.GetDisplayNode()
+    assert not ui.rejectButton.enabled, "nothing is chosen"
+    ui.lesionTable.setCurrentCell(1, 0)
+    ui.rejectButton.click()
+    assert cell(shown, 1, 2) == "✗" and ui.lesionTable.rowCount == 2
+    assert not display.GetSegmentVisibility(shown.ids[1]) and display.GetSegmentVisibility(shown.ids[0])
+    assert shown.table.GetTable().GetNumberOfRows() == 1
+    assert "1 segment," in ui.summaryLabel.text and "1 rejected" in ui.summaryLabel.text
+    assert desktop.wait(lambda: "1 reviewed" in ui.resultsSection.text, 5)
+    ui.referenceSelector.setCurrentNode(shown.node)
+    ui.compareButton.click()
+    assert "1 of 1 lesion found" in ui.compareStatusLabel.text
+    ui.rejectButton.click()
+    assert cell(shown, 1, 2) == "" and display.GetSegmentVisibility(shown.ids[1]), "the same again takes it back"
+    assert shown.table.GetTable().GetNumberOfRows() == 2 and not ui.compareStatusLabel.text
+    assert shown.node.GetSegmentation().GetNumberOfSegments() == 2
+
+
+def test_the_keyboard_goes_through_the_lesions_and_notes_what_the_reader_thinks(shown, desktop):
+    import slicer
+
+    table = shown.ui.lesionTable
+    shown.widget.panel.ui.resultsSection.collapsed = False
+    desktop.show(500, 900)
+    table.setFocus()
+    table.setCurrentCell(0, 0)
+    desktop.press(table, "Down")
+    assert table.currentRow() == 1
+    view = slicer.mrmlScene.GetSingletonNode("Green", "vtkMRMLSliceNode")
+    assert view.GetSliceToRAS().GetElement(1, 3) == pytest.approx(24.5, abs=0.51), "the views follow"
+    for key, mark in (("A", "✓"), ("U", "?"), ("R", "✗")):
+        desktop.press(table, key)
+        assert cell(shown, 1, 2) == mark
+    assert not shown.node.GetDisplayNode().GetSegmentVisibility(shown.ids[1])
+    desktop.press(table, "Space")
+    assert shown.node.GetDisplayNode().GetSegmentVisibility(shown.ids[1]), "seen again, though rejected"
+    desktop.press(table, "Up")
+    assert table.currentRow() == 0
+
+
+def test_the_tick_before_a_lesion_hides_and_shows_it(shown):
+    import qt
+
+    item = shown.ui.lesionTable.item(0, 0)
+    assert int(item.checkState()) == int(qt.Qt.Checked)
+    item.setCheckState(qt.Qt.Unchecked)
+    assert not shown.node.GetDisplayNode().GetSegmentVisibility(shown.ids[0])
+
+
+def test_a_lesion_chosen_in_one_segmentation_is_not_chosen_in_another_with_the_same_ids(shown):
+    import slicer
+
+    other = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "of another reader")
+    other.CreateDefaultDisplayNodes()
+    other.GetSegmentation().DeepCopy(shown.node.GetSegmentation())
+    shown.ui.referenceSelector.setCurrentNode(shown.node)
+    shown.ui.lesionTable.setCurrentCell(1, 0)
+    for combo in (shown.ui.comparedSegmentCombo, shown.ui.referenceSegmentCombo):
+        combo.currentIndex = 2
+        combo.activated(2)
+    shown.ui.resultSelector.setCurrentNode(other)
+    assert shown.widget.panel.results._table.current() is None
+    assert shown.ui.comparedSegmentCombo.currentText == "All segments"
+    assert shown.ui.referenceSegmentCombo.currentText == "Lesion 2", "the reference is the same one"
+
+
 def test_a_segmentation_whose_volume_is_gone_is_measured_all_the_same_and_can_be_edited(shown):
     import slicer
 
@@ -137,7 +239,7 @@ def test_a_segmentation_whose_volume_is_gone_is_measured_all_the_same_and_can_be
     slicer.mrmlScene.RemoveNode(shown.t2)
     shown.ui.updateButton.click()
     assert "not in the scene" in shown.ui.summaryLabel.text and shown.ui.lesionTable.rowCount == 2
-    assert float(cell(shown, 0, 1)) == pytest.approx(10 * 10 * 4 * 4 / 1000, abs=0.006)
+    assert float(cell(shown, 0, 3)) == pytest.approx(10 * 10 * 4 * 4 / 1000, abs=0.006)
     shown.ui.editButton.click()
 
 

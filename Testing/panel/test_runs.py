@@ -105,7 +105,7 @@ def test_a_source_deleted_meanwhile_does_not_lose_the_result(phantom, desktop):
     finish(desktop, phantom.widget)
     assert phantom.widget._parameterNode.result.GetSegmentation().GetNumberOfSegments() == 2
     assert phantom.widget.ui.lesionTable.rowCount == 2, "what was found is listed, not only told"
-    assert float(phantom.widget.ui.lesionTable.item(0, 1).text()) > 1
+    assert float(phantom.widget.ui.lesionTable.item(0, 3).text()) > 1
 
 
 def test_a_killed_worker_is_reported_and_replaced(phantom, desktop, scene_names, is_red):

@@ -157,6 +157,19 @@ class Desktop:
         """What :meth:`show` has drawn, as a QImage."""
         return self.module_panel.grab().toImage()
 
+    def press(self, widget, key: str) -> None:
+        """The user presses a key ("A", "Down") while a widget that :meth:`show` has drawn has the keyboard."""
+        from PySide6.QtTest import QTest
+
+        from .objects import unwrap
+
+        target = unwrap((widget,))[0]
+        self.module_panel.window().activateWindow()
+        target.setFocus()
+        self.wait(lambda: target.hasFocus(), 2)
+        QTest.keyClick(target, getattr(QtCore.Qt.Key, f"Key_{key}"))
+        self.wait(lambda: False, 0.05)
+
     def edit(self, segmentation, segment_id, mask, volume) -> None:
         """The user edits a segment in the Segment Editor; mask: array (k, j, i) on the grid of the volume."""
         segmenteditor.edit(segmentation, segment_id, mask, volume)

@@ -12,6 +12,11 @@ from SpineLib.scene.compare import compare_segments, union_mask  # noqa: E402
 from SpineLib.scene.masks import segment_mask  # noqa: E402
 from SpineLib.scene.nodes import ijk_to_world, volume_from_node  # noqa: E402
 from SpineLib.scene.results import add_segmentation  # noqa: E402
+from SpineLib.scene.review import kept_ids, set_review  # noqa: E402
+from SpineLib.scene.segmentvolumes import segments_volume  # noqa: E402
+from SpineLib.volume.review import REJECTED  # noqa: E402
+from SpineLib.volume.segments import read_mask, read_segments  # noqa: E402
+from SpineLib.volume.told import notes_of  # noqa: E402
 from Testing.scene.grids import (  # noqa: E402
     AXIS_ORDERS,
     add_case,
@@ -122,17 +127,18 @@ def test_comparison_counts_overlap_whichever_segmentation_and_transform_the_segm
     result, ids = add(labels, node)
     twin = add_volume(ijk_to_world(node), labels.shape)
     truth, truth_ids = add(volume_from_node(twin).with_array(np.roll(labels.array, 1, axis=2)), twin)
-    one = compare_segments((truth, truth_ids[0]), (result, ids[0]), node)
+    one = compare_segments((truth, truth_ids[0]), (result, ids[0]), node)[0].values
     reference, prediction = np.roll(labels.array, 1, axis=2) == 1, labels.array == 1
-    assert one.dice == pytest.approx(2 * (reference & prediction).sum() / (reference.sum() + prediction.sum()))
-    assert one.tpr == pytest.approx((reference & prediction).sum() / reference.sum())
-    assert one.tnr == pytest.approx((~reference & ~prediction).sum() / (~reference).sum())
+    assert one["dice"] == pytest.approx(2 * (reference & prediction).sum() / (reference.sum() + prediction.sum()))
+    assert one["tpr"] == pytest.approx((reference & prediction).sum() / reference.sum())
+    assert one["tnr"] == pytest.approx((~reference & ~prediction).sum() / (~reference).sum())
 
     turn = add_transform(rotation())
     truth.SetAndObserveTransformNodeID(turn.GetID())
     result.SetAndObserveTransformNodeID(turn.GetID())
     node.SetAndObserveTransformNodeID(turn.GetID())
-    assert compare_segments((truth, truth_ids[0]), (result, ids[0]), node) == one
+    again = compare_segments((truth, truth_ids[0]), (result, ids[0]), node)[0].values
+    assert again == pytest.approx(one, abs=1e-6)
 
 
 def test_all_lesions_can_be_compared_with_one_segment(scene):
@@ -140,4 +146,22 @@ def test_all_lesions_can_be_compared_with_one_segment(scene):
     segmentation, ids = add(labels, node)
     np.testing.assert_array_equal(union_mask(segmentation, None, node), labels.array > 0)
     np.testing.assert_array_equal(union_mask(segmentation, ids, node), labels.array > 0)
-    assert compare_segments((segmentation, None), (segmentation, ids[0]), node).tpr < 1
+    rows = compare_segments((segmentation, None), (segmentation, ids[0]), node)
+    assert rows[0].values["tpr"] < 1 and [row.remark for row in rows[1:]] == ["", "not found"]
+
+
+def test_a_rejected_segment_is_neither_measured_nor_compared_nor_read_from_the_file(scene, tmp_path):
+    node, labels = add_case()
+    segmentation, ids = add(labels, node)
+    set_review(segmentation, ids[0], REJECTED)
+    assert not segmentation.GetDisplayNode().GetSegmentVisibility(ids[0])
+    np.testing.assert_array_equal(union_mask(segmentation, None, node), labels.array == 2)
+    np.testing.assert_array_equal(segments_volume(segmentation, None, "lesions").array, labels.array == 2)
+    path = tmp_path / "kept.seg.nrrd"
+    assert slicer.util.saveNode(segmentation, str(path))
+    grid, segments = read_segments(path, "result")
+    assert [one.info.name for one in segments] == [segmentation.GetSegmentation().GetSegment(ids[1]).GetName()]
+    assert "1 rejected segment; it was left out" in " ".join(notes_of(grid))
+    assert read_mask(path).array.any()
+    set_review(segmentation, ids[0], "")
+    assert kept_ids(segmentation) == ids and segmentation.GetDisplayNode().GetSegmentVisibility(ids[0])

@@ -55,7 +55,7 @@ def walk(stage):
 
     def correct():
         ui().lesionTable.setCurrentCell(0, 0)
-        before = float(ui().lesionTable.item(0, 1).text())
+        before = float(ui().lesionTable.item(0, 3).text())
         ui().editButton.click()
         stage.pass_time(0.5)
         stage.expect(slicer.util.selectedModule() == "SegmentEditor", "the Segment Editor is shown")
@@ -63,8 +63,8 @@ def walk(stage):
         stage.expect(after < smaller, "the effect has shrunk the lesion")
         stage.pass_time(1.0)
         stage.select(MODULE)
-        stage.wait(lambda: float(ui().lesionTable.item(0, 1).text()) < before, "the table tells the new volume", 10)
-        return f"{before} ml became {ui().lesionTable.item(0, 1).text()} ml"
+        stage.wait(lambda: float(ui().lesionTable.item(0, 3).text()) < before, "the table tells the new volume", 10)
+        return f"{before} ml became {ui().lesionTable.item(0, 3).text()} ml"
 
     def compare():
         ui().compareSection.collapsed = False
