@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import qt
 
@@ -49,7 +50,7 @@ class Table:
         header.setSectionResizeMode(qt.QHeaderView.Stretch if stretched is None else qt.QHeaderView.ResizeToContents)
         if stretched is not None:
             header.setSectionResizeMode(stretched, qt.QHeaderView.Stretch)
-        self._connections = [(widget, "cellClicked(int,int)", self._clicked)]
+        self._connections: list[tuple[Any, str, Callable]] = [(widget, "cellClicked(int,int)", self._clicked)]
         if onChecked is not None:
             self._connections.append((widget, "itemChanged(QTableWidgetItem*)", self._changed))
         for key, call in (keys or {}).items():
@@ -118,7 +119,7 @@ class Table:
             self._widget.clearSelection()
 
     def _changed(self, item):
-        if item.column() == 0 and item.row() < len(self._things):
+        if self._onChecked is not None and item.column() == 0 and item.row() < len(self._things):
             self._onChecked(self._things[item.row()], int(item.checkState()) == int(qt.Qt.Checked))
 
     def _calling(self, call):

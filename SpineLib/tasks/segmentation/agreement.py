@@ -18,6 +18,9 @@ ALL = "All lesions"
 NOT_FOUND, ONLY_IN_RESULT = "not found", "not in the reference"
 
 
+_Pair = tuple[str, str, Volume | None, Volume | None, tuple[float, float, float] | None]
+
+
 @dataclass(frozen=True)
 class AgreementRow:
     """One line of the table.
@@ -70,10 +73,10 @@ def agreement(
         raise SpineError("The two segmentations lie on different grids: draw both on one image.")
     progress(0.0, "Finding what belongs together")
     partners = _partners([mask.array != 0 for _, mask in reference], [mask.array != 0 for _, mask in result])
-    pairs = [(ALL, ALL, _union(reference, grid), _union(result, grid), None)]
+    pairs: list[_Pair] = [(ALL, ALL, _union(reference, grid), _union(result, grid), None)]
     for number, (name, mask) in enumerate(reference):
         other = partners.get(number)
-        partner = ("", None) if other is None else result[other]
+        partner: tuple[str, Volume | None] = ("", None) if other is None else result[other]
         pairs.append((name, partner[0], mask, partner[1], _centre(mask)))
     alone = [one for number, one in enumerate(result) if number not in partners.values()]
     pairs += [("", name, None, mask, _centre(mask)) for name, mask in alone]
