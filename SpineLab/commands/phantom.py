@@ -75,11 +75,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--column",
         action="store_true",
-        help="trunks with the parts of the column, on MR, for the training of that network; not images but tissues, "
-        "which the training paints",
+        help="cases for the training of the column's network, with its parts: trunks as tissues, which the training "
+        "paints as MR, or with --ct CTs at 2 mm",
     )
     parser.add_argument(
-        "--shapes", type=Path, metavar="FOLDER", help="with --column: label maps of real vertebrae to build columns of"
+        "--shapes",
+        type=Path,
+        metavar="FOLDER",
+        help="with --ct or --column: label maps of whole real spines (NIfTI, numbered as in VerSe) to build columns of",
     )
     parser.add_argument("--thickness", type=float, metavar="MM", help="with --ct: of a slice (default: 0.7 to 3)")
     parser.add_argument("--kinds", help="of the metastases, out of lytic, sclerotic, mixed (default: all)")
@@ -93,15 +96,17 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.cases < 1:
         raise SpineError(f"--cases is {arguments.cases}; simulate at least one case.")
     if arguments.column:
-        return _column(arguments)
-    if arguments.shapes is not None:
-        raise SpineError("--shapes goes with --column; leave it out.")
+        return _column_cts(arguments) if arguments.ct else _column(arguments)
+    if arguments.shapes is not None and not arguments.ct:
+        raise SpineError("--shapes goes with --ct or --column; leave it out.")
     settings: Any
     write: Callable[..., Any]
     if arguments.ct:
+        from functools import partial
+
         from SpineLib.phantom.ct import write_ct_cohort
 
-        settings, write = _ct(arguments), write_ct_cohort
+        settings, write = _ct(arguments), partial(write_ct_cohort, shapes=_shapes(arguments))
     else:
         from SpineLib.phantom import write_cohort, write_followup_cohort
 
@@ -130,6 +135,28 @@ def _column(arguments: argparse.Namespace) -> int:
     with ProgressBar() as bar:
         write_trunks(arguments.output, arguments.cases, arguments.seed, arguments.shapes, bar)
     print(f"{arguments.output}: {arguments.cases} simulated trunks (not images of patients)")
+    return 0
+
+
+def _shapes(arguments: argparse.Namespace) -> Path | None:
+    """The folder of real shapes, known to hold some."""
+    if arguments.shapes is not None and not arguments.shapes.is_dir():
+        raise SpineError(f"--shapes is '{arguments.shapes}', which is no folder; give one of label maps of spines.")
+    return arguments.shapes
+
+
+def _column_cts(arguments: argparse.Namespace) -> int:
+    """CTs for the training of the column, all settings drawn."""
+    from SpineLib.phantom.ct.columncase import write_column_cases
+
+    own = (*_MR_LESIONS, "sequences", "randomised", "healthy", "metastases", "matrix", "slices", "region", "follow_up",
+           "outcomes", "after_only", "thickness", "kinds", "metal", "uncompressed")  # fmt: skip
+    _refuse(arguments, own, "with --column, which draws its scans itself")
+    with ProgressBar() as bar:
+        write_column_cases(
+            arguments.output, arguments.cases, arguments.seed, _shapes(arguments), arguments.processes, bar
+        )
+    print(f"{arguments.output}: {arguments.cases} simulated cases (not images of patients)")
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -68,6 +69,8 @@ class Vertebra:
         half: half width, half depth, half height of the body, mm.
         disc_below: height of the disc below, mm.
         shape: drawn parameters of the outline (see ``bone.body_distance``).
+        real: a real vertebra's shape (see ``ct.realshapes``), which then stands for the outline.
+        mirrored: left and right of ``real`` change sides.
     """
 
     level: str
@@ -77,6 +80,8 @@ class Vertebra:
     disc_below: float
     degeneration: float
     shape: dict = field(default_factory=dict)
+    real: Any = None
+    mirrored: bool = False
 
     @property
     def is_sacral(self) -> bool:
@@ -154,15 +159,16 @@ def draw_spine(
     middle = LEVELS.index(centre_level)
     for n in range(middle + 1, len(LEVELS)):
         upper, lower = vertebrae[n - 1], vertebrae[n]
-        lower.centre = upper.centre - _step(upper, lower)
+        lower.centre = upper.centre - step_between(upper, lower)
     for n in range(middle - 1, -1, -1):
         upper, lower = vertebrae[n], vertebrae[n + 1]
-        upper.centre = lower.centre + _step(upper, lower)
+        upper.centre = lower.centre + step_between(upper, lower)
     kept = [v for v in vertebrae if abs(v.centre[2]) < reach_mm + v.half[2] * 2]
     return kept[::-1]
 
 
-def _step(upper: Vertebra, lower: Vertebra) -> np.ndarray:
+def step_between(upper: Vertebra, lower: Vertebra) -> np.ndarray:
+    """From the body's centre of ``lower`` to that of ``upper``, its neighbour, mm LPS."""
     between = upper.axes[2] + lower.axes[2]
     between /= np.linalg.norm(between)
     return upper.half[2] * upper.axes[2] + upper.disc_below * between + lower.half[2] * lower.axes[2]

@@ -27,6 +27,9 @@ def test_it_writes_a_cohort_and_says_that_it_is_simulated(tmp_path, capsys):
         (["--ct", "--metastases", "3,1"], "give the least and the most"),
         (["--kinds", "benign"], "choose of lytic, sclerotic, mixed"),
         (["--follow-up", "--kinds", "lytic"], "--kinds does not go with --follow-up"),
+        (["--ct", "--shapes", "nowhere"], "give one of label maps of spines"),
+        (["--shapes", "."], "--shapes goes with --ct or --column"),
+        (["--ct", "--column", "--thickness", "2"], "--thickness does not go with --column"),
         (["--region", "cervical"], "which only --ct has"),
     ],
 )

@@ -1,4 +1,7 @@
-"""The simulated CT of a spine with bone metastases, with all truths. Nothing here comes from a patient.
+"""The simulated CT of a spine with bone metastases, with all truths.
+
+No image of a patient goes in. Vertebrae are drawn from formulas, or, where the user gives label maps of real spines,
+built of the shapes in them (``realshapes``, ``framing``, ``chain``); no such shape is kept in the project.
 
 ``simulate_ct`` draws one patient; ``write_ct_cohort`` many, as a BIDS-like folder. A patient is drawn as signed
 distances: ``vertebra`` (one, in its own frame), ``skeleton`` (the column), ``otherbones``, ``lesions``; ``habitus``

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from SpineLib.errors import SpineError
+from SpineLib.phantom.ct.chain import draw_real_spine
 from SpineLib.phantom.ct.densities import Drawn, Patient, draw_density, draw_inside, take_slices
 from SpineLib.phantom.ct.habitus import draw_habitus
 from SpineLib.phantom.ct.lattice import Lattice
 from SpineLib.phantom.ct.lesions import draw_lesions
 from SpineLib.phantom.ct.metal import draw_screws
 from SpineLib.phantom.ct.otherbones import draw_other_bones
+from SpineLib.phantom.ct.realshapes import Chain
 from SpineLib.phantom.ct.scanner import acquire, draw_kernel, draw_table
 from SpineLib.phantom.ct.skeleton import draw_skeleton
 from SpineLib.phantom.lesions import METASTASES
@@ -31,7 +33,6 @@ CT_REGIONS = {
     "cervical": ("C5", "C6"),
 }
 _SHARES = (0.42, 0.2, 0.24, 0.07, 0.07)
-_STEP_MM = 0.95
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class CtSettings:
         kinds: of the metastases.
         metal: share of patients with pedicle screws.
         sagittal: share of scans stored as sagittal slices of about 3 mm, as some archives hold them.
+        arch: share of the metastases, all lytic, that take a pedicle or half the arch, beside those drawn anywhere.
+        step: of the lattice on which the column is drawn, mm.
         megavoxels: most voxels (in millions) of a drawn geometry.
     """
 
@@ -62,6 +65,8 @@ class CtSettings:
     kinds: tuple[str, ...] = METASTASES
     metal: float = 0.04
     sagittal: float = 0.08
+    arch: float = 0.0
+    step: float = 0.95
     megavoxels: float = 12.0
 
 
@@ -74,6 +79,7 @@ class CtPhantom:
         vertebrae: uint8 VerSe numbers of the bone as it is.
         intact: uint8 VerSe numbers of the vertebrae before the lesions.
         lesion: uint8 lesion numbers, 1 to n in the order of ``truth["lesions"]``; with the soft-tissue masses.
+        parts: uint8, 1 body, 2 arch, 3 sacrum, 4 disc, 5 canal, 6 other bone.
         truth: everything that was drawn, ready for JSON.
     """
 
@@ -81,18 +87,19 @@ class CtPhantom:
     vertebrae: Volume
     intact: Volume
     lesion: Volume
+    parts: Volume
     truth: dict = field(default_factory=dict)
 
 
-def simulate_ct(seed: int, settings: CtSettings = CtSettings()) -> CtPhantom:
-    """Simulate one patient's CT. The same seed and settings give the same bytes.
+def simulate_ct(seed: int, settings: CtSettings = CtSettings(), chains: tuple[Chain, ...] = ()) -> CtPhantom:
+    """Simulate one patient's CT. The same seed, settings and chains give the same bytes.
 
-    Everything is simulated: no image or measurement of a patient goes in.
+    No image of a patient goes in; with ``chains`` real vertebrae's shapes do (``realshapes.read_chains``).
     """
     _check(settings)
     rng = np.random.default_rng(seed)
     region = settings.region or str(rng.choice(list(CT_REGIONS), p=_SHARES))
-    spine, image = _draw_geometry(rng, region, settings)
+    spine, image = _draw_geometry(rng, region, settings, chains)
     patient, contrast = _draw_patient(rng, spine, image, settings)
     thickness = image.step[0]
     drawn = take_slices(rng, patient, image, max(1, int(np.ceil(thickness / 1.1))))
@@ -105,6 +112,7 @@ def simulate_ct(seed: int, settings: CtSettings = CtSettings()) -> CtPhantom:
     volumes = _volumes(rng, ct, drawn, image, settings)
     truth = {
         "simulated": True,
+        "real_shapes": bool(chains),
         "seed": int(seed),
         "region": region,
         "contrast_agent": contrast,
@@ -114,7 +122,7 @@ def simulate_ct(seed: int, settings: CtSettings = CtSettings()) -> CtPhantom:
         "vertebrae": _vertebra_facts(volumes[2]),
         "lesions": _lesion_facts(patient, volumes),
     }
-    return CtPhantom(volumes[0], volumes[1], volumes[2], volumes[3], truth)
+    return CtPhantom(*volumes, truth)
 
 
 def _check(settings: CtSettings) -> None:
@@ -129,7 +137,9 @@ def _check(settings: CtSettings) -> None:
         raise SpineError(f"There is no region '{settings.region}'; choose of {', '.join(CT_REGIONS)}.")
 
 
-def _draw_geometry(rng, region: str, settings: CtSettings) -> tuple[list[Vertebra], Lattice]:
+def _draw_geometry(
+    rng, region: str, settings: CtSettings, chains: tuple[Chain, ...] = ()
+) -> tuple[list[Vertebra], Lattice]:
     """The column around the origin and the scan's slices."""
     thickness = settings.thickness or float(rng.choice([0.7, 0.8, 1.0, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0]))
     matrix = settings.matrix or int(rng.choice([256, 320, 384, 512], p=[0.4, 0.25, 0.15, 0.2]))
@@ -144,7 +154,8 @@ def _draw_geometry(rng, region: str, settings: CtSettings) -> tuple[list[Vertebr
         most = int(settings.megavoxels * 1e6 / matrix**2)
         slices = int(np.clip(rng.uniform(80, 260) / thickness, 12, most))
     reach = 0.5 * slices * thickness
-    spine = draw_spine(rng, str(rng.choice(CT_REGIONS[region])), reach + 70)
+    level = str(rng.choice(CT_REGIONS[region]))
+    spine = draw_real_spine(rng, chains, level, reach + 70) if chains else draw_spine(rng, level, reach + 70)
     _lay_down(rng, spine)
     seen = [v for v in spine if abs(v.centre[2]) < reach] or spine
     middle = np.mean([v.centre[:2] for v in seen], axis=0)
@@ -185,7 +196,7 @@ def _draw_patient(rng, spine: list[Vertebra], image: Lattice, settings: CtSettin
     if (top - bottom).min() < 5:
         raise SpineError("The scan shows too little of the column; choose a larger matrix or spacing.")
     contrast = bool(rng.random() < 0.45)
-    skeleton = draw_skeleton(rng, spine, Lattice.over(bottom, top, _STEP_MM))
+    skeleton = draw_skeleton(rng, spine, Lattice.over(bottom, top, settings.step))
     bone = draw_density(rng)
     inside = draw_inside(rng, skeleton, bone)
     step = max(1.5, image.step[2], (high[0] - low[0]) / 210)
@@ -200,7 +211,7 @@ def _draw_patient(rng, spine: list[Vertebra], image: Lattice, settings: CtSettin
     if rng.random() >= settings.healthy:
         wanted = int(rng.integers(settings.metastases[0], settings.metastases[1] + 1))
         hosts = [v for v in near if low[2] + 6 < v.centre[2] < high[2] - 6 and v.level not in ("S3", "S4", "S5")]
-        lesions = draw_lesions(rng, skeleton, hosts, wanted, settings.kinds, contrast)
+        lesions = draw_lesions(rng, skeleton, hosts, wanted, settings.kinds, contrast, settings.arch)
     metal = draw_screws(rng, skeleton, near) if rng.random() < settings.metal else None
     return Patient(skeleton, *inside, bone, habitus, around, other, lesions, metal), contrast
 
@@ -212,8 +223,8 @@ def _inside(inner: Lattice, outer: Lattice) -> tuple:
 
 
 def _volumes(rng, ct, drawn: Drawn, image: Lattice, settings: CtSettings) -> list[Volume]:
-    arrays = [ct, drawn.vertebrae, drawn.intact, drawn.lesion]
-    names = ("CT", "vertebrae", "intact vertebrae", "lesions")
+    arrays = [ct, drawn.vertebrae, drawn.intact, drawn.lesion, drawn.parts]
+    names = ("CT", "vertebrae", "intact vertebrae", "lesions", "parts")
     spacing = triple(image.step[::-1])
     shift = rng.normal(0, 40, 3)
     first = np.array([image.xs[0], image.ys[0], image.zs[0]])
@@ -264,7 +275,7 @@ def _vertebra_facts(intact: Volume) -> list[dict]:
 
 def _lesion_facts(patient: Patient, volumes: list[Volume]) -> list[dict]:
     """Facts of the lesions; one that no voxel shows has a volume of 0."""
-    _, now, intact, lesions = volumes
+    _, now, intact, lesions, _ = volumes
     facts = []
     for number, lesion in enumerate(patient.lesions, start=1):
         mask = lesions.array == number

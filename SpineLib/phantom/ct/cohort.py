@@ -9,6 +9,7 @@ from pathlib import Path
 from SpineLib.cohort.layout import CT_LABELS, Place, truth_path
 from SpineLib.phantom.cohort import fill_folder
 from SpineLib.phantom.ct.case import CtPhantom, CtSettings, simulate_ct
+from SpineLib.phantom.ct.realshapes import read_chains
 from SpineLib.progress import Progress, silent
 from SpineLib.volume import write_volume
 from SpineLib.volume.files import write_text
@@ -22,10 +23,12 @@ def write_ct_cohort(
     processes: int = 1,
     progress: Progress = silent,
     extension: str = ".nii.gz",
+    shapes: Path | None = None,
 ) -> Path:
     """Simulate ``cases`` patients' CTs into ``folder``: ``sub-001/ct``, labels under ``derivatives/labels``.
 
     Same seed, same bytes, whatever the number of cases or processes; an interrupted run goes on where it stopped.
+    ``shapes`` is a folder of label maps of real spines that the vertebrae are built of (``realshapes.read_chains``).
 
     Raises:
         SpineError: the folder holds something else, or a cohort of other settings.
@@ -35,8 +38,8 @@ def write_ct_cohort(
         cases,
         seed,
         settings,
-        "Simulated CT of the spine with bone metastases",
-        partial(_one, extension=extension),
+        "Simulated CT of the spine with bone metastases" + (", of real vertebrae's shapes" if shapes else ""),
+        partial(_one, extension=extension, shapes=shapes),
         ("participant_id\tregion\tkernel\tmetastases\tkinds\tbone_lost_ml\tsimulated", _row),
         processes,
         progress,
@@ -54,8 +57,9 @@ def write_ct_case(folder: Path, name: str, case: CtPhantom, extension: str = ".n
     write_text(truth_path(folder, name), json.dumps(case.truth, indent=1))
 
 
-def _one(folder: Path, name: str, seed: int, settings: CtSettings, extension: str) -> None:
-    write_ct_case(folder, name, simulate_ct(seed, settings), extension)
+def _one(folder: Path, name: str, seed: int, settings: CtSettings, extension: str, shapes: Path | None) -> None:
+    chains = read_chains(shapes) if shapes else ()
+    write_ct_case(folder, name, simulate_ct(seed, settings, chains), extension)
 
 
 def _row(name: str, truth: dict) -> str:

@@ -11,7 +11,7 @@ from SpineLib.phantom.ct.habitus import Habitus
 from SpineLib.phantom.ct.lattice import Lattice
 from SpineLib.phantom.ct.lesions import CtLesion
 from SpineLib.phantom.ct.shapes import covered
-from SpineLib.phantom.ct.skeleton import Skeleton
+from SpineLib.phantom.ct.skeleton import CANAL, DISC, OTHER, Skeleton
 from SpineLib.phantom.fields import smooth_field
 
 #: Edge of the repeating block of texture, voxels.
@@ -115,12 +115,14 @@ class Drawn:
         hu: float32 (k, j, i).
         vertebrae, intact: uint8 VerSe numbers, with what the lesions took missing, and before the lesions.
         lesion: uint8, ids of ``lesions``.
+        parts: uint8: body, arch, sacrum, disc, canal, other bone (``skeleton.BODY`` to ``OTHER``), 0 elsewhere.
     """
 
     hu: np.ndarray
     vertebrae: np.ndarray
     intact: np.ndarray
     lesion: np.ndarray
+    parts: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def take_slices(rng: np.random.Generator, patient: Patient, image: Lattice, sub:
     """Hounsfield units and labels on ``image``'s slices, each the mean of ``sub`` thinner ones."""
     skeleton = patient.skeleton
     shape = image.shape
-    out = Drawn(np.empty(shape, np.float32), *(np.zeros(shape, np.uint8) for _ in range(3)))
+    out = Drawn(np.empty(shape, np.float32), *(np.zeros(shape, np.uint8) for _ in range(4)))
     pixel = image.step[2]
     box = image.box([axis[0] for axis in (skeleton.lattice.xs, skeleton.lattice.ys, skeleton.lattice.zs)],
                     [axis[-1] for axis in (skeleton.lattice.xs, skeleton.lattice.ys, skeleton.lattice.zs)])  # fmt: skip
@@ -153,7 +155,7 @@ def take_slices(rng: np.random.Generator, patient: Patient, image: Lattice, sub:
         rows = slice(first, min(first + 8, shape[0]))
         plane = Lattice(image.zs[rows], image.ys, image.xs)
         hu = patient.around.sample(patient.habitus.hu, plane)
-        _add_other_bones(hu, patient, plane, pixel, texture, first)
+        _add_other_bones(hu, out.parts[rows], patient, plane, pixel, texture, first)
         out.hu[rows] = hu
         if box is None:
             continue
@@ -164,13 +166,14 @@ def take_slices(rng: np.random.Generator, patient: Patient, image: Lattice, sub:
     return out
 
 
-def _add_other_bones(hu, patient: Patient, plane: Lattice, pixel: float, texture: Texture, first: int) -> None:
+def _add_other_bones(hu, parts, patient: Patient, plane: Lattice, pixel: float, texture: Texture, first: int) -> None:
     distance = patient.around.sample(patient.other_bones, plane)
     if distance.min() > 1:
         return
     full, inner = covered(distance, pixel), covered(distance + 0.8 * patient.bone.thick, pixel)
     grain = texture.at((first, 0, 0), distance.shape)
     value = inner * (patient.bone.spongy * 0.8 + 0.6 * patient.bone.grain * grain)
+    parts[full > 0.5] = OTHER
     hu += value + (full - inner) * np.float32(0.85 * patient.bone.cortex) - full * hu
 
 
@@ -204,7 +207,8 @@ def _draw_column(out: Drawn, view, patient: Patient, fine: Lattice, pixel: float
     spongy = marrow + np.float32(bone.grain) * grain
     spongy += np.float32(0.5 * bone.spongy) * np.exp(np.minimum(distance, 0) / 1.5)
     hu += inner * spongy + (full - inner) * np.float32(bone.cortex) - full * hu
-    owner = lattice.sample(skeleton.owner, Lattice(fine.zs[sub // 2 :: sub], fine.ys, fine.xs), nearest=True)
+    middle = Lattice(fine.zs[sub // 2 :: sub], fine.ys, fine.xs)
+    owner = lattice.sample(skeleton.owner, middle, nearest=True)
     share = _mean(full, sub)
     intact = np.where(share >= 0.5, owner, 0)
     gone = np.zeros_like(share)
@@ -215,6 +219,14 @@ def _draw_column(out: Drawn, view, patient: Patient, fine: Lattice, pixel: float
     out.hu[view] = _mean(hu, sub)
     out.intact[view] = intact
     out.vertebrae[view] = np.where(gone < 0.5 * share, intact, 0)
+    out.parts[view] = _parts(skeleton, out.parts[view], out.vertebrae[view], middle, disc, canal, sub)
+
+
+def _parts(skeleton: Skeleton, other, vertebrae, middle: Lattice, disc, canal, sub: int) -> np.ndarray:
+    """Which part of the column each voxel shows; bone that is gone shows none."""
+    parts = np.where((_mean(canal, sub) < 0) & (other == 0), CANAL, other)
+    parts = np.where(_mean(disc, sub) < 0, DISC, parts)
+    return np.where(vertebrae > 0, skeleton.lattice.sample(skeleton.part, middle, nearest=True), parts)
 
 
 def _draw_lesion(out, view, hu, gone, number, lesion: CtLesion, patient, fine, distance, full, grain, sub) -> None:

@@ -46,7 +46,7 @@ class CtLesion:
 
 
 def draw_lesion(
-    rng: np.random.Generator, skeleton: Skeleton, host: Vertebra, kind: str, contrast: bool
+    rng: np.random.Generator, skeleton: Skeleton, host: Vertebra, kind: str, contrast: bool, arch: float = 0.0
 ) -> CtLesion | None:
     """Draw one metastasis of ``host``; None when less than 0.3 ml of it lies in the lattice.
 
@@ -56,6 +56,8 @@ def draw_lesion(
     a, b, h = (float(x) for x in host.half)
     sacral = host.is_sacral
     place = str(rng.choice(PLACES, p=[0.55, 0.15, 0.12, 0.18])) if not sacral else "body"
+    if arch > 0 and not sacral and rng.random() < arch:
+        place, kind = "half arch", "lytic"
     size = float(np.exp(rng.uniform(np.log(3.2), np.log(11.0)))) * (1.25 if kind != "sclerotic" else 1.0)
     if place == "whole":
         size = max(size, 0.8 * h)
@@ -65,9 +67,15 @@ def draw_lesion(
         "whole": rng.uniform(-0.3, 0.3, 3) * (a, b, h),
         "pedicle": np.array([side * 0.7 * a, 0.95 * b, 0.3 * h]),
         "posterior": np.array([side * rng.uniform(0, 0.8) * a, b + rng.uniform(14, 32), -0.3 * h]),
+        "half arch": np.array([side * 0.65 * a, b + 5.0, 0.25 * h]),
     }[place]
     blobs = [(start, size)]
-    for _ in range(int(rng.integers(1, 6))):
+    if place == "half arch":  # from the pedicle to the lamina, or the pedicle alone
+        size = float(rng.uniform(6.5, 9.5))
+        blobs = [(start, size), (start + [side * 3, 10, -0.4 * h], size * 0.9)]
+        if rng.random() < 0.65:
+            blobs += [(start + [-side * 0.35 * a, 17, -0.7 * h], size * 0.8), (start + [side * 11, 9, 0], size * 0.8)]
+    for _ in range(int(rng.integers(1, 6)) if place != "half arch" else 0):
         origin, radius = blobs[int(rng.integers(len(blobs)))]
         step = rng.standard_normal(3)
         step *= radius * rng.uniform(0.6, 1.5) / np.linalg.norm(step)
@@ -109,7 +117,11 @@ def draw_lesion(
     if lysis is None:
         blend = smooth_field(rng, u.shape, tuple(rng.uniform(4, 9) / s for s in steps))
         lysis = np.clip(0.5 + 1.6 * (blend + rng.normal(0, 0.4)), 0, 1).astype(np.float32)
-    spared = 0.0 if breach or place == "whole" or number == SACRUM else float(rng.choice([0.0, rng.uniform(0.5, 1.2)]))
+    spared = (
+        0.0
+        if breach or place in ("whole", "half arch") or number == SACRUM
+        else float(rng.choice([0.0, rng.uniform(0.5, 1.2)]))
+    )
     return CtLesion(
         kind,
         host,
@@ -132,8 +144,12 @@ def draw_lesions(
     wanted: int,
     kinds: tuple[str, ...] = METASTASES,
     contrast: bool = False,
+    arch: float = 0.0,
 ) -> list[CtLesion]:
-    """``wanted`` metastases (fewer where there is no room), at most one a vertebra of ``seen``."""
+    """``wanted`` metastases (fewer where there is no room), at most one a vertebra of ``seen``.
+
+    ``arch`` is the share of them, all lytic, that take a pedicle, most of these with half the arch.
+    """
     lesions: list[CtLesion] = []
     hosts = {}
     for _ in range(6 * wanted):
@@ -143,7 +159,7 @@ def draw_lesions(
         kind = str(rng.choice(kinds))
         if verse_number(host.level) in hosts:
             continue
-        lesion = draw_lesion(rng, skeleton, host, kind, contrast)
+        lesion = draw_lesion(rng, skeleton, host, kind, contrast, arch)
         if lesion is not None:
             hosts[verse_number(host.level)] = lesion
             lesions.append(lesion)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from SpineLib.phantom import bone
+from SpineLib.phantom.ct.chain import real_distance
 from SpineLib.phantom.ct.lattice import Lattice
 from SpineLib.phantom.ct.shapes import cut, join
 from SpineLib.phantom.ct.vertebra import reach_box, vertebra_distance
@@ -15,6 +16,8 @@ from SpineLib.phantom.spine import LEVELS, Vertebra
 
 #: VerSe's number of the sacrum.
 SACRUM = 26
+#: Parts of the column, as its networks learn them.
+BODY, ARCH, SACRAL, DISC, CANAL, OTHER = 1, 2, 3, 4, 5, 6
 _FAR = np.float32(30.0)
 
 
@@ -29,6 +32,7 @@ class Skeleton:
         canal: signed distance to the spinal canal.
         disc: signed distance to the nearest disc.
         disc_state: degeneration of the nearest disc, 0 to 1.
+        part: of the nearest vertebra: BODY, ARCH or SACRAL.
     """
 
     lattice: Lattice
@@ -37,6 +41,7 @@ class Skeleton:
     canal: np.ndarray
     disc: np.ndarray
     disc_state: np.ndarray
+    part: np.ndarray
     vertebrae: list[Vertebra]
 
 
@@ -55,11 +60,14 @@ def draw_skeleton(rng: np.random.Generator, spine: list[Vertebra], lattice: Latt
         np.full(shape, _FAR, np.float32),
         np.full(shape, _FAR, np.float32),
         np.zeros(shape, np.float32),
+        np.zeros(shape, np.uint8),
         spine,
     )
     knots = tuple(rng.uniform(11, 18) / s for s in lattice.step)
     warp = [np.float32(rng.uniform(0.3, 0.8)) * smooth_field(rng, shape, knots) for _ in range(3)]
     rough = np.float32(rng.uniform(0.12, 0.3)) * smooth_field(rng, shape, tuple(3.0 / s for s in lattice.step))
+    wide = [np.float32(rng.uniform(0.5, 1.6)) * smooth_field(rng, shape, tuple(38 / s for s in lattice.step))
+            for _ in range(3)] if any(v.real is not None for v in spine) else []  # fmt: skip
     gap = float(rng.uniform(0.7, 1.9))
     for n, vertebra in enumerate(spine):
         box = reach_box(vertebra, lattice)
@@ -70,6 +78,8 @@ def draw_skeleton(rng: np.random.Generator, spine: list[Vertebra], lattice: Latt
         fuse = vertebra.is_sacral and vertebra.level != "S5" and n > 0
         if vertebra.is_sacral:
             own, canal = _sacral(vertebra, places)
+        elif vertebra.real is not None:
+            own, canal = real_distance(rng, vertebra, [p + f[box] for p, f in zip(places, wide)])
         else:
             own, canal = vertebra_distance(vertebra, part, places, rng)
         own = own + rough[box]
@@ -80,6 +90,7 @@ def draw_skeleton(rng: np.random.Generator, spine: list[Vertebra], lattice: Latt
             own = cut(own, np.float32(gap) - known, 0.8)
         nearer = own < known
         known[nearer] = own[nearer]
+        skeleton.part[box][nearer] = _part(vertebra, places)[nearer]
         numbers[nearer] = verse_number(vertebra.level)
         np.minimum(skeleton.canal[box], np.where(np.abs(places[2]) < vertebra.half[2] + vertebra.disc_below + 2,
                                                  canal, _FAR), out=skeleton.canal[box])  # fmt: skip
@@ -87,6 +98,15 @@ def draw_skeleton(rng: np.random.Generator, spine: list[Vertebra], lattice: Latt
             _add_disc(rng, skeleton, spine[n - 1], vertebra)
     skeleton.disc = np.maximum(skeleton.disc, -skeleton.distance)
     return skeleton
+
+
+def _part(vertebra: Vertebra, places) -> np.ndarray:
+    """Body in front of the body's back wall, arch behind it and beside the body; or sacrum."""
+    u, v, _ = places
+    if vertebra.is_sacral:
+        return np.full(u.shape, SACRAL, np.uint8)
+    a, b = vertebra.half[:2]
+    return np.where((v < b + 0.7) & (np.abs(u) < a + 4), BODY, ARCH).astype(np.uint8)
 
 
 def _sacral(vertebra: Vertebra, places) -> tuple[np.ndarray, np.ndarray]:
