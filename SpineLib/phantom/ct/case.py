@@ -122,7 +122,7 @@ def simulate_ct(seed: int, settings: CtSettings = CtSettings(), chains: tuple[Ch
         "vertebrae": _vertebra_facts(volumes[2]),
         "lesions": _lesion_facts(patient, volumes),
     }
-    return CtPhantom(*volumes, truth)
+    return CtPhantom(volumes[0], volumes[1], volumes[2], volumes[3], volumes[4], truth)
 
 
 def _check(settings: CtSettings) -> None:

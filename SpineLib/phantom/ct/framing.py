@@ -96,14 +96,13 @@ def _measured(solid: Solid, frame: Frame) -> Frame:
         inside = solid.at(frame.place(*(p + line * d for p, d in zip((u, v, w), way)))) < 0
         return float(line[np.argmin(inside)]) if not inside.all() else float(line[-1])
 
-    def ends(u, v, way, offsets) -> tuple[float, float]:
-        far = [(reach(*(np.array([u, v, 0.0]) + o), way), reach(*(np.array([u, v, 0.0]) + o), -np.asarray(way)))
-               for o in offsets]  # fmt: skip
-        return tuple(np.median(far, axis=0))
+    def ends(way, offsets) -> tuple[float, float]:
+        far = [(reach(*o, way), reach(*o, -np.asarray(way))) for o in offsets]
+        return float(np.median([f[0] for f in far])), float(np.median([f[1] for f in far]))
 
-    across = [np.array([0, 0, w]) for w in (-4.0, 0.0, 4.0)]
-    left, right = ends(0, 0, (1.0, 0, 0), across)
-    back, front = ends(0, 0, (0, 1.0, 0), [np.array([u, 0, w]) for u in (-4.0, 0.0, 4.0) for w in (-5.0, 0.0)])
+    across = [(0.0, 0.0, w) for w in (-4.0, 0.0, 4.0)]
+    left, right = ends((1.0, 0, 0), across)
+    back, front = ends((0, 1.0, 0), [(u, 0.0, w) for u in (-4.0, 0.0, 4.0) for w in (-5.0, 0.0)])
     tops, bottoms = {}, {}
     for name, (u, v) in {"m": (0, 0), "f": (0, -8), "b": (0, 8), "l": (10, 0), "r": (-10, 0)}.items():
         tops[name], bottoms[name] = reach(u, v, 0, (0, 0, 1.0)), reach(u, v, 0, (0, 0, -1.0))

@@ -46,8 +46,7 @@ class RealVertebra:
 
     def at(self, u, v, w) -> np.ndarray:
         """Signed distance (mm, float32) at places of its frame; beyond the box it is held at the border's value."""
-        places = [(p - a) / STEP for p, a in zip((w, v, u), LOW[::-1])]
-        places = np.broadcast_arrays(*places)
+        places = np.broadcast_arrays(*((p - a) / STEP for p, a in zip((w, v, u), LOW[::-1])))
         return ndimage.map_coordinates(self.distance.astype(np.float32), places, order=1, mode="nearest")
 
 
@@ -160,7 +159,8 @@ def _measures(distance: np.ndarray, half: np.ndarray) -> tuple[float, float] | N
     w0, v0, u0 = (round(-low / STEP) for low in LOW[::-1])
     back = v0 + round(float(half[1]))
     high = round(float(half[2]))
-    strip = (distance[w0 - 2 * high : w0 + high, back + 3 : back + 34, u0 - 2 : u0 + 3] < 0).any(axis=2)
+    near = distance[w0 - 2 * high : w0 + high, back + 3 : back + 34, u0 - 2 : u0 + 3]
+    strip = near.min(axis=2) < 0
     first = np.where(strip.any(axis=1), strip.argmax(axis=1), 99)
     if first.min() > 30:
         return None
