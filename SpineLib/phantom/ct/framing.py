@@ -97,7 +97,7 @@ def _measured(solid: Solid, frame: Frame) -> Frame:
         return float(line[np.argmin(inside)]) if not inside.all() else float(line[-1])
 
     def ends(way, offsets) -> tuple[float, float]:
-        far = [(reach(*o, way), reach(*o, -np.asarray(way))) for o in offsets]
+        far = [(reach(o[0], o[1], o[2], way), reach(o[0], o[1], o[2], -np.asarray(way))) for o in offsets]
         return float(np.median([f[0] for f in far])), float(np.median([f[1] for f in far]))
 
     across = [(0.0, 0.0, w) for w in (-4.0, 0.0, 4.0)]
