@@ -152,7 +152,11 @@ def draw_bodies(trunk: Trunk, chosen: dict, real_bodies: bool) -> None:
         if box is None:
             continue
         u, back, w = trunk.local(box, v.centre, v.axes)
-        wall, plates = bone.body_distance(v, u, back, w)
+        if v.is_sacral:  # narrower from above to below
+            taper = 1 + np.float32(rng.uniform(0.08, 0.25)) * np.clip(w / h, -1.2, 1.2)
+            wall, plates = bone.body_distance(v, u / (0.5 + 0.5 * taper), back / taper, w)
+        else:
+            wall, plates = bone.body_distance(v, u, back, w)
         if real_bodies and v.level in chosen:
             shape, mirrored = chosen[v.level]
             distance = shape.distance(u, back, w, v.half, mirrored)
