@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from SpineLib.errors import SpineError
@@ -15,7 +16,9 @@ TASKS = {"metastasis": "metastasis-segmentation", "necrosis": "necrosis-segmenta
 
 def segment_files(paths: dict[str, Path], args: argparse.Namespace, progress: Progress):
     """Read, choose the model, segment; a ``SegmentResult``."""
-    from SpineLib.tasks.segmentation.segment import SegmentSettings, segment
+    from SpineLib.tasks.ct.numbering import read_vertebrae
+    from SpineLib.tasks.segmentation.placed import segment_placed
+    from SpineLib.tasks.segmentation.segment import SegmentSettings
     from SpineLib.volume import read_volume
 
     settings = SegmentSettings(
@@ -24,12 +27,15 @@ def segment_files(paths: dict[str, Path], args: argparse.Namespace, progress: Pr
         device=args.device,
         precision=args.precision,
         reference=args.reference,
+        anywhere=args.anywhere,
     )
     target = chosen_target(args)  # also refuses a model of another task
     bundle = find_bundle(args.model or best_model(paths, TASKS[target]))
     progress(0.0, "Reading")
     sequences = {name: read_volume(path, name) for name, path in paths.items()}
-    return segment(sequences, bundle, settings, part(progress, 0.03, 1.0))
+    vertebrae, told = (None, []) if args.vertebrae is None else read_vertebrae(args.vertebrae, args.numbers)
+    result = segment_placed(sequences, bundle, settings, part(progress, 0.03, 1.0), vertebrae)
+    return replace(result, notes=told + result.notes)
 
 
 def chosen_target(args: argparse.Namespace) -> str:

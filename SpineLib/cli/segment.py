@@ -8,6 +8,7 @@ from pathlib import Path
 from SpineLib.cli import segment_vertebrae
 from SpineLib.cli.choosing import TASKS, segment_files
 from SpineLib.cli.entities import add_entities, wanted_entities
+from SpineLib.cli.numbers import add_numbers
 from SpineLib.cli.options import add_device
 from SpineLib.cli.outputs import check_image_kind, check_outputs
 from SpineLib.cli.progress_bar import ProgressBar
@@ -65,6 +66,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=tuple(SEQUENCES),
         help="whose grid the result has (default: T1's, else that of the model's first input)",
     )
+    choices.add_argument(
+        "--vertebrae",
+        type=Path,
+        metavar="LABELS",
+        help="labelled vertebrae: each lesion gets its level, and those that touch no vertebra are dropped",
+    )
+    add_numbers(choices)
+    choices.add_argument("--anywhere", action="store_true", help="keep also lesions that touch no vertebra")
     add_device(choices)
     segment_vertebrae.add_arguments(parser)
 
@@ -77,6 +86,8 @@ def run(args: argparse.Namespace) -> int:
         return segment_vertebrae.run(args)
     given = {name: path for name, one in SEQUENCES.items() if (path := getattr(args, one.option)) is not None}
     if args.bids is not None:
+        if args.vertebrae is not None:
+            raise SpineError("--vertebrae is one patient's; leave it out with --bids.")
         if given or args.probability or args.json or args.csv:
             raise SpineError(
                 "With --bids, leave out single images, --probability, --json and --csv: each case gets its own files."
@@ -132,8 +143,11 @@ def summary(result) -> list[str]:
     return [
         f"{len(result.lesions)} {target.many}, {total:.2f} ml in all ({made_by(result.provenance)})",
         *table(
-            [target.one, *(one.heading for one in measures)],
-            [[str(lesion.id), *(one.shown(one.of(lesion)) for one in measures)] for lesion in result.lesions],
+            [target.one, "Level", *(one.heading for one in measures)],
+            [
+                [str(lesion.id), lesion.level or "–", *(one.shown(one.of(lesion)) for one in measures)]
+                for lesion in result.lesions
+            ],
         ),
         *closing(result.notes, result.provenance),
     ]

@@ -23,6 +23,9 @@ _OTHERS = {
     **dict.fromkeys(ENTITIES),
     "reference": None,
     "smallest_lesion": None,
+    "vertebrae": None,
+    "numbers": None,
+    "anywhere": False,
 }
 
 

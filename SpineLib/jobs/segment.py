@@ -15,15 +15,18 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     """Run the job.
 
     Args:
-        parameters: ``{"inputs": {"T1": path, "T2": path}, "model": id or path, "settings": {...}}``; "settings" are
-            those of :class:`SpineLib.tasks.segmentation.segment.SegmentSettings`.
+        parameters: ``{"inputs": {"T1": path, "T2": path}, "model": id or path, "settings": {...}, "vertebrae": path or
+            None, "numbers": how these are numbered or None}``; "settings" are those of
+            :class:`SpineLib.tasks.segmentation.segment.SegmentSettings`.
         folder: gets ``probability.nrrd`` and ``labels.nrrd``.
 
     Returns:
         ``{"probability": name, "labels": name, "lesions": [...], "provenance": {...}, "notes": [...]}``, names of files
         in ``folder``.
     """
-    from SpineLib.tasks.segmentation.segment import SegmentSettings, segment
+    from SpineLib.tasks.ct.numbering import read_vertebrae
+    from SpineLib.tasks.segmentation.placed import segment_placed
+    from SpineLib.tasks.segmentation.segment import SegmentSettings
     from SpineLib.volume import read_volume, write_volume
 
     settings = SegmentSettings.from_dict(parameters.get("settings") or {})
@@ -31,7 +34,10 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     bundle = find_bundle(parameters["model"])
     progress(0.01, "Reading the images")
     sequences = {name: read_volume(path, name) for name, path in parameters["inputs"].items()}
-    result = segment(sequences, bundle, settings, part(progress, 0.02, 0.97))
+    vertebrae, told = None, []
+    if parameters.get("vertebrae"):
+        vertebrae, told = read_vertebrae(parameters["vertebrae"], parameters.get("numbers"))
+    result = segment_placed(sequences, bundle, settings, part(progress, 0.02, 0.97), vertebrae)
     progress(0.97, "Writing the result")
     write_volume(result.probability, folder / "probability.nrrd")
     write_volume(result.labels, folder / "labels.nrrd")
@@ -40,5 +46,5 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
         "labels": "labels.nrrd",
         "lesions": [lesion.to_dict() for lesion in result.lesions],
         "provenance": result.provenance,
-        "notes": result.notes,
+        "notes": told + result.notes,
     }

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LESION_COLUMNS = (
     Column("id", "Lesion"),
+    Column("level", "Level"),
     Column.of(LESION_MEASURES["volume_ml"]),
     Column.of(LESION_MEASURES["diameter_in_plane_mm"]),
     Column.of(LESION_MEASURES["diameter_3d_mm"]),

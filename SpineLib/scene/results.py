@@ -18,10 +18,12 @@ from SpineLib.scene.nodes import RAS_LPS, ijk_to_ras, ijk_to_world, transform_to
 from SpineLib.tasks.colours import nth_colour
 from SpineLib.tasks.segmentation.naming import (
     LESION_ID,
+    LEVEL,
     PROBABILITY,
     PROVENANCE,
     Target,
     lesion_name,
+    lesion_terminology,
     provenance_text,
     target_of,
 )
@@ -221,12 +223,14 @@ def _add_to_existing(node, parts, source_node, text) -> list[str]:
 
 def _lesion_entry(lesion, target: Target) -> Entry:
     tags = {LESION_ID: str(lesion.id), PROBABILITY: f"{lesion.mean_probability:.4f}"}
+    if getattr(lesion, "level", ""):
+        tags[LEVEL] = lesion.level
     return Entry(
         int(lesion.id),
         f"Lesion_{lesion.id}",
         lesion_name(lesion, target),
         nth_colour(lesion.id, target.key),
-        target.terminology,
+        lesion_terminology(lesion, target),
         tags,
     )
 

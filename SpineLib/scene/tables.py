@@ -18,7 +18,7 @@ from SpineLib.scene.review import review_of
 from SpineLib.scene.segmentvolumes import on_one_grid
 from SpineLib.scene.surfaces import number
 from SpineLib.tasks.segmentation.lesions import Lesion, measure_lesion
-from SpineLib.tasks.segmentation.naming import LESION_ID, PROBABILITY
+from SpineLib.tasks.segmentation.naming import LESION_ID, LEVEL, PROBABILITY
 from SpineLib.volume import Volume
 from SpineLib.volume.review import REJECTED
 
@@ -26,7 +26,7 @@ from SpineLib.volume.review import REJECTED
 SEGMENTATION_ROLE = "SpineOncology.Segmentation"
 
 #: Headings of the columns and their units.
-COLUMNS = {"Lesion": "", **{one.heading: one.unit for one in LESION_MEASURES.values()}}
+COLUMNS = {"Lesion": "", "Level": "", **{one.heading: one.unit for one in LESION_MEASURES.values()}}
 
 _VOLUME_IN_NAME = re.compile(r" \(\d+(\.\d+)? ml\)")
 
@@ -50,8 +50,8 @@ class MeasuredSegment:
     def row(self) -> tuple:
         """Values in the order of :data:`COLUMNS`; nan where there is nothing to measure."""
         if self.lesion is None:
-            return (self.name, 0.0, *([float("nan")] * (len(COLUMNS) - 2)))
-        return (self.name, *(number(one.of(self.lesion)) for one in LESION_MEASURES.values()))
+            return (self.name, "", 0.0, *([float("nan")] * (len(COLUMNS) - 3)))
+        return (self.name, self.lesion.level, *(number(one.of(self.lesion)) for one in LESION_MEASURES.values()))
 
 
 def measure_segments(
@@ -86,6 +86,8 @@ def measure_segments(
         inside = None if probability is None else probability[box]
         tag = segment_tag(segment, LESION_ID)
         lesion = measure_lesion(_cut(grid, box, mask), inside, int(tag) if tag.isdigit() else place)
+        if lesion is not None:
+            lesion = replace(lesion, level=segment_tag(segment, LEVEL))
         if lesion is not None and probability is None:
             lesion = replace(lesion, mean_probability=_stored_probability(segment))
         name = _VOLUME_IN_NAME.sub("", segment.GetName() or segment_id)
@@ -109,7 +111,7 @@ def update_table(node, measured: Sequence[MeasuredSegment]) -> None:
     try:
         node.RemoveAllColumns()
         for index, (title, unit) in enumerate(COLUMNS.items()):
-            column = vtk.vtkStringArray() if index == 0 else vtk.vtkDoubleArray()
+            column = vtk.vtkStringArray() if index < 2 else vtk.vtkDoubleArray()
             column.SetName(title)
             for row in rows:
                 column.InsertNextValue(row[index])

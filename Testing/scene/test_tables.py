@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -62,13 +63,23 @@ def test_the_table_has_the_columns_and_values(found):
     table = add_table(measure_segments(segmentation, node), "lesions", segmentation)
     names = [table.GetTable().GetColumnName(n) for n in range(table.GetNumberOfColumns())]
     assert tuple(names) == tuple(COLUMNS) == (
-        "Lesion", "Volume (ml)", "Longest diameter in plane (mm)", "3-D diameter (mm)", "R (mm)", "A (mm)", "S (mm)",
-        "Mean probability",
+        "Lesion", "Level", "Volume (ml)", "Longest diameter in plane (mm)", "3-D diameter (mm)", "R (mm)", "A (mm)",
+        "S (mm)", "Mean probability",
     )  # fmt: skip
     assert table.GetCellText(0, 0) == "Lesion 1"
     assert slicer.util.arrayFromTableColumn(table, "Volume (ml)") == pytest.approx(
         [lesion.volume_ml for lesion in lesions]
     )
+
+
+def test_the_table_names_the_level_of_each_lesion_that_has_one(found):
+    node, labels, lesions = found[0], found[2], found[3]
+    known = [replace(lesions[0], level="L3"), *lesions[1:]]
+    segmentation, ids = add_segmentation(labels, known, node, name="with levels", provenance={})
+    segment = segmentation.GetSegmentation().GetSegment(ids[0])
+    assert segment.GetName() == "Lesion 1 (L3)" and "L3 vertebra" in segment.GetTerminology()
+    table = add_table(measure_segments(segmentation, node), "lesions", segmentation)
+    assert [table.GetCellText(row, 1) for row in range(2)] == ["L3", ""]
 
 
 def test_after_an_edit_the_table_shows_the_new_volume_and_an_emptied_segment_shows_none(found):

@@ -5,12 +5,10 @@ from __future__ import annotations
 import colorsys
 import re
 
-from SpineLib.tasks.segmentation.naming import VERTEBRA, Code, terminology_entry
+from SpineLib.tasks.segmentation.naming import LEVEL_REGIONS, VERTEBRA, Code, terminology_entry
 from SpineLib.volume.levels import FIRST_COUNTED, SNOMED, VERSE_NUMBERS
 
 ANATOMICAL_STRUCTURE = Code("123037004", "Anatomical Structure")
-#: List of regions that knows each level (Resources/Terminology); Slicer's own has only "Vertebra".
-_REGIONS = "Anatomic codes - SpineOncology"
 #: Types of a segment whose region is a level: a vertebra, and bone structure.
 _WHOLE_BONE = {VERTEBRA.value, "272673000"}
 _LEVEL = re.compile(r"(c)([1-7])|(th?|d)(1[0-3]|[1-9])|(l)([1-6])|(s)1?|(sacrum)")
@@ -36,7 +34,7 @@ def vertebra_terminology(name: str) -> str:
     code = SNOMED.get(name)
     meaning = "Sacrum" if name == "S" else f"{name} vertebra"
     region = Code(code, meaning) if code else VERTEBRA
-    return terminology_entry(ANATOMICAL_STRUCTURE, VERTEBRA, region, _REGIONS)
+    return terminology_entry(ANATOMICAL_STRUCTURE, VERTEBRA, region, LEVEL_REGIONS)
 
 
 def vertebra_colour(number: int) -> tuple[float, float, float]:

@@ -24,6 +24,7 @@ class Lesion:
         diameter_3d_mm: longest distance in space.
         centre_ras_mm: centre of gravity of its voxels (r, a, s).
         mean_probability: of its voxels.
+        level: "L3", "L3/L4", "sacrum", "vertebra 4 from below"; "" where nobody knows.
     """
 
     id: int
@@ -32,6 +33,7 @@ class Lesion:
     diameter_3d_mm: float
     centre_ras_mm: tuple[float, float, float]
     mean_probability: float
+    level: str = ""
 
     def to_dict(self) -> dict:
         """The JSON form."""

@@ -7,14 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from SpineLib.tasks.segmentation.lesions import Lesion
+from SpineLib.volume.levels import SNOMED
 
 #: Segment tags (and node attribute): provenance as JSON, a lesion's number and mean probability.
 PROVENANCE = "SpineOncology.Provenance"
 LESION_ID = "SpineOncology.LesionId"
 PROBABILITY = "SpineOncology.MeanProbability"
+#: Segment tag: the level a lesion lies at, "L3".
+LEVEL = "SpineOncology.Level"
 
 _TYPES = "Segmentation category and type - DICOM master list"
 _REGIONS = "Anatomic codes - DICOM master list"
+#: List of regions that knows each level (Resources/Terminology); Slicer's own has only "Vertebra".
+LEVEL_REGIONS = "Anatomic codes - SpineOncology"
 
 
 @dataclass(frozen=True)
@@ -82,8 +87,27 @@ def target_of(provenance: Mapping) -> Target:
 
 
 def lesion_name(lesion: Lesion, target: Target = TARGETS["metastasis"]) -> str:
-    """ "Lesion 1"; without its volume, which is another after the first edit."""
-    return f"{target.one} {lesion.id}"
+    """ "Lesion 1 (L3)"; without its volume, which is another after the first edit."""
+    level = getattr(lesion, "level", "")  # what is measured elsewhere has none
+    return f"{target.one} {lesion.id}" + (f" ({level})" if level else "")
+
+
+def level_code(level: str) -> Code | None:
+    """The code of one level ("L3", "sacrum"); None of several or of a vertebra that is only counted."""
+    name = "S" if level == "sacrum" else level
+    return Code(SNOMED[name], "Sacrum" if name == "S" else f"{name} vertebra") if name in SNOMED else None
+
+
+def lesion_terminology(lesion: Lesion, target: Target = TARGETS["metastasis"]) -> str:
+    """Terminology string of a lesion: its vertebra's code where the level is known, else any vertebra's."""
+    code = level_code(getattr(lesion, "level", ""))
+    if code is None:
+        return target.terminology
+    parts = target.terminology.split("~")
+    if len(parts) < 6:
+        return target.terminology
+    parts[4], parts[5] = LEVEL_REGIONS, str(code)
+    return "~".join(parts)
 
 
 def provenance_text(provenance: Mapping) -> str:

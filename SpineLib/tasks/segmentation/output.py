@@ -13,11 +13,13 @@ from SpineLib.tasks.colours import nth_colour
 from SpineLib.tasks.segmentation.lesions import Lesion
 from SpineLib.tasks.segmentation.naming import (
     LESION_ID,
+    LEVEL,
     PROBABILITY,
     PROVENANCE,
     TARGETS,
     Target,
     lesion_name,
+    lesion_terminology,
     provenance_text,
     target_of,
 )
@@ -45,12 +47,16 @@ def lesion_segments(
     """A segment for each lesion; drawn ones (no provenance) have no probability."""
     segments = []
     for lesion in lesions:
-        tags = {LESION_ID: str(lesion.id)}
+        tags = {LESION_ID: str(lesion.id)} | ({LEVEL: lesion.level} if lesion.level else {})
         if provenance is not None:
             tags |= {PROBABILITY: f"{lesion.mean_probability:.4f}", PROVENANCE: provenance_text(provenance)}
         segments.append(
             SegmentInfo(
-                lesion.id, lesion_name(lesion, target), nth_colour(lesion.id, target.key), target.terminology, tags
+                lesion.id,
+                lesion_name(lesion, target),
+                nth_colour(lesion.id, target.key),
+                lesion_terminology(lesion, target),
+                tags,
             )
         )
     return segments
@@ -73,7 +79,7 @@ def write_report(result: SegmentResult, path: str | Path) -> None:
 
 def write_table(lesions: list[Lesion], path: str | Path, target: Target = TARGETS["metastasis"]) -> None:
     """The lesions' measures as CSV, one line each; the first column, its number, has the target's name."""
-    rows: list[list] = [[target.one.lower(), *LESION_MEASURES]]
+    rows: list[list] = [[target.one.lower(), "level", *LESION_MEASURES]]
     for lesion in lesions:
-        rows.append([lesion.id, *(one.written(one.of(lesion)) for one in LESION_MEASURES.values())])
+        rows.append([lesion.id, lesion.level, *(one.written(one.of(lesion)) for one in LESION_MEASURES.values())])
     write_text(path, csv_text(rows))

@@ -29,6 +29,7 @@ class SegmentSettings(Settings):
         device: "auto", "cuda", "mps" or "cpu".
         precision: "auto", "float32" or "bfloat16".
         reference: the sequence on whose grid the result lies; None: T1 if the model wants it, else its first.
+        anywhere: keep lesions that touch no vertebra, where vertebrae are known.
     """
 
     threshold: float | None = None
@@ -36,6 +37,7 @@ class SegmentSettings(Settings):
     device: str = "auto"
     precision: str = "auto"
     reference: str | None = None
+    anywhere: bool = False
 
     def __post_init__(self):
         if self.threshold is not None and not 0 < self.threshold < 1:

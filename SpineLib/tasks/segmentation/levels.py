@@ -1,0 +1,135 @@
+"""At which level a lesion lies, and which lie at none: lesions beside labelled vertebrae."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import ndimage
+
+from SpineLib.tasks.segmentation.lesions import Lesion
+from SpineLib.volume.levels import FIRST_COUNTED, VERSE_NUMBERS, level_name
+from SpineLib.volume.resampling import resample_like
+from SpineLib.volume.volume import Volume
+
+#: A lesion touches a vertebra that lies this near to one of its voxels, mm: the borders of both are uncertain.
+TOUCHING_MM = 3.0
+#: A second vertebra is named when this share of the lesion's voxels lies nearest to it.
+_SECOND_SHARE = 0.2
+#: Voxels farther from any vertebra than this say nothing of the level, mm.
+_REACH_MM = 12.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one lesion lies.
+
+    Attributes:
+        name: "L3", "L3/L4", "sacrum", "vertebra 4 from below"; "" where no vertebra is near.
+        numbers: of the vertebrae named, from cranial to caudal; VerSe's, or from ``FIRST_COUNTED`` on.
+        distance_mm: from the lesion to the nearest vertebra, 0 inside; infinite where none is near.
+    """
+
+    name: str = ""
+    numbers: tuple[int, ...] = ()
+    distance_mm: float = float("inf")
+
+    @property
+    def touches(self) -> bool:
+        """Whether the lesion belongs to a vertebra."""
+        return self.distance_mm <= TOUCHING_MM
+
+
+def place_name(numbers: Sequence[int], lowest_counted: int = 0) -> str:
+    """What vertebrae are called as a lesion's level.
+
+    Args:
+        numbers: from cranial to caudal.
+        lowest_counted: number of the lowest vertebra where levels are unknown: it is the first from below.
+    """
+    return "/".join(
+        "sacrum" if number == VERSE_NUMBERS["S"]
+        else f"vertebra {lowest_counted - number + 1} from below" if number >= FIRST_COUNTED
+        else level_name(number)
+        for number in numbers
+    )  # fmt: skip
+
+
+def places_of(labels: Volume, vertebrae: Volume) -> dict[int, Place]:
+    """The place of each lesion.
+
+    Args:
+        labels: lesion ids, 0 is none.
+        vertebrae: VerSe's numbers, or from ``FIRST_COUNTED`` on from cranial to caudal; on any grid.
+
+    Returns:
+        By lesion id.
+    """
+    bones = vertebrae.array if vertebrae.same_grid(labels) else resample_like(vertebrae, labels, nearest=True).array
+    spacing = labels.spacing[::-1]
+    margin = [int(np.ceil(_REACH_MM / step)) for step in spacing]
+    counted = np.unique(np.asarray(vertebrae.array))
+    lowest = int(counted[counted >= FIRST_COUNTED].max(initial=0))
+    found = {}
+    for number, box in enumerate(ndimage.find_objects(np.asarray(labels.array, np.int32)), start=1):
+        if box is None:
+            continue
+        wide = tuple(slice(max(p.start - m, 0), p.stop + m) for p, m in zip(box, margin))
+        found[number] = _place(labels.array[wide] == number, np.asarray(bones[wide]), spacing, lowest)
+    return found
+
+
+def _place(lesion: np.ndarray, bones: np.ndarray, spacing, lowest: int) -> Place:
+    if not bones.any():
+        return Place()
+    distance, nearest = ndimage.distance_transform_edt(bones == 0, sampling=spacing, return_indices=True)
+    own = bones[tuple(axis[lesion] for axis in nearest)]
+    near = distance[lesion] <= _REACH_MM
+    if not near.any():
+        return Place()
+    counts = np.bincount(own[near])
+    named = [int(n) for n in np.flatnonzero(counts >= max(1, _SECOND_SHARE * near.sum()))]
+    if not named:
+        named = [int(counts.argmax())]
+    return Place(place_name(named, lowest), tuple(named), float(distance[lesion].min()))
+
+
+def with_levels(
+    labels: Volume, lesions: Sequence[Lesion], vertebrae: Volume, anywhere: bool = False
+) -> tuple[Volume, list[Lesion], list[Lesion]]:
+    """Lesions with their levels; those that touch no vertebra go.
+
+    Args:
+        labels: lesion ids.
+        lesions: as :func:`SpineLib.tasks.segmentation.lesions.find_lesions` gives them.
+        vertebrae: see :func:`places_of`.
+        anywhere: keep those that touch none, without a level.
+
+    Returns:
+        Labels and lesions that stay, numbered anew from 1 in their order, and the lesions dropped.
+    """
+    places = places_of(labels, vertebrae)
+    kept, dropped = [], []
+    table = np.zeros(max((one.id for one in lesions), default=0) + 1, labels.array.dtype)
+    for lesion in lesions:
+        place = places.get(lesion.id, Place())
+        if not place.touches and not anywhere:
+            dropped.append(lesion)
+            continue
+        table[lesion.id] = len(kept) + 1
+        kept.append(replace(lesion, id=len(kept) + 1, level=place.name if place.touches else ""))
+    return (labels.with_array(table[labels.array]) if dropped else labels), kept, dropped
+
+
+def dropped_note(dropped: Sequence[Lesion], many: str = "lesions") -> list[str]:
+    """What the user reads of lesions that were dropped; nothing where none was."""
+    if not dropped:
+        return []
+    one = len(dropped) == 1
+    volume = sum(lesion.volume_ml for lesion in dropped)
+    return [
+        f"{len(dropped)} of the {many} found ({volume:.1f} ml) {'touches' if one else 'touch'} no vertebra and "
+        f"{'was' if one else 'were'} dropped; keep {'it' if one else 'them'} with --anywhere, or in the panel with "
+        "'Keep what touches no vertebra'."
+    ]
