@@ -179,6 +179,6 @@ def _cases(folders: Sequence[Path], real: bool) -> list[ColumnCase]:
 def _painter(cases: list[ColumnCase]):
     if all(case.tissues is None for case in cases):
         return None
-    from SpineLab.training.column.painting import paint
+    from SpineLib.phantom.trunk.paint import paint
 
     return paint
