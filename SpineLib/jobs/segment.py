@@ -34,7 +34,7 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     bundle = find_bundle(parameters["model"])
     progress(0.01, "Reading the images")
     sequences = {name: read_volume(path, name) for name, path in parameters["inputs"].items()}
-    vertebrae, told = None, []
+    vertebrae, told = None, list[str]()
     if parameters.get("vertebrae"):
         vertebrae, told = read_vertebrae(parameters["vertebrae"], parameters.get("numbers"))
     result = segment_placed(sequences, bundle, settings, part(progress, 0.02, 0.97), vertebrae)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from SpineLab.training.column.config import ColumnConfig
 from SpineLab.training.completion.config import CompletionConfig
 from SpineLab.training.ct_lesions.config import CtLesionConfig
 from SpineLab.training.detection.config import DetectorConfig
@@ -35,6 +36,7 @@ OTHERS = (
     ("gan", GanConfig),
     ("vnet-", VertebraConfig),
     ("unet-ct", VertebraConfig),
+    ("column-", ColumnConfig),
     ("completion", CompletionConfig),
     ("lesions-ct", CtLesionConfig),
     ("faster-rcnn", CtLesionConfig),

@@ -110,7 +110,7 @@ def with_levels(
         Labels and lesions that stay, numbered anew from 1 in their order, and the lesions dropped.
     """
     places = places_of(labels, vertebrae)
-    kept, dropped = [], []
+    kept, dropped = list[Lesion](), list[Lesion]()
     table = np.zeros(max((one.id for one in lesions), default=0) + 1, labels.array.dtype)
     for lesion in lesions:
         place = places.get(lesion.id, Place())
