@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     settings = VertebraeSettings(
         threshold=args.threshold, first=args.first, device=args.device, precision=args.precision
     )
-    bundle = find_bundle(args.model or _first_model())
+    bundle = find_bundle(args.model or first_model())
     with ProgressBar() as progress:
         progress(0.0, "Reading")
         result = segment_vertebrae(read_volume(args.ct, "CT"), bundle, settings, part(progress, 0.03, 0.97))
@@ -85,21 +85,22 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _first_model() -> Path:
-    """Folder of the installed model for vertebrae; of several the V-Net, the paper's choice.
+def first_model() -> Path:
+    """Folder of the installed model for vertebrae that is used unless the user names one: the column's network, then
+    the V-Net, the paper's choice.
 
     Raises:
         SpineError: none is installed.
     """
-    from SpineLib.tasks.ct.vertebrae import TASK
+    from SpineLib.tasks.ct.vertebrae import TASKS
 
-    found = [(folder, card) for folder, card in list_bundles() if card.task == TASK]
+    found = [(folder, card) for folder, card in list_bundles() if card.task in TASKS and card.inputs == ("CT",)]
     if not found:
         raise SpineError(
             "No model for vertebrae on CT is installed; 'spine models import' brings one, 'spine train "
-            "vertebrae' trains one."
+            "column' and 'spine train vertebrae' train one."
         )
-    return min(found, key=lambda one: (one[1].network["type"] != "vnet", one[1].id))[0]
+    return min(found, key=lambda one: (TASKS.index(one[1].task), one[1].network["type"] != "vnet", one[1].id))[0]
 
 
 def _summary(result) -> list[str]:
@@ -108,7 +109,7 @@ def _summary(result) -> list[str]:
     rows = []
     for one in result.vertebrae:
         place = [f"{value:.1f}" for value in ras_lps(one.centre_lps_mm)]
-        cut = "cut by the edge" if one.touches_border else ""
+        cut = "; ".join(one.incomplete) or ("reaches the edge" if one.touches_border else "")
         rows.append([str(one.label), one.name, f"{one.volume_ml:.1f}", *place, cut])
     return [
         f"{len(result.vertebrae)} vertebrae ({made_by(result.provenance)})",

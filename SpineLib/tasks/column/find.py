@@ -17,6 +17,7 @@ from SpineLib.tasks.column.grouping import Member, group, sacrum_top_mm
 from SpineLib.tasks.column.levels import Levels, name_levels
 from SpineLib.tasks.column.parts import BACKGROUND, OF_A_VERTEBRA
 from SpineLib.tasks.column.predict import predict_column
+from SpineLib.tasks.column.ribs import lowest_ribbed
 from SpineLib.volume.volume import Volume
 
 TASK = "column-segmentation"
@@ -93,7 +94,7 @@ class Column:
     device: str
     precision: str
 
-    def labelmap(self) -> Volume:
+    def labelmap(self, threshold: float = 0.5) -> Volume:
         """The vertebrae with their levels' numbers on the image's own grid, uint8.
 
         What is bone there is decided by the interpolated probability, whose it is by the nearest voxel.
@@ -105,7 +106,7 @@ class Column:
         if np.prod(self.grid.spacing) <= 0.9 * numbers.voxel_volume_ml * 1000:
             return self.grid.to_source(table[self.labels], "vertebrae")
         bone = self.grid.to_source(self.bone.astype(np.float32), "bone")
-        return numbers.with_array(np.where(bone.array >= 0.5, numbers.array, 0).astype(np.uint8))
+        return numbers.with_array(np.where(bone.array >= threshold, numbers.array, 0).astype(np.uint8))
 
     def partmap(self) -> Volume:
         """The parts on the image's own grid, uint8."""
@@ -163,6 +164,7 @@ def find_column(
         [one.agreement for one in members],
         sacrum_top_mm(parts, grid.spacing),
         named,
+        lowest_ribbed(parts, [one.centre_mm for one in members], grid.spacing),
     )
     bone = probability[list(OF_A_VERTEBRA)].sum(0, dtype=np.float32).astype(np.float16)
     progress(1.0, "Done")

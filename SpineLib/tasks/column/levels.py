@@ -1,4 +1,4 @@
-"""Which vertebra is which: from the sacrum, from what the user names, or counted only."""
+"""Which vertebra is which: from the sacrum, from the lowest ribs, from what the user names, or counted only."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Levels:
 
     Attributes:
         numbers: VerSe's, or 101, 102, ... where only counted.
-        source: "sacrum", "user" or "count".
+        source: "sacrum", "ribs", "user" or "count".
         confidence: 0 to 1.
         notes: sentences for the user.
     """
@@ -43,6 +43,7 @@ def name_levels(
     agreements: Sequence[float],
     sacrum_mm: np.ndarray | None,
     named: tuple[int, str] | None = None,
+    ribbed: int | None = None,
 ) -> Levels:
     """Levels of a chain of vertebrae.
 
@@ -51,6 +52,7 @@ def name_levels(
         agreements: of each, see :class:`SpineLib.tasks.column.grouping.Member`.
         sacrum_mm: middle of the sacrum's top, or None where it is not seen.
         named: which one (from 0) the user named, and its level.
+        ribbed: which one (from 0) carries the lowest ribs, where that is known.
 
     Raises:
         SpineError: a level that does not exist, or one that leaves no level for those above or below.
@@ -75,18 +77,39 @@ def name_levels(
                 "fit between C1 and L5; correct the level."
             )
         return Levels(tuple(DOWNWARDS[start + place] for place in places), "user", 1.0, tuple(notes))
+    if not count:
+        return Levels((), "count", 0.0, tuple(notes))
     counted = Levels(tuple(FIRST_COUNTED + n for n in range(count)), "count", 0.0, tuple(notes))
-    if sacrum_mm is None or not count:
-        return counted
-    gap = float(np.linalg.norm(centres[-1] - sacrum_mm))
-    fits = centres[-1][0] - sacrum_mm[0] >= _NEAR_MM and gap <= _FAR_MM
-    start = DOWNWARDS.index(VERSE_NUMBERS["L5"]) - places[-1]
-    if not fits or start < 0:
-        return counted
     sure = min([*agreements, 1.0]) * (0.6 if overlooked else 1.0)
+    from_ribs = None if ribbed is None else DOWNWARDS.index(VERSE_NUMBERS["T12"]) - places[ribbed]
+    start = _from_sacrum(centres, places, sacrum_mm)
+    if start is None:
+        if from_ribs is None or from_ribs < 0 or from_ribs + places[-1] > len(DOWNWARDS) - 2:
+            return counted
+        numbers = tuple(DOWNWARDS[from_ribs + place] for place in places)
+        return Levels(numbers, "ribs", float(np.clip(0.9 * sure, 0, 1)), tuple(notes))
+    if from_ribs is not None and from_ribs != start:
+        below = places[-1] - places[ribbed]  # type: ignore[index]
+        notes.append(
+            f"Between the lowest ribs and the sacrum there are {below} vertebrae instead of five: the spine has a "
+            "transitional or an additional vertebra, or one was overlooked; levels are counted from the sacrum."
+        )
+        sure *= 0.5
+    elif from_ribs is not None:
+        sure = max(sure, 0.5 * (1 + sure))  # two signs agree
     return Levels(
         tuple(DOWNWARDS[start + place] for place in places), "sacrum", float(np.clip(sure, 0, 1)), tuple(notes)
     )
+
+
+def _from_sacrum(centres: np.ndarray, places: Sequence[int], sacrum_mm: np.ndarray | None) -> int | None:
+    """Place in DOWNWARDS of the most cranial vertebra, where the lowest one lies on the sacrum; else None."""
+    if sacrum_mm is None or not len(centres):
+        return None
+    gap = float(np.linalg.norm(centres[-1] - sacrum_mm))
+    fits = centres[-1][0] - sacrum_mm[0] >= _NEAR_MM and gap <= _FAR_MM
+    start = DOWNWARDS.index(VERSE_NUMBERS["L5"]) - places[-1]
+    return start if fits and start >= 0 else None
 
 
 def _overlooked(centres: np.ndarray) -> list[tuple[int, int]]:

@@ -15,7 +15,7 @@ from SpineLib.volume import SegmentInfo, write_segmentation, write_volume
 from SpineLib.volume.files import write_text
 from SpineLib.volume.places import ras_lps
 
-COLUMNS = ("label", "name", "volume_ml", "centre_r_mm", "centre_a_mm", "centre_s_mm", "touches_border")
+COLUMNS = ("label", "name", "volume_ml", "centre_r_mm", "centre_a_mm", "centre_s_mm", "touches_border", "incomplete")
 
 
 def write_vertebrae(result: Vertebrae, path: str | Path) -> None:
@@ -65,6 +65,7 @@ def write_vertebra_table(vertebrae: Iterable[VertebraInfo], path: str | Path) ->
                 f"{one.volume_ml:.2f}",
                 *(f"{value:.2f}" for value in ras_lps(one.centre_lps_mm)),
                 "yes" if one.touches_border else "no",
+                "; ".join(one.incomplete),
             ]
         )
     write_text(path, csv_text(rows))

@@ -1,8 +1,9 @@
-"""The vertebrae of a CT: bone of the spine slice by slice (V-Net or U-Net; Miao, section II.B), then one by one."""
+"""The vertebrae of a CT, one by one: by the column's network, or bone of the spine slice by slice (V-Net or U-Net;
+Miao, section II.B) that is then split."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from time import perf_counter
 
 import numpy as np
@@ -13,14 +14,19 @@ from SpineLib.models.bundle import ModelBundle
 from SpineLib.preprocess.ct import CtPreparation, axial_orientation, prepare_ct
 from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
+from SpineLib.tasks.column.find import TASK as COLUMN
 from SpineLib.tasks.ct.checks import check_ct
+from SpineLib.tasks.ct.completeness import missing_parts
 from SpineLib.tasks.ct.vertebra_split import split_vertebrae
+from SpineLib.tasks.ct.vertebrae_column import find_vertebrae
 from SpineLib.tasks.provenance import provenance
 from SpineLib.volume.levels import DOWNWARDS, FIRST_COUNTED, VERSE, level_name
 from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
 TASK = "vertebra-segmentation"
+#: Tasks of models that find vertebrae on CT, the better first.
+TASKS = (COLUMN, TASK)
 _LIBRARIES = ("numpy", "scipy", "scikit-image", "SimpleITK", "torch")
 
 
@@ -61,6 +67,7 @@ class VertebraInfo:
         volume_ml: its bone.
         centre_lps_mm: centre of its bone, LPS, mm.
         touches_border: whether it reaches the edge of the image, and so may be cut off.
+        incomplete: what it lacks of a whole vertebra, in words; empty where nothing was found missing.
     """
 
     label: int
@@ -68,10 +75,11 @@ class VertebraInfo:
     volume_ml: float
     centre_lps_mm: tuple[float, float, float]
     touches_border: bool
+    incomplete: tuple[str, ...] = ()
 
     def to_dict(self) -> dict:
         """JSON-able."""
-        return asdict(self) | {"centre_lps_mm": list(self.centre_lps_mm)}
+        return asdict(self) | {"centre_lps_mm": list(self.centre_lps_mm), "incomplete": list(self.incomplete)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,49 +120,81 @@ def segment_vertebrae(
             memory.
         Cancelled: by ``progress``.
     """
-    from SpineLib.inference.predict import predict
-
     started = perf_counter()
     card = bundle.card
-    if card.task != TASK:
+    if card.task not in TASKS or card.inputs != ("CT",):
         raise SpineError(f"The model '{card.id}' is for {card.task}; choose one for {TASK}.")
     progress(0.0, "Checking the CT")
     notes = check_ct(ct)
+    find = _by_column if card.task == COLUMN else _by_slices
     threshold = card.threshold if settings.threshold is None else settings.threshold
-    preparation = CtPreparation.from_dict(card.preparation)
-    prepared = prepare_ct(ct, preparation, part(progress, 0.0, 0.1))
+    found = find(ct, bundle, threshold, settings, part(progress, 0.0, 0.85))
+    labels = found.labels
+    missing = missing_parts(labels, found.agreement, part(progress, 0.85, 0.98))
+    progress(0.98, "Measuring the vertebrae")
+    vertebrae = [replace(one, incomplete=missing.get(one.label, ())) for one in describe_vertebrae(labels, found.named)]
+    notes += found.notes + _notes(vertebrae)
+    made = provenance(
+        "vertebrae",
+        started,
+        asdict(settings) | {"threshold": threshold, "preparation": dict(card.preparation)} | found.facts,
+        libraries=_LIBRARIES,
+        card=card,
+        device=found.device,
+        precision=found.precision,
+        inputs=["CT"],
+    )
+    progress(1.0, "Done")
+    return Vertebrae(labels, vertebrae, found.probability, made, notes)
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    labels: Volume
+    probability: Volume
+    named: bool
+    device: str
+    precision: str
+    notes: list[str]
+    agreement: dict[int, float] | None = None
+    facts: dict = field(default_factory=dict)
+
+
+def _by_column(ct: Volume, bundle: ModelBundle, threshold: float, settings: VertebraeSettings, progress: Progress):
+    one = find_vertebrae(
+        ct, bundle, threshold, settings.first, settings.smallest_ml, settings.device, settings.precision, progress
+    )
+    facts = {"levels": one.levels}
+    return _Found(one.labels, one.probability, True, one.device, one.precision, one.notes, one.agreement, facts)
+
+
+def _by_slices(ct: Volume, bundle: ModelBundle, threshold: float, settings: VertebraeSettings, progress: Progress):
+    from SpineLib.inference.predict import predict
+
+    prepared = prepare_ct(ct, CtPreparation.from_dict(bundle.card.preparation), part(progress, 0.0, 0.1))
     predicted = predict(
         prepared.channels,
         bundle.network(),
         threshold=threshold,
         device=settings.device,
         precision=settings.precision,
-        progress=part(progress, 0.1, 0.75),
+        progress=part(progress, 0.1, 0.8),
     )
-    progress(0.75, "Separating the vertebrae")
+    progress(0.8, "Separating the vertebrae")
     probability = prepared.to_input(predicted.probability, "probability")
     turn = axial_orientation(ct)
     spacing = triple(ct.spacing[2 - axis] for axis in turn.axes)
     numbers = split_vertebrae(
-        np.ascontiguousarray(turn.apply(probability.array)), threshold, spacing, part(progress, 0.75, 0.97)
+        np.ascontiguousarray(turn.apply(probability.array)), threshold, spacing, part(progress, 0.8, 1.0)
     )
     labels = ct.with_array(np.ascontiguousarray(turn.undo(numbers)), "vertebrae")
     labels, named = _named(_without_small(labels, settings.smallest_ml), settings.first)
-    progress(0.97, "Measuring the vertebrae")
-    vertebrae = describe_vertebrae(labels, named)
-    notes += predicted.notes + _notes(vertebrae, named)
-    made = provenance(
-        "vertebrae",
-        started,
-        asdict(settings) | {"threshold": threshold, "preparation": preparation.to_dict()},
-        libraries=_LIBRARIES,
-        card=card,
-        device=predicted.device,
-        precision=predicted.precision,
-        inputs=["CT"],
-    )
-    progress(1.0, "Done")
-    return Vertebrae(labels, vertebrae, probability, made, notes)
+    notes = list(predicted.notes)
+    if not named and labels.array.any():
+        notes.append(
+            "The vertebrae are counted from the most cranial one that is seen; give its level to have them named."
+        )
+    return _Found(labels, probability, named, predicted.device, predicted.precision, notes)
 
 
 def describe_vertebrae(labels: Volume, verse: bool = True) -> list[VertebraInfo]:
@@ -225,14 +265,13 @@ def _named(labels: Volume, first: str) -> tuple[Volume, bool]:
     return labels.with_array(table[labels.array]), True
 
 
-def _notes(vertebrae: list[VertebraInfo], named: bool) -> list[str]:
+def _notes(vertebrae: list[VertebraInfo]) -> list[str]:
     if not vertebrae:
         return ["No vertebra was found; check that the CT shows the spine."]
     notes = []
-    if not named:
-        notes.append(
-            "The vertebrae are counted from the most cranial one that is seen; give its level to have them named."
-        )
+    lacking = [f"{one.name} ({', '.join(one.incomplete)})" for one in vertebrae if one.incomplete]
+    if lacking:
+        notes.append(f"Not whole: {'; '.join(lacking)}. Look at these before you measure, repair or print from them.")
     cut = [one.name for one in vertebrae if one.touches_border]
     if cut:
         notes.append(f"The edge of the image is reached by {', '.join(cut)}: what lies beyond is missing.")

@@ -1,0 +1,48 @@
+"""Which vertebra carries the lowest ribs: T12, in all but a few percent of people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from SpineLib.tasks.column.parts import OTHER_BONE
+
+#: Where a rib's head and neck lie from the body's centre, mm: to the side, behind (from, to), above and below.
+_ASIDE_MM, _BEHIND_MM, _UP_MM = (13.0, 40.0), (-4.0, 34.0), (-10.0, 20.0)
+#: So much bone there on both sides is a rib; a process that was taken for another bone is less, ml.
+_LEAST_ML = 0.35
+#: So many vertebrae without ribs have to be seen whole below T12, so that a rib that was overlooked names nothing.
+_FREE = 2
+
+
+def lowest_ribbed(
+    parts: np.ndarray, centres_mm: Sequence[Sequence[float]], spacing: tuple[float, float, float]
+) -> int | None:
+    """Index of the vertebra with the lowest pair of ribs; None where that cannot be told.
+
+    Args:
+        parts: uint8 (z, y, x), as the network says.
+        centres_mm: of the bodies, (z, y, x), from cranial to caudal.
+        spacing: mm along (z, y, x).
+    """
+    if len(centres_mm) < _FREE + 2:
+        return None
+    steps = np.asarray(spacing, float)
+    ml = float(steps.prod()) / 1000
+    z, y, x = (np.argwhere(parts == OTHER_BONE) * steps).T
+    with_ribs = []
+    for centre in np.asarray(centres_mm, float):
+        near = (z - centre[0] > _UP_MM[0]) & (z - centre[0] < _UP_MM[1])
+        near &= (y - centre[1] > _BEHIND_MM[0]) & (y - centre[1] < _BEHIND_MM[1])
+        sides = [
+            np.count_nonzero(near & (side * (x - centre[2]) > _ASIDE_MM[0]) & (side * (x - centre[2]) < _ASIDE_MM[1]))
+            for side in (-1, 1)
+        ]
+        with_ribs.append(min(sides) * ml >= _LEAST_ML)
+    if not any(with_ribs):
+        return None
+    lowest = max(n for n, ribbed in enumerate(with_ribs) if ribbed)
+    # Above a T12 all have ribs, below it none; the highest may lie at the image's edge.
+    clear = lowest < len(with_ribs) - _FREE and lowest >= 1 and with_ribs[lowest - 1]
+    return lowest if clear else None

@@ -1,0 +1,61 @@
+"""What the label map of the vertebrae lacks is said by vertebra."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from SpineLib.phantom.ct import CtSettings, simulate_ct
+from SpineLib.tasks.ct.completeness import missing_parts
+from SpineLib.volume.crop import crop
+
+SCAN = CtSettings(
+    matrix=140, slices=130, spacing=1.0, thickness=1.3, region="lumbar", healthy=1.0, metal=0.0, sagittal=0.0
+)
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    case = simulate_ct(21, SCAN)
+    whole = [fact["label"] for fact in case.truth["vertebrae"] if not fact["touches_border"] and fact["label"] < 25]
+    return case, whole
+
+
+def test_whole_vertebrae_lack_nothing(drawn):
+    case, whole = drawn
+    assert len(whole) >= 3 and not set(missing_parts(case.intact)) & set(whole)
+
+
+def test_a_vertebra_without_half_its_arch_is_told_of_and_its_neighbours_are_not(drawn):
+    case, whole = drawn
+    number = whole[1]
+    array = case.intact.array.copy()
+    own = array == number
+    middle = np.nonzero(own & (case.parts.array == 1))[2].mean()
+    gone = own & (case.parts.array == 2) & (np.arange(array.shape[2]) > middle)
+    array[gone] = 0
+    found = missing_parts(case.intact.with_array(array))
+    assert "no closed arch" in found[number][0]
+    assert not set(found) & (set(whole) - {number})
+
+
+def test_a_vertebra_at_the_images_edge_is_cut(drawn):
+    case, whole = drawn
+    number = whole[1]
+    rows = np.flatnonzero((case.intact.array == number).any(axis=(1, 2)))
+    _, high, wide = case.intact.shape
+    box = (slice(0, int(rows.mean())), slice(0, high), slice(0, wide))
+    assert any("cut by the image's edge" in text for text in missing_parts(crop(case.intact, box))[number])
+
+
+def test_votes_for_two_centres_are_told_of(drawn):
+    case, whole = drawn
+    agreement = dict.fromkeys(whole, 0.9) | {whole[0]: 0.2}
+    found = missing_parts(case.intact, agreement)
+    assert "different centres" in found[whole[0]][-1] and whole[1] not in found
+
+
+def test_the_sacrum_has_no_arch_to_miss():
+    case = simulate_ct(3, replace(SCAN, slices=170))
+    assert 26 in np.unique(case.intact.array)
+    assert all("arch" not in text for text in missing_parts(case.intact).get(26, ()))
