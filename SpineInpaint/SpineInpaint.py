@@ -77,7 +77,7 @@ class SpineInpaintParameterNode:
     """
 
     ct: vtkMRMLScalarVolumeNode
-    vertebraeModel: str = "vertebrae-ct-vnet"
+    vertebraeModel: str = ""
     topmost: str = ""
     vertebrae: vtkMRMLSegmentationNode
     lesionModel: str = ""
@@ -155,7 +155,8 @@ class SpineInpaintLogic(ScriptedLoadableModuleLogic):
         from SpineInpaintLib.runs import VertebraeRun
         from SpinePanel.runs import runAndWait
 
-        run = VertebraeRun(ct, self._model("vertebra-segmentation", model), {"device": device, "first": topmost})
+        model = self._vertebraeModel() if model is None else str(model)
+        run = VertebraeRun(ct, model, {"device": device, "first": topmost})
         return runAndWait(run, progress).segmentation
 
     def detectLesions(self, ct, vertebrae=None, model=None, device="auto", progress=None):
@@ -228,6 +229,16 @@ class SpineInpaintLogic(ScriptedLoadableModuleLogic):
         from SpinePanel.runs import runAndWait
 
         return runAndWait(ExportRun(repaired, settings or {}, path, space), progress)
+
+    @staticmethod
+    def _vertebraeModel():
+        from SpineLib.errors import SpineError
+        from SpineLib.models.catalogue import vertebra_models
+
+        found = vertebra_models()
+        if not found:
+            raise SpineError(_("No model for vertebrae is installed: import one (spine models)."))
+        return found[0][1].id
 
     @staticmethod
     def _model(task, model):

@@ -117,3 +117,10 @@ class ModelChoice:
 def forTask(task: str) -> Callable:
     """All installed models of a task fit, whatever is chosen."""
     return lambda node: (task, lambda: fittingCards(task, lambda card: True))
+
+
+def forVertebrae(node):
+    """All installed models that find vertebrae on CT, the one that is used by default first."""
+    from SpineLib.models.catalogue import vertebra_models
+
+    return "vertebrae", lambda: [card for _, card in vertebra_models()]

@@ -3,7 +3,7 @@
 from SpineInpaintLib.runs import VertebraeRun
 from SpineLib.errors import SpineError
 from SpinePanel.i18n import tr as _
-from SpinePanel.modelchoice import ModelChoice, forTask
+from SpinePanel.modelchoice import ModelChoice, forVertebrae
 from SpinePanel.segments import openInEditor
 from SpinePanel.show3d import Show3d
 from SpinePanel.step import StepBase
@@ -37,7 +37,7 @@ class VertebraeStep(StepBase):
             (ui.vertebraeBadgeLabel, ui.vertebraeBadgeSpacer),
             ui.vertebraeSection,
             "vertebraeModel",
-            forTask("vertebra-segmentation"),
+            forVertebrae,
             lambda node: none,
             empty=_("No model is installed"),
         )

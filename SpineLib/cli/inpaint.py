@@ -207,9 +207,10 @@ def _lesion(path: Path):
 
 
 def _segmented(ct, args: argparse.Namespace, progress):
+    from SpineLib.cli.segment_vertebrae import first_model
     from SpineLib.tasks.ct.vertebrae import VertebraeSettings, segment_vertebrae
 
-    bundle = find_bundle("vertebrae-ct-vnet")
+    bundle = find_bundle(first_model())
     found = segment_vertebrae(ct, bundle, VertebraeSettings(first=args.first, device=args.device), progress)
     return found.labels, list(found.notes), bundle.card
 

@@ -9,7 +9,8 @@ from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.cli.telling import closing, made_by, table
 from SpineLib.cohort.entities import ENTITIES
 from SpineLib.errors import SpineError
-from SpineLib.models import find_bundle, list_bundles
+from SpineLib.models import find_bundle
+from SpineLib.models.catalogue import vertebra_models
 from SpineLib.progress import part
 
 #: Options of the other tasks, and the parser's own value of each.
@@ -86,21 +87,18 @@ def run(args: argparse.Namespace) -> int:
 
 
 def first_model() -> Path:
-    """Folder of the installed model for vertebrae that is used unless the user names one: the column's network, then
-    the V-Net, the paper's choice.
+    """Folder of the installed model for vertebrae that is used unless the user names one.
 
     Raises:
         SpineError: none is installed.
     """
-    from SpineLib.tasks.ct.vertebrae import TASKS
-
-    found = [(folder, card) for folder, card in list_bundles() if card.task in TASKS and card.inputs == ("CT",)]
+    found = vertebra_models()
     if not found:
         raise SpineError(
             "No model for vertebrae on CT is installed; 'spine models import' brings one, 'spine train "
             "column' and 'spine train vertebrae' train one."
         )
-    return min(found, key=lambda one: (TASKS.index(one[1].task), one[1].network["type"] != "vnet", one[1].id))[0]
+    return found[0][0]
 
 
 def _summary(result) -> list[str]:

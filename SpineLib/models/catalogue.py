@@ -191,3 +191,20 @@ def _copy_at_most(stream, file, size: int) -> None:
         if left < 0:
             raise SpineError("The model's zip file does not have the sizes it promises; it was not unpacked.")
         file.write(chunk)
+
+
+#: Tasks of models that find vertebrae on CT, the first one's models being taken unless the user names another.
+VERTEBRA_TASKS = ("column-segmentation", "vertebra-segmentation")
+
+
+def vertebra_models() -> list[tuple[Path, ModelCard]]:
+    """Folder and card of the installed models that find vertebrae on CT; the first is used unless the user names one.
+
+    The column's networks come first, then the V-Net, the paper's choice.
+    """
+    found = [one for one in list_bundles() if one[1].task in VERTEBRA_TASKS and "CT" in one[1].inputs]
+
+    def rank(one: tuple[Path, ModelCard]):
+        return VERTEBRA_TASKS.index(one[1].task), one[1].network["type"] != "vnet", one[1].id
+
+    return sorted(found, key=rank)

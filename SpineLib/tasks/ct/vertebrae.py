@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from SpineLib.errors import SpineError
 from SpineLib.models.bundle import ModelBundle
+from SpineLib.models.catalogue import VERTEBRA_TASKS
 from SpineLib.preprocess.ct import CtPreparation, axial_orientation, prepare_ct
 from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
@@ -25,8 +26,6 @@ from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
 TASK = "vertebra-segmentation"
-#: Tasks of models that find vertebrae on CT, the better first.
-TASKS = (COLUMN, TASK)
 _LIBRARIES = ("numpy", "scipy", "scikit-image", "SimpleITK", "torch")
 
 
@@ -122,7 +121,7 @@ def segment_vertebrae(
     """
     started = perf_counter()
     card = bundle.card
-    if card.task not in TASKS or card.inputs != ("CT",):
+    if card.task not in VERTEBRA_TASKS or "CT" not in card.inputs:
         raise SpineError(f"The model '{card.id}' is for {card.task}; choose one for {TASK}.")
     progress(0.0, "Checking the CT")
     notes = check_ct(ct)
