@@ -59,3 +59,7 @@ def test_six_vertebrae_between_ribs_and_sacrum_are_told_and_make_the_levels_doub
     ribbed = lowest_ribbed(parts, centres, SPACING)
     named = name_levels(centres, [1.0] * 9, sacrum_top_mm(parts, SPACING), None, ribbed)
     assert named.confidence <= 0.5 and any("6 vertebrae instead of five" in note for note in named.notes)
+
+
+def test_a_level_named_where_no_vertebra_was_found_names_nothing():
+    assert name_levels([], [], None, (0, "T11")).names == ()

@@ -66,6 +66,8 @@ def name_levels(
         "found; levels beyond it may be wrong."
         for where, missing in overlooked
     ]
+    if not count:
+        return Levels((), "count", 0.0)
     if named is not None:
         which, level = named
         if level not in VERSE_NUMBERS or VERSE_NUMBERS[level] not in DOWNWARDS[:-1]:
@@ -77,19 +79,17 @@ def name_levels(
                 "fit between C1 and L5; correct the level."
             )
         return Levels(tuple(DOWNWARDS[start + place] for place in places), "user", 1.0, tuple(notes))
-    if not count:
-        return Levels((), "count", 0.0, tuple(notes))
     counted = Levels(tuple(FIRST_COUNTED + n for n in range(count)), "count", 0.0, tuple(notes))
     sure = min([*agreements, 1.0]) * (0.6 if overlooked else 1.0)
     from_ribs = None if ribbed is None else DOWNWARDS.index(VERSE_NUMBERS["T12"]) - places[ribbed]
-    start = _from_sacrum(centres, places, sacrum_mm)
-    if start is None:
+    lowest = _from_sacrum(centres, places, sacrum_mm)
+    if lowest is None:
         if from_ribs is None or from_ribs < 0 or from_ribs + places[-1] > len(DOWNWARDS) - 2:
             return counted
         numbers = tuple(DOWNWARDS[from_ribs + place] for place in places)
         return Levels(numbers, "ribs", float(np.clip(0.9 * sure, 0, 1)), tuple(notes))
-    if from_ribs is not None and from_ribs != start:
-        below = places[-1] - places[ribbed]  # type: ignore[index]
+    if ribbed is not None and from_ribs != lowest:
+        below = places[-1] - places[ribbed]
         notes.append(
             f"Between the lowest ribs and the sacrum there are {below} vertebrae instead of five: the spine has a "
             "transitional or an additional vertebra, or one was overlooked; levels are counted from the sacrum."
@@ -98,7 +98,7 @@ def name_levels(
     elif from_ribs is not None:
         sure = max(sure, 0.5 * (1 + sure))  # two signs agree
     return Levels(
-        tuple(DOWNWARDS[start + place] for place in places), "sacrum", float(np.clip(sure, 0, 1)), tuple(notes)
+        tuple(DOWNWARDS[lowest + place] for place in places), "sacrum", float(np.clip(sure, 0, 1)), tuple(notes)
     )
 
 
