@@ -23,6 +23,7 @@ from SpineLib.tasks.segmentation.naming import METASTASIS
 from SpineLib.tasks.segmentation.output import write_result, write_table
 from SpineLib.tasks.segmentation.segment import SegmentSettings, segment
 from SpineLib.volume import SegmentInfo, write_segmentation, write_volume
+from SpineLib.words import counted
 
 
 def write_demo(folder: Path, seeds: Seeds, model: str, device: str, progress: Progress) -> list[str]:
@@ -85,8 +86,8 @@ def write_demo(folder: Path, seeds: Seeds, model: str, device: str, progress: Pr
     )
     progress(1.0, "Done")
     return [
-        f"{len(result.lesions)} lesions segmented; {len(matches.found)} of {len(truths)} simulated metastases "
-        f"found, {len(matches.false_positives)} false positive.",
+        f"{counted(len(result.lesions), 'lesion')} segmented; {len(matches.found)} of {len(truths)} simulated "
+        f"metastases found, {len(matches.false_positives)} false positive.",
         f"Dice {100 * agreement.dice:.1f} %, sensitivity {100 * agreement.tpr:.1f} %, "
         f"specificity {100 * agreement.tnr:.2f} % (two simulated readers: Dice {100 * readers.dice:.1f} %).",
         "Follow-up of another simulated patient after ablation:",

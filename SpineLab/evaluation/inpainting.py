@@ -28,6 +28,7 @@ from SpineLib.volume.crop import crop
 from SpineLib.volume.levels import level_name
 from SpineLib.volume.segments import read_mask
 from SpineLib.volume.volume import Volume
+from SpineLib.words import counted
 
 #: What a good repair has, as medians: mean and 95 % distance in mm, and the volume's error.
 GOALS = {"mean_mm": 1.0, "p95_mm": 3.0, "volume_error": 0.03}
@@ -149,7 +150,7 @@ def evaluate_inpaint(
     networks = {method: models[method].network() for method in methods if method in METHOD_MODELS}
     rows: list[dict] = []
     for one in vertebrae:
-        progress(0.0, f"{one.case}, {level_name(one.site.label)}, {one.kind} ({len(rows)} repairs so far)")
+        progress(0.0, f"{one.case}, {level_name(one.site.label)}, {one.kind} ({counted(len(rows), 'repair')} so far)")
         started = perf_counter()
         try:
             fitted = fit(one.site)

@@ -13,6 +13,7 @@ from SpineLib.reports.page import Section, write_page
 from SpineLib.reports.tables import Column, Table
 from SpineLib.tasks.inpainting.settings import METHODS
 from SpineLib.volume.files import write_text
+from SpineLib.words import counted
 
 _SUMMARY = (
     Column("method", "Method"),
@@ -96,7 +97,7 @@ def _write_page(evaluation: InpaintEvaluation, path: Path) -> None:
                         METHODS[row["method"]],
                         row[key],
                         own=row["method"] == "completion",
-                        note=f"{row['repairs']} repairs, {note}",
+                        note=f"{counted(row['repairs'], 'repair')}, {note}",
                     )
                     for row in overall
                 ],

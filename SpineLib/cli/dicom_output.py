@@ -13,7 +13,7 @@ from SpineLib.errors import SpineError
 from SpineLib.temporary import staged
 
 #: What such a folder holds; what an earlier run left of it goes when a new one takes its place.
-_NAMES = re.compile(r"(lesions|metastases|necroses|measurements|picture_\d+)\.dcm|report\.txt")
+_NAMES = re.compile(r"(lesions|vertebrae|metastases|necroses|measurements|picture_\d+)\.dcm|report\.txt")
 
 
 def add_dicom(group, what: str, scans: str) -> None:

@@ -9,6 +9,7 @@ from SpineLib.cli.followup_case import Scans, check_order, output_folder, run_ca
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.cohort.layout import SESSIONS
 from SpineLib.errors import SpineError
+from SpineLib.words import counted
 
 CORRECTED = "A segmentation was changed after the follow-up had written it; what stands here is of the changed one."
 
@@ -65,7 +66,7 @@ def follow_up_folder(args: argparse.Namespace) -> int:
         cohort_page(args.output / "cohort.html", rows, simulated=args.simulated)
 
     good, count = each_case(patients, work, lambda row: str(row["outcome"]), write, args)
-    print(f"{good} of {count} patients followed up; see cohort.csv and cohort.html. Research use only.")
+    print(f"{good} of {counted(count, 'patient')} followed up; see cohort.csv and cohort.html. Research use only.")
     return 0 if good == count else 1
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from SpineLib.cli import segment_vertebrae
 from SpineLib.cli.choosing import TASKS, segment_files
+from SpineLib.cli.dicom_output import add_dicom, check_series, dicom_folder
 from SpineLib.cli.entities import add_entities, wanted_entities
 from SpineLib.cli.numbers import add_numbers
 from SpineLib.cli.options import add_device
@@ -18,6 +19,7 @@ from SpineLib.errors import SpineError
 from SpineLib.metrics.lesion import LESION_MEASURES
 from SpineLib.progress import part
 from SpineLib.sequences import SEQUENCES
+from SpineLib.words import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     output.add_argument("--probability", type=Path, metavar="FILE", help="also write the probability")
     output.add_argument("--json", type=Path, metavar="FILE", help="also write lesions, notes and provenance")
     output.add_argument("--csv", type=Path, metavar="FILE", help="also write the table of lesions")
+    add_dicom(output, "the segmentation", "the images")
     output.add_argument("--overwrite", action="store_true", help="replace files that exist")
     choices = parser.add_argument_group("how")
     choices.add_argument(
@@ -88,9 +91,10 @@ def run(args: argparse.Namespace) -> int:
     if args.bids is not None:
         if args.vertebrae is not None:
             raise SpineError("--vertebrae is one patient's; leave it out with --bids.")
-        if given or args.probability or args.json or args.csv:
+        if given or args.probability or args.json or args.csv or args.dicom:
             raise SpineError(
-                "With --bids, leave out single images, --probability, --json and --csv: each case gets its own files."
+                "With --bids, leave out single images, --probability, --json, --csv and --dicom: each case gets its "
+                "own files."
             )
         return segment_folder(args)
     wanted_entities(args)
@@ -101,10 +105,14 @@ def run(args: argparse.Namespace) -> int:
         raise SpineError(f"No image was given; use {options}, or --bids for a folder of patients.")
     check_outputs(_outputs(args), given.values(), args.overwrite)
     _check_kinds(args)
+    if args.dicom is not None:
+        check_series(given.values())
 
-    with ProgressBar() as progress:
+    with dicom_folder(args.dicom, args.overwrite) as dicom, ProgressBar() as progress:
         result = segment_files(given, args, part(progress, 0.0, 0.97))
         progress(0.97, "Writing")
+        if dicom is not None:
+            result.notes.extend(_write_dicom(result, given, dicom))
         _write(result, args)
         progress(1.0, "Done")
     print(*summary(result), sep="\n")
@@ -134,14 +142,38 @@ def _write(result, args: argparse.Namespace) -> None:
     write_result(result, args.output)  # last: who finds it finds the others too
 
 
+def _write_dicom(result, given: dict[str, Path], folder: Path) -> list[str]:
+    """What goes to the archive, on the series of the image whose grid the result has; sentences for the user."""
+    from SpineLib.reports.dicom_objects import Marked
+    from SpineLib.reports.lesions_archive import Examination, write_lesions
+    from SpineLib.tasks.segmentation.naming import target_of
+    from SpineLib.tasks.segmentation.output import lesion_segments
+    from SpineLib.volume import read_volume
+    from SpineLib.volume.dicom_seg import SegAlgorithm
+
+    made, target = result.provenance, target_of(result.provenance)
+    order = sorted(made["inputs"], key=lambda name: name != made["reference"])
+    marked = Marked(
+        target.many,
+        result.labels,
+        lesion_segments(result.lesions, target),
+        {lesion.id: lesion for lesion in result.lesions},
+        given[made["reference"]],
+        SegAlgorithm(made["model"]["id"], made["model"]["version"]),
+    )
+    images = {name: read_volume(given[name], name) for name in order}
+    return write_lesions(folder, marked, Examination(images, target, made))[1]
+
+
 def summary(result) -> list[str]:
     """What was found, in lines for a terminal."""
     from SpineLib.tasks.segmentation.naming import target_of
 
     target, measures = target_of(result.provenance), LESION_MEASURES.values()
     total = sum(lesion.volume_ml for lesion in result.lesions)
+    found = counted(len(result.lesions), target.one.lower(), target.many)
     return [
-        f"{len(result.lesions)} {target.many}, {total:.2f} ml in all ({made_by(result.provenance)})",
+        f"{found}, {total:.2f} ml in all ({made_by(result.provenance)})",
         *table(
             [target.one, "Level", *(one.heading for one in measures)],
             [

@@ -8,6 +8,7 @@ from dataclasses import replace
 from SpineLib.cli.choosing import chosen_target, segment_files
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.csv_text import csv_text
+from SpineLib.words import counted
 
 COLUMNS = ("case", "status", "lesions", "total_volume_ml", "largest_ml", "model", "message")
 
@@ -51,11 +52,11 @@ def segment_folder(args: argparse.Namespace) -> int:
     good, count = each_case(
         cases,
         work,
-        lambda row: f"{row['lesions']} {target.many}, {row['total_volume_ml']} ml",
+        lambda row: f"{counted(row['lesions'], target.one.lower(), target.many)}, {row['total_volume_ml']} ml",
         lambda rows: write_text(args.output / f"summary{kind}.csv", _table(rows, target.many)),
         args,
     )
-    print(f"{good} of {count} cases segmented; see summary{kind}.csv. Research use only.")
+    print(f"{good} of {counted(count, 'case')} segmented; see summary{kind}.csv. Research use only.")
     return 0 if good == count else 1
 
 

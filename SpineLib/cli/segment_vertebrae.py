@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from SpineLib.cli.dicom_output import check_series, dicom_folder
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.cli.telling import closing, made_by, table
 from SpineLib.cohort.entities import ENTITIES
@@ -12,6 +13,7 @@ from SpineLib.errors import SpineError
 from SpineLib.models import find_bundle
 from SpineLib.models.catalogue import vertebra_models
 from SpineLib.progress import part
+from SpineLib.words import counted
 
 #: Options of the other tasks, and the parser's own value of each.
 _OTHERS = {
@@ -70,10 +72,14 @@ def run(args: argparse.Namespace) -> int:
         threshold=args.threshold, first=args.first, device=args.device, precision=args.precision
     )
     bundle = find_bundle(args.model or first_model())
-    with ProgressBar() as progress:
+    if args.dicom is not None:
+        check_series([args.ct])
+    with dicom_folder(args.dicom, args.overwrite) as dicom, ProgressBar() as progress:
         progress(0.0, "Reading")
         result = segment_vertebrae(read_volume(args.ct, "CT"), bundle, settings, part(progress, 0.03, 0.97))
         progress(0.97, "Writing")
+        if dicom is not None:
+            result.notes.extend(_write_dicom(result, args.ct, dicom))
         if args.probability is not None:
             write_volume(result.probability, args.probability)
         if args.csv is not None:
@@ -84,6 +90,18 @@ def run(args: argparse.Namespace) -> int:
         progress(1.0, "Done")
     print(*_summary(result), sep="\n")
     return 0
+
+
+def _write_dicom(result, series: Path, folder: Path) -> list[str]:
+    """The vertebrae as DICOM SEG; sentences for the user."""
+    from SpineLib.reports.dicom_objects import Marked, write_dicom_objects
+    from SpineLib.tasks.ct.vertebra_output import vertebra_segments
+    from SpineLib.volume.dicom_seg import SegAlgorithm
+
+    model = result.provenance["model"]
+    segments = vertebra_segments(result.vertebrae, result.provenance)
+    marked = Marked("vertebrae", result.labels, segments, {}, series, SegAlgorithm(model["id"], model["version"]))
+    return write_dicom_objects(folder, [marked], [])[1]
 
 
 def first_model() -> Path:
@@ -110,7 +128,7 @@ def _summary(result) -> list[str]:
         cut = "; ".join(one.incomplete) or ("reaches the edge" if one.touches_border else "")
         rows.append([str(one.label), one.name, f"{one.volume_ml:.1f}", *place, cut])
     return [
-        f"{len(result.vertebrae)} vertebrae ({made_by(result.provenance)})",
+        f"{counted(len(result.vertebrae), 'vertebra', 'vertebrae')} ({made_by(result.provenance)})",
         *table(["Label", "Name", "Volume (ml)", "R (mm)", "A (mm)", "S (mm)", ""], rows, left=(1, 6)),
         *closing(result.notes, result.provenance),
     ]

@@ -11,6 +11,7 @@ from typing import Any
 from SpineLib.reports.followup_tables import NOT_TREATED, ROW_COLUMNS
 from SpineLib.reports.page import Section, Tile, write_page
 from SpineLib.reports.tables import Table
+from SpineLib.words import counted
 
 
 def patient_row(rows: Sequence[Mapping[str, Any]], notes: Sequence[str] = ()) -> dict[str, Any]:
@@ -49,7 +50,7 @@ def cohort_page(path: str | Path, rows: Sequence[Mapping[str, Any]], *, simulate
     write_page(
         path,
         "Follow-up after ablation: cohort",
-        f"{len(rows)} patients",
+        counted(len(rows), "patient"),
         sections,
         tiles=tiles,
         badges=badges,

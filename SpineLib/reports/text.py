@@ -10,13 +10,7 @@ from SpineLib.metrics.ablation import figures_of
 from SpineLib.reports.followup import FollowUpReport, LesionPart
 from SpineLib.tasks.followup.verdict import TITLES
 from SpineLib.tasks.segmentation.lesions import Lesion
-
-
-def count_words(count: int, one: str, many: str = "") -> str:
-    """ "1 lesion", "2 lesions", "no lesions"."""
-    if not count:
-        return f"no {many or f'{one}s'}"
-    return f"{count} {one if count == 1 else many or f'{one}s'}"
+from SpineLib.words import counted
 
 
 def lesions_text(
@@ -32,7 +26,7 @@ def lesions_text(
     """
     total = sum(lesion.volume_ml for _, lesion in lesions)
     scans = f" on {' and '.join(inputs)}" if inputs else ""
-    found = count_words(len(lesions), one, many)
+    found = counted(len(lesions), one, many, none="no")
     parts = [f"{found[0].upper()}{found[1:]}{scans}{f', {total:.1f} ml in all' if lesions else ''}."]
     parts += [
         f"{name}: {_volume(lesion)}, longest diameter {lesion.diameter_in_plane_mm:.0f} mm in a sagittal slice, "

@@ -53,7 +53,40 @@ def test_one_patient_gets_segmentation_probability_table_and_report(case, capsys
     [row] = csv.DictReader((case / "t.csv").open())
     assert float(row["volume_ml"]) == pytest.approx(report["lesions"][0]["volume_ml"], abs=1e-3)
     told = capsys.readouterr().out
-    assert "1 lesions" in told and "simulated data" in told and "Research use only" in told
+    assert told.startswith("1 lesion, ") and "simulated data" in told and "Research use only" in told
+
+
+def test_a_dicom_series_gets_objects_for_the_archive_that_hold_the_lesions_as_measured(case, capsys):
+    highdicom = pytest.importorskip("highdicom")
+    from Testing.volume.series import write_image_series
+
+    for name in ("T1", "T2"):
+        write_image_series(case / f"dicom-{name}", read_volume(case / f"{name}.nii.gz"), StudyDate="20240102")
+    line = ["segment", "--t1", str(case / "dicom-T1"), "--t2", str(case / "dicom-T2"), "--model", "tiny-2d-t1-t2"]
+    line += ["-o", str(case / "o.seg.nrrd"), "--json", str(case / "r.json"), "--dicom", str(case / "archive")]
+    assert main(line) == 0
+    files = {path.name for path in (case / "archive").iterdir()}
+    assert files == {"lesions.dcm", "measurements.dcm", "picture_1.dcm", "report.txt"}
+    [lesion] = json.loads((case / "r.json").read_text())["lesions"]
+    seg = highdicom.seg.segread(case / "archive" / "lesions.dcm")
+    mask = read_volume(case / "o.seg.nrrd")
+    assert np.count_nonzero(seg.pixel_array) == np.count_nonzero(mask.array)
+    document = highdicom.sr.srread(case / "archive" / "measurements.dcm")
+    [group] = document.content.get_volumetric_roi_measurement_groups()
+    told = {one.name.value: one.value for one in group.get_measurements()}
+    # Six digits are written.
+    assert told["118565006"] == pytest.approx(lesion["volume_ml"], rel=1e-5)
+    assert group.tracking_uid == seg.SegmentSequence[0].TrackingUID
+    text = (case / "archive" / "report.txt").read_text(encoding="utf-8")
+    assert text.startswith("1 metastasis on T1 and T2, ") and "Lesion 1" in text and "tiny-2d-t1-t2" in text
+    assert "Doe" not in text and "4711" not in text
+
+
+def test_objects_for_the_archive_of_files_that_are_no_dicom_are_refused_before_any_work(case, capsys):
+    line = ["--model", "tiny-2d-t1-t2", "-o", str(case / "o.seg.nrrd"), "--dicom", str(case / "archive")]
+    assert main(arguments(case, *line)) == 1
+    assert "folders of DICOM files" in capsys.readouterr().err
+    assert not (case / "archive").exists() and not (case / "o.seg.nrrd").exists()
 
 
 @pytest.mark.parametrize("name", ["o.nii.gz", "o.nrrd", "o.mha"])

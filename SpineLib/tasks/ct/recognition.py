@@ -27,6 +27,7 @@ from SpineLib.volume.numberings import (
     VERSE_NUMBERING,
     Numbering,
 )
+from SpineLib.words import counted
 
 #: Vertebrae of the neck have less (ml, the middle one of them; 12 to 18 in the label maps that this was made from), and
 #: numbers from C1 or C2 on lie no farther apart than this (a share): else they are a count from above.
@@ -225,4 +226,6 @@ def _said(others: Collection[int]) -> list[str]:
     shown = ", ".join(map(str, list(others)[:8])) + (", ..." if len(others) > 8 else "")
     if len(others) == 1:
         return [f"The label {shown} is no vertebra and was left out."]
-    return [f"{len(others)} labels ({shown}) are no vertebrae and were left out."]
+    return [
+        f"{counted(len(others), 'label')} ({shown}) {'is no vertebra and was' if len(others) == 1 else 'are no vertebrae and were'} left out."
+    ]
