@@ -15,10 +15,17 @@ def silent(fraction: float, text: str, file: str = "") -> None:
     """Progress nobody looks at."""
 
 
+#: What the end of all work is called; the end of a step is not.
+DONE = "Done"
+
+
 def part(progress: Progress, start: float, end: float) -> Progress:
-    """Progress of a step that takes the share ``start`` to ``end`` of the whole."""
+    """Progress of a step that takes the share ``start`` to ``end`` of the whole; its own end is passed over in silence
+    unless it is that of the whole."""
 
     def report(fraction: float, text: str) -> None:
+        if text == DONE and end < 1.0:
+            return
         progress(start + (end - start) * min(max(fraction, 0.0), 1.0), text)
 
     return report

@@ -27,6 +27,7 @@ from SpineLib.tasks.inpainting.site import Site, site_of
 from SpineLib.volume.crop import crop
 from SpineLib.volume.levels import level_name
 from SpineLib.volume.segments import read_mask
+from SpineLib.volume.simulated import simulated_files
 from SpineLib.volume.volume import Volume
 from SpineLib.words import counted
 
@@ -75,7 +76,7 @@ def damaged_vertebrae(
     margin_mm: float = 1.0,
     kinds: Sequence[str] = EVALUATED,
 ) -> Iterator[Damaged]:
-    """Healthy vertebrae of a real label file, each with pieces of all kinds cut away, one after the other.
+    """Healthy vertebrae of a label file, each with pieces of all kinds cut away, one after the other.
 
     Voxels finer than 1 mm are thinned to about that.
 
@@ -90,7 +91,7 @@ def damaged_vertebrae(
     """
     labels, _ = verse_numbers(thinned(read_mask(path, "label")))
     column = Column.of(labels)
-    numbers = whole_vertebrae(column)
+    numbers, simulated = whole_vertebrae(column), simulated_files([path])
     if not numbers:
         raise SpineError(f"'{path.name}' shows no whole vertebra; give labels of the column, a number for each one.")
     if most is not None and most < len(numbers):
@@ -109,7 +110,7 @@ def damaged_vertebrae(
             except SpineError:
                 continue
             truth = crop(labels.with_array((labels.array == number).astype(np.uint8)), site.box)
-            yield Damaged(name or path.name.split(".")[0], False, kind, site, truth)
+            yield Damaged(name or path.name.split(".")[0], simulated, kind, site, truth)
 
 
 def simulated_lesions(case: CtCase, margin_mm: float = 1.0) -> Iterator[Damaged]:

@@ -39,7 +39,11 @@ class Point:
 
 
 def froc_chart(title: str, curves: Sequence[Curve], points: Sequence[Point] = (), limit: float = 1.0) -> str:
-    """Sensitivity against false positives a case from 0 to ``limit``: steps, as nothing lies between thresholds."""
+    """Sensitivity against false positives a case: steps, as nothing lies between thresholds.
+
+    The axis runs from 0 to ``limit``, or to a round number before it beyond which no curve rises and no point lies.
+    """
+    limit = _axis_end(curves, points, limit)
     height = _TOP + _SIDE + 52 + 18 * (len(curves) + len(points)) + 8
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" '
@@ -72,6 +76,19 @@ def froc_chart(title: str, curves: Sequence[Curve], points: Sequence[Point] = ()
     return "".join(parts) + "</svg>\n"
 
 
+def _axis_end(curves: Sequence[Curve], points: Sequence[Point], limit: float) -> float:
+    """The least of 1, 2 and 5 times a power of ten that holds all there is to see, or ``limit`` if that is less."""
+    reached = [point.false_positives for point in points if point.false_positives <= limit]
+    for curve in curves:
+        false, found = np.asarray(curve.false_positives, float), np.asarray(curve.sensitivity, float)
+        inside = false <= limit
+        if inside.any():
+            reached.append(float(false[inside & (found >= found[inside].max())].min()))
+    most = max(reached, default=limit)
+    steps = (factor * 10.0**power for power in range(-3, 4) for factor in (1, 2, 5))
+    return min(next(step for step in steps if step >= most), limit)
+
+
 def _axes(limit: float) -> list[str]:
     right, bottom = _WIDTH - 24, _TOP + _SIDE
     parts = []
@@ -80,7 +97,7 @@ def _axes(limit: float) -> list[str]:
         parts += [
             f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{bottom}" stroke="#ddd"/>',
             f'<line x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="#ddd"/>',
-            f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{tick * limit:.2g}</text>',
+            f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{tick * limit:.3g}</text>',
             f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{100 * tick:.0f} %</text>',
         ]
     middle = (_LEFT + right) / 2

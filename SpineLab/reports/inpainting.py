@@ -41,7 +41,7 @@ _CASES = tuple(
         "seconds",
     )
 )
-_WHOSE = {False: "Real vertebrae, damaged on purpose", True: "Simulated vertebrae with lesions"}
+_WHOSE = {False: "Real vertebrae, damaged on purpose", True: "Simulated vertebrae"}
 
 
 def write_inpaint_evaluation(evaluation: InpaintEvaluation, folder: Path) -> list[Path]:

@@ -26,7 +26,7 @@ _MR_ONLY = {
     "share": None,
     "step": 1,
 }
-_CT_ONLY = {"mask": None, "table": None}
+_CT_ONLY = {"mask": None, "csv": None}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

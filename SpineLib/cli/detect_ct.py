@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="also write the boxes as labels on the CT's grid, the lesion's number inside",
     )
-    group.add_argument("--table", type=Path, metavar="CSV", help="also write the lesions as a table")
+    group.add_argument("--csv", type=Path, metavar="CSV", help="also write the lesions as a table")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     if args.anywhere and args.vertebrae is None:
         raise SpineError("--anywhere says what to do beside the vertebrae; give them with --vertebrae.")
     check_image_kind(args.mask)
-    check_outputs((args.output, args.mask, args.table), (args.image, args.vertebrae), args.overwrite)
+    check_outputs((args.output, args.mask, args.csv), (args.image, args.vertebrae), args.overwrite)
     settings = CtLesionSettings(
         threshold=args.threshold, in_vertebrae=not args.anywhere, device=args.device, precision=args.precision
     )
@@ -70,8 +70,8 @@ def run(args: argparse.Namespace) -> int:
         progress(0.97, "Writing")
         if args.mask is not None:
             write_volume(label_boxes(ct, found.lesions), args.mask)
-        if args.table is not None:
-            write_text(args.table, table(found.lesions))
+        if args.csv is not None:
+            write_text(args.csv, table(found.lesions))
         write_text(
             args.output,
             json_text(

@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(.nii.gz, .nrrd, .mha) with the vertebra's number",
     )
     output.add_argument(
-        "--model", type=Path, metavar="FILE", help="also write a model to print (as 'spine export' does)"
+        "--mesh", type=Path, metavar="FILE", help="also write a model to print (as 'spine export' does)"
     )
     output.add_argument(
         "--report",
@@ -72,16 +72,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=InpaintSettings.method,
         help="; ".join(f"{name}: {text}" for name, text in METHODS.items()) + f" (default: {InpaintSettings.method})",
     )
-    choices.add_argument("--weights", metavar="MODEL", help="model id or folder (default: the one of the method)")
+    choices.add_argument("--model", metavar="MODEL", help="model id or folder (default: the one of the method)")
     choices.add_argument(
-        "--margin",
+        "--border",
         type=float,
         metavar="MM",
         help=f"around the lesion, replaced too (default: {InpaintSettings.margin_mm:g})",
     )
     choices.add_argument("--steps", type=int, help=f"of a GAN's descent (default: {InpaintSettings.steps})")
     choices.add_argument(
-        "--weight",
+        "--perceptual",
         type=float,
         metavar="LAMBDA",
         help=f"of a GAN's perceptual loss (default: {InpaintSettings.weight:g})",
@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
     """Repair; returns 0."""
     from SpineLib.cli.outputs import check_outputs
 
-    outputs = (args.output, args.model, args.json, args.report)
+    outputs = (args.output, args.mesh, args.json, args.report)
     check_outputs(outputs, (args.ct, args.vertebrae, args.lesion), args.overwrite)
     _check(args)
     from SpineLib.tasks.ct.numbering import label_of, read_vertebrae
@@ -107,15 +107,15 @@ def run(args: argparse.Namespace) -> int:
 
     simulated = simulated_files(path for path in (args.ct, args.vertebrae, args.lesion) if path is not None)
     given = {
-        "margin_mm": args.margin,
+        "margin_mm": args.border,
         "steps": args.steps,
-        "weight": args.weight,
+        "weight": args.perceptual,
         "seed": args.seed,
         "device": args.device,
     }
     settings = InpaintSettings(args.method, **{key: value for key, value in given.items() if value is not None})
     with ProgressBar() as progress:
-        models = method_models(settings.method, args.weights)
+        models = method_models(settings.method, args.model)
         progress(0.0, "Reading")
         ct = read_volume(args.ct, "CT") if args.ct else None
         lesion = _lesion(args.lesion)
@@ -128,7 +128,7 @@ def run(args: argparse.Namespace) -> int:
         label = label_of(args.label, vertebrae)
         repair = inpaint(vertebrae, lesion, label, models, settings, part(progress, 0.4, 0.8), ct=ct)
         reconstruction = None
-        if args.model or args.report:
+        if args.mesh or args.report:
             reconstruction = reconstruct(repair.mask, repair.before, progress=part(progress, 0.8, 0.95))
         progress(0.95, "Writing")
         first = reconstruction.model.attention if reconstruction else []
@@ -156,10 +156,10 @@ def run(args: argparse.Namespace) -> int:
             repair_page(
                 args.report, RepairReport(repair, lesion, ct, reconstruction, cards, notes=notes, simulated=simulated)
             )
-        if args.model and reconstruction is not None:
+        if args.mesh and reconstruction is not None:
             from SpineLib.mesh.model import write_model
 
-            write_model(reconstruction.model, args.model, overwrite=args.overwrite)
+            write_model(reconstruction.model, args.mesh, overwrite=args.overwrite)
         progress(1.0, "Done")
     print(*attention(first), sep="\n", end="\n" if first else "")
     print(*summary(repair, [note for note in notes if note not in first], simulated), sep="\n")
@@ -190,8 +190,8 @@ def _check(args: argparse.Namespace) -> None:
     if args.numbers and args.vertebrae is None:
         raise SpineError("--numbers says how the vertebrae of a file are numbered; give that with --vertebrae.")
     check_image_kind(args.output, segmentation=True)
-    if args.model is not None:
-        check_ending(args.model)
+    if args.mesh is not None:
+        check_ending(args.mesh)
 
 
 def _lesion(path: Path):

@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     how = parser.add_argument_group("how")
     how.add_argument(
-        "--margin", type=float, metavar="MM", help="how far around the metastasis the scans are compared (default 30)"
+        "--around", type=float, metavar="MM", help="how far around the metastasis the scans are compared (default 30)"
     )
     how.add_argument(
         "--one-layer",
@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
     settings = RegisterSettings(
         chemical_shift=not args.one_layer,
         headers=not args.no_headers,
-        **({} if args.margin is None else {"margin_mm": args.margin}),
+        **({} if args.around is None else {"margin_mm": args.around}),
     )
     with ProgressBar() as progress:
         progress(0.0, "Reading")

@@ -115,7 +115,8 @@ def predict(
     if precision == "auto" and result.precision != "float32":
         dice = run.check(result, threshold)
         if dice < SAME_DICE:
-            notes = [*result.notes, f"bfloat16 changed the mask (Dice {dice:.4f}): float32 was used instead."]
+            said = f"Half precision would have changed the mask (Dice {dice:.4f}), so full precision was used."
+            notes = [*result.notes, said]
             result = run.with_fallbacks(result.device, "float32")
             result.notes[:0] = notes
     return result

@@ -33,7 +33,7 @@ def patient(tmp_path):
 
 def test_it_writes_lesions_a_table_and_the_boxes_as_labels(patient, tmp_path, capsys):
     files = [tmp_path / name for name in ("lesions.json", "lesions.csv", "boxes.nii.gz")]
-    assert main([*patient, "-o", str(files[0]), "--table", str(files[1]), "--mask", str(files[2])]) == 0
+    assert main([*patient, "-o", str(files[0]), "--csv", str(files[1]), "--mask", str(files[2])]) == 0
     written = json.loads(files[0].read_text())
     assert written["provenance"]["task"] == "detect-ct-lesions" and len(written["lesions"]) == 1
     rows = list(csv.DictReader(files[1].open()))

@@ -134,7 +134,7 @@ def test_a_model_to_print_and_a_page_are_written_too(files, tmp_path):
             files,
             "-o",
             str(tmp_path / "r.nrrd"),
-            "--model",
+            "--mesh",
             str(tmp_path / "l1.stl"),
             "--report",
             str(tmp_path / "page.html"),
@@ -187,9 +187,9 @@ def test_page_json_and_terminal_say_that_a_case_is_simulated_and_of_a_patient_th
         (["-o", "OUT/r.nrrd", "--label", "L5"], "L5 is not among"),
         (["-o", "OUT/r.nrrd", "--label", "hip"], "no vertebra"),
         (["-o", "OUT/no/r.nrrd"], "does not exist"),
-        (["-o", "OUT/r.nrrd", "--model", "OUT/r.xyz"], "model cannot"),
+        (["-o", "OUT/r.nrrd", "--mesh", "OUT/r.xyz"], "model cannot"),
         (["-o", "OUT/there.nrrd"], "exists already"),
-        (["-o", "OUT/r.nrrd", "--weights", "complete-vertebra"], "uses no model"),
+        (["-o", "OUT/r.nrrd", "--model", "complete-vertebra"], "uses no model"),
     ],
 )
 def test_what_cannot_be_done_is_said_before_anything_is_written(files, tmp_path, capsys, more, words):

@@ -40,7 +40,7 @@ def test_a_registration_is_written_and_told(scans, tmp_path, capsys):
     more = [
         "--points",
         str(scans / "points.csv"),
-        "--margin",
+        "--around",
         "12",
         "--one-layer",
         "-o",
@@ -88,7 +88,7 @@ def test_sidecars_beside_the_scans_are_used_unless_they_are_to_be_left_aside(sca
         "3",
         "--points",
         str(scans / "points.csv"),
-        "--margin",
+        "--around",
         "12",
         "-o",
         str(tmp_path / "t.tfm"),
@@ -108,7 +108,7 @@ def test_sidecars_beside_the_scans_are_used_unless_they_are_to_be_left_aside(sca
         (("--region", "labels.nrrd", "--box", "0", "0", "0", "9", "9", "9"), [], "either --region"),
         (("--lesion", "1", "--box", "0", "0", "0", "9", "9", "9"), [], "give that too"),
         (("--box", "9999", "0", "0", "9", "9", "9"), [], "outside the scan before"),
-        (("--region", "labels.nrrd", "--lesion", "3"), ["--margin", "900"], "between 3 and 60"),
+        (("--region", "labels.nrrd", "--lesion", "3"), ["--around", "900"], "between 3 and 60"),
         (("--region", "labels.nrrd", "--lesion", "3"), ["--points", "none.csv"], "cannot be read"),
     ],
 )
@@ -132,7 +132,7 @@ def test_a_segment_of_several_that_overlap_is_the_region(scans, tmp_path, capsys
     write_layers(tmp_path / "both.seg.nrrd", labels, masks)
     write_volume(labels.with_array((labels.array * 0.9999999).astype(np.float32)), tmp_path / "nearly.nrrd")
     place = ["register", "--before", str(scans / "before.nrrd"), "--after", str(scans / "after.nrrd")]
-    how = ["--points", str(scans / "points.csv"), "--margin", "12", "--one-layer"]
+    how = ["--points", str(scans / "points.csv"), "--around", "12", "--one-layer"]
     assert main([*place, *how, "--region", str(tmp_path / "both.seg.nrrd"), "-o", str(tmp_path / "a.tfm")]) == 1
     assert "several lesions (metastasis, oedema)" in capsys.readouterr().err
     output = tmp_path / "t.tfm"
@@ -173,7 +173,7 @@ def test_a_cohort_of_pairs_is_evaluated(scans, tmp_path, capsys):
         "registration",
         "--cohort",
         str(cohort),
-        "--margin",
+        "--around",
         "12",
         "--one-layer",
         "-o",

@@ -24,7 +24,7 @@ def drawn(*arguments, **settings):
 def test_a_curve_is_steps_from_nothing_to_the_limit():
     (line,), _, _ = drawn([Curve("own", [0.25, 0.0, 0.5], [0.8, 0.4, 1.0])])
     left, right, bottom, top = line[0][0], line[-1][0], line[0][1], line[-1][1]
-    assert [round((x - left) / (right - left), 2) for x, _ in line] == [0, 0, 0, 0.25, 0.25, 0.5, 0.5, 1]
+    assert [round((x - left) / (right - left), 2) for x, _ in line] == [0, 0, 0, 0.5, 0.5, 1, 1, 1]
     assert [round((bottom - y) / (bottom - top), 2) for _, y in line] == [0, 0, 0.4, 0.4, 0.8, 0.8, 1, 1]
 
 
@@ -36,3 +36,10 @@ def test_a_published_point_lies_where_a_curve_through_it_would():
 def test_what_lies_beyond_the_limit_is_not_drawn():
     (line,), rings, _ = drawn([Curve("own", [0.1, 3.0], [0.5, 1.0])], [Point("far", 2.0, 1.0)], limit=1.0)
     assert not rings and line[-1][1] == line[2][1]
+
+
+def test_the_axis_ends_where_the_curves_do():
+    lines, _, text = drawn([Curve("a", [0.02, 0.12, 3.9], [0.5, 0.9, 0.9]), Curve("b", [0.05], [0.8])], limit=4.0)
+    assert "0.2" in text.split() and "4" not in text.split() and "1.6" not in text
+    left, right = lines[0][0][0], lines[0][-1][0]
+    assert round((lines[0][3][0] - left) / (right - left), 2) == round(0.12 / 0.2, 2)

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--vertebrae", type=int, metavar="N", help="only N vertebrae of each label file, spread over it"
     )
     parser.add_argument("--cases", type=int, help="only the first so many cases of the cohort")
-    parser.add_argument("--weights", metavar="MODEL", help="model id or folder for the method completion")
+    parser.add_argument("--model", metavar="MODEL", help="model id or folder for the method completion")
     parser.add_argument("--steps", type=int, help="of the GANs' descent")
     parser.add_argument("--seed", type=int, default=0, help="of the pieces that are cut (default: 0)")
 
@@ -93,7 +93,7 @@ def _methods(arguments: argparse.Namespace):
     models, methods = {}, []
     for method in wanted:
         try:
-            chosen = arguments.weights if method == "completion" else None
+            chosen = arguments.model if method == "completion" else None
             found = method_models(method, chosen)
         except SpineError:
             if arguments.methods != "all":

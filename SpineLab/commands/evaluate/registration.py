@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cases", type=int, help="only the first so many pairs")
     parser.add_argument("--before", default="T1", help="sequence of the scan before (default T1)")
     parser.add_argument("--after", default="ceT1", help="sequence of the scan after (default ceT1)")
-    parser.add_argument("--margin", type=float, help="how far around the metastasis the scans are compared, mm")
+    parser.add_argument("--around", type=float, help="how far around the metastasis the scans are compared, mm")
     parser.add_argument("--one-layer", action="store_true", help="do not fit the displacement of fat")
     parser.add_argument(
         "--no-headers", action="store_true", help="do not use what the sidecars tell of the displacement of fat"
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = RegisterSettings(
         chemical_shift=not arguments.one_layer,
         headers=not arguments.no_headers,
-        **({} if arguments.margin is None else {"margin_mm": arguments.margin}),
+        **({} if arguments.around is None else {"margin_mm": arguments.around}),
     )
     pairs = read_pairs(arguments.cohort)[: arguments.cases]
     with ProgressBar() as bar:

@@ -226,6 +226,5 @@ def _said(others: Collection[int]) -> list[str]:
     shown = ", ".join(map(str, list(others)[:8])) + (", ..." if len(others) > 8 else "")
     if len(others) == 1:
         return [f"The label {shown} is no vertebra and was left out."]
-    return [
-        f"{counted(len(others), 'label')} ({shown}) {'is no vertebra and was' if len(others) == 1 else 'are no vertebrae and were'} left out."
-    ]
+    are = "is no vertebra and was" if len(others) == 1 else "are no vertebrae and were"
+    return [f"{counted(len(others), 'label')} ({shown}) {are} left out."]

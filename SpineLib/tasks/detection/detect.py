@@ -208,7 +208,9 @@ def _likelihood(
     if settings.precision == "auto" and precision != "float32":
         dice = run.agreement(found, threshold, precision)
         if dice < _SAME_DICE:
-            notes.append(f"bfloat16 changed what is suspicious (Dice {dice:.3f}): float32 was used instead.")
+            notes.append(
+                f"Half precision would have changed what is suspicious (Dice {dice:.3f}), so full precision was used."
+            )
             precision = "float32"
             found = run.all(precision, progress)
     return found, device, precision, notes
