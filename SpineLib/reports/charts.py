@@ -28,8 +28,11 @@ class Interval:
 
 
 def interval_chart(intervals: Sequence[Interval], unit: str = "%", low: float = 0.0, high: float = 100.0) -> str:
-    """SVG of dots with whiskers of one standard deviation, cut at ``low`` and ``high``."""
-    left, right, row, top = 205, 430, 42, 8
+    """SVG of dots with whiskers of one standard deviation, cut at ``low`` and ``high``.
+
+    Each label stands above its dot, so that it never runs into the chart, and that is readable on a telephone.
+    """
+    left, right, row, top = 10, 262, 52, 6
     height = top + row * len(intervals) + 30
 
     def x(value: float) -> float:
@@ -44,11 +47,9 @@ def interval_chart(intervals: Sequence[Interval], unit: str = "%", low: float = 
             f'<text class="tick" x="{at}" y="{height - 6}" text-anchor="middle">{value:g}{escape(unit)}</text>'
         )
     for n, interval in enumerate(intervals):
-        y = top + row * (n + 0.5)
-        base = y + 4 if not interval.note else y - 3
-        parts.append(f'<text class="label" x="0" y="{base:.1f}">{escape(interval.label)}</text>')
-        if interval.note:
-            parts.append(f'<text class="note" x="0" y="{y + 13:.1f}">{escape(interval.note)}</text>')
+        y = top + row * (n + 0.68)
+        note = f'<tspan class="note" dx="6">{escape(interval.note)}</tspan>' if interval.note else ""
+        parts.append(f'<text class="label" x="0" y="{y - 16:.1f}">{escape(interval.label)}{note}</text>')
         parts.append(f'<text class="value" x="{right + 14}" y="{y + 4:.1f}">{_shown(interval, unit)}</text>')
         if math.isnan(interval.mean):
             continue
@@ -57,7 +58,7 @@ def interval_chart(intervals: Sequence[Interval], unit: str = "%", low: float = 
             parts.append(f'<line class="whisker" x1="{ends[0]:.1f}" x2="{ends[1]:.1f}" y1="{y:.1f}" y2="{y:.1f}"/>')
         kind = "own" if interval.own else "other"
         parts.append(f'<circle class="{kind}" cx="{x(interval.mean):.1f}" cy="{y:.1f}" r="6.5"/>')
-    return f'<svg class="chart" viewBox="0 0 550 {height:g}" role="img">{"".join(parts)}</svg>'
+    return f'<svg class="chart" viewBox="0 0 360 {height:g}" role="img">{"".join(parts)}</svg>'
 
 
 def _shown(interval: Interval, unit: str) -> str:

@@ -75,7 +75,7 @@ def histogram_chart(
     above = int(np.ceil((max(marks) + step - edges[-1]) / step).clip(0))
     edges = edges[0] + step * np.arange(-below, len(edges) + above)
     shares = 100 * np.pad(shares, (below, above))
-    left, width, top, height = 44, 480, 12, 170
+    left, width, top, height = 40, 310, 12, 150
     most = max(float(shares.max()), 1.0) * 1.08
 
     def x(value: float) -> float:
@@ -103,7 +103,7 @@ def histogram_chart(
         )
     for value in marks:
         parts.append(f'<line class="mark" x1="{x(value):.1f}" x2="{x(value):.1f}" y1="{top}" y2="{top + height}"/>')
-    every = max(1, round(len(edges) / 14))
+    every = max(1, round(len(edges) / 9))
     zero = int(np.argmin(np.abs(edges)))
     for n in range(zero % every, len(edges), every):
         parts.append(
@@ -111,10 +111,10 @@ def histogram_chart(
         )
     parts.append(
         f'<text class="note" x="{left + width / 2}" y="{top + height + 34}" text-anchor="middle">'
-        "signed margin, mm (share of the metastasis's surface)</text>"
+        "signed margin in mm; share of the surface</text>"
     )
     return (
-        f'<svg class="chart" viewBox="0 0 550 {top + height + 42}" role="img" '
+        f'<svg class="chart" viewBox="0 0 360 {top + height + 42}" role="img" '
         f'aria-label="Histogram of the margin">{"".join(parts)}</svg>'
     )
 
