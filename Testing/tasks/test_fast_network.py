@@ -65,7 +65,7 @@ def test_auto_precision_falls_back_when_bfloat16_changes_the_mask():
     if choose_precision("auto", "cpu") == "float32":
         assert found.notes == []
     else:
-        assert "float32 was used instead" in found.notes[0]
+        assert "full precision was used" in found.notes[0]
     assert found.precision == "float32"
     np.testing.assert_array_equal(found.probability, exact)
 
