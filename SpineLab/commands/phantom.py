@@ -12,7 +12,7 @@ from SpineLib.errors import SpineError
 from SpineLib.sequences import SEQUENCES
 
 _CT_ONLY = ("thickness", "metal")
-_MR_LESIONS = ("lesion_area", "mean_area", "places", "everyday")
+_MR_LESIONS = ("lesion_area", "mean_area", "places")
 _REGIONS = ("lumbar", "thoracolumbar", "thoracic", "cervicothoracic")
 
 
@@ -174,7 +174,11 @@ def _ct(arguments: argparse.Namespace):
     from SpineLib.phantom.ct import CtSettings
     from SpineLib.phantom.lesions import METASTASES
 
-    _refuse(arguments, ("sequences", "randomised", *_MR_LESIONS, "follow_up", "outcomes", "after_only"), "with --ct")
+    _refuse(
+        arguments,
+        ("sequences", "randomised", "everyday", *_MR_LESIONS, "follow_up", "outcomes", "after_only"),
+        "with --ct",
+    )
     if arguments.thickness is not None and not 0.3 <= arguments.thickness <= 10:
         raise SpineError(f"--thickness is {arguments.thickness:g}; give 0.3 to 10 mm.")
     return CtSettings(
@@ -216,6 +220,7 @@ def _follow_up(arguments: argparse.Namespace):
         randomised=arguments.randomised,
         region=arguments.region,
         after_only=arguments.after_only,
+        everyday=arguments.everyday,
     )
 
 

@@ -25,6 +25,7 @@ def evaluate_healthy(
     repeats: int = 4,
     count: int = 3,
     seed: int = 1,
+    whole: bool = False,
     settings: SegmentSettings = SegmentSettings(),
     progress: Progress = silent,
 ) -> dict:
@@ -32,21 +33,22 @@ def evaluate_healthy(
 
     Args:
         bundle: the model; it is given those of ``images`` it wants.
-        images: "T1", "T2" of one healthy person.
+        images: sequences of one healthy person.
         bodies: labels of the vertebral bodies, on the same grid.
         repeats, count, seed: paintings, lesions in each, randomness.
+        whole: replace whole bodies evenly instead of painting lesions into them.
 
     Returns:
         JSON-able: ``false_positives`` (volumes in ml, largest first, ``ml`` in all, ``count_half_ml`` of 0.5 ml or
         more), ``painted`` (a row a lesion: kind, volume_ml, found, share covered), ``dice`` (one a painting) and
         ``outside_ml`` (volume found outside painted lesions, one a painting).
     """
-    wanted = {name: images[name] for name in bundle.card.inputs}
+    wanted = {name: images[name] for name in bundle.card.inputs_of(images)}
     plain = segment(wanted, bundle, settings, part(progress, 0, 1 / (repeats + 1)))
     volumes = sorted((lesion.volume_ml for lesion in plain.lesions), reverse=True)
     rows, dices, outside = [], [], []
     for n in range(repeats):
-        painted, truth, facts = paint_lesions(wanted, bodies, seed * 1000 + n, count)
+        painted, truth, facts = paint_lesions(wanted, bodies, seed * 1000 + n, count, whole=whole)
         result = segment(painted, bundle, settings, part(progress, (n + 1) / (repeats + 1), (n + 2) / (repeats + 1)))
         mask = result.mask.array > 0
         found = set(lesion_matches(truth.array, mask, least_share=FOUND_SHARE).found)
@@ -64,6 +66,7 @@ def evaluate_healthy(
         outside.append(round(float((mask & (truth.array == 0)).sum()) * bodies.voxel_volume_ml, 3))
     return {
         "model": bundle.card.id,
+        "inputs": list(wanted),
         "false_positives": {
             "volumes_ml": [round(v, 3) for v in volumes],
             "ml": round(float(np.sum(volumes)), 3),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -52,12 +53,16 @@ def evaluate(
     settings: SegmentSettings = SegmentSettings(),
     *,
     label: str = "lesion",
+    given: Sequence[str] | None = None,
     progress: Progress = silent,
 ) -> Evaluation:
     """Segment every case with every model and compare with the mask ``label``, and the two readers with each other.
 
     Everything is measured on the grid of the sequence the result lies on, over the whole volume. A reference lesion
     counts as found as in :func:`SpineLib.metrics.overlap.lesion_matches`.
+
+    Args:
+        given: the sequences that models get which take any of theirs; None is all that a case has.
 
     Raises:
         SpineError: a case cannot be segmented.
@@ -72,7 +77,8 @@ def evaluate(
         kinds = {} if necrosis else drawn_lesions(facts)
         for order, bundle in enumerate(bundles):
             inner = part(share, order / len(bundles), (order + 1) / len(bundles))
-            inputs = {name: read_volume(case.sequences[name], name) for name in bundle.card.inputs}
+            used = bundle.card.inputs_of(given or case.sequences)
+            inputs = {name: read_volume(case.sequences[name], name) for name in used}
             result = segment(inputs, bundle, settings, _named(inner, case.name))
             check_on_image(truth, result.mask, label)
             reference = resample_like(truth, result.mask, nearest=True).array

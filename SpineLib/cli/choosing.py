@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,18 +69,16 @@ def first_model(task: str, what: str) -> Path:
     return found[0]
 
 
-def best_model(given: Iterable[str], task: str = TASKS["metastasis"]) -> Path:
+def best_model(given: Collection[str], task: str = TASKS["metastasis"]) -> Path:
     """Folder of the task's installed model that uses most of the given sequences; of equals a 2D one, then the first.
 
     Raises:
         SpineError: none fits.
     """
-    fitting = [
-        (folder, card) for folder, card in list_bundles() if card.task == task and set(card.inputs) <= set(given)
-    ]
+    fitting = [(folder, card) for folder, card in list_bundles() if card.task == task and card.inputs_of(given)]
     if not fitting:
         raise SpineError(
             f"No installed model for {task} works on {' and '.join(given)} alone; "
             "'spine models list' shows what there is, --model chooses one."
         )
-    return max(fitting, key=lambda one: (len(one[1].inputs), -one[1].network["dimensions"]))[0]
+    return max(fitting, key=lambda one: (len(one[1].inputs_of(given)), -one[1].network["dimensions"]))[0]

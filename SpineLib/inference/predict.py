@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ import torch
 from SpineLib.errors import SpineError, is_out_of_memory
 from SpineLib.inference.fastnet import FastNetwork
 from SpineLib.inference.fastvnet import FastVNet
+from SpineLib.networks.channels import InputChannels
 from SpineLib.networks.unet import UNet
 from SpineLib.networks.vnet import VNet
 from SpineLib.progress import Progress, silent
@@ -37,6 +39,29 @@ class Prediction:
     device: str
     precision: str
     notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How prepared sequences become the network's input where that is not simply one channel each.
+
+    Attributes:
+        channels: of the network.
+        there: which of its sequences each of the prepared ones is.
+        slice_mm: distance between prepared slices.
+    """
+
+    channels: InputChannels
+    there: tuple[int, ...]
+    slice_mm: float
+
+    @classmethod
+    def of(
+        cls, network: Mapping[str, Any], inputs: Sequence[str], used: Sequence[str], slice_mm: float
+    ) -> Layout | None:
+        """Of a card's network and inputs, and the names of the sequences prepared; None: one channel each."""
+        channels = InputChannels.of(network, len(inputs))
+        return None if channels.is_plain else cls(channels, tuple(inputs.index(name) for name in used), slice_mm)
 
 
 def choose_device(wanted: str = "auto") -> str:
@@ -81,6 +106,7 @@ def predict(
     channels: np.ndarray,
     network: torch.nn.Module,
     *,
+    layout: Layout | None = None,
     whiten_windows: bool = False,
     threshold: float = 0.5,
     device: str = "auto",
@@ -99,6 +125,7 @@ def predict(
     Args:
         channels: float32 (c, s, y, x), as ``SpineLib.preprocess.prepare`` gives them.
         network: a ``SpineLib.networks.unet.UNet``, or in 2D a ``SpineLib.networks.vnet.VNet``, with ``c`` inputs.
+        layout: of the network's input; None is one channel for each sequence.
         whiten_windows: whiten each slice (2D) or window (3D) once more, for networks trained on whitened patches.
         threshold: with precision "auto", masks at this threshold decide whether bfloat16 is good enough.
         device: "auto", "cuda", "mps" or "cpu".
@@ -109,7 +136,7 @@ def predict(
         SpineError: no such device, or not enough memory even so.
         Cancelled: by ``progress``.
     """
-    run = _Run(channels, network, whiten_windows, progress)
+    run = _Run(channels, network, whiten_windows, progress, layout)
     chosen = choose_device(device)
     result = run.with_fallbacks(chosen, choose_precision(precision, chosen))
     if precision == "auto" and result.precision != "float32":
@@ -123,7 +150,15 @@ def predict(
 
 
 class _Run:
-    def __init__(self, channels: np.ndarray, network: torch.nn.Module, whiten_windows: bool, progress: Progress):
+    def __init__(
+        self,
+        channels: np.ndarray,
+        network: torch.nn.Module,
+        whiten_windows: bool,
+        progress: Progress,
+        layout: Layout | None = None,
+    ):
+        self.layout = layout
         self.channels, self.network, self.whiten, self.progress = channels, network, whiten_windows, progress
         self.flat = network.dimensions == 2
 
@@ -194,7 +229,11 @@ class _Run:
         return total
 
     def one(self, fast: FastNetwork | FastVNet, box: tuple[slice, slice, slice], tick) -> np.ndarray:
-        part = self.channels[(slice(None), *box)]
+        if self.layout is None:
+            part = self.channels[(slice(None), *box)]
+        else:
+            how = self.layout
+            part = how.channels.slices(self.channels[:, :, box[1], box[2]], how.there, box[0], how.slice_mm)
         if self.whiten:
             axes = (2, 3) if self.flat else (1, 2, 3)
             deviation = part.std(axis=axes, keepdims=True)

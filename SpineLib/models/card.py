@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from SpineLib import NOTICE
 from SpineLib.errors import SpineError
-from SpineLib.models.networks import KINDS, ONE_CHANNEL_EACH, TASK_NETWORKS, are_sizes
+from SpineLib.models.networks import KINDS, ONE_CHANNEL_EACH, TASK_NETWORKS, are_channels, are_sizes
 from SpineLib.sequences import SEQUENCES
 
 FORMAT = 1
@@ -43,7 +43,8 @@ class ModelCard:
         task: one of :data:`TASKS`.
         network: ``{"type": "unet", "dimensions": 2, "inputs": 2, "widths": [...]}``, or another of
             :data:`SpineLib.models.networks.KINDS` that does the task.
-        inputs: sequence names in the order of the input channels, or what :data:`TASK_INPUTS` says.
+        inputs: sequence names in the order of the input channels, or what :data:`TASK_INPUTS` says. All are needed,
+            unless the network has ``"presence": true``: then any of them (``SpineLib.networks.channels``).
         preparation: the arguments of ``SpineLib.preprocess.Preparation``; for detection ``{"normalisation": "local",
             "smallest_area_cm2": 5.0}``.
         patch: size in voxels the network was trained on, (y, x) or (s, y, x).
@@ -80,6 +81,17 @@ class ModelCard:
         object.__setattr__(self, "inputs", tuple(self.inputs))
         object.__setattr__(self, "patch", tuple(self.patch))
         _check(self)
+
+    @property
+    def takes_any(self) -> bool:
+        """Whether any of the inputs will do, instead of all."""
+        return bool(self.network.get("presence"))
+
+    def inputs_of(self, given: Iterable[str]) -> tuple[str, ...]:
+        """Which of the inputs given the model looks at, in its order; () where it cannot do with them."""
+        there = set(given)
+        used = tuple(name for name in self.inputs if name in there)
+        return used if self.takes_any or len(used) == len(self.inputs) else ()
 
     @property
     def target(self) -> str:
@@ -183,7 +195,7 @@ def _check_network(card: ModelCard, refuse: Callable[[str, str], None]) -> None:
     each = card.task in ONE_CHANNEL_EACH
     if (
         not kind.fits(network)
-        or (each and network["inputs"] != len(card.inputs))
+        or (each and not are_channels(network, len(card.inputs)))
         or (not each and card.task not in ANY_ONE and len(card.inputs) > 1)
     ):
         refuse("network", kind.wish)

@@ -51,6 +51,22 @@ def are_sizes(values: Any, least: int, most: int, largest: int) -> bool:
     )
 
 
+def are_channels(network: Mapping[str, Any], sequences: int) -> bool:
+    """Whether a network's ``inputs`` are the channels of so many sequences (``InputChannels``)."""
+    from SpineLib.networks.channels import InputChannels
+
+    neighbours, mm = network.get("neighbours", 0), network.get("neighbours_mm", 4.0)
+    if (
+        not isinstance(neighbours, int)
+        or not 0 <= neighbours <= 8
+        or not isinstance(network.get("presence", False), bool)
+    ):
+        return False
+    if not isinstance(mm, (int, float)) or not 0 < mm <= 100 or (neighbours and network.get("dimensions") != 2):
+        return False
+    return network["inputs"] == InputChannels.of(network, sequences).count
+
+
 def _are_scales(values: Any) -> bool:
     allowed = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
     return (
@@ -163,7 +179,7 @@ def _gan(kind: str) -> Kind:
 #: By the card's ``network["type"]``.
 KINDS: dict[str, Kind] = {
     "unet": Kind(
-        "a unet of 2 or 3 dimensions with an input for each sequence and 2 to 8 widths",
+        "a unet of 2 or 3 dimensions with the inputs of its sequences and 2 to 8 widths",
         _fits_unet,
         _unet,
         lambda settings: settings["dimensions"],

@@ -50,6 +50,7 @@ class FollowUpSettings:
         motion: whether the patient moves a little between the sequences of a scan.
         oversampling: sub-slices drawn for each slice.
         after_only: leave out the scan before; the scan after is the same with and without.
+        everyday: as in :class:`PhantomSettings`.
     """
 
     outcomes: tuple[float, float, float] = (0.45, 0.4, 0.15)
@@ -65,6 +66,7 @@ class FollowUpSettings:
     motion: bool = True
     oversampling: int = 3
     after_only: bool = False
+    everyday: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,11 +158,12 @@ def _draw_patient(rng, settings: FollowUpSettings) -> _Patient:
         oversampling=settings.oversampling,
         healthy=0.0,
         metastases=settings.others,
+        everyday=settings.everyday,
     )
     grid, spine, _, margin = draw_geometry(rng, region, scanner)
     direction, origin = place_image(rng, grid, None, margin)
     beyond = (grid.oversampling, *(int(_BEYOND_MM / s) for s in grid.step[1:]))
-    anatomy = draw_anatomy(rng, grid.extended(beyond), spine)
+    anatomy = draw_anatomy(rng, grid.extended(beyond), spine, settings.everyday)
     seen = vertebrae_seen(spine, grid)
     lesion, ablation = _treat(rng, anatomy, grid, seen, fields_t[0], wide, settings)
     inclusions = draw_inclusions(rng, anatomy, seen, scanner, fields_t[0], wide, spared=(ablation.host.level,))
@@ -227,7 +230,10 @@ def _before(rng, patient: _Patient, settings: FollowUpSettings) -> Scan:
         field_t,
         patient.wide,
         settings.motion,
-        lambda s, motion: acquire(rng, anatomy, inclusions, tissues, s, motion, patient.wide, margin),
+        lambda s, motion: acquire(
+            rng, anatomy, inclusions, tissues, s, motion, patient.wide, margin, settings.everyday
+        ),
+        settings.everyday,
     )
     lesions, facts = lesion_map(anatomy, inclusions)
     middle = slice(grid.oversampling // 2, None, grid.oversampling)
@@ -258,9 +264,9 @@ def _after(rng, patient: _Patient, settings: FollowUpSettings) -> tuple[Scan, di
 
     def take(sequence, motion):
         water, fat = warp.linear(tissue_signal(rng, anatomy, drawn, tissues, sequence, wide))
-        return scan(rng, water, fat, grid, spine, motion, wide)
+        return scan(rng, water, fat, grid, spine, motion, wide, everyday=settings.everyday)
 
-    arrays, sequences = acquire_all(rng, AFTER, field_t, wide, settings.motion, take)
+    arrays, sequences = acquire_all(rng, AFTER, field_t, wide, settings.motion, take, settings.everyday)
     middle = slice(grid.oversampling // 2, None, grid.oversampling)
     maps: dict[str, np.ndarray] = {
         name: np.zeros((grid.shape[0] // grid.oversampling, *grid.shape[1:]), np.uint8)

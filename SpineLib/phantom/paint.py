@@ -12,8 +12,12 @@ from SpineLib.phantom.fields import smooth_field
 from SpineLib.volume import Volume
 
 #: Signal of the painted lesion relative to the marrow around it, by kind and sequence. On T1 all metastases are darker
-#: than marrow, on T2 lytic ones are brighter and sclerotic ones darker (Hille et al. 2020, Fig. 1).
-RATIOS = {"lytic": {"T1": (0.45, 0.68), "T2": (1.4, 2.2)}, "sclerotic": {"T1": (0.25, 0.5), "T2": (0.25, 0.5)}}
+#: than marrow, on T2 lytic ones are brighter and sclerotic ones darker (Hille et al. 2020, Fig. 1); on STIR, whose
+#: marrow is dark, lytic ones are much brighter. After contrast medium lytic ones come near the marrow.
+RATIOS = {
+    "lytic": {"T1": (0.45, 0.68), "T2": (1.4, 2.2), "STIR": (2.0, 3.5), "ceT1": (0.6, 0.85)},
+    "sclerotic": {"T1": (0.25, 0.5), "T2": (0.25, 0.5), "STIR": (0.3, 0.6), "ceT1": (0.3, 0.55)},
+}
 
 
 def paint_lesions(
@@ -22,6 +26,7 @@ def paint_lesions(
     seed: int,
     count: int = 3,
     volume_ml: tuple[float, float] = (1.0, 8.0),
+    whole: bool = False,
 ) -> tuple[dict[str, Volume], Volume, list[dict]]:
     """Paint lesions into vertebral bodies of a real scan.
 
@@ -29,11 +34,12 @@ def paint_lesions(
     (:data:`RATIOS`). Shapes are sums of Gaussian blobs with a rough, soft edge, kept within the body.
 
     Args:
-        images: "T1", "T2" on the grid of ``bodies``.
+        images: of :data:`RATIOS`'s sequences, on the grid of ``bodies``.
         bodies: labels of vertebral bodies, one number each.
         seed: of everything random.
         count: lesions, each in its own body.
         volume_ml: least and largest volume aimed at.
+        whole: replace whole bodies evenly instead, whatever their volume.
 
     Returns:
         Painted images, lesion numbers (uint8), and for each lesion its number, kind, host label and volume (ml).
@@ -54,7 +60,7 @@ def paint_lesions(
     for host in rng.permutation(numbers)[:count]:
         kind = str(rng.choice(list(RATIOS)))
         wanted = float(np.exp(rng.uniform(*np.log(volume_ml))))
-        box, weight = _shape(rng, bodies, int(host), wanted)
+        box, weight = _whole(bodies, int(host)) if whole else _shape(rng, bodies, int(host), wanted)
         body = bodies.array[box] == host
         for name, array in painted.items():
             part = array[box]
@@ -75,6 +81,15 @@ def paint_lesions(
         )
     result = {name: volume.with_array(np.clip(painted[name], 0, None)) for name, volume in images.items()}
     return result, bodies.with_array(lesions, "lesions"), facts
+
+
+def _whole(bodies: Volume, host: int):
+    """As :func:`_shape`, of a whole body but for its cortex: a voxel within the edge of the label."""
+    where = np.argwhere(bodies.array == host)
+    low, high = np.maximum(where.min(0) - 2, 0), where.max(0) + 3
+    box = tuple(slice(int(a), int(b)) for a, b in zip(low, high))
+    inside = ndimage.binary_erosion(bodies.array[box] == host)
+    return box, ndimage.gaussian_filter(inside.astype(np.float32), 0.6)
 
 
 def _shape(rng, bodies: Volume, host: int, wanted_ml: float):

@@ -11,6 +11,7 @@ import numpy as np
 from SpineLib.errors import SpineError
 from SpineLib.geometry import resample
 from SpineLib.geometry.orientation import Orientation, canonical
+from SpineLib.preprocess.evening import evened
 from SpineLib.preprocess.registration import align
 from SpineLib.progress import Progress, part, silent
 from SpineLib.volume.checks import check_image, same_image
@@ -27,6 +28,8 @@ class Preparation:
         in_plane_spacing: mm within the slice; None keeps the input's own.
         whitening: "volume" (mean 0, standard deviation 1 over each whole sequence), or "patch" (the same, and each
             training patch or inference window is whitened once more by who cuts it out).
+        even_mm: sigma of the Gaussian by whose mean of the image each voxel is divided, which evens out coils that fall
+            off; 0 is none. Mean and standard deviation are then taken over the patient alone, without the air.
         clip: percentiles of the voxels that intensities are limited to beforehand, or None.
     """
 
@@ -34,13 +37,20 @@ class Preparation:
     in_plane_spacing: float | None = None
     whitening: str = "volume"
     clip: tuple[float, float] | None = None
+    even_mm: float = 0.0
 
     def __post_init__(self):
         if self.clip is not None:
             object.__setattr__(self, "clip", tuple(float(value) for value in self.clip))
         spacing_fits = self.in_plane_spacing is None or self.in_plane_spacing > 0
         clip_fits = self.clip is None or (len(self.clip) == 2 and 0 <= self.clip[0] < self.clip[1] <= 100)
-        if self.slices < 2 or not spacing_fits or not clip_fits or self.whitening not in ("volume", "patch"):
+        if (
+            self.slices < 2
+            or not 0 <= self.even_mm <= 500
+            or not spacing_fits
+            or not clip_fits
+            or self.whitening not in ("volume", "patch")
+        ):
             raise SpineError(f"This is no valid preparation of images: {self}; correct the model's description.")
 
     @classmethod
@@ -167,7 +177,7 @@ def prepare(
             moving, _ = canonical(volume)
             aligned, sentences = align(base, moving, reference, name, part(share, 0.0, 0.8))
             array, notes = aligned, notes + sentences
-        channels[channel] = _sampled(array, where, preparation, name)
+        channels[channel] = _sampled(array, where, preparation, name, spacing)
     progress(1.0, "Prepared")
     return Prepared(channels, tuple(sequences), spacing, notes, sequences[reference], reference, orientation, where)
 
@@ -199,7 +209,7 @@ def _resampled(array: np.ndarray, where: np.ndarray, axis: int, kind) -> np.ndar
     return resample.along(array, kind(count, where), axis)
 
 
-def _sampled(array: np.ndarray, where, preparation: Preparation, name: str) -> np.ndarray:
+def _sampled(array: np.ndarray, where, preparation: Preparation, name: str, spacing) -> np.ndarray:
     if preparation.clip is not None:
         low, high = np.percentile(array, preparation.clip)
         if high > low:
@@ -210,6 +220,8 @@ def _sampled(array: np.ndarray, where, preparation: Preparation, name: str) -> n
     deviation = float(array.std(dtype=np.float64))
     if deviation <= 0:
         raise SpineError(f"The {name} image is constant where the images overlap; choose another one.")
+    if preparation.even_mm:
+        return evened(array, [preparation.even_mm / step for step in spacing])
     return (array - np.float32(array.mean(dtype=np.float64))) / np.float32(deviation)
 
 

@@ -17,10 +17,12 @@ def fittingModels(sequences, dimensions: int):
         dimensions: 2 or 3.
     """
     wanted = set(sequences)
-    return fittingCards(TASK, lambda card: set(card.inputs) == wanted and card.network.get("dimensions") == dimensions)
+    return fittingCards(
+        TASK, lambda card: set(card.inputs_of(wanted)) == wanted and card.network.get("dimensions") == dimensions
+    )
 
 
 def usableInputs(there):
     """Those of the names in ``there`` that one model looks at together: as many as can be; all where none fits."""
-    cards = fittingCards(TASK, lambda card: set(card.inputs) <= set(there))
-    return set(max(cards, key=lambda card: len(card.inputs)).inputs) if cards else set(there)
+    cards = fittingCards(TASK, lambda card: bool(card.inputs_of(there)))
+    return set(max((card.inputs_of(there) for card in cards), key=len)) if cards else set(there)

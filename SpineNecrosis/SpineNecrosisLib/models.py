@@ -10,5 +10,5 @@ def fittingModels(target, sequences):
         target: "metastasis" or "necrosis".
         sequences: names of the chosen scans, e.g. {"ceT1", "T2"}.
     """
-    cards = fittingCards(f"{target}-segmentation", lambda card: set(card.inputs) <= set(sequences))
-    return sorted(cards, key=lambda card: (-len(card.inputs), card.network.get("dimensions", 2)))
+    cards = fittingCards(f"{target}-segmentation", lambda card: bool(card.inputs_of(sequences)))
+    return sorted(cards, key=lambda card: (-len(card.inputs_of(sequences)), card.network.get("dimensions", 2)))

@@ -28,6 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder of 'spine train segmentation --fold all': each case by the model of the fold that held it out",
     )
     parser.add_argument(
+        "--inputs", help="of a model that takes any sequences: those it is given, e.g. T1,T2 (default: all there are)"
+    )
+    parser.add_argument(
         "--label", choices=("lesion", "necrosis"), help="the mask to compare with (default: what the models segment)"
     )
     parser.add_argument(
@@ -51,7 +54,12 @@ def run(arguments: argparse.Namespace) -> int:
     from SpineLib.tasks.segmentation.segment import SegmentSettings
 
     bundles = _bundles(arguments)
-    inputs = tuple(dict.fromkeys(name for bundle in bundles for name in bundle.card.inputs))
+    given = tuple(name.strip() for name in arguments.inputs.split(",")) if arguments.inputs else None
+    needed = [name for bundle in bundles if not bundle.card.takes_any for name in bundle.card.inputs]
+    for bundle in bundles:
+        if given and not bundle.card.inputs_of(given):
+            raise SpineError(f"The model '{bundle.card.id}' cannot do with {' and '.join(given)}; change --inputs.")
+    inputs = tuple(dict.fromkeys([*needed, *(given or ())]))
     label = arguments.label or _label(bundles)
     session = arguments.session
     if session is None and label == "necrosis" and AFTER in sessions(arguments.cohort):
@@ -72,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.cross_validation:
             evaluation = evaluate_folds(cohort, arguments.cross_validation, settings, label=label, progress=bar)
         else:
-            evaluation = evaluate(cohort, bundles, settings, label=label, progress=bar)
+            evaluation = evaluate(cohort, bundles, settings, label=label, given=given, progress=bar)
     paths = write_evaluation(evaluation, arguments.output)
     tell(markdown(evaluation), arguments)
     print("Written:", ", ".join(str(path) for path in paths))

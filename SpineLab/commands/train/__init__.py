@@ -5,7 +5,17 @@ from __future__ import annotations
 import argparse
 
 from SpineLab.commands.actions import add_actions
-from SpineLab.commands.train import column, completion, ct_lesions, detection, export, gan, segmentation, vertebrae
+from SpineLab.commands.train import (
+    column,
+    completion,
+    ct_lesions,
+    detection,
+    export,
+    gan,
+    plan,
+    segmentation,
+    vertebrae,
+)
 
 #: By name; a task's folder in ``SpineLab.training`` has the same, with "_" for "-".
 ACTIONS = {
@@ -17,6 +27,7 @@ ACTIONS = {
     "gan": gan,
     "completion": completion,
     "export": export,
+    "plan": plan,
 }
 
 

@@ -19,8 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config",
         required=True,
-        help="TOML file, or paper-2d, paper-3d, small-2d, small-3d, refine-2d, long-2d; for necrosis "
-        "necrosis-2d, necrosis-3d, paper-necrosis-2d, paper-necrosis-3d; for vertebrae on MR "
+        help="TOML file, or paper-2d, paper-3d, small-2d, small-3d, refine-2d, long-2d, any-2d; for necrosis "
+        "any-necrosis-2d, necrosis-2d, necrosis-3d, paper-necrosis-2d, paper-necrosis-3d; for vertebrae on MR "
         "spine-2d",
     )
     parser.add_argument("--cohort", required=True, type=Path, help="folder of cases, as 'spine phantom' writes it")
@@ -36,6 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--compile", action="store_true", help="fuse the network's layers first, a third faster; wants a C++ compiler"
     )
+    parser.add_argument("--workers", type=int, help="processes that draw the samples (default: the configuration's)")
+    parser.add_argument("--batch", type=int, help="samples a step (default: the configuration's)")
     add_common(parser)
 
 
@@ -50,6 +52,10 @@ def run(arguments: argparse.Namespace) -> int:
     }
     if arguments.inputs:
         changes["inputs"] = tuple(name.strip() for name in arguments.inputs.split(","))
+    if arguments.workers is not None:
+        changes["workers"] = arguments.workers
+    if arguments.batch is not None:
+        changes["sampling"] = {"batch": arguments.batch}
     if arguments.compile:
         changes["optimisation"] = {"compile": True}
     return run_folds(

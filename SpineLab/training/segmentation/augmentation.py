@@ -7,6 +7,7 @@ have the axes of ``SpineLib.preprocess``: (s, y, x) = right to left, superior to
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -141,11 +142,13 @@ def sampling_points(
     return points + (np.asarray(centre) + draw.shift).astype(np.float32)[:, None, None, None]
 
 
-def resample(channels: np.ndarray, lesions: np.ndarray, points: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+def resample(
+    channels: np.ndarray | Sequence[np.ndarray], lesions: np.ndarray, points: np.ndarray
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Read image and mask at ``points`` with one linear interpolation; what lies outside repeats the border.
 
     Args:
-        channels: (c, s, y, x), may be memory-mapped: only the block that is needed is read.
+        channels: (c, s, y, x), or (s, y, x) of each, may be memory-mapped: only the block that is needed is read.
         lesions: (s, y, x), above 0 inside lesions.
         points: (3, s, y, x) index coordinates.
 
@@ -156,9 +159,10 @@ def resample(channels: np.ndarray, lesions: np.ndarray, points: np.ndarray) -> t
     low = np.clip(np.floor(points.reshape(3, -1).min(axis=1)).astype(int), 0, np.maximum(shape - 2, 0))
     high = np.clip(np.ceil(points.reshape(3, -1).max(axis=1)).astype(int) + 1, low + 2, np.maximum(shape, low + 2))
     block = tuple(slice(a, b) for a, b in zip(low, high))
-    image, mask = channels[(slice(None), *block)], lesions[block]
-    stack = torch.empty((len(image) + 1, *mask.shape))
-    stack[:-1] = torch.from_numpy(image)
+    mask = lesions[block]
+    stack = torch.empty((len(channels) + 1, *mask.shape))
+    for number, channel in enumerate(channels):
+        stack[number] = torch.from_numpy(channel[block])
     stack[-1] = torch.from_numpy(mask)
     stack[-1].clamp_(max=1)
     middle = (low + (np.array(mask.shape) - 1) / 2).astype(np.float32)
@@ -167,7 +171,7 @@ def resample(channels: np.ndarray, lesions: np.ndarray, points: np.ndarray) -> t
 
 
 def change_intensity(
-    image: torch.Tensor, rng: np.random.Generator, settings: AugmentationSettings, whiten: bool
+    image: torch.Tensor, rng: np.random.Generator, settings: AugmentationSettings, whiten: bool, flat: bool = False
 ) -> torch.Tensor:
     """Blur, gamma and our extras, each channel drawn on its own; then whitening.
 
@@ -175,22 +179,26 @@ def change_intensity(
         image: (c, y, x) or (c, s, y, x), float32.
         whiten: whether to subtract the patch's mean and divide by its standard deviation; otherwise the volume is white
             already and the gamma keeps mean and deviation of the patch.
+        flat: whether the s of (c, s, y, x) are planes that lie apart: what is done in space is done in each by itself.
     """
     plane = image.ndim == 3
     channels = []
     for channel in image:
         channel = channel[None]
         if settings.blur[1] > 0:
-            channel = blurred(channel, float(rng.uniform(*settings.blur)))
+            sigma = float(rng.uniform(*settings.blur))
+            channel = blurred(channel[0], sigma)[None] if flat else blurred(channel, sigma)
         if settings.low_resolution > 1 and rng.random() < settings.probability:
-            channel = _coarsen(channel, float(rng.uniform(1, settings.low_resolution)))
+            factor = float(rng.uniform(1, settings.low_resolution))
+            channel = _coarsen(channel[0], factor)[None] if flat else _coarsen(channel, factor)
         if settings.gamma != (1.0, 1.0):
             channel = with_gamma(channel, _draw_gamma(rng, settings.gamma), keep_statistics=not whiten)
         if settings.bias_field and rng.random() < settings.probability:
-            coarse = rng.uniform(-1, 1, (1, *((3, 3) if plane else (2, 3, 3)))) * settings.bias_field
-            factor = torch.from_numpy(_smooth(coarse if not plane else coarse[:, None], (1, *channel.shape[1:])[-3:]))
+            coarse = rng.uniform(-1, 1, (1, *((1, 3, 3) if plane or flat else (2, 3, 3)))) * settings.bias_field
+            size = (1 if plane or flat else channel.shape[1], *channel.shape[-2:])
+            bias = torch.from_numpy(_smooth(coarse, size))
             low = channel.min()
-            channel = (channel - low) * (1 + factor.reshape(channel.shape)) + low
+            channel = (channel - low) * (1 + (bias[0] if plane else bias)) + low
         if settings.contrast != (1.0, 1.0) and rng.random() < settings.probability:
             mean = channel.mean()
             channel = (channel - mean) * float(rng.uniform(*settings.contrast)) + mean

@@ -8,7 +8,8 @@ from SpineLab.training.segmentation.augmentation import AugmentationSettings
 from SpineLab.training.segmentation.sampling import SamplingSettings
 from SpineLab.training.settings import ConfigBase, FoldValidation, OptimisationSettings
 from SpineLib.cohort.layout import SESSIONS
-from SpineLib.networks.unet import WIDTHS
+from SpineLib.networks.channels import InputChannels
+from SpineLib.networks.unet import WIDTHS, UNet
 from SpineLib.preprocess import Preparation
 
 #: Task of the model by the label that is learned.
@@ -21,10 +22,20 @@ TASK_OF_LABEL = {
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """The U-Net: 2 or 3 dimensions, channels at each level."""
+    """The U-Net.
+
+    Attributes:
+        dimensions: 2 or 3.
+        widths: channels at each level.
+        neighbours, neighbours_mm, presence: of :class:`SpineLib.networks.channels.InputChannels`; with ``presence`` the
+            inputs are dropped at random (``sampling.kept``), and any of them will do.
+    """
 
     dimensions: int = 2
     widths: tuple[int, ...] = WIDTHS
+    neighbours: int = 0
+    neighbours_mm: float = 4.0
+    presence: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,6 +113,10 @@ class SegmentationConfig(ConfigBase):
             raise ValueError(f"also is {list(self.also)}, which needs a single sequence in inputs")
         if set(self.also) & set(self.inputs):
             raise ValueError(f"also is {list(self.also)}, of which {self.inputs[0]} is the input already")
+        if self.network.neighbours and self.network.dimensions != 2:
+            raise ValueError("neighbours are for a network of 2 dimensions")
+        if self.network.presence and len(self.sampling.kept) not in (0, len(self.inputs)):
+            raise ValueError(f"kept is {list(self.sampling.kept)}; it must hold a number for each input")
         if self.session not in ("", *SESSIONS):
             raise ValueError(f"session is {self.session!r}; it must be empty, 'before' or 'after'")
         if len(self.sampling.patch) != self.network.dimensions:
@@ -109,3 +124,13 @@ class SegmentationConfig(ConfigBase):
         multiple = 2 ** (len(self.network.widths) - 1)
         if any(size % multiple for size in self.sampling.patch):
             raise ValueError(f"patch is {list(self.sampling.patch)}; each size must be a multiple of {multiple}")
+
+    @property
+    def channels(self) -> InputChannels:
+        """How the inputs become the network's channels."""
+        network = self.network
+        return InputChannels(len(self.inputs), network.neighbours, network.neighbours_mm, network.presence)
+
+    def new_network(self) -> UNet:
+        """With random weights."""
+        return UNet(self.network.dimensions, self.channels.count, self.network.widths)

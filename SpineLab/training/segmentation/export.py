@@ -7,7 +7,6 @@ from pathlib import Path
 from SpineLab.training.export import Labels, Trained, card_text, origin_of, read_trained, rounded, save
 from SpineLab.training.segmentation.config import TASK_OF_LABEL, SegmentationConfig
 from SpineLib.models import ModelBundle
-from SpineLib.networks.unet import UNet
 
 _FINDINGS = {
     "lesion": "Spinal metastases",
@@ -48,7 +47,7 @@ def export(
     """
     trained = read_trained(run, SegmentationConfig, last=last)
     config = trained.config
-    network = UNet(config.network.dimensions, len(config.inputs), config.network.widths)
+    network = config.new_network()
     network.load_state_dict(trained.weights)
     held_out = rounded(trained.figures)
     title = labels.title or f"{_FINDINGS[config.label]} on {_inputs(config)}, {config.network.dimensions}D"
@@ -66,8 +65,9 @@ def export(
         network={
             "type": "unet",
             "dimensions": config.network.dimensions,
-            "inputs": len(config.inputs),
+            "inputs": config.channels.count,
             "widths": list(config.network.widths),
+            **config.channels.to_dict(),
         },
         inputs=config.inputs,
         preparation=config.preparation.to_dict(),
@@ -79,7 +79,7 @@ def export(
 
 
 def _inputs(config: SegmentationConfig) -> str:
-    return " and ".join(config.inputs)
+    return f"any of {', '.join(config.inputs)}" if config.network.presence else " and ".join(config.inputs)
 
 
 def _text(title: str, trained: Trained[SegmentationConfig], held_out: dict[str, float], last: bool) -> str:

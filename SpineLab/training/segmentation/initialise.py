@@ -7,6 +7,7 @@ import torch
 from SpineLab.training.segmentation.config import SegmentationConfig
 from SpineLib.errors import SpineError
 from SpineLib.models import find_bundle
+from SpineLib.networks.channels import InputChannels
 from SpineLib.networks.unet import UNet
 from SpineLib.sequences import SEQUENCES
 
@@ -18,14 +19,14 @@ def initial_network(config: SegmentationConfig) -> UNet:
 
     Where the bundle reads other sequences, its first convolution is taken channel by channel according to the names;
     one it does not know takes the kernels of the sequence that looks most alike (contrast-enhanced T1 those of T1), or
-    keeps random weights when the bundle does not know that either. A 3D training may start from a 2D model: each kernel
-    becomes the middle sagittal plane of a 3D kernel, the other planes start at zero (inflation with zeros; Carreira and
-    Zisserman, CVPR 2017, section 2.4, repeat the kernel instead).
+    keeps random weights when the bundle does not know that either. Neighbouring slices begin with no weight. A 3D
+    training may start from a 2D model: each kernel becomes the middle sagittal plane of a 3D kernel, the other planes
+    start at zero (inflation with zeros; Carreira and Zisserman, CVPR 2017, section 2.4, repeat the kernel instead).
 
     Raises:
         SpineError: there is no such bundle, or its network has another shape.
     """
-    network = UNet(config.network.dimensions, len(config.inputs), config.network.widths)
+    network, channels = config.new_network(), config.channels
     if not config.init_from:
         return network
     bundle = find_bundle(config.init_from)
@@ -39,10 +40,16 @@ def initial_network(config: SegmentationConfig) -> UNet:
         state = {key: _inflated(value) for key, value in state.items()}
     first = network.state_dict()[_FIRST].clone()
     with torch.no_grad():
-        for channel, name in enumerate(config.inputs):
+        theirs = InputChannels.of(card.network, len(card.inputs))
+        same = theirs == channels and card.inputs == config.inputs
+        if same:
+            first = state[_FIRST]
+        for number, name in enumerate(() if same else config.inputs):
             source = name if name in card.inputs else SEQUENCES[name].like
             if source in card.inputs:
-                first[:, channel] = state[_FIRST][:, card.inputs.index(source)]
+                start = number * channels.planes
+                first[:, start : start + channels.planes] = 0
+                first[:, channels.middle(number)] = state[_FIRST][:, theirs.middle(card.inputs.index(source))]
         network.load_state_dict({**state, _FIRST: first})
     return network
 

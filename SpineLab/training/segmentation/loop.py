@@ -43,7 +43,7 @@ def train(
         As :func:`SpineLab.training.loop.drive`; the best weights are those with the best Dice on the held-out cases.
     """
     run = SegmentationRun(config, held_out, folder, compute_device())
-    data = Steps(training, config.sampling, config.augmentation, config.preparation.whitening)
+    data = Steps(training, config.sampling, config.augmentation, config.preparation.whitening, config.channels)
 
     def batches(start: int) -> Iterator:
         total = config.optimisation.steps
@@ -90,7 +90,7 @@ class SegmentationRun(Run):
         """
         found = []
         for number, case in enumerate(cases, start=1):
-            found.append(find_errors(self.judged.eval(), case, **self._how))
+            found.append(find_errors(self.judged.eval(), case, number, **self._how))
             if number % _LOOK_CASES == 0:
                 report(f"looked through {number} of {len(cases)} cases for what is hard")
             if self.stopped.is_set():
@@ -108,7 +108,15 @@ class SegmentationRun(Run):
             "patch": config.sampling.patch,
             "autocast": self.autocast,
             "device": self.device,
+            **({} if config.channels.is_plain else {"layout": config.channels, "looks": looks(config)}),
         }
+
+
+def looks(config: SegmentationConfig) -> list[tuple[int, ...]]:
+    """Which inputs the cases are looked at with in turn: each alone, and the first two together."""
+    if not config.network.presence:
+        return [tuple(range(len(config.inputs)))]
+    return [tuple(range(min(2, len(config.inputs)))), *((n,) for n in range(len(config.inputs)))]
 
 
 def _loader(data: Steps, start: int, stop: int, workers: int) -> DataLoader:

@@ -13,7 +13,7 @@ import torch
 from scipy import ndimage
 
 from SpineLab.training.segmentation.dataset import PreparedCase
-from SpineLab.training.segmentation.validation import predict
+from SpineLab.training.segmentation.validation import predict_case
 
 #: What lies so near a lesion, voxels in a slice, is a matter of its border and no false alarm.
 _MARGIN = 5
@@ -37,10 +37,13 @@ class Errors:
     missed: np.ndarray
 
 
-def find_errors(network: torch.nn.Module, case: PreparedCase, *, slice_step: int, threshold: float, **how) -> Errors:
-    """Look through a case, in 2D through every ``slice_step``-th slice; ``how`` is passed to ``validation.predict``."""
+def find_errors(
+    network: torch.nn.Module, case: PreparedCase, number: int = 0, *, slice_step: int, threshold: float, **how
+) -> Errors:
+    """Look through a case, in 2D through every ``slice_step``-th slice; ``number`` and ``how`` are passed to
+    ``validation.predict_case``."""
     step = slice_step if network.dimensions == 2 else 1
-    marked = predict(network, case.channels[:, ::step], **how) >= threshold
+    marked = predict_case(network, case, number, step, **how) >= threshold
     lesions = np.asarray(case.lesions[::step])
     near = ndimage.binary_dilation(lesions > 0, np.ones((1, 3, 3)), iterations=_MARGIN)
     alarms, count = ndimage.label(marked & ~near, structure=_NEIGHBOURS)

@@ -19,6 +19,7 @@ from SpineLab.training.segmentation.augmentation import (
 )
 from SpineLab.training.segmentation.dataset import PreparedCase
 from SpineLab.training.segmentation.mining import Errors
+from SpineLib.networks.channels import InputChannels
 
 _TRIES = 4
 
@@ -34,6 +35,8 @@ class SamplingSettings:
             labels those, so that the network learns what is no lesion; 0 in the paper, whose patches all hold lesion.
         alike_fraction: share of the background patches that are centred in a metastasis instead, or in what is left of
             one, where necrosis is learned and the cohort labels metastases, too.
+        kept: of a network that takes any of its inputs: how often each is kept, among those kept once; empty is all
+            alike. How many are kept is drawn from ``kept_counts``: the shares of 1, 2, ... of them.
         hard_fraction: share of the background patches that are centred in false alarms, and of the others that are
             centred in missed lesions, where ``mining`` found such; 0 in the paper.
         hard_every: steps after which the cases are looked through for those again.
@@ -44,6 +47,8 @@ class SamplingSettings:
     batch: int = 32
     background_fraction: float = 0.0
     alike_fraction: float = 0.0
+    kept: tuple[float, ...] = ()
+    kept_counts: tuple[float, ...] = (0.45, 0.35, 0.12, 0.08)
     hard_fraction: float = 0.0
     hard_every: int = 4000
     seed: int = 0
@@ -51,14 +56,22 @@ class SamplingSettings:
     def __post_init__(self):
         if not 0 <= self.hard_fraction <= 1 or self.hard_every < 1:
             raise ValueError("hard_fraction must be from 0 to 1 and hard_every 1 or more")
+        if any(one <= 0 for one in self.kept) or not self.kept_counts or min(self.kept_counts) < 0:
+            raise ValueError("kept must be above 0, and kept_counts 0 or more")
 
 
 class Steps(Dataset):
     """Batches by step number, for ``torch.utils.data.DataLoader(batch_size=None)``."""
 
     def __init__(
-        self, cases: list[PreparedCase], sampling: SamplingSettings, augmentation: AugmentationSettings, whitening: str
+        self,
+        cases: list[PreparedCase],
+        sampling: SamplingSettings,
+        augmentation: AugmentationSettings,
+        whitening: str,
+        layout: InputChannels | None = None,
     ):
+        self.layout = layout or InputChannels(len(cases[0].channels) if cases else 1)
         self.cases, self.sampling, self.augmentation, self.whitening = cases, sampling, augmentation, whitening
         self.with_lesion = [case for case in cases if len(case.centres)]
         self._alarms: list[tuple[int, np.ndarray]] = []
@@ -84,17 +97,29 @@ class Steps(Dataset):
 
     def sample(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Image (c, *patch) and mask (1, *patch)."""
+        layout = self.layout
+        there = list(range(layout.sequences))
+        if layout.presence:
+            there = draw_kept(rng, layout.sequences, self.sampling.kept, self.sampling.kept_counts)
         patch = self.sampling.patch
         background = rng.random() < self.sampling.background_fraction or not self.with_lesion
         for _ in range(_TRIES):
             case, centre = self._place(rng, background)
             points = sampling_points(draw_spatial(rng, self.augmentation, patch), patch, centre, case.spacing)
-            image, mask = resample(case.channels, case.lesions, points)
+            if layout.neighbours:
+                points = np.concatenate([points + _along(n) for n in layout.offsets(case.spacing[0])], axis=1)
+            image, mask = resample([case.channels[n] for n in there], case.lesions, points)
+            mask = mask[:, mask.shape[1] // 2][:, None] if layout.neighbours else mask
             if background or mask.any():
                 break  # Otherwise a strong tilt or zoom pushed the lesion out of the patch: draw again.
-        if len(patch) == 2:
-            image, mask = image[:, 0], mask[:, 0]
-        return change_intensity(image, rng, self.augmentation, self.whitening == "patch"), mask
+        whiten, flat = self.whitening == "patch", len(patch) == 2
+        if layout.is_plain:
+            image = image[:, 0] if flat else image
+            return change_intensity(image, rng, self.augmentation, whiten), mask[:, 0] if flat else mask
+        image = change_intensity(image, rng, self.augmentation, whiten, flat=flat)
+        planes = image if flat else image[:, None]
+        into = torch.zeros((layout.count, *planes.shape[2:]))
+        return layout.filled(planes, there, into), mask[:, 0] if flat else mask
 
     def _place(self, rng: np.random.Generator, background: bool) -> tuple[PreparedCase, np.ndarray]:
         """A case and the (s, y, x) index of the patch's centre before its shift."""
@@ -127,3 +152,16 @@ class Steps(Dataset):
         if len(self.sampling.patch) == 2:  # One of the lesion's slices.
             centre[0] = rng.integers(case.boxes[lesion, 0, 0], case.boxes[lesion, 1, 0] + 1)
         return centre
+
+
+def draw_kept(rng: np.random.Generator, count: int, weights: Sequence[float], counts: Sequence[float]) -> list[int]:
+    """Which of ``count`` sequences are kept, in their order; arguments as of :class:`SamplingSettings`."""
+    shares = np.asarray(counts[:count], float)
+    number = 1 + int(rng.choice(len(shares), p=shares / shares.sum()))
+    chances = np.asarray(weights or [1.0] * count, float)
+    return sorted(int(n) for n in rng.choice(count, number, replace=False, p=chances / chances.sum()))
+
+
+def _along(slices: int) -> np.ndarray:
+    """Of sampling points: so many slices further along s."""
+    return np.array([slices, 0, 0], np.float32)[:, None, None, None]

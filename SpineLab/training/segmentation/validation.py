@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch.nn import functional
 from SpineLab.training.segmentation.dataset import PreparedCase
 from SpineLab.training.segmentation.tensors import over_windows
 from SpineLib.metrics.overlap import lesion_matches, overlap
+from SpineLib.networks.channels import InputChannels
 
 #: Looked at besides the threshold of the configuration.
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -26,12 +27,21 @@ def predict(
     patch: tuple[int, ...],
     autocast: Callable[[], AbstractContextManager],
     device: torch.device,
+    layout: InputChannels | None = None,
+    there: Sequence[int] = (),
+    slice_mm: float = 1.0,
+    only: slice = slice(None),
     batch: int = 8,
 ) -> np.ndarray:
     """Probability (s, y, x) float32 of prepared channels (c, s, y, x).
 
     In 2D whole slices, in 3D windows of the patch's size with a quarter's overlap; ``tasks.segment`` does the same with
     more care and is what users and the final evaluation run.
+
+    Args:
+        layout: of the network's input; without one each channel is an input.
+        there, slice_mm: as of :meth:`SpineLib.networks.channels.InputChannels.slices`.
+        only: the slices wanted, where the network looks at slices.
     """
     multiple, shape = cast(int, network.multiple), channels.shape[1:]
 
@@ -50,11 +60,53 @@ def predict(
 
     with torch.inference_mode():
         if network.dimensions == 2:
+            first, last, _ = only.indices(shape[0])
+            parts = (slice(start, min(start + batch, last)) for start in range(first, last, batch))
             slices = [
-                run(tensor(channels[:, start : start + batch].swapaxes(0, 1))) for start in range(0, shape[0], batch)
+                run(
+                    tensor(
+                        (
+                            channels[:, part] if layout is None else layout.slices(channels, there, part, slice_mm)
+                        ).swapaxes(0, 1)
+                    )
+                )
+                for part in parts
             ]
             return torch.cat(slices)[:, 0].cpu().numpy()
         return over_windows(run, tensor(channels)[None], patch)[0, 0].cpu().numpy()
+
+
+def predict_case(
+    network: torch.nn.Module,
+    case: PreparedCase,
+    number: int,
+    step: int,
+    *,
+    layout: InputChannels | None = None,
+    looks: Sequence[Sequence[int]] = (),
+    **how,
+) -> np.ndarray:
+    """Probability of a case's every ``step``-th slice.
+
+    Args:
+        number: of the case; it is given the sequences ``looks[number % len(looks)]``, all without ``looks``.
+        layout, how: of :func:`predict`.
+    """
+    if layout is None:
+        return predict(network, case.channels[:, ::step], **how)
+    there = list(looks[number % len(looks)]) if looks else list(range(layout.sequences))
+    channels = np.stack([np.asarray(case.channels[n]) for n in there])
+    whole: dict[str, Any] = {"layout": layout, "there": there, "slice_mm": case.spacing[0]}
+    if step == 1 or not layout.neighbours:
+        return predict(network, channels[:, ::step], **whole, **how)
+    wanted = range(0, channels.shape[1], step)  # each with its own neighbours, not with the next one looked at
+    reach = max(layout.offsets(case.spacing[0]))
+    parts = []
+    for place in wanted:
+        low = max(place - reach, 0)
+        block = channels[:, low : place + reach + 1]
+        parts.append(predict(network, block, only=slice(place - low, place - low + 1), **whole, **how))
+    return np.concatenate(parts)
 
 
 def validate(
@@ -67,9 +119,9 @@ def validate(
     prediction as 0.
     """
     figures, dices = [], []
-    for case in cases:
+    for number, case in enumerate(cases):
         step = slice_step if network.dimensions == 2 else 1
-        probability = predict(network, case.channels[:, ::step], **how)
+        probability = predict_case(network, case, number, step, **how)
         truth, mask = np.asarray(case.lesions[::step]), probability >= threshold
         result, matches = overlap(truth > 0, mask), lesion_matches(truth, mask)
         dices.append([_dice(overlap(truth, probability >= value).dice) for value in THRESHOLDS])

@@ -85,19 +85,22 @@ def segment(
         SpineError: a sequence is missing or cannot be used, no such device, not enough memory.
         Cancelled: by ``progress``.
     """
-    from SpineLib.inference.predict import predict
+    from SpineLib.inference.predict import Layout, predict
 
     started = perf_counter()
     card = bundle.card
     if not card.task.endswith("-segmentation"):
         raise SpineError(f"The model '{card.id}' is for {card.task}; choose one that segments.")
+    used = card.inputs_of(sequences)
+    if not used and card.takes_any:
+        raise SpineError(f"The model '{card.id}' needs one or more of {', '.join(card.inputs)}; choose one of them.")
     missing = [name for name in card.inputs if name not in sequences]
-    if missing:
+    if not used:
         raise SpineError(
             f"The model '{card.id}' needs {' and '.join(card.inputs)}, and {' and '.join(missing)} was not given; "
             "choose it or another model."
         )
-    notes = reading_notes(*(sequences[name] for name in card.inputs)) + [
+    notes = reading_notes(*(sequences[name] for name in used)) + [
         f"{name} was not used: the model '{card.id}' does not need it." for name in sequences if name not in card.inputs
     ]
     threshold = card.threshold if settings.threshold is None else settings.threshold
@@ -105,7 +108,7 @@ def segment(
     preparation = Preparation.from_dict(card.preparation)
 
     prepared = prepare(
-        {name: sequences[name] for name in card.inputs},
+        {name: sequences[name] for name in used},
         preparation,
         reference=settings.reference,
         progress=part(progress, 0.0, 0.15),
@@ -114,6 +117,7 @@ def segment(
     predicted = predict(
         prepared.channels,
         bundle.network(),
+        layout=Layout.of(card.network, card.inputs, used, prepared.spacing[0]),
         whiten_windows=preparation.whitening == "patch",
         threshold=threshold,
         device=settings.device,
@@ -139,7 +143,7 @@ def segment(
         device=predicted.device,
         precision=predicted.precision,
         target=card.target,
-        inputs=list(card.inputs),
+        inputs=list(used),
         reference=prepared.reference_name,
     )
     progress(1.0, "Done")
