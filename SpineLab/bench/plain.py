@@ -12,7 +12,7 @@ import torch
 from SpineLib.models import ModelBundle
 from SpineLib.networks.unet import UNet
 from SpineLib.preprocess import Preparation, prepare
-from SpineLib.tasks.segmentation.lesions import find_lesions, smoothed_across_slices
+from SpineLib.tasks.segmentation.lesions import calibrated, find_lesions, smoothed_across_slices
 from SpineLib.volume import Volume
 
 
@@ -46,6 +46,7 @@ def plain(sequences: Mapping[str, Volume], bundle: ModelBundle) -> np.ndarray:
             count[box] += 1
     probability = (total / count)[tuple(slice(size) for size in shape)]
     probability = smoothed_across_slices(probability, prepared.spacing[0], card.smoothing_mm)
+    probability = calibrated(probability, card.calibration)
     mask, _, _ = find_lesions(prepared.to_input(probability), card.threshold, card.smallest_lesion_ml)
     return mask.array
 

@@ -28,7 +28,10 @@ TASK_INPUTS = {
 ANY_ONE = ("column-segmentation",)
 CARD_FILE, WEIGHTS_FILE, TEXT_FILE = "model.json", "weights.safetensors", "card.md"
 #: Keys that the first bundles do not have.
-_MAY_LACK = ("smoothing_mm",)
+_MAY_LACK = (
+    "smoothing_mm",
+    "calibration",
+)
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 _LARGEST_CARD_BYTES = 1_000_000
 
@@ -52,6 +55,8 @@ class ModelCard:
         smallest_lesion_ml: lesions smaller than this are dropped unless the user says otherwise.
         smoothing_mm: sigma of the Gaussian along the slices that probabilities are smoothed with before the threshold,
             so that what one slice alone shows weighs less; 0, or no such key, is none.
+        calibration: slope and shift of the logit that make the probabilities mean what they say; applied after the
+            smoothing. (1, 0), or no such key, is none.
         training_data: ``{"simulated": bool, "description": text}``.
         figures: measured figures, free of form.
         sha256: of ``weights.safetensors``, hexadecimal.
@@ -71,6 +76,7 @@ class ModelCard:
     threshold: float = 0.5
     smallest_lesion_ml: float = 0.0
     smoothing_mm: float = 0.0
+    calibration: tuple[float, float] = (1.0, 0.0)
     figures: dict[str, Any] = field(default_factory=dict)
     command: str = ""
     sha256: str = ""
@@ -80,6 +86,7 @@ class ModelCard:
     def __post_init__(self):
         object.__setattr__(self, "inputs", tuple(self.inputs))
         object.__setattr__(self, "patch", tuple(self.patch))
+        object.__setattr__(self, "calibration", tuple(self.calibration))
         _check(self)
 
     @property
@@ -177,6 +184,13 @@ def _check(card: ModelCard) -> None:
         refuse("smallest_lesion_ml", "0 or more")
     if not isinstance(card.smoothing_mm, (int, float)) or not 0 <= card.smoothing_mm <= 50:
         refuse("smoothing_mm", "from 0 to 50")
+    slope_and_shift = card.calibration
+    if (
+        len(slope_and_shift) != 2
+        or not all(isinstance(value, (int, float)) and abs(value) <= 50 for value in slope_and_shift)
+        or slope_and_shift[0] <= 0
+    ):
+        refuse("calibration", "a slope above 0 and a shift")
     if not isinstance(card.preparation, dict):
         refuse("preparation", "a JSON object")
     if not isinstance(card.training_data, dict) or not isinstance(card.training_data.get("simulated"), bool):

@@ -6,6 +6,7 @@ import argparse
 
 from SpineLab.commands.actions import add_actions
 from SpineLab.commands.evaluate import (
+    calibration,
     ct_lesions,
     detection,
     gan,
@@ -22,6 +23,7 @@ ACTIONS = {
     "segmentation": segmentation,
     "detection": detection,
     "healthy": healthy,
+    "calibration": calibration,
     "registration": registration,
     "ct-lesions": ct_lesions,
     "vertebrae": vertebrae,

@@ -16,6 +16,7 @@ _SPECIAL = {
     "threshold": "threshold",
     "smallest_lesion_ml": "smallest-lesion-ml",
     "smoothing_mm": "smoothing-mm",
+    "calibration": "calibration",
     "last": "last",
     "smallest_area_cm2": "smallest-area",
     "average": "average",
@@ -43,6 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0.0,
         metavar="SIGMA",
         help="of a segmentation: smooth probabilities across the slices before the threshold",
+    )
+    parser.add_argument(
+        "--calibration",
+        type=_slope_and_shift,
+        metavar="SLOPE,SHIFT",
+        help="of a segmentation: of the logit, as 'spine evaluate calibration' finds them",
     )
     parser.add_argument(
         "--smallest-area",
@@ -101,3 +108,8 @@ def run(arguments: argparse.Namespace) -> int:
         bundle = save_bundle(bundle.folder, bundle.network(), bundle.card, compact=True)
     print(f"{bundle.folder}: {bundle.card.title}, SHA-256 {bundle.card.sha256}")
     return 0
+
+
+def _slope_and_shift(text: str) -> tuple[float, float]:
+    slope, shift = (float(part) for part in text.split(","))
+    return slope, shift

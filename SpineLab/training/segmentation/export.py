@@ -30,6 +30,7 @@ def export(
     threshold: float | None = None,
     smallest_lesion_ml: float | None = None,
     smoothing_mm: float = 0.0,
+    calibration: tuple[float, float] = (1.0, 0.0),
     last: bool = False,
 ) -> ModelBundle:
     """Write the best weights so far of the training in ``run`` as a bundle; the training may still be running.
@@ -39,7 +40,7 @@ def export(
         target: the bundle's folder.
         labels: what is said of the bundle.
         threshold, smallest_lesion_ml: of the bundle; None takes the configuration's.
-        smoothing_mm: of the card.
+        smoothing_mm, calibration: of the card.
         last: take the latest weights that were saved, not those that were best on the held-out cases, which are few.
 
     Raises:
@@ -75,6 +76,7 @@ def export(
         threshold=config.threshold if threshold is None else threshold,
         smallest_lesion_ml=config.smallest_lesion_ml if smallest_lesion_ml is None else smallest_lesion_ml,
         smoothing_mm=smoothing_mm,
+        calibration=calibration,
     )
 
 

@@ -60,6 +60,16 @@ def smoothed_across_slices(probability: np.ndarray, spacing_mm: float, sigma_mm:
     return gaussian_filter1d(probability, sigma_mm / spacing_mm, axis=0, mode="nearest")
 
 
+def calibrated(probability: np.ndarray, slope_and_shift: tuple[float, float]) -> np.ndarray:
+    """Probabilities whose logit is stretched and shifted (Platt 1999), so that they mean what they say; float32."""
+    slope, shift = slope_and_shift
+    if (slope, shift) == (1.0, 0.0):
+        return probability
+    p = np.clip(probability.astype(np.float32), 1e-6, 1 - 1e-6)
+    logit = np.float32(slope) * np.log(p / (1 - p)) + np.float32(shift)
+    return 1 / (1 + np.exp(-logit))
+
+
 def find_lesions(
     probability: Volume, threshold: float, smallest_ml: float = 0.0
 ) -> tuple[Volume, Volume, list[Lesion]]:

@@ -12,7 +12,7 @@ from SpineLib.preprocess import Preparation, prepare
 from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
 from SpineLib.tasks.provenance import provenance
-from SpineLib.tasks.segmentation.lesions import Lesion, find_lesions, smoothed_across_slices
+from SpineLib.tasks.segmentation.lesions import Lesion, calibrated, find_lesions, smoothed_across_slices
 from SpineLib.volume.told import reading_notes
 from SpineLib.volume.volume import Volume
 
@@ -126,12 +126,14 @@ def segment(
     )
     progress(0.95, "Measuring lesions")
     smooth = smoothed_across_slices(predicted.probability, prepared.spacing[0], card.smoothing_mm)
+    smooth = calibrated(smooth, card.calibration)
     probability = prepared.to_input(smooth, "probability")
     mask, labels, lesions = find_lesions(probability, threshold, smallest)
     applied = {
         "threshold": threshold,
         "smallest_lesion_ml": smallest,
         "smoothing_mm": card.smoothing_mm,
+        "calibration": list(card.calibration),
         "preparation": preparation.to_dict(),
     }
     made = provenance(
