@@ -1,0 +1,71 @@
+"""Job: the lesions of two examinations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from SpineLib.json_text import json_text
+from SpineLib.progress import Progress, part, silent
+
+NOUN, NEEDS = "The comparison of the examinations", ("inputs", "lesions")
+
+
+def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
+    """Run the job.
+
+    Args:
+        parameters: ``{"inputs": {"earlier": path, "later": path}, "lesions": {"earlier": [{"name", "level"}...],
+            "later": [...]}, "images": {"earlier": path, "later": path} or null, "later_to_earlier_lps": 4 x 4 or null,
+            "error_mm": number or null, "trusted": bool, "settings": {...}, "simulated": bool, "patient": {...} or
+            null}``. The inputs are labels 1, 2 ... in the order of the lesions. Without a matrix the scans are
+            registered around each lesion.
+        folder: gets ``response.html``, ``response.csv``, ``response.json``.
+
+    Returns:
+        ``{"response": {...}, "files": [names], "provenance": {...}, "notes": [...]}``.
+    """
+    from SpineLib.reports.followup_tables import plain_table
+    from SpineLib.reports.response import Examination, response_page, response_rows
+    from SpineLib.tasks.response.examinations import compare_examinations
+    from SpineLib.tasks.response.response import Found, ResponseSettings, response
+    from SpineLib.volume import read_volume
+    from SpineLib.volume.files import write_text
+    from SpineLib.volume.segments import read_mask
+
+    settings = ResponseSettings.from_dict(parameters.get("settings") or {})
+    progress(0.0, "Reading")
+    labels, found = {}, {}
+    for when in ("earlier", "later"):
+        labels[when] = read_mask(parameters["inputs"][when], when)
+        found[when] = [
+            Found(
+                one["name"],
+                labels[when].with_array((labels[when].array == number).astype("uint8")),
+                one.get("level", ""),
+            )
+            for number, one in enumerate(parameters["lesions"][when], start=1)
+        ]
+    scans = parameters.get("images")
+    images = {when: read_volume(scans[when], f"{when} scan") for when in labels} if scans else {}
+    matrix, share = parameters.get("later_to_earlier_lps"), part(progress, 0.05, 0.85)
+    pair = (images["earlier"], images["later"]) if images else None
+    if matrix is None and pair is not None:
+        result, _ = compare_examinations(pair, found["earlier"], found["later"], settings, share)
+    else:
+        error, trusted = parameters.get("error_mm"), parameters.get("trusted", True)
+        result = response(found["earlier"], found["later"], matrix, settings, share, error, trusted, pair)
+    progress(0.85, "Drawing the report")
+    names = {"earlier": "Earlier examination", "later": "Later examination"}
+    shown = [Examination(names[when], images[when], labels[when]) for when in images]
+    simulated, patient = bool(parameters.get("simulated")), parameters.get("patient")
+    response_page(folder / "response.html", result, shown, simulated=simulated, patient=patient)
+    write_text(folder / "response.csv", plain_table(response_rows(result)).to_csv())
+    write_text(folder / "response.json", json_text(result.to_dict() | {"simulated_data": simulated}))
+    progress(1.0, "Done")
+    return {
+        "response": result.to_dict(),
+        "files": ["response.html", "response.csv", "response.json"],
+        "provenance": result.provenance,
+        "notes": result.notes,
+    }

@@ -1,0 +1,1 @@
+"""Two examinations without an ablation between them: what became of each lesion."""
