@@ -33,6 +33,14 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> list[Path]:
 def markdown(evaluation: Evaluation) -> str:
     """The summary as a Markdown table, the paper's figures below."""
     lines = _necrosis(evaluation) if evaluation.label == "necrosis" else _metastases(evaluation)
+    folds = [row for row in evaluation.summary if "dice_fold_mean" in row]
+    for row in folds:
+        figures = ", ".join(
+            f"{name} {_percent(row[f'{key}_fold_mean'])} ± {_percent(row[f'{key}_fold_std'])}"
+            for key, name in (("dice", "Dice"), ("tpr", "TPR"), ("tnr", "TNR"))
+            if f"{key}_fold_mean" in row
+        )
+        lines += ["", f"Means of the folds' means of {row['model']}, as the papers state theirs: {figures}."]
     return "\n".join(lines) + "\n"
 
 

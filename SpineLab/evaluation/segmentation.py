@@ -141,7 +141,26 @@ def evaluate_folds(
                 for row in more
                 if row["model"] != READERS
             ]
-    return _summarised(cases, lesions, cohort.simulated, label)
+    evaluation = _summarised(cases, lesions, cohort.simulated, label)
+    evaluation.summary[0].update(fold_means(cases))
+    return evaluation
+
+
+def fold_means(cases: list[dict]) -> dict[str, float]:
+    """Means of the folds' means beside the pooled ones, as Hille et al. (2020) state theirs (section 2.3).
+
+    Returns:
+        "dice_fold_mean", "dice_fold_std" and so on, over the folds that hold a case with a lesion.
+    """
+    found: dict[str, float] = {}
+    for key in ("dice", "tpr", "tnr"):
+        means = []
+        for fold in sorted({row["fold"] for row in cases}):
+            values = [row[key] for row in cases if row["fold"] == fold and (key == "tnr" or row["reference_ml"] > 0)]
+            if values:
+                means.append(float(np.mean(values)))
+        found |= {f"{key}_fold_mean": float(np.mean(means)), f"{key}_fold_std": float(np.std(means))} if means else {}
+    return found
 
 
 def held_out_cases(run: Path) -> list[str]:

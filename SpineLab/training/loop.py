@@ -112,6 +112,8 @@ class Run(ABC):
 
     #: The figure that the best weights have the highest of.
     judged_by = "dice"
+    #: Whether the weights that are exported are the last ones, whatever the figures: a fold held out chooses nothing.
+    keeps_last = False
 
     def __init__(
         self,
@@ -195,8 +197,8 @@ class Run(ABC):
         """Figures on the cases held out; weights better than all before are kept."""
         self.judged.eval()
         figures = self.figures(self.judged)
-        if figures[self.judged_by] >= self.best:
-            self.best = figures[self.judged_by]
+        if self.keeps_last or figures[self.judged_by] >= self.best:
+            self.best = max(self.best, figures[self.judged_by])
             self.save_best(figures)
         return figures
 

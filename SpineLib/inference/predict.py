@@ -108,6 +108,7 @@ def predict(
     *,
     layout: Layout | None = None,
     whiten_windows: bool = False,
+    window: tuple[int, int] | None = None,
     threshold: float = 0.5,
     device: str = "auto",
     precision: str = "auto",
@@ -127,6 +128,8 @@ def predict(
         network: a ``SpineLib.networks.unet.UNet``, or in 2D a ``SpineLib.networks.vnet.VNet``, with ``c`` inputs.
         layout: of the network's input; None is one channel for each sequence.
         whiten_windows: whiten each slice (2D) or window (3D) once more, for networks trained on whitened patches.
+        window: rows and columns of the windows, overlapping as in 3D; a network that was trained on patches whitened by
+            themselves sees what it learned only in windows of their size. None: whole slices, or as large as fits.
         threshold: with precision "auto", masks at this threshold decide whether bfloat16 is good enough.
         device: "auto", "cuda", "mps" or "cpu".
         precision: "auto", "float32" or "bfloat16".
@@ -136,7 +139,7 @@ def predict(
         SpineError: no such device, or not enough memory even so.
         Cancelled: by ``progress``.
     """
-    run = _Run(channels, network, whiten_windows, progress, layout)
+    run = _Run(channels, network, whiten_windows, window, progress, layout)
     chosen = choose_device(device)
     result = run.with_fallbacks(chosen, choose_precision(precision, chosen))
     if precision == "auto" and result.precision != "float32":
@@ -155,10 +158,12 @@ class _Run:
         channels: np.ndarray,
         network: torch.nn.Module,
         whiten_windows: bool,
+        window: tuple[int, int] | None,
         progress: Progress,
         layout: Layout | None = None,
     ):
         self.layout = layout
+        self.window = None if window is None else tuple(map(min, window, channels.shape[2:]))
         self.channels, self.network, self.whiten, self.progress = channels, network, whiten_windows, progress
         self.flat = network.dimensions == 2
 
@@ -193,9 +198,14 @@ class _Run:
         s, y, x = self.channels.shape[1:]
         if self.flat:
             pixels = _PIXELS_GPU if device != "cpu" else _PIXELS_A_CORE * torch.get_num_threads()
-            batch = max(1, min(s, round(pixels / (y * x))) // divisor)
-            return [(slice(a, min(a + batch, s)), slice(0, y), slice(0, x)) for a in range(0, s, batch)]
-        size, most = [y, x], min(_VOXELS_3D, s * y * x) // divisor
+            rows, columns = self.window or (y, x)
+            batch = max(1, min(s, round(pixels / (rows * columns))) // divisor)
+            return [
+                (slice(a, min(a + batch, s)), slice(b, b + rows), slice(c, c + columns))
+                for a in range(0, s, batch)
+                for b, c in itertools.product(_starts(y, rows), _starts(x, columns))
+            ]
+        size, most = list(self.window or (y, x)), min(_VOXELS_3D, s * y * x) // divisor
         while s * size[0] * size[1] > most and max(size) > _SMALLEST_WINDOW:
             longer = int(size[1] > size[0])
             # Whole sixteenths in steps, so that the window is as large as it may be.
@@ -207,7 +217,8 @@ class _Run:
 
     def over_windows(self, fast: FastNetwork | FastVNet, boxes) -> np.ndarray:
         total: np.ndarray = np.zeros(self.channels.shape[1:], dtype=np.float32)
-        weights = np.zeros(self.channels.shape[2:], dtype=np.float32)
+        whole = self.flat and self.window is None
+        weights = np.zeros(self.channels.shape[1 if self.flat else 2 :], dtype=np.float32)
         for number, box in enumerate(boxes):
             text = (
                 f"Network on slices {box[0].start + 1} to {box[0].stop} of {total.shape[0]}"
@@ -218,13 +229,13 @@ class _Run:
             probability = self.one(
                 fast, box, lambda done, n=number, text=text: self.progress((n + done) / len(boxes), text)
             )
-            if self.flat:
+            if whole:
                 total[box] = probability
                 continue
             weight = np.outer(_bell(probability.shape[1]), _bell(probability.shape[2]))
             total[box] += probability * weight
-            weights[box[1:]] += weight
-        if not self.flat:
+            weights[box if self.flat else box[1:]] += weight
+        if not whole:
             total /= weights
         return total
 

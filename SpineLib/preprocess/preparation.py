@@ -31,6 +31,8 @@ class Preparation:
         even_mm: sigma of the Gaussian by whose mean of the image each voxel is divided, which evens out coils that fall
             off; 0 is none. Mean and standard deviation are then taken over the patient alone, without the air.
         clip: percentiles of the voxels that intensities are limited to beforehand, or None.
+        registration: "grids" leaves sequences on one grid as they lie, "always" registers them all the same, as Hille
+            et al. (2020) do, section 2.1.
     """
 
     slices: int = 64
@@ -38,19 +40,16 @@ class Preparation:
     whitening: str = "volume"
     clip: tuple[float, float] | None = None
     even_mm: float = 0.0
+    registration: str = "grids"
 
     def __post_init__(self):
         if self.clip is not None:
             object.__setattr__(self, "clip", tuple(float(value) for value in self.clip))
         spacing_fits = self.in_plane_spacing is None or self.in_plane_spacing > 0
         clip_fits = self.clip is None or (len(self.clip) == 2 and 0 <= self.clip[0] < self.clip[1] <= 100)
-        if (
-            self.slices < 2
-            or not 0 <= self.even_mm <= 500
-            or not spacing_fits
-            or not clip_fits
-            or self.whitening not in ("volume", "patch")
-        ):
+        words_fit = self.whitening in ("volume", "patch") and self.registration in ("grids", "always")
+        evened = 0 <= self.even_mm <= 500
+        if self.slices < 2 or not evened or not spacing_fits or not clip_fits or not words_fit:
             raise SpineError(f"This is no valid preparation of images: {self}; correct the model's description.")
 
     @classmethod
@@ -62,8 +61,8 @@ class Preparation:
             raise SpineError(f"This is no valid preparation of images: {dict(values)}; correct the model.") from error
 
     def to_dict(self) -> dict:
-        """The JSON form."""
-        values = asdict(self)
+        """The JSON form; what older models do not have is left out where it is what they did."""
+        values = {key: value for key, value in asdict(self).items() if (key, value) != ("registration", "grids")}
         return values | {"clip": None if self.clip is None else list(self.clip)}
 
 
@@ -175,7 +174,8 @@ def prepare(
         array = base.array.astype(np.float32)
         if name != reference:
             moving, _ = canonical(volume)
-            aligned, sentences = align(base, moving, reference, name, part(share, 0.0, 0.8))
+            always = preparation.registration == "always"
+            aligned, sentences = align(base, moving, reference, name, part(share, 0.0, 0.8), always=always)
             array, notes = aligned, notes + sentences
         channels[channel] = _sampled(array, where, preparation, name, spacing)
     progress(1.0, "Prepared")

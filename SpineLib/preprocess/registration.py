@@ -20,9 +20,18 @@ LEAST_OVERLAP = 0.1
 
 
 def align(
-    fixed: Volume, moving: Volume, fixed_name: str, moving_name: str, progress: Progress = silent
+    fixed: Volume,
+    moving: Volume,
+    fixed_name: str,
+    moving_name: str,
+    progress: Progress = silent,
+    *,
+    always: bool = False,
 ) -> tuple[np.ndarray, list[str]]:
-    """The moving image on the fixed image's grid, rigidly registered by mutual information unless the grids agree.
+    """The moving image on the fixed image's grid, rigidly registered by mutual information.
+
+    Unless ``always``, images on one grid are taken as they lie: patients hardly move between two sequences that were
+    planned together, and a scanner's own alignment is seldom bettered.
 
     Returns:
         float32 array of the fixed image's shape, and sentences on what was done.
@@ -30,7 +39,7 @@ def align(
     Raises:
         SpineError: the two hardly overlap in space, or one is flipped.
     """
-    if fixed.same_grid(moving, tolerance_mm=0.01):
+    if not always and fixed.same_grid(moving, tolerance_mm=0.01):
         _refuse_flipped(fixed, moving, fixed_name, moving_name)
         return moving.array.astype(np.float32), [
             f"{moving_name} and {fixed_name} share one grid: {moving_name} was not co-registered."

@@ -148,11 +148,15 @@ class CtLesionConfig(ConfigBase):
     Attributes:
         name: of the preset.
         threshold: of the exported bundle.
+        as_given: of DeepLesion: each slice through its own window, and the data set's own boxes, the diameters with
+            5 pixels around, as in the paper (section II.A); else one window for all, and boxes around the diameters,
+            which are nearer to the lesions.
         preparation: of the slices.
     """
 
     name: str = ""
     threshold: float = 0.5
+    as_given: bool = False
     preparation: SlicePreparation = field(default_factory=SlicePreparation)
     network: RcnnSettings = field(default_factory=RcnnSettings)
     sampling: CtSampling = field(default_factory=CtSampling)

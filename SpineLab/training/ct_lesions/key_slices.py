@@ -57,11 +57,17 @@ def chosen_images(folder: Path, kinds: Sequence[str] | None = None, only: Path |
 
 
 def prepare_key_slices(
-    images: Sequence[DeepLesionImage], preparation: SlicePreparation, folder: Path, *, progress: Progress = silent
+    images: Sequence[DeepLesionImage],
+    preparation: SlicePreparation,
+    folder: Path,
+    *,
+    as_given: bool = False,
+    progress: Progress = silent,
 ) -> list[SliceCase]:
     """Prepare key slices with what is there around them, in ``folder``, unless they are there already.
 
-    Only the key slice is learned from: lesions of the others are not marked.
+    Only the key slice is learned from: lesions of the others are not marked. ``as_given`` takes each slice's own window
+    and the data set's own boxes.
 
     Raises:
         SpineError: a picture cannot be read.
@@ -70,18 +76,17 @@ def prepare_key_slices(
     cases = []
     for number, image in enumerate(images):
         progress(number / len(images), f"Preparing slice {number + 1} of {len(images)}")
-        marks = [[*mark.long_axis, *mark.short_axis] for mark in image.lesions]
-        if not is_current(folder / _name(image), marks=marks):
+        marks = [[*(mark.box if as_given else (*mark.long_axis, *mark.short_axis))] for mark in image.lesions]
+        facts: dict = {"marks": marks} | ({"window": list(image.window)} if as_given else {})
+        if not is_current(folder / _name(image), **facts):
             volume, key = _volume_and_key(image)
-            slices = axial_slices(volume, preparation)
+            slices = axial_slices(volume, replace(preparation, window=image.window) if as_given else preparation)
             boxes = np.array(
                 [_box(slices, volume, key, mark, label) for label, mark in enumerate(marks, start=1)], np.float32
             )
             known = np.zeros(len(slices.images), bool)
             known[int(boxes[0, 0])] = True
-            write_slices(
-                folder, _name(image), slices.images, boxes, np.zeros((0, 3), np.int32), known, {"marks": marks}
-            )
+            write_slices(folder, _name(image), slices.images, boxes, np.zeros((0, 3), np.int32), known, facts)
         cases.append(open_case(folder / _name(image)))
     return cases
 
@@ -105,7 +110,7 @@ def _volume_and_key(image: DeepLesionImage) -> tuple[Volume, int]:
 
 
 def _box(slices: AxialSlices, volume: Volume, key: int, ends: Sequence[float], label: int) -> list[float]:
-    """Around the ends of both diameters, as a row of ``SliceCase.boxes``."""
+    """Around the ends of both diameters, or corners of a box, as a row of ``SliceCase.boxes``."""
     x, y = ends[0::2], ends[1::2]
     corners = np.array([[min(x) - 0.5, min(y) - 0.5, key, 1], [max(x) + 0.5, max(y) + 0.5, key, 1]]).T
     low, high = (np.linalg.inv(slices.to_lps) @ volume.ijk_to_lps @ corners)[:3].T

@@ -117,7 +117,7 @@ def run_training(
     folder, told = cache_folder(cohort_folder, config.preparation, cache), lambda fraction, text: report(text)
     if is_deeplesion(cohort_folder):
         images = chosen_images(cohort_folder, kinds, only)[:first_cases]
-        cases = prepare_key_slices(images, config.preparation, folder, progress=told)
+        cases = prepare_key_slices(images, config.preparation, folder, as_given=config.as_given, progress=told)
         patients = sorted({patient_of(case) for case in cases})
         groups = split_cases(patients, config.validation, config.sampling.seed)
         training, chosen_by, held_out = ([case for case in cases if patient_of(case) in group] for group in groups)

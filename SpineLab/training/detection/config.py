@@ -25,6 +25,7 @@ class DetectorSampling:
         rows, columns, spacing: of a strip's lattice; mm.
         hard: a normal place weighs as its likelihood to this power; 0 weighs all alike.
         hard_lesions: a metastasis's place weighs as one less its likelihood to this power; 0 weighs all alike.
+        whole_slice: normal places lie anywhere in a slice, as in the paper; else in the middle half that is searched.
         anywhere: ours, of "patches": draw metastases equally often whatever their size and normal places of all slices,
             as strips are drawn. Without it, larger ones oftener and normal places of the same slices, as in the paper.
         seed: of everything random.
@@ -39,6 +40,7 @@ class DetectorSampling:
     spacing: float = 8.0
     hard: float = 0.0
     hard_lesions: float = 0.0
+    whole_slice: bool = False
     anywhere: bool = False
     seed: int = 0
 
@@ -86,7 +88,8 @@ class DetectorOptimisation(OptimisationSettings):
     Attributes:
         optimizer: "sgd" (the paper), or "adam", which needs far fewer steps.
         momentum: of the descent; Adam's first beta.
-        decay: lambda of equation 3; the paper tried 0.001, 0.01 and 0.1. With Adam its decoupled decay.
+        decay: lambda of equation 3, beside the sum of the losses of a batch; the paper tried 0.001, 0.01 and 0.1. With
+            Adam its decoupled decay.
         dropout: share of the hidden values that are left out (section 2.2: a half).
         frozen_norms: ours, for a training that starts from another detector (``init_from``): normalise by the
             statistics that it has, as afterwards, instead of by each batch's; half the time a step.

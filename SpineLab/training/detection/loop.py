@@ -57,7 +57,7 @@ class DetectorRun(Run):
         torch.manual_seed(config.sampling.seed)
         self.config, self.chosen_by, settings = config, chosen_by, config.optimisation
         network = laid_out(initial_detector(config), device, torch.channels_last)
-        super().__init__(network, optimizer_of(network, settings), settings, folder, device)
+        super().__init__(network, optimizer_of(network, settings, config.sampling.batch), settings, folder, device)
 
     def loss(self, batch: Batch) -> torch.Tensor:
         sampling = self.config.sampling
@@ -135,15 +135,20 @@ def initial_detector(config: DetectorConfig) -> Siamese:
     return network
 
 
-def optimizer_of(network: nn.Module, settings: DetectorOptimisation) -> torch.optim.Optimizer:
-    """Stochastic gradient descent with the decay of equation 3, or Adam with decoupled decay, of weights only."""
+def optimizer_of(network: nn.Module, settings: DetectorOptimisation, summed: int = 1) -> torch.optim.Optimizer:
+    """Stochastic gradient descent with the decay of equation 3, or Adam with decoupled decay, of weights only.
+
+    Args:
+        summed: how many losses equation 3 sums where the batch's loss here is their mean: beside a mean, lambda counts
+            so many times less.
+    """
     weights = [values for values in network.parameters() if values.ndim > 1]
     others = [values for values in network.parameters() if values.ndim <= 1]
     if settings.optimizer == "adam":
         groups = [{"params": weights, "weight_decay": settings.decay}, {"params": others, "weight_decay": 0.0}]
         return torch.optim.AdamW(groups, lr=settings.rate, betas=(settings.momentum, 0.999))
     # The gradient of lambda w^2 is 2 lambda w.
-    groups = [{"params": weights, "weight_decay": 2 * settings.decay}, {"params": others}]
+    groups = [{"params": weights, "weight_decay": 2 * settings.decay / summed}, {"params": others}]
     return torch.optim.SGD(groups, lr=settings.rate, momentum=settings.momentum)
 
 

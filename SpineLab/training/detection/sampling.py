@@ -137,8 +137,9 @@ class Sampler:
         return VERTEBRA if rng.random() < self.config.sampling.vertebra else BACKGROUND
 
     def _place(self, rng: np.random.Generator, case: int, s: int, kind: int) -> tuple[int, int]:
-        """A place of that kind in a slice, in the middle half but for metastases; any other one where there is none."""
-        kinds, columns = self.cases[case].kinds[s], self.cases[case].columns
+        """A place of that kind in a slice, normal ones where ``whole_slice`` says; any other where there is none."""
+        kinds = self.cases[case].kinds[s]
+        columns = slice(0, kinds.shape[1]) if self.config.sampling.whole_slice else self.cases[case].columns
         for wanted in (kind, BACKGROUND, VERTEBRA):
             if wanted == LESION:
                 rows, found = np.nonzero(kinds == LESION)

@@ -40,7 +40,8 @@ class NetworkSettings:
 
 @dataclass(frozen=True)
 class SegmentationOptimisation(OptimisationSettings):
-    """Adam on the Tversky loss; rate, alpha, beta and steps are the paper's.
+    """Adam on the Tversky loss; rate and steps are the papers', alpha and beta those of Salehi et al. (2017): the
+    papers name none.
 
     Attributes:
         alpha, beta, cross_entropy, by_sample: of ``losses.TverskyLoss``.
@@ -63,7 +64,8 @@ class SegmentationOptimisation(OptimisationSettings):
 
 @dataclass(frozen=True)
 class SliceValidation(FoldValidation):
-    """Cases held out, which choose the best weights; in cross-validation those of the fold, stratified by volume.
+    """Cases held out, which choose the best weights. In cross-validation they are those of the fold, stratified by
+    volume, and choose nothing: the weights are the last ones, or the mean over the last ones (``average``).
 
     Attributes:
         cases: how many there are without folds.

@@ -88,11 +88,18 @@ def _text(title: str, trained: Trained[SegmentationConfig], held_out: dict[str, 
     config, data = trained.config, trained.facts["data"]
     simulated = " simulated" if data["simulated"] else ""
     also = f" In its place also trained on {' and '.join(config.also)}." if config.also else ""
-    when = ", at the last look" if last else " that chose the best weights (so slightly favourable)"
+    when = (
+        ", of the last weights, which they did not choose"
+        if config.validation.folds
+        else ", at the last look"
+        if last
+        else " that chose the best weights (so slightly favourable)"
+    )
     points = f"""
 - Input: {_inputs(config)}; co-registered and prepared as `model.json` says.{also}
 - Network: U-Net of {_PAPERS[config.label]}, {config.network.dimensions}D.
 - Training data: {data["description"]} {data["training_cases"]} cases trained on, {data["held_out_cases"]} held out.
-- Training: `{trained.facts["command"]}`; {trained.steps} steps of {config.sampling.batch} patches.
+- Training: `{trained.facts["command"]}`; {trained.steps} steps of {config.sampling.batch} patches. Tversky loss with
+  alpha {config.optimisation.alpha:g} and beta {config.optimisation.beta:g}, which are not the paper's: it names none.
 """
     return card_text(title, origin_of(data), points, f"Figures on the held-out{simulated} cases{when}", [held_out])

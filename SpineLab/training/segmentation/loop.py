@@ -68,6 +68,7 @@ class SegmentationRun(Run):
         self.layout = torch.channels_last if config.network.dimensions == 2 else torch.channels_last_3d
         network = laid_out(initial_network(config), device, self.layout)
         super().__init__(network, torch.optim.Adam(network.parameters(), lr=settings.rate), settings, folder, device)
+        self.keeps_last = bool(config.validation.folds)
         self.learner = torch.compile(network) if settings.compile else network
         self.criterion = TverskyLoss(
             settings.alpha, settings.beta, settings.cross_entropy, by_sample=settings.by_sample

@@ -40,6 +40,9 @@ class SamplingSettings:
         hard_fraction: share of the background patches that are centred in false alarms, and of the others that are
             centred in missed lesions, where ``mining`` found such; 0 in the paper.
         hard_every: steps after which the cases are looked through for those again.
+        slices: of 2D patches: "lesion" draws a slice that the lesion is in, "all" any slice of the case, the patch
+            centred on the lesion's centre: the papers' slices are all 64 of a volume that holds lesion, most of them
+            without any.
         seed: of everything random.
     """
 
@@ -51,6 +54,7 @@ class SamplingSettings:
     kept_counts: tuple[float, ...] = (0.45, 0.35, 0.12, 0.08)
     hard_fraction: float = 0.0
     hard_every: int = 4000
+    slices: str = "lesion"
     seed: int = 0
 
     def __post_init__(self):
@@ -58,6 +62,8 @@ class SamplingSettings:
             raise ValueError("hard_fraction must be from 0 to 1 and hard_every 1 or more")
         if any(one <= 0 for one in self.kept) or not self.kept_counts or min(self.kept_counts) < 0:
             raise ValueError("kept must be above 0, and kept_counts 0 or more")
+        if self.slices not in ("lesion", "all"):
+            raise ValueError(f"slices is {self.slices!r}; it must be 'lesion' or 'all'")
 
 
 class Steps(Dataset):
@@ -76,6 +82,10 @@ class Steps(Dataset):
         self.with_lesion = [case for case in cases if len(case.centres)]
         self._alarms: list[tuple[int, np.ndarray]] = []
         self._missed: list[tuple[int, int]] = []
+
+    @property
+    def every_slice(self) -> bool:
+        return len(self.sampling.patch) == 2 and self.sampling.slices == "all"
 
     def remember(self, errors: Sequence[Errors]) -> None:
         """Draw a share of the patches at what is wrong in each of the cases, in their order."""
@@ -110,7 +120,7 @@ class Steps(Dataset):
                 points = np.concatenate([points + _along(n) for n in layout.offsets(case.spacing[0])], axis=1)
             image, mask = resample([case.channels[n] for n in there], case.lesions, points)
             mask = mask[:, mask.shape[1] // 2][:, None] if layout.neighbours else mask
-            if background or mask.any():
+            if background or self.every_slice or mask.any():
                 break  # Otherwise a strong tilt or zoom pushed the lesion out of the patch: draw again.
         whiten, flat = self.whitening == "patch", len(patch) == 2
         if layout.is_plain:
@@ -149,7 +159,9 @@ class Steps(Dataset):
 
     def _in_lesion(self, rng: np.random.Generator, case: PreparedCase, lesion: int) -> np.ndarray:
         centre = case.centres[lesion].copy()
-        if len(self.sampling.patch) == 2:  # One of the lesion's slices.
+        if self.every_slice:
+            centre[0] = rng.integers(case.lesions.shape[0])
+        elif len(self.sampling.patch) == 2:  # One of the lesion's slices.
             centre[0] = rng.integers(case.boxes[lesion, 0, 0], case.boxes[lesion, 1, 0] + 1)
         return centre
 

@@ -35,8 +35,8 @@ def predict(
 ) -> np.ndarray:
     """Probability (s, y, x) float32 of prepared channels (c, s, y, x).
 
-    In 2D whole slices, in 3D windows of the patch's size with a quarter's overlap; ``tasks.segment`` does the same with
-    more care and is what users and the final evaluation run.
+    In 2D whole slices, or windows of the patch's size where each patch is whitened by itself; in 3D such windows; they
+    overlap by a quarter. ``tasks.segment`` does the same with more care and is what users and evaluations run.
 
     Args:
         layout: of the network's input; without one each channel is an input.
@@ -62,8 +62,9 @@ def predict(
         if network.dimensions == 2:
             first, last, _ = only.indices(shape[0])
             parts = (slice(start, min(start + batch, last)) for start in range(first, last, batch))
+            look = run if whitening != "patch" else lambda x: over_windows(run, x, patch)
             slices = [
-                run(
+                look(
                     tensor(
                         (
                             channels[:, part] if layout is None else layout.slices(channels, there, part, slice_mm)

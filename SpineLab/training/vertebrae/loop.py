@@ -46,6 +46,7 @@ class VertebraRun(Run):
         network = KINDS[config.network.type].build(config.network.card)
         network = laid_out(network, device, torch.channels_last)
         super().__init__(network, torch.optim.Adam(network.parameters(), lr=settings.rate), settings, folder, device)
+        self.keeps_last = bool(config.validation.folds)
         self.criterion = TverskyLoss(
             settings.alpha, settings.beta, settings.cross_entropy, by_sample=settings.by_sample
         )
