@@ -119,7 +119,7 @@ def segment(
         bundle.network(),
         layout=Layout.of(card.network, card.inputs, used, prepared.spacing[0]),
         whiten_windows=preparation.whitening == "patch",
-        window=card.patch[-2:] if preparation.whitening == "patch" else None,
+        window=(card.patch[-2], card.patch[-1]) if preparation.whitening == "patch" else None,
         threshold=threshold,
         device=settings.device,
         precision=settings.precision,
