@@ -27,7 +27,8 @@ class Stage:
 
     Attributes:
         name: of the stage, and of its log.
-        command: what follows ``spine``, with ``{out}`` (the plan's folder), ``{cores}``, ``{minutes}`` and ``{cases}``.
+        command: what follows ``spine``, with ``{out}`` (the plan's folder), ``{cores}``, ``{half}`` of
+            them, ``{minutes}`` and ``{cases}``.
         share: of the plan's time; ``{minutes}`` is that.
         uses: "cores" or "card": stages that use the same are run one after the other.
         after: names of stages that have to be done before.
@@ -81,7 +82,11 @@ class Plan:
         """The words of a stage's command, without ``spine``, where the whole plan has ``minutes``."""
         cases = max(6, round(stage.cases * minutes / self.minutes))
         text = stage.command.format(
-            out=shlex.quote(str(out)), cores=cores, minutes=f"{stage.share * minutes:.4g}", cases=cases
+            out=shlex.quote(str(out)),
+            cores=cores,
+            half=max(1, cores // 2),
+            minutes=f"{stage.share * minutes:.4g}",
+            cases=cases,
         )
         return shlex.split(text)
 

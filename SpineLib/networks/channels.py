@@ -60,6 +60,10 @@ class InputChannels:
         """The channel of the slice itself of a sequence."""
         return sequence * self.planes + self.neighbours
 
+    def channels_of(self, sequence: int) -> slice:
+        """The channels of the slices of a sequence."""
+        return slice(sequence * self.planes, (sequence + 1) * self.planes)
+
     def offsets(self, slice_mm: float) -> list[int]:
         """Where the slices of a sequence lie, counted in slices from the one itself."""
         step = max(1, round(self.neighbours_mm / slice_mm))
@@ -78,8 +82,7 @@ class InputChannels:
         """
         channels = cast(Any, into)
         for number, sequence in enumerate(there):
-            first = sequence * self.planes
-            channels[first : first + self.planes] = planes[number]
+            channels[self.channels_of(sequence)] = planes[number]
             if self.presence:
                 channels[self.sequences * self.planes + sequence] = 1
         return into

@@ -19,7 +19,8 @@ def initial_network(config: SegmentationConfig) -> UNet:
 
     Where the bundle reads other sequences, its first convolution is taken channel by channel according to the names;
     one it does not know takes the kernels of the sequence that looks most alike (contrast-enhanced T1 those of T1), or
-    keeps random weights when the bundle does not know that either. Neighbouring slices begin with no weight. A 3D
+    keeps random weights when the bundle does not know that either. Neighbouring slices begin with no weight where the
+    bundle knows none. A 3D
     training may start from a 2D model: each kernel becomes the middle sagittal plane of a 3D kernel, the other planes
     start at zero (inflation with zeros; Carreira and Zisserman, CVPR 2017, section 2.4, repeat the kernel instead).
 
@@ -47,9 +48,14 @@ def initial_network(config: SegmentationConfig) -> UNet:
         for number, name in enumerate(() if same else config.inputs):
             source = name if name in card.inputs else SEQUENCES[name].like
             if source in card.inputs:
-                start = number * channels.planes
-                first[:, start : start + channels.planes] = 0
-                first[:, channels.middle(number)] = state[_FIRST][:, theirs.middle(card.inputs.index(source))]
+                own, other = (
+                    one.channels_of(n) for one, n in ((channels, number), (theirs, card.inputs.index(source)))
+                )
+                if channels.planes == theirs.planes:
+                    first[:, own] = state[_FIRST][:, other]
+                else:
+                    first[:, own] = 0
+                    first[:, channels.middle(number)] = state[_FIRST][:, other][:, theirs.neighbours]
         network.load_state_dict({**state, _FIRST: first})
     return network
 
