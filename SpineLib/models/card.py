@@ -38,7 +38,7 @@ _LARGEST_CARD_BYTES = 1_000_000
 
 @dataclass(frozen=True)
 class ModelCard:
-    """The keys of ``model.json``, checked when made.
+    """The keys of ``model.json``; checked when made.
 
     Attributes:
         id: short name in lower case, digits, dot, dash, underscore; the name of the bundle's folder.
