@@ -223,6 +223,7 @@ def _inside(inner: Lattice, outer: Lattice) -> tuple:
 
 
 def _volumes(rng, ct, drawn: Drawn, image: Lattice, settings: CtSettings) -> list[Volume]:
+    """Image and label maps of a drawn scan."""
     arrays = [ct, drawn.vertebrae, drawn.intact, drawn.lesion, drawn.parts]
     names = ("CT", "vertebrae", "intact vertebrae", "lesions", "parts")
     spacing = triple(image.step[::-1])
