@@ -159,7 +159,9 @@ class LesionStep(StepBase):
         node = self._panel.parameterNode()
         modifying = node.StartModify()
         node.lesions = imported.head
-        if imported.boxes:
+        if imported.marks is not None:
+            node.roi, node.lesion, node.lesionSegment = None, imported.marks, imported.segment_ids[0]
+        elif imported.boxes:
             node.roi = imported.boxes[0]
         node.EndModify(modifying)
         count = len(imported.boxes)
@@ -168,7 +170,7 @@ class LesionStep(StepBase):
             if count == 1
             else _("{count} lesions found.")
             if count
-            else _("No lesion was found.")
+            else _("Nothing was marked.")
         )
         found = found.format(count=count)
         sentence = " ".join([found, *imported.notes])
@@ -227,7 +229,8 @@ class LesionStep(StepBase):
             found = found_in(box)
             longest, across = found.get("recist_mm", (0, 0))
             size = " × ".join(f"{edge:.0f}" for edge in box.GetSize())
-            rows.append((box.GetName(), f"{found.get('probability', 0):.2f}", f"{longest:.0f} × {across:.0f}", size))
+            name = f"{box.GetName()}, {found['kind']}" if found.get("kind") else box.GetName()
+            rows.append((name, f"{found.get('probability', 0):.2f}", f"{longest:.0f} × {across:.0f}", size))
         if (rows, boxes) != self._rows:
             self._rows = (rows, boxes)
             self._table.show(rows, boxes)

@@ -21,7 +21,12 @@ CUTS = {
     "body": _("Body, up to the canal"),
 }
 SPACES = {"LPS": _("LPS (as Slicer and DICOM)"), "RAS": "RAS"}
-PAINTS = {"distance": _("Distance to before"), "thickness": _("Wall thickness"), "plain": _("Plain")}
+PAINTS = {
+    "distance": _("Distance to before"),
+    "thickness": _("Wall thickness"),
+    "uncertainty": _("Uncertainty of the repair"),
+    "plain": _("Plain"),
+}
 #: Thin walls are thickened where that adds no more than this share of the volume.
 _THICKENING = 0.01
 

@@ -73,7 +73,7 @@ class LesionRun(VertebraeRun):
         """``SpineLib.scene.ctlesions.ImportedCtLesions``, or None when the scene was closed meanwhile."""
         from SpineLib.scene.ctlesions import import_ct_lesions
 
-        return import_ct_lesions(result, self._inputs)
+        return import_ct_lesions(result, self._inputs, folder)
 
     def _export(self, folder):
         from SpineLib.scene.vertebrae import collect_vertebrae

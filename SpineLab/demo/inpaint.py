@@ -54,7 +54,7 @@ def write_demo_inpaint(folder: Path, seed: int, device: str, progress: Progress)
         raise SpineError("No metastasis found room in this simulated CT; choose another --repair-seed.")
     lesion = case.lesion.with_array((case.lesion.array > 0).astype(np.uint8))
     vertebrae, repair, cards, notes = _repaired(case, lesion, device, part(progress, 0.2, 0.6))
-    model = reconstruct(repair.mask, repair.before, progress=part(progress, 0.6, 0.85))
+    model = reconstruct(repair.mask, repair.before, progress=part(progress, 0.6, 0.85), uncertainty=repair.uncertainty)
     progress(0.85, "Writing the model")
     if model.model.report.passed:
         for ending in (".stl", ".3mf"):

@@ -163,7 +163,7 @@ def evaluate_inpaint(
         for method in methods:
             started = perf_counter()
             try:
-                repaired, _ = fill(fitted, networks.get(method), replace(settings, method=method))
+                repaired, _, _ = fill(fitted, networks.get(method), replace(settings, method=method))
             except SpineError:  # no neighbour to copy
                 continue
             seconds = fitting + perf_counter() - started
@@ -180,6 +180,7 @@ def evaluate_inpaint(
                     "mean_mm": found.mean_mm,
                     "p95_mm": found.p95_mm,
                     "volume_error": found.volume_error,
+                    "piece_error": found.piece_error,
                     "seconds": seconds,
                 }
             )
@@ -212,8 +213,8 @@ def summarise(rows: Sequence[dict]) -> list[dict]:
 
 def _medians(rows: Sequence[dict]) -> dict[str, float]:
     result = {}
-    for key in ("dice", "mean_mm", "p95_mm", "volume_error", "seconds"):
-        values = np.abs([row[key] for row in rows])
+    for key in ("dice", "mean_mm", "p95_mm", "volume_error", "piece_error", "seconds"):
+        values = np.abs([row.get(key, np.nan) for row in rows])
         values = values[np.isfinite(values)]
         result[key] = float(np.median(values)) if len(values) else float("nan")
     return result

@@ -24,6 +24,7 @@ _SUMMARY = (
     Column("mean_mm", "Mean distance", "mm", 2),
     Column("p95_mm", "95 % distance", "mm", 2),
     Column("volume_error", "Volume error", "%", 2, percent=True),
+    Column("piece_error", "of the piece", "%", 1, percent=True),
     Column("seconds", "Time", "s", 1),
 )
 _CASES = tuple(
@@ -38,6 +39,7 @@ _CASES = tuple(
         "mean_mm",
         "p95_mm",
         "volume_error",
+        "piece_error",
         "seconds",
     )
 )

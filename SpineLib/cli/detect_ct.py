@@ -19,7 +19,9 @@ from SpineLib.progress import part
 #: Columns of the table.
 COLUMNS = (
     "lesion",
+    "kind",
     "probability",
+    "volume_ml",
     "long_mm",
     "short_mm",
     "measured",
@@ -41,7 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--mask",
         type=Path,
         metavar="FILE",
-        help="also write the boxes as labels on the CT's grid, the lesion's number inside",
+        help="also write the lesions as labels on the CT's grid, the lesion's number inside: what the model marked, "
+        "or the boxes of one that finds boxes",
     )
     group.add_argument("--csv", type=Path, metavar="CSV", help="also write the lesions as a table")
 
@@ -69,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         found = replace(found, notes=notes + found.notes)
         progress(0.97, "Writing")
         if args.mask is not None:
-            write_volume(label_boxes(ct, found.lesions), args.mask)
+            write_volume(found.mask if found.mask is not None else label_boxes(ct, found.lesions), args.mask)
         if args.csv is not None:
             write_text(args.csv, table(found.lesions))
         write_text(
@@ -77,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
             json_text(
                 {
                     "lesions": [one.to_dict() for one in found.lesions],
+                    "searched": found.searched,
                     "notes": found.notes,
                     "provenance": found.provenance,
                 }
@@ -106,7 +110,9 @@ def table(lesions) -> str:
         rows.append(
             [
                 one.id,
+                one.kind,
                 f"{one.probability:.4f}",
+                "" if one.volume_ml is None else f"{one.volume_ml:.2f}",
                 *(f"{value:.1f}" for value in one.recist_mm),
                 one.recist_from,
                 *(f"{value:.1f}" for value in one.size_mm),
@@ -124,12 +130,15 @@ def summary(found) -> list[str]:
         recist, size = (" x ".join(f"{value:.0f}" for value in each) for each in (one.recist_mm, one.size_mm))
         slices = f"{one.slices[0]}-{one.slices[1]}"
         centre = [f"{value:.1f}" for value in one.centre_ras_mm]
-        rows.append([str(one.id), f"{one.probability:.2f}", recist, size, slices, *centre])
+        rows.append([str(one.id), one.kind or "–", f"{one.probability:.2f}", recist, size, slices, *centre])
     count, threshold = len(found.lesions), found.provenance["parameters"]["threshold"]
-    heads = ["Lesion", "Probability", "RECIST (mm)", "Size (mm)", "Slices", "R (mm)", "A (mm)", "S (mm)"]
+    heads = ["Lesion", "Kind", "Probability", "RECIST (mm)", "Size (mm)", "Slices", "R (mm)", "A (mm)", "S (mm)"]
     by = telling.made_by(found.provenance)
+    if not count:
+        first = f"Nothing was marked from probability {threshold:g} on ({by}). {found.searched}"
+        return [first, *telling.closing([note for note in found.notes if note != found.searched], found.provenance)]
     return [
         f"{count} lesion{'' if count == 1 else 's'} from probability {threshold:g} on ({by})",
-        *telling.table(heads, rows),
+        *telling.table(heads, rows, left=(1,)),
         *telling.closing(found.notes, found.provenance),
     ]

@@ -129,7 +129,9 @@ def run(args: argparse.Namespace) -> int:
         repair = inpaint(vertebrae, lesion, label, models, settings, part(progress, 0.4, 0.8), ct=ct)
         reconstruction = None
         if args.mesh or args.report:
-            reconstruction = reconstruct(repair.mask, repair.before, progress=part(progress, 0.8, 0.95))
+            reconstruction = reconstruct(
+                repair.mask, repair.before, progress=part(progress, 0.8, 0.95), uncertainty=repair.uncertainty
+            )
         progress(0.95, "Writing")
         first = reconstruction.model.attention if reconstruction else []
         notes += repair.notes + (reconstruction.notes if reconstruction else [])

@@ -25,12 +25,13 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
             "settings": {...}, "model": id, path or None, "preview": bool}``; "settings" are those of
             :class:`SpineLib.tasks.inpainting.settings.InpaintSettings`; only "inputs" is needed. Without a label it is
             the vertebra that the lesion meets most, without a model the one that comes with the method.
-        folder: gets ``repaired.nrrd``, ``before.nrrd`` and ``region.nrrd`` on the vertebrae's grid, and with "preview"
+        folder: gets ``repaired.nrrd``, ``before.nrrd`` and ``region.nrrd`` on the vertebrae's grid,
+            ``uncertainty.nrrd`` on voxels around the vertebra, and with "preview"
             ``preview-NN.nrrd`` meanwhile, which ``progress`` tells of.
 
     Returns:
-        ``{"repaired": name, "region": name, "before": name, "label": number, "measures": {...}, "provenance": {...},
-        "notes": [...]}``.
+        ``{"repaired": name, "region": name, "before": name, "uncertainty": name, "label": number, "measures": {...},
+        "provenance": {...}, "notes": [...]}``.
     """
     from SpineLib.tasks.inpainting.inpaint import inpaint
     from SpineLib.tasks.inpainting.settings import InpaintSettings
@@ -67,7 +68,12 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
         ct,
     )
     progress(0.95, "Writing the result")
-    files = {"repaired": repair.mask, "region": repair.region, "before": repair.before}
+    files = {
+        "repaired": repair.mask,
+        "region": repair.region,
+        "before": repair.before,
+        "uncertainty": repair.uncertainty,
+    }
     for name, volume in files.items():
         write_volume(volume, folder / f"{name}.nrrd")
     return {name: f"{name}.nrrd" for name in files} | {

@@ -14,9 +14,10 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     """Run the job.
 
     Args:
-        parameters: ``{"inputs": {"mask": path, "before": path or None}, "settings": {...}, "formats": ["stl", ...],
-            "space": "LPS" or "RAS"}``; the masks are not 0 inside; "settings" are those of
-            :class:`SpineLib.mesh.model.ModelSettings`; only "inputs" with its mask is needed.
+        parameters: ``{"inputs": {"mask": path, "before": path or None, "uncertainty": path or None}, "settings":
+            {...}, "formats": ["stl", ...], "space": "LPS" or "RAS"}``; the masks are not 0 inside, the uncertainty is
+            that of a repair; "settings" are those of :class:`SpineLib.mesh.model.ModelSettings`; only "inputs" with its
+            mask is needed.
         folder: gets ``model.vtp``, ``before.vtp`` (with a mask before), and ``model.stl`` etc. where the print gate
             passes the model.
 
@@ -27,13 +28,16 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     """
     from SpineLib.mesh.model import ModelSettings, write_model
     from SpineLib.tasks.printing.reconstruct import reconstruct, write_models
+    from SpineLib.volume import read_volume
     from SpineLib.volume.segments import read_mask
 
     settings = ModelSettings.from_dict(parameters.get("settings") or {})
     progress(0.0, "Reading the masks")
     paths = parameters["inputs"]
     before = read_mask(paths["before"], "mask before the repair") if paths.get("before") else None
-    result = reconstruct(read_mask(paths["mask"], "mask"), before, settings, part(progress, 0.05, 0.85))
+    uncertainty = read_volume(paths["uncertainty"], "uncertainty") if paths.get("uncertainty") else None
+    mask = read_mask(paths["mask"], "mask")
+    result = reconstruct(mask, before, settings, part(progress, 0.05, 0.85), uncertainty)
     progress(0.85, "Writing the model")
     model, earlier = write_models(result, folder)
     files = []

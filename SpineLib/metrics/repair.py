@@ -24,12 +24,15 @@ class RepairFigures:
             together, weighted by area; nan when neither has a surface there (a hole within the bone, filled).
         p95_mm: below which 95 % of that area lie; nan likewise.
         volume_error: volume of the repaired vertebra less the true one's, as a share of the latter.
+        piece_error: the same difference as a share of the true bone within the region, which the vertebra's own size
+            does not make small; nan where there was none.
     """
 
     dice: float
     mean_mm: float
     p95_mm: float
     volume_error: float
+    piece_error: float = math.nan
 
 
 def repair_figures(
@@ -62,11 +65,13 @@ def repair_figures(
         values, weights = np.concatenate(distances), np.concatenate(areas)
         mean = float(values @ weights / max(float(weights.sum()), 1e-30))
         p95 = float(weighted_percentiles(values, weights, 95))
+    gone, more = np.count_nonzero(whole & inside), np.count_nonzero(found) - np.count_nonzero(whole)
     return RepairFigures(
         overlap(whole & inside, found & inside).dice,
         mean,
         p95,
-        float(np.count_nonzero(found) / np.count_nonzero(whole) - 1),
+        float(more / np.count_nonzero(whole)),
+        float(more / gone) if gone else math.nan,
     )
 
 

@@ -16,7 +16,7 @@ TASK_NETWORKS: dict[str, tuple[str, ...]] = {
     "metastasis-detection": ("siamese",),
     "spine-segmentation": ("unet",),
     "vertebra-segmentation": ("unet", "vnet"),
-    "ct-lesion-detection": ("faster-rcnn",),
+    "ct-lesion-detection": ("faster-rcnn", "unet"),
     "vertebra-inpainting": ("wgan-gp", "dcgan"),
     "vertebra-completion": ("unet",),
     "column-segmentation": ("column",),

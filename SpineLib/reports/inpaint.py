@@ -39,6 +39,15 @@ _STOPS = (
     (4.0, (0.89, 0.37, 0.24)),
     (10.0, (0.52, 0.08, 0.33)),
 )
+#: Within so many mm nine of ten places lie, and the colour there: known bone, then from sure to unsure.
+_UNSURE_STOPS = (
+    (0.0, (0.93, 0.89, 0.80)),
+    (0.3, (0.93, 0.89, 0.80)),
+    (0.8, (0.80, 0.88, 0.93)),
+    (2.0, (0.34, 0.62, 0.80)),
+    (4.0, (0.45, 0.25, 0.62)),
+    (6.0, (0.20, 0.03, 0.30)),
+)
 _CHECK_COLUMNS = (
     Column("name", "Check"),
     Column("passed", "Passed"),
@@ -80,6 +89,12 @@ def distance_colours(distance_mm: np.ndarray) -> np.ndarray:
     places, colours = [place for place, _ in _STOPS], np.array([colour for _, colour in _STOPS])
     distance_mm = np.abs(np.asarray(distance_mm, float))
     return np.stack([np.interp(distance_mm, places, channel) for channel in colours.T], axis=-1)
+
+
+def uncertainty_colours(mm: np.ndarray) -> np.ndarray:
+    """Red, green, blue (n, 3), 0 to 1, of how far from the true surface a place may lie (n,), mm."""
+    places, colours = [place for place, _ in _UNSURE_STOPS], np.array([colour for _, colour in _UNSURE_STOPS])
+    return np.stack([np.interp(np.asarray(mm, float), places, channel) for channel in colours.T], axis=-1)
 
 
 def repair_page(path: str | Path, report: RepairReport) -> None:
@@ -217,6 +232,27 @@ def _surfaces(model: Reconstruction) -> str:
                 "Distance between the surfaces",
                 ("as before", "changed by the repair"),
             )
+        )
+    if model.uncertainty_mm is not None and model.uncertainty_mm.any():
+        parts.append(
+            "<h3>How sure</h3>"
+            + surface_views(
+                points,
+                triangles,
+                model.uncertainty_mm,
+                uncertainty_colours,
+                "How sure the repaired vertebra is",
+                radius_mm=radius,
+            )
+            + colour_scale(
+                uncertainty_colours,
+                (0.0, 6.0),
+                (0, 2, 4, 6),
+                "Nine of ten places lie within",
+                ("known bone", "unsure"),
+            )
+            + '<p class="small">As it was on real vertebrae that pieces were cut from; see the evaluation. What a '
+            "tumour did to a vertebra may be another matter.</p>"
         )
     bad = model.model.report.bad_triangles
     if bad.any():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,13 +14,13 @@ import vtk
 
 from SpineLib.errors import SpineError
 from SpineLib.scene.nodes import RAS_LPS, transform_to_world
-from SpineLib.scene.results import SOURCE_ROLE, place_beside, scene_unchanged_on_failure
+from SpineLib.scene.results import SOURCE_ROLE, Entry, add_labels, place_beside, scene_unchanged_on_failure
 from SpineLib.scene.runs import RunInputs, result_name
 from SpineLib.tasks import colours
 from SpineLib.tasks.colours import nth_colour
 from SpineLib.tasks.ct.lesion_boxes import box_mask
 from SpineLib.tasks.segmentation.naming import METASTASIS, PROVENANCE, provenance_text
-from SpineLib.volume import Volume
+from SpineLib.volume import Volume, read_volume
 
 #: Attribute of a box: what was found, as JSON; node reference from the table of a search to its boxes.
 LESION, BOX_ROLE = "SpineOncology.CtLesion", "SpineOncology.Box"
@@ -40,18 +41,25 @@ class ImportedCtLesions:
         head: table with a row for each lesion; it refers to the boxes (:func:`boxes_of`).
         boxes: markups ROI nodes, the most probable lesion first.
         notes: sentences for the user.
+        searched: what was searched, and how well the model does.
+        marks: segmentation with a segment for each lesion, of a model that marks them; None.
+        segment_ids: of its segments, in the order of the boxes.
     """
 
     head: Any
     boxes: list
     notes: list[str] = field(default_factory=list)
+    searched: str = ""
+    marks: Any = None
+    segment_ids: list[str] = field(default_factory=list)
 
 
-def import_ct_lesions(result: Mapping, inputs: RunInputs) -> ImportedCtLesions | None:
+def import_ct_lesions(result: Mapping, inputs: RunInputs, folder: str | Path | None = None) -> ImportedCtLesions | None:
     """Bring the result of job "ct-lesions" into the scene, all of it or nothing.
 
     Args:
         result: what the job answered.
+        folder: where the job wrote its files, if it wrote any.
         inputs: of ``SpineLib.scene.runs.export_inputs``, with the role "CT"; it is released.
 
     Returns:
@@ -66,6 +74,11 @@ def import_ct_lesions(result: Mapping, inputs: RunInputs) -> ImportedCtLesions |
             head = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
             head.SetAttribute(PROVENANCE, provenance_text(provenance))
             boxes = [_add_box(one, source, provenance) for one in result["lesions"]]
+            marks, ids = None, []
+            if result.get("marks") and folder is not None and boxes:
+                labels = read_volume(Path(folder) / result["marks"], "lesions")
+                entries = [_entry(one) for one in result["lesions"]]
+                marks, ids = add_labels([(labels, entries)], source, name=f"{name} marks", provenance=provenance)
             for box in boxes:
                 head.AddNodeReferenceID(BOX_ROLE, box.GetID())
             if source is not None:
@@ -74,7 +87,7 @@ def import_ct_lesions(result: Mapping, inputs: RunInputs) -> ImportedCtLesions |
             _fill(head, result["lesions"])
     finally:
         inputs.release()
-    return ImportedCtLesions(head, boxes, list(result.get("notes", ())))
+    return ImportedCtLesions(head, boxes, list(result.get("notes", ())), result.get("searched", ""), marks, ids)
 
 
 def boxes_of(head) -> list:
@@ -140,6 +153,13 @@ def add_empty_lesion(ct):
     return node, segment_id
 
 
+def _entry(lesion: Mapping) -> Entry:
+    """What a marked lesion becomes as a segment."""
+    number, kind = int(lesion["id"]), lesion.get("kind") or ""
+    name = f"Lesion {number} ({kind})" if kind else f"Lesion {number}"
+    return Entry(number, f"Lesion_{number}", name, nth_colour(number), METASTASIS)
+
+
 def _add_box(lesion: Mapping, source, provenance: Mapping):
     """A ROI node around a lesion, which moves with the CT."""
     to_ras = RAS_LPS[:3, :3]
@@ -169,12 +189,15 @@ def _add_box(lesion: Mapping, source, provenance: Mapping):
 
 
 def _fill(table, lesions: Sequence[Mapping]) -> None:
-    columns: dict[str, list] = {"Lesion": [f"Lesion {one['id']}" for one in lesions]}
+    columns: dict[str, list] = {
+        "Lesion": [f"Lesion {one['id']}" for one in lesions],
+        "Kind": [one.get("kind") or "" for one in lesions],
+    }
     centres = [RAS_LPS[:3, :3] @ np.array(one["centre_lps_mm"], float) for one in lesions]
     values = [[one["probability"], *one["recist_mm"], *centre] for one, centre in zip(lesions, centres, strict=True)]
     columns |= {name: [float(row[n]) for row in values] for n, name in enumerate(_COLUMNS)}
     for name, entries in columns.items():
-        column = vtk.vtkStringArray() if name == "Lesion" else vtk.vtkDoubleArray()
+        column = vtk.vtkStringArray() if name in ("Lesion", "Kind") else vtk.vtkDoubleArray()
         column.SetName(name)
         for value in entries:
             column.InsertNextValue(value)

@@ -15,7 +15,7 @@ import slicer
 from SpineLib.errors import SpineError
 from SpineLib.scene.masks import bounding_box
 from SpineLib.scene.printmodelnodes import PARTS, fill_model
-from SpineLib.scene.repair import BEFORE, FINGERPRINT, REPAIRED, part_segment, repair_of
+from SpineLib.scene.repair import BEFORE, FINGERPRINT, REPAIRED, part_segment, repair_of, uncertainty_of
 from SpineLib.scene.results import place_beside, scene_unchanged_on_failure, source_volume
 from SpineLib.scene.segmentvolumes import segments_volume
 from SpineLib.tasks.segmentation.naming import PROVENANCE, provenance_text
@@ -40,6 +40,7 @@ class Shape:
         mask, before: masks, uint8, LPS, on the same voxels; ``before`` is None where it is not known.
         settings: as job "model" takes them.
         segmentation: the node they are from.
+        uncertainty: of the repair, mm, on any voxels; None where it is not known.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Shape:
     before: Volume | None
     settings: Mapping
     segmentation: Any
+    uncertainty: Volume | None = None
 
     def fingerprint(self) -> str:
         """The same text for the same masks, places and settings, and only for those."""
@@ -60,8 +62,8 @@ class Shape:
 
     def parameters(self, folder: str | Path) -> dict:
         """Write the masks; the job's parameters."""
-        files: dict[str, str | None] = {"before": None}
-        for name, mask in (("mask", self.mask), ("before", self.before)):
+        files: dict[str, str | None] = {"before": None, "uncertainty": None}
+        for name, mask in (("mask", self.mask), ("before", self.before), ("uncertainty", self.uncertainty)):
             if mask is not None:
                 path = files[name] = str(Path(folder) / f"{name}.nrrd")
                 write_volume(mask, path, compress=False)
@@ -98,7 +100,8 @@ def collect_shape(segmentation, settings: Mapping | None = None) -> Shape:
     )
     masks = [crop(mask, box) for mask in masks]
     name = repair_of(segmentation).get("level") or inner.GetSegment(repaired).GetName()
-    return Shape(name, masks[0], masks[1] if before else None, dict(settings or {}), segmentation)
+    uncertainty = uncertainty_of(segmentation)
+    return Shape(name, masks[0], masks[1] if before else None, dict(settings or {}), segmentation, uncertainty)
 
 
 @dataclass(frozen=True)

@@ -34,11 +34,12 @@ _NAMES = {
     "Bad": "{} model, does not print",
 }
 #: Arrays of the surface that job "model" writes.
-DISTANCE, THICKNESS, BAD = "distance_mm", "thickness_mm", "bad"
+DISTANCE, THICKNESS, UNCERTAINTY, BAD = "distance_mm", "thickness_mm", "uncertainty_mm", "bad"
 #: What a model can be painted with: array, name of its colours, range in mm, title of the legend.
 PAINTS = {
     "distance": (DISTANCE, "Distance to the vertebra before", (-5.0, 15.0), "Distance"),
     "thickness": (THICKNESS, "Wall thickness", (0.0, 10.0), "Wall"),
+    "uncertainty": (UNCERTAINTY, "Uncertainty of the repair", (0.0, 6.0), "9 of 10 within"),
 }
 _ENTRIES = 200
 _BONE = (0.95, 0.91, 0.83)
@@ -47,6 +48,8 @@ _STOPS = {
                  (0.8, (0.66, 0.88, 0.62)), (5.0, (0.1, 0.62, 0.42)), (15.0, (0.02, 0.27, 0.42))),
     "thickness": ((0.0, (0.75, 0.0, 0.1)), (0.8, (0.93, 0.3, 0.12)), (1.5, (0.99, 0.75, 0.25)),
                   (3.0, (0.75, 0.87, 0.55)), (6.0, (0.3, 0.65, 0.75)), (10.0, (0.2, 0.35, 0.65))),
+    "uncertainty": ((0.0, _BONE), (0.3, _BONE), (0.8, (0.80, 0.88, 0.93)), (2.0, (0.34, 0.62, 0.80)),
+                    (4.0, (0.45, 0.25, 0.62)), (6.0, (0.20, 0.03, 0.30))),
 }  # fmt: skip
 _SIDES = re.compile(r"([\d.]+) x ([\d.]+) x ([\d.]+)")
 
@@ -96,7 +99,7 @@ def fill_model(nodes: dict, model: Mapping, surface_file: Path | None, before_fi
 
 
 def paint(node, how: str) -> None:
-    """Paint a model: "distance" to the vertebra before, "thickness" of the wall, or "plain".
+    """Paint a model: "distance" to the vertebra before, "thickness" of the wall, "uncertainty" of a repair, or "plain".
 
     A model that lacks the array is left plain.
     """
@@ -117,8 +120,8 @@ def paint(node, how: str) -> None:
 
 
 def paint_colours(how: str, mm: np.ndarray) -> np.ndarray:
-    """Colours (n, 3), 0 to 1, of distances or thicknesses: bone where nothing changed, green to blue where bone was
-    added, violet where it was taken; thin walls red, thick ones blue."""
+    """Colours (n, 3), 0 to 1, of distances, thicknesses or uncertainties: bone where nothing changed, green to blue
+    where bone was added, violet where it was taken; thin walls red, thick ones blue; violet where a place is unsure."""
     places, colours = zip(*_STOPS[how], strict=True)
     return np.stack([np.interp(mm, places, channel) for channel in np.array(colours).T], axis=1)
 

@@ -15,8 +15,8 @@ import slicer
 from SpineLib.errors import SpineError
 from SpineLib.scene.ctlesions import roi_mask
 from SpineLib.scene.masks import bounding_box, segment_ids
-from SpineLib.scene.nodes import volume_from_node
-from SpineLib.scene.results import Entry, add_labels, segment_tag, source_volume
+from SpineLib.scene.nodes import volume_from_node, volume_to_node
+from SpineLib.scene.results import Entry, add_labels, scene_unchanged_on_failure, segment_tag, source_volume
 from SpineLib.scene.runs import RunInputs, result_name
 from SpineLib.scene.segmentvolumes import segments_volume
 from SpineLib.scene.vertebrae import Vertebrae, VertebraSegment, collect_vertebrae
@@ -33,6 +33,8 @@ REPAIR, FINGERPRINT = "SpineOncology.Repair", "SpineOncology.Fingerprint"
 #: Tag of a segment: "repaired" or "before".
 PART = "SpineOncology.Part"
 REPAIRED, BEFORE = "repaired", "before"
+#: Node reference from that segmentation to the volume of its uncertainty.
+UNCERTAINTY_ROLE = "SpineOncology.Uncertainty"
 _COLOURS = {REPAIRED: colours.REPAIRED, BEFORE: colours.BEFORE}
 #: So much around vertebra and lesion goes to the worker, mm: both neighbours of a vertebra lie within.
 _AROUND_MM = 60.0
@@ -233,9 +235,29 @@ def import_repair(folder: str | Path, result: Mapping, damage: Damage, inputs: R
         }
         node.SetAttribute(REPAIR, json.dumps(figures))
         node.GetDisplayNode().SetSegmentVisibility(ids[1], False)
+        if result.get("uncertainty"):
+            _add_uncertainty(node, read_volume(Path(folder) / result["uncertainty"], "uncertainty"))
     finally:
         inputs.release()
     return ImportedRepair(node, ids[0], ids[1], dict(result.get("measures", {})), list(result.get("notes", ())))
+
+
+def _add_uncertainty(segmentation, uncertainty: Volume) -> None:
+    """Keep the uncertainty with the repair, as a volume that the segmentation refers to and no list shows."""
+    parent = segmentation.GetParentTransformNode()
+    name = f"{segmentation.GetName()} uncertainty"
+    with scene_unchanged_on_failure():
+        node = volume_to_node(uncertainty, name, parent_transform=parent)
+        node.SetHideFromEditors(True)
+        segmentation.SetNodeReferenceID(UNCERTAINTY_ROLE, node.GetID())
+
+
+def uncertainty_of(segmentation) -> Volume | None:
+    """The uncertainty of a repair, LPS, mm; None where it is not known, or its node was deleted."""
+    node = segmentation.GetNodeReference(UNCERTAINTY_ROLE) if segmentation is not None else None
+    if node is None or node.GetImageData() is None:
+        return None
+    return volume_from_node(node, "uncertainty")
 
 
 def repair_of(segmentation) -> dict:

@@ -56,12 +56,13 @@ def report() -> RepairReport:
         "libraries": {"numpy": "2"},
         "notice": "Research use only",
     }
-    repair = Repair(mask, before, volumes["lesion"], 20, measures, provenance, ["A <note> to read."])
+    unsure = mask.with_array(np.where(volumes["lesion"].array > 0, 2.0, 0.0).astype(np.float32), "uncertainty")
+    repair = Repair(mask, before, volumes["lesion"], 20, measures, provenance, ["A <note> to read."], unsure)
     return RepairReport(
         repair,
         volumes["lesion"],
         volumes["ct"],
-        reconstruct(mask, before),
+        reconstruct(mask, before, uncertainty=unsure),
         truth=truth,
         files=["model.stl"],
         simulated=True,
@@ -86,6 +87,14 @@ def test_all_three_planes_are_shown_before_and_after_with_outlines(page):
 def test_both_models_are_shown_from_four_sides(page):
     assert len(re.findall(r'alt="The vertebra before from', page)) == 4
     assert len(re.findall(r'alt="The repaired vertebra from', page)) == 4
+
+
+def test_how_sure_the_repair_is_stands_in_colours_and_numbers(report, page):
+    assert len(re.findall(r'alt="How sure the repaired vertebra is from', page)) == 4
+    assert "Nine of ten places lie within" in page and "Surface that is an estimate" in page
+    model = report.reconstruction
+    assert set(np.round(np.unique(model.uncertainty_mm), 6)) <= {0.0, 2.0} or model.uncertainty_mm.max() == 2.0
+    assert model.measures["uncertainty_median_mm"] == pytest.approx(2.0, abs=0.3)
 
 
 def test_what_the_gate_says_stands_in_words_and_numbers(report, page):

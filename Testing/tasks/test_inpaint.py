@@ -15,6 +15,7 @@ from SpineLib.tasks.inpainting.inpaint import fill, fit, inpaint
 from SpineLib.tasks.inpainting.settings import InpaintSettings
 from SpineLib.tasks.inpainting.site import site_of
 from SpineLib.volume import Volume, read_volume, write_volume
+from SpineLib.volume.resampling import resample_like
 from Testing.vertebrae import column, voxel_places, with_hole
 
 #: In the left half of the middle vertebra's body, through its wall.
@@ -131,6 +132,32 @@ def test_a_lone_vertebra_is_repaired_and_the_note_says_so():
         inpaint(labels, lesion, 10, {}, InpaintSettings("neighbours"))
 
 
+def test_nine_of_ten_places_is_told_for_the_region_and_nowhere_else(damaged):
+    repair = inpaint(*damaged, 11, {}, InpaintSettings("templates"))
+    there = resample_like(repair.uncertainty, repair.region).array
+    inside = (repair.region.array > 0) & (repair.mask.array > 0)
+    assert (there[inside] > 0.5).mean() > 0.95 and there[inside].max() < 15
+    assert (there[repair.region.array == 0] == 0).mean() > 0.99
+    # What lies deep in the hole is surer than its border nowhere.
+    depth = np.linalg.norm(voxel_places(repair.region) - np.asarray(PLACE), axis=-1)
+    assert there[inside & (depth < 4)].mean() >= there[inside & (depth > RADIUS - 1)].mean()
+
+
+def test_a_neighbour_that_is_ill_or_cut_is_told_and_counts_less(whole, damaged):
+    labels, lesion = damaged
+    assert not any(
+        "counts less" in note for note in inpaint(labels, lesion, 11, {}, InpaintSettings("templates")).notes
+    )
+    ill = lesion.array | ((np.linalg.norm(voxel_places(labels) - [0, -12, 34], axis=-1) < 8) & (labels.array == 10))
+    open_ = np.where((labels.array == 12) & (voxel_places(labels)[..., 1] > 6), 0, labels.array)
+    fitted = fit(site_of(labels.with_array(open_), lesion.with_array(ill.astype(np.uint8)), 11, 1.0))
+    above, below = (note for note in fitted.notes if "counts less" in note)
+    assert above.startswith("The neighbour T3 holds") and "ml of the lesion: it counts less in this repair" in above
+    assert below.startswith("The neighbour T5") and "has no closed arch" in below
+    trust = {shape.name: shape.trust for shape in fitted.shapes}
+    assert trust["mirror"] == 1 and trust["above"] == trust["below"] < 1
+
+
 class Filler(torch.nn.Module):
     """What a network does that learned from pieces without soft tissue: bone wherever nothing is known."""
 
@@ -143,8 +170,8 @@ class Filler(torch.nn.Module):
 def test_soft_tissue_beyond_the_bone_is_not_filled_whatever_the_network_says(whole):
     labels, lesion = with_hole(whole, 11, (26.0, -16.0, 0.0), 16.0)  # the most of it lies beside the body
     fitted = fit(site_of(labels, lesion, 11, 1.0))
-    found, _ = fill(fitted, Filler(), InpaintSettings("completion"))
-    expected, _ = fill(fitted, None, InpaintSettings("templates"))
+    found, _, _ = fill(fitted, Filler(), InpaintSettings("completion"))
+    expected, _, _ = fill(fitted, None, InpaintSettings("templates"))
     outside = fitted.site.region & ~expected
     assert np.count_nonzero(found & outside) < 0.02 * np.count_nonzero(outside)  # a layer of 2 mm would be 0.06
 
@@ -248,3 +275,4 @@ def test_the_job_writes_masks_and_pictures_of_its_progress(damaged, tmp_path):
     shown = [name for name in told if name]
     assert shown and all((tmp_path / name).is_file() for name in shown)
     assert read_volume(tmp_path / shown[-1]).array.max() <= 1
+    assert np.allclose(read_volume(tmp_path / answer["uncertainty"]).array, expected.uncertainty.array)

@@ -7,6 +7,7 @@ import argparse
 from SpineLab.commands.actions import add_actions
 from SpineLab.commands.evaluate import (
     calibration,
+    ct_boxes,
     ct_lesions,
     detection,
     gan,
@@ -26,6 +27,7 @@ ACTIONS = {
     "calibration": calibration,
     "registration": registration,
     "ct-lesions": ct_lesions,
+    "ct-boxes": ct_boxes,
     "vertebrae": vertebrae,
     "gan": gan,
     "inpaint": inpaint,

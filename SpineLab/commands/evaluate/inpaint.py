@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise SpineError("Nothing to repair was given; use --masks, --cohort, or both.")
     methods, models = _methods(arguments)
     kinds = [one.strip() for one in arguments.kinds.split(",")] if arguments.kinds else list(EVALUATED)
-    unknown = [kind for kind in kinds if kind not in KINDS]
+    unknown = [kind for kind in kinds if kind.partition("-")[0] not in KINDS]
     if unknown:
         raise SpineError(f"There is no damage '{unknown[0]}'; there are {', '.join(KINDS)}.")
     settings = InpaintSettings("templates", **({} if arguments.steps is None else {"steps": arguments.steps}))

@@ -44,6 +44,8 @@ class CtLesion:
         recist_mm: longest diameter in an axial slice, and the longest across it in that slice.
         recist_from: "region" (what stands out within the box of that slice) or "box" (nothing does: the box's sides).
         slice_boxes: one for each slice looked at: "slices" (as above), "centre_lps_mm", "size_mm" (two), "probability".
+        kind: "lytic", "sclerotic with soft-tissue mass" ...; "" of a network that does not tell.
+        volume_ml: of what was marked; None of a network that finds boxes.
     """
 
     id: int
@@ -55,6 +57,8 @@ class CtLesion:
     recist_mm: tuple[float, float]
     recist_from: str
     slice_boxes: tuple[dict, ...] = ()
+    kind: str = ""
+    volume_ml: float | None = None
 
     @property
     def centre_ras_mm(self) -> tuple[float, float, float]:

@@ -1,15 +1,19 @@
-"""Lesions of the spine on a CT: Faster R-CNN on axial slices (Miao, section II.C), merged over slices to boxes."""
+"""Lesions of the spine on a CT: Faster R-CNN on axial slices (Miao, section II.C), merged over slices to boxes, or a
+network that marks them in 3-D."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
+from scipy import ndimage
 
 from SpineLib.errors import SpineError
 from SpineLib.models.bundle import ModelBundle
+from SpineLib.models.card import ModelCard
 from SpineLib.preprocess.ct_slices import AxialSlices, SlicePreparation, axial_slices
 from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
@@ -40,6 +44,10 @@ _WEAK = 0.4
 _BATCH = 4
 #: Around given vertebrae so much is looked at as well, mm: a lesion may bulge out of them.
 _MARGIN_MM = 25.0
+#: A lesion that is marked within vertebrae touches their bone to so many mm: what destroyed it is not labelled.
+_NEAR_MM = 3.0
+#: Only air is darker, HU.
+_AIR_HU = -500.0
 
 
 @dataclass(frozen=True)
@@ -79,11 +87,15 @@ class CtLesions:
         lesions: the most likely first.
         provenance: JSON-able; what is needed to make the same result again.
         notes: sentences the user should read.
+        searched: a sentence that says what was searched and how well the model does on real patients.
+        mask: uint16 on the CT's grid, the lesion's number inside; None of a model that finds boxes.
     """
 
     lesions: list[CtLesion]
     provenance: dict
     notes: list[str]
+    searched: str = ""
+    mask: Volume | None = None
 
 
 def detect_ct_lesions(
@@ -95,9 +107,10 @@ def detect_ct_lesions(
 ) -> CtLesions:
     """Find lesions of the spine.
 
-    The network looks at each axial slice between its two neighbours; boxes that overlap from slice to slice are one
+    Faster R-CNN looks at each axial slice between its two neighbours; boxes that overlap from slice to slice are one
     lesion. Its probability is the mean of its two most likely neighbouring slices, so that what shows in one slice only
-    counts half.
+    counts half. A 3-D U-Net marks lesions by kind; what hangs together is one, see
+    :mod:`SpineLib.tasks.ct.lesion_marks`.
 
     Args:
         ct: HU, of any axis order.
@@ -122,16 +135,8 @@ def detect_ct_lesions(
         labels = resample_like(vertebrae, ct, nearest=True)
         if not labels.array.any():
             raise SpineError("The vertebrae do not lie in the CT; choose a segmentation of this CT.")
-    slices = axial_slices(ct, SlicePreparation.from_dict(card.preparation), part(progress, 0.0, 0.2))
-    progress(0.2, "Loading the model")
-    network = cast("FasterRCNN", bundle.network())
-    boxes, device, precision = slice_boxes(
-        slices, network, region_of(slices, labels), settings, part(progress, 0.2, 0.95), _WEAK * threshold
-    )
-    progress(0.95, "Merging slices")
-    lesions = merge(slices, boxes, threshold, settings)
-    if labels is not None and settings.in_vertebrae:
-        lesions = [one for one in lesions if (labels.array[box_mask(ct, one).array > 0] > 0).any()]
+    search = _marked if card.network["type"] == "unet" else _boxed
+    lesions, mask, device, precision = search(ct, bundle, settings, threshold, labels, part(progress, 0.0, 1.0))
     made = provenance(
         "detect-ct-lesions",
         started,
@@ -147,8 +152,92 @@ def detect_ct_lesions(
         notes.append(
             "All of the CT was searched, other bones too; give the vertebrae's segmentation to keep to the spine."
         )
+    searched = told_search(card, labels is not None and settings.in_vertebrae, labels is not None)
+    if not lesions:
+        notes.insert(0, searched)
     progress(1.0, "Done")
-    return CtLesions(numbered(lesions), made, notes)
+    return CtLesions(lesions, made, notes, searched, mask)
+
+
+def told_search(card: ModelCard, in_vertebrae: bool, around: bool) -> str:
+    """What was searched, and how well the model does on real patients, by the figures of its card."""
+    where = (
+        "The vertebrae of the segmentation were searched and nothing else"
+        if in_vertebrae
+        else "The surroundings of the vertebrae were searched"
+        if around
+        else "All of the CT was searched"
+    )
+    figures = card.figures.get("real_patients")
+    if not isinstance(figures, Mapping) or not figures.get("lesions"):
+        return f"{where}. How many lesions of real patients this model misses has not been measured: look for yourself."
+    found, lesions = int(figures.get("found", 0)), int(figures["lesions"])
+    false = figures.get("false_marks_a_scan")
+    beside = f", with {float(false):.2g} false marks a scan" if isinstance(false, (int, float)) else ""
+    return (
+        f"{where}. Of {lesions} lesions of real patients that this model was measured on it found {found}{beside}: "
+        "that it marks nothing does not mean that there is nothing."
+    )
+
+
+def _boxed(
+    ct: Volume,
+    bundle: ModelBundle,
+    settings: CtLesionSettings,
+    threshold: float,
+    labels: Volume | None,
+    progress: Progress,
+) -> tuple[list[CtLesion], None, str, str]:
+    """By Faster R-CNN: lesions, no mask, device and precision."""
+    slices = axial_slices(ct, SlicePreparation.from_dict(bundle.card.preparation), part(progress, 0.0, 0.2))
+    progress(0.2, "Loading the model")
+    network = cast("FasterRCNN", bundle.network())
+    boxes, device, precision = slice_boxes(
+        slices, network, region_of(slices, labels), settings, part(progress, 0.2, 0.95), _WEAK * threshold
+    )
+    progress(0.95, "Merging slices")
+    lesions = merge(slices, boxes, threshold, settings)
+    if labels is not None and settings.in_vertebrae:
+        lesions = [one for one in lesions if (labels.array[box_mask(ct, one).array > 0] > 0).any()]
+    return numbered(lesions), None, device, precision
+
+
+def _marked(
+    ct: Volume,
+    bundle: ModelBundle,
+    settings: CtLesionSettings,
+    threshold: float,
+    labels: Volume | None,
+    progress: Progress,
+) -> tuple[list[CtLesion], Volume, str, str]:
+    """By a network that marks them: lesions, their numbers on the CT's grid, device and precision."""
+    from SpineLib.inference.predict import choose_device, choose_precision
+    from SpineLib.tasks.column.grid import ColumnGrid
+    from SpineLib.tasks.ct.lesion_marks import lesions_of, mark_probabilities
+
+    device = choose_device(settings.device)
+    precision = choose_precision(settings.precision, device)
+    progress(0.0, "Preparing the CT")
+    spacing = float(bundle.card.preparation["spacing_mm"])
+    grid = ColumnGrid.of(ct, (spacing,) * 3)
+    where = grid.image > _AIR_HU
+    if labels is not None:
+        bone = labels.with_array((labels.array > 0).astype(np.float32))
+        away = ndimage.distance_transform_edt(ColumnGrid.of(bone, (spacing,) * 3).image < 0.5, grid.spacing)
+        where = away <= (_NEAR_MM if settings.in_vertebrae else _MARGIN_MM)
+    progress(0.1, "Loading the model")
+    network = bundle.network().to(device).eval()
+    probability = mark_probabilities(
+        grid, network, bundle.card.patch, where, device, precision, part(progress, 0.1, 0.9)
+    )
+    progress(0.9, "Measuring the lesions")
+    found, masks = lesions_of(grid, probability, where, threshold)
+    lesions = numbered(found)
+    marked = np.zeros(grid.image.shape, np.uint16)
+    unnumbered = [replace(one, id=0) for one in lesions]
+    for one, mask in zip(found, masks):
+        marked[mask > 0] = 1 + unnumbered.index(one)
+    return lesions, grid.to_source(marked, "lesions"), device, precision
 
 
 def region_of(slices: AxialSlices, vertebrae: Volume | None = None) -> tuple[slice, slice, slice]:

@@ -77,10 +77,9 @@ def work_box(unknown: np.ndarray, multiple: int) -> tuple[slice, slice, slice]:
     return triple(box)
 
 
-def complete(network: torch.nn.Module, known: Known, shapes: list[Template]) -> np.ndarray:
-    """The whole vertebra's signed distance (w, v, u), mm, as the network has it; the templates' mean outside its box.
-
-    The mean over the vertebra and its mirror image, so that left and right are treated alike.
+def complete(network: torch.nn.Module, known: Known, shapes: list[Template]) -> list[np.ndarray]:
+    """The whole vertebra's signed distance (w, v, u), mm, as the network has it of the vertebra and of its mirror
+    image; the templates' mean outside its box. Their mean treats left and right alike.
 
     Args:
         network: of seven inputs, in eval mode.
@@ -92,10 +91,13 @@ def complete(network: torch.nn.Module, known: Known, shapes: list[Template]) -> 
         batch = torch.from_numpy(np.stack([inputs.channels, inputs.channels[..., ::-1]]))
         device = next((weight.device for weight in network.parameters()), batch.device)
         found = network(batch.to(device))[:, 0].float().cpu().numpy()
-    result = inputs.mean.copy()
     mean, unknown = inputs.mean[inputs.box], known.unknown[inputs.box]
-    result[inputs.box] += trusted(STEP_MM * (found[0] + found[1][..., ::-1]) / 2, mean, unknown, known.grid.spacing[0])
-    return result
+    results = []
+    for correction in (found[0], found[1][..., ::-1]):
+        result = inputs.mean.copy()
+        result[inputs.box] += trusted(STEP_MM * correction, mean, unknown, known.grid.spacing[0])
+        results.append(result)
+    return results
 
 
 def trusted(correction: np.ndarray, mean: np.ndarray, unknown: np.ndarray, step_mm: float) -> np.ndarray:

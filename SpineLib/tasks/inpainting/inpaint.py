@@ -7,7 +7,7 @@ by a GAN; the default is a 3-D completion that also looks at the mirrored half a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,6 +20,7 @@ from SpineLib.preprocess.vertebra_frame import VertebraFrame, vertebra_frame
 from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.ct.checks import check_ct
 from SpineLib.tasks.inpainting.completion import complete
+from SpineLib.tasks.inpainting.neighbours import judged
 from SpineLib.tasks.inpainting.settings import METHOD_MODELS, InpaintSettings, Preview
 from SpineLib.tasks.inpainting.site import Site, border_contact_mm2, site_of
 from SpineLib.tasks.inpainting.slices import repaired_by_slices
@@ -33,6 +34,7 @@ from SpineLib.tasks.inpainting.templates import (
     neighbours_of,
     templates,
 )
+from SpineLib.tasks.inpainting.uncertainty import uncertainty
 from SpineLib.tasks.provenance import provenance
 from SpineLib.volume.crop import box_around
 from SpineLib.volume.places import to_lps
@@ -64,6 +66,8 @@ class Repair:
         measures: volumes before and after, what was added and taken away (ml), the method, the templates' misfit (mm).
         provenance: JSON-able.
         notes: sentences the user should read.
+        uncertainty: float32 on voxels around the vertebra, mm: nine of ten places of the repaired surface lie no
+            farther from the true one; 0 where the bone is known.
     """
 
     mask: Volume
@@ -73,6 +77,7 @@ class Repair:
     measures: dict
     provenance: dict
     notes: list[str]
+    uncertainty: Volume
 
 
 def inpaint(
@@ -107,10 +112,10 @@ def inpaint(
     notes = reading_notes(vertebrae, lesion) + site.notes + _seen_notes(site, ct)
     progress(0.1, "Fitting mirror image and neighbours")
     fitted = fit(site)
-    notes += _template_notes(fitted.shapes)
+    notes += fitted.notes + _template_notes(fitted.shapes)
     progress(0.4, "Completing the vertebra")
     network = _network(bundle, settings.device) if bundle else None
-    repaired, allowed = fill(fitted, network, settings, part(progress, 0.4, 0.95), preview)
+    repaired, allowed, uncertain = fill(fitted, network, settings, part(progress, 0.4, 0.95), preview)
     bone = site.labels.array == site.label
     notes += _border_notes(site, repaired & ~bone)
     progress(1.0, "Done")
@@ -126,6 +131,7 @@ def inpaint(
         measures,
         _provenance(settings, bundle, site, started),
         notes,
+        uncertain,
     )
 
 
@@ -138,12 +144,14 @@ class Fitted:
         frame: the vertebra's.
         known: what is known of it there.
         shapes: mirror image and neighbours, fitted.
+        notes: sentences on neighbours that count less.
     """
 
     site: Site
     frame: VertebraFrame
     known: Known
     shapes: list[Template]
+    notes: list[str] = field(default_factory=list)
 
 
 def fit(site: Site, neighbours: Sequence[Neighbour] | None = None) -> Fitted:
@@ -154,12 +162,13 @@ def fit(site: Site, neighbours: Sequence[Neighbour] | None = None) -> Fitted:
     """
     if neighbours is None:
         neighbours = neighbours_of(site.column, site.label)
+    neighbours, notes = judged(site, neighbours)
     frame = vertebra_frame(
         site.column, site.label, site.whole(site.region, "lesion"), [one.frame for one in neighbours]
     )
     unknown = site.labels.with_array(site.region.astype(np.uint8))
     known = known_part(site.labels, site.label, unknown, frame, site.column.labels)
-    return Fitted(site, frame, known, templates(known, neighbours))
+    return Fitted(site, frame, known, templates(known, neighbours), notes)
 
 
 def fill(
@@ -168,7 +177,7 @@ def fill(
     settings: InpaintSettings,
     progress: Progress = silent,
     preview: Preview | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, Volume]:
     """Repair by one method.
 
     Args:
@@ -176,22 +185,27 @@ def fill(
         network: what the method needs.
 
     Returns:
-        The repaired vertebra, and where it was allowed to change: bool, in the site's box.
+        The repaired vertebra, where it was allowed to change (bool, in the site's box), and the uncertainty on the
+        voxels of that box (see :class:`Repair`).
     """
     site, known, shapes = fitted.site, fitted.known, fitted.shapes
     if preview is not None:
         preview(0.4, occupancy(known, np.where(known.unknown, blended(known, shapes), known.distance)))
     if METHOD_MODELS.get(settings.method, ("",))[0] == "vertebra-inpainting":
         gan = cast("Gan", network)
-        distance = repaired_by_slices(site, fitted.frame, known, gan, settings, part(progress, 0.0, 0.9), preview)
+        found = [repaired_by_slices(site, fitted.frame, known, gan, settings, part(progress, 0.0, 0.9), preview)]
     else:
-        distance = expected_distance(settings.method, known, shapes, network)
+        found = expected_distances(settings.method, known, shapes, network)
+    distance = np.mean(found, axis=0, dtype=np.float32)
     progress(0.9, "Bringing it back to the image's grid")
     distance = joined(known, distance)
     if preview is not None:
         preview(1.0, occupancy(known, distance))
     allowed = site.region & ~_canal(site, known, shapes)
-    return _on_labels(site, known, distance, allowed), allowed
+    half = known.grid.with_array(uncertainty(known, shapes, found))
+    # A voxel of the frame is as wide as its border is thick; nearest, so that no place of the region is called certain.
+    uncertain = site.labels.with_array(np.where(site.region, sampled(half, site.labels, None), 0), "uncertainty")
+    return _on_labels(site, known, distance, allowed), allowed, uncertain
 
 
 def occupancy(known: Known, distance: np.ndarray) -> Volume:
@@ -199,19 +213,20 @@ def occupancy(known: Known, distance: np.ndarray) -> Volume:
     return known.grid.with_array(np.clip(0.5 - distance / known.grid.spacing[0], 0, 1).astype(np.float32), "preview")
 
 
-def expected_distance(
+def expected_distances(
     method: str, known: Known, shapes: list[Template], network: torch.nn.Module | None = None
-) -> np.ndarray:
-    """The whole vertebra's signed distance in its frame, mm, by a method that does not work on slices."""
+) -> list[np.ndarray]:
+    """The whole vertebra's signed distance in its frame, mm, by a method that does not work on slices: as often as the
+    method tells it; the repair is the mean."""
     if method == "completion":
         return complete(cast("torch.nn.Module", network), known, shapes)
     if method == "interpolation":
-        return known.distance
+        return [known.distance]
     wanted = {"mirror": ("mirror",), "neighbours": ("above", "below")}.get(method)
     chosen = [shape for shape in shapes if wanted is None or shape.name in wanted]
     if not chosen:
         raise SpineError("There is no neighbour to take the shape from; choose another method.")
-    return blended(known, chosen)
+    return [blended(known, chosen)]
 
 
 def _network(bundle: ModelBundle, device: str) -> torch.nn.Module:

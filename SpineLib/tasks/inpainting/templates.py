@@ -7,7 +7,7 @@ All arrays lie on the grid of the vertebra's frame (w, v, u) and hold signed dis
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -58,6 +58,7 @@ class Neighbour:
         distance: its signed distance.
         weight: as of a template.
         canal: as of a template.
+        trust: 1; less for a neighbour that is ill or cut.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Neighbour:
     distance: np.ndarray
     weight: np.ndarray
     canal: np.ndarray | None
+    trust: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +79,7 @@ class Template:
         weight: 0 to 1, how much of it is known at each voxel.
         misfit_mm: mean distance from the known surface near what is missing.
         canal: signed distance (mm, negative inside) to the spinal canal that the shape brings along; None: unknown.
+        trust: of the neighbour that it is of.
     """
 
     name: str
@@ -84,6 +87,11 @@ class Template:
     weight: np.ndarray
     misfit_mm: float
     canal: np.ndarray | None = None
+    trust: float = 1.0
+
+    def share(self) -> np.ndarray:
+        """How much the shape counts at each voxel beside other ones: by what is known of it and how well it fits."""
+        return self.trust * self.weight / (self.misfit_mm**2 + 0.15)
 
 
 def known_part(labels: Volume, label: int, unknown: Volume, frame: VertebraFrame, image: Volume) -> Known:
@@ -132,12 +140,15 @@ def neighbours_of(column: Column, label: int) -> list[Neighbour]:
 
 def templates(known: Known, neighbours: Sequence[Neighbour]) -> list[Template]:
     """The mirror image and the neighbours, fitted to the known part."""
-    return [_mirror(known)] + [_fitted(one.name, one.distance, one.weight, known, one.canal) for one in neighbours]
+    fitted = [
+        replace(_fitted(one.name, one.distance, one.weight, known, one.canal), trust=one.trust) for one in neighbours
+    ]
+    return [_mirror(known), *fitted]
 
 
 def blended(known: Known, shapes: list[Template]) -> np.ndarray:
     """Mean of the templates, weighted by how much is known of them and how well they fit."""
-    weights = [shape.weight / (shape.misfit_mm**2 + 0.15) for shape in shapes]
+    weights = [shape.share() for shape in shapes]
     total = sum(weights)
     # Where no template says anything, what is known nearest does.
     little = np.float32(1e-3)

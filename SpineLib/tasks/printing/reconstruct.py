@@ -7,8 +7,10 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
+from scipy import ndimage
 
 from SpineLib.errors import SpineError
+from SpineLib.geometry.signed_distance import at_points
 from SpineLib.geometry.triangles import areas, areas_at_points
 from SpineLib.mesh.model import Model, ModelSettings, build_model, build_surface
 from SpineLib.mesh.polydata import distances_to_triangles, write_vtp
@@ -16,11 +18,12 @@ from SpineLib.metrics.surface import weighted_percentiles
 from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.provenance import provenance
 from SpineLib.volume.files import whole_files
+from SpineLib.volume.places import to_index
 from SpineLib.volume.told import reading_notes
 from SpineLib.volume.volume import Volume
 
 #: Names of the arrays in a written model.
-THICKNESS, DISTANCE, BAD = "thickness_mm", "distance_mm", "bad"
+THICKNESS, DISTANCE, UNCERTAINTY, BAD = "thickness_mm", "distance_mm", "uncertainty_mm", "bad"
 _LIBRARIES = ("numpy", "scipy", "vtk", "manifold3d")
 #: A point moved farther than this belongs to what the repair changed, mm.
 _CHANGED_MM = 0.25
@@ -51,6 +54,8 @@ class Reconstruction:
         before: None where none was given.
         distance_mm: (n,) at the model's points, signed distance to the surface before, life size: positive where the
             repair added; None without it.
+        uncertainty_mm: (n,) at the model's points, life size: nine of ten places lie no farther from the true surface;
+            0 where the bone was known. None where it is not told.
         measures: figures of the model and of the difference, JSON-able; see :func:`reconstruct`.
         provenance: JSON-able; what is needed to make the same model again.
         notes: sentences the user should read, those of ``model.attention`` first.
@@ -62,23 +67,31 @@ class Reconstruction:
     measures: dict
     provenance: dict
     notes: list[str]
+    uncertainty_mm: np.ndarray | None = None
 
 
 def reconstruct(
-    mask: Volume, before: Volume | None = None, settings: ModelSettings = ModelSettings(), progress: Progress = silent
+    mask: Volume,
+    before: Volume | None = None,
+    settings: ModelSettings = ModelSettings(),
+    progress: Progress = silent,
+    uncertainty: Volume | None = None,
 ) -> Reconstruction:
     """Make a model of a mask and compare it with the mask before its repair.
 
     The measures are "mask_ml", "whole_ml", "volume_error", "volume_ml", "decimation_mm", "triangles" (see
     :class:`SpineLib.mesh.model.Model`), "surface_mm2", "size_mm" (three sides of the box) and "smallest_wall_mm"; with
     a mask before also "before_ml" (its voxels), "added_ml" and "removed_ml" (of voxels, None where the grids differ),
-    "changed_mm2" (surface more than 0.25 mm from the one before, life size), "distance_95_mm" and "distance_max_mm".
+    "changed_mm2" (surface more than 0.25 mm from the one before, life size), "distance_95_mm" and "distance_max_mm";
+    with an uncertainty "uncertain_mm2" (surface whose place is an estimate, life size), "uncertainty_median_mm" and
+    "uncertainty_95_mm" of it.
 
     Args:
         mask: the vertebra to be printed, not 0 inside.
         before: as it was; on any grid.
         settings: the user's choices.
         progress: may raise ``Cancelled``.
+        uncertainty: of the repair (:class:`SpineLib.tasks.inpainting.inpaint.Repair`), mm, on any grid.
 
     Raises:
         SpineError: a mask is empty or has no place in space; nothing is left after the cut.
@@ -103,12 +116,38 @@ def reconstruct(
         progress(0.75, "Comparing with the vertebra before")
         earlier, distance = _compared(model, before, settings)
         measures |= _differences(model, mask, before, distance, settings.scale)
+    uncertain = None
+    if uncertainty is not None:
+        uncertain = _uncertain(model, uncertainty, settings.scale)
+        measures |= _uncertain_measures(model, uncertain, settings.scale)
     notes = [*model.attention, *reading_notes(mask, before), *model.notes]
     if not model.report.passed:
         notes.append("The model cannot be printed as it is; the triangles to blame are red.")
     made = provenance("reconstruct", started, asdict(settings), libraries=_LIBRARIES)
     progress(1.0, "Done")
-    return Reconstruction(model, earlier, distance, measures, made, notes)
+    return Reconstruction(model, earlier, distance, measures, made, notes, uncertain)
+
+
+def _uncertain(model: Model, uncertainty: Volume, scale: float) -> np.ndarray:
+    """The uncertainty (n,) at the model's points: the largest of the voxels around a point, so that a place at the
+    border of what was repaired is not called certain."""
+    largest = uncertainty.with_array(ndimage.maximum_filter(np.asarray(uncertainty.array, np.float32), 3))
+    index = to_index(model.points / scale, largest)
+    inside = ((index > -0.5) & (index < np.array(largest.shape) - 0.5)).all(axis=1)
+    return np.where(inside, at_points(largest, model.points / scale), 0.0)
+
+
+def _uncertain_measures(model: Model, uncertain: np.ndarray, scale: float) -> dict:
+    area = areas_at_points(model.points, model.triangles) / scale**2
+    there = uncertain > 0
+    if not there.any():
+        return {"uncertain_mm2": 0.0}
+    median, most = weighted_percentiles(uncertain[there], area[there], [50, 95])
+    return {
+        "uncertain_mm2": float(area[there].sum()),
+        "uncertainty_median_mm": float(median),
+        "uncertainty_95_mm": float(most),
+    }
 
 
 def _compared(model: Model, before: Volume, settings: ModelSettings) -> tuple[BeforeSurface, np.ndarray]:
@@ -164,16 +203,17 @@ def write_models(result: Reconstruction, folder: str | Path) -> tuple[str, str |
 def write_painted(result: Reconstruction, path: str | Path) -> None:
     """Write the model as ".vtp", LPS mm, whatever the gate says of it.
 
-    Its points carry "distance_mm" (where there is a surface before) and "thickness_mm", its triangles "bad" (1 where
+    Its points carry "distance_mm" (where there is a surface before), "thickness_mm" and "uncertainty_mm" (of a repair),
+    its triangles "bad" (1 where
     the gate complains).
 
     Raises:
         SpineError: no permission, disk full.
     """
     model = result.model
-    at_points = {} if result.distance_mm is None else {DISTANCE: result.distance_mm.astype(np.float32)}
-    at_points[THICKNESS] = model.report.thickness_mm.astype(np.float32)
+    arrays = {} if result.distance_mm is None else {DISTANCE: result.distance_mm.astype(np.float32)}
+    arrays[THICKNESS] = model.report.thickness_mm.astype(np.float32)
+    if result.uncertainty_mm is not None:
+        arrays[UNCERTAINTY] = result.uncertainty_mm.astype(np.float32)
     with whole_files(path) as temporary:
-        write_vtp(
-            model.points, model.triangles, temporary, at_points, {BAD: model.report.bad_triangles.astype(np.uint8)}
-        )
+        write_vtp(model.points, model.triangles, temporary, arrays, {BAD: model.report.bad_triangles.astype(np.uint8)})
