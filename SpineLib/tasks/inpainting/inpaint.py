@@ -196,7 +196,7 @@ def fill(
         found = [repaired_by_slices(site, fitted.frame, known, gan, settings, part(progress, 0.0, 0.9), preview)]
     else:
         found = expected_distances(settings.method, known, shapes, network)
-    distance = np.mean(found, axis=0, dtype=np.float32)
+    distance = np.stack(found).mean(axis=0, dtype=np.float32)
     progress(0.9, "Bringing it back to the image's grid")
     distance = joined(known, distance)
     if preview is not None:

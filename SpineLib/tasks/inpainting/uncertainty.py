@@ -22,13 +22,12 @@ def spread_of(shapes: Sequence[Template], found: Sequence[np.ndarray]) -> np.nda
     (together 1, by what is known of each and how well it fits)."""
     weights = [shape.share() for shape in shapes]
     total = np.maximum(sum(weights), 1e-3) if weights else 1.0
-    opinions = [(np.ones((), np.float32), one) for one in found]
+    opinions: list[tuple[np.ndarray, np.ndarray]] = [(np.ones(1, np.float32), one) for one in found]
     opinions += [(weight / total, shape.distance) for weight, shape in zip(weights, shapes)]
-    sums = [np.zeros((), np.float64)] * 3
+    sums: list[np.ndarray] = [np.zeros(1)] * 3
     for weight, distance in opinions:
         near = np.clip(distance, -_CUT_MM, _CUT_MM)
-        for power in range(3):
-            sums[power] = sums[power] + weight * near**power
+        sums = [sums[power] + weight * near**power for power in range(3)]
     mean = sums[1] / sums[0]
     return np.sqrt(np.maximum(sums[2] / sums[0] - mean**2, 0)).astype(np.float32)
 
