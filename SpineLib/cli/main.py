@@ -31,7 +31,7 @@ COMMANDS = {
     "detect": "list places suspicious of metastasis on a fat-suppressed T2 volume, or lesions on a CT",
     "export": "make a printable model (STL, 3MF and others) of a segmented vertebra, checked before and after writing",
     "inpaint": "repair a vertebra that a lesion has destroyed: as a segmentation, and as a model to print",
-    "models": "list, show, import and remove models",
+    "models": "list, show, import, export, remove, convert and fetch models",
 }
 
 OK, ERROR, USAGE, CANCELLED = 0, 1, 2, 130

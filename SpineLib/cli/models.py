@@ -1,4 +1,4 @@
-"""``spine models``: the installed models."""
+"""``spine models``: the installed models, those of a catalogue, and networks of other programs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from pathlib import Path
 
 from SpineLib import models
 from SpineLib.cli.terminal import printable
+from SpineLib.errors import SpineError
 from SpineLib.models.catalogue import bundled_folders
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the subcommands."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="list | show | import | remove")
+    actions = parser.add_subparsers(
+        dest="action", required=True, metavar="list | show | import | export | remove | convert | available | fetch"
+    )
     listing = actions.add_parser("list", help="the installed models")
     listing.add_argument("--json", action="store_true", help="cards as JSON")
     show = actions.add_parser("show", help="a model's card, after checking its weights")
@@ -22,8 +25,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show.add_argument("--json", action="store_true", help="the card as JSON")
     bring = actions.add_parser("import", help="check a model and copy it to the user's models")
     bring.add_argument("source", type=Path, help="zip file or folder")
+    export = actions.add_parser("export", help="write a model as a zip file, for a colleague")
+    export.add_argument("model", help="id or folder")
+    export.add_argument("file", type=Path, help="the zip file")
+    export.add_argument("--overwrite", action="store_true", help="replace a file that exists")
     remove = actions.add_parser("remove", help="remove an imported model")
     remove.add_argument("model", help="id")
+    convert = actions.add_parser(
+        "convert", help="make a model of an nnU-Net v2 plain U-Net or a MONAI bundle's DynUNet"
+    )
+    convert.add_argument("source", type=Path, help="nnU-Net: the folder with plans.json and fold_0; MONAI: the bundle")
+    convert.add_argument("target", type=Path, help="folder of the new model")
+    convert.add_argument("--inputs", required=True, help="sequences in the order of the channels, e.g. T1,T2")
+    convert.add_argument(
+        "--axes", default="", help="of the images that it learned from, slowest first: RSA for sagittal slices (2D: SA)"
+    )
+    convert.add_argument("--id", help="of the model (default: the target's name)")
+    convert.add_argument("--title", default="", help="of the model")
+    convert.add_argument(
+        "--task",
+        choices=("metastasis", "necrosis"),
+        default="metastasis",
+        help="what it segments (default: metastasis)",
+    )
+    convert.add_argument("--licence", default="unknown", help="of the weights")
+    convert.add_argument("--simulated", action="store_true", help="it learned from simulated images")
+    convert.add_argument("--configuration", default="", help="of nnU-Net, e.g. 2d (default: by the folder's name)")
+    convert.add_argument("--fold", default="0", help="of nnU-Net (default 0)")
+    convert.add_argument("--slices", type=int, default=64, help="that images are interpolated to (default 64)")
+    convert.add_argument("--spacing", type=float, metavar="MM", help="in plane (default: nnU-Net's, else each image's)")
+    for name, text in (("available", "what a catalogue offers"), ("fetch", "get a model of a catalogue, and check it")):
+        one = actions.add_parser(name, help=text)
+        if name == "fetch":
+            one.add_argument("model", help="id")
+        one.add_argument(
+            "--catalogue", type=Path, metavar="FILE", help="a JSON file (default: SPINE_CATALOGUE, or your own)"
+        )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -37,10 +74,59 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(card.to_dict(), indent=2, ensure_ascii=False) if arguments.json else printable(_facts(card)))
     elif arguments.action == "import":
         print(f"Imported the model '{models.import_bundle(arguments.source).card.id}'.")
-    else:
+    elif arguments.action == "remove":
         models.remove_bundle(arguments.model)
         print(f"Removed the model '{arguments.model}'.")
+    elif arguments.action == "export":
+        models.export_bundle(arguments.model, arguments.file, overwrite=arguments.overwrite)
+        print(f"Wrote '{arguments.file.name}'.")
+    elif arguments.action == "convert":
+        _convert(arguments)
+    else:
+        _offers(arguments)
     return 0
+
+
+def _convert(arguments: argparse.Namespace) -> None:
+    from SpineLib.models.foreign.convert import Wish, convert
+
+    if arguments.target.exists():
+        raise SpineError(f"'{arguments.target.name}' exists already; choose another folder.")
+    wish = Wish(
+        identifier=arguments.id or arguments.target.name.lower(),
+        inputs=tuple(arguments.inputs.split(",")),
+        task=f"{arguments.task}-segmentation",
+        axes=arguments.axes,
+        licence=arguments.licence,
+        simulated=arguments.simulated,
+        fold=arguments.fold,
+        configuration=arguments.configuration,
+        slices=arguments.slices,
+        in_plane_spacing=arguments.spacing,
+        title=arguments.title,
+    )
+    bundle, notes = convert(arguments.source, arguments.target, wish)
+    for note in notes:
+        print(f"Note: {note}")
+    print(f"Wrote the model '{bundle.card.id}'; 'spine models import {arguments.target}' installs it.")
+
+
+def _offers(arguments: argparse.Namespace) -> None:
+    from SpineLib.cli.progress_bar import ProgressBar
+    from SpineLib.models.offers import default_catalogue, fetch, read_offers
+
+    path = arguments.catalogue or default_catalogue()
+    offers = read_offers(path)
+    if arguments.action == "available":
+        for one in offers:
+            print(printable(f"{one.id}  {one.version}  {one.size / 1e6:.1f} MB  {one.licence}  {one.title}"))
+        return
+    chosen = next((one for one in offers if one.id == arguments.model), None)
+    if chosen is None:
+        raise SpineError(f"The catalogue has no model '{arguments.model}'; 'spine models available' lists those there.")
+    with ProgressBar(chosen.id) as progress:
+        bundle = fetch(chosen, path, progress)
+    print(f"Imported the model '{bundle.card.id}'.")
 
 
 def _list(bundles, as_json: bool) -> None:

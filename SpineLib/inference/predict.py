@@ -12,8 +12,10 @@ import torch
 
 from SpineLib.errors import SpineError, is_out_of_memory
 from SpineLib.inference.fastnet import FastNetwork
+from SpineLib.inference.fastplain import FastPlain
 from SpineLib.inference.fastvnet import FastVNet
 from SpineLib.networks.channels import InputChannels
+from SpineLib.networks.plain_unet import PlainUNet
 from SpineLib.networks.unet import UNet
 from SpineLib.networks.vnet import VNet
 from SpineLib.progress import Progress, silent
@@ -125,7 +127,8 @@ def predict(
 
     Args:
         channels: float32 (c, s, y, x), as ``SpineLib.preprocess.prepare`` gives them.
-        network: a ``SpineLib.networks.unet.UNet``, or in 2D a ``SpineLib.networks.vnet.VNet``, with ``c`` inputs.
+        network: a ``SpineLib.networks.unet.UNet`` or ``plain_unet.PlainUNet``, or in 2D a
+            ``SpineLib.networks.vnet.VNet``, with ``c`` inputs.
         layout: of the network's input; None is one channel for each sequence.
         whiten_windows: whiten each slice (2D) or window (3D) once more, for networks trained on whitened patches.
         window: rows and columns of the windows, overlapping as in 3D; a network that was trained on patches whitened by
@@ -215,7 +218,7 @@ class _Run:
             for a, b in itertools.product(_starts(y, size[0]), _starts(x, size[1]))
         ]
 
-    def over_windows(self, fast: FastNetwork | FastVNet, boxes) -> np.ndarray:
+    def over_windows(self, fast: FastNetwork | FastPlain | FastVNet, boxes) -> np.ndarray:
         total: np.ndarray = np.zeros(self.channels.shape[1:], dtype=np.float32)
         whole = self.flat and self.window is None
         weights = np.zeros(self.channels.shape[1 if self.flat else 2 :], dtype=np.float32)
@@ -239,7 +242,7 @@ class _Run:
             total /= weights
         return total
 
-    def one(self, fast: FastNetwork | FastVNet, box: tuple[slice, slice, slice], tick) -> np.ndarray:
+    def one(self, fast: FastNetwork | FastPlain | FastVNet, box: tuple[slice, slice, slice], tick) -> np.ndarray:
         if self.layout is None:
             part = self.channels[(slice(None), *box)]
         else:
@@ -285,9 +288,11 @@ class _Run:
         return 2.0 * float((masks[0] & masks[1]).sum()) / float(voxels) if voxels else 1.0
 
 
-def _fast(network: torch.nn.Module, device: str, dtype: torch.dtype) -> FastNetwork | FastVNet:
+def _fast(network: torch.nn.Module, device: str, dtype: torch.dtype) -> FastNetwork | FastPlain | FastVNet:
     if isinstance(network, VNet):
         return FastVNet(network, device, dtype)
+    if isinstance(network, PlainUNet):
+        return FastPlain(network, device, dtype)
     return FastNetwork(cast(UNet, network), device, dtype)
 
 

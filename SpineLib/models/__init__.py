@@ -2,13 +2,22 @@
 
 from SpineLib.models.bundle import ModelBundle, load_bundle, save_bundle
 from SpineLib.models.card import FORMAT, TASKS, ModelCard, read_card
-from SpineLib.models.catalogue import find_bundle, import_bundle, list_broken, list_bundles, remove_bundle, user_folder
+from SpineLib.models.catalogue import (
+    export_bundle,
+    find_bundle,
+    import_bundle,
+    list_broken,
+    list_bundles,
+    remove_bundle,
+    user_folder,
+)
 
 __all__ = [
     "FORMAT",
     "TASKS",
     "ModelBundle",
     "ModelCard",
+    "export_bundle",
     "find_bundle",
     "import_bundle",
     "list_broken",

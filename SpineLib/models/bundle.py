@@ -82,7 +82,9 @@ def load_bundle(folder: str | Path) -> ModelBundle:
     return ModelBundle(folder, card)
 
 
-def save_bundle(folder: str | Path, network: torch.nn.Module, card: ModelCard, *, compact: bool = False) -> ModelBundle:
+def save_bundle(
+    folder: str | Path, network: torch.nn.Module, card: ModelCard, *, compact: bool = False, exact: bool = False
+) -> ModelBundle:
     """Write a bundle, all buffers included; returns it with its SHA-256.
 
     Args:
@@ -90,6 +92,7 @@ def save_bundle(folder: str | Path, network: torch.nn.Module, card: ModelCard, *
         network: with its weights.
         card: what it says about itself.
         compact: store weights in eight bits instead of half precision, see :mod:`SpineLib.models.compact`.
+        exact: store them as they are, twice as large; for a network of another program.
 
     Raises:
         SpineError: a weight does not fit into half precision, or the folder cannot be written.
@@ -99,10 +102,10 @@ def save_bundle(folder: str | Path, network: torch.nn.Module, card: ModelCard, *
 
     folder = Path(folder)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    for name, tensor in halved(tensors).items():
+    for name, tensor in (tensors if exact else halved(tensors)).items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise SpineError(f"'{name}' of the network does not fit into half precision; train with a lower rate.")
-    state = compacted(tensors) if compact else halved(tensors)
+    state = compacted(tensors) if compact else tensors if exact else halved(tensors)
     weights = save(state)
     card = replace(card, sha256=hashlib.sha256(weights).hexdigest())
     try:

@@ -13,6 +13,7 @@ from SpineLib.models.bundle import ModelBundle, load_bundle
 from SpineLib.models.card import CARD_FILE, TEXT_FILE, WEIGHTS_FILE, ModelCard, is_id, read_card
 from SpineLib.temporary import staged
 from SpineLib.user_data import user_data
+from SpineLib.volume.files import whole_files
 
 #: A bundle larger than this is refused at import.
 LARGEST_BYTES = 1_000_000_000
@@ -113,6 +114,29 @@ def import_bundle(source: str | Path) -> ModelBundle:
             f"The model cannot be imported: {error.strerror or error}; look at the disk's free space and permissions."
         ) from error
     return ModelBundle(target, card)
+
+
+def export_bundle(model_id: str, target: Path, *, overwrite: bool = False) -> Path:
+    """Write a checked bundle as a zip file that :func:`import_bundle` takes.
+
+    Args:
+        model_id: id or folder.
+        target: ends in ".zip".
+        overwrite: replace a file that exists.
+
+    Raises:
+        SpineError: there is no such model, or the file exists or cannot be written.
+    """
+    bundle = find_bundle(model_id)
+    if target.suffix.lower() != ".zip":
+        raise SpineError(f"A model is exported as a zip file, not as '{target.suffix}'; give a name that ends in .zip.")
+    if target.exists() and not overwrite:
+        raise SpineError(f"'{target.name}' exists already; choose another name, or replace it with --overwrite.")
+    with whole_files(target) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+        for name in _FILES:
+            if (bundle.folder / name).is_file():
+                archive.write(bundle.folder / name, f"{bundle.card.id}/{name}")
+    return target
 
 
 def remove_bundle(model_id: str) -> None:

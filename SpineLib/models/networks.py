@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 #: The networks that do each task.
 TASK_NETWORKS: dict[str, tuple[str, ...]] = {
-    "metastasis-segmentation": ("unet",),
-    "necrosis-segmentation": ("unet",),
+    "metastasis-segmentation": ("unet", "plain-unet"),
+    "necrosis-segmentation": ("unet", "plain-unet"),
     "metastasis-detection": ("siamese",),
-    "spine-segmentation": ("unet",),
+    "spine-segmentation": ("unet", "plain-unet"),
     "vertebra-segmentation": ("unet", "vnet"),
     "ct-lesion-detection": ("faster-rcnn", "unet"),
     "vertebra-inpainting": ("wgan-gp", "dcgan"),
@@ -92,6 +92,43 @@ def _unet(settings: Mapping[str, Any]) -> torch.nn.Module:
     from SpineLib.networks.unet import UNet
 
     return UNet(settings["dimensions"], settings["inputs"], tuple(settings["widths"]), settings.get("outputs", 1))
+
+
+def _fits_plain_unet(settings: Mapping[str, Any]) -> bool:
+    dimensions, widths = settings.get("dimensions"), settings.get("widths")
+    if dimensions not in (2, 3) or not are_sizes(widths, 2, 9, 2048):
+        return False
+    assert isinstance(dimensions, int) and widths is not None
+    stages = len(widths)
+
+    def of_axes(key: str, most: int) -> bool:
+        rows = settings.get(key)
+        return (
+            isinstance(rows, (list, tuple))
+            and len(rows) == stages
+            and all(are_sizes(row, dimensions, dimensions, most) for row in rows)
+        )
+
+    return (
+        are_sizes([settings.get("inputs")], 1, 1, 64)
+        and are_sizes([settings.get("outputs", 1)], 1, 1, 64)
+        and of_axes("strides", 4)
+        and of_axes("kernels", 7)
+        and set(settings["strides"][0]) == {1}
+        and all(size % 2 for row in settings["kernels"] for size in row)
+        and are_sizes(settings.get("convolutions"), stages, stages, 8)
+        and are_sizes(settings.get("decoder"), stages - 1, stages - 1, 8)
+        and settings.get("norm") in ("instance", "batch")
+        and isinstance(settings.get("slope"), (int, float))
+        and 0 <= settings["slope"] < 1
+        and all(isinstance(settings.get(key), bool) for key in ("bias", "up_bias"))
+    )
+
+
+def _plain_unet(settings: Mapping[str, Any]) -> torch.nn.Module:
+    from SpineLib.networks.plain_unet import PlainUNet
+
+    return PlainUNet(**{key: value for key, value in settings.items() if key != "type"})
 
 
 def _fits_vnet(settings: Mapping[str, Any]) -> bool:
@@ -182,6 +219,13 @@ KINDS: dict[str, Kind] = {
         "a unet of 2 or 3 dimensions with the inputs of its sequences and 2 to 8 widths",
         _fits_unet,
         _unet,
+        lambda settings: settings["dimensions"],
+    ),
+    "plain-unet": Kind(
+        "a plain-unet of 2 or 3 dimensions with widths, strides, kernels and convolutions of each stage, norm "
+        "'instance' or 'batch', slope, bias and up_bias",
+        _fits_plain_unet,
+        _plain_unet,
         lambda settings: settings["dimensions"],
     ),
     "vnet": Kind("a vnet of 2 to 5 widths", _fits_vnet, _vnet),
