@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from SpineLib.cli.batch import add_cluster
 from SpineLib.cli.dicom_output import add_dicom, dicom_folder
 from SpineLib.cli.entities import add_entities, wanted_entities
 from SpineLib.cli.followup_case import Scans, check_order, output_folder, run_case
@@ -58,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     batch.add_argument(
         "--labels", action="store_true", help="with --bids: take the masks of derivatives/labels instead of segmenting"
     )
+    add_cluster(batch)
     add_entities(parser)
     output = parser.add_argument_group("output")
     output.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="a folder for all results")

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from SpineLib.cli import segment_vertebrae
+from SpineLib.cli.batch import add_cluster
 from SpineLib.cli.choosing import TASKS, segment_files
 from SpineLib.cli.dicom_output import add_dicom, check_series, dicom_folder
 from SpineLib.cli.entities import add_entities, wanted_entities
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="only this session of each patient, e.g. after (default: all; for necrosis 'after', where "
         "a patient has one)",
     )
+    add_cluster(batch)
     add_entities(parser)
     output = parser.add_argument_group("output")
     output.add_argument(

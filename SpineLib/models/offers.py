@@ -99,8 +99,8 @@ def _offer(number: int, entry: Any) -> Offer:
     size = entry.get("size")
     if not isinstance(size, int) or isinstance(size, bool) or not 0 < size <= LARGEST_BYTES:
         raise refuse("size", f"the bytes of the file, up to {LARGEST_BYTES}")
-    keys = ("id", "version", "title", "task", "licence")
-    return Offer(*(entry[key] for key in keys), source, entry["sha256"], size)
+    texts = {key: entry[key] for key in ("id", "version", "title", "task", "licence", "sha256")}
+    return Offer(**texts, source=source, size=size)
 
 
 def fetch(offer: Offer, beside: Path, progress: Progress = silent) -> ModelBundle:

@@ -7,7 +7,7 @@ Isensee et al., nnU-Net: a self-configuring method for deep learning-based biome
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
@@ -54,7 +54,7 @@ class PlainUNet(nn.Module):
             _stage(kind, sources[n], widths[n], kernels[n], strides[n], convolutions[n]) for n in range(len(widths))
         )
         ups, stages = [], []
-        transposed = nn.ConvTranspose2d if dimensions == 2 else nn.ConvTranspose3d
+        transposed: Callable[..., nn.Module] = nn.ConvTranspose2d if dimensions == 2 else nn.ConvTranspose3d
         for number, n in enumerate(range(len(widths) - 1, 0, -1)):
             step = tuple(strides[n])
             ups.append(transposed(widths[n], widths[n - 1], step, step, bias=up_bias))
@@ -91,7 +91,7 @@ class _Kind:
     """What all stages have in common."""
 
     def __init__(self, dimensions: int, norm: str, slope: float, bias: bool):
-        self.convolution = nn.Conv2d if dimensions == 2 else nn.Conv3d
+        self.convolution: Callable[..., nn.Module] = nn.Conv2d if dimensions == 2 else nn.Conv3d
         names = {
             "instance": (nn.InstanceNorm2d, nn.InstanceNorm3d),
             "batch": (nn.BatchNorm2d, nn.BatchNorm3d),

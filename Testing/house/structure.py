@@ -13,7 +13,7 @@ MODULES = ("SpineMetSeg", "SpineNecrosis", "SpineInpaint")
 FLOORS = (
     {
         *("errors", "progress", "settings", "sequences", "csv_text", "json_text", "plugins", "processes", "temporary"),
-        *("user_data", "words"),
+        *("cluster", "user_data", "words"),
     },
     {"volume", "networks"},
     {"geometry", "cohort", "inference", "models"},

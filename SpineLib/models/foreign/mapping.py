@@ -61,7 +61,7 @@ def map_nnunet(architecture: Mapping[str, Any], inputs: int, state: Mapping[str,
         raise SpineError(f"The network has a layer '{nonlin}', which has no counterpart here.")
     slope = 0.0 if nonlin.endswith(".ReLU") else float((given.get("nonlin_kwargs") or {}).get("negative_slope", 0.01))
     stages = int(given["n_stages"])
-    settings = {
+    settings: dict[str, Any] = {
         "type": "plain-unet",
         "dimensions": dimensions,
         "inputs": inputs,
@@ -117,7 +117,7 @@ def map_dynunet(given: Mapping[str, Any], state: Mapping[str, torch.Tensor]) -> 
         ]
     except KeyError as error:
         raise SpineError(f"The weights lack {error}, which a DynUNet of {stages} stages has.") from error
-    settings = {
+    settings: dict[str, Any] = {
         "type": "plain-unet",
         "dimensions": dimensions,
         "inputs": int(given["in_channels"]),
