@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -21,9 +21,11 @@ from SpineLab.training.segmentation.sampling import Steps
 from SpineLib.cohort.mr import Cohort
 from SpineLib.errors import Cancelled, SpineError
 from SpineLib.models import ModelBundle
+from SpineLib.networks.channels import InputChannels
 from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
 
+T = TypeVar("T")
 #: By the network's dimensions: where augmentation and the descent's other settings are from.
 _PRESETS = {2: "refine-2d", 3: "small-3d"}
 
@@ -83,7 +85,11 @@ def configuration(base: ModelBundle, label: str, settings: TuneSettings, *, minu
             "workers": 0,
             "threshold": card.threshold,
             "smallest_lesion_ml": card.smallest_lesion_ml,
-            "network": {"dimensions": card.network["dimensions"], "widths": list(card.network["widths"])},
+            "network": {
+                key: list(value) if isinstance(value, (list, tuple)) else value
+                for key, value in card.network.items()
+                if key in ("dimensions", "widths", "neighbours", "neighbours_mm", "presence")
+            },
             "preparation": dict(card.preparation),
             "sampling": preset.to_dict()["sampling"]
             | {"patch": list(card.patch), "seed": settings.seed}
@@ -94,9 +100,46 @@ def configuration(base: ModelBundle, label: str, settings: TuneSettings, *, minu
     )
 
 
+@dataclass(frozen=True)
+class SomeChannels(InputChannels):
+    """The input of a network that takes any of its sequences, filled from patients who have some of them.
+
+    Attributes:
+        places: where each of the patients' sequences stands among the network's.
+        known: how many the network knows; :attr:`sequences` is how many the patients have.
+    """
+
+    places: tuple[int, ...] = ()
+    known: int = 0
+
+    @property
+    def whole(self) -> InputChannels:
+        """The network's own input."""
+        return InputChannels(self.known, self.neighbours, self.neighbours_mm, self.presence)
+
+    @property
+    def count(self) -> int:
+        return self.whole.count
+
+    def filled(self, planes: Any, there: Sequence[int], into: T) -> T:
+        return self.whole.filled(planes, [self.places[one] for one in there], into)
+
+
+def channels_for(config: SegmentationConfig, inputs: tuple[str, ...]) -> InputChannels:
+    """How images of ``inputs`` become the network's channels."""
+    channels = config.channels
+    if inputs == config.inputs:
+        return channels
+    places = tuple(config.inputs.index(name) for name in inputs)
+    return SomeChannels(
+        len(inputs), channels.neighbours, channels.neighbours_mm, channels.presence, places, channels.sequences
+    )
+
+
 def train_part(
     work: Path,
     config: SegmentationConfig,
+    inputs: tuple[str, ...],
     one: Part,
     local: Cohort,
     simulated: Cohort,
@@ -108,6 +151,7 @@ def train_part(
     Args:
         work: gets prepared cases and the training's state.
         config: of :func:`configuration`.
+        inputs: sequences that all patients have; all of the model's, unless it takes any.
         one: whom to learn from.
         local, simulated: the patients.
         settings: time and mixture.
@@ -119,12 +163,13 @@ def train_part(
     """
     folder = work / "run" / one.name
     if not _finished(folder):
-        every = _prepared(local, config, work, settings, part(progress, 0.0, 0.03))
-        others = _prepared(simulated, config, work, settings, part(progress, 0.03, 0.05))
+        every = _prepared(local, config, inputs, work, settings, part(progress, 0.0, 0.03))
+        others = _prepared(simulated, config, inputs, work, settings, part(progress, 0.03, 0.05))
         mine = [case for case in every if case.name in one.training]
         cases = mixture(mine, others, settings.share)
         run = SegmentationRun(config, [], folder, compute_device())
-        data = Steps(cases, config.sampling, config.augmentation, config.preparation.whitening)
+        layout = channels_for(config, inputs)
+        data = Steps(cases, config.sampling, config.augmentation, config.preparation.whitening, layout)
         told = part(progress, 0.05, 1.0)
 
         def batches(start: int) -> Iterator:
@@ -152,12 +197,17 @@ def mixture(mine: list[PreparedCase], others: list[PreparedCase], share: float) 
 
 
 def _prepared(
-    cohort: Cohort, config: SegmentationConfig, work: Path, settings: TuneSettings, progress: Progress
+    cohort: Cohort,
+    config: SegmentationConfig,
+    inputs: tuple[str, ...],
+    work: Path,
+    settings: TuneSettings,
+    progress: Progress,
 ) -> list[PreparedCase]:
     preparation = config.preparation.to_dict()
-    place = cache_folder(cohort, config.inputs, preparation, work / "prepared", label=config.label)
+    place = cache_folder(cohort, inputs, preparation, work / "prepared", label=config.label)
     return prepare_cases(
-        cohort, config.inputs, preparation, place, label=config.label, processes=settings.processes, progress=progress
+        cohort, inputs, preparation, place, label=config.label, processes=settings.processes, progress=progress
     )
 
 

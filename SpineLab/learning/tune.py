@@ -58,10 +58,12 @@ def tune(folder: Path, model: str, settings: TuneSettings = TuneSettings(), prog
     base = base_of(find_bundle(model))
     label = label_of(base.card)
     every = read_corrections(folder)
-    usable = [one for one in every if one.label == label and set(base.card.inputs) <= set(one.images)]
-    if not usable:
+    inputs = inputs_for(base.card, [one for one in every if one.label == label])
+    usable = [one for one in every if one.label == label and set(inputs) <= set(one.images)]
+    if not usable or not inputs:
+        wanted = " or " if base.card.takes_any else " and "
         raise SpineError(
-            f"No patient of the training set has {' and '.join(base.card.inputs)}, which the model "
+            f"No patient of the training set has {wanted.join(base.card.inputs)}, which the model "
             f"'{base.card.id}' looks at; add corrected patients first."
         )
     work = folder / WORK
@@ -84,18 +86,18 @@ def tune(folder: Path, model: str, settings: TuneSettings = TuneSettings(), prog
     for seconds, name in steps:
         ends[name] = part(progress, start, start := min(start + seconds / whole, 1.0))
     mixed, fixed = (
-        simulated_cohort(work / "simulated" / name, base.card.inputs, label, count, seed, settings.processes, inner)
+        simulated_cohort(work / "simulated" / name, inputs, label, count, seed, settings.processes, inner)
         for name, count, seed, inner in (
             ("training", settings.simulated, 4242, part(ends["simulate"], 0.0, 0.7)),
             ("test", settings.tests, 7919, part(ends["simulate"], 0.7, 1.0)),
         )
     )
-    local = read_cohort(folder, base.card.inputs, labels=(label,))
+    local = read_cohort(folder, inputs, labels=(label,))
     bundles, done = {}, 0.0
     for one in plans.parts:
         config = configuration(base, label, settings, minutes=settings.minutes * one.share)
         inner = part(ends["train"], done, min(done := done + one.share, 1.0))
-        weights = train_part(work, config, one, local, mixed, settings, _named(inner, _words(one, plans.parts)))
+        weights = train_part(work, config, inputs, one, local, mixed, settings, _named(inner, _words(one, plans.parts)))
         bundles[one.name] = _bundle(work / "bundles" / one.name, base, weights, f"{base.card.id}-{one.name}"[:64])
     final = bundles["all"]
     evaluations = []
@@ -139,6 +141,18 @@ def base_of(bundle: ModelBundle) -> ModelBundle:
     if card.network["type"] != "unet" or card.task not in ("metastasis-segmentation", "necrosis-segmentation"):
         raise SpineError(f"The model '{card.id}' is for {card.task}; choose one that segments metastases or necrosis.")
     return find_bundle(card.training_data["base"]) if card.training_data.get("base") else bundle
+
+
+def inputs_for(card: ModelCard, patients: Sequence[Correction]) -> tuple[str, ...]:
+    """Sequences to learn from: all of the model's, or where it takes any those that most patients have together.
+
+    Of several such sets that as many patients have, the largest.
+    """
+    if not card.takes_any:
+        return card.inputs
+    sets = {card.inputs_of(one.images) for one in patients} - {()}
+    counted = {one: sum(set(one) <= set(patient.images) for patient in patients) for one in sets}
+    return max(sorted(sets), key=lambda one: (counted[one] * len(one), len(one)), default=())
 
 
 def label_of(card: ModelCard) -> str:
