@@ -94,3 +94,46 @@ def test_a_set_without_the_models_sequences_is_refused_by_name(ball_patients, ba
     add_patient(folder, {"T1": images["T1"]}, truth, "lesion")
     with pytest.raises(SpineError, match="has T1 and T2"):
         tune(folder, base.card.id, QUICK)
+
+
+def test_a_model_that_takes_any_sequence_learns_from_patients_who_have_some(
+    ball_patients, base, tmp_path, simulated_balls
+):
+    """The network keeps its input; what no patient has stays 0."""
+    import torch
+
+    from SpineLib.models import ModelCard, save_bundle
+    from SpineLib.networks.channels import InputChannels
+    from SpineLib.networks.unet import UNet
+
+    channels = InputChannels(3, 1, 4.0, True)
+    torch.manual_seed(0)
+    network = {"type": "unet", "dimensions": 2, "inputs": channels.count, "widths": [4, 6], **channels.to_dict()}
+    card = ModelCard(
+        id="any",
+        title="Any",
+        task=base.card.task,
+        licence="Apache-2.0",
+        network=network,
+        inputs=("STIR", "T1", "T2"),
+        preparation=base.card.preparation,
+        patch=base.card.patch,
+        training_data={"simulated": True, "description": "Random weights"},
+    )
+    save_bundle(tmp_path / "models" / "any", UNet(2, channels.count, (4, 6)), card)
+    images, truth = ball_patients[0]
+    add_patient(tmp_path / "set", images, truth, "lesion")
+    comparison = tune(tmp_path / "set", "any", QUICK)
+    new = load_bundle(tmp_path / "set" / "learning" / "proposed")
+    assert comparison["patients"] == 1 and new.card.network == load_bundle(tmp_path / "models" / "any").card.network
+
+
+def test_the_channels_of_what_a_patient_has_lie_where_the_network_expects_them():
+    from SpineLab.learning.training import SomeChannels
+    from SpineLib.networks.channels import InputChannels
+
+    whole, some = InputChannels(3, 0, 4.0, True), SomeChannels(2, 0, 4.0, True, (1, 2), 3)
+    planes = np.random.default_rng(0).normal(size=(1, 1, 5, 5))
+    wanted = whole.filled(planes, [2], np.zeros((whole.count, 5, 5)))
+    assert some.count == whole.count
+    assert np.array_equal(some.filled(planes, [1], np.zeros((some.count, 5, 5))), wanted)
