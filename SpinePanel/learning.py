@@ -197,7 +197,7 @@ class LearnStep(StepBase):
 
         def done(result):
             if result.get("model"):
-                self._models.setParameterNode(self._node)  # what is installed has changed
+                self._panel.modelsChanged()
                 setattr(self._panel.parameterNode(), self._parameter, result["model"])
             self._done(sentence)
 

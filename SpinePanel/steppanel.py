@@ -111,6 +111,11 @@ class StepPanel:
         else:
             self._whenShown.append(call)
 
+    def modelsChanged(self) -> None:
+        """Models were installed or removed: every step reads anew which there are."""
+        if self._node is not None:
+            self.setParameterNode(self._node)
+
     def whenIdle(self, call: Callable) -> None:
         """Call in the next round of the event loop: the job whose result asks for another one has ended by then."""
         qt.QTimer.singleShot(0, call)

@@ -6,6 +6,7 @@ from SpineInpaintLib.model import ModelStep
 from SpineInpaintLib.repair import RepairStep
 from SpineInpaintLib.vertebrae import VertebraeStep
 from SpinePanel.i18n import tr as _
+from SpinePanel.models import ModelsStep
 from SpinePanel.steppanel import StepPanel
 
 
@@ -19,6 +20,7 @@ class Panel(StepPanel):
         "lesion": _("2  Lesion"),
         "repair": _("3  Repair"),
         "model": _("4  Model"),
+        "models": _("Models"),
     }
     SELECTORS = ("ct", "vertebrae", "roi", "lesion", "repaired")
 
@@ -29,7 +31,9 @@ class Panel(StepPanel):
         self.lesion = LesionStep(ui, self)
         self.repair = RepairStep(ui, self)
         self.model = ModelStep(ui, self)
-        return self.ct, self.vertebrae, self.lesion, self.repair, self.model
+        tasks = ("vertebra-segmentation", "ct-lesion-detection", "vertebra-inpainting", "vertebra-completion")
+        self.installedModels = ModelsStep(ui, self, tasks)
+        return self.ct, self.vertebrae, self.lesion, self.repair, self.model, self.installedModels
 
     def reasonWithoutCt(self):
         """Why no job that looks at the CT can be started, "" when one can."""

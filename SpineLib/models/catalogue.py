@@ -116,6 +116,11 @@ def import_bundle(source: str | Path) -> ModelBundle:
     return ModelBundle(target, card)
 
 
+def is_imported(model_id: str) -> bool:
+    """Whether the model of that id is one of the user's own, which may be removed."""
+    return any(card.id == model_id and folder.parent == user_folder() for folder, card in list_bundles())
+
+
 def export_bundle(model_id: str, target: Path, *, overwrite: bool = False) -> Path:
     """Write a checked bundle as a zip file that :func:`import_bundle` takes.
 

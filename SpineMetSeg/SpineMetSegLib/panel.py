@@ -1,4 +1,4 @@
-"""The panel of SpineMetSeg: five sections over the shared worker."""
+"""The panel of SpineMetSeg: its steps over the shared worker."""
 
 from SpineMetSegLib.compare import CompareStep
 from SpineMetSegLib.detect import DetectStep
@@ -6,6 +6,7 @@ from SpineMetSegLib.results import ResultsStep
 from SpineMetSegLib.segment import SegmentStep
 from SpinePanel.i18n import tr as _
 from SpinePanel.learning import LearnStep
+from SpinePanel.models import ModelsStep
 from SpinePanel.steppanel import StepPanel
 
 
@@ -19,6 +20,7 @@ class Panel(StepPanel):
         "results": _("3  Lesions"),
         "compare": _("4  Compare with reference"),
         "learn": _("5  Learn from corrections"),
+        "models": _("Models"),
     }
     SELECTORS = ("output", "detect", "result", "reference")
 
@@ -36,7 +38,9 @@ class Panel(StepPanel):
             self.segment.models,
             "model",
         )
-        return self.segment, self.detect, self.results, self.compare, self.learn
+        tasks = ("metastasis-segmentation", "metastasis-detection", "spine-segmentation")
+        self.installedModels = ModelsStep(self.ui, self, tasks)
+        return self.segment, self.detect, self.results, self.compare, self.learn, self.installedModels
 
     def images(self):
         """Sequence name to volume node of the images chosen in step 1."""

@@ -1,4 +1,4 @@
-"""The panel of SpineNecrosis: seven steps over the shared worker."""
+"""The panel of SpineNecrosis: its steps over the shared worker."""
 
 import slicer
 
@@ -9,6 +9,7 @@ from SpineNecrosisLib.report import Report
 from SpineNecrosisLib.segmenting import Segmenting
 from SpinePanel.i18n import tr as _
 from SpinePanel.learning import LearnStep
+from SpinePanel.models import ModelsStep
 from SpinePanel.steppanel import StepPanel
 
 
@@ -24,6 +25,7 @@ class Panel(StepPanel):
         "compare": _("5  Compare"),
         "report": _("6  Report"),
         "learn": _("7  Learn from corrections"),
+        "models": _("Models"),
     }
     SELECTORS = ("beforeT1", "beforeT2", "metastasis", "afterCeT1", "afterT2", "roi", "beforePoints", "afterPoints",
                  "transform", "necrosis", "comparison")  # fmt: skip
@@ -39,9 +41,10 @@ class Panel(StepPanel):
         self.learn = LearnStep(
             ui, self, "necrosis", self.scansAfter, lambda node: node.necrosis, self.necrosis.models, "necrosisModel"
         )
+        self.installedModels = ModelsStep(ui, self, ("metastasis-segmentation", "necrosis-segmentation"))
         return (
             *(self.metastasis, self.after, self.registering, self.necrosis, self.compare),
-            *(self.report, self.learn),
+            *(self.report, self.learn, self.installedModels),
         )
 
     @staticmethod
