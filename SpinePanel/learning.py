@@ -260,7 +260,8 @@ class LearnStep(StepBase):
 
 def _patientRow(one):
     first = one.first
+    name = _("{patient} (simulated)").format(patient=one.patient) if one.simulated else one.patient
     if first is None:
-        return one.patient, str(one.lesions), "", "", ""
+        return name, str(one.lesions), "", "", ""
     dice = "" if first.dice is None else f"{first.dice:.2f}"
-    return one.patient, str(one.lesions), dice, str(first.added), str(first.removed)
+    return name, str(one.lesions), dice, str(first.added), str(first.removed)

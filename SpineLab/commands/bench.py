@@ -12,6 +12,7 @@ from SpineLab.bench import MODELS
 from SpineLab.commands.telling import add_into, tell
 from SpineLib.cli.options import add_device
 from SpineLib.cli.outputs import check_outputs
+from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.errors import SpineError
 
 
@@ -23,7 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model-2d", default=MODELS["2d"], help=f"model id or folder (default: {MODELS['2d']})")
     parser.add_argument("--model-3d", default=MODELS["3d"], help=f"model id or folder (default: {MODELS['3d']})")
     parser.add_argument(
-        "--model", help="detect, inpaint: model id or folder (default: the first installed that can do it)"
+        "--model", help="detect, inpaint, learn: model id or folder (default: the first installed that can do it)"
+    )
+    parser.add_argument("--minutes", type=float, default=15.0, help="learn: of training (default: 15)")
+    parser.add_argument("--patients", type=int, default=10, help="learn: that are corrected (default: 10)")
+    parser.add_argument(
+        "--folder", type=Path, default=Path("bench-learn"), help="learn: keeps all, and goes on (default: bench-learn)"
     )
     parser.add_argument("--only", choices=("2d", "3d"), help="measure one kind only")
     add_device(parser, precision=False)
@@ -57,6 +63,13 @@ def _segment(measure: Callable[..., list[dict]], args: argparse.Namespace) -> li
     return measure({"2d": args.model_2d, "3d": args.model_3d}, args.device, args.seed, args.only)
 
 
+def _learn(measure: Callable[..., dict], args: argparse.Namespace) -> dict:
+    if args.minutes <= 0 or args.patients < 3:
+        raise SpineError("--minutes must be above 0 and --patients 3 or more.")
+    with ProgressBar() as bar:
+        return measure(args.model or MODELS["2d"], args.seed, args.minutes, args.patients, args.folder, bar)
+
+
 #: What is measured, each by the module of this name, and what its function ``measure`` is given.
 _TASKS: dict[str, Callable] = {
     "segment": _segment,
@@ -65,5 +78,6 @@ _TASKS: dict[str, Callable] = {
     "detect": lambda measure, args: measure(args.model, args.device, args.seed),
     "followup": lambda measure, args: measure(args.seed, args.device),
     "model": lambda measure, args: measure(args.seed),
+    "learn": _learn,
     "inpaint": lambda measure, args: measure(args.model, args.seed),
 }

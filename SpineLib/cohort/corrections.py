@@ -169,7 +169,7 @@ def write_state(folder: Path, state: LearningState) -> None:
     Raises:
         SpineError: it cannot be written.
     """
-    write_text(folder / WORK / _STATE, json_text(asdict(state)))
+    _keep(folder, _STATE, asdict(state))
 
 
 def is_begun(folder: Path) -> bool:
@@ -188,4 +188,9 @@ def write_comparison(folder: Path, comparison: Mapping[str, Any]) -> None:
     Raises:
         SpineError: it cannot be written.
     """
-    write_text(folder / WORK / _COMPARISON, json_text(comparison))
+    _keep(folder, _COMPARISON, comparison)
+
+
+def _keep(folder: Path, name: str, values: Mapping[str, Any]) -> None:
+    (folder / WORK).mkdir(parents=True, exist_ok=True)
+    write_text(folder / WORK / name, json_text(values))

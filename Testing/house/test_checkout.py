@@ -87,10 +87,22 @@ def test_no_file_names_a_place_on_somebodys_machine(tracked):
     assert not found
 
 
+#: Converts weights of other programs: torch's restricted reader, in a process of its own.
+RESTRICTED = REPOSITORY / "SpineLib" / "models" / "foreign" / "unpickled.py"
+
+
 def test_what_is_installed_reads_no_pickle(tracked):
     sources = [path for path in tracked if path.suffix == ".py" and not path.is_relative_to(REPOSITORY / "Testing")]
+    sources.remove(RESTRICTED)
     found = [f"{name}: {match.group()}" for name, text in texts(sources) for match in UNSAFE.finditer(text)]
     assert sources and not found
+
+
+def test_the_one_reader_of_foreign_weights_builds_nothing_but_plain_values():
+    text = RESTRICTED.read_text(encoding="utf-8")
+    loads = re.findall(r"torch\.lo" + r"ad\([^\n]*", text)
+    assert loads and all("weights_only=True" in one for one in loads)
+    assert not re.search(r"pickle\.(?:lo" + r"ads?|Unpickler)\b", text)
 
 
 def test_the_two_searches_find_what_they_look_for():
