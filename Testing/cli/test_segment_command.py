@@ -119,6 +119,29 @@ def test_a_model_for_t1_and_stir_is_found_and_shown_what_its_card_asks_for(case,
     assert len(report["lesions"]) == 1, "the ball is bright on STIR alone"
 
 
+def test_a_model_that_takes_any_sequence_is_chosen_where_it_uses_more(case):
+    from SpineLib.cli.choosing import best_model
+    from SpineLib.models import ModelCard, read_card, save_bundle
+    from SpineLib.networks.unet import UNet
+
+    network = {"type": "unet", "dimensions": 2, "inputs": 6, "widths": [4, 6], "presence": True}
+    card = ModelCard(
+        id="any",
+        title="Any",
+        task="metastasis-segmentation",
+        network=network,
+        inputs=("T2", "STIR", "ceT1"),
+        preparation={"slices": 16},
+        patch=(32, 32),
+        licence="Apache-2.0",
+        training_data={"simulated": True, "description": "none"},
+    )
+    save_bundle(case / "models" / "any", UNet(2, 6, (4, 6)), card)
+    chosen = lambda *names: read_card(best_model(names))  # noqa: E731
+    assert chosen("T2", "STIR").id == "any" and chosen("T1").inputs == ("T1",)
+    assert chosen("STIR").inputs_of(["STIR"]) == ("STIR",) and chosen("ceT1").id == "any"
+
+
 def test_existing_files_are_kept_unless_overwriting_is_asked_for(case, capsys):
     (case / "o.seg.nrrd").write_text("precious")
     command = arguments(case, "-o", str(case / "o.seg.nrrd"), "--model", "tiny-2d-t1-t2")
