@@ -6,6 +6,7 @@ spatial frequency and direction, and the distribution of grey values and of loca
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -53,7 +54,7 @@ def features(patch: np.ndarray) -> np.ndarray:
     power = np.abs(np.fft.fft2(white * window)) ** 2
     fy, fx = np.meshgrid(np.fft.fftfreq(SIDE), np.fft.fftfreq(SIDE), indexing="ij")
     radius, upright = np.hypot(fy, fx), np.abs(fy) > np.abs(fx)
-    bands = [(radius >= low) & (radius < high) for low, high in zip(_BANDS, _BANDS[1:])]
+    bands = [(radius >= low) & (radius < high) for low, high in itertools.pairwise(_BANDS)]
     found = [np.log(power[band].mean() + 1e-9) for band in bands]
     found += [np.log((power[b & upright].mean() + 1e-9) / (power[b & ~upright].mean() + 1e-9)) for b in bands[2:]]
     found += list(np.percentile(white, (2, 10, 25, 75, 90, 98)))
