@@ -28,6 +28,8 @@ def segment_files(paths: dict[str, Path], args: argparse.Namespace, progress: Pr
         precision=args.precision,
         reference=args.reference,
         anywhere=args.anywhere,
+        anyway=args.anyway,
+        lowest=args.lowest,
     )
     target = chosen_target(args)  # also refuses a model of another task
     bundle = find_bundle(args.model or best_model(paths, TASKS[target]))

@@ -25,6 +25,8 @@ _MR_ONLY = {
     "no_mirror": False,
     "share": None,
     "step": 1,
+    "anyway": False,
+    "lowest": "",
 }
 _CT_ONLY = {"mask": None, "csv": None}
 
@@ -72,6 +74,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--anywhere",
         action="store_true",
         help="keep also what does not lie in the vertebral column (MR) or touches no vertebra (CT, with --vertebrae)",
+    )
+    choices.add_argument(
+        "--anyway",
+        action="store_true",
+        help="use a scan that the models were not made for: not sagittal, no spine on it, another sequence (MR)",
+    )
+    choices.add_argument(
+        "--lowest",
+        default="",
+        metavar="LEVEL",
+        help="level of the lowest vertebra above the sacrum that is seen, e.g. L4 (MR; default: told by the sacrum)",
     )
     choices.add_argument(
         "--share",
@@ -125,6 +138,8 @@ def run(args: argparse.Namespace) -> int:
         mirror=not args.no_mirror,
         share=args.share,
         column=not args.anywhere,
+        anyway=args.anyway,
+        lowest=args.lowest,
         step_mm=args.step,
         device=args.device,
         precision=args.precision,
@@ -160,9 +175,9 @@ def summary(found) -> list[str]:
     for one in found.candidates:
         figures = [f"{one.probability:.2f}", f"{one.area_cm2:.2f}", f"{one.volume_ml:.2f}"]
         slices = str(len({region.slice for region in one.slices}))
-        rows.append([str(one.id), *figures, slices, *(f"{value:.1f}" for value in one.centre_ras_mm)])
+        rows.append([str(one.id), one.level or "–", *figures, slices, *(f"{value:.1f}" for value in one.centre_ras_mm)])
     count, threshold = len(found.candidates), found.provenance["parameters"]["threshold"]
-    heads = ["Candidate", "Likelihood", "Area (cm²)", "Volume (ml)", "Slices", "R (mm)", "A (mm)", "S (mm)"]
+    heads = ["Candidate", "Level", "Likelihood", "Area (cm²)", "Volume (ml)", "Slices", "R (mm)", "A (mm)", "S (mm)"]
     return [
         f"{count} candidate{'' if count == 1 else 's'} from likelihood {threshold:g} on ({made_by(found.provenance)})",
         *table(heads, rows),

@@ -23,6 +23,7 @@ from SpineLib.progress import remarks_to
 #: is instant. Plug-ins add theirs (:mod:`SpineLib.plugins`).
 COMMANDS = {
     "segment": "segment metastases, or necrosis after ablation, of one patient or a folder; or the vertebrae of a CT",
+    "column": "find vertebrae, sacrum, discs and canal on MR, and name the levels",
     "followup": "segment, register and compare the scans before and after an ablation, and write a report",
     "register": "register the scan after an ablation to the one before, for the vertebra of a metastasis",
     "compare": "compare a metastasis with the necrosis after its ablation: what is covered, and the margin",

@@ -75,10 +75,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--vertebrae",
         type=Path,
         metavar="LABELS",
-        help="labelled vertebrae: each lesion gets its level, and those that touch no vertebra are dropped",
+        help="labelled vertebrae that give each lesion its level; lesions that touch none are dropped (default: found "
+        "by the model of the column)",
     )
     add_numbers(choices)
+    choices.add_argument(
+        "--lowest",
+        default="",
+        metavar="LEVEL",
+        help="level of the lowest vertebra above the sacrum that is seen, e.g. L4 (default: told by the sacrum)",
+    )
     choices.add_argument("--anywhere", action="store_true", help="keep also lesions that touch no vertebra")
+    choices.add_argument(
+        "--anyway",
+        action="store_true",
+        help="use a scan that the models were not made for: not sagittal, no spine on it, another sequence",
+    )
     add_device(choices)
     segment_vertebrae.add_arguments(parser)
 

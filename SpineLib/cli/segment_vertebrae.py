@@ -29,6 +29,8 @@ _OTHERS = {
     "vertebrae": None,
     "numbers": None,
     "anywhere": False,
+    "anyway": False,
+    "lowest": "",
 }
 
 

@@ -26,7 +26,6 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     """
     from SpineLib.tasks.detection.detect import DetectSettings, detect
     from SpineLib.volume import read_volume, write_volume
-    from SpineLib.volume.segments import read_mask
 
     settings = DetectSettings.from_dict(parameters.get("settings") or {})
     progress(0.0, "Loading the model")
@@ -38,7 +37,7 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
         )
     progress(0.01, "Reading the image")
     image = read_volume(parameters["inputs"][wanted], wanted)
-    labels = read_mask(parameters["labels"], "vertebrae") if parameters.get("labels") else None
+    labels = _vertebrae(parameters["labels"]) if parameters.get("labels") else None
     found = detect(image, bundle, settings, part(progress, 0.02, 0.97), labels)
     progress(0.97, "Writing the result")
     write_volume(found.likelihood, folder / "likelihood.nrrd")
@@ -50,3 +49,14 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
         "provenance": found.provenance,
         "notes": found.notes,
     }
+
+
+def _vertebrae(path: str):
+    """Vertebrae with their levels' numbers; as they are where nobody knows how they are numbered."""
+    from SpineLib.tasks.ct.numbering import read_vertebrae
+    from SpineLib.volume.segments import read_mask
+
+    try:
+        return read_vertebrae(path)[0]
+    except SpineError:
+        return read_mask(path, "vertebrae")

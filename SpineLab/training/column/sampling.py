@@ -13,6 +13,10 @@ from torch.nn import functional
 from SpineLab.training.column.cases import ColumnCase
 from SpineLab.training.column.config import ColumnConfig
 from SpineLib.tasks.column.parts import OF_A_VERTEBRA, OFFSET_MM, SACRUM
+from SpineLib.volume.levels import VERSE_NUMBERS
+
+#: Share of the patches of cases with a sacrum that are centred on it.
+_SACRUM_SHARE = 0.3
 
 
 @dataclass
@@ -97,7 +101,9 @@ class ColumnSampler:
         there = np.flatnonzero(np.isfinite(case.centres[:, 0]))
         if not len(there) or rng.random() < sampling.anywhere:
             return rng.uniform(0, shape - 1)
-        middle = case.centres[rng.choice(there)]
+        # The levels hang on the sacrum, which is one among many numbers.
+        on_sacrum = there[-1] == VERSE_NUMBERS["S"] and rng.random() < _SACRUM_SHARE
+        middle = case.centres[there[-1] if on_sacrum else rng.choice(there)]
         return middle + rng.uniform(-1, 1, 3) * np.array(sampling.patch) * (0.3 if augmented else 0.1)
 
     def _changed(self, grey: np.ndarray, rng: np.random.Generator, outside: float):
@@ -112,7 +118,7 @@ class ColumnSampler:
             grey = ndimage.gaussian_filter(grey, rng.uniform(0, config.blur))
         if rng.random() < 0.3:
             grey = _coarse(grey, int(rng.integers(3)), rng.uniform(1, config.low_resolution))
-        strength = rng.uniform(0, config.noise) if self.config.preparation.kind == "ct" else rng.uniform(0, 0.08)
+        strength = rng.uniform(0, config.noise) if self.config.preparation.kind == "ct" else rng.uniform(0, 0.04)
         if rng.random() < 0.6:
             grey = grey + rng.standard_normal(grey.shape).astype(np.float32) * np.float32(strength)
         beyond = None

@@ -1,7 +1,7 @@
 """Paint a map of stuff as MR sees it: another scanner and another sequence each time.
 
-Half of the images have any contrast at all (Billot et al., SynthSeg, Med Image Anal 2023;86:102789), the others that of
-a T1, T2, STIR or contrast-enhanced T1 by the signal equations.
+A quarter of the images has any contrast at all (Billot et al., SynthSeg, Med Image Anal 2023;86:102789), the others
+that of a T1, T2, STIR or contrast-enhanced T1 by the signal equations.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def paint(tissues: np.ndarray, spacing: tuple[float, float, float], rng: np.rand
     Returns:
         Grey values, float32, of no fixed scale.
     """
-    water, fat = (_any_contrast if rng.random() < 0.4 else _physical)(tissues, spacing, rng)
+    water, fat = (_any_contrast if rng.random() < 0.25 else _physical)(tissues, spacing, rng)
     # Fat is seen a little aside of where it is; the layers of cortex are thinner than a voxel.
     shift = rng.normal(0, 0.5, 2) if rng.random() < 0.7 else (0.0, 0.0)
     blur = float(rng.uniform(0.25, 0.75))
@@ -70,7 +70,7 @@ def paint(tissues: np.ndarray, spacing: tuple[float, float, float], rng: np.rand
         image = _ringing(image, rng)
     image *= _coil(image.shape, spacing, rng)
     top = float(np.percentile(image, 99)) + 1e-6
-    noise = top * float(rng.choice([0.005, 0.015, 0.03, 0.06])) * rng.uniform(0.5, 1.5)
+    noise = top * float(rng.choice([0.004, 0.01, 0.02, 0.04])) * rng.uniform(0.5, 1.5)
     real, imaginary = (rng.standard_normal(image.shape, dtype=np.float32) * np.float32(noise) for _ in range(2))
     return np.sqrt((image + real) ** 2 + imaginary**2).astype(np.float32)
 

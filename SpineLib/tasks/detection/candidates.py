@@ -47,6 +47,7 @@ class Candidate:
         volume_ml: of its voxels.
         bounds_lps_mm: least and largest coordinates of its voxels' centres.
         slices: its regions, from the patient's right to the left; one slice may hold several.
+        level: "L3", "sacrum", "vertebra 4 from below"; "" where nobody knows.
     """
 
     id: int
@@ -57,6 +58,7 @@ class Candidate:
     volume_ml: float
     bounds_lps_mm: tuple[tuple[float, float, float], tuple[float, float, float]]
     slices: tuple[SliceRegion, ...]
+    level: str = ""
 
     @property
     def centre_ras_mm(self) -> tuple[float, float, float]:

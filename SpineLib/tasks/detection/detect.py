@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from time import perf_counter
 
 import numpy as np
@@ -13,10 +13,13 @@ from SpineLib.models import ModelBundle, find_bundle
 from SpineLib.preprocess.pyramid import Pyramid, make_pyramid
 from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
+from SpineLib.tasks.column.fitness import plane_doubt, refuse, sequence_doubt, spine_doubt
+from SpineLib.tasks.column.mr import column_model, column_on_mr
 from SpineLib.tasks.detection.candidates import Candidate, aggregate, find_candidates
 from SpineLib.tasks.detection.column import SPINE_MODEL, column_from_labels, find_column, within, without_ends
 from SpineLib.tasks.detection.likelihood import dense, dense_mirrored, middle, patchwise
 from SpineLib.tasks.provenance import model_facts, provenance
+from SpineLib.tasks.segmentation.levels import place_at
 from SpineLib.volume.told import reading_notes
 from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
@@ -45,6 +48,8 @@ class DetectSettings(Settings):
             patch wants minutes a slice at 1 mm, and the time falls with the square of this.
         device: "auto", "cuda", "mps" or "cpu".
         precision: "auto", "float32" or "bfloat16".
+        anyway: use a scan that the models were not made for.
+        lowest: level of the lowest vertebra above the sacrum that is seen; "": told by the sacrum.
     """
 
     threshold: float | None = None
@@ -56,6 +61,8 @@ class DetectSettings(Settings):
     step_mm: int = 1
     device: str = "auto"
     precision: str = "auto"
+    anyway: bool = False
+    lowest: str = ""
 
     def __post_init__(self):
         if self.threshold is not None and not 0 < self.threshold < 1:
@@ -128,19 +135,28 @@ def detect(
     pyramid = make_pyramid(
         image, card.inputs[0], card.network["scales"], PATCH, normalisation, part(progress, 0.0, 0.1)
     )
+    notes: list[str] = []
+    by: str | dict = "labels" if settings.column else "nothing"
+    for doubt in (plane_doubt(image, card.inputs[0]),):
+        notes += refuse(doubt, settings.anyway)
+    if settings.column and labels is None:
+        labels, by, said = _labels(image, card.inputs[0], settings, part(progress, 0.1, 0.14))
+        notes += said
     spine = find_bundle(SPINE_MODEL) if settings.column and labels is None else None
-    column, notes = (
-        _column(pyramid, image, labels, spine, settings, part(progress, 0.1, 0.15)) if settings.column else (None, [])
+    column, said = (
+        _column(pyramid, image, labels, spine, settings, part(progress, 0.14, 0.15)) if settings.column else (None, [])
     )
+    notes += said
     progress(0.15, "Loading the model")
-    single, device, precision, said = _likelihood(
+    single, device, precision, changed = _likelihood(
         pyramid, bundle.network(), normalisation, threshold, settings, column, part(progress, 0.15, 0.95)
     )
     progress(0.95, "Listing candidates")
     joined = aggregate(single) if settings.aggregate else single
     slices = within(pyramid.volume(joined, "likelihood"), column)
     candidates = find_candidates(slices, threshold, smallest)
-    by: str | dict = "nothing" if not settings.column else "labels"
+    if labels is not None and settings.column:
+        candidates = [replace(one, level=place_at(one.centre_lps_mm, labels).name) for one in candidates]
     if settings.column and spine is not None:
         by = {key: model_facts(spine.card)[key] for key in ("id", "version", "sha256")}
     made = provenance(
@@ -164,8 +180,25 @@ def detect(
         column,
         candidates,
         made,
-        reading_notes(image, labels) + pyramid.notes + notes + said,
+        reading_notes(image, labels) + pyramid.notes + notes + changed,
     )
+
+
+def _labels(
+    image: Volume, sequence: str, settings: DetectSettings, progress: Progress
+) -> tuple[Volume | None, str | dict, list[str]]:
+    """Vertebrae of the installed model of the column, by what they were found, and notes; None without such a model."""
+    bundle = column_model(sequence)
+    if bundle is None:
+        return None, "nothing", []
+    found = column_on_mr(
+        image, bundle, settings.lowest, device=settings.device, precision=settings.precision, progress=progress
+    )
+    notes = refuse(spine_doubt(len(found.column.members), sequence), settings.anyway)
+    if not found.found:
+        return None, "nothing", notes
+    notes += refuse(sequence_doubt(found.column.grid.image, found.column, sequence), settings.anyway)
+    return found.vertebrae, found.by, notes + found.notes
 
 
 def _column(

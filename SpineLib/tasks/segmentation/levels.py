@@ -133,3 +133,24 @@ def dropped_note(dropped: Sequence[Lesion], many: str = "lesions") -> list[str]:
         f"{'was' if one else 'were'} dropped; keep {'it' if one else 'them'} with --anywhere, or in the panel with "
         "'Keep what touches no vertebra'."
     ]
+
+
+def place_at(point_lps_mm: Sequence[float], vertebrae: Volume, reach_mm: float = _REACH_MM) -> Place:
+    """The place of a point: that of the nearest vertebra within ``reach_mm``."""
+    inverse = np.linalg.inv(vertebrae.ijk_to_lps)
+    kji = (inverse @ [*point_lps_mm, 1.0])[:3][::-1]
+    spacing = np.array(vertebrae.spacing[::-1])
+    low = np.maximum(np.ceil(kji - reach_mm / spacing), 0).astype(int)
+    high = np.minimum(np.floor(kji + reach_mm / spacing) + 1, vertebrae.shape).astype(int)
+    box = tuple(slice(a, max(a, b)) for a, b in zip(low, high))
+    where = np.argwhere(np.asarray(vertebrae.array[box]) > 0)
+    if not len(where):
+        return Place()
+    distance = np.linalg.norm((where + low - kji) * spacing, axis=1)
+    nearest = int(distance.argmin())
+    if distance[nearest] > reach_mm:
+        return Place()
+    number = int(vertebrae.array[box][tuple(where[nearest])])
+    counted = np.unique(np.asarray(vertebrae.array))
+    lowest = int(counted[counted >= FIRST_COUNTED].max(initial=0))
+    return Place(place_name((number,), lowest), (number,), float(distance[nearest]))

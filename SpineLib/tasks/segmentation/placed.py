@@ -9,6 +9,8 @@ import numpy as np
 
 from SpineLib.models.bundle import ModelBundle
 from SpineLib.progress import Progress, part, silent
+from SpineLib.tasks.column.fitness import plane_doubt, refuse, sequence_doubt, spine_doubt
+from SpineLib.tasks.column.mr import MrColumn, column_model, column_on_mr
 from SpineLib.tasks.segmentation.levels import dropped_note, with_levels
 from SpineLib.tasks.segmentation.naming import target_of
 from SpineLib.tasks.segmentation.segment import SegmentResult, SegmentSettings, segment
@@ -26,25 +28,58 @@ def segment_placed(
     """As :func:`SpineLib.tasks.segmentation.segment.segment`, with levels.
 
     Args:
-        sequences, bundle, settings: of the segmentation; ``settings.anywhere`` keeps what touches no vertebra.
+        sequences, bundle, settings: of the segmentation; ``settings.anywhere`` keeps what touches no vertebra,
+            ``settings.anyway`` uses what the models were not made for.
         progress: told at least once a second; may raise ``Cancelled``.
-        vertebrae: VerSe's numbers on any grid, or None: levels stay unknown and nothing is dropped.
+        vertebrae: VerSe's numbers on any grid, or None: the installed model of the column finds them; where none is
+            installed, levels stay unknown and nothing is dropped.
 
     Raises:
-        SpineError: as there.
+        SpineError: as there; or a scan is axial or coronal, shows no spine, or is another sequence than it was said.
         Cancelled: by ``progress``.
     """
-    result = segment(sequences, bundle, settings, progress if vertebrae is None else part(progress, 0.0, 0.98))
+    notes = []
+    used = [name for name in bundle.card.inputs if name in sequences]
+    for name in used:
+        notes += refuse(plane_doubt(sequences[name], name), settings.anyway)
+    by: str | dict = "labels"
+    if vertebrae is None and used:
+        found, said = _found(sequences, used, settings, part(progress, 0.0, 0.3))
+        notes += said
+        if found is not None and found.found:
+            vertebrae, by = found.vertebrae, found.by
+            notes += found.notes
+    result = segment(sequences, bundle, settings, part(progress, 0.3 if isinstance(by, dict) else 0.0, 0.98))
+    result = replace(result, notes=notes + result.notes)
     if vertebrae is None:
         return result
     progress(0.98, "Naming levels")
     placed = in_vertebrae(result, vertebrae, anywhere=settings.anywhere)
     progress(1.0, "Done")
-    return replace(
-        placed,
-        provenance=placed.provenance | {"levels_by": "labels"},
-        notes=reading_notes(vertebrae) + placed.notes,
+    told = reading_notes(vertebrae) if by == "labels" else []
+    return replace(placed, provenance=placed.provenance | {"levels_by": by}, notes=told + placed.notes)
+
+
+def _found(
+    sequences: Mapping[str, Volume], used: list[str], settings: SegmentSettings, progress: Progress
+) -> tuple[MrColumn | None, list[str]]:
+    """The column in the reference sequence, None where no model for it is installed; and what was said of fitness."""
+    reference = settings.reference if settings.reference in used else "T1" if "T1" in used else used[0]
+    bundle = column_model(reference)
+    if bundle is None:
+        return None, []
+    found = column_on_mr(
+        sequences[reference],
+        bundle,
+        settings.lowest,
+        device=settings.device,
+        precision=settings.precision,
+        progress=progress,
     )
+    notes = refuse(spine_doubt(len(found.column.members), reference), settings.anyway)
+    if found.found:
+        notes += refuse(sequence_doubt(found.column.grid.image, found.column, reference), settings.anyway)
+    return found, notes
 
 
 def in_vertebrae(result: SegmentResult, vertebrae: Volume, anywhere: bool = False) -> SegmentResult:

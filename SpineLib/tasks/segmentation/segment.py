@@ -30,6 +30,8 @@ class SegmentSettings(Settings):
         precision: "auto", "float32" or "bfloat16".
         reference: the sequence on whose grid the result lies; None: T1 if the model wants it, else its first.
         anywhere: keep lesions that touch no vertebra, where vertebrae are known.
+        anyway: use a scan that the models were not made for.
+        lowest: level of the lowest vertebra above the sacrum that is seen, "L4"; "": told by the sacrum.
     """
 
     threshold: float | None = None
@@ -38,6 +40,8 @@ class SegmentSettings(Settings):
     precision: str = "auto"
     reference: str | None = None
     anywhere: bool = False
+    anyway: bool = False
+    lowest: str = ""
 
     def __post_init__(self):
         if self.threshold is not None and not 0 < self.threshold < 1:

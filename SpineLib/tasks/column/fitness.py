@@ -1,0 +1,90 @@
+"""What a model of the spine was not made for, told before it runs: plane, body part, contrast of the sequence."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from SpineLib.errors import SpineError
+from SpineLib.geometry.orientation import canonical
+from SpineLib.sequences import SEQUENCES
+from SpineLib.tasks.column.find import Column
+from SpineLib.tasks.column.parts import BODY, CANAL
+from SpineLib.volume.volume import Volume
+
+#: Slices so many times as thick as the voxels' sides in them were acquired in their plane, and are not sagittal.
+_SLICES = 1.5
+#: Sagittal slices may be turned so far, degrees: along a scoliosis, not along a sacroiliac joint.
+_TURNED = 35.0
+#: Median of the dural sac over that of the bodies. Of T1 and enhanced T1 it is about 0.5 to 1.1, of T2 and STIR above
+#: 1.8 (eight real scans and the simulated ones): beyond these limits it is another sequence.
+_SAC_OF_T1, _SAC_OF_T2 = 1.7, 1.05
+#: Sac and bodies of less than this are too small to be measured, ml.
+_LEAST_ML = 2.0
+INSIST = "choose another series, or insist with --anyway (in the panel: 'Use it anyway')."
+
+
+def plane_doubt(image: Volume, name: str) -> str | None:
+    """A sentence when an image has no sagittal slices; None where it has, or where its voxels are cubes."""
+    base, _ = canonical(image)
+    thick = max(range(3), key=lambda axis: base.spacing[2 - axis])
+    if thick != 0 and base.spacing[2 - thick] > _SLICES * base.spacing[2]:
+        plane = "axial" if thick == 1 else "coronal"
+        return f"{name} has {plane} slices, and the models were made for sagittal ones: {INSIST}"
+    angle = float(np.degrees(np.arccos(min(1.0, abs(float(base.direction[0, 2]))))))
+    thin = sorted(base.spacing)[1]
+    if angle > _TURNED and base.spacing[2] > _SLICES * thin:
+        return (
+            f"The slices of {name} are turned {angle:.0f} degrees from sagittal, which no model was made for: {INSIST}"
+        )
+    return None
+
+
+def sequence_doubt(image: np.ndarray, column: Column, name: str) -> str | None:
+    """A sentence when the dural sac's brightness is not that of the sequence an image was given as.
+
+    Args:
+        image: on the column's grid, (z, y, x).
+        column: with its canal and bodies.
+        name: "T1", "T2", "STIR", "ceT1".
+    """
+    ml = float(np.prod(column.grid.spacing)) / 1000
+    sac, bodies = column.parts == CANAL, column.parts == BODY
+    if min(sac.sum(), bodies.sum()) * ml < _LEAST_ML or name not in SEQUENCES:
+        return None
+    # Compared slab by slab, since the coil is brighter in the middle than at its ends.
+    ratios = []
+    for z in np.flatnonzero(sac.any((1, 2)) & bodies.any((1, 2))):
+        ratios.append(float(np.median(image[z][sac[z]])) / max(float(np.median(image[z][bodies[z]])), 1e-6))
+    if not ratios:
+        return None
+    ratio = float(np.median(ratios))
+    weighted = "T1" if (SEQUENCES[name].plain or name) == "T1" else "T2"
+    if weighted == "T1" and ratio > _SAC_OF_T1:
+        return (
+            f"On the image given as {name} the dural sac is bright ({ratio:.1f} times the bodies), as on T2: {INSIST}"
+        )
+    if weighted == "T2" and ratio < _SAC_OF_T2:
+        return f"On the image given as {name} the dural sac is dark ({ratio:.1f} times the bodies), as on T1: {INSIST}"
+    return None
+
+
+def spine_doubt(vertebrae: int, name: str) -> str | None:
+    """A sentence when no column was found."""
+    from SpineLib.tasks.column.mr import LEAST_VERTEBRAE
+
+    if vertebrae >= LEAST_VERTEBRAE:
+        return None
+    return f"No vertebral column was found on {name}: {INSIST}"
+
+
+def refuse(doubt: str | None, insisted: bool) -> list[str]:
+    """The doubt as a note when the user insists, nothing where there is none.
+
+    Raises:
+        SpineError: there is a doubt and the user does not insist.
+    """
+    if doubt is None:
+        return []
+    if not insisted:
+        raise SpineError(doubt)
+    return [doubt.removesuffix(f": {INSIST}") + "; it was used all the same."]
