@@ -123,7 +123,7 @@ def draw_spine(
         sacral = level.startswith("S")
         tilt = float(_interpolate(_TILT, level)[0]) * (curvature if not sacral else 0.6 + 0.4 * curvature)
         tilt += rng.normal(0, 1.5)
-        tilt -= sacral_slope * (1.0 if sacral else {"L5": 0.6, "L4": 0.25}.get(level, 0.0))
+        tilt -= sacral_slope * (1.0 if sacral else {"L5": 0.75, "L4": 0.35}.get(level, 0.0))
         side = scoliosis * np.sin(phase + 2 * np.pi * n / wave) + rng.normal(0, 0.8)
         degeneration = float(np.clip(degenerated + rng.normal(0, 0.22), 0, 1)) if not sacral else 1.0
         disc *= disc_scale * (1 - 0.45 * degeneration * rng.uniform(0.3, 1)) if not sacral else rng.uniform(0.4, 1.2)

@@ -40,7 +40,7 @@ def draw_trunk(seed: int, shapes: Sequence[VertebraShape] = ()) -> dict[str, np.
     rng = np.random.default_rng(seed)
     height, depth, width = rng.uniform(190, 420), rng.uniform(170, 340), rng.uniform(52, 105)
     middle = str(rng.choice(list(_MIDDLES), p=list(_MIDDLES.values())))
-    spine = draw_spine(rng, middle, height / 2 + 45, sacral_slope=float(rng.normal(2, 9)))
+    spine = draw_spine(rng, middle, height / 2 + 45, sacral_slope=float(rng.normal(5, 13)))
     trunk = Trunk(*_axes(rng, height, depth, width), spine, rng)
     chosen = choose_shapes(rng, spine, shapes, rng.choice([0.0, 0.6, 1.0], p=[0.3, 0.2, 0.5]))
     draw_soft(trunk)

@@ -12,10 +12,11 @@ from SpineLib.errors import SpineError
 from SpineLib.models.bundle import ModelBundle
 from SpineLib.networks.column import ColumnNet
 from SpineLib.progress import Progress, part, silent
+from SpineLib.tasks.column.chain import column_of, group_chain, sacrum_below
 from SpineLib.tasks.column.grid import ColumnGrid
 from SpineLib.tasks.column.grouping import Member, group, sacrum_top_mm
 from SpineLib.tasks.column.levels import Levels, name_levels
-from SpineLib.tasks.column.parts import BACKGROUND, OF_A_VERTEBRA
+from SpineLib.tasks.column.parts import BACKGROUND, OF_A_VERTEBRA, OTHER_BONE
 from SpineLib.tasks.column.predict import predict_column
 from SpineLib.tasks.column.ribs import lowest_ribbed
 from SpineLib.volume.volume import Volume
@@ -157,12 +158,15 @@ def find_column(
     )
     progress(0.85, "Telling the vertebrae apart")
     parts = probability.argmax(0).astype(np.uint8)
-    labels, members = group(parts, offsets, grid.spacing)
+    thick = preparation.kind == "mr"
+    if thick:
+        parts[~column_of(parts, grid.spacing) & (parts != OTHER_BONE)] = BACKGROUND
+    labels, members = (group_chain if thick else group)(parts, offsets, grid.spacing)
     parts[np.isin(parts, OF_A_VERTEBRA) & (labels == 0)] = BACKGROUND
     levels = name_levels(
         [one.centre_mm for one in members],
         [one.agreement for one in members],
-        sacrum_top_mm(parts, grid.spacing),
+        sacrum_below(parts, members, grid.spacing) if thick else sacrum_top_mm(parts, grid.spacing),
         named,
         lowest_ribbed(parts, [one.centre_mm for one in members], grid.spacing),
     )

@@ -39,7 +39,7 @@ def segment_placed(
         Cancelled: by ``progress``.
     """
     notes = []
-    used = [name for name in bundle.card.inputs if name in sequences]
+    used = list(bundle.card.inputs_of(sequences))
     for name in used:
         notes += refuse(plane_doubt(sequences[name], name), settings.anyway)
     by: str | dict = "labels"

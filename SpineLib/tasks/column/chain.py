@@ -1,0 +1,218 @@
+"""Vertebrae told apart by the discs between their bodies, where slices are too thick for votes to part them.
+
+On MR with sagittal slices of 4 mm a body ends at its discs, which the network sees well; the votes for a body's centre
+only have to say to which of the bodies an arch belongs.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from SpineLib.tasks.column.grouping import Member
+from SpineLib.tasks.column.parts import ARCH, BODY, CANAL, DISC, SACRUM
+
+#: What lies within this of each other belongs to one column, mm.
+_JOIN_MM = 5.0
+#: A core of a body has more than this, ml; a body has more than the other, unless the image's edge cuts it.
+_CORE_ML, _BODY_ML = 0.8, 2.5
+#: Pieces of bodies nearer to each other along the column than this share of the usual pitch are one body.
+_ONE_PITCH = 0.45
+#: A body so many times as high as the usual ones is several.
+_SEVERAL = 1.65
+#: Less is no sacrum, ml; bodies lie no further below its top than this, and the lowest stands on it within that, mm.
+_SACRUM_ML, _BELOW_TOP_MM, _STANDS_MM = 4.0, 14.0, 42.0
+#: A voxel of a body belongs to the nearest core up to this distance, mm.
+_REACH_MM = 12.0
+#: Usual way from a body's centre to the middle of its arch, mm: backwards, and a little down.
+_ARCH_BEHIND_MM, _ARCH_BELOW_MM = 34.0, 8.0
+#: How much a vote counts against the place of an arch.
+_VOTE = 0.7
+
+
+def group_chain(parts: np.ndarray, offsets_mm: np.ndarray, spacing: tuple[float, float, float]) -> tuple:
+    """Tell the vertebrae apart; arguments and result as :func:`SpineLib.tasks.column.grouping.group`."""
+    steps = np.asarray(spacing, float)
+    ml = float(steps.prod()) / 1000
+    labels = np.zeros(parts.shape, np.uint8)
+    column = column_of(parts, spacing)
+    bodies = (parts == BODY) & column
+    centres, cores = _bodies(bodies, (parts == SACRUM) & column, steps, ml)
+    if not len(centres):
+        return labels, []
+    where = np.nonzero(bodies)
+    places = np.stack(where, 1) * steps
+    tree = cKDTree(np.stack(np.nonzero(cores), 1) * steps)
+    distance, near = tree.query(places)
+    owner = cores[cores > 0][near]
+    labels[where] = np.where(distance <= _REACH_MM, owner, 0)
+    _arches(labels, (parts == ARCH) & column, offsets_mm, centres, steps)
+    return _described(labels, parts, offsets_mm, steps, ml)
+
+
+def column_of(parts: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
+    """The one long piece that bodies, discs, canal and sacrum make together; what else was seen is no spine."""
+    steps = np.asarray(spacing, float)
+    axial = np.isin(parts, (BODY, DISC, CANAL, SACRUM))
+    if not axial.any():
+        return axial
+    thick = ndimage.distance_transform_edt(~axial, sampling=steps) <= _JOIN_MM / 2
+    pieces, count = ndimage.label(thick)
+    if count > 1:
+        # Bodies beside a canal weigh; a bright patch of belly that looks like a body has none.
+        scores = [0.0]
+        for number in range(1, count + 1):
+            inside = pieces == number
+            kinds = [float(np.count_nonzero(inside & (parts == kind))) for kind in (BODY, DISC, CANAL)]
+            scores.append(min(kinds[0], 2 * kinds[1] + kinds[2]) + 0.1 * kinds[0])
+        thick = pieces == int(np.argmax(scores))
+    near = ndimage.distance_transform_edt(~thick, sampling=steps)
+    return (thick & axial) | ((parts == ARCH) & (near <= 30.0))
+
+
+def _bodies(bodies: np.ndarray, sacrum: np.ndarray, steps: np.ndarray, ml: float) -> tuple[np.ndarray, np.ndarray]:
+    """Centres (n, 3) mm from cranial to caudal, and cores uint8 with their numbers from 1."""
+    # Bridges between bodies are thinner than bodies: in the slice, 3 mm are taken off all round.
+    core = ndimage.distance_transform_edt(
+        np.pad(bodies, ((2, 2), (2, 2), (0, 0)), mode="edge"), sampling=(*steps[:2], 1e3)
+    )
+    core = core[2:-2, 2:-2] > 3.0
+    pieces, count = ndimage.label(core)
+    found = []
+    for number in range(1, count + 1):
+        inside = np.argwhere(pieces == number)
+        if len(inside) * ml >= _CORE_ML / 2:
+            found.append(inside)
+    if not found:
+        return np.zeros((0, 3)), np.zeros(bodies.shape, np.uint8)
+    found = _joined(found, steps)
+    found = _parted(found, steps)
+    found = [one for one in found if len(one) * ml >= _CORE_ML]
+    found.sort(key=lambda one: -float(one[:, 0].mean()))
+    found = _above(found, sacrum, steps)
+    cores = np.zeros(bodies.shape, np.uint8)
+    for number, one in enumerate(found, start=1):
+        cores[tuple(one.T)] = number
+    return np.array([one.mean(0) * steps for one in found]).reshape(-1, 3), cores
+
+
+def _above(found: list[np.ndarray], sacrum: np.ndarray, steps: np.ndarray) -> list[np.ndarray]:
+    """Without what lies below the sacrum's top: pieces of the sacrum itself, or of the pelvis."""
+    heights = np.nonzero(sacrum)[0]
+    if len(heights) * float(steps.prod()) / 1000 < _SACRUM_ML:
+        return found
+    top = float(np.quantile(heights, 0.95)) * steps[0]
+    return [one for one in found if float(one[:, 0].mean()) * steps[0] > top - _BELOW_TOP_MM]
+
+
+def sacrum_below(parts: np.ndarray, members: Sequence[Member], spacing: Sequence[float]) -> np.ndarray | None:
+    """Where the lowest body stands on the sacrum, (z, y, x) mm from the first voxel; None where it does not.
+
+    A steep sacrum reaches as high as the body of L5, so what counts is how near it is, not how far below.
+    """
+    if not members:
+        return None
+    steps = np.asarray(spacing, float)
+    places = np.argwhere(parts == SACRUM) * steps
+    centre = np.array(members[-1].centre_mm)
+    near = places[np.linalg.norm(places - centre, axis=1) <= _STANDS_MM] if len(places) else places
+    if len(near) * float(steps.prod()) / 1000 < _SACRUM_ML / 2:
+        return None
+    place = near.mean(0)
+    return np.array([min(place[0], centre[0] - 10.0), place[1], place[2]])
+
+
+def _joined(found: list[np.ndarray], steps: np.ndarray) -> list[np.ndarray]:
+    """Pieces side by side (parted by a vein, a fold, or where slices miss each other) made one."""
+    found = sorted(found, key=lambda one: -len(one))
+    pitch = _pitch(found, steps)
+    whole: list[np.ndarray] = []
+    for one in found:
+        centre = one.mean(0) * steps
+        for n, other in enumerate(whole):
+            if np.linalg.norm((other.mean(0) * steps - centre)[:2]) < _ONE_PITCH * pitch:
+                whole[n] = np.concatenate([other, one])
+                break
+        else:
+            whole.append(one)
+    return whole
+
+
+def _pitch(found: list[np.ndarray], steps: np.ndarray) -> float:
+    """Usual distance between neighbours, of the larger pieces, mm."""
+    largest = len(found[0])
+    centres = sorted(tuple(one.mean(0) * steps) for one in found if len(one) > 0.3 * largest)
+    gaps = np.linalg.norm(np.diff(np.array(centres)[:, :2], axis=0), axis=1) if len(centres) > 1 else np.array([32.0])
+    gaps = gaps[gaps > 12.0]
+    return float(np.clip(np.median(gaps) if len(gaps) else 32.0, 15.0, 45.0))
+
+
+def _parted(found: list[np.ndarray], steps: np.ndarray) -> list[np.ndarray]:
+    """Bodies that are several times as high as the others, between which no disc was seen, cut evenly."""
+    if len(found) < 3:
+        return found
+    heights = np.array([np.ptp(one[:, 0]) * steps[0] for one in found])
+    usual, pitch = float(np.median(heights)), _pitch(sorted(found, key=lambda one: -len(one)), steps)
+    out = []
+    for one, height in zip(found, heights):
+        count = round((height + pitch - usual) / pitch) if height > _SEVERAL * usual else 1
+        if count < 2:
+            out.append(one)
+            continue
+        z = one[:, 0]
+        edges = np.linspace(z.min(), z.max() + 1, count + 1)
+        out += [part for a, b in itertools.pairwise(edges) if len(part := one[(z >= a) & (z < b)])]
+    return out
+
+
+def _arches(labels, arches: np.ndarray, offsets_mm: np.ndarray, centres: np.ndarray, steps: np.ndarray) -> None:
+    """Give each voxel of an arch to a body: by its vote, and by where arches lie behind their bodies."""
+    where = np.nonzero(arches)
+    if not len(where[0]):
+        return
+    places = np.stack(where, 1) * steps
+    votes = places + offsets_mm[(slice(None), *where)].T.astype(float)
+    # The column's own upward way at each body: an arch lies behind and below along it.
+    up = np.gradient(centres, axis=0) * -1 if len(centres) > 1 else np.array([[1.0, 0, 0]])
+    up /= np.linalg.norm(up, axis=1, keepdims=True)
+    behind = np.stack([-up[:, 1], up[:, 0], np.zeros(len(up))], 1)
+    middles = centres + _ARCH_BEHIND_MM * behind - _ARCH_BELOW_MM * up
+    cost = np.zeros((len(places), len(centres)), np.float32)
+    for n in range(len(centres)):
+        along = np.abs((places - middles[n]) @ up[n])
+        voted = np.linalg.norm((votes - centres[n])[:, :2], axis=1)
+        cost[:, n] = (1 - _VOTE) * along + _VOTE * voted
+    owner = cost.argmin(1)
+    labels[where] = np.where(cost.min(1) <= 30.0, owner + 1, 0)
+
+
+def _described(labels: np.ndarray, parts: np.ndarray, offsets_mm: np.ndarray, steps: np.ndarray, ml: float):
+    """Numbers without gaps, bodies too small to be one left out, and what is known of each."""
+    numbers = [n for n in range(1, int(labels.max()) + 1) if np.any(labels == n)]
+    kept = []
+    for number in numbers:
+        body = (labels == number) & (parts == BODY)
+        z = np.flatnonzero(body.any((1, 2)))
+        cut = len(z) and (z[0] == 0 or z[-1] == labels.shape[0] - 1)
+        if body.sum() * ml >= (_CORE_ML if cut else _BODY_ML):
+            kept.append(number)
+    table = np.zeros(int(labels.max(initial=0)) + 1, np.uint8)
+    table[kept] = np.arange(1, len(kept) + 1)
+    labels = table[labels]
+    members = []
+    for number in range(1, len(kept) + 1):
+        where = np.nonzero(labels == number)
+        places = np.stack(where, 1) * steps
+        is_body = parts[where] == BODY
+        centre = places[is_body].mean(0)
+        votes = (places + offsets_mm[(slice(None), *where)].T.astype(float))[is_body]
+        near = np.linalg.norm(votes - centre, axis=1) <= 10.0
+        z, y, x = (float(value) for value in centre)
+        members.append(
+            Member(number, (z, y, x), float(is_body.sum()) * ml, float((~is_body).sum()) * ml, float(near.mean()))
+        )
+    return labels, members

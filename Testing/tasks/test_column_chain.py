@@ -1,0 +1,91 @@
+"""Vertebrae told apart by their discs: whose body, whose arch, what stands on the sacrum, what is no spine at all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from SpineLib.tasks.column.chain import column_of, group_chain, sacrum_below
+from SpineLib.tasks.column.parts import ARCH, BODY, CANAL, DISC, SACRUM
+
+SPACING = (1.5, 1.5, 4.0)
+
+
+def _column(count: int = 4, discs: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """Parts (z, y, x) and true numbers (1 is the most cranial) of bodies 27 mm high with discs of 7.5 mm between."""
+    parts, numbers = (
+        np.zeros((20 + 23 * count + 25, 60, 12), np.uint8),
+        np.zeros((20 + 23 * count + 25, 60, 12), np.uint8),
+    )
+    parts[5:25, 18:40, 2:10] = SACRUM
+    parts[5:, 34:42, 4:8] = CANAL
+    for n in range(count):
+        z = 28 + 23 * n
+        body, arch = np.s_[z : z + 18, 10:32, 2:10], np.s_[z + 1 : z + 12, 44:54, 4:8]
+        if discs:
+            parts[z - 5 : z, 10:32, 2:10] = DISC
+        for box, part in ((body, BODY), (arch, ARCH)):
+            parts[box], numbers[box] = part, count - n
+    return parts, numbers
+
+
+def _votes(numbers: np.ndarray, noise: float = 0.0) -> np.ndarray:
+    offsets = np.zeros((3, *numbers.shape), np.float32)
+    steps = np.array(SPACING)
+    for n in range(1, int(numbers.max()) + 1):
+        where = np.argwhere(numbers == n)
+        centre = where[where[:, 1] < 40].mean(0)
+        for axis in range(3):
+            offsets[axis][numbers == n] = ((centre - where) * steps)[:, axis]
+    return offsets + np.random.default_rng(0).normal(0, noise, offsets.shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("noise", [0.0, 8.0])
+def test_bodies_between_discs_are_vertebrae_also_where_votes_are_poor(noise):
+    parts, numbers = _column()
+    labels, members = group_chain(parts, _votes(numbers, noise), SPACING)
+    assert [one.number for one in members] == [1, 2, 3, 4]
+    body = parts == BODY
+    assert (labels[body] == numbers[body]).mean() > 0.99
+    arch = parts == ARCH
+    assert (labels[arch] == numbers[arch]).mean() > 0.9
+
+
+def test_a_bridge_through_a_disc_does_not_join_two_bodies():
+    parts, numbers = _column()
+    parts[46:51, 10:13, 2:10] = BODY  # an osteophyte of 4.5 mm
+    labels, members = group_chain(parts, _votes(numbers), SPACING)
+    assert len(members) == 4
+
+
+def test_bodies_without_a_disc_between_them_are_parted_by_their_height():
+    parts, numbers = _column(6)
+    z = 28 + 23 * 3
+    parts[z - 5 : z, 10:32, 2:10] = BODY
+    _, members = group_chain(parts, _votes(numbers), SPACING)
+    assert len(members) == 6
+
+
+def test_what_looks_like_a_body_in_the_belly_is_none():
+    parts, numbers = _column()
+    wide = np.zeros((parts.shape[0], 140, 12), np.uint8)
+    wide[:, 80:], more = parts, np.zeros((parts.shape[0], 140, 12), np.uint8)
+    more[:, 80:] = numbers
+    wide[60:80, 10:30, 2:10] = BODY
+    _, members = group_chain(wide, _votes(more), SPACING)
+    assert len(members) == 4
+    assert not column_of(wide, SPACING)[60:80, 10:30].any()
+
+
+def test_the_lowest_body_stands_on_the_sacrum_or_does_not():
+    parts, numbers = _column()
+    _, members = group_chain(parts, _votes(numbers), SPACING)
+    place = sacrum_below(parts, members, SPACING)
+    assert place is not None and place[0] < members[-1].centre_mm[0]
+    parts[parts == SACRUM] = 0
+    assert sacrum_below(parts, members, SPACING) is None
+
+
+def test_nothing_seen_is_no_column():
+    labels, members = group_chain(np.zeros((20, 20, 8), np.uint8), np.zeros((3, 20, 20, 8), np.float32), SPACING)
+    assert not labels.any() and members == []
