@@ -69,10 +69,9 @@ def test_bodies_without_a_disc_between_them_are_parted_by_their_height():
 def test_what_looks_like_a_body_in_the_belly_is_none():
     parts, numbers = _column()
     wide = np.zeros((parts.shape[0], 140, 12), np.uint8)
-    wide[:, 80:], more = parts, np.zeros((parts.shape[0], 140, 12), np.uint8)
-    more[:, 80:] = numbers
+    wide[:, 80:] = parts
     wide[60:80, 10:30, 2:10] = BODY
-    _, members = group_chain(wide, _votes(more), SPACING)
+    _, members = group_chain(wide, np.pad(_votes(numbers), ((0, 0), (0, 0), (80, 0), (0, 0))), SPACING)
     assert len(members) == 4
     assert not column_of(wide, SPACING)[60:80, 10:30].any()
 
