@@ -99,7 +99,7 @@ def evaluate(
             head = {"model": READERS, "case": case.name}
             cases.append({**head, **row})
             lesions += [{**head, **line} for line in _reader_lesions(first, second)]
-    return _summarised(cases, lesions, cohort.simulated, label)
+    return joined(cases, lesions, cohort.simulated, label)
 
 
 def evaluate_folds(
@@ -141,7 +141,7 @@ def evaluate_folds(
                 for row in more
                 if row["model"] != READERS
             ]
-    evaluation = _summarised(cases, lesions, cohort.simulated, label)
+    evaluation = joined(cases, lesions, cohort.simulated, label)
     evaluation.summary[0].update(fold_means(cases))
     return evaluation
 
@@ -207,7 +207,8 @@ def summarise(name: str, cases: list[dict], lesions: list[dict]) -> dict:
     return summary
 
 
-def _summarised(cases: list[dict], lesions: list[dict], simulated: bool, label: str) -> Evaluation:
+def joined(cases: list[dict], lesions: list[dict], simulated: bool, label: str) -> Evaluation:
+    """An evaluation of rows by case and by lesion, with their summary."""
     names = list(dict.fromkeys(row["model"] for row in cases))
     summary = [
         summarise(

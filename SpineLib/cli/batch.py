@@ -54,16 +54,21 @@ def check_unchanged(record: Path, images: Iterable[Path]) -> None:
         )
 
 
-def add_cluster(parser: argparse._ActionsContainer) -> None:
-    """``--workers``, ``--scheduler`` and ``--retries``, for :func:`each_case`."""
+def add_cluster(parser: argparse._ActionsContainer, what: str = "patients", option: str = "--workers") -> None:
+    """``--workers`` (or another name), ``--scheduler`` and ``--retries``, for :func:`each_case`."""
     parser.add_argument(
-        "--workers", type=int, default=1, metavar="NUMBER", help="patients at a time, each in a process (default 1)"
+        option,
+        dest="at_a_time",
+        type=int,
+        default=1,
+        metavar="NUMBER",
+        help=f"{what} at a time, each in a process (default 1)",
     )
     parser.add_argument(
         "--scheduler", default="", metavar="ADDRESS", help="of a running Dask scheduler, e.g. tcp://machine:8786"
     )
     parser.add_argument(
-        "--retries", type=int, default=1, metavar="NUMBER", help="with several workers: of a patient that failed (1)"
+        "--retries", type=int, default=1, metavar="NUMBER", help=f"with several workers: of {what} that failed (1)"
     )
 
 
@@ -73,9 +78,9 @@ def wants_cluster(args: argparse.Namespace) -> bool:
     Raises:
         SpineError: a number that makes no sense.
     """
-    if getattr(args, "workers", 1) < 1 or getattr(args, "retries", 0) < 0:
+    if getattr(args, "at_a_time", 1) < 1 or getattr(args, "retries", 0) < 0:
         raise SpineError("--workers must be 1 or more and --retries 0 or more.")
-    return getattr(args, "workers", 1) > 1 or bool(getattr(args, "scheduler", ""))
+    return getattr(args, "at_a_time", 1) > 1 or bool(getattr(args, "scheduler", ""))
 
 
 def each_case(
@@ -132,7 +137,7 @@ def _in_turn(cases, work, told, args) -> Iterator[tuple[int, dict[str, Any], str
 
 def _together(cases, work, told, args) -> Iterator[tuple[int, dict[str, Any], str]]:
     started = time.monotonic()
-    outcomes = on_cluster(work, cases, scheduler=args.scheduler, workers=args.workers, retries=args.retries)
+    outcomes = on_cluster(work, cases, scheduler=args.scheduler, workers=args.at_a_time, retries=args.retries)
     for done, outcome in enumerate(outcomes, start=1):
         name = cases[outcome.number][0]
         if outcome.error is not None:

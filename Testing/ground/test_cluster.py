@@ -85,7 +85,7 @@ def test_a_batch_on_several_workers_has_the_same_table_as_one_after_the_other(tm
     cases = [(f"sub-{number:03d}", number) for number in range(6)]
     tables = []
     for workers in (1, 2):
-        args = argparse.Namespace(workers=workers, scheduler="", retries=0, debug=False)
+        args = argparse.Namespace(at_a_time=workers, scheduler="", retries=0, debug=False)
         kept = []
         counts = each_case(cases, work, lambda row: str(row["twice"]), lambda rows, kept=kept: kept.append(rows), args)
         assert counts == (5, 6)
@@ -102,3 +102,29 @@ def test_memory_does_not_grow_with_the_number_of_patients():
         if outcome.number % 100 == 0:
             sizes.append(process.memory_info().rss)
     assert sizes[-1] - sizes[1] < 20e6, "the first hundred have brought all that is imported"
+
+
+def test_an_evaluation_on_several_workers_has_the_same_figures_and_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    from SpineLab.evaluation import together
+    from SpineLab.evaluation.segmentation import evaluate
+    from SpineLib.cohort.mr import read_cohort
+    from SpineLib.models import load_bundle
+    from SpineLib.tasks.segmentation.segment import SegmentSettings
+    from SpinePanel.tinymodel import brightSpots
+    from Testing.balls import write_ball_cohort
+
+    cohort = read_cohort(write_ball_cohort(tmp_path / "cohort", 3), ("T1", "T2"), labels=("lesion",))
+    bundle = load_bundle(brightSpots(tmp_path / "model", "metastasis-segmentation", ("T1", "T2")))
+    settings, told = SegmentSettings(device="cpu", precision="float32"), []
+    how = {"label": "lesion", "given": None, "report": told.append}
+    found = together.evaluate_together(cohort, [bundle], settings, tmp_path / "kept", **how)
+    wanted = evaluate(cohort, [bundle], settings)
+
+    def timeless(rows):
+        return [{key: str(value) for key, value in row.items() if key != "seconds"} for row in rows]
+
+    assert timeless(found.cases) == timeless(wanted.cases) and timeless(found.lesions) == timeless(wanted.lesions)
+    (tmp_path / "kept" / f"{cohort.cases[1].name}.json").unlink()
+    told.clear()
+    together.evaluate_together(cohort, [bundle], settings, tmp_path / "kept", **how)
+    assert told[0].startswith("2 of 3") and len(told) == 2

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 from SpineLab.commands.telling import tell
+from SpineLib.cli.batch import add_cluster, wants_cluster
 from SpineLib.cli.options import add_device
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.cohort.layout import AFTER, sessions
@@ -44,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threshold", type=float, help="probability from which a voxel is lesion")
     parser.add_argument("--smallest-lesion-ml", type=float, help="smaller lesions are dropped")
     add_device(parser)
+    add_cluster(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -76,6 +79,12 @@ def run(arguments: argparse.Namespace) -> int:
         device=arguments.device,
         precision=arguments.precision,
     )
+    if wants_cluster(arguments):
+        evaluation = _together(cohort, bundles, settings, label, given, arguments)
+        paths = write_evaluation(evaluation, arguments.output)
+        tell(markdown(evaluation), arguments)
+        print("Written:", ", ".join(str(path) for path in paths))
+        return 0
     with ProgressBar() as bar:
         if arguments.cross_validation:
             evaluation = evaluate_folds(cohort, arguments.cross_validation, settings, label=label, progress=bar)
@@ -85,6 +94,26 @@ def run(arguments: argparse.Namespace) -> int:
     tell(markdown(evaluation), arguments)
     print("Written:", ", ".join(str(path) for path in paths))
     return 0
+
+
+def _together(cohort, bundles, settings, label, given, arguments: argparse.Namespace):
+    """The evaluation on several workers."""
+    from SpineLab.evaluation.together import evaluate_together
+
+    if arguments.cross_validation:
+        raise SpineError("--cross-validation goes without --workers and --scheduler: evaluate its folds one by one.")
+    return evaluate_together(
+        cohort,
+        bundles,
+        settings,
+        arguments.output / "patients",
+        label=label,
+        given=given,
+        scheduler=arguments.scheduler,
+        workers=arguments.at_a_time,
+        retries=arguments.retries,
+        report=lambda text: print(text, file=sys.stderr, flush=True),
+    )
 
 
 def _bundles(arguments: argparse.Namespace) -> list:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from SpineLib.cli.batch import add_cluster, wants_cluster
+from SpineLib.cluster import on_cluster, remaining
 from SpineLib.errors import SpineError
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ def add_common(
         parser.add_argument("--folds", type=int, help="number of cross-validation folds; 0 is none")
         parser.add_argument("--fold", help="fold to hold out, from 0, or 'all' for one training after the other")
         parser.add_argument("--processes", type=int, default=2, help="processes that prepare cases (default 2)")
+        add_cluster(parser, "folds", "--folds-at-a-time")
     parser.add_argument("--threads", type=int, help="threads that compute (default: all cores)")
     parser.add_argument("--model-id", help="id of the bundle written at the end (default: the folder's name)")
 
@@ -108,9 +112,28 @@ def run_folds(config: _Config, arguments: argparse.Namespace, train: Callable[..
     Raises:
         SpineError: there is no such fold, or the training's own.
     """
+    if wants_cluster(arguments):
+        return _folds_together(config, arguments, train)
     for current, out in _folds(config, arguments):
         run_once(current, out, arguments, train)
     return 0
+
+
+def _folds_together(config: _Config, arguments: argparse.Namespace, train: Callable[..., ModelBundle]) -> int:
+    """Several folds at a time on a cluster; 1 when one failed, which is told and does not stop the others."""
+    if arguments.fold != "all":
+        raise SpineError("--folds-at-a-time and --scheduler share the folds of a cross-validation; add --fold all.")
+    folds, failed = list(_folds(config, arguments)), 0
+    started = time.monotonic()
+    work = [(current, out, arguments, train) for current, out in folds]
+    outcomes = on_cluster(
+        run_once, work, scheduler=arguments.scheduler, workers=arguments.at_a_time, retries=arguments.retries
+    )
+    for done, outcome in enumerate(outcomes, start=1):
+        words = f"failed: {outcome.error}" if outcome.error is not None else "trained"
+        failed += outcome.error is not None
+        print(f"{folds[outcome.number][1].name} {words}; {remaining(started, done, len(folds))}", flush=True)
+    return 1 if failed else 0
 
 
 def run_once(config: _Config, out: Path, arguments: argparse.Namespace, train: Callable[..., ModelBundle]) -> int:
