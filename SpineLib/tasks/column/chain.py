@@ -175,7 +175,8 @@ def _arches(labels, arches: np.ndarray, offsets_mm: np.ndarray, centres: np.ndar
     if not len(where[0]):
         return
     places = np.stack(where, 1) * steps
-    votes = places + offsets_mm[(slice(None), *where)].T.astype(float)
+    there: tuple = (slice(None), *where)
+    votes = places + offsets_mm[there].T.astype(float)
     # The column's own upward way at each body: an arch lies behind and below along it.
     up = np.gradient(centres, axis=0) * -1 if len(centres) > 1 else np.array([[1.0, 0, 0]])
     up /= np.linalg.norm(up, axis=1, keepdims=True)
@@ -196,8 +197,8 @@ def _described(labels: np.ndarray, parts: np.ndarray, offsets_mm: np.ndarray, st
     kept = []
     for number in numbers:
         body = (labels == number) & (parts == BODY)
-        z = np.flatnonzero(body.any((1, 2)))
-        cut = len(z) and (z[0] == 0 or z[-1] == labels.shape[0] - 1)
+        heights = np.flatnonzero(body.any((1, 2)))
+        cut = len(heights) and (heights[0] == 0 or heights[-1] == labels.shape[0] - 1)
         if body.sum() * ml >= (_CORE_ML if cut else _BODY_ML):
             kept.append(number)
     table = np.zeros(int(labels.max(initial=0)) + 1, np.uint8)
@@ -209,7 +210,8 @@ def _described(labels: np.ndarray, parts: np.ndarray, offsets_mm: np.ndarray, st
         places = np.stack(where, 1) * steps
         is_body = parts[where] == BODY
         centre = places[is_body].mean(0)
-        votes = (places + offsets_mm[(slice(None), *where)].T.astype(float))[is_body]
+        there: tuple = (slice(None), *where)
+        votes = (places + offsets_mm[there].T.astype(float))[is_body]
         near = np.linalg.norm(votes - centre, axis=1) <= 10.0
         z, y, x = (float(value) for value in centre)
         members.append(
