@@ -27,6 +27,7 @@ COMMANDS = {
     "followup": "segment, register and compare the scans before and after an ablation, and write a report",
     "register": "register the scan after an ablation to the one before, for the vertebra of a metastasis",
     "compare": "compare a metastasis with the necrosis after its ablation: what is covered, and the margin",
+    "stability": "tell how near a lesion comes to the spinal canal; propose Bilsky's grade and the answers of SINS",
     "response": "compare the lesions of two examinations: size before and after, new and gone ones, the response",
     "agree": "compare a segmentation with a reference, all together and lesion by lesion: overlap and distances",
     "detect": "list places suspicious of metastasis on a fat-suppressed T2 volume, or lesions on a CT",

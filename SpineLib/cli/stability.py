@@ -1,0 +1,123 @@
+"""``spine stability``: distance to the spinal canal, proposals for Bilsky's grade and SINS, and what a reader says."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from SpineLib.cli.outputs import check_outputs
+from SpineLib.errors import SpineError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``spine stability``."""
+    masks = parser.add_argument_group("masks: .seg.nrrd files (Slicer segmentations), labelmaps")
+    masks.add_argument("--lesion", type=Path, required=True, metavar="MASK", help="the lesion")
+    masks.add_argument("--segment", metavar="NAME", help="the segment (name or number) of several")
+    masks.add_argument("--canal", type=Path, metavar="MASK", help="the spinal canal: distances, Bilsky's grade")
+    masks.add_argument("--necrosis", type=Path, metavar="MASK", help="after an ablation: its distance, too")
+    masks.add_argument("--transform", type=Path, metavar="FILE", help="of the scan with the necrosis, as for compare")
+    bone = parser.add_argument_group("for SINS, what there is")
+    bone.add_argument("--level", default="", metavar="LEVEL", help="of the lesion, e.g. L3 or T12/L1")
+    bone.add_argument("--ct", type=Path, metavar="IMAGE", help="a CT: lytic or blastic")
+    bone.add_argument("--body", type=Path, metavar="MASK", help="the vertebra's body: collapse")
+    bone.add_argument("--neighbours", type=Path, nargs="+", default=(), metavar="MASK", help="bodies above and below")
+    bone.add_argument("--arch", type=Path, metavar="MASK", help="all behind the body: posterolateral involvement")
+    reader = parser.add_argument_group("what the reader says")
+    reader.add_argument("--answers", nargs="+", default=(), metavar="NAME=ANSWER", help="of SINS, e.g. pain=none")
+    reader.add_argument("--bilsky", default="", metavar="GRADE", help="0, 1a, 1b, 1c, 2 or 3")
+    reader.add_argument("--confirm", action="store_true", help="the reader stands by all of it: only then it is told")
+    output = parser.add_argument_group("output")
+    output.add_argument("-o", "--output", type=Path, metavar="FILE", help="all of it as JSON")
+    output.add_argument("--overwrite", action="store_true", help="replace a file that exists")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and propose; returns 0."""
+    inputs = (args.lesion, args.canal, args.necrosis, args.transform, args.ct, args.body, args.arch, *args.neighbours)
+    check_outputs((args.output,), inputs, args.overwrite)
+    if (args.necrosis or args.transform) and not args.canal:
+        raise SpineError("The necrosis is measured from the canal; give that with --canal.")
+    from SpineLib import NOTICE
+    from SpineLib.json_text import json_text
+    from SpineLib.metrics.spine_scores import SINS
+    from SpineLib.tasks.stability.canal import bilsky_proposal, canal_distance
+    from SpineLib.tasks.stability.form import StabilityForm, distance_words
+    from SpineLib.tasks.stability.proposals import answers, sins_proposals
+    from SpineLib.volume import read_volume
+    from SpineLib.volume.files import write_text
+    from SpineLib.volume.segments import read_mask
+
+    lesion = _lesion(args)
+    said = _said(args.answers)
+    lines, distances, grade, why = [], {}, "", ""
+    if args.canal is not None:
+        canal = read_mask(args.canal, "canal")
+        near = canal_distance(lesion, canal)
+        distances["lesion"] = near.to_dict()
+        grade, why = bilsky_proposal(near, max(canal.spacing) / 2)
+        if args.necrosis is not None:
+            matrix = None
+            if args.transform is not None:
+                from SpineLib.tasks.registration.record import read_registration
+
+                matrix = read_registration(args.transform).after_to_before
+            distances["necrosis"] = canal_distance(read_mask(args.necrosis, "necrosis"), canal, matrix).to_dict()
+    proposals = sins_proposals(
+        args.level,
+        lesion,
+        read_volume(args.ct, "CT") if args.ct else None,
+        read_mask(args.body, "body") if args.body else None,
+        read_mask(args.arch, "arch") if args.arch else None,
+        tuple(read_mask(path, "neighbour") for path in args.neighbours),
+    )
+    form = StabilityForm({**answers(proposals), **said}, args.bilsky or grade, args.confirm, distances)
+    lines += [distance_words(name, one) for name, one in distances.items()]
+    if why:
+        lines.append(f"Bilsky, proposed: {grade or 'to be graded by the reader'}. {why}")
+    for key, component in SINS.items():
+        chosen = component.option(form.sins.get(key, ""))
+        if key in said or key not in proposals:
+            told = "said by the reader" if key in said else "to be chosen by the reader"
+            lines.append(f"{component.label}: {chosen.label if chosen else '–'} ({told})")
+        else:
+            lines.append(f"{component.label}: {chosen.label if chosen else '–'} (proposed: {proposals[key].reason})")
+    missing = [component.label.lower() for key, component in SINS.items() if not form.sins.get(key)]
+    if args.confirm and missing:
+        raise SpineError(f"SINS can't be confirmed: {', '.join(missing)} is missing; give it with --answers.")
+    lines += form.lines() or ["Not confirmed: no report holds this yet (--confirm)."]
+    if args.output is not None:
+        values = {
+            "sins": dict(form.sins),
+            "sins_total": form.total if form.confirmed else None,
+            "bilsky": form.bilsky if form.confirmed else "",
+            "bilsky_proposed": grade,
+            "confirmed": form.confirmed,
+            "distances": distances,
+            "reasons": {key: one.reason for key, one in proposals.items()},
+            "notice": NOTICE,
+        }
+        write_text(args.output, json_text(values))
+    print(*lines, f"{NOTICE}.", sep="\n")
+    return 0
+
+
+def _lesion(args: argparse.Namespace):
+    from SpineLib.volume.segments import choose_segment, read_segments
+
+    _, segments = read_segments(args.lesion, "lesion")
+    chosen = choose_segment(segments, args.segment, "lesion", "--segment")
+    if chosen is None:
+        raise SpineError("The lesion file marks nothing: choose another file.")
+    return chosen.mask
+
+
+def _said(answers: Sequence[str]) -> dict[str, str]:
+    said = {}
+    for one in answers:
+        name, sign, answer = one.partition("=")
+        if not sign:
+            raise SpineError(f"'{one}' is no answer; write it as pain=none.")
+        said[name] = answer
+    return said

@@ -1,0 +1,97 @@
+"""How near lesion and necrosis come to the spinal canal, and what that says of Bilsky's grade."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from SpineLib.errors import SpineError
+from SpineLib.geometry.orientation import canonical
+from SpineLib.geometry.shape import Shape, shape_of
+from SpineLib.metrics.surface import distances_to
+from SpineLib.volume import Volume
+from SpineLib.volume.checks import check_mask
+from SpineLib.volume.resampling import resample_like
+from SpineLib.volume.transform import check_linear
+
+
+@dataclass(frozen=True)
+class CanalDistance:
+    """Of one lesion or necrosis.
+
+    Attributes:
+        distance_mm: from surface to surface; below 0: so deep it reaches into the canal.
+        inside_ml: of it, within the canal.
+        occupied_share: of the canal's cross-section where most of it is taken, 0 to 1.
+    """
+
+    distance_mm: float
+    inside_ml: float
+    occupied_share: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        return asdict(self)
+
+
+def canal_distance(mask: Volume, canal: Volume, to_canal: np.ndarray | None = None) -> CanalDistance:
+    """Distance of a mask's surface from the spinal canal's.
+
+    Args:
+        mask: lesion or necrosis, not 0 inside.
+        canal: the canal (or thecal sac), not 0 inside; any grid.
+        to_canal: 4 x 4, LPS mm of the mask's space to LPS mm of the canal's; None: both are in one space.
+
+    Raises:
+        SpineError: one of them is empty, or the transform is of no use.
+    """
+    shapes = []
+    for name, one in (("lesion", mask), ("canal", canal)):
+        check_mask(one, name)
+        shape = shape_of(one)
+        if shape is None:
+            raise SpineError(f"The {name} is empty: choose another mask or segment.")
+        shapes.append(shape)
+    body, tube = shapes
+    if to_canal is not None:
+        body = body.moved(check_linear(to_canal))
+    points = body.surface().points
+    apart = distances_to(points, tube.surface())
+    inside = tube.at(points) >= 0
+    distance = -float(apart[inside].max()) if inside.any() else float(apart.min())
+    ml, share = _inside(mask, canal, body, to_canal)
+    return CanalDistance(round(distance, 3), round(ml, 4), round(share, 4))
+
+
+def bilsky_proposal(lesion: CanalDistance, uncertain_mm: float = 1.0) -> tuple[str, str]:
+    """What the masks say of Bilsky's grade: the grade, or "" where the reader has to choose, and why.
+
+    Masks show whether a lesion reaches the canal; whether it deforms the sac or touches the cord they don't.
+
+    Args:
+        lesion: its distance from the canal.
+        uncertain_mm: masks are no more exact than this: a voxel.
+    """
+    if lesion.distance_mm > uncertain_mm:
+        return "0", f"The lesion stays {lesion.distance_mm:.1f} mm away from the canal."
+    if lesion.distance_mm >= -uncertain_mm and lesion.occupied_share < 0.02:
+        return "", "The lesion touches the canal's border, nearer than the masks can tell: look at axial T2."
+    return "", (
+        f"The lesion reaches into the canal and takes up to {100 * lesion.occupied_share:.0f} % of its cross-section: "
+        "grade 1a or higher; whether sac or cord are deformed has to be seen on axial T2."
+    )
+
+
+def _inside(mask: Volume, canal: Volume, moved: Shape, to_canal: np.ndarray | None) -> tuple[float, float]:
+    """ml within the canal, and the largest share of an axial cross-section."""
+    matrix = None if to_canal is None else np.linalg.inv(check_linear(to_canal))
+    own = mask.with_array((mask.array != 0).astype(np.uint8))
+    there = resample_like(own, canal, matrix, nearest=True)
+    tube = canonical(canal.with_array((canal.array != 0).astype(np.uint8)))[0]
+    taken = (canonical(there)[0].array != 0) & (tube.array != 0)
+    areas = np.count_nonzero(tube.array, axis=(0, 2))  # canonical: towards the left, down, back
+    used = np.count_nonzero(taken, axis=(0, 2))
+    share = float(np.max(used[areas > 0] / areas[areas > 0])) if (areas > 0).any() else 0.0
+    return float(np.count_nonzero(taken)) * canal.voxel_volume_ml, share

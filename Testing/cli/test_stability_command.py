@@ -1,0 +1,56 @@
+"""``spine stability``: distances and proposals; a report only of what was confirmed."""
+
+import json
+
+import pytest
+
+from SpineLib.cli.main import main
+from SpineLib.tasks.stability.form import StabilityForm
+from SpineLib.volume import write_volume
+from Testing.tasks.balls import ball, box, grid
+
+ON = grid(half=30.0)
+REST = ["pain=none", "alignment=normal", "bone=lytic", "collapse=none"]
+
+
+@pytest.fixture
+def case(tmp_path):
+    write_volume(ball(6.0, (0, 0, 0), ON), tmp_path / "lesion.nrrd")
+    write_volume(box((-8, 14, -28), (8, 26, 28), ON), tmp_path / "canal.nrrd")
+    write_volume(box((-18, 8, -12), (18, 28, 12), ON), tmp_path / "arch.nrrd")
+    return tmp_path
+
+
+def run(case, *more):
+    start = ["stability", "--lesion", case / "lesion.nrrd", "--canal", case / "canal.nrrd", "--level", "L3"]
+    return main([str(one) for one in (*start, "--arch", case / "arch.nrrd", *more)])
+
+
+def test_what_can_be_seen_is_proposed_with_its_reason_and_the_rest_is_left_to_the_reader(case, capsys):
+    assert run(case, "-o", case / "s.json") == 0
+    told = capsys.readouterr().out
+    assert "Lesion to spinal canal: 7.8 mm" in told and "Bilsky, proposed: 0." in told
+    assert "Location: Mobile (C3-C6, L2-L4) (proposed: L3 is mobile" in told
+    assert "Posterolateral involvement: None (proposed" in told and "Pain: – (to be chosen by the reader)" in told
+    assert "Not confirmed" in told and "SINS " not in told.replace("SINS can't", "")
+    written = json.loads((case / "s.json").read_text())
+    assert not written["confirmed"] and written["sins_total"] is None and written["bilsky"] == ""
+    assert written["bilsky_proposed"] == "0" and written["sins"] == {"location": "mobile", "posterolateral": "none"}
+
+
+def test_what_is_confirmed_is_told_with_points_and_class(case, capsys):
+    assert run(case, "--answers", *REST, "--confirm") == 0
+    told = capsys.readouterr().out
+    assert "SINS 4 of 18: stable." in told and "Bilsky grade 0: bone only." in told
+    assert run(case, "--answers", "pain=mechanical", "--confirm") == 1
+    assert "bone lesion" in capsys.readouterr().err, "an answer is missing"
+    assert run(case, "--answers", "pain=awful") == 1
+    assert "choose one of mechanical, occasional, none" in capsys.readouterr().err
+
+
+def test_a_form_survives_as_a_segments_tag_and_says_nothing_before_it_is_confirmed():
+    form = StabilityForm({"pain": "none"}, "1b", False, {"lesion": {"distance_mm": 2.0}})
+    assert StabilityForm.from_text(form.text()) == form and form.lines() == []
+    assert "|" not in form.text() and StabilityForm.from_text("broken") == StabilityForm()
+    told = StabilityForm({"pain": "none"}, "1b", True, {"lesion": {"distance_mm": 2.0}}).lines()
+    assert told == ["Bilsky grade 1b: thecal sac deformed, cord not touched.", "Lesion to spinal canal: 2.0 mm."]
