@@ -6,7 +6,12 @@ import sys
 from typing import Annotated
 
 import slicer
-from slicer import vtkMRMLMarkupsFiducialNode, vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
+from slicer import (
+    vtkMRMLLinearTransformNode,
+    vtkMRMLMarkupsFiducialNode,
+    vtkMRMLScalarVolumeNode,
+    vtkMRMLSegmentationNode,
+)
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
@@ -88,6 +93,9 @@ class SpineMetSegParameterNode:
     output - segmentation that gets the lesions as further segments; none: a new one.
     result - segmentation whose lesions the table lists.
     reference - segmentation to compare with.
+    earlier, earlierTransform - lesions of an earlier examination, and what moves the later scan onto its scan.
+    responseFolder - of the report on both examinations.
+    canal, stabilityCt - segmentation with the spinal canal, and a CT in the same space.
     detectImage, detectModel - what is searched for suspicious places, and the id of the detector's bundle.
     candidateThreshold, smallestArea (cm2) - from which a place is listed.
     columnOnly - whether the next search looks in the vertebral column only.
@@ -103,6 +111,11 @@ class SpineMetSegParameterNode:
     output: vtkMRMLSegmentationNode
     result: vtkMRMLSegmentationNode
     reference: vtkMRMLSegmentationNode
+    earlier: vtkMRMLSegmentationNode
+    earlierTransform: vtkMRMLLinearTransformNode
+    responseFolder: str = ""
+    canal: vtkMRMLSegmentationNode
+    stabilityCt: vtkMRMLScalarVolumeNode
     detectImage: vtkMRMLScalarVolumeNode
     detectModel: str = ""
     candidateThreshold: Annotated[float, WithinRange(0.05, 0.99)] = 0.5

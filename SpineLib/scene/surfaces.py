@@ -26,6 +26,10 @@ TEXT_COLUMNS = (
     "Reference",
     "Result",
     "Remark",
+    "Earlier",
+    "Later",
+    "Level",
+    "Response",
 )
 
 

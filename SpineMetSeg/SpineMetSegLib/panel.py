@@ -2,8 +2,10 @@
 
 from SpineMetSegLib.compare import CompareStep
 from SpineMetSegLib.detect import DetectStep
+from SpineMetSegLib.response import ResponseStep
 from SpineMetSegLib.results import ResultsStep
 from SpineMetSegLib.segment import SegmentStep
+from SpineMetSegLib.stability import StabilityStep
 from SpinePanel.i18n import tr as _
 from SpinePanel.learning import LearnStep
 from SpinePanel.models import ModelsStep
@@ -20,9 +22,11 @@ class Panel(StepPanel):
         "results": _("3  Lesions"),
         "compare": _("4  Compare with reference"),
         "learn": _("5  Learn from corrections"),
+        "response": _("6  Earlier examination"),
+        "stability": _("7  Spinal canal and stability"),
         "models": _("Models"),
     }
-    SELECTORS = ("output", "detect", "result", "reference")
+    SELECTORS = ("output", "detect", "result", "reference", "earlier", "earlierTransform", "canal", "stabilityCt")
 
     def makeSteps(self):
         self.segment = SegmentStep(self.ui, self)
@@ -38,9 +42,12 @@ class Panel(StepPanel):
             self.segment.models,
             "model",
         )
+        self.response = ResponseStep(self.ui, self)
+        self.stability = StabilityStep(self.ui, self)
         tasks = ("metastasis-segmentation", "metastasis-detection", "spine-segmentation")
         self.installedModels = ModelsStep(self.ui, self, tasks)
-        return self.segment, self.detect, self.results, self.compare, self.learn, self.installedModels
+        steps = self.segment, self.detect, self.results, self.compare, self.learn
+        return (*steps, self.response, self.stability, self.installedModels)
 
     def images(self):
         """Sequence name to volume node of the images chosen in step 1."""

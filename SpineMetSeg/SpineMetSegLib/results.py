@@ -116,6 +116,11 @@ class ResultsStep(StepBase):
         current = self._table.current()
         openInEditor(self._segmentation, current.segment_id if current is not None else None, self.volume())
 
+    def chosen(self):
+        """(segmentation node, segment id) of the chosen lesion; (None, "") without one."""
+        current = self._table.current()
+        return (None, "") if current is None else (self._segmentation, current.segment_id)
+
     def volume(self):
         """The volume whose voxels are counted: the segmentation's own source, else what is chosen as input."""
         return sourceVolume(self._segmentation) or next(iter(self._panel.images().values()), None)
@@ -202,6 +207,7 @@ class ResultsStep(StepBase):
         self._updateReview()
         if (current := self._table.current()) is not None:
             self._jump(current)
+        self._panel.later()  # other steps are about the chosen lesion
 
     def _updateReview(self):
         chosen = self._segmentation is not None and self._table.current() is not None

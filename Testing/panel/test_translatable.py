@@ -110,7 +110,7 @@ def test_another_language_is_shown(desktop, monkeypatch):
         ui = widget.ui
         assert ui.segmentSection.text.startswith("»1  Segment«")
         assert "»Choose at least one image: " in ui.segmentApplyButton.toolTip
-        assert ui.lesionTable.horizontalHeaderItem(2).text() == "»in plane«"
+        assert ui.lesionTable.horizontalHeaderItem(4).text() == "»in plane«"
         assert ui.summaryLabel.text == "»No lesions to list yet.«"
     finally:
         desktop.close_panel("SpineMetSeg")

@@ -101,7 +101,7 @@ def _collapse(body: Volume, neighbours: tuple[Volume, ...], lesion: Volume | Non
     if lesion is None:
         return None
     taken = resample_like(_binary(lesion), body, nearest=True).array != 0
-    share = np.count_nonzero(taken & (body.array != 0)) / max(np.count_nonzero(body.array), 1)
+    share = float(taken[body.array != 0].mean())
     told = f"{reason} The lesion fills {100 * share:.0f} % of the body."
     return Proposal("body_involved" if share > _HALF else "none", told)
 

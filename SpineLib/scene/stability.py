@@ -1,0 +1,92 @@
+"""A lesion's distance from the spinal canal, and the form of its stability, kept as a tag of its segment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from SpineLib.errors import SpineError
+from SpineLib.scene.nodes import volume_from_node
+from SpineLib.scene.results import segment_tag
+from SpineLib.scene.review import kept_ids
+from SpineLib.scene.segmentvolumes import segments_volume
+from SpineLib.tasks.stability.canal import bilsky_proposal, canal_distance
+from SpineLib.tasks.stability.form import STABILITY, StabilityForm, distance_words
+from SpineLib.tasks.stability.proposals import Proposal, answers, sins_proposals
+
+_LEVEL = "SpineOncology.Level"
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """What can be proposed of a lesion.
+
+    Attributes:
+        form: prefilled, not confirmed.
+        reasons: component's key to why; "bilsky" too.
+        sentence: the distance in words; "" without a canal.
+    """
+
+    form: StabilityForm
+    reasons: Mapping[str, str]
+    sentence: str
+
+
+def form_of(segmentation, segment_id: str) -> StabilityForm:
+    """The form that a segment holds; an empty one where it holds none."""
+    segment = segmentation.GetSegmentation().GetSegment(segment_id) if segmentation is not None else None
+    return StabilityForm() if segment is None else StabilityForm.from_text(segment_tag(segment, STABILITY))
+
+
+def keep_form(segmentation, segment_id: str, form: StabilityForm) -> None:
+    """Keep a form with its segment; it is saved with the segmentation."""
+    segment = segmentation.GetSegmentation().GetSegment(segment_id)
+    if segment is not None:
+        segment.SetTag(STABILITY, form.text())
+
+
+def confirmed_lines(segmentation, ids=None) -> list[str]:
+    """What a report says of the stability of segments (None: all that were not rejected); only what was confirmed."""
+    lines = []
+    for segment_id in kept_ids(segmentation) if ids is None else ids:
+        told = form_of(segmentation, segment_id).lines()
+        if told:
+            segment = segmentation.GetSegmentation().GetSegment(segment_id)
+            lines.append(f"{segment.GetName() or segment_id}: {' '.join(told)}")
+    return lines
+
+
+def propose(segmentation, segment_id: str, canal=None, canal_segment: str = "", ct=None) -> Proposed:
+    """Measure a lesion's distance from the canal and propose what can be seen.
+
+    Args:
+        segmentation, segment_id: the lesion.
+        canal, canal_segment: segmentation node and segment of the spinal canal, or None; its segments called "body" and
+            "arch" are used, too.
+        ct: CT volume node in the same space, or None.
+
+    Raises:
+        SpineError: the lesion is empty, or the canal is.
+    """
+    lesion = segments_volume(segmentation, [segment_id], "lesion")
+    segment = segmentation.GetSegmentation().GetSegment(segment_id)
+    parts, distances, reasons, grade, sentence = {}, {}, {}, "", ""
+    if canal is not None:
+        inner = canal.GetSegmentation()
+        for number in range(inner.GetNumberOfSegments()):
+            name = (inner.GetNthSegment(number).GetName() or "").casefold()
+            if name in ("body", "arch"):
+                parts[name] = segments_volume(canal, [inner.GetNthSegmentID(number)], name)
+        if not canal_segment:
+            raise SpineError("The segmentation of the canal holds several segments: choose the canal's.")
+        tube = segments_volume(canal, [canal_segment], "canal")
+        near = canal_distance(lesion, tube)
+        distances["lesion"] = near.to_dict()
+        grade, reasons["bilsky"] = bilsky_proposal(near, max(tube.spacing) / 2)
+        sentence = distance_words("lesion", distances["lesion"])
+    scan = volume_from_node(ct, "CT") if ct is not None else None
+    found: dict[str, Proposal] = sins_proposals(
+        segment_tag(segment, _LEVEL), lesion, scan, parts.get("body"), parts.get("arch")
+    )
+    reasons |= {key: one.reason for key, one in found.items()}
+    return Proposed(StabilityForm(answers(found), grade, False, distances), reasons, sentence)

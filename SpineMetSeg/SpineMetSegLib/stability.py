@@ -1,0 +1,143 @@
+"""Step 7: distance to the spinal canal, Bilsky's grade and SINS of the lesion that is chosen in step 3."""
+
+from dataclasses import replace
+
+from SpineLib.errors import SpineError
+from SpinePanel.i18n import tr as _
+from SpinePanel.segments import chosenSegment, fillSegments
+from SpinePanel.step import StepBase
+
+_KEYS = ("location", "pain", "bone", "alignment", "collapse", "posterolateral")
+
+
+class StabilityStep(StepBase):
+    """Everything of the step; the form is kept with the lesion's segment."""
+
+    def __init__(self, ui, panel):
+        from SpineLib.metrics.spine_scores import BILSKY, SINS
+
+        super().__init__(ui, panel, "stability")
+        self._combos = {key: getattr(ui, f"sins{key.capitalize()}Combo") for key in _KEYS}
+        self._shown = None
+        for key, combo in self._combos.items():
+            self._fill(combo, [(f"{one.label} ({one.points})", one.key) for one in SINS[key].options])
+        self._fill(ui.bilskyCombo, [(f"{grade}: {words}", grade) for grade, words in BILSKY.items()])
+        self.connect(
+            (ui.stabilityButton, "clicked(bool)", self.onPropose),
+            (ui.stabilityConfirmCheckBox, "clicked(bool)", self.onConfirm),
+            *((combo, "activated(int)", self._onAnswer) for combo in (*self._combos.values(), ui.bilskyCombo)),
+        )
+
+    def clear(self):
+        super().clear()
+        self._shown = None
+        self.widgets.say("")
+
+    def update(self):
+        if self._node is None:
+            return
+        self._updateCanal()
+        segmentation, segmentId = self._panel.results.chosen()
+        there = segmentation is not None
+        self.ui.stabilityButton.enabled = there
+        for widget in (*self._combos.values(), self.ui.bilskyCombo, self.ui.stabilityConfirmCheckBox):
+            widget.enabled = there
+        if (segmentation, segmentId) != self._shown:
+            self._shown = (segmentation, segmentId)
+            self._showForm({})
+            if not there:
+                self.widgets.say(_("Choose a lesion in step 3."))
+
+    def summary(self):
+        """(whether the step is done, a few words)."""
+        form = self._form()
+        return form.confirmed, _("confirmed") if form.confirmed else ""
+
+    def onPropose(self, checked=False):
+        """Measure, and fill in what can be seen; what the reader has chosen stays."""
+        from SpineLib.scene.stability import keep_form, propose
+
+        segmentation, segmentId = self._panel.results.chosen()
+        if segmentation is None:
+            return
+        canal, former = self._node.canal, self._form()
+        try:
+            proposed = propose(
+                segmentation, segmentId, canal, chosenSegment(self.ui.canalSegmentCombo), self._node.stabilityCt
+            )
+        except SpineError as error:
+            self._panel.error(self.widgets, str(error))
+            return
+        sins = {**proposed.form.sins, **{key: answer for key, answer in former.sins.items() if answer}}
+        form = replace(proposed.form, sins=sins, bilsky=former.bilsky or proposed.form.bilsky)
+        keep_form(segmentation, segmentId, form)
+        self._showForm(proposed.reasons, proposed.sentence)
+
+    def onConfirm(self, checked=False):
+        """The reader stands by the answers, or takes that back."""
+        form = self._form()
+        if checked and form.total is None and not form.bilsky:
+            self.ui.stabilityConfirmCheckBox.checked = False
+            self._panel.error(self.widgets, _("Answer all of SINS, or choose a grade, before you confirm."))
+            return
+        self._keep(replace(form, confirmed=bool(checked)))
+
+    def _onAnswer(self, index=0):
+        sins = {key: answer for key, combo in self._combos.items() if (answer := chosenSegment(combo))}
+        form = replace(self._form(), sins=sins, bilsky=chosenSegment(self.ui.bilskyCombo) or "", confirmed=False)
+        self._keep(form)
+
+    def _keep(self, form):
+        from SpineLib.scene.stability import keep_form
+
+        segmentation, segmentId = self._panel.results.chosen()
+        if segmentation is not None:
+            keep_form(segmentation, segmentId, form)
+            self._showForm({})
+
+    def _form(self):
+        from SpineLib.scene.stability import form_of
+
+        return form_of(*self._panel.results.chosen())
+
+    def _showForm(self, reasons, sentence=""):
+        """Bring the widgets in line with the form that the lesion's segment holds."""
+        from SpineLib.metrics.spine_scores import sins_class
+        from SpineLib.tasks.stability.form import distance_words
+
+        form = self._form()
+        for key, combo in self._combos.items():
+            self._choose(combo, form.sins.get(key, ""))
+        self._choose(self.ui.bilskyCombo, form.bilsky)
+        self.ui.stabilityConfirmCheckBox.checked = form.confirmed
+        total = form.total
+        parts = [sentence or " ".join(distance_words(name, one) for name, one in form.distances.items())]
+        if total is not None:
+            parts.append(_("SINS {total} of 18: {words}.").format(total=total, words=sins_class(total)))
+        parts += [f"{reason}" for reason in reasons.values()]
+        if total is not None or form.bilsky:
+            parts.append(_("Confirmed.") if form.confirmed else _("Not confirmed: no report holds it yet."))
+        self.widgets.say(" ".join(part for part in parts if part))
+
+    def _updateCanal(self):
+        canal = self._node.canal
+        combo = self.ui.canalSegmentCombo
+        before = combo.count
+        fillSegments(combo, canal)
+        if canal is not None and combo.count and before != combo.count:
+            names = [combo.itemText(index).casefold() for index in range(combo.count)]
+            combo.currentIndex = next((index for index, name in enumerate(names) if "canal" in name), 0)
+
+    @staticmethod
+    def _fill(combo, entries):
+        combo.clear()
+        combo.addItem(_("to be chosen"), "")
+        for text, data in entries:
+            combo.addItem(text, data)
+
+    @staticmethod
+    def _choose(combo, wanted):
+        data = [combo.itemData(index) for index in range(combo.count)]
+        blocked = combo.blockSignals(True)
+        combo.currentIndex = data.index(wanted) if wanted in data else 0
+        combo.blockSignals(blocked)
