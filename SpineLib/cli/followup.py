@@ -48,6 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="ITK transform from before to after, as 'spine register' writes, with its error beside it (default: "
         "registered around each treated metastasis)",
     )
+    scans.add_argument(
+        "--canal",
+        type=Path,
+        metavar="MASK",
+        help="the spinal canal before: how near metastasis and necrosis come to it",
+    )
     batch = parser.add_argument_group("many patients")
     batch.add_argument(
         "--bids",
@@ -99,7 +105,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Follow up; returns 0, or 1 when a case of a folder failed."""
-    files = (*_scans(BEFORE), *_scans(AFTER), "metastasis", "necrosis", "transform")
+    files = (*_scans(BEFORE), *_scans(AFTER), "metastasis", "necrosis", "transform", "canal")
     given = [name for name in files if getattr(args, name)]
     if args.bids is not None:
         if given or args.dicom:

@@ -228,6 +228,7 @@ def run_case(
         patient=patient_facts(before_facts, after_facts) if args.include_patient else None,
         archive=ForArchive(dicom, scans.before, scans.after) if dicom is not None else None,
         progress=part(progress, 0.88, 1.0),
+        canal=read_mask(args.canal, "canal") if getattr(args, "canal", None) else None,
     )
     return CaseResult(row, lines)
 

@@ -24,7 +24,8 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     Args:
         parameters: ``{"inputs", "after_to_before_lps", "error_mm", "trusted", "settings"}`` of job "compare", and
             ``{"images": {"before": path, "after": path}, "names": {"before": text, "after": text}, "simulated": bool,
-            "registration": {...} or null, "notes": [...], "models": [ids], "patient": {...} or null,
+            "registration": {...} or null, "notes": [...], "models": [ids], "spine": [sentences],
+            "patient": {...} or null,
             "dicom": {"metastases" | "necroses": {"labels": path, "segments": [...], "series": folder, "model": {...}}}
             or null}``.
         folder: gets ``report.html``, ``report.txt``, ``comparison.csv``, ``comparison.json``, and the DICOM
@@ -77,6 +78,7 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
         notes,
         bool(parameters.get("simulated")),
         parameters.get("patient"),
+        list(parameters.get("spine") or ()),
     )
     if parameters.get("dicom"):
         progress(0.4, "Writing DICOM")

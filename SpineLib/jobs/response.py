@@ -17,9 +17,9 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     Args:
         parameters: ``{"inputs": {"earlier": path, "later": path}, "lesions": {"earlier": [{"name", "level"}...],
             "later": [...]}, "images": {"earlier": path, "later": path} or null, "later_to_earlier_lps": 4 x 4 or null,
-            "error_mm": number or null, "trusted": bool, "settings": {...}, "simulated": bool, "patient": {...} or
-            null}``. The inputs are labels 1, 2 ... in the order of the lesions. Without a matrix the scans are
-            registered around each lesion.
+            "error_mm": number or null, "trusted": bool, "settings": {...}, "simulated": bool, "spine": [sentences],
+            "patient": {...} or null}``. The inputs are labels 1, 2 ... in the order of the lesions. Without a matrix
+            the scans are registered around each lesion.
         folder: gets ``response.html``, ``response.csv``, ``response.json``.
 
     Returns:
@@ -59,7 +59,8 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     names = {"earlier": "Earlier examination", "later": "Later examination"}
     shown = [Examination(names[when], images[when], labels[when]) for when in images]
     simulated, patient = bool(parameters.get("simulated")), parameters.get("patient")
-    response_page(folder / "response.html", result, shown, simulated=simulated, patient=patient)
+    spine = list(parameters.get("spine") or ())
+    response_page(folder / "response.html", result, shown, simulated=simulated, patient=patient, spine=spine)
     write_text(folder / "response.csv", plain_table(response_rows(result)).to_csv())
     write_text(folder / "response.json", json_text(result.to_dict() | {"simulated_data": simulated}))
     progress(1.0, "Done")

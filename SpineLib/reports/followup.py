@@ -77,6 +77,7 @@ class FollowUpReport:
         notes: sentences the user should read.
         simulated: whether the scans are.
         patient: what to show of the patient, e.g. {"Name": ..., "Before": ...}; None: nothing.
+        spine: sentences on distances to the spinal canal, and on SINS and Bilsky's grade that a reader has confirmed.
     """
 
     before: Volume
@@ -90,6 +91,7 @@ class FollowUpReport:
     notes: Sequence[str] = ()
     simulated: bool = False
     patient: Mapping[str, Any] | None = None
+    spine: Sequence[str] = ()
 
 
 def followup_page(path: str | Path, report: FollowUpReport) -> None:
@@ -103,6 +105,8 @@ def followup_page(path: str | Path, report: FollowUpReport) -> None:
         sections.append(Section("Patient", facts(report.patient)))
     for part in report.parts:
         sections.append(_verdict_section(part))
+    if report.spine:
+        sections.append(spine_section(report.spine))
     if report.notes:
         items = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
         sections.append(Section("Please read", f'<ul class="notes">{items}</ul>'))
@@ -127,6 +131,13 @@ def followup_page(path: str | Path, report: FollowUpReport) -> None:
     )
 
 
+def spine_section(sentences: Sequence[str]) -> Section:
+    """Distances to the canal and confirmed scores."""
+    items = "".join(f"<li>{escape(one)}</li>" for one in sentences)
+    source = "SINS: Fourney et al. 2011, J Clin Oncol 29(22). Grades: Bilsky et al. 2010, J Neurosurg Spine 13."
+    return Section("Spinal canal and stability", f'<ul class="notes">{items}</ul><p class="small">{source}</p>')
+
+
 def case_json(report: FollowUpReport) -> dict[str, Any]:
     """All figures of the follow-up, JSON-able; nothing of the patient."""
     return {
@@ -145,6 +156,7 @@ def case_json(report: FollowUpReport) -> dict[str, Any]:
         "models": [card.id for card in report.models],
         "simulated_data": report.simulated,
         "simulated_training_data": any(card.training_data["simulated"] for card in report.models),
+        "spine": list(report.spine),
         "notes": list(report.notes),
         "provenance": report.provenance,
     }

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from SpineLib.metrics.response import COMPLETE, PARTIAL, PROGRESSIVE, RESPONSE_FIGURES, RESPONSES, SOURCE
+from SpineLib.reports.followup import spine_section
 from SpineLib.reports.page import Section, Tile, facts, write_page
 from SpineLib.reports.tables import Column, Table
 from SpineLib.reports.viewer import Layer, slice_viewer
@@ -71,8 +72,12 @@ def response_page(
     *,
     simulated: bool = False,
     patient: Mapping[str, Any] | None = None,
+    spine: Sequence[str] = (),
 ) -> None:
     """Write the page; it stands alone and holds nothing of the patient but what ``patient`` says.
+
+    Args:
+        spine: sentences on the canal and on scores that a reader has confirmed.
 
     Raises:
         SpineError: it cannot be written.
@@ -85,6 +90,8 @@ def response_page(
     table = Table(COLUMNS, response_rows(result)).to_html()
     sections = [Section("Patient", facts(patient))] if patient else []
     sections += [Section("Response", verdict), Section("Lesions", table)]
+    if spine:
+        sections.append(spine_section(spine))
     if result.notes:
         items = "".join(f"<li>{escape(note)}</li>" for note in result.notes)
         sections.append(Section("Please read", f'<ul class="notes">{items}</ul>'))

@@ -17,6 +17,7 @@ from SpineLib.scene.runs import RunInputs
 from SpineLib.scene.scans import SIMULATED, unregistered_volume
 from SpineLib.scene.segmentvolumes import segments_volume
 from SpineLib.scene.select import candidate_of, sequence_of
+from SpineLib.scene.stability import confirmed_lines
 from SpineLib.tasks.segmentation.naming import PROVENANCE
 from SpineLib.volume import write_volume
 
@@ -59,6 +60,7 @@ def export_report(
     if record.get("accepted"):
         parameters["notes"].append("The registration did not trust itself; it was looked at and accepted by eye.")
     parameters["models"] = _models(head)
+    parameters["spine"] = confirmed_lines(pair.nodes[0], pair.ids[0])
     if with_patient:
         parameters["patient"] = patient_facts(facts_of(before), facts_of(after))
     if with_dicom:

@@ -281,6 +281,18 @@ def test_another_patient_or_the_wrong_order_is_refused_unless_the_user_is_sure(c
     assert main([*line, option]) == 0
 
 
+def test_the_distances_to_the_canal_are_told_and_stand_in_the_report(case, capsys):
+    metastasis = read_volume(case / "metastasis.nrrd")
+    canal = np.zeros(metastasis.shape, np.uint8)
+    canal[:, :, :3] = 1
+    write_volume(metastasis.with_array(canal), case / "canal.nrrd")
+    assert main(command(case, "--canal", str(case / "canal.nrrd"))) == 0
+    told = capsys.readouterr().out
+    assert "Metastasis 1: Lesion " in told and told.count("spinal canal") == 2
+    assert "spinal canal" in (case / "out" / "report.html").read_text(encoding="utf-8")
+    assert json.loads((case / "out" / "comparison.json").read_text())["spine"]
+
+
 def test_an_after_scan_without_contrast_is_told(case, capsys):
     assert main(dicom_case(case, {"ContrastBolusAgent": ""})) == 0
     assert "names no contrast agent" in capsys.readouterr().out

@@ -16,7 +16,9 @@ from SpineLib.scene.blend import checkerboard
 from SpineLib.scene.followupreport import export_report
 from SpineLib.scene.nodes import volume_from_node
 from SpineLib.scene.scans import SIMULATED
+from SpineLib.scene.stability import keep_form
 from SpineLib.tasks.segmentation.naming import METASTASIS, NECROSIS_ZONE
+from SpineLib.tasks.stability.form import StabilityForm
 from SpineLib.volume import read_volume
 from Testing.scene.ablation import make_case
 
@@ -102,11 +104,17 @@ def test_the_report_is_of_what_was_compared_and_names_nobody_unless_asked(case, 
     before, after = case[3:]
     in_study(before, "MR-4711", "20240101")
     head = compared(case, tmp_path)
+    (metastasis, segment) = case[0]
+    keep_form(metastasis, segment, StabilityForm(bilsky="1b", confirmed=True))
     watch, parameters = export_report(head, before, after, tmp_path)
     watch.release()
+    assert "Bilsky grade 1b" in parameters["spine"][0]
+    keep_form(metastasis, segment, StabilityForm(bilsky="1b"))
+    assert not export_report(head, before, after, tmp_path)[1]["spine"], "nobody has confirmed it"
     answer = run_job("followup-report", parameters, tmp_path)
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert answer["files"] == ["report.html", "report.txt", "comparison.csv", "comparison.json"]
+    assert "Bilsky grade 1b: thecal sac deformed" in html
     assert "Covered, margin too small" in html and "Doe Jane" not in html and "MR-4711" not in html
     named = export_report(head, before, after, tmp_path, with_patient=True)[1]
     assert named["patient"] | {"Name": "Doe Jane", "ID": "MR-4711", "Scan before": "2024-01-01"} == named["patient"]
