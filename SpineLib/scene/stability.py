@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from SpineLib.errors import SpineError
 from SpineLib.scene.nodes import volume_from_node
@@ -49,11 +51,19 @@ def confirmed_lines(segmentation, ids=None) -> list[str]:
     """What a report says of the stability of segments (None: all that were not rejected); only what was confirmed."""
     lines = []
     for segment_id in kept_ids(segmentation) if ids is None else ids:
-        told = form_of(segmentation, segment_id).lines()
+        form = form_of(segmentation, segment_id)
+        measured = form.distances.get("lesion", {}).get("measured_ml")
+        if measured is not None and abs(_ml(segments_volume(segmentation, [segment_id], "lesion")) - measured) > 1e-3:
+            form = replace(form, distances={})  # the lesion was edited since: its distance is another one
+        told = form.lines()
         if told:
             segment = segmentation.GetSegmentation().GetSegment(segment_id)
             lines.append(f"{segment.GetName() or segment_id}: {' '.join(told)}")
     return lines
+
+
+def _ml(mask) -> float:
+    return round(float(np.count_nonzero(mask.array)) * mask.voxel_volume_ml, 4)
 
 
 def propose(segmentation, segment_id: str, canal=None, canal_segment: str = "", ct=None) -> Proposed:
@@ -81,7 +91,7 @@ def propose(segmentation, segment_id: str, canal=None, canal_segment: str = "", 
             raise SpineError("The segmentation of the canal holds several segments: choose the canal's.")
         tube = segments_volume(canal, [canal_segment], "canal")
         near = canal_distance(lesion, tube)
-        distances["lesion"] = near.to_dict()
+        distances["lesion"] = {**near.to_dict(), "measured_ml": _ml(lesion)}
         grade, reasons["bilsky"] = bilsky_proposal(near, max(tube.spacing) / 2)
         sentence = distance_words("lesion", distances["lesion"])
     scan = volume_from_node(ct, "CT") if ct is not None else None

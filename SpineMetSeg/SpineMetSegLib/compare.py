@@ -63,15 +63,14 @@ class CompareStep(StepBase):
         ui.compareButton.enabled = there and self._panel.results.volume() is not None
         self._onChosen()
 
-    def changed(self):
-        """One of the two was edited: what was said of it is no longer true."""
-        if self._compared is not None:
+    def changed(self, surely=False):
+        """One of the two was edited, or something noted on it: what was said of it may not hold any more."""
+        if self._compared is not None and (surely or self._stamp() != self._seen):
             self._compared = None
             self._tell([])
 
     def lookAgain(self):
-        if self._compared is not None and self._stamp() != self._seen:
-            self.changed()
+        self.changed()
 
     def onCompare(self, checked=False):
         """The listed segmentation against the reference: overlap and distances, in the panel and as a table node."""
@@ -133,7 +132,7 @@ class CompareStep(StepBase):
     def _onChosen(self, index=0):
         """What was said of other segments goes."""
         if self._node is not None and self._compared not in (None, self._chosen()):
-            self.changed()
+            self.changed(surely=True)
 
 
 def _texts(row):

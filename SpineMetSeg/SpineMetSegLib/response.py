@@ -90,7 +90,7 @@ class ResponseStep(StepBase):
 
     def __init__(self, ui, panel):
         super().__init__(ui, panel, "response")
-        self._table = self._response = self._of = None
+        self._table = self._response = self._of = self._seen = None
         self._rows = Table(ui.responseTable, _COLUMNS, 0, range(1, 5), _TIPS, self._jump)
         self.connect((ui.responseFolderButton, "clicked(bool)", self.onFolder))
         ui.responseFolderButton.enabled = True
@@ -106,14 +106,19 @@ class ResponseStep(StepBase):
 
     def update(self):
         super().update()
-        if self._response is not None and self._node is not None and self._of != self._chosen():
-            self._response = None  # it tells of other lesions
-            self._show({})
-            self.widgets.say("")
+        if self._response is None or self._node is None:
+            return
+        if self._of != self._chosen():
+            self._forget("")  # it tells of other lesions
+        elif self._seen != self._stamp():
+            self._forget(_("Out of date, as lesions or registration were changed: compare again."))
 
     def refresh(self):
         super().refresh()
         self.ui.responseTable.visible = self.ui.responseTable.rowCount > 0 and not self.ui.responseSection.collapsed
+
+    def lookAgain(self):
+        self.update()
 
     def reason(self):
         """Why the job cannot be started, "" when it can."""
@@ -147,12 +152,12 @@ class ResponseStep(StepBase):
             return
         earlier, later, registration = self._chosen()
         run = ResponseRun(earlier, later, registration, folder, self._table)
-        of = self._chosen()
-        self._panel.start(self.widgets, run, lambda imported: self._onResult(imported, of))
+        of = self._chosen(), self._stamp()
+        self._panel.start(self.widgets, run, lambda imported: self._onResult(imported, *of))
 
-    def _onResult(self, imported, of):
+    def _onResult(self, imported, of, seen):
         self._table, result, paths = imported
-        self._response, self._of = result["response"], of
+        self._response, self._of, self._seen = result["response"], of, seen
         self._show(self._response)
         parts = [f"{self._response['overall_in_words']}: {self._response['reason']}", *result["notes"]]
         if paths:
@@ -164,6 +169,20 @@ class ResponseStep(StepBase):
 
     def _chosen(self):
         return self._node.earlier, self._node.result, self._node.earlierTransform
+
+    def _stamp(self):
+        """What a comparison is made of, as far as changes show without reading voxels."""
+        from SpineLib.scene.changes import stamp_of
+        from SpineLib.scene.review import kept_ids
+
+        nodes = self._chosen()
+        kept = [tuple(kept_ids(one)) if one is not None else () for one in nodes[:2]]
+        return (*kept, *map(stamp_of, nodes))
+
+    def _forget(self, sentence):
+        self._response = None
+        self._show({})
+        self.widgets.say(sentence, warning=bool(sentence))
 
     def _show(self, response):
         rows = response.get("lesions", [])

@@ -187,7 +187,7 @@ class ResultsStep(StepBase):
         if self._segmentation is not None:
             same = review_of(self._segmentation, measured.segment_id) == review
             set_review(self._segmentation, measured.segment_id, "" if same else review)
-            self._panel.compare.changed()
+            self._panel.compare.changed(surely=True)
             self.measure()
 
     def _isShown(self, measured):

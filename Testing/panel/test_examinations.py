@@ -58,11 +58,20 @@ def test_two_examinations_give_a_table_a_sentence_and_a_report(lesions, desktop,
     assert table.GetTable().GetValueByName(0, "Response").ToString() == "Partial response"
     assert table.GetTable().GetValueByName(0, "Level").ToString() == "L3"
     ui.responseTable.cellClicked(0, 0)
+    mask = slicer.util.arrayFromSegmentBinaryLabelmap(lesions.later, "L3", lesions.t1)
+    mask[8:12] = 0
+    slicer.util.updateSegmentBinaryLabelmapFromArray(mask, lesions.later, "L3", lesions.t1)
+    assert desktop.wait(lambda: "Out of date" in ui.responseStatusLabel.text, 10)
+    assert ui.responseTable.rowCount == 0
     ui.earlierSelector.setCurrentNode(None)
-    assert ui.responseTable.rowCount == 0 and not ui.responseStatusLabel.text
+    assert ui.responseTable.rowCount == 0
 
 
 def test_the_canals_distance_is_measured_and_what_can_be_seen_is_proposed(lesions, desktop):
+    import slicer
+
+    from SpineLib.scene.stability import confirmed_lines
+
     ui = lesions.ui
     assert not ui.stabilityButton.enabled, "no lesion is chosen"
     ui.lesionTable.setCurrentCell(0, 0)
@@ -76,6 +85,14 @@ def test_the_canals_distance_is_measured_and_what_can_be_seen_is_proposed(lesion
     assert apart == pytest.approx(8, abs=1.1) and "Not confirmed" in told
     assert ui.sinsLocationCombo.currentText.startswith("Mobile") and ui.bilskyCombo.currentText.startswith("0")
     assert ui.sinsPainCombo.currentText == "to be chosen"
+    ui.stabilityConfirmCheckBox.click()
+    (line,) = confirmed_lines(lesions.later)
+    assert "Bilsky grade 0" in line and "Lesion to spinal canal" in line
+    mask = slicer.util.arrayFromSegmentBinaryLabelmap(lesions.later, "L3", lesions.t1)
+    mask[:, 20:] = 0
+    slicer.util.updateSegmentBinaryLabelmapFromArray(mask, lesions.later, "L3", lesions.t1)
+    (line,) = confirmed_lines(lesions.later)
+    assert "spinal canal" not in line, "the lesion was edited since it was measured"
 
 
 def test_only_a_confirmed_form_is_told_and_a_changed_answer_takes_it_back(lesions, desktop):
