@@ -203,7 +203,7 @@ def _texts(row):
     return (
         lesion_words(row["earlier"], row["later"]),
         f"{row['later_ml']:.2f}",
-        f"{row['earlier_ml']:.2f}" if row["earlier"] else "",
+        "" if row["earlier_ml"] is None else f"{row['earlier_ml']:.2f}",
         "" if change is None else f"{100 * change:+.0f}",
         row["response"],
     )

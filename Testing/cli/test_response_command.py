@@ -45,7 +45,7 @@ def test_size_class_and_what_is_new_or_gone_are_told_and_written(case, capsys):
     scans = ["--earlier-image", case / "earlier-image.nrrd", "--later-image", case / "later-image.nrrd"]
     assert run(case, "--transform", case / "t.tfm", *scans, *files) == 0
     told = capsys.readouterr().out
-    assert "Progressive disease: 1 new." in told and "(gone)" in told and "(new)" in told and "L3" in told
+    assert "Progressive disease: 1 lesion is new." in told and "(gone)" in told and "(new)" in told and "L3" in told
     written = json.loads((case / "r.json").read_text())
     assert [one["response"] for one in written["lesions"]] == ["PR", "CR", "PD"] and written["overall"] == "PD"
     rows = list(csv.DictReader((case / "r.csv").open()))

@@ -60,7 +60,7 @@ def test_a_new_lesion_is_progression_and_one_that_is_gone_a_complete_response():
     earlier, later = [found("old", 8.0, (0, 0, 20))], [found("new", 7.0, (0, 0, -20))]
     result = response(earlier, later, np.eye(4), error_mm=0.0)
     assert of(result, "old").response == "CR" and of(result, "old").what == "gone"
-    assert of(result, "new").response == "PD" and result.overall == "PD" and result.reason == "1 new."
+    assert of(result, "new").response == "PD" and result.overall == "PD" and result.reason == "1 lesion is new."
     assert response(earlier, [], np.eye(4)).overall == "CR"
     small = response([], [found("dot", 3.0)], np.eye(4)).changes[0]
     assert small.response == "PD" and "make sure" in small.remark

@@ -104,12 +104,12 @@ class LesionChange:
         one, two = self.size_earlier, self.size_later
         known = bool(self.earlier)
         return {
-            "earlier_ml": one.volume_ml,
+            "earlier_ml": one.volume_ml if known else None,
             "later_ml": two.volume_ml,
             "volume_change": two.volume_ml / one.volume_ml - 1 if known else None,
-            "earlier_mm": one.longest_mm,
+            "earlier_mm": one.longest_mm if known else None,
             "later_mm": two.longest_mm,
-            "earlier_mm2": one.product_mm2,
+            "earlier_mm2": one.product_mm2 if known else None,
             "later_mm2": two.product_mm2,
             "product_change": two.product_mm2 / one.product_mm2 - 1 if known else None,
         }
@@ -303,8 +303,14 @@ def _overall(changes: Sequence[LesionChange], trusted: bool) -> tuple[str, str]:
     if worse:
         new = sum(one.what == "new" for one in worse)
         grown = len(worse) - new
-        parts = [f"{new} new" * bool(new), f"{grown} grown by a quarter or more" * bool(grown)]
-        return PROGRESSIVE, f"{' and '.join(part for part in parts if part)}."
+        parts = []
+        if new:
+            parts.append("1 lesion is new" if new == 1 else f"{new} lesions are new")
+        if grown:
+            parts.append(
+                "1 has grown by a quarter or more" if grown == 1 else f"{grown} have grown by a quarter or more"
+            )
+        return PROGRESSIVE, f"{', '.join(parts)}."
     counted = [one for one in changes if one.response not in (NOT_SEEN, NOT_MEASURABLE)]
     hidden = sum(one.response == NOT_SEEN for one in changes)
     if hidden:
