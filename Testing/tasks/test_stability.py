@@ -91,7 +91,10 @@ def test_loss_of_height_and_the_part_of_the_body_are_proposed():
     heights = [lowest_height(one) for one in (whole, flat, wedge)]
     assert heights == pytest.approx([24, 8, 16], abs=1.01), "to a voxel"
     other = box((-18, -14, -12), (18, 14, 12), ON)
-    pick = lambda body, lesion: sins_proposals(body=body, neighbours=(other, other), lesion=lesion)["collapse"].option  # noqa: E731
+
+    def pick(body, lesion):
+        return sins_proposals(body=body, neighbours=(other, other), lesion=lesion)["collapse"].option
+
     assert pick(flat, None) == "over_half" and pick(wedge, None) == "under_half"
     assert (
         pick(whole, ball(5.0, on=ON)) == "none"
@@ -102,7 +105,10 @@ def test_loss_of_height_and_the_part_of_the_body_are_proposed():
 
 def test_the_sides_of_the_arch_are_told_apart():
     body, arch = box((-18, -14, -12), (18, 14, 12), ON), box((-18, 16, -12), (18, 30, 12), ON)
-    pick = lambda lesion: sins_proposals(lesion=lesion, arch=arch, body=body)["posterolateral"]  # noqa: E731
+
+    def pick(lesion):
+        return sins_proposals(lesion=lesion, arch=arch, body=body)["posterolateral"]
+
     assert pick(ball(5.0, on=ON)).option == "none"
     one = pick(ball(6.0, (12, 20, 0), ON))
     assert one.option == "unilateral" and "on the left" in one.reason, "x grows to the patient's left"
