@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
+from scipy.spatial.transform import Rotation
 
 from SpineLib.errors import Cancelled, SpineError
 from SpineLib.jobs.registry import run_job
@@ -174,6 +176,34 @@ def test_soft_tissue_beyond_the_bone_is_not_filled_whatever_the_network_says(who
     expected, _, _ = fill(fitted, None, InpaintSettings("templates"))
     outside = fitted.site.region & ~expected
     assert np.count_nonzero(found & outside) < 0.02 * np.count_nonzero(outside)  # a layer of 2 mm would be 0.06
+
+
+def test_the_network_counts_where_the_border_tells_where_the_bone_was_and_not_far_beyond_it(whole):
+    labels, lesion = with_hole(whole, 11, PLACE, RADIUS)
+    bone = ndimage.distance_transform_edt(whole.array != 11, whole.spacing[::-1])
+    near = lesion.with_array((lesion.array > 0) & (bone <= 2))
+    far = lesion.with_array(
+        ((bone <= 16) & (np.linalg.norm(voxel_places(labels) - PLACE, axis=-1) < 30)).astype(np.uint8)
+    )
+    assert fit(site_of(labels, near, 11, 1.0)).telling == pytest.approx(0.8)
+    fitted = fit(site_of(labels, far, 11, 1.0))
+    assert fitted.telling == 0
+    found, _, _ = fill(fitted, Filler(), InpaintSettings("completion"))
+    expected, _, _ = fill(fitted, None, InpaintSettings("templates"))
+    assert np.array_equal(found, expected)
+
+
+def test_the_mirror_image_of_a_half_counts_less(whole):
+    half = (whole.array == 11) & (voxel_places(whole) @ column_axis() > 0)
+    labels = whole.with_array(np.where(half, 0, whole.array))
+    shapes = {one.name: one for one in fit(site_of(labels, whole.with_array(half.astype(np.uint8)), 11, 1.0)).shapes}
+    # What is known on both sides of the mirror plane are the canal's walls and the processes near it.
+    assert shapes["mirror"].trust < 0.7 and shapes["above"].trust == 1
+
+
+def column_axis() -> np.ndarray:
+    """The direction to the left of the turned column of the fixture, LPS."""
+    return Rotation.from_euler("xyz", (8, -9, 12), degrees=True).as_matrix()[:, 0]
 
 
 def test_where_no_mass_is_the_network_moves_the_surface_by_2_mm_at_most():

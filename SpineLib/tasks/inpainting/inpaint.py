@@ -19,7 +19,7 @@ from SpineLib.geometry.signed_distance import sampled
 from SpineLib.preprocess.vertebra_frame import VertebraFrame, vertebra_frame
 from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.ct.checks import check_ct
-from SpineLib.tasks.inpainting.completion import complete
+from SpineLib.tasks.inpainting.completion import border_tells, complete
 from SpineLib.tasks.inpainting.neighbours import judged
 from SpineLib.tasks.inpainting.settings import METHOD_MODELS, InpaintSettings, Preview
 from SpineLib.tasks.inpainting.site import Site, border_contact_mm2, site_of
@@ -36,7 +36,7 @@ from SpineLib.tasks.inpainting.templates import (
 )
 from SpineLib.tasks.inpainting.uncertainty import uncertainty
 from SpineLib.tasks.provenance import provenance
-from SpineLib.volume.crop import box_around
+from SpineLib.volume.crop import box_around, crop
 from SpineLib.volume.places import to_lps
 from SpineLib.volume.told import reading_notes
 from SpineLib.volume.volume import Volume
@@ -113,6 +113,11 @@ def inpaint(
     progress(0.1, "Fitting mirror image and neighbours")
     fitted = fit(site)
     notes += fitted.notes + _template_notes(fitted.shapes)
+    if settings.method == "completion" and not fitted.telling:
+        notes.append(
+            "What is to be repaired reaches far beyond the bone that may have been there, so that its border says "
+            "nothing of it: the repair follows the neighbours and the mirror image alone."
+        )
     progress(0.4, "Completing the vertebra")
     network = _network(bundle, settings.device) if bundle else None
     repaired, allowed, uncertain = fill(fitted, network, settings, part(progress, 0.4, 0.95), preview)
@@ -145,6 +150,7 @@ class Fitted:
         known: what is known of it there.
         shapes: mirror image and neighbours, fitted.
         notes: sentences on neighbours that count less.
+        telling: how much a network that looks at the border of what is to be repaired counts, 0 to 1.
     """
 
     site: Site
@@ -152,6 +158,7 @@ class Fitted:
     known: Known
     shapes: list[Template]
     notes: list[str] = field(default_factory=list)
+    telling: float = 1.0
 
 
 def fit(site: Site, neighbours: Sequence[Neighbour] | None = None) -> Fitted:
@@ -168,7 +175,15 @@ def fit(site: Site, neighbours: Sequence[Neighbour] | None = None) -> Fitted:
     )
     unknown = site.labels.with_array(site.region.astype(np.uint8))
     known = known_part(site.labels, site.label, unknown, frame, site.column.labels)
-    return Fitted(site, frame, known, templates(known, neighbours), notes)
+    shapes = templates(known, neighbours)
+    return Fitted(site, frame, known, shapes, notes, border_tells(known, shapes, _reach(site, known)))
+
+
+def _reach(site: Site, known: Known) -> np.ndarray:
+    """The lesion with its margin in the vertebra's frame, also where other vertebrae lie: bool (w, v, u)."""
+    lesion = crop(site.lesion, site.box)
+    marked = (lesion.array > 0) | site.region
+    return sampled(lesion.with_array(marked.astype(np.float32)), known.grid, 0.0) > 0.5
 
 
 def fill(
@@ -195,7 +210,7 @@ def fill(
         gan = cast("Gan", network)
         found = [repaired_by_slices(site, fitted.frame, known, gan, settings, part(progress, 0.0, 0.9), preview)]
     else:
-        found = expected_distances(settings.method, known, shapes, network)
+        found = expected_distances(settings.method, known, shapes, network, fitted.telling)
     distance = np.stack(found).mean(axis=0, dtype=np.float32)
     progress(0.9, "Bringing it back to the image's grid")
     distance = joined(known, distance)
@@ -214,12 +229,20 @@ def occupancy(known: Known, distance: np.ndarray) -> Volume:
 
 
 def expected_distances(
-    method: str, known: Known, shapes: list[Template], network: torch.nn.Module | None = None
+    method: str, known: Known, shapes: list[Template], network: torch.nn.Module | None = None, telling: float = 1.0
 ) -> list[np.ndarray]:
     """The whole vertebra's signed distance in its frame, mm, by a method that does not work on slices: as often as the
-    method tells it; the repair is the mean."""
+    method tells it; the repair is the mean.
+
+    Args:
+        telling: how much the network of the method "completion" counts beside the templates, 0 to 1.
+    """
     if method == "completion":
-        return complete(cast("torch.nn.Module", network), known, shapes)
+        mean = blended(known, shapes)
+        if not telling:
+            return [mean]
+        found = complete(cast("torch.nn.Module", network), known, shapes)
+        return [mean + np.float32(telling) * (one - mean) for one in found]
     if method == "interpolation":
         return [known.distance]
     wanted = {"mirror": ("mirror",), "neighbours": ("above", "below")}.get(method)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from scipy import ndimage
 
 from SpineLib.mesh.arch import arch_of
 from SpineLib.mesh.wholeness import MOST_EDGE_MM2
@@ -16,9 +17,11 @@ from SpineLib.volume.levels import level_name
 
 #: A neighbour that is cut or ill counts so much.
 DOUBTED = 0.3
-#: A neighbour that shares so much (ml) with the lesion is ill, and so is one that has less than this share of the other
-#: one's volume: real vertebrae two levels apart differ by a third at most.
-_SHARED_ML, _SMALLEST = 0.1, 0.6
+#: A neighbour of which so much (ml) lies in lesions that do not reach the vertebra to be repaired, or this share in
+#: any, is ill, and so is one that has less than this share of the other one's volume: real vertebrae two levels apart
+#: differ by a third at most. What is to be repaired may reach into healthy neighbours: a region 8 mm beyond the bone
+#: does.
+_SHARED_ML, _SHARED, _SMALLEST = 0.1, 0.3, 0.6
 
 
 def judged(site: Site, neighbours: Sequence[Neighbour]) -> tuple[list[Neighbour], list[str]]:
@@ -37,16 +40,20 @@ def judged(site: Site, neighbours: Sequence[Neighbour]) -> tuple[list[Neighbour]
         part = crop(column.labels, column.boxes[number])
         masks[one.name] = part.with_array((part.array == number).astype(np.uint8))
     volumes = {name: np.count_nonzero(mask.array) * mask.voxel_volume_ml for name, mask in masks.items()}
+    pieces, _ = ndimage.label(site.lesion.array > 0, np.ones((3, 3, 3)))
+    own = np.unique(pieces[site.box][site.region])
     result, notes = [], []
     for one in neighbours:
         number = numbers[one.name]
         assert number is not None
         box, mask = column.boxes[number], masks[one.name]
-        shared = np.count_nonzero(site.lesion.array[box] & mask.array) * mask.voxel_volume_ml
+        inside = pieces[box][mask.array > 0]
+        foreign = np.count_nonzero((inside > 0) & ~np.isin(inside, own)) * mask.voxel_volume_ml
+        shared = np.count_nonzero(inside) * mask.voxel_volume_ml
         reasons = []
         if border_contact_mm2(mask.array > 0, box, column.labels) > MOST_EDGE_MM2:
             reasons.append("is cut off by the edge of the image")
-        if shared > _SHARED_ML:
+        if foreign > _SHARED_ML or shared > _SHARED * volumes[one.name]:
             reasons.append(f"holds {shared:.1f} ml of the lesion")
         if volumes[one.name] < _SMALLEST * max(volumes.values()):
             reasons.append(
