@@ -213,9 +213,9 @@ def card_text(title: str, origin: str, points: str, about: str, looks: Sequence[
 def origin_of(data: dict[str, Any], part: int = 0, whole: int = 0, what: str = "cases") -> str:
     """The sentence on simulated data, empty where there is none; ``part`` of ``whole`` are simulated where not all
     are."""
-    if data["simulated"]:
-        return "Trained on **simulated data** only. "
-    return f"Trained partly on **simulated data** ({part} of {whole} {what}). " if part else ""
+    if 0 < part < whole:
+        return f"Trained partly on **simulated data** ({part} of {whole} {what}). "
+    return "Trained on **simulated data** only. " if data["simulated"] else ""
 
 
 def model_name(folder: Path) -> str:

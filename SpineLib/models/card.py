@@ -57,7 +57,8 @@ class ModelCard:
             so that what one slice alone shows weighs less; 0, or no such key, is none.
         calibration: slope and shift of the logit that make the probabilities mean what they say; applied after the
             smoothing. (1, 0), or no such key, is none.
-        training_data: ``{"simulated": bool, "description": text}``.
+        training_data: ``{"simulated": bool, "description": text}``; simulated is what learned from any simulated
+            patient.
         figures: measured figures, free of form.
         sha256: of ``weights.safetensors``, hexadecimal.
         text: ``card.md``, for people; not part of ``model.json``.

@@ -223,3 +223,14 @@ def test_a_title_cannot_steer_the_terminal(bundle, user_models, card, capsys):
     assert main(["models", "list"]) == 0 and main(["models", "show", "tiny"]) == 0
     said = capsys.readouterr().out
     assert "\x1b" not in said and "\r" not in said and r"\x1b[2JTiny" in said
+
+
+def test_a_model_that_learned_from_any_simulated_patient_says_so(repository):
+    """Of what its card tells: "70 simulated and 3 real CTs" is no real training data."""
+    import json
+
+    for path in sorted((repository / "Resources" / "Models").glob("*/model.json")):
+        data = json.loads(path.read_text(encoding="utf-8"))["training_data"]
+        counted = data.get("simulated_cases", 0) + data.get("training_simulated_vertebrae", 0)
+        told = "simulated" in data["description"].lower()
+        assert data["simulated"] == (told or counted > 0), path.parent.name

@@ -151,7 +151,7 @@ def run_training(
         for name, group in (("training", training), ("held_out", held_out))
         for key, value in _counts(group).items()
     }
-    data = {"simulated": all(one.simulated for one in samples), "description": description, **counts}
+    data = {"simulated": any(one.simulated for one in samples), "description": description, **counts}
     write_facts(out, "completion", command, config.to_dict(), data)
     report(f"{len(training)} samples to train on, {len(held_out)} held out.")
     run = CompletionRun(config, held_out, out, compute_device())

@@ -89,4 +89,6 @@ def _text(title: str, trained: Trained[CtLesionConfig], figures: dict[str, float
     about = f"""\
 Figures on the{" simulated" if data["simulated"] else ""} cases that chose the best weights (so slightly favourable),
 slices around the vertebrae"""
-    return card_text(title, origin_of(data), points, about, [figures])
+    return card_text(
+        title, origin_of(data, data.get("simulated_cases", 0), data.get("all_cases", 0)), points, about, [figures]
+    )

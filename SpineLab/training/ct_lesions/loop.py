@@ -128,7 +128,9 @@ def run_training(
         cases = prepare_cases(found, config.preparation, folder, processes=processes, progress=told)
         training, chosen_by, held_out = split_cases(cases, config.validation, config.sampling.seed)
         data = {
-            "simulated": all(case.simulated for case in found),
+            "simulated": any(case.simulated for case in found),
+            "simulated_cases": sum(case.simulated for case in found),
+            "all_cases": len(found),
             "description": f"CT of the spine of {counted(case.origin for case in found)} patients.",
         }
     for more in further:

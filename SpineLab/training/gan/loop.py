@@ -215,7 +215,7 @@ def run_training(
         for key, group in (("training", training), ("held_out", held_out))
     }
     data = {
-        "simulated": all(stack.simulated for stack in training),
+        "simulated": any(stack.simulated for stack in training),
         "description": sources,
         "simulated_cases": len({stack.patient for stack in training if stack.simulated}),
         "training_vertebrae": len(training),

@@ -78,4 +78,6 @@ def _text(title: str, trained: Trained[VertebraConfig], held_out: dict[str, floa
     about = f"""\
 Figures on the held-out{" simulated" if data["held_out_simulated"] else ""} cases that chose the best weights (so
 slightly favourable); IoU and Dice of all slices of a case together, loss is the binary cross-entropy of a pixel"""
-    return card_text(title, origin_of(data), points, about, [held_out])
+    return card_text(
+        title, origin_of(data, data.get("simulated_cases", 0), data.get("all_cases", 0)), points, about, [held_out]
+    )

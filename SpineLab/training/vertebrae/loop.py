@@ -127,7 +127,9 @@ def run_training(
     real = sum(counts[len(cohorts) :])
     origin = [f"{sum(counts) - real} simulated"] * bool(cohorts) + [f"{real} real"] * bool(real_cohorts)
     data = {
-        "simulated": not real_cohorts,
+        "simulated": bool(cohorts),
+        "simulated_cases": sum(counts) - real,
+        "all_cases": sum(counts),
         "description": f"{' and '.join(origin)} CTs of the spine.",
         "held_out_simulated": bool(cohorts),
     }
