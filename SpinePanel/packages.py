@@ -21,6 +21,9 @@ OPTIONAL = {
     "manifold3d": "manifold3d>=3.2",
     "skimage": "scikit-image>=0.22",
 }
+#: PyTorch as the library needs it; below the first nothing runs, below the second numpy 2 has to be gone around, which
+#: works but is not what the models were measured with.
+OLDEST_TORCH, TESTED_TORCH = (2, 2), (2, 4)
 #: Slicer's own builds, which pip must never replace, and torch, which another extension installs.
 _KEEP = ["torch", "SimpleITK", "numpy", "vtk"]
 
@@ -28,8 +31,38 @@ _KEEP = ["torch", "SimpleITK", "numpy", "vtk"]
 def missingPackages() -> list[str]:
     """Names of the packages that have to be installed before a job can run; cheap, nothing is imported."""
     importlib.invalidate_caches()
-    missing = [] if importlib.util.find_spec("torch") else ["torch"]
+    missing = [] if importlib.util.find_spec("torch") and not torchTooOld() else ["torch"]
     return missing + [str(requirement) for requirement in _requirements() if not _isInstalled(requirement)]
+
+
+def torchTooOld() -> str:
+    """What to do about a PyTorch with which nothing runs, as a sentence; "" of one that works, or of none."""
+    found = _torchVersion()
+    if not found or found >= OLDEST_TORCH:
+        return ""
+    return _(
+        "PyTorch {version} is too old: uninstall it in the module PyTorch Utils, restart Slicer, press Install."
+    ).format(version=".".join(map(str, found)))
+
+
+def torchDoubt() -> str:
+    """What to know of a PyTorch that works, but is older than those that were tested; "" of others."""
+    found = _torchVersion()
+    if not found or not OLDEST_TORCH <= found < TESTED_TORCH:
+        return ""
+    return _(
+        "PyTorch {version} is older than what the models were measured with (2.4), as on Macs with Intel processors: "
+        "runs are slower, since images are copied to it byte by byte."
+    ).format(version=".".join(map(str, found)))
+
+
+def _torchVersion() -> tuple[int, ...]:
+    """Major and minor number of the installed PyTorch, without importing it; () where nothing tells."""
+    try:
+        parts = metadata.version("torch").split(".")[:2]
+    except metadata.PackageNotFoundError:
+        return ()
+    return tuple(int(part) for part in parts) if all(part.isdigit() for part in parts) else ()
 
 
 def installMissing(requester: str) -> None:
@@ -41,6 +74,8 @@ def installMissing(requester: str) -> None:
     Raises:
         SpineError: the user declined, the extension PyTorch is missing, or an installation failed.
     """
+    if too_old := torchTooOld():
+        raise SpineError(too_old)
     if not importlib.util.find_spec("torch"):
         _installTorch()
     missing = [requirement for requirement in _requirements() if not _isInstalled(requirement)]

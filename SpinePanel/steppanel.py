@@ -14,7 +14,7 @@ from SpineLib.errors import SpineError
 from SpinePanel.cards import provenanceLine
 from SpinePanel.i18n import tr as _
 from SpinePanel.jobs import JobRunner
-from SpinePanel.packages import installMissing, installOptional, missingPackages
+from SpinePanel.packages import installMissing, installOptional, missingPackages, torchDoubt, torchTooOld
 from SpinePanel.protocols import Run, Status, Step
 from SpinePanel.views import Views
 
@@ -53,7 +53,7 @@ class StepPanel:
         self._onDone: Callable | None = None
         self._onPreview: Callable | None = None
         self._closing, self._updating = False, False
-        self._missing, self._setupProblem = missingPackages(), ""
+        self._missing, self._setupProblem, self._doubt = missingPackages(), torchTooOld(), torchDoubt()
         self.jobs, self.views = JobRunner(self, self.TITLE), Views(ui.layoutButton)
         self._selectors: list = []
         self._whenShown: list[Callable] = []
@@ -138,9 +138,10 @@ class StepPanel:
             return
         self._updating = True
         try:
-            self.ui.setupSection.visible = bool(self._missing)
+            self.ui.setupSection.visible = bool(self._missing or self._doubt)
+            self.ui.installButton.visible = bool(self._missing)
             needed = _("Needed once: {names}.").format(names=", ".join(self._missing)) if self._missing else ""
-            self.ui.setupLabel.text = self._setupProblem or needed
+            self.ui.setupLabel.text = self._setupProblem or needed or self._doubt
             for step in self._steps:
                 step.update()
             for name in self.SECTIONS:

@@ -14,6 +14,7 @@ from SpineLib.errors import SpineError, is_out_of_memory
 from SpineLib.inference.fastnet import FastNetwork
 from SpineLib.inference.fastplain import FastPlain
 from SpineLib.inference.fastvnet import FastVNet
+from SpineLib.networks.arrays import array_of, tensor_of
 from SpineLib.networks.channels import InputChannels
 from SpineLib.networks.plain_unet import PlainUNet
 from SpineLib.networks.unet import UNet
@@ -256,9 +257,9 @@ class _Run:
         missing = [0 if axis == 0 and self.flat else -size % fast.multiple for axis, size in enumerate(shape)]
         if any(missing):
             part = np.pad(part, [(0, 0), *((0, more) for more in missing)], mode="reflect")
-        tensor = torch.from_numpy(np.ascontiguousarray(part))
+        tensor = tensor_of(np.ascontiguousarray(part))
         tensor = tensor.transpose(0, 1) if self.flat else tensor[None]
-        result = fast(tensor, tick).numpy()
+        result = array_of(fast(tensor, tick))
         return (result if self.flat else result[0])[tuple(slice(size) for size in shape)]
 
     def check(self, result: Prediction, threshold: float) -> float:

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from SpineLib.networks.arrays import array_of
+
 #: A box grows or shrinks at most by this factor's logarithm in one decoding, so that exp does not overflow.
 _LARGEST_LOG = math.log(1000 / 16)
 
@@ -96,7 +98,7 @@ def keep_best(boxes: torch.Tensor, scores: torch.Tensor, overlap: float, most: i
     """
     order = torch.argsort(scores, descending=True, stable=True)
     # Row by row in numpy: a matrix of all pairs would be far larger than what is looked at.
-    sides = boxes[order].detach().float().cpu().numpy()
+    sides = array_of(boxes[order].float())
     x0, y0, x1, y1 = sides.T
     own = np.maximum(x1 - x0, 0) * np.maximum(y1 - y0, 0)
     left, kept = np.arange(len(sides)), list[int]()

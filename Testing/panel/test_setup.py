@@ -41,6 +41,27 @@ def test_without_torch_apply_is_off_and_install_names_the_extension(phantom, des
     assert "Install the extension PyTorch in the Extensions Manager" in ui.setupLabel.text
 
 
+@pytest.mark.parametrize(
+    "version, words, blocked",
+    [
+        ("1.13.1", "too old", True),
+        ("2.2.2", "older than what the models were measured with", False),
+        ("2.13.0", "", False),
+    ],
+)
+def test_the_version_of_torch_is_looked_at_and_told(phantom, desktop, monkeypatch, version, words, blocked):
+    """Slicer for Macs with Intel processors brings torch 2.2, built for numpy 1, beside numpy 2."""
+    from importlib import metadata
+
+    known = metadata.version
+    desktop.close_panel("SpineMetSeg")
+    monkeypatch.setattr(metadata, "version", lambda name: version if name == "torch" else known(name))
+    ui = desktop.open_panel("SpineMetSeg").ui
+    assert ui.setupSection.isHidden() == (not words) and words in ui.setupLabel.text
+    assert ui.installButton.isHidden() == (not blocked)
+    assert ("Press Install first" in ui.segmentApplyButton.toolTip) == blocked
+
+
 def test_torch_is_installed_by_the_extension_pytorch(open_panel, monkeypatch):
     asked = []
 

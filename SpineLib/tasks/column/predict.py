@@ -48,6 +48,7 @@ def predict_column(
     import torch
 
     from SpineLib.inference.predict import choose_device, choose_precision
+    from SpineLib.networks.arrays import array_of, tensor_of
 
     device = choose_device(device)
     precision = choose_precision(precision, device)
@@ -70,11 +71,11 @@ def predict_column(
             if not wanted(part):
                 total[0][box] += bell
                 continue
-            tensor = torch.from_numpy(np.ascontiguousarray(normalised(part), dtype=np.float32))[None, None].to(device)
+            tensor = tensor_of(np.ascontiguousarray(normalised(part), dtype=np.float32))[None, None].to(device)
             with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16"):
                 answer = network(tensor).float()[0]
                 answer[: network.parts] = answer[: network.parts].softmax(0)
-            total[(slice(None), *box)] += answer.cpu().numpy() * bell
+            total[(slice(None), *box)] += array_of(answer) * bell
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise

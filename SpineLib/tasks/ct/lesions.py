@@ -272,6 +272,7 @@ def slice_boxes(
 
     from SpineLib.inference.layout import laid_out
     from SpineLib.inference.predict import choose_device, choose_precision
+    from SpineLib.networks.arrays import array_of, tensor_of
     from SpineLib.networks.faster_rcnn import STRIDE
 
     device = choose_device(settings.device)
@@ -285,14 +286,13 @@ def slice_boxes(
         batch = numbers[start : start + _BATCH]
         cut = np.stack([slices.stack(number)[:, rows, columns] for number in batch])
         cut = np.pad(cut, [(0, 0), (0, 0), *((0, -size % STRIDE) for size in cut.shape[2:])])
-        images = torch.from_numpy(cut).to(device, memory_format=torch.channels_last)
+        images = tensor_of(cut).to(device, memory_format=torch.channels_last)
         with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16"):
             results = network(images, threshold)
         for number, one in zip(batch, results):
-            shifted = one.boxes.cpu().numpy() + [columns.start, rows.start] * 2
+            shifted = array_of(one.boxes) + [columns.start, rows.start] * 2
             found[number] = [
-                SliceBox(number, tuple(box), float(score))
-                for box, score in zip(shifted.tolist(), one.scores.cpu().numpy())
+                SliceBox(number, tuple(box), float(score)) for box, score in zip(shifted.tolist(), array_of(one.scores))
             ]
     return found, device, precision
 

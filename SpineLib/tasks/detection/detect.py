@@ -278,7 +278,9 @@ class _Run:
         import torch
 
         def prepare(array: np.ndarray) -> torch.Tensor:
-            return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self.device, getattr(torch, precision))
+            from SpineLib.networks.arrays import tensor_of
+
+            return tensor_of(np.ascontiguousarray(array, np.float32)).to(self.device, getattr(torch, precision))
 
         images = {scale: image[s] for scale, image in self.pyramid.images.items()}
         found = np.zeros(self.pyramid.shape[1:], np.float32)

@@ -56,6 +56,8 @@ def dense(
         rows, columns: numbers of places 1 mm apart; both have the same step, a power of two.
         prepare: makes the network's input (1, 1, rows, columns) of an array: device and precision.
     """
+    from SpineLib.networks.arrays import array_of
+
     spacing = PLACE * rows.step
     multiple = network.multiple(spacing)
     wanted = len(rows), len(columns)
@@ -64,7 +66,7 @@ def dense(
         prepare(window(images[scale], network, scale, (rows.start, columns.start), places, spacing)[None, None])
         for scale in network.scales
     ]
-    return network.probability(inputs, spacing)[0, : wanted[0], : wanted[1]].float().cpu().numpy()
+    return array_of(network.probability(inputs, spacing)[0, : wanted[0], : wanted[1]].float())
 
 
 def dense_mirrored(
@@ -116,12 +118,14 @@ def patchwise(
     Returns:
         (n,) float32.
     """
+    from SpineLib.networks.arrays import array_of
+
     found = []
     for start in range(0, len(places), _BATCH):
         tick(start / len(places))
         chosen = places[start : start + _BATCH]
         inputs = [prepare(patches(images[scale], network, scale, chosen, whiten)[:, None]) for scale in network.scales]
-        found.append(network.probability(inputs)[:, 0, 0].float().cpu().numpy())
+        found.append(array_of(network.probability(inputs)[:, 0, 0].float()))
     return np.concatenate(found) if found else np.zeros(0, np.float32)
 
 

@@ -93,11 +93,13 @@ def complete(network: torch.nn.Module, known: Known, shapes: list[Template]) -> 
     """
     import torch
 
+    from SpineLib.networks.arrays import array_of, tensor_of
+
     inputs = completion_inputs(known, shapes, cast(int, network.multiple))
     with torch.inference_mode():
-        batch = torch.from_numpy(np.stack([inputs.channels, inputs.channels[..., ::-1]]))
+        batch = tensor_of(np.stack([inputs.channels, inputs.channels[..., ::-1]]))
         device = next((weight.device for weight in network.parameters()), batch.device)
-        found = network(batch.to(device))[:, 0].float().cpu().numpy()
+        found = array_of(network(batch.to(device))[:, 0].float())
     mean, unknown = inputs.mean[inputs.box], known.unknown[inputs.box]
     results = []
     for correction in (found[0], found[1][..., ::-1]):

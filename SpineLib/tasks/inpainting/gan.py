@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from SpineLib.inference.fastgan import FastGan, PlainGan, arranged
 from SpineLib.inference.predict import choose_precision
+from SpineLib.networks.arrays import array_of, tensor_of
 from SpineLib.progress import Progress, silent
 
 #: Gets the fraction done and the repaired slices so far, (n, 64, 64), 0..1.
@@ -130,8 +131,8 @@ def inpaint_slices(
     exact = arranged(generator, critic, torch.float32, settings.fast)
     reduced = choose_precision(settings.precision, device.type) == "bfloat16"
     gan = arranged(generator, critic, torch.bfloat16, settings.fast) if reduced else exact
-    target = torch.from_numpy(np.ascontiguousarray(images, np.float32))[:, None].to(device)
-    kept = torch.from_numpy(np.ascontiguousarray(known, bool))[:, None].to(device)
+    target = tensor_of(np.ascontiguousarray(images, np.float32))[:, None].to(device)
+    kept = tensor_of(np.ascontiguousarray(known, bool))[:, None].to(device)
     weights = _importance(kept) if settings.near else kept.float()
     count, repeated = len(target), settings.restarts
 
@@ -226,4 +227,4 @@ def _importance(kept: torch.Tensor) -> torch.Tensor:
 
 def _composed(target: torch.Tensor, kept: torch.Tensor, made: torch.Tensor) -> np.ndarray:
     """Equation 2."""
-    return torch.where(kept, target, made.detach())[:, 0].cpu().numpy()
+    return array_of(torch.where(kept, target, made.detach())[:, 0])
