@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import slicer
-
 from SpineLib.errors import SpineError
 from SpineLib.reports.patient import patient_facts
 from SpineLib.scene.comparison import METASTASIS_ROLE, NECROSIS_ROLE, comparison_of, pair_of
 from SpineLib.scene.dicomfacts import copy_series, facts_of
+from SpineLib.scene.outgoing import outgoing_segments
 from SpineLib.scene.registration import registration_record
-from SpineLib.scene.results import provenance_of, segment_tag, source_volume
-from SpineLib.scene.review import kept_ids
+from SpineLib.scene.results import provenance_of, source_volume
 from SpineLib.scene.runs import RunInputs
 from SpineLib.scene.scans import SIMULATED, unregistered_volume
-from SpineLib.scene.segmentvolumes import segments_volume
 from SpineLib.scene.select import candidate_of, sequence_of
 from SpineLib.scene.stability import confirmed_lines
 from SpineLib.tasks.segmentation.naming import PROVENANCE
@@ -83,33 +80,10 @@ def _models(head) -> list[str]:
 
 
 def _dicom(segmentation, shown, folder: Path, name: str, registration) -> dict:
-    """All segments that were not rejected as labels, and the series they belong to, as parameters of the job."""
+    """All segments that were not rejected, and the series they belong to, as parameters of the job."""
     source = source_volume(segmentation) or shown
-    inner, labels, segments = segmentation.GetSegmentation(), None, []
-    for number, segment_id in enumerate(kept_ids(segmentation), start=1):
-        try:
-            mask = segments_volume(segmentation, [segment_id], name, registration)
-        except SpineError:  # empty: there is nothing to export of it
-            continue
-        labels = mask if labels is None else labels
-        labels.array[mask.array > 0] = number
-        segment = inner.GetSegment(segment_id)
-        segments.append(
-            {
-                "label": number,
-                "name": segment.GetName(),
-                "colour": list(segment.GetColor()),
-                "terminology": segment_tag(segment, slicer.vtkSegment.GetTerminologyEntryTagName()),
-            }
-        )
-    if labels is None:
-        raise SpineError(f"Nothing is segmented as {name}, so there is no DICOM SEG to write.")
-    path = folder / f"labels-{name}.nrrd"
-    write_volume(labels, path, compress=False)
     model = provenance_of(segmentation).get("model") or {}
-    return {
-        "labels": str(path),
-        "segments": segments,
+    return outgoing_segments(segmentation, folder, name, registration) | {
         "series": str(copy_series(source, folder / f"series-{name}")),
         "model": {"id": model["id"], "version": model.get("version", "")} if model.get("id") else None,
     }
