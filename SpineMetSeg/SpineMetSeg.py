@@ -101,6 +101,7 @@ class SpineMetSegParameterNode:
     columnOnly - whether the next search looks in the vertebral column only.
     likelihood, candidates - of the search whose places are listed.
     showLikelihood - whether the likelihood lies over the image.
+    folder, withDicom - where the report goes, and whether DICOM objects go along.
     """
 
     network: Network = Network.TWO_D
@@ -124,6 +125,8 @@ class SpineMetSegParameterNode:
     likelihood: vtkMRMLScalarVolumeNode
     candidates: vtkMRMLMarkupsFiducialNode
     showLikelihood: bool = True
+    folder: str = ""
+    withDicom: bool = False
 
 
 class SpineMetSegWidget(ModuleWidget):

@@ -2,6 +2,7 @@
 
 from SpineMetSegLib.compare import CompareStep
 from SpineMetSegLib.detect import DetectStep
+from SpineMetSegLib.report import ReportStep
 from SpineMetSegLib.response import ResponseStep
 from SpineMetSegLib.results import ResultsStep
 from SpineMetSegLib.segment import SegmentStep
@@ -21,9 +22,10 @@ class Panel(StepPanel):
         "detect": _("2  Detect"),
         "results": _("3  Lesions"),
         "compare": _("4  Compare with reference"),
-        "learn": _("5  Learn from corrections"),
-        "response": _("6  Earlier examination"),
-        "stability": _("7  Spinal canal and stability"),
+        "report": _("5  Report"),
+        "learn": _("6  Learn from corrections"),
+        "response": _("7  Earlier examination"),
+        "stability": _("8  Spinal canal and stability"),
         "models": _("Models"),
     }
     SELECTORS = ("output", "detect", "result", "reference", "earlier", "earlierTransform", "canal", "stabilityCt")
@@ -33,6 +35,7 @@ class Panel(StepPanel):
         self.detect = DetectStep(self.ui, self)
         self.results = ResultsStep(self.ui, self)
         self.compare = CompareStep(self.ui, self)
+        self.report = ReportStep(self.ui, self)
         self.learn = LearnStep(
             self.ui,
             self,
@@ -46,7 +49,7 @@ class Panel(StepPanel):
         self.stability = StabilityStep(self.ui, self)
         tasks = ("metastasis-segmentation", "metastasis-detection", "spine-segmentation")
         self.installedModels = ModelsStep(self.ui, self, tasks)
-        steps = self.segment, self.detect, self.results, self.compare, self.learn
+        steps = self.segment, self.detect, self.results, self.compare, self.report, self.learn
         return (*steps, self.response, self.stability, self.installedModels)
 
     def images(self):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 from SpinePanel.i18n import tr as _
@@ -153,28 +151,11 @@ class ReportRun:
     def parameters(self, folder: Path) -> dict:
         return self._parameters
 
-    def finish(self, result: dict, folder: Path) -> list[str]:
-        """Move the files into the user's folder; those of an earlier report are replaced.
+    def finish(self, result: dict, folder: Path):
+        """The files in the user's folder: their paths, the page first, and the paragraph of text."""
+        from SpinePanel.reportstep import moveReport
 
-        Returns:
-            Their paths, the report first.
-
-        Raises:
-            SpineError: the folder cannot be written.
-        """
-        from SpineLib.errors import SpineError
-
-        paths = []
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            for name in result["files"]:
-                part = self._folder / f".{name}.part"
-                shutil.copyfile(Path(folder) / name, part)
-                os.replace(part, self._folder / name)
-                paths.append(str(self._folder / name))
-        except OSError as error:
-            raise SpineError(_("The report cannot be written there: choose a folder that you may write to.")) from error
-        return paths
+        return moveReport(result, folder, self._folder)
 
     def release(self) -> None:
         if self._watch is not None:

@@ -132,11 +132,17 @@ def test_the_report_stands_alone_and_names_nobody(patient, necrosis, tmp_path):
     ui.folderEdit.text = str(tmp_path / "new")
     ui.reportApplyButton.click()
     finish(necrosis, patient.widget)
-    assert "3 files written" in ui.reportStatusLabel.text
+    assert "4 files written" in ui.reportStatusLabel.text
     html = (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
     assert "Covered, margin too small" in html and "Doe^Jane" not in html and "T2 before" in html
     assert (tmp_path / "new" / "comparison.csv").read_text().startswith("outcome,")
     assert ui.openButton.enabled
+    import qt
+
+    ui.copyTextButton.click()
+    text = qt.QApplication.clipboard().text()
+    assert text.startswith("Follow-up after ablation (T2 before, ") and "Doe" not in text
+    assert text == (tmp_path / "new" / "report.txt").read_text(encoding="utf-8").strip()
     patient.asked.answer = False
     ui.reportApplyButton.click()
     assert "already" in patient.asked.questions[-1] and not patient.widget.panel.jobs.busy
