@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from SpinePanel import style
 from SpinePanel.cards import cardHtml, cardLabel, fittingCards, isSimulated
 from SpinePanel.i18n import tr as _
+
+#: So many letters of a title are seen in a panel of 300 pixels.
+_LETTERS = 20
 
 
 class ModelChoice:
@@ -17,7 +21,8 @@ class ModelChoice:
 
     Args:
         combo: ``QComboBox``.
-        badges: widgets that are shown for a model of simulated data; the first one holds the words.
+        badges: widgets below the combo box: the first one holds the title where it is longer than a narrow panel shows,
+            and that a model learned from simulated data.
         section: that the badges lie in.
         parameter: name of the parameter that holds the model's id.
         fits: gets the parameter node and gives a key of all that the list depends on, and a callable that lists the
@@ -75,8 +80,13 @@ class ModelChoice:
     def refresh(self):
         """After the section was opened, which shows all its widgets."""
         card = self.card()
+        words = [cardLabel(card)] if card and len(cardLabel(card)) > _LETTERS else []
+        if card and isSimulated(card):
+            words.append(_("Simulated training data"))
+        self._badges[0].text = ". ".join(words)
+        self._badges[0].styleSheet = style.BADGE if card and isSimulated(card) else ""
         for badge in self._badges:
-            badge.visible = bool(card and isSimulated(card)) and not self._section.collapsed
+            badge.visible = bool(words) and not self._section.collapsed
             badge.toolTip = self._combo.toolTip
 
     def card(self):

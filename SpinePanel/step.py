@@ -93,7 +93,8 @@ class JobWidgets(StatusLine):
 
     def refresh(self):
         super().refresh()
-        self._bar.visible = self._stage.visible = self._running and not self._section.collapsed
+        shown = self._running and not self._section.collapsed
+        self._bar.visible = self._stage.visible = self.cancelButton.visible = shown  # one Cancel: that of what runs
 
 
 class StepBase:

@@ -6,6 +6,8 @@ import qt
 
 #: Kind of a sentence to its colour on a light and on a dark ground, at least 4.5 to 1 on both of Slicer's themes.
 _COLOURS = {"error": ("#c62828", "#ff8a80"), "warning": ("#8f5600", "#ffb74d"), "good": ("#1f6b35", "#81c995")}
+#: A badge, on every ground: dark on yellow.
+BADGE = "background: #f5c542; color: #3a2e00; border-radius: 4px; padding: 2px 4px;"
 
 
 def colour(kind):

@@ -7,6 +7,9 @@ from typing import Any
 
 import qt
 
+#: Heights, pixels: of a row, of the header with the frame, and Qt's own "as high as you like".
+_ROW, _HEADER, _ANY_HEIGHT = 24, 32, 16_777_215
+
 
 class Table:
     """Fills a ``QTableWidget`` and tells which thing was clicked or is chosen.
@@ -44,12 +47,14 @@ class Table:
         for column, tip in enumerate(tips):
             widget.horizontalHeaderItem(column).setToolTip(tip)
         widget.verticalHeader().visible = False
-        widget.verticalHeader().setDefaultSectionSize(24)
+        widget.verticalHeader().setDefaultSectionSize(_ROW)
         header = widget.horizontalHeader()
         header.setHighlightSections(False)
         header.setSectionResizeMode(qt.QHeaderView.Stretch if stretched is None else qt.QHeaderView.ResizeToContents)
         if stretched is not None:
             header.setSectionResizeMode(stretched, qt.QHeaderView.Stretch)
+        self._height = widget.minimumHeight
+        self._makeRoom(0)
         self._connections: list[tuple[Any, str, Callable]] = [(widget, "cellClicked(int,int)", self._clicked)]
         if onChecked is not None:
             self._connections.append((widget, "itemChanged(QTableWidgetItem*)", self._changed))
@@ -101,6 +106,13 @@ class Table:
                 widget.setItem(row, column, item)
         self._choose(None if chosen is None or not things else self._same(chosen, things))
         widget.blockSignals(blocked)
+        self._makeRoom(len(rows))
+
+    def _makeRoom(self, rows):
+        """An empty table takes none, one of few rows no more than they need."""
+        needed = _HEADER + _ROW * rows if rows else 0
+        self._widget.minimumHeight = min(needed, self._height)
+        self._widget.maximumHeight = needed if needed <= self._height else _ANY_HEIGHT
 
     def current(self):
         """The chosen thing, or None."""

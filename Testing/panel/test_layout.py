@@ -54,7 +54,7 @@ def test_labels_and_controls_of_a_section_are_aligned(laid_out):
         places = {getattr(ui, name)._object.geometry().left() for name in names}
         ends = {getattr(ui, name)._object.geometry().right() for name in names}
         assert len(places) == 1 and len(ends) == 1, names
-    assert ui.segmentApplyButton._object.y() == ui.segmentCancelButton._object.y()
+    assert ui.segmentCancelButton.isHidden(), "nothing runs, so there is nothing to cancel"
 
 
 def test_every_control_has_a_tooltip(laid_out):
