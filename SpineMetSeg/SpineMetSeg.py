@@ -102,6 +102,7 @@ class SpineMetSegParameterNode:
     likelihood, candidates - of the search whose places are listed.
     showLikelihood - whether the likelihood lies over the image.
     folder, withDicom - where the report goes, and whether DICOM objects go along.
+    patients, patientsOutput - folder of patients, and where their results go.
     """
 
     network: Network = Network.TWO_D
@@ -127,6 +128,8 @@ class SpineMetSegParameterNode:
     showLikelihood: bool = True
     folder: str = ""
     withDicom: bool = False
+    patients: str = ""
+    patientsOutput: str = ""
 
 
 class SpineMetSegWidget(ModuleWidget):

@@ -83,8 +83,9 @@ class ModelChoice:
         words = [cardLabel(card)] if card and len(cardLabel(card)) > _LETTERS else []
         if card and isSimulated(card):
             words.append(_("Simulated training data"))
-        self._badges[0].text = ". ".join(words)
-        self._badges[0].styleSheet = style.BADGE if card and isSimulated(card) else ""
+        for badge in self._badges[:1]:
+            badge.text = ". ".join(words)
+            badge.styleSheet = style.BADGE if card and isSimulated(card) else ""
         for badge in self._badges:
             badge.visible = bool(words) and not self._section.collapsed
             badge.toolTip = self._combo.toolTip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import qt
 import slicer
@@ -27,6 +28,7 @@ class ReportBase(StepBase):
 
     def __init__(self, ui, panel, name="report"):
         super().__init__(ui, panel, name)
+        self._node: Any = None
         self._written, self._text, self._of = "", "", None
         self.connect(
             (ui.folderButton, "clicked(bool)", self.onFolder),

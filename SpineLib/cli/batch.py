@@ -6,7 +6,7 @@ import argparse
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,8 +14,6 @@ from SpineLib.cli.outputs import check_writable
 from SpineLib.cli.terminal import in_one_line
 from SpineLib.cluster import on_cluster, remaining
 from SpineLib.errors import Cancelled, SpineError
-from SpineLib.models.bundle import file_sha256
-from SpineLib.volume.json_object import json_object
 from SpineLib.worker import sentence
 
 _Case = TypeVar("_Case")
@@ -34,24 +32,6 @@ def make_output(folder: Path) -> None:
     except OSError as error:
         raise SpineError("The output folder cannot be created; check its path and your permissions.") from error
     check_writable(folder)
-
-
-def check_unchanged(record: Path, images: Iterable[Path]) -> None:
-    """Refuse to keep a result of images that were changed or replaced since.
-
-    Args:
-        record: the result's JSON file; its "images" are checksums by file name (an older version's has none).
-        images: of the case now; those that the result was not made of may be among them.
-
-    Raises:
-        SpineError: one of those that it was made of, by its name, holds something else now.
-    """
-    made_of = json_object(record).get("images", {})
-    if any(file_sha256(path) != made_of[path.name] for path in images if path.name in made_of):
-        raise SpineError(
-            "An image of the case was changed after its result had been made; add --overwrite, or choose another "
-            "output folder."
-        )
 
 
 def add_cluster(parser: argparse._ActionsContainer, what: str = "patients", option: str = "--workers") -> None:

@@ -21,12 +21,13 @@ def follow_up_folder(args: argparse.Namespace) -> int:
     when the command runs again; one whose masks were corrected since is compared again with those.
     ``cohort.csv`` has a line for each patient, ``cohort.html`` the table.
     """
-    from SpineLib.cli.batch import check_unchanged, each_case, make_output
+    from SpineLib.cli.batch import each_case, make_output
     from SpineLib.cli.entities import check_choice, wanted_entities
     from SpineLib.cli.followup_files import RECORD, corrected_masks, required_margin_of, row_of, seal
     from SpineLib.cohort.images import find_patients
     from SpineLib.reports.followup_cohort import cohort_page
     from SpineLib.reports.followup_tables import plain_table
+    from SpineLib.tasks.segmentation.case_files import check_unchanged
     from SpineLib.volume.files import write_text
     from SpineLib.volume.json_object import json_object
     from SpineLib.volume.simulated import DESCRIPTION, simulated_description

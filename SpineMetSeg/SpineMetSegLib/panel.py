@@ -2,6 +2,7 @@
 
 from SpineMetSegLib.compare import CompareStep
 from SpineMetSegLib.detect import DetectStep
+from SpineMetSegLib.folder import FolderStep
 from SpineMetSegLib.report import ReportStep
 from SpineMetSegLib.response import ResponseStep
 from SpineMetSegLib.results import ResultsStep
@@ -26,6 +27,7 @@ class Panel(StepPanel):
         "learn": _("6  Learn from corrections"),
         "response": _("7  Earlier examination"),
         "stability": _("8  Spinal canal and stability"),
+        "batch": _("9  Folder of patients"),
         "models": _("Models"),
     }
     SELECTORS = ("output", "detect", "result", "reference", "earlier", "earlierTransform", "canal", "stabilityCt")
@@ -49,8 +51,9 @@ class Panel(StepPanel):
         self.stability = StabilityStep(self.ui, self)
         tasks = ("metastasis-segmentation", "metastasis-detection", "spine-segmentation")
         self.installedModels = ModelsStep(self.ui, self, tasks)
+        self.folder = FolderStep(self.ui, self)
         steps = self.segment, self.detect, self.results, self.compare, self.report, self.learn
-        return (*steps, self.response, self.stability, self.installedModels)
+        return (*steps, self.response, self.stability, self.folder, self.installedModels)
 
     def images(self):
         """Sequence name to volume node of the images chosen in step 1."""

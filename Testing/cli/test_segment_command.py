@@ -320,7 +320,7 @@ def test_a_segmentation_that_lies_there_without_its_report_is_kept(cohort, capsy
 
 @pytest.mark.parametrize("at", ["write_result", "write_table", "write_text"])
 def test_a_case_interrupted_while_its_files_are_written_begins_anew(cohort, monkeypatch, at):
-    from SpineLib.cli import case_files
+    from SpineLib.tasks.segmentation import case_files
 
     def interrupted(*_):
         raise KeyboardInterrupt

@@ -7,12 +7,13 @@ replaced, by its checksum.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from SpineLib.csv_text import csv_text
 from SpineLib.errors import SpineError
 from SpineLib.json_text import json_text
 from SpineLib.models.bundle import file_sha256
@@ -27,6 +28,46 @@ if TYPE_CHECKING:
     from SpineLib.tasks.segmentation.segment import SegmentResult
 
 CORRECTED = "The segmentation was changed after the model had made it; its lesions were measured again."
+
+
+#: Of a batch's table.
+COLUMNS = ("case", "status", "lesions", "total_volume_ml", "largest_ml", "model", "message")
+
+
+def case_row(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """A case's line of the table, from its report."""
+    volumes = [lesion["volume_ml"] for lesion in facts["lesions"]]
+    return {
+        "lesions": len(volumes),
+        "total_volume_ml": f"{sum(volumes):.3f}",
+        "largest_ml": f"{max(volumes, default=0.0):.3f}",
+        "model": facts["provenance"]["model"]["id"],
+        "message": " ".join(facts["notes"]),
+    }
+
+
+def summary_text(rows: Iterable[Mapping[str, Any]], many: str) -> str:
+    """The table as CSV; ``many`` is what lesions are called."""
+    head = [many if column == "lesions" else column for column in COLUMNS]
+    return csv_text([head, *([row.get(column) for column in COLUMNS] for row in rows)])
+
+
+def check_unchanged(record: Path, images: Iterable[Path]) -> None:
+    """Refuse to keep a result of images that were changed or replaced since.
+
+    Args:
+        record: the result's JSON file; its "images" are checksums by file name (an older version's has none).
+        images: of the case now; those that the result was not made of may be among them.
+
+    Raises:
+        SpineError: one of those that it was made of, by its name, holds something else now.
+    """
+    made_of = json_object(record).get("images", {})
+    if any(file_sha256(path) != made_of[path.name] for path in images if path.name in made_of):
+        raise SpineError(
+            "An image of the case was changed after its result had been made; add --overwrite, or choose another "
+            "output folder."
+        )
 
 
 @dataclass(frozen=True)
