@@ -184,7 +184,7 @@ def test_necrosis_is_segmented_and_told_as_such(follow_up, capsys):
     image = follow_up / "bids" / "sub-001" / "ses-after" / "anat" / "sub-001_ses-after_ce-gd_T1w.nii.gz"
     command = ["segment", "--cet1", str(image), "-o", str(follow_up / "o.seg.nrrd"), "--model", "necrosis-2d-cet1"]
     assert main([*command, "--json", str(follow_up / "r.json"), "--task", "necrosis"]) == 0
-    assert "1 necroses" in capsys.readouterr().out
+    assert "1 necrosis" in capsys.readouterr().out
     assert json.loads((follow_up / "r.json").read_text())["provenance"]["target"] == "necrosis"
     assert main([*command, "--overwrite", "--task", "metastasis"]) == 1
     assert "is for necrosis-segmentation" in capsys.readouterr().err
@@ -256,7 +256,7 @@ def test_a_folder_goes_on_after_a_bad_case_and_takes_up_where_it_ended(cohort, c
     command = ["segment", "--bids", str(cohort / "bids"), "-o", str(cohort / "out"), "--model", "tiny-2d-t1-t2"]
     assert main(command) == 1
     told = capsys.readouterr()
-    assert "sub-001: 1 lesions" in told.out and "sub-003: 1 lesions" in told.out
+    assert "sub-001: 1 lesion" in told.out and "sub-003: 1 lesion" in told.out
     assert "sub-002: failed: The T1 file is no NIfTI image" in told.err
     rows = list(csv.DictReader((cohort / "out" / "summary.csv").open()))
     assert [row["status"] for row in rows] == ["done", "failed", "done"]

@@ -17,6 +17,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 import numpy as np  # noqa: E402
 from PySide6 import QtCore, QtGui, QtWidgets  # noqa: E402
 
+from SpineLib.reports.slice_marks import bar_mm  # noqa: E402
 from Testing.pythonqt import desktop  # noqa: E402
 
 _WIDTH, _HEIGHT = 420, 900
@@ -119,19 +120,37 @@ def _likelihood_beside(panel: QtGui.QImage, image, lesions, node) -> QtGui.QImag
             own = truth[s] == number
             pixels[own & ~binary_erosion(own)] = 1
         text = f"STIR, simulated, slice {s + 1}; true outlines white"
-        _draw(painter, pixels, panel.width(), place * side, side, text)
+        column_mm = volume.spacing[2 - orientation.axes[2]]
+        _draw(painter, pixels, panel.width(), place * side, side, text, column_mm)
     painter.end()
     return picture
 
 
-def _draw(painter: QtGui.QPainter, pixels: np.ndarray, left: int, top: int, side: int, text: str) -> None:
-    """A slice (rows, columns, 3), 0..1, as a square, with its name in yellow."""
+def _draw(
+    painter: QtGui.QPainter, pixels: np.ndarray, left: int, top: int, side: int, text: str, column_mm: float
+) -> None:
+    """A sagittal slice (rows, columns, 3), 0..1, as a square, with its name, the letters of its edges and a scale bar
+    in yellow; columns are ``column_mm`` apart."""
     pixels = np.ascontiguousarray((255 * pixels).astype(np.uint8))
     rows, columns, _ = pixels.shape
     image = QtGui.QImage(pixels.data, columns, rows, 3 * columns, QtGui.QImage.Format.Format_RGB888)
     painter.drawImage(QtCore.QRect(left, top, side, side), image)
     painter.setPen(QtCore.Qt.GlobalColor.yellow)
     painter.drawText(left + 12, top + 24, text)
+    middle = QtCore.Qt.AlignmentFlag.AlignCenter
+    for letter, x, y in (
+        ("A", 4, side // 2),
+        ("P", side - 24, side // 2),
+        ("H", side // 2, 30),
+        ("F", side // 2, side - 24),
+    ):
+        painter.drawText(QtCore.QRect(left + x, top + y, 20, 20), middle, letter)
+    length = bar_mm(columns * column_mm)
+    wide = round(length / column_mm * side / columns)
+    painter.fillRect(left + side - 16 - wide, top + side - 18, wide, 3, QtCore.Qt.GlobalColor.yellow)
+    painter.drawText(
+        QtCore.QRect(left + side - 116, top + side - 40, 100, 20), QtCore.Qt.AlignmentFlag.AlignRight, f"{length} mm"
+    )
 
 
 def necrosis(folder: Path) -> None:
@@ -281,8 +300,9 @@ def metastases(folder: Path) -> None:
 
 
 def _beside(panel: QtGui.QImage, t1, t2, segmentation) -> QtGui.QImage:
-    """The panel, and the sagittal slice of T1 and T2 with most lesion, lesions in their segments' colours."""
+    """The panel, and the sagittal slice of T1 and T2 with most lesion, outlines in their segments' colours."""
     import slicer
+    from scipy.ndimage import binary_erosion
 
     from SpineLib.geometry.orientation import Orientation
     from SpineLib.scene.masks import segment_ids, segment_mask
@@ -294,6 +314,7 @@ def _beside(panel: QtGui.QImage, t1, t2, segmentation) -> QtGui.QImage:
     masks = [orientation.apply(segment_mask(segmentation, one, t1)) for one in segments]
     colours = [segmentation.GetSegmentation().GetSegment(one).GetColor() for one in segments]
     number = int(np.argmax(sum(mask.sum(axis=(1, 2)) for mask in masks))) if masks else volume.shape[0] // 2
+    column_mm = volume.spacing[2 - orientation.axes[2]]
     side = panel.height() // 2
     picture = QtGui.QImage(panel.width() + side, panel.height(), QtGui.QImage.Format.Format_RGB32)
     painter = QtGui.QPainter(picture)
@@ -302,8 +323,8 @@ def _beside(panel: QtGui.QImage, t1, t2, segmentation) -> QtGui.QImage:
         grey = orientation.apply(slicer.util.arrayFromVolume(node))[number].astype(float)
         grey = np.clip(grey / np.percentile(grey, 97), 0, 1)[..., None] * np.ones(3)
         for mask, colour in zip(masks, colours, strict=True):
-            grey[mask[number]] = 0.5 * grey[mask[number]] + 0.5 * np.array(colour)
-        _draw(painter, grey, panel.width(), place * side, side, f"{name}, simulated")
+            grey[mask[number] & ~binary_erosion(mask[number])] = colour
+        _draw(painter, grey, panel.width(), place * side, side, f"{name}, simulated", column_mm)
     painter.end()
     return picture
 
