@@ -13,6 +13,7 @@ from SpineLib.tasks.column.fitness import plane_doubt, refuse, sequence_doubt, s
 from SpineLib.tasks.column.mr import MrColumn, column_model, column_on_mr
 from SpineLib.tasks.segmentation.levels import dropped_note, with_levels
 from SpineLib.tasks.segmentation.naming import target_of
+from SpineLib.tasks.segmentation.outliers import outliers
 from SpineLib.tasks.segmentation.segment import SegmentResult, SegmentSettings, segment
 from SpineLib.volume.told import reading_notes
 from SpineLib.volume.volume import Volume
@@ -55,6 +56,10 @@ def segment_placed(
         return result
     progress(0.98, "Naming levels")
     placed = in_vertebrae(result, vertebrae, anywhere=settings.anywhere)
+    if bundle.card.target == "metastasis":
+        name = result.provenance["reference"]
+        odd = outliers(sequences[name], name, vertebrae, placed.mask)
+        placed = replace(placed, notes=[*placed.notes, *(one.note for one in odd)])
     progress(1.0, "Done")
     told = reading_notes(vertebrae) if by == "labels" else []
     return replace(placed, provenance=placed.provenance | {"levels_by": by}, notes=told + placed.notes)
