@@ -10,8 +10,8 @@ from scipy import ndimage
 from SpineLib.mesh.cut import DEEP, STEP_MM, TILTS, turn_of, upright
 from SpineLib.volume.volume import Volume
 
-#: Looked at along its own axis a whole vertebra shows a hole in which a ball of this radius has room, mm; of 49 whole
-#: vertebrae of four people the smallest has 5.0, of halves and of those without an arch the largest 4.
+#: Looked at along its own axis a whole vertebra shows a hole in which a ball of this radius has room, mm; of 44 whole
+#: vertebrae of five people the smallest has 5.0, of halves and of those without an arch the largest 4.
 LEAST_CANAL_MM = 4.5
 #: The thinnest section of one pedicle is at least this share of the other's: of the same whole vertebrae 0.62 or more.
 LEAST_PEDICLE = 0.5

@@ -10,7 +10,7 @@ from SpineLib.mesh.arch import Arch, arch_of
 from SpineLib.mesh.repair import Repairs
 from SpineLib.volume.volume import Volume
 
-#: More than this share of the mask is not left out as islands without a refusal. Of 41 masks of whole vertebrae none
+#: More than this share of the mask is not left out as islands without a refusal. Of 38 masks of whole vertebrae none
 #: loses more than 0.02 %.
 MOST_LEFT_OUT = 0.01
 #: Area on the image's edge, mm²; the tip of a transverse process has less, a vertebra that is cut off more.
