@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -54,6 +54,7 @@ def evaluate(
     *,
     label: str = "lesion",
     given: Sequence[str] | None = None,
+    keep: Callable[[str, Volume], None] = lambda case, mask: None,
     progress: Progress = silent,
 ) -> Evaluation:
     """Segment every case with every model and compare with the mask ``label``, and the two readers with each other.
@@ -63,6 +64,7 @@ def evaluate(
 
     Args:
         given: the sequences that models get which take any of theirs; None is all that a case has.
+        keep: is given each case's name and mask.
 
     Raises:
         SpineError: a case cannot be segmented.
@@ -80,6 +82,7 @@ def evaluate(
             used = bundle.card.inputs_of(given or case.sequences)
             inputs = {name: read_volume(case.sequences[name], name) for name in used}
             result = segment(inputs, bundle, settings, _named(inner, case.name))
+            keep(case.name, result.mask)
             check_on_image(truth, result.mask, label)
             reference = resample_like(truth, result.mask, nearest=True).array
             row, rows = _compare(reference, result.mask, kinds)
@@ -144,6 +147,17 @@ def evaluate_folds(
     evaluation = joined(cases, lesions, cohort.simulated, label)
     evaluation.summary[0].update(fold_means(cases))
     return evaluation
+
+
+def joined(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """Several evaluations on one cohort as one, a row of the summary for each."""
+    first = evaluations[0]
+    return replace(
+        first,
+        cases=[row for one in evaluations for row in one.cases],
+        lesions=[row for one in evaluations for row in one.lesions],
+        summary=[row for one in evaluations for row in one.summary],
+    )
 
 
 def fold_means(cases: list[dict]) -> dict[str, float]:

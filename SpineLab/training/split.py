@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Collection, Sequence
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -48,6 +48,29 @@ def split(
     number = min(chosen(len(rest)), len(rest) - 1)
     training, choosing, testing = ([units[n] for n in sorted(group)] for group in (rest[number:], rest[:number], held))
     return training, choosing, testing
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+_NamedUnit = TypeVar("_NamedUnit", bound=_Named)
+
+
+def apart(cases: Sequence[_NamedUnit], held_out: Collection[str]) -> tuple[list[_NamedUnit], list[_NamedUnit]]:
+    """Cases to train on, and those of the names that somebody else held out.
+
+    Raises:
+        SpineError: a name is no case's, or no case is left to train on.
+    """
+    unknown = sorted(set(held_out) - {case.name for case in cases})
+    if unknown:
+        raise SpineError(f"'{unknown[0]}' is to be held out and is no case of the data; check the names.")
+    training = [case for case in cases if case.name not in held_out]
+    if not training:
+        raise SpineError("All cases are held out, so that none is left to train on; give more cases.")
+    return training, [case for case in cases if case.name in held_out]
 
 
 def share_of(share: float, most: int = 0) -> Callable[[int], int]:

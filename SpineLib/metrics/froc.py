@@ -147,6 +147,12 @@ class Froc:
         """How many cases."""
         return len(self._lesions)
 
+    @property
+    def tallies(self) -> list[Tally]:
+        """Of each case, as they were given: to join curves of several folds."""
+        rows = zip(self._found, self._lesions, self._false)
+        return [Tally(found[1:], float(lesions), false[1:]) for found, lesions, false in rows]
+
     def resampled(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Sensitivity and false positives a case, each (b, t + 1), with case c counted ``weights[b, c]`` times."""
         return (

@@ -17,7 +17,16 @@ HELP = "average precision and speed of a detector of lesions on CT"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("--cohort", required=True, type=Path, help="folder of CTs with lesion masks")
+    parser.add_argument("--cohort", required=True, type=Path, help="folder of CTs with lesion masks, or DeepLesion's")
+    parser.add_argument("--kinds", help="of DeepLesion: kinds of lesions, e.g. bone (default: all)")
+    parser.add_argument(
+        "--only", type=Path, metavar="FILE", help="of DeepLesion: text file with the key slices to take, a name a line"
+    )
+    parser.add_argument(
+        "--as-given",
+        action="store_true",
+        help="of DeepLesion: each slice through its own window, and the data set's own boxes, as in the paper",
+    )
     parser.add_argument("--model", required=True, help="id or folder of the detector")
     parser.add_argument("--cases", type=int, help="only the first so many cases")
     parser.add_argument("--threshold", type=float, help="probability from which a lesion counts (default: the model's)")
@@ -46,6 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         find_ct_detector,
     )
     from SpineLab.reports.ct_lesions import figures, markdown, write_ct_lesions
+    from SpineLab.training.ct_lesions.key_slices import is_deeplesion
     from SpineLib.tasks.ct.lesions import CtLesionSettings, detect_ct_lesions
     from SpineLib.volume import read_volume
 
@@ -54,6 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
 
         torch.set_num_threads(arguments.threads)
     bundle = find_ct_detector(arguments.model)
+    if is_deeplesion(arguments.cohort):
+        return _deeplesion(arguments, bundle)
     cases = read_ct_cohort(arguments.cohort)[: arguments.cases]
     scans = {f"{number}, {path.name}": read_volume(path, "CT") for number, path in enumerate(arguments.healthy, 1)}
     settings = CtLesionSettings(threshold=arguments.threshold, device=arguments.device, precision=arguments.precision)
@@ -69,4 +81,25 @@ def run(arguments: argparse.Namespace) -> int:
     paths = write_ct_lesions(evaluation, told, arguments.output)
     tell(markdown(told), arguments)
     print("Written:", ", ".join(str(path) for path in paths))
+    return 0
+
+
+def _deeplesion(arguments: argparse.Namespace, bundle) -> int:
+    """The same of key slices."""
+    import json
+
+    from SpineLab.evaluation.deeplesion import evaluate_key_slices, figures, markdown
+    from SpineLab.training.ct_lesions.key_slices import chosen_images
+    from SpineLib.tasks.ct.lesions import CtLesionSettings
+    from SpineLib.volume.files import write_text
+
+    kinds = arguments.kinds.split(",") if arguments.kinds else None
+    images = chosen_images(arguments.cohort, kinds, arguments.only)[: arguments.cases]
+    settings = CtLesionSettings(threshold=arguments.threshold, device=arguments.device, precision=arguments.precision)
+    with ProgressBar() as bar:
+        told = figures(evaluate_key_slices(images, bundle, settings, bar, as_given=arguments.as_given))
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    write_text(arguments.output / "deeplesion.json", json.dumps(told, indent=1) + "\n")
+    write_text(arguments.output / "deeplesion.md", markdown(told))
+    tell(markdown(told), arguments)
     return 0

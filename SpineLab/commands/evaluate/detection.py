@@ -18,7 +18,17 @@ _CHOICE = {"on": (True,), "off": (False,), "both": (True, False)}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("--cohort", required=True, type=Path, help="folder of cases with lesion masks")
-    parser.add_argument("--model", required=True, help="id or folder of the detector")
+    models = parser.add_mutually_exclusive_group(required=True)
+    models.add_argument("--model", help="id or folder of the detector")
+    models.add_argument(
+        "--cross-validation",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="RUN",
+        help="folder of 'spine train detection --fold all': each case by the detector of the fold that held it out; "
+        "several are possible, the first is compared with the others",
+    )
     parser.add_argument(
         "--single-resolution",
         action="append",
@@ -70,12 +80,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
     from SpineLab.evaluation.detection import count_healthy, evaluate_detection, find_detector
+    from SpineLab.evaluation.detection_folds import evaluate_detection_folds
     from SpineLab.reports.detection import figures, markdown, write_detection
     from SpineLib.cohort.mr import read_cohort
     from SpineLib.tasks.detection.detect import DetectSettings
     from SpineLib.volume import read_volume
 
-    bundles = [find_detector(name) for name in (arguments.model, *arguments.single_resolution)]
+    if arguments.cross_validation and arguments.single_resolution:
+        raise SpineError("--single-resolution goes with --model; give its folder of folds as --cross-validation too.")
+    names = [str(run / "fold-0" / "model") for run in arguments.cross_validation] or [
+        arguments.model,
+        *arguments.single_resolution,
+    ]
+    bundles = [find_detector(name) for name in names]
     cohort = read_cohort(arguments.cohort, tuple({bundle.card.inputs[0] for bundle in bundles}), labels=("lesion",))
     if arguments.cases:
         cohort = replace(cohort, cases=cohort.cases[: arguments.cases])
@@ -87,16 +104,17 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SpineError("The output folder cannot be made; choose one where you may write.") from error
+    how = {
+        "aggregation": _CHOICE[arguments.aggregation],
+        "column": tuple(reversed(_CHOICE[arguments.spine_mask])),
+        "smallest_cm2": arguments.smallest_area,
+        "settings": settings,
+    }
     with ProgressBar() as bar:
-        evaluation = evaluate_detection(
-            cohort,
-            bundles,
-            aggregation=_CHOICE[arguments.aggregation],
-            column=tuple(reversed(_CHOICE[arguments.spine_mask])),
-            smallest_cm2=arguments.smallest_area,
-            settings=settings,
-            progress=bar,
-        )
+        if arguments.cross_validation:
+            evaluation = evaluate_detection_folds(cohort, arguments.cross_validation, progress=bar, **how)
+        else:
+            evaluation = evaluate_detection(cohort, bundles, progress=bar, **how)
     healthy = []
     first = evaluation.results[0].by_lesions
     thresholds = sorted({bundles[0].card.threshold, *_operating_thresholds(first)}, reverse=True)

@@ -14,6 +14,7 @@ from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.cohort.layout import AFTER, sessions
 from SpineLib.errors import SpineError
 from SpineLib.models import find_bundle
+from SpineLib.progress import part
 
 HELP = "Dice, TPR, TNR and lesions found, beside the paper's"
 
@@ -26,8 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     models.add_argument(
         "--cross-validation",
         type=Path,
+        action="append",
         metavar="RUN",
-        help="folder of 'spine train segmentation --fold all': each case by the model of the fold that held it out",
+        help="folder of 'spine train segmentation --fold all': each case by the model of the fold that held it out; "
+        "several are possible",
     )
     parser.add_argument(
         "--inputs", help="of a model that takes any sequences: those it is given, e.g. T1,T2 (default: all there are)"
@@ -52,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
     from SpineLab.evaluation.files import markdown, write_evaluation
-    from SpineLab.evaluation.segmentation import evaluate, evaluate_folds, held_out_cases
+    from SpineLab.evaluation.segmentation import evaluate, evaluate_folds, held_out_cases, joined
     from SpineLib.cohort.mr import read_cohort
     from SpineLib.tasks.segmentation.segment import SegmentSettings
 
@@ -87,7 +90,14 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     with ProgressBar() as bar:
         if arguments.cross_validation:
-            evaluation = evaluate_folds(cohort, arguments.cross_validation, settings, label=label, progress=bar)
+            runs = arguments.cross_validation
+            parts = [
+                evaluate_folds(
+                    cohort, run, settings, label=label, progress=part(bar, n / len(runs), (n + 1) / len(runs))
+                )
+                for n, run in enumerate(runs)
+            ]
+            evaluation = joined(parts)
         else:
             evaluation = evaluate(cohort, bundles, settings, label=label, given=given, progress=bar)
     paths = write_evaluation(evaluation, arguments.output)
@@ -119,13 +129,15 @@ def _together(cohort, bundles, settings, label, given, arguments: argparse.Names
 def _bundles(arguments: argparse.Namespace) -> list:
     if arguments.cross_validation is None:
         return [find_bundle(model) for model in arguments.model]
-    first = arguments.cross_validation / "fold-0" / "model"
-    if not first.is_dir():
-        raise SpineError(
-            f"'{arguments.cross_validation}' holds no finished 'fold-0'; give the folder of 'spine train "
-            "segmentation --fold all'."
-        )
-    return [find_bundle(first)]  # The folds differ in their weights only.
+    bundles = []
+    for run in arguments.cross_validation:
+        first = run / "fold-0" / "model"
+        if not first.is_dir():
+            raise SpineError(
+                f"'{run}' holds no finished 'fold-0'; give the folder of 'spine train segmentation --fold all'."
+            )
+        bundles.append(find_bundle(first))  # The folds differ in their weights only.
+    return bundles
 
 
 def _label(bundles: list) -> str:

@@ -76,14 +76,12 @@ def prepare_key_slices(
     cases = []
     for number, image in enumerate(images):
         progress(number / len(images), f"Preparing slice {number + 1} of {len(images)}")
-        marks = [[*(mark.box if as_given else (*mark.long_axis, *mark.short_axis))] for mark in image.lesions]
+        marks = _marks(image, as_given)
         facts: dict = {"marks": marks} | ({"window": list(image.window)} if as_given else {})
         if not is_current(folder / _name(image), **facts):
-            volume, key = _volume_and_key(image)
+            volume, key = volume_and_key(image)
             slices = axial_slices(volume, replace(preparation, window=image.window) if as_given else preparation)
-            boxes = np.array(
-                [_box(slices, volume, key, mark, label) for label, mark in enumerate(marks, start=1)], np.float32
-            )
+            boxes = key_boxes(slices, volume, key, image, as_given)
             known = np.zeros(len(slices.images), bool)
             known[int(boxes[0, 0])] = True
             write_slices(folder, _name(image), slices.images, boxes, np.zeros((0, 3), np.int32), known, facts)
@@ -96,7 +94,7 @@ def patient_of(case: SliceCase) -> str:
     return case.name.partition("_")[0]
 
 
-def _volume_and_key(image: DeepLesionImage) -> tuple[Volume, int]:
+def volume_and_key(image: DeepLesionImage) -> tuple[Volume, int]:
     """The slices around a key slice, and its index k; a slice alone is repeated, as at a scan's end."""
     volume = image.volume()
     last = image.slice
@@ -107,6 +105,16 @@ def _volume_and_key(image: DeepLesionImage) -> tuple[Volume, int]:
         volume = replace(volume, array=np.repeat(volume.array, 3, axis=0))
         key = 1
     return volume, key
+
+
+def key_boxes(slices: AxialSlices, volume: Volume, key: int, image: DeepLesionImage, as_given: bool) -> np.ndarray:
+    """What is marked in a key slice, as :attr:`SpineLab.training.ct_lesions.cases.SliceCase.boxes`."""
+    marks = _marks(image, as_given)
+    return np.array([_box(slices, volume, key, mark, label) for label, mark in enumerate(marks, start=1)], np.float32)
+
+
+def _marks(image: DeepLesionImage, as_given: bool) -> list[list[float]]:
+    return [[*(mark.box if as_given else (*mark.long_axis, *mark.short_axis))] for mark in image.lesions]
 
 
 def _box(slices: AxialSlices, volume: Volume, key: int, ends: Sequence[float], label: int) -> list[float]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,6 +31,7 @@ from SpineLab.training.detection.loop import optimizer_of, split_cases
 from SpineLab.training.export import Labels
 from SpineLab.training.facts import names_of, write_facts
 from SpineLab.training.loop import Run, batches_of, compute_device, drive
+from SpineLab.training.split import apart
 from SpineLib.cohort.ct import read_ct_cohort
 from SpineLib.cohort.origin import counted
 from SpineLib.errors import SpineError
@@ -90,6 +92,7 @@ def run_training(
     cache: Path | None = None,
     processes: int = 2,
     first_cases: int | None = None,
+    held_out: Collection[str] | None = None,
     painted: Path | None = None,
     painted_each: int = 16,
     further: Sequence[Path] = (),
@@ -106,6 +109,7 @@ def run_training(
         painted: of the form that ``spine phantom --ct`` writes, with CTs without lesions, real ones too; lesions are
             painted into them, to train on only.
         painted_each: versions of each of these.
+        held_out: names of the test's cases, where somebody else chose them; not of DeepLesion.
         further: cohorts of ``spine phantom --ct`` to train on only.
         kinds, only: which lesions and slices of DeepLesion, see
             :func:`SpineLab.training.ct_lesions.key_slices.chosen_images`.
@@ -120,13 +124,19 @@ def run_training(
         cases = prepare_key_slices(images, config.preparation, folder, as_given=config.as_given, progress=told)
         patients = sorted({patient_of(case) for case in cases})
         groups = split_cases(patients, config.validation, config.sampling.seed)
-        training, chosen_by, held_out = ([case for case in cases if patient_of(case) in group] for group in groups)
+        training, chosen_by, held = ([case for case in cases if patient_of(case) in group] for group in groups)
         text = f"Key slices of DeepLesion, lesions: {', '.join(kinds or ['all'])}."
         data: dict[str, Any] = {"simulated": False, "description": text}
     else:
         found = read_ct_cohort(cohort_folder)[:first_cases]
         cases = prepare_cases(found, config.preparation, folder, processes=processes, progress=told)
-        training, chosen_by, held_out = split_cases(cases, config.validation, config.sampling.seed)
+        if held_out is None:
+            training, chosen_by, held = split_cases(cases, config.validation, config.sampling.seed)
+        else:
+            rest, held = apart(cases, held_out)
+            training, chosen_by, _ = split_cases(
+                rest, replace(config.validation, folds=0, fold=0), config.sampling.seed
+            )
         data = {
             "simulated": any(case.simulated for case in found),
             "simulated_cases": sum(case.simulated for case in found),
@@ -150,9 +160,9 @@ def run_training(
             f" And {len(healthy)} further CTs without lesions, each with simulated lesions painted "
             f"into {painted_each} copies."
         )
-    names = names_of(training=training, validation=chosen_by, held_out=held_out)
+    names = names_of(training=training, validation=chosen_by, held_out=held)
     write_facts(out, "ct-lesions", command, config.to_dict(), data, names)
-    report(f"{len(training)} cases to train on, {len(chosen_by)} to choose the weights, {len(held_out)} held out.")
+    report(f"{len(training)} cases to train on, {len(chosen_by)} to choose the weights, {len(held)} held out.")
     run = CtLesionRun(config, chosen_by, out, compute_device())
     try:
         sampler = CropSampler(training, config)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar, cast
@@ -27,7 +27,7 @@ from SpineLab.training.export import Labels
 from SpineLab.training.facts import names_of, write_facts
 from SpineLab.training.loop import Run, batches_of, compute_device, drive
 from SpineLab.training.settings import HoldOutValidation
-from SpineLab.training.split import share_of, split
+from SpineLab.training.split import apart, share_of, split
 from SpineLib.cohort.mr import Cohort, described, read_cohort
 from SpineLib.errors import SpineError
 from SpineLib.inference.layout import laid_out
@@ -160,11 +160,14 @@ def run_training(
     cache: Path | None = None,
     processes: int = 2,
     first_cases: int | None = None,
+    held_out: Collection[str] | None = None,
     command: str = "",
     model_id: str = "",
     report: Callable[[str], None] = lambda text: None,
 ) -> ModelBundle:
     """Prepare the cohort, train in ``out`` (or go on there), and write the bundle ``out / "model"``.
+
+    ``held_out`` names the cases of the fold, where somebody else made the folds; else they are made here.
 
     Raises:
         SpineError: data or settings cannot be used.
@@ -184,11 +187,15 @@ def run_training(
         processes=processes,
         progress=lambda fraction, text: report(text),
     )
-    training, chosen_by, held_out = split_cases(cases, config.validation, config.sampling.seed)
+    if held_out is None:
+        training, chosen_by, held = split_cases(cases, config.validation, config.sampling.seed)
+    else:
+        rest, held = apart(cases, held_out)
+        training, chosen_by, _ = split_cases(rest, replace(config.validation, folds=0, fold=0), config.sampling.seed)
     data = {"simulated": cohort.simulated, "description": described(cohort) + _without_bones(cohort)}
-    names = names_of(training=training, validation=chosen_by, held_out=held_out)
+    names = names_of(training=training, validation=chosen_by, held_out=held)
     write_facts(out, "detection", command, config.to_dict(), data, names)
-    report(f"{len(training)} cases to train on, {len(chosen_by)} to choose the weights, {len(held_out)} held out.")
+    report(f"{len(training)} cases to train on, {len(chosen_by)} to choose the weights, {len(held)} held out.")
     run = DetectorRun(config, chosen_by, out, compute_device())
     try:
         sampler = Sampler(training, config, run.network)

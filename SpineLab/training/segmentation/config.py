@@ -70,10 +70,12 @@ class SliceValidation(FoldValidation):
     Attributes:
         cases: how many there are without folds.
         slice_step: 2 looks at every other slice, to save time.
+        training_cases: of vertebrae on CT: so many cases that are trained on are looked at too, for curves of both.
     """
 
     cases: int = 8
     slice_step: int = 2
+    training_cases: int = 0
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from SpineLab.training.segmentation.dataset import cache_folder, prepare_cases
 from SpineLab.training.segmentation.export import export
 from SpineLab.training.segmentation.folds import split_cases
 from SpineLab.training.segmentation.loop import train
+from SpineLab.training.split import apart
 from SpineLib.cohort.mr import described, read_cohort
 from SpineLib.errors import SpineError
 from SpineLib.models import ModelBundle
@@ -27,11 +28,14 @@ def run_training(
     cache: Path | None = None,
     processes: int = 2,
     first_cases: int | None = None,
+    held_out: Collection[str] | None = None,
     command: str = "",
     model_id: str = "",
     report: Callable[[str], None] = lambda text: None,
 ) -> ModelBundle:
     """Prepare the cohort, train in ``out`` (or go on there), and write the bundle ``out / "model"``.
+
+    ``held_out`` names the cases of the fold, where somebody else made the folds; else they are made here.
 
     Raises:
         SpineError: data or settings cannot be used.
@@ -58,12 +62,15 @@ def run_training(
         )
         for inputs in (config.inputs, *((name,) for name in config.also))
     )
-    training, held_out = split_cases(cases, config.validation, config.sampling.seed)
+    if held_out is None:
+        training, held = split_cases(cases, config.validation, config.sampling.seed)
+    else:
+        training, held = apart(cases, held_out)
     data = {"simulated": cohort.simulated, "description": described(cohort)}
-    write_facts(out, "segmentation", command, config.to_dict(), data, names_of(training=training, held_out=held_out))
-    report(f"{len(training)} cases to train on, {len(held_out)} held out.")
-    for group in (training, held_out):
+    write_facts(out, "segmentation", command, config.to_dict(), data, names_of(training=training, held_out=held))
+    report(f"{len(training)} cases to train on, {len(held)} held out.")
+    for group in (training, held):
         names = {case.name for case in group}
         group.extend(case for other in others for case in other if case.name in names)
-    train(config, training, held_out, out, report=report)
+    train(config, training, held, out, report=report)
     return export(out, out / "model", Labels(model_id))

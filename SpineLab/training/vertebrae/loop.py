@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import torch
 
 from SpineLab.training.checkpoint import BEST, load_checkpoint
 from SpineLab.training.export import Labels
-from SpineLab.training.facts import names_of, write_facts, write_json
+from SpineLab.training.facts import names_of, read_facts, write_facts, write_json
 from SpineLab.training.loop import Run, batches_of, compute_device, drive
 from SpineLab.training.segmentation.config import SliceValidation
 from SpineLab.training.segmentation.losses import TverskyLoss
-from SpineLab.training.split import split
-from SpineLab.training.vertebrae.cases import SliceCase, cache_folder, prepare_cases
+from SpineLab.training.split import apart, split
+from SpineLab.training.vertebrae.cases import SliceCase, cache_folder, open_case, prepare_cases
 from SpineLab.training.vertebrae.config import VertebraConfig
 from SpineLab.training.vertebrae.export import export
 from SpineLab.training.vertebrae.sampling import SliceSampler
@@ -36,11 +36,20 @@ class VertebraRun(Run):
         held_out: the cases that choose the best weights.
         folder: gets checkpoints.
         device: to compute on.
+        seen: some of the cases trained on, for curves of both.
     """
 
     judged_by = "iou"
 
-    def __init__(self, config: VertebraConfig, held_out: list[SliceCase], folder: Path, device: torch.device):
+    def __init__(
+        self,
+        config: VertebraConfig,
+        held_out: list[SliceCase],
+        folder: Path,
+        device: torch.device,
+        seen: Sequence[SliceCase] = (),
+    ):
+        self.seen = list(seen)
         torch.manual_seed(config.sampling.seed)
         self.config, self.held_out, settings = config, held_out, config.optimisation
         network = KINDS[config.network.type].build(config.network.card)
@@ -58,7 +67,9 @@ class VertebraRun(Run):
         return self.criterion(logits, masks.to(self.device))
 
     def figures(self, network: torch.nn.Module) -> dict[str, float]:
-        return self.figures_on(network, self.held_out, self.config.validation.slice_step)
+        step = self.config.validation.slice_step
+        learned = self.figures_on(network, self.seen, step)
+        return self.figures_on(network, self.held_out, step) | {f"training_{k}": v for k, v in learned.items()}
 
     def figures_on(self, network: torch.nn.Module, cases: list[SliceCase], slice_step: int) -> dict[str, float]:
         """The figures of :func:`slice_figures` on some cases."""
@@ -83,6 +94,7 @@ def run_training(
     cache: Path | None = None,
     processes: int = 2,
     first_cases: int | None = None,
+    held_out: Collection[str] | None = None,
     command: str = "",
     model_id: str = "",
     report: Callable[[str], None] = lambda text: None,
@@ -98,6 +110,7 @@ def run_training(
         cache: folder for prepared cases; None: beside each cohort.
         processes: that prepare cases.
         first_cases: use only so many of each cohort.
+        held_out: names of the fold's cases of the first folder, where somebody else made the folds.
         command: what started the training, for the card.
         model_id: of the bundle; the folder's name without it.
         report: is told lines for people.
@@ -120,10 +133,13 @@ def run_training(
                 progress=lambda fraction, text: report(text),
             )
         )
-    groups[0], held_out = split_cases(groups[0], config.validation, config.sampling.seed)
+    if held_out is None:
+        groups[0], held = split_cases(groups[0], config.validation, config.sampling.seed)
+    else:
+        groups[0], held = apart(groups[0], held_out)
     training = [case for group in groups for case in group]
     counts = [len(group) for group in groups]
-    counts[0] += len(held_out)
+    counts[0] += len(held)
     real = sum(counts[len(cohorts) :])
     origin = [f"{sum(counts) - real} simulated"] * bool(cohorts) + [f"{real} real"] * bool(real_cohorts)
     data = {
@@ -133,14 +149,36 @@ def run_training(
         "description": f"{' and '.join(origin)} CTs of the spine.",
         "held_out_simulated": bool(cohorts),
     }
-    write_facts(out, "vertebrae", command, config.to_dict(), data, names_of(training=training, held_out=held_out))
-    report(f"{len(training)} cases to train on, {len(held_out)} held out.")
-    run = VertebraRun(config, held_out, out, compute_device())
+    write_facts(out, "vertebrae", command, config.to_dict(), data, names_of(training=training, held_out=held))
+    report(f"{len(training)} cases to train on, {len(held)} held out.")
+    run = VertebraRun(config, held, out, compute_device(), training[: config.validation.training_cases])
     sampler = SliceSampler(groups, config)
-    drive(run, batches_of(sampler.batch), config.validation.every if held_out else None, report)
+    drive(run, batches_of(sampler.batch), config.validation.every if held else None, report)
     if not (out / FIGURES).is_file():
         _write_figures(run, training, out)
     return export(out, out / "model", Labels(model_id))
+
+
+def figures_by_case(run: Path, cache: Path, slice_step: int = 1) -> dict[str, dict[str, float]]:
+    """Figures of each case that a finished training held out, by its exported weights.
+
+    Args:
+        run: folder of the training.
+        cache: that its cases were prepared in.
+
+    Raises:
+        SpineError: it is no such training.
+    """
+    facts = read_facts(run)
+    config = VertebraConfig.from_dict(facts["config"])
+    trained = VertebraRun(config, [], run, compute_device())
+    trained.judged.load_state_dict(load_checkpoint(run / BEST)[0]["network"])
+    trained.judged.eval()
+    places = {path.parent.name: path.parent for path in sorted(cache.glob("vertebrae-*/*/case.json"))}
+    return {
+        name: trained.figures_on(trained.judged, [open_case(places[name])], slice_step)
+        for name in facts["cases"]["held_out"]
+    }
 
 
 def split_cases(

@@ -10,6 +10,7 @@ from SpineLab.training.ct_lesions.key_slices import (
     prepare_key_slices,
 )
 from SpineLab.training.ct_lesions.loop import run_training
+from SpineLib.cli.main import main
 from SpineLib.errors import SpineError
 from Testing.training.ct_lesions.test_deeplesion import folder  # noqa: F401  (the fixture)
 from Testing.training.ct_lesions.test_training import TINY
@@ -51,3 +52,24 @@ def test_a_training_on_deeplesion_keeps_patients_apart_and_is_not_called_simulat
     assert len(patients[0]) == len(patients[1]) == 1 and not patients[0] & patients[1]
     assert not facts["data"]["simulated"] and "DeepLesion" in bundle.card.training_data["description"]
     assert np.isfinite(list(bundle.card.figures["validation"].values())).all()
+
+
+@pytest.mark.parametrize("as_given", [False, True])
+def test_a_detector_is_measured_on_key_slices_beside_the_paper(folder, tmp_path, as_given):  # noqa: F811
+    run_training(TINY.changed(optimisation={"steps": 1}), folder, tmp_path / "run", cache=tmp_path / "cache")
+    call = ["evaluate", "ct-lesions", "--cohort", str(folder), "--model", str(tmp_path / "run" / "model")]
+    more = ["--as-given"] if as_given else []
+    assert main([*call, "-o", str(tmp_path / "out"), "--device", "cpu", *more]) == 0
+    told = json.loads((tmp_path / "out" / "deeplesion.json").read_text())
+    assert (told["slices"], told["patients"], told["own_windows_and_boxes"]) == (2, 2, as_given)
+    assert 0 <= told["interval_95_by_patient"][0] <= told["average_precision"] <= 1
+    assert "60.33" in (tmp_path / "out" / "deeplesion.md").read_text()
+
+
+def test_a_detector_that_marks_what_is_marked_has_a_precision_of_one(folder):  # noqa: F811
+    from SpineLab.evaluation.deeplesion import KeySliceEvaluation
+    from SpineLib.metrics.average_precision import ImageBoxes
+
+    boxes = np.array([[1.0, 2.0, 9.0, 8.0]])
+    perfect = KeySliceEvaluation("m", ["a", "b"], [ImageBoxes(boxes, np.ones(1), boxes)] * 2, 1.0, "cpu", True)
+    assert perfect.curve.average_precision == 1 and perfect.interval() == (1.0, 1.0)

@@ -1,0 +1,3 @@
+"""Little cohorts."""
+
+from Testing.trainings import ball_cohort, followup_cohort  # noqa: F401

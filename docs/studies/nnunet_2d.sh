@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# nnU-Net v2, 2D, on the folds and for the wall-clock of a study, as a yardstick beside 'spine study hille'.
+#
+# nnU-Net is no dependency of this project: make an environment of its own for it, then give it the study's folder.
+#
+#   python3 -m venv nnunet-env && nnunet-env/bin/pip install 'nnunetv2==2.5.*'
+#   PATH=nnunet-env/bin:$PATH docs/studies/nnunet_2d.sh STUDY DATA WORK MINUTES
+#
+# STUDY    folder of 'spine study hille' (study.json tells who is held out where)
+# DATA     the folder of patients that it was run on
+# WORK     folder for nnU-Net's files
+# MINUTES  of training for each fold: what the study's report tells of "2D T1+T2", divided by the folds
+#
+# It writes WORK/figures.csv (patient, fold, Dice, TPR, TNR), by the same formulas on the same patients. It has not been
+# run yet, so there are no figures beside the study's.
+set -eu
+study=$1 data=$2 work=$3 minutes=$4
+here=$(cd "$(dirname "$0")" && pwd)
+export nnUNet_raw="$work/raw" nnUNet_preprocessed="$work/preprocessed" nnUNet_results="$work/results"
+mkdir -p "$nnUNet_raw" "$nnUNet_preprocessed" "$nnUNet_results"
+python "$here/nnunet_2d.py" convert "$study" "$data" "$work"
+nnUNetv2_plan_and_preprocess -d 501 -c 2d --verify_dataset_integrity
+python "$here/nnunet_2d.py" folds "$study" "$data" "$work"
+folds=$(python "$here/nnunet_2d.py" count "$study" "$data" "$work")
+for fold in $(seq 0 $((folds - 1))); do
+	# Epochs of nnU-Net are 250 steps; the training is ended by the clock, as the study's are, and its last weights used.
+	timeout --signal=INT "${minutes}m" nnUNetv2_train 501 2d "$fold" -tr nnUNetTrainer || true
+	nnUNetv2_predict -i "$work/held/$fold" -o "$work/found/$fold" -d 501 -c 2d -f "$fold" -chk checkpoint_latest.pth
+done
+python "$here/nnunet_2d.py" measure "$study" "$data" "$work"
