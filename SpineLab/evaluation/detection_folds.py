@@ -52,8 +52,7 @@ def evaluate_detection_folds(
         found.append(evaluate_detection(own, bundles, progress=share, **how))
     results = []
     for number, first in enumerate(found[0].results):
-        run = runs[0] if first.method.model == found[0].results[0].method.model else None
-        name = (run or _run_of(runs, folds[0], first.method.model)).resolve().name
+        name = _run_of(runs, folds[0], first.method.model).resolve().name
         joined = [
             Froc(
                 getattr(first, key).thresholds[1:],
