@@ -80,4 +80,5 @@ _TASKS: dict[str, Callable] = {
     "model": lambda measure, args: measure(args.seed),
     "learn": _learn,
     "inpaint": lambda measure, args: measure(args.model, args.seed),
+    "train": lambda measure, args: measure(args.seed),
 }

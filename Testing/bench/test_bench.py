@@ -15,6 +15,14 @@ def test_the_simulation_is_measured_by_patients_a_minute(tmp_path, monkeypatch, 
     assert "2 simulated patients of 64x64x15" in capsys.readouterr().out
 
 
+def test_drawing_is_measured_beside_a_step_of_the_same_run():
+    from SpineLab.bench import train
+
+    (row,) = train.measure(1, ("paper-2d",), (16, 144, 144))
+    assert row["ratio"] == row["sampler_at_once_s"] / row["step_s"] > 0 and row["batch"] == 32
+    assert "% of a step" in train.told([row])
+
+
 def test_no_patients_cannot_be_measured(capsys):
     assert main(["bench", "phantom", "--cases", "0"]) == 1
     assert "at least 1" in capsys.readouterr().err

@@ -131,15 +131,19 @@ def sampling_points(
     points = np.stack(np.meshgrid(*(np.arange(n) - (n - 1) / 2 for n in size), indexing="ij")).astype(np.float32)
     if draw.displacement is not None:
         points += _smooth(draw.displacement, size)
+    points = np.tensordot(matrix_of(draw, spacing).astype(np.float32), points, axes=1)
+    return points + (np.asarray(centre) + draw.shift).astype(np.float32)[:, None, None, None]
+
+
+def matrix_of(draw: SpatialDraw, spacing: tuple[float, float, float]) -> np.ndarray:
+    """3 x 3, from places in the patch, counted from its middle, to shifts in the volume, both in voxels (s, y, x)."""
     steps = np.asarray(spacing, dtype=float)
     about_left_right, about_front_back = draw.angles
     c, s = np.cos(about_left_right), np.sin(about_left_right)
     in_slice = np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
     c, s = np.cos(about_front_back), np.sin(about_front_back)
     tilt = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
-    matrix = np.diag(1 / steps) @ tilt @ in_slice @ np.diag(steps * draw.mirror) / draw.scale
-    points = np.tensordot(matrix.astype(np.float32), points, axes=1)
-    return points + (np.asarray(centre) + draw.shift).astype(np.float32)[:, None, None, None]
+    return np.diag(1 / steps) @ tilt @ in_slice @ np.diag(steps * draw.mirror) / draw.scale
 
 
 def resample(
@@ -192,7 +196,7 @@ def change_intensity(
             factor = float(rng.uniform(1, settings.low_resolution))
             channel = _coarsen(channel[0], factor)[None] if flat else _coarsen(channel, factor)
         if settings.gamma != (1.0, 1.0):
-            channel = with_gamma(channel, _draw_gamma(rng, settings.gamma), keep_statistics=not whiten)
+            channel = with_gamma(channel, draw_gamma(rng, settings.gamma), keep_statistics=not whiten)
         if settings.bias_field and rng.random() < settings.probability:
             coarse = rng.uniform(-1, 1, (1, *((1, 3, 3) if plane or flat else (2, 3, 3)))) * settings.bias_field
             size = (1 if plane or flat else channel.shape[1], *channel.shape[-2:])
@@ -213,7 +217,7 @@ def change_intensity(
     return torch.cat(channels)
 
 
-def _draw_gamma(rng: np.random.Generator, limits: tuple[float, float]) -> float:
+def draw_gamma(rng: np.random.Generator, limits: tuple[float, float]) -> float:
     """Uniform in the exponent's logarithm, so that brighter and darker are equally likely (the paper does not say)."""
     return float(np.exp(rng.uniform(*np.log(limits))))
 
@@ -233,13 +237,14 @@ def _coarsen(channel: torch.Tensor, factor: float) -> torch.Tensor:
 def _smooth(coarse: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     """Cubic interpolation of (n, cs, cy, cx) to (n, *size), float32."""
     for axis, n in enumerate(size, start=1):
-        matrix = _cubic_matrix(coarse.shape[axis], n)
+        matrix = cubic_matrix(coarse.shape[axis], n)
         coarse = np.moveaxis(np.tensordot(matrix, coarse, axes=(1, axis)), 0, axis)
     return np.ascontiguousarray(coarse, dtype=np.float32)
 
 
 @lru_cache(maxsize=64)
-def _cubic_matrix(coarse: int, fine: int) -> np.ndarray:
+def cubic_matrix(coarse: int, fine: int) -> np.ndarray:
+    """(fine, coarse): cubic interpolation along an axis, its ends on the ends."""
     if coarse == 1:
         return np.ones((fine, 1))
     unit = torch.eye(coarse)[None, None]

@@ -10,6 +10,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from SpineLab.training.loop import Run, compute_device, drive
+from SpineLab.training.segmentation.batches import BatchSampler
 from SpineLab.training.segmentation.config import SegmentationConfig
 from SpineLab.training.segmentation.dataset import PreparedCase
 from SpineLab.training.segmentation.initialise import initial_network
@@ -44,6 +45,7 @@ def train(
     """
     run = SegmentationRun(config, held_out, folder, compute_device())
     data = Steps(training, config.sampling, config.augmentation, config.preparation.whitening, config.channels)
+    sampler = BatchSampler(data, run.device)
 
     def batches(start: int) -> Iterator:
         total = config.optimisation.steps
@@ -53,7 +55,10 @@ def train(
                 data.remember(run.all_errors(training, report))
                 report(data.hardness)
             stop = min(start - start % every + every, total)
-            yield from _loader(data, start, stop, config.workers)
+            if run.device.type == "cpu":
+                yield from _loader(sampler, start, stop, config.workers)
+            else:
+                yield from (sampler[step] for step in range(start, stop))
             start = stop
 
     return drive(run, batches, config.validation.every if held_out else None, report)
@@ -120,7 +125,7 @@ def looks(config: SegmentationConfig) -> list[tuple[int, ...]]:
     return [tuple(range(min(2, len(config.inputs)))), *((n,) for n in range(len(config.inputs)))]
 
 
-def _loader(data: Steps, start: int, stop: int, workers: int) -> DataLoader:
+def _loader(data: BatchSampler, start: int, stop: int, workers: int) -> DataLoader:
     return DataLoader(
         data,
         batch_size=None,

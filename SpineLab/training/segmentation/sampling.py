@@ -21,7 +21,7 @@ from SpineLab.training.segmentation.dataset import PreparedCase
 from SpineLab.training.segmentation.mining import Errors
 from SpineLib.networks.channels import InputChannels
 
-_TRIES = 4
+TRIES = 4
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Steps(Dataset):
             there = draw_kept(rng, layout.sequences, self.sampling.kept, self.sampling.kept_counts)
         patch = self.sampling.patch
         background = rng.random() < self.sampling.background_fraction or not self.with_lesion
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             case, centre = self._place(rng, background)
             points = sampling_points(draw_spatial(rng, self.augmentation, patch), patch, centre, case.spacing)
             if layout.neighbours:
