@@ -188,7 +188,7 @@ def evaluate_ct_lesions(
             for s, boxes in enumerate(found)
         ]
         lesions = merge(slices, found, _LOWEST, settings)
-        inside = [(vertebrae.array[box_mask(ct, one).array > 0] > 0).any() for one in lesions]
+        inside = [_touches(ct, vertebrae, one) for one in lesions]
         boxes, there = _edges(slices, lesions), _truths(slices, known)
         scores = np.array([one.probability for one in lesions])
         kept = np.array(inside, bool)
@@ -206,6 +206,14 @@ def evaluate_ct_lesions(
     return CtLesionEvaluation(
         bundle.card.id, threshold, results, device, precision, torch.get_num_threads(), around_vertebrae
     )
+
+
+def _touches(ct: Volume, vertebrae: Volume, lesion: CtLesion) -> bool:
+    """Whether a lesion's box touches a vertebra; a poor detector's may lie beside the image."""
+    try:
+        return bool((vertebrae.array[box_mask(ct, lesion).array > 0] > 0).any())
+    except SpineError:
+        return False
 
 
 def _keys(known: np.ndarray) -> np.ndarray:
