@@ -149,7 +149,7 @@ def evaluate_folds(
     return evaluation
 
 
-def joined(evaluations: Sequence[Evaluation]) -> Evaluation:
+def side_by_side(evaluations: Sequence[Evaluation]) -> Evaluation:
     """Several evaluations on one cohort as one, a row of the summary for each."""
     first = evaluations[0]
     return replace(

@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
     from SpineLab.evaluation.files import markdown, write_evaluation
-    from SpineLab.evaluation.segmentation import evaluate, evaluate_folds, held_out_cases, joined
+    from SpineLab.evaluation.segmentation import evaluate, evaluate_folds, held_out_cases, side_by_side
     from SpineLib.cohort.mr import read_cohort
     from SpineLib.tasks.segmentation.segment import SegmentSettings
 
@@ -97,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
                 )
                 for n, run in enumerate(runs)
             ]
-            evaluation = joined(parts)
+            evaluation = side_by_side(parts)
         else:
             evaluation = evaluate(cohort, bundles, settings, label=label, given=given, progress=bar)
     paths = write_evaluation(evaluation, arguments.output)

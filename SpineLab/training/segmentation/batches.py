@@ -84,8 +84,9 @@ class BatchSampler(Dataset):
         """(n, 3, s, y, x): index coordinates in each case's volume, as ``augmentation.sampling_points``."""
         axes = [torch.arange(n, device=self.device, dtype=torch.float32) - (n - 1) / 2 for n in self._size]
         grid = torch.stack(torch.meshgrid(*axes, indexing="ij")).expand(len(drawn), -1, -1, -1, -1)
-        if drawn[0][2].displacement is not None:
-            bend = self._tensor(np.stack([draw.displacement for _, _, draw in drawn]))
+        bends = [draw.displacement for _, _, draw in drawn if draw.displacement is not None]
+        if bends:  # all have one, or none
+            bend = self._tensor(np.stack(bends))
             for axis, size in enumerate(self._size, start=2):
                 matrix = self._tensor(cubic_matrix(bend.shape[axis], size))
                 bend = torch.movedim(torch.tensordot(matrix, bend, dims=([1], [axis])), 0, axis)
