@@ -15,6 +15,7 @@ from SpineLib.scene.results import SOURCE_ROLE, provenance_of
 from SpineLib.scene.runs import export_inputs
 from SpineLib.tasks.ct.lesion_boxes import CtLesion, box_mask
 from SpineLib.tasks.segmentation.naming import METASTASIS
+from SpineLib.volume import write_volume
 from Testing.scene.bones import LESION, add_ct, block
 from Testing.scene.grids import AXIS_ORDERS, add_transform, axis_matrix, rotation
 
@@ -89,6 +90,21 @@ def test_the_table_tells_probability_and_diameters_and_leads_to_the_boxes(case):
     assert cl.found_in(found.boxes[0])["recist_mm"] == [14.2, 9.6]
     slicer.mrmlScene.RemoveNode(found.boxes[0])
     assert cl.boxes_of(found.head) == [found.boxes[1]] and cl.boxes_of(None) == []
+
+
+def test_what_a_model_marked_becomes_segments_with_their_kinds_on_the_ct(case, tmp_path):
+    ct, answer, inputs = case
+    grid = volume_from_node(ct)
+    marks = np.where(block(LESION), 1, 0).astype(np.uint16)
+    marks[0, :2, :2] = 2
+    write_volume(grid.with_array(marks), tmp_path / "marks.nrrd")
+    answer["lesions"][0]["kind"] = "lytic with soft-tissue mass"
+    found = cl.import_ct_lesions(answer | {"marks": "marks.nrrd", "searched": "Said."}, inputs, tmp_path)
+    names = [found.marks.GetSegmentation().GetSegment(one).GetName() for one in found.segment_ids]
+    assert names == ["Lesion 1 (lytic with soft-tissue mass)", "Lesion 2"] and found.searched == "Said."
+    there = slicer.util.arrayFromSegmentBinaryLabelmap(found.marks, found.segment_ids[0], ct) > 0
+    np.testing.assert_array_equal(there, block(LESION))
+    assert found.head.GetTable().GetColumnByName("Kind").GetValue(0) == "lytic with soft-tissue mass"
 
 
 @pytest.fixture

@@ -8,15 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import slicer
+from vtk.util.numpy_support import vtk_to_numpy
 
 from SpineLib.errors import SpineError
 from SpineLib.jobs.registry import run_job
+from SpineLib.scene import printmodel as pm
 from SpineLib.scene import repair as rp
 from SpineLib.scene.nodes import volume_from_node
+from SpineLib.scene.printmodelnodes import paint, paint_colours
 from SpineLib.scene.results import SOURCE_ROLE, provenance_of, segment_tag
 from SpineLib.scene.runs import RunInputs
 from SpineLib.scene.vertebrae import collect_vertebrae, segment_named
 from SpineLib.tasks.segmentation.naming import PROVENANCE
+from SpineLib.volume.resampling import resample_like
 from Testing import headless
 from Testing.scene.bones import L2, L3, LESION, SHAPE, add_case, add_ct, add_segments, block, ids_of
 from Testing.scene.grids import AXIS_ORDERS, add_transform, axis_matrix, rotation, warp
@@ -230,3 +234,25 @@ def test_what_cannot_be_repaired_is_one_sentence(scene):
     ):
         with pytest.raises(SpineError, match=words):
             rp.collect_damage(vertebrae, segment, what, roi, ct)
+
+
+def test_how_sure_a_repair_is_comes_with_it_lies_on_it_and_is_painted_on_its_model(repaired, tmp_path):
+    ct, _, lesion, damage, result = repaired
+    unsure = rp.uncertainty_of(result.segmentation)
+    assert unsure is not None and unsure.array.max() > 1 and slicer.mrmlScene.IsNodePresent(result.segmentation)
+    node = result.segmentation.GetNodeReference(rp.UNCERTAINTY_ROLE)
+    assert node.GetHideFromEditors()
+    grid = volume_from_node(ct)
+    there = resample_like(unsure, grid).array
+    marked = masks(result.segmentation, ct)
+    added = marked[f"{damage.vertebra.name} repaired"] & ~marked[f"{damage.vertebra.name} before"]
+    assert (there[added] > 1).mean() > 0.95
+    shape = pm.collect_shape(result.segmentation, {"smallest_wall_mm": 0.0})
+    model = pm.import_model(tmp_path, run_job("model", shape.parameters(tmp_path), tmp_path), shape)
+    surface = pm.part_of(model.head, "Model")
+    values = vtk_to_numpy(surface.GetPolyData().GetPointData().GetArray("uncertainty_mm"))
+    assert values.min() == 0 and values.max() > 0.3  # the hole lies within the body, near its surface
+    paint(surface, "uncertainty")
+    assert surface.GetDisplayNode().GetActiveScalarName() == "uncertainty_mm"
+    sure, not_sure = paint_colours("uncertainty", np.array([0.0, 5.0]))
+    assert sure.min() > 0.8 and not_sure.max() < 0.6

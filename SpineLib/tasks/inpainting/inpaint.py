@@ -218,7 +218,6 @@ def fill(
         preview(1.0, occupancy(known, distance))
     allowed = site.region & ~_canal(site, known, shapes)
     half = known.grid.with_array(uncertainty(known, shapes, found))
-    # A voxel of the frame is as wide as its border is thick; nearest, so that no place of the region is called certain.
     uncertain = site.labels.with_array(np.where(site.region, sampled(half, site.labels, None), 0), "uncertainty")
     return _on_labels(site, known, distance, allowed), allowed, uncertain
 

@@ -35,7 +35,7 @@ def spread_of(shapes: Sequence[Template], found: Sequence[np.ndarray]) -> np.nda
 
 def uncertainty(known: Known, shapes: Sequence[Template], found: Sequence[np.ndarray]) -> np.ndarray:
     """Within how many mm nine of ten places of the repaired surface lie from the true one: float32 (w, v, u), 0 where
-    the bone is known.
+    the bone is known, but for two voxels beside what is not: between voxels nothing unknown looks surer than it is.
 
     Args:
         known: what is known of the vertebra.
@@ -44,4 +44,4 @@ def uncertainty(known: Known, shapes: Sequence[Template], found: Sequence[np.nda
     """
     depth = ndimage.distance_transform_edt(known.unknown) * known.grid.spacing[0]
     half = np.sqrt(FLOOR_MM**2 + (SPREAD * spread_of(shapes, found)) ** 2 + (DEPTH * depth) ** 2)
-    return np.where(known.unknown, half, 0).astype(np.float32)
+    return np.where(ndimage.binary_dilation(known.unknown, iterations=2), half, 0).astype(np.float32)
