@@ -181,9 +181,12 @@ class LearnStep(StepBase):
                 self._panel.tell(self.widgets, _("Nothing was changed."))
             return
         added, first = result["added"], result["added"]["first"]
-        sentence = _("{patient} was added with {count} lesions.").format(
-            patient=added["patient"], count=added["lesions"]
+        told = (
+            _("{patient} was added with {count} lesion.")
+            if added["lesions"] == 1
+            else _("{patient} was added with {count} lesions.")
         )
+        sentence = told.format(patient=added["patient"], count=added["lesions"])
         if first and first["dice"] is not None:
             sentence += " " + _("First result: Dice {dice:.2f}, {added} added, {removed} removed.").format(**first)
         self._done(" ".join([sentence, *result.get("notes", [])]))

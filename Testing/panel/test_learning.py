@@ -65,7 +65,7 @@ def test_a_patient_is_added_replaced_after_a_question_and_removed(corrected, des
     press(corrected, desktop, corrected.ui.learnAddButton)
     (one,) = read_corrections(corrected.set)
     assert one.lesions == 1 and one.model["id"] == "bright-spots-2d" and one.first.removed == 1
-    assert "sub-001 was added with 1 lesions" in corrected.ui.learnStatusLabel.text
+    assert "sub-001 was added with 1 lesion." in corrected.ui.learnStatusLabel.text
     assert corrected.ui.learnPatientsTable.rowCount == 1 and not questions
     press(corrected, desktop, corrected.ui.learnAddButton)
     desktop.wait(lambda: "was added" in corrected.ui.learnStatusLabel.text, 300)
