@@ -21,6 +21,8 @@ from SpineLib.progress import remark, remarks_to
 
 #: Tasks handed out for each thread of the cluster: enough that no worker waits, few enough that memory stays small.
 _AHEAD = 4
+#: How often the cluster is asked for its threads, seconds.
+_LOOK_S = 2.0
 #: A patient whose worker died so often is given up: most likely it ends them itself, for want of memory.
 _DEATHS = 3
 
@@ -71,8 +73,13 @@ def on_cluster(
         done = as_completed()
         batch = uuid.uuid4().hex  # of two commands on one scheduler, none takes the other's results
 
+        threads, looked = 1, float("-inf")
+
         def hand_out() -> None:
-            most = _AHEAD * max(1, sum(client.nthreads().values()))
+            nonlocal threads, looked
+            if time.monotonic() - looked > _LOOK_S:  # workers come and go; asking costs more than a small task
+                threads, looked = max(1, sum(client.nthreads().values())), time.monotonic()
+            most = _AHEAD * threads
             while queue and len(running) < most:
                 number, tries = queue.popleft()
                 key = f"spine-{batch}-{number}-{tries}"
@@ -142,7 +149,11 @@ def _client(scheduler: str, workers: int) -> Iterator[Any]:
             return
         with (
             LocalCluster(
-                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address="127.0.0.1:0",
+                silence_logs=50,
             ) as cluster,
             Client(cluster) as client,
         ):
