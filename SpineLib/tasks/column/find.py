@@ -142,7 +142,7 @@ def find_column(
         raise SpineError(f"The model '{bundle.card.id}' is for {bundle.card.task}; choose one for {TASK}.")
     preparation = ColumnPreparation.from_dict(bundle.card.preparation)
     progress(0.0, "Preparing the image")
-    grid = ColumnGrid.of(image, preparation.spacing)
+    grid = ColumnGrid.of(image, preparation.spacing, part(progress, 0.0, 0.05))
     network = bundle.network()
     assert isinstance(network, ColumnNet)
     z, y, x = bundle.card.patch

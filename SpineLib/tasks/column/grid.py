@@ -8,6 +8,7 @@ import numpy as np
 
 from SpineLib.geometry import resample
 from SpineLib.geometry.orientation import Orientation
+from SpineLib.progress import Progress, part, silent
 from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
@@ -29,7 +30,7 @@ class ColumnGrid:
     _where: tuple[np.ndarray, np.ndarray, np.ndarray]
 
     @classmethod
-    def of(cls, volume: Volume, spacing: tuple[float, float, float]) -> ColumnGrid:
+    def of(cls, volume: Volume, spacing: tuple[float, float, float], progress: Progress = silent) -> ColumnGrid:
         """Resampled (cubic, with a low-pass where voxels grow) to ``spacing``, mm along (z, y, x); an axis within five
         percent of it keeps its own voxels."""
         orientation = Orientation.of(volume)
@@ -42,7 +43,7 @@ class ColumnGrid:
                 where.append(np.arange(count, dtype=float))
                 continue
             at = resample.positions(count, max(2, round(count * mine / wanted)), wanted / mine)
-            array = resample.along(np.ascontiguousarray(array), resample.cubic(count, at), axis)
+            array = _along(array, resample.cubic(count, at), axis, part(progress, axis / 3, (axis + 1) / 3))
             where.append(at)
         steps = [mine * (at[1] - at[0] if len(at) > 1 else 1.0) for mine, at in zip(own, where)]
         return cls(np.ascontiguousarray(array), triple([float(s) for s in steps]), volume, orientation, triple(where))
@@ -79,6 +80,18 @@ class ColumnGrid:
             ijk[axis] = size - 1 - value if flip else value
         lps = self.source.ijk_to_lps @ (ijk[2], ijk[1], ijk[0], 1.0)
         return triple([round(float(value), 2) for value in lps[:3]])
+
+
+def _along(array: np.ndarray, matrix: np.ndarray, axis: int, progress: Progress) -> np.ndarray:
+    """:func:`SpineLib.geometry.resample.along`, some planes at a time, so that progress can be told."""
+    other = 1 if axis == 0 else 0
+    count = array.shape[other]
+    pieces = []
+    for first in range(0, count, max(1, count // 8)):
+        progress(first / count, "Preparing the image")
+        planes = np.take(array, range(first, min(first + max(1, count // 8), count)), axis=other)
+        pieces.append(resample.along(np.ascontiguousarray(planes), matrix, axis))
+    return np.concatenate(pieces, axis=other)
 
 
 def _upright(array: np.ndarray) -> np.ndarray:
