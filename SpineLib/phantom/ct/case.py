@@ -79,7 +79,7 @@ class CtPhantom:
         vertebrae: uint8 VerSe numbers of the bone as it is.
         intact: uint8 VerSe numbers of the vertebrae before the lesions.
         lesion: uint8 lesion numbers, 1 to n in the order of ``truth["lesions"]``; with the soft-tissue masses.
-        parts: uint8, 1 body, 2 arch, 3 sacrum, 4 disc, 5 canal, 6 other bone.
+        parts: uint8, 1 body, 2 arch, 3 sacrum, 4 disc, 5 canal, 6 other bone, 0 none of these.
         truth: everything that was drawn, ready for JSON.
     """
 

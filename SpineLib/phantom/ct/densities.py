@@ -115,7 +115,7 @@ class Drawn:
         hu: float32 (k, j, i).
         vertebrae, intact: uint8 VerSe numbers, with what the lesions took missing, and before the lesions.
         lesion: uint8, ids of ``lesions``.
-        parts: uint8: body, arch, sacrum, disc, canal, other bone (``skeleton.BODY`` to ``OTHER``), 0 is none.
+        parts: uint8: body, arch, sacrum, disc, canal, other bone (``skeleton.BODY`` to ``OTHER``), 0 none of these.
     """
 
     hu: np.ndarray
