@@ -10,6 +10,8 @@ import numpy as np
 from SpineLib.errors import SpineError
 from SpineLib.volume.levels import DOWNWARDS, FIRST_COUNTED, VERSE_NUMBERS, level_name
 
+#: Levels that are less sure than this are not given.
+_LEAST_SURE = 0.5
 #: Pitch of a column in which no vertebra was overlooked: a gap of so many usual ones is.
 _GAP = 1.6
 #: The lowest vertebra counts as L5 when its centre lies so far above the sacrum's top, mm: a disc and half two bodies.
@@ -84,7 +86,12 @@ def name_levels(
     from_ribs = None if ribbed is None else DOWNWARDS.index(VERSE_NUMBERS["T12"]) - places[ribbed]
     lowest = _from_sacrum(centres, places, sacrum_mm)
     if lowest is None:
-        if from_ribs is None or from_ribs < 0 or from_ribs + places[-1] > len(DOWNWARDS) - 2:
+        if (
+            from_ribs is None
+            or 0.9 * sure < _LEAST_SURE
+            or from_ribs < 0
+            or from_ribs + places[-1] > len(DOWNWARDS) - 2
+        ):
             return counted
         numbers = tuple(DOWNWARDS[from_ribs + place] for place in places)
         return Levels(numbers, "ribs", float(np.clip(0.9 * sure, 0, 1)), tuple(notes))

@@ -16,9 +16,9 @@ from SpineLib.volume.volume import Volume
 
 #: Numbers of what has no arch of its own.
 _WITHOUT_ARCH = (VERSE_NUMBERS["S"],)
-#: A vertebra fewer of whose voxels than this agree on its centre may hold parts of two. Of the vertebrae of the real
-#: and simulated CTs that were found right, none had less.
-LEAST_AGREEMENT = 0.4
+#: A vertebra whose voxels agree on its centre this much less than those of the column's vertebrae usually do may hold
+#: parts of two.
+LEAST_AGREEMENT = 0.5
 
 
 def missing_parts(
@@ -32,11 +32,12 @@ def missing_parts(
         progress: told before each vertebra.
     """
     found = {}
+    usual = float(np.median(list(agreement.values()))) if agreement else 0.0
     boxes = [(number, box) for number, box in enumerate(ndimage.find_objects(labels.array), start=1) if box is not None]
     for done, (number, box) in enumerate(boxes):
         progress(done / len(boxes), f"Looking at vertebra {done + 1} of {len(boxes)}")
         told = _missing(labels, number, box)
-        if agreement is not None and agreement.get(number, 1.0) < LEAST_AGREEMENT:
+        if agreement is not None and agreement.get(number, 1.0) < LEAST_AGREEMENT * usual:
             told.append("its parts belong to different centres: it may hold parts of two vertebrae")
         if told:
             found[number] = tuple(told)
