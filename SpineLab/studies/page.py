@@ -20,6 +20,10 @@ SHORT = (
     "Trainings were short: that something does not come out here says nothing of the paper, whose networks saw many "
     "times as many samples."
 )
+SIMULATED_DATA = (
+    "Not all patients are real: on simulated ones a finding that comes out tells how they were simulated, not how "
+    "patients are."
+)
 
 
 def write_study(
@@ -49,9 +53,10 @@ def write_study(
     ]
     rows = [[one.statement, one.published, one.here, one.verdict] for one in findings]
     patients = [[one.name, one.origin, str(one.fold + 1)] for one in study.patients]
-    short = "" if study.budget == "paper" else f"<p>{escape(SHORT)}</p>"
+    cautions = [SIMULATED_DATA] * any(kind != REAL for kind in kinds) + [SHORT] * (study.budget != "paper")
+    said = "".join(f"<p>{escape(text)}</p>" for text in cautions)
     whole = [
-        Section("Which findings of the paper come out again", table(["paper", "published", "here", ""], rows) + short),
+        Section("Which findings of the paper come out again", table(["paper", "published", "here", ""], rows) + said),
         *sections,
         Section("Patients", f"<p>{escape(BESIDE)}</p>" + table(["patient", "origin", "held out in fold"], patients)),
         Section(
