@@ -23,9 +23,9 @@ OWN = re.compile(r"Spine\w*|Testing|setup|walking")
 OF_SLICER = {"qt", "ctk", "slicer", "PyTorchUtils", "SampleData", "ScriptedLoadableModule", "packaging", "pip"}
 #: Which extras code in these folders may import besides what is always installed; the benches measure beside MONAI.
 EXTRAS = {
-    "SpineLib": ("dicom", "slicer"),
+    "SpineLib": ("cluster", "dicom", "slicer"),
     "SpineLab": ("train", "test"),
-    "Testing": ("dicom", "slicer", "train", "test"),
+    "Testing": ("cluster", "dicom", "slicer", "train", "test"),
     "Resources": ("test",),
 }
 WITHOUT_SLICER = {"SpineLib", "SpineLab", "Resources"}
