@@ -14,7 +14,8 @@ def finish(inpaint, widget):
 def names():
     import slicer
 
-    return sorted(node.GetName() for kind in SCENE_NODES for node in slicer.util.getNodesByClass(kind))
+    nodes = [node for kind in SCENE_NODES for node in slicer.util.getNodesByClass(kind)]
+    return sorted(node.GetName() for node in nodes if not node.GetHideFromEditors())
 
 
 def choose(damaged, method):
