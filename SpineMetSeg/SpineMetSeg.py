@@ -90,6 +90,7 @@ class SpineMetSegParameterNode:
 
     network, model - 2D or 3D, and the id of the model bundle.
     threshold, smallestLesion (ml), device - settings of the run.
+    anywhere, anyway - keep lesions that touch no vertebra; use a scan that no model was made for.
     output - segmentation that gets the lesions as further segments; none: a new one.
     result - segmentation whose lesions the table lists.
     reference - segmentation to compare with.
@@ -110,6 +111,8 @@ class SpineMetSegParameterNode:
     threshold: Annotated[float, WithinRange(0.05, 0.95)] = 0.5
     smallestLesion: Annotated[float, WithinRange(0, 5)] = 0.1
     device: Device = Device.AUTO
+    anywhere: bool = False
+    anyway: bool = False
     output: vtkMRMLSegmentationNode
     result: vtkMRMLSegmentationNode
     reference: vtkMRMLSegmentationNode

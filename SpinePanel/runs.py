@@ -22,14 +22,28 @@ class SegmentationRun:
         threshold, smallestLesionMl, device: see ``SpineLib.tasks.segmentation.segment.SegmentSettings``; None: the
             model's own.
         output: segmentation node that gets the lesions as further segments; None: a new one.
+        anywhere, anyway: keep lesions that touch no vertebra; use a scan that no model was made for. The latter is not
+            asked where a panel has no switch for it: then it is a note.
     """
 
     job = "segment"
 
-    def __init__(self, inputs, model, *, threshold=None, smallestLesionMl=None, device="auto", output=None):
+    def __init__(
+        self,
+        inputs,
+        model,
+        *,
+        threshold=None,
+        smallestLesionMl=None,
+        device="auto",
+        output=None,
+        anywhere=False,
+        anyway=True,
+    ):
         self.inputs = {name: node for name, node in inputs.items() if node is not None}
         self.model, self.output = str(model), output
         self.settings = {"threshold": threshold, "smallest_lesion_ml": smallestLesionMl, "device": device}
+        self.settings |= {"anywhere": anywhere, "anyway": anyway}
         self._exported: RunInputs | None = None
 
     def steps(self):

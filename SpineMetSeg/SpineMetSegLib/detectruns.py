@@ -21,14 +21,14 @@ class DetectionRun:
         card: of the detector.
         threshold, smallestCm2: likelihood and area from which a place is listed.
         column: whether to look in the vertebral column only.
-        device: as in ``SpineLib.tasks.detection.detect.DetectSettings``.
+        device, anyway: as in ``SpineLib.tasks.detection.detect.DetectSettings``.
     """
 
     job = "detect"
 
-    def __init__(self, image, card, *, threshold, smallestCm2, column=False, device="auto"):
+    def __init__(self, image, card, *, threshold, smallestCm2, column=False, device="auto", anyway=False):
         self._image, self._card, self._column, self._device = image, card, column, device
-        self._threshold, self._smallest = threshold, smallestCm2
+        self._threshold, self._smallest, self._anyway = threshold, smallestCm2, anyway
         self._role, self._exported = card.inputs[0], None
 
     def steps(self):
@@ -44,6 +44,7 @@ class DetectionRun:
             "smallest_area_cm2": self._smallest,
             "column": self._column,
             "device": self._device,
+            "anyway": self._anyway,
         }
         return {"inputs": self._exported.files, "model": self._card.id, "settings": settings}
 
@@ -78,7 +79,8 @@ class SegmentCandidateRun:
 
     def __init__(self, inputs, model, candidate, *, threshold=None, device="auto", output=None):
         self._inputs = {name: node for name, node in inputs.items() if node is not None}
-        self._model, self._candidate, self._output = model, candidate, output
+        # The image is cut around the place: it shows too little of the column to name a level by.
+        self._settings = {"threshold": threshold, "device": device, "levels": False}
         self._settings = {"threshold": threshold, "device": device}
         self._region = None
 

@@ -56,6 +56,8 @@ class SegmentStep(StepBase):
             smallestLesionMl=node.smallestLesion,
             device=node.device.value,
             output=node.output,
+            anywhere=node.anywhere,
+            anyway=node.anyway,
         )
         self._panel.start(self.widgets, run, self._onResult)
 

@@ -41,10 +41,10 @@ def segment_placed(
     """
     notes = []
     used = list(bundle.card.inputs_of(sequences))
-    for name in used:
+    for name in used if settings.levels else ():
         notes += refuse(plane_doubt(sequences[name], name), settings.anyway)
     by: str | dict = "labels"
-    if vertebrae is None and used:
+    if vertebrae is None and used and settings.levels:
         found, said = _found(sequences, used, settings, part(progress, 0.0, 0.3))
         notes += said
         if found is not None and found.found:

@@ -32,6 +32,7 @@ class SegmentSettings(Settings):
         anywhere: keep lesions that touch no vertebra, where vertebrae are known.
         anyway: use a scan that the models were not made for.
         lowest: level of the lowest vertebra above the sacrum that is seen, "L4"; "": told by the sacrum.
+        levels: look for the vertebrae; without, nothing is refused or dropped, and levels stay unknown.
     """
 
     threshold: float | None = None
@@ -42,6 +43,7 @@ class SegmentSettings(Settings):
     anywhere: bool = False
     anyway: bool = False
     lowest: str = ""
+    levels: bool = True
 
     def __post_init__(self):
         if self.threshold is not None and not 0 < self.threshold < 1:
