@@ -79,9 +79,9 @@ class SegmentCandidateRun:
 
     def __init__(self, inputs, model, candidate, *, threshold=None, device="auto", output=None):
         self._inputs = {name: node for name, node in inputs.items() if node is not None}
+        self._model, self._candidate, self._output = model, candidate, output
         # The image is cut around the place: it shows too little of the column to name a level by.
         self._settings = {"threshold": threshold, "device": device, "levels": False}
-        self._settings = {"threshold": threshold, "device": device}
         self._region = None
 
     def steps(self):

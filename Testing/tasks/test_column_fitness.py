@@ -7,7 +7,7 @@ import pytest
 
 from SpineLib.errors import SpineError
 from SpineLib.tasks.column.find import Column
-from SpineLib.tasks.column.fitness import plane_doubt, refuse, sequence_doubt, spine_doubt
+from SpineLib.tasks.column.fitness import plane_doubt, refuse, sequence_doubt, shows_a_spine, spine_doubt
 from SpineLib.tasks.column.grid import ColumnGrid
 from SpineLib.tasks.column.levels import Levels
 from SpineLib.tasks.column.parts import BODY, CANAL
@@ -45,6 +45,12 @@ def test_sagittal_slices_along_a_scoliosis_are_taken(degrees):
     turn = np.deg2rad(degrees)
     about = np.array([[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0], [0, 0, 1]])
     assert plane_doubt(_slices(about @ SAGITTAL), "T2") is None
+
+
+def test_a_piece_cut_out_of_a_scan_is_not_searched_for_a_column():
+    assert not shows_a_spine(_slices(SAGITTAL))  # 16 mm
+    large = Volume(np.zeros((6, 300, 300), np.float32), (0.8, 0.8, 4.4), (0.0, 0.0, 0.0), SAGITTAL, "T2")
+    assert shows_a_spine(large)
 
 
 def test_cubes_have_no_plane():

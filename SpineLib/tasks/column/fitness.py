@@ -18,6 +18,8 @@ _TURNED = 35.0
 #: Median of the dural sac over that of the bodies. Of T1 and enhanced T1 it is about 0.5 to 1.1, of T2 and STIR above
 #: 1.8 (eight real scans and the simulated ones): beyond these limits it is another sequence.
 _SAC_OF_T1, _SAC_OF_T2 = 1.7, 1.05
+#: Less in height or depth, mm, and the image is a piece cut out, in which nothing is looked for.
+_LEAST_MM = 110.0
 #: Sac and bodies of less than this are too small to be measured, ml.
 _LEAST_ML = 2.0
 INSIST = "choose another series, or insist with --anyway (in the panel: 'Use it anyway')."
@@ -37,6 +39,12 @@ def plane_doubt(image: Volume, name: str) -> str | None:
             f"The slices of {name} are turned {angle:.0f} degrees from sagittal, which no model was made for: {INSIST}"
         )
     return None
+
+
+def shows_a_spine(image: Volume) -> bool:
+    """Whether an image is large enough to look for a column in it: two vertebrae with what lies around them."""
+    base, _ = canonical(image)
+    return all(count * step >= _LEAST_MM for count, step in zip(base.shape[1:], base.spacing[1::-1]))
 
 
 def sequence_doubt(image: np.ndarray, column: Column, name: str) -> str | None:

@@ -13,7 +13,7 @@ from SpineLib.models import ModelBundle, find_bundle
 from SpineLib.preprocess.pyramid import Pyramid, make_pyramid
 from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
-from SpineLib.tasks.column.fitness import plane_doubt, refuse, sequence_doubt, spine_doubt
+from SpineLib.tasks.column.fitness import plane_doubt, refuse, sequence_doubt, shows_a_spine, spine_doubt
 from SpineLib.tasks.column.mr import column_model, column_on_mr
 from SpineLib.tasks.detection.candidates import Candidate, aggregate, find_candidates
 from SpineLib.tasks.detection.column import SPINE_MODEL, column_from_labels, find_column, within, without_ends
@@ -188,7 +188,7 @@ def _labels(
     image: Volume, sequence: str, settings: DetectSettings, progress: Progress
 ) -> tuple[Volume | None, str | dict, list[str]]:
     """Vertebrae of the installed model of the column, by what they were found, and notes; None without such a model."""
-    bundle = column_model(sequence)
+    bundle = column_model(sequence) if shows_a_spine(image) else None
     if bundle is None:
         return None, "nothing", []
     found = column_on_mr(

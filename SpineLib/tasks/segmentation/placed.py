@@ -9,7 +9,7 @@ import numpy as np
 
 from SpineLib.models.bundle import ModelBundle
 from SpineLib.progress import Progress, part, silent
-from SpineLib.tasks.column.fitness import plane_doubt, refuse, sequence_doubt, spine_doubt
+from SpineLib.tasks.column.fitness import plane_doubt, refuse, sequence_doubt, shows_a_spine, spine_doubt
 from SpineLib.tasks.column.mr import MrColumn, column_model, column_on_mr
 from SpineLib.tasks.segmentation.levels import dropped_note, with_levels
 from SpineLib.tasks.segmentation.naming import target_of
@@ -70,7 +70,7 @@ def _found(
 ) -> tuple[MrColumn | None, list[str]]:
     """The column in the reference sequence, None where no model for it is installed; and what was said of fitness."""
     reference = settings.reference if settings.reference in used else "T1" if "T1" in used else used[0]
-    bundle = column_model(reference)
+    bundle = column_model(reference) if shows_a_spine(sequences[reference]) else None
     if bundle is None:
         return None, []
     found = column_on_mr(
