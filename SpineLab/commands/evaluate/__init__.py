@@ -7,6 +7,7 @@ import argparse
 from SpineLab.commands.actions import add_actions
 from SpineLab.commands.evaluate import (
     calibration,
+    column,
     ct_boxes,
     ct_lesions,
     detection,
@@ -31,6 +32,7 @@ ACTIONS = {
     "ct-lesions": ct_lesions,
     "ct-boxes": ct_boxes,
     "vertebrae": vertebrae,
+    "column": column,
     "gan": gan,
     "inpaint": inpaint,
 }
