@@ -85,6 +85,12 @@ def test_the_lowest_body_stands_on_the_sacrum_or_does_not():
     assert sacrum_below(parts, members, SPACING) is None
 
 
+def test_a_speck_taken_for_sacrum_at_the_upper_edge_drops_no_vertebra():
+    parts, numbers = _column()
+    parts[-4:, 10:32, 2:10] = SACRUM
+    assert len(group_chain(parts, _votes(numbers), SPACING)[1]) == 4
+
+
 def test_nothing_seen_is_no_column():
     labels, members = group_chain(np.zeros((20, 20, 8), np.uint8), np.zeros((3, 20, 20, 8), np.float32), SPACING)
     assert not labels.any() and members == []

@@ -102,6 +102,9 @@ def _bodies(bodies: np.ndarray, sacrum: np.ndarray, steps: np.ndarray, ml: float
 
 def _above(found: list[np.ndarray], sacrum: np.ndarray, steps: np.ndarray) -> list[np.ndarray]:
     """Without what lies below the sacrum's top: pieces of the sacrum itself, or of the pelvis."""
+    pieces, count = ndimage.label(sacrum)
+    if count > 1:  # the largest piece; a speck at the image's upper edge is none
+        sacrum = pieces == 1 + int(np.bincount(pieces.ravel())[1:].argmax())
     heights = np.nonzero(sacrum)[0]
     if len(heights) * float(steps.prod()) / 1000 < _SACRUM_ML:
         return found
