@@ -121,5 +121,6 @@ def _notes(column: Column) -> list[str]:
     }
     return [
         f"Levels are counted from {seen[levels.source]} (confidence {levels.confidence:.0%}); with six or four lumbar "
-        "vertebrae they are wrong: check them."
+        "vertebrae, or a steep L5 that looks like sacrum, they are wrong by one: check them, or name the lowest one "
+        "(--lowest L5)."
     ]

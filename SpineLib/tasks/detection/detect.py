@@ -13,7 +13,7 @@ from SpineLib.models import ModelBundle, find_bundle
 from SpineLib.preprocess.pyramid import Pyramid, make_pyramid
 from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
-from SpineLib.tasks.column.fitness import plane_doubt, refuse, sequence_doubt, shows_a_spine, spine_doubt
+from SpineLib.tasks.column.fitness import plane_doubt, refuse, sequence_doubt, shows_a_spine
 from SpineLib.tasks.column.mr import column_model, column_on_mr
 from SpineLib.tasks.detection.candidates import Candidate, aggregate, find_candidates
 from SpineLib.tasks.detection.column import SPINE_MODEL, column_from_labels, find_column, within, without_ends
@@ -194,10 +194,9 @@ def _labels(
     found = column_on_mr(
         image, bundle, settings.lowest, device=settings.device, precision=settings.precision, progress=progress
     )
-    notes = refuse(spine_doubt(len(found.column.members), sequence), settings.anyway)
-    if not found.found:
-        return None, "nothing", notes
-    notes += refuse(sequence_doubt(found.column.grid.image, found.column, sequence), settings.anyway)
+    if not found.found:  # the smaller network of the detector is asked then
+        return None, "nothing", []
+    notes = refuse(sequence_doubt(found.column.grid.image, found.column, sequence), settings.anyway)
     return found.vertebrae, found.by, notes + found.notes
 
 
