@@ -5,6 +5,7 @@ import pytest
 from SpineLab.training.column.config import ColumnConfig
 from SpineLab.training.completion.config import CompletionConfig
 from SpineLab.training.ct_lesions.config import CtLesionConfig
+from SpineLab.training.ct_marks.config import MarkConfig
 from SpineLab.training.detection.config import DetectorConfig
 from SpineLab.training.gan.config import GanConfig
 from SpineLab.training.segmentation.augmentation import AugmentationSettings
@@ -36,10 +37,12 @@ OTHERS = (
     ("gan", GanConfig),
     ("vnet-", VertebraConfig),
     ("unet-ct", VertebraConfig),
+    ("unet-paper", VertebraConfig),
     ("column-", ColumnConfig),
     ("completion", CompletionConfig),
     ("lesions-ct", CtLesionConfig),
     ("faster-rcnn", CtLesionConfig),
+    ("marks-ct", MarkConfig),
 )
 
 
