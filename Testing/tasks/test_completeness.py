@@ -55,6 +55,12 @@ def test_votes_for_two_centres_are_told_of(drawn):
     assert "different centres" in found[whole[0]][-1] and whole[1] not in found
 
 
+def test_two_vertebrae_under_one_number_are_told_of(drawn):
+    case, whole = drawn
+    array = np.where(case.intact.array == whole[1], whole[0], case.intact.array)
+    assert any("may be two vertebrae" in text for text in missing_parts(case.intact.with_array(array))[whole[0]])
+
+
 def test_the_sacrum_has_no_arch_to_miss():
     case = simulate_ct(3, replace(SCAN, slices=170))
     assert 26 in np.unique(case.intact.array)

@@ -19,6 +19,8 @@ _WITHOUT_ARCH = (VERSE_NUMBERS["S"],)
 #: A vertebra whose voxels agree on its centre this much less than those of the column's vertebrae usually do may hold
 #: parts of two.
 LEAST_AGREEMENT = 0.5
+#: A vertebra so many times as large as its neighbours may be two; bodies grow by less than a tenth a level.
+MOST_OF_NEIGHBOURS = 1.6
 
 
 def missing_parts(
@@ -33,10 +35,13 @@ def missing_parts(
     """
     found = {}
     usual = float(np.median(list(agreement.values()))) if agreement else 0.0
+    larger = _larger(labels)
     boxes = [(number, box) for number, box in enumerate(ndimage.find_objects(labels.array), start=1) if box is not None]
     for done, (number, box) in enumerate(boxes):
         progress(done / len(boxes), f"Looking at vertebra {done + 1} of {len(boxes)}")
         told = _missing(labels, number, box)
+        if number in larger:
+            told.append(f"{larger[number]:.1f} times as large as its neighbours: it may be two vertebrae")
         if agreement is not None and agreement.get(number, 1.0) < LEAST_AGREEMENT * usual:
             told.append("its parts belong to different centres: it may hold parts of two vertebrae")
         if told:
@@ -69,3 +74,18 @@ def _edge_mm2(labels: Volume, number: int, box: tuple[slice, slice, slice]) -> f
     if all(start == side.start and stop == side.stop for (start, stop), side in zip(inner, box)):
         return 0.0
     return edge_mm2(labels.with_array(labels.array == number))
+
+
+def _larger(labels: Volume) -> dict[int, float]:
+    """By number, how many times as large as the two nearest vertebrae each one is that is far larger than both."""
+    counts = np.bincount(labels.array.ravel(), minlength=256)
+    numbers = [int(n) for n in np.flatnonzero(counts) if n > 0 and n not in _WITHOUT_ARCH]
+    found = {}
+    for place, number in enumerate(numbers):
+        beside = numbers[max(0, place - 2) : place] + numbers[place + 1 : place + 3]
+        if len(beside) < 2:
+            continue
+        ratio = counts[number] / max(sorted(counts[other] for other in beside)[-2:])
+        if ratio > MOST_OF_NEIGHBOURS:
+            found[number] = float(ratio)
+    return found
