@@ -22,6 +22,7 @@ FOLLOWUP = {
     "after_T2.nii.gz",
     "after_ceT1.nii.gz",
     "after_to_before.tfm",
+    "after_to_before.json",
     "before_T1.nii.gz",
     "before_T2.nii.gz",
     "comparison.csv",
