@@ -41,7 +41,9 @@ def run(arguments: argparse.Namespace) -> int:
     if not paths:
         raise SpineError("The folder holds no NAME_vb-labels.nii.gz; give one with scans and labels of their bodies.")
     from_s1 = set(arguments.from_s1.split(","))
-    rows, dice, right = [], [], []
+    rows: list[list[str]] = []
+    dice: list[float] = []
+    right: list[bool] = []
     for path in paths:
         name = path.name.removesuffix("_vb-labels.nii.gz")
         started = perf_counter()
