@@ -86,7 +86,7 @@ def test_a_report_that_is_written_elsewhere_is_reported(patient, necrosis, tmp_p
     finish(necrosis, patient.widget)
     patient.ui.folderEdit.text = str(tmp_path / "report")
     ends_elsewhere(necrosis, patient.widget, patient.ui.reportApplyButton, "SpineNecrosis")
-    assert "3 files written" in patient.ui.reportStatusLabel.text and patient.ui.openButton.enabled
+    assert "4 files written" in patient.ui.reportStatusLabel.text and patient.ui.openButton.enabled
 
 
 def test_a_scene_closed_elsewhere_ends_the_run(damaged, inpaint):

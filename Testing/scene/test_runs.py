@@ -10,10 +10,12 @@ import pytest
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed (pip install SpineLib[slicer])")
 
 from SpineLib.errors import SpineError  # noqa: E402
+from SpineLib.metrics.lesion import LESION_MEASURES  # noqa: E402
 from SpineLib.scene import runs  # noqa: E402
 from SpineLib.scene.nodes import volume_from_node  # noqa: E402
 from SpineLib.scene.results import SOURCE_ROLE, provenance_of  # noqa: E402
 from SpineLib.scene.runs import export_inputs, import_result, result_name  # noqa: E402
+from SpineLib.scene.tables import COLUMNS  # noqa: E402
 from SpineLib.tasks.segmentation.lesions import find_lesions  # noqa: E402
 from SpineLib.volume import read_volume, write_volume  # noqa: E402
 from Testing.scene.grids import add_transform, add_volume, axis_matrix, rotation, warp  # noqa: E402
@@ -130,6 +132,10 @@ def test_a_source_deleted_meanwhile_leaves_the_result_where_it_lay(case, scene):
     assert scene.GetFirstNodeByName("temporary") is None
 
 
+def _column(measure: str) -> int:
+    return list(COLUMNS).index(LESION_MEASURES[measure].heading)
+
+
 def test_a_source_moved_meanwhile_takes_result_and_measures_along(case):
     t1, _, inputs, folder = case
     result, labels = answer(folder)
@@ -139,7 +145,7 @@ def test_a_source_moved_meanwhile_takes_result_and_measures_along(case):
     np.testing.assert_array_equal(mask, labels == 1)
     kji = np.argwhere(labels == 1).mean(axis=0)
     centre = (volume_from_node(t1).ijk_to_lps @ [*kji[::-1], 1])[:3] * (-1, -1, 1)
-    assert float(imported.table.GetCellText(0, 4)) == pytest.approx(centre[0], abs=0.01)
+    assert float(imported.table.GetCellText(0, _column("centre_r_mm"))) == pytest.approx(centre[0], abs=0.01)
 
 
 def test_a_source_put_under_a_warp_meanwhile_keeps_the_result_and_says_that_the_table_is_older(case):
@@ -149,7 +155,9 @@ def test_a_source_put_under_a_warp_meanwhile_keeps_the_result_and_says_that_the_
     imported = import_result(folder, result, inputs)
     mask = slicer.util.arrayFromSegmentBinaryLabelmap(imported.segmentation, imported.segment_ids[0], t1)
     np.testing.assert_array_equal(mask, labels == 1)
-    assert float(imported.table.GetCellText(0, 1)) == pytest.approx(result["lesions"][0]["volume_ml"], rel=1e-4)
+    assert float(imported.table.GetCellText(0, _column("volume_ml"))) == pytest.approx(
+        result["lesions"][0]["volume_ml"], rel=1e-4
+    )
     assert "as they were found" in imported.notes[-1]
 
 
