@@ -163,9 +163,10 @@ def run_training(
     sampler = ColumnSampler(training, config, paint)
 
     def batch(step: int) -> Batch:
+        nonlocal sampler
         if step and step % _LOOK_AGAIN == 0:
             more = [case for case in _cases(folders, real) if case.name not in names]
-            sampler.__init__(more, config, paint)  # type: ignore[misc]
+            sampler = ColumnSampler(more, config, paint)
         return sampler.batch(step)
 
     drive(run, batches_of(batch), config.validation.every, report)
