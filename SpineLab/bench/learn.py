@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
+from SpineLab.bench.learn_scan import told_scan
 from SpineLab.evaluation.segmentation import evaluate
 from SpineLab.learning.patients import add_patient
 from SpineLab.learning.training import TuneSettings
@@ -126,6 +127,8 @@ def _dice(cohort: Cohort, base: ModelBundle, new: ModelBundle, progress: Progres
 
 def told(figures: dict) -> str:
     """The figures in a few lines."""
+    if figures["kind"] == "learn-scan":
+        return told_scan(figures)
     lines = [
         f"{figures['patients']} corrected patients of another scanner (simulated), {' + '.join(figures['inputs'])}, "
         f"{figures['minutes']:g} min of training, {figures['seconds'] / 60:.1f} min in all, from {figures['model']}:"

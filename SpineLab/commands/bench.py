@@ -14,6 +14,7 @@ from SpineLib.cli.options import add_device
 from SpineLib.cli.outputs import check_outputs
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.errors import SpineError
+from SpineLib.sequences import SEQUENCES
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +31,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--patients", type=int, default=10, help="learn: that are corrected (default: 10)")
     parser.add_argument(
         "--folder", type=Path, default=Path("bench-learn"), help="learn: keeps all, and goes on (default: bench-learn)"
+    )
+    for name, sequence in SEQUENCES.items():
+        parser.add_argument(
+            f"--{sequence.option}",
+            type=Path,
+            metavar="IMAGE",
+            help=f"learn: {name} of a real healthy spine; lesions painted into one half of it are learned from",
+        )
+    parser.add_argument("--bodies", type=Path, metavar="LABELS", help="learn: its vertebral bodies, on the same grid")
+    parser.add_argument(
+        "--half", choices=("upper", "lower"), default="upper", help="learn: that is learned from (default: upper)"
     )
     parser.add_argument("--only", choices=("2d", "3d"), help="measure one kind only")
     add_device(parser, precision=False)
@@ -66,8 +78,22 @@ def _segment(measure: Callable[..., list[dict]], args: argparse.Namespace) -> li
 def _learn(measure: Callable[..., dict], args: argparse.Namespace) -> dict:
     if args.minutes <= 0 or args.patients < 3:
         raise SpineError("--minutes must be above 0 and --patients 3 or more.")
+    model = args.model or MODELS["2d"]
+    paths = {name: path for name, one in SEQUENCES.items() if (path := getattr(args, one.option))}
+    if bool(paths) != bool(args.bodies):
+        raise SpineError("A real scan needs its images (--t1, --t2 and so on) and --bodies; give both, or neither.")
     with ProgressBar() as bar:
-        return measure(args.model or MODELS["2d"], args.seed, args.minutes, args.patients, args.folder, bar)
+        if not paths:
+            return measure(model, args.seed, args.minutes, args.patients, args.folder, bar)
+        from SpineLab.bench.learn_scan import measure_scan
+        from SpineLib.volume import read_volume
+        from SpineLib.volume.segments import read_mask
+
+        images = {name: read_volume(path, name) for name, path in paths.items()}
+        bodies = read_mask(args.bodies, "bodies")
+        return measure_scan(
+            images, bodies, model, args.seed, args.minutes, args.patients, args.folder, args.half, progress=bar
+        )
 
 
 #: What is measured, each by the module of this name, and what its function ``measure`` is given.

@@ -125,26 +125,30 @@ def evaluate_folds(
         SpineError: a fold is not finished, or a case cannot be segmented.
         Cancelled: by ``progress``.
     """
-    folds = sorted(run.glob("fold-*"), key=lambda path: (len(path.name), path.name))
+    folds, done = fold_folders(run), []
+    for number, fold in enumerate(folds):
+        names = held_out_cases(fold)
+        held_out = replace(cohort, cases=tuple(case for case in cohort.cases if case.name in names))
+        share = part(progress, number / len(folds), (number + 1) / len(folds))
+        one = evaluate(held_out, [load_bundle(fold / "model")], settings, label=label, progress=share)
+        done.append((one.cases, one.lesions))
+    return folds_joined(run, done, cohort.simulated, label)
+
+
+def fold_folders(run: Path) -> list[Path]:
+    """The folds of ``spine train segmentation --fold all``, in their order."""
+    return sorted(run.glob("fold-*"), key=lambda path: (len(path.name), path.name))
+
+
+def folds_joined(run: Path, folds: Sequence[tuple[list[dict], list[dict]]], simulated: bool, label: str) -> Evaluation:
+    """One evaluation of the rows by case and by lesion of each fold of a run; the two readers are left out."""
     cases: list[dict] = []
     lesions: list[dict] = []
-    for number, fold in enumerate(folds):
-        names, bundle = held_out_cases(fold), load_bundle(fold / "model")
-        held_out = replace(cohort, cases=tuple(case for case in cohort.cases if case.name in names))
-        done = evaluate(
-            held_out,
-            [bundle],
-            settings,
-            label=label,
-            progress=part(progress, number / len(folds), (number + 1) / len(folds)),
-        )
-        for rows, more in ((cases, done.cases), (lesions, done.lesions)):
-            rows += [
-                {**row, "model": f"{run.resolve().name}, {len(folds)} folds", "fold": number}
-                for row in more
-                if row["model"] != READERS
-            ]
-    evaluation = joined(cases, lesions, cohort.simulated, label)
+    name = f"{run.resolve().name}, {len(folds)} folds"
+    for number, done in enumerate(folds):
+        for rows, more in zip((cases, lesions), done, strict=True):
+            rows += [{**row, "model": name, "fold": number} for row in more if row["model"] != READERS]
+    evaluation = joined(cases, lesions, simulated, label)
     evaluation.summary[0].update(fold_means(cases))
     return evaluation
 

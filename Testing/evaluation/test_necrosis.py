@@ -8,8 +8,10 @@ import pytest
 from SpineLab.evaluation.falsemarks import false_marks, summarise_false_marks
 from SpineLab.evaluation.files import markdown, write_evaluation
 from SpineLab.evaluation.segmentation import evaluate, evaluate_folds
+from SpineLab.evaluation.together import evaluate_folds_together
 from SpineLib.cohort.mr import read_cohort
 from SpineLib.models import load_bundle
+from SpineLib.tasks.segmentation.segment import SegmentSettings
 from SpineLib.volume import Volume
 
 INPUTS = ("ceT1", "T2")
@@ -128,3 +130,11 @@ def test_a_cross_validation_is_evaluated_as_one_each_case_by_the_model_that_did_
         held_out = json.loads((run / f"fold-{row['fold']}" / "training.json").read_text())["cases"]["held_out"]
         assert row["case"] in held_out
     assert [row["model"] for row in done.summary] == ["cv, 3 folds"] and done.summary[0]["cases"] == 6
+    pytest.importorskip("distributed", reason="distributed is not installed: the extra 'cluster' brings it")
+    together = evaluate_folds_together(after, [run], SegmentSettings(), tmp_path / "kept", label="necrosis")
+
+    def timeless(rows):
+        return [{key: str(value) for key, value in row.items() if key != "seconds"} for row in rows]
+
+    assert timeless(together.cases) == timeless(done.cases) and timeless(together.lesions) == timeless(done.lesions)
+    assert timeless(together.summary) == timeless(done.summary), "on several workers the figures are the same"

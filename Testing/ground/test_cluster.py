@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from SpineLib import cluster
 from SpineLib.cli.batch import each_case
 from SpineLib.cluster import on_cluster
 from SpineLib.errors import SpineError
@@ -32,6 +33,12 @@ def dies_at_first(folder, number):
     if number == 3 and not mark.exists():
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def fails_for_good(number):
+    if number == 350:
+        raise ValueError("never")
     return number
 
 
@@ -62,6 +69,14 @@ def test_a_worker_that_is_killed_in_mid_run_loses_nothing(tmp_path):
     assert (tmp_path / "3").exists()
 
 
+def test_small_tasks_go_together_and_what_raises_or_dies_among_them_is_found_and_does_not_stop_the_rest(tmp_path):
+    found = list(on_cluster(fails_for_good, [(number,) for number in range(400)], retries=1))
+    (failed,) = (one for one in found if one.error is not None)
+    assert failed.number == 350 and failed.tries == 2 and len(found) == 400
+    lives = list(on_cluster(dies_at_first, [(str(tmp_path), number) for number in [*range(10, 300), 3]]))
+    assert sorted(one.value for one in lives) == [3, *range(10, 300)]
+
+
 def test_what_the_user_should_know_of_an_image_comes_back_from_the_workers():
     heard = []
     with remarks_to(heard.append):
@@ -70,9 +85,8 @@ def test_what_the_user_should_know_of_an_image_comes_back_from_the_workers():
 
 
 def test_a_scheduler_that_is_not_there_is_told(monkeypatch):
-    import dask
-
-    with dask.config.set({"distributed.comm.retry.count": 0}), pytest.raises(SpineError, match="does not answer"):
+    monkeypatch.setattr(cluster, "_ANSWER_S", 1)  # what is proved is the sentence, not the patience
+    with pytest.raises(SpineError, match="does not answer"):
         list(on_cluster(double, [(1,)], scheduler="tcp://127.0.0.1:9"))
 
 
@@ -116,7 +130,7 @@ def test_an_evaluation_on_several_workers_has_the_same_figures_and_goes_on_where
     cohort = read_cohort(write_ball_cohort(tmp_path / "cohort", 3), ("T1", "T2"), labels=("lesion",))
     bundle = load_bundle(brightSpots(tmp_path / "model", "metastasis-segmentation", ("T1", "T2")))
     settings, told = SegmentSettings(device="cpu", precision="float32"), []
-    how = {"label": "lesion", "given": None, "report": told.append}
+    how = {"label": "lesion", "given": None, "on": together.Workers(report=told.append)}
     found = together.evaluate_together(cohort, [bundle], settings, tmp_path / "kept", **how)
     wanted = evaluate(cohort, [bundle], settings)
 

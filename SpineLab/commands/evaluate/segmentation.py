@@ -108,22 +108,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _together(cohort, bundles, settings, label, given, arguments: argparse.Namespace):
     """The evaluation on several workers."""
-    from SpineLab.evaluation.together import evaluate_together
+    from SpineLab.evaluation.together import Workers, evaluate_folds_together, evaluate_together
 
-    if arguments.cross_validation:
-        raise SpineError("--cross-validation goes without --workers and --scheduler: evaluate its folds one by one.")
-    return evaluate_together(
-        cohort,
-        bundles,
-        settings,
-        arguments.output / "patients",
-        label=label,
-        given=given,
-        scheduler=arguments.scheduler,
-        workers=arguments.at_a_time,
-        retries=arguments.retries,
-        report=lambda text: print(text, file=sys.stderr, flush=True),
+    on = Workers(
+        arguments.scheduler,
+        arguments.at_a_time,
+        arguments.retries,
+        lambda text: print(text, file=sys.stderr, flush=True),
     )
+    kept = arguments.output / "patients"
+    if arguments.cross_validation:
+        return evaluate_folds_together(cohort, arguments.cross_validation, settings, kept, label=label, on=on)
+    return evaluate_together(cohort, bundles, settings, kept, label=label, given=given, on=on)
 
 
 def _bundles(arguments: argparse.Namespace) -> list:
