@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import torch
 
+from SpineLab.training import ranks
 from SpineLab.training.checkpoint import (
     BEST,
     LAST,
@@ -48,12 +49,17 @@ def drive(run: Run, batches: Callable[[int], Iterator], every: int | None, repor
         ``log.jsonl``, ``curve.csv`` and ``curve.png``.
 
     Raises:
-        SpineError: the loss is no number any more, or the folder holds a training of another network.
+        SpineError: torchrun started a training that cannot be shared, the loss is no number any more, or the folder
+            holds a training of another network.
         Cancelled: Ctrl-C; the state is saved before.
     """
+    if ranks.started_together() and ranks.count() == 1:
+        raise SpineError("This training runs in one process; start it without torchrun.")
     run.folder.mkdir(parents=True, exist_ok=True)
     run.resume(report)
-    record = Record(run.folder, run.step)
+    run.agree()
+    ranks.wait()  # all have read before the first one writes
+    record: Record | None = Record(run.folder, run.step) if ranks.leads() else None
     with _interruptible() as stopped:
         run.stopped = stopped
         source, saved, waited, counted = batches(run.step), time.monotonic(), 0.0, run.step
@@ -63,6 +69,7 @@ def drive(run: Run, batches: Callable[[int], Iterator], every: int | None, repor
             batch = next(source)
             waited += time.monotonic() - asked
             losses.append(run.train_step(batch))
+            run.agree()
             if not math.isfinite(losses[-1]):
                 raise SpineError(
                     f"The loss is no number any more at step {run.step}; lower the rate and start in another folder."
@@ -70,22 +77,29 @@ def drive(run: Run, batches: Callable[[int], Iterator], every: int | None, repor
             last = run.finished or stopped.is_set()
             if run.step % _LOG_STEPS == 0 or last:
                 share = waited / max(time.monotonic() - run.resumed, 1e-6)
-                record.training(run.step, run.seconds, sum(losses) / len(losses), run.rate)
+                if record:
+                    record.training(run.step, run.seconds, sum(losses) / len(losses), run.rate)
                 report(run.line(sum(losses) / len(losses), run.step - counted, share))
                 losses = []
-            if every is not None and not stopped.is_set() and (run.finished or (every and run.step % every == 0)):
+            if (
+                record
+                and every is not None
+                and not stopped.is_set()
+                and (run.finished or (every and run.step % every == 0))
+            ):
                 figures = run.look()
                 record.validation(run.step, run.seconds, figures)
                 report("held-out cases: " + ", ".join(f"{key} {value:.3f}" for key, value in figures.items()))
                 saved = -math.inf
-            if last or time.monotonic() - saved > _SAVE_SECONDS:
+            if record and (last or time.monotonic() - saved > _SAVE_SECONDS):
                 run.save()
                 saved = time.monotonic()
                 record.draw()
             if stopped.is_set():
                 raise Cancelled
-    if not (run.folder / BEST).is_file():
+    if ranks.leads() and not (run.folder / BEST).is_file():
         run.save_best()
+    ranks.wait()
     return run.folder / BEST
 
 
@@ -96,7 +110,7 @@ def batches_of(batch: Callable[[int], _Batch]) -> Callable[[int], Iterator[_Batc
 
 def compute_device() -> torch.device:
     """Where trainings compute: the graphics card if there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
 
 
 class Run(ABC):
@@ -127,6 +141,7 @@ class Run(ABC):
         self.folder, self.device = folder, device
         self.step, self.best, self._seconds, self.resumed = 0, -1.0, 0.0, time.monotonic()
         self.stopped = threading.Event()
+        self._agreed: float | None = None
         self.average = copy.deepcopy(network) if settings.average else None
         self.reduced = settings.precision == "bfloat16" or (settings.precision == "auto" and computes_bfloat16(device))
 
@@ -141,7 +156,7 @@ class Run(ABC):
     @property
     def seconds(self) -> float:
         """Trained so far, all interruptions left out."""
-        return self._seconds + time.monotonic() - self.resumed
+        return self._seconds + time.monotonic() - self.resumed if self._agreed is None else self._agreed
 
     @property
     def done(self) -> float:
@@ -167,11 +182,20 @@ class Run(ABC):
         loss = self.loss(batch)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        ranks.average_gradients(self.network)
         if self.settings.clip:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)
         self.optimizer.step()
         self.advance()
         return float(loss.detach())
+
+    def agree(self) -> None:
+        """Where several processes train together: by one clock, and they stop after the same step."""
+        if ranks.count() > 1:
+            own = self._seconds + time.monotonic() - self.resumed
+            self._agreed, stop = ranks.agreed(own, self.stopped.is_set(), self.device)
+            if stop:
+                self.stopped.set()
 
     def advance(self) -> None:
         """A step was made: count it, and let the moving average follow."""

@@ -138,6 +138,8 @@ def _folds_together(config: _Config, arguments: argparse.Namespace, train: Calla
 
 def run_once(config: _Config, out: Path, arguments: argparse.Namespace, train: Callable[..., ModelBundle]) -> int:
     """Train, and say where the model lies; the exit status. ``train`` is that of :func:`run_folds`."""
+    from SpineLab.training import ranks
+
     if arguments.threads:
         import torch
 
@@ -149,7 +151,8 @@ def run_once(config: _Config, out: Path, arguments: argparse.Namespace, train: C
         model_id=arguments.model_id or "",
         report=lambda text: print(text, flush=True),
     )
-    print(f"{bundle.folder}: {bundle.card.title}", flush=True)
+    if ranks.leads():
+        print(f"{bundle.folder}: {bundle.card.title}", flush=True)
     return 0
 
 

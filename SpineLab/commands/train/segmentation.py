@@ -43,8 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
+    from SpineLab.training import ranks
     from SpineLab.training.segmentation.config import SegmentationConfig
-    from SpineLab.training.segmentation.session import run_training
 
     config = SegmentationConfig.read(arguments.config)
     changes: dict = {
@@ -58,6 +58,16 @@ def run(arguments: argparse.Namespace) -> int:
         changes["sampling"] = {"batch": arguments.batch}
     if arguments.compile:
         changes["optimisation"] = {"compile": True}
+    ranks.join()
+    try:
+        return _run(config, changes, arguments)
+    finally:
+        ranks.leave()
+
+
+def _run(config, changes: dict, arguments: argparse.Namespace) -> int:
+    from SpineLab.training.segmentation.session import run_training
+
     return run_folds(
         changed(config, arguments, changes),
         arguments,

@@ -57,7 +57,7 @@ class BatchSampler(Dataset):
 
     def _batch(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         steps, sampling = self.steps, self.steps.sampling
-        rngs = [np.random.default_rng([sampling.seed, step, index]) for index in range(sampling.batch)]
+        rngs = [np.random.default_rng([sampling.seed, step, index]) for index in steps.own]
         background = [rng.random() < sampling.background_fraction or not steps.with_lesion for rng in rngs]
         channels = len(steps.cases[0].channels)
         images = torch.empty((len(rngs), channels, *self._size), device=self.device)

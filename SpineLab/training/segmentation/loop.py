@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch.utils.data import DataLoader
 
+from SpineLab.training import ranks
 from SpineLab.training.loop import Run, compute_device, drive
 from SpineLab.training.segmentation.batches import BatchSampler
 from SpineLab.training.segmentation.config import SegmentationConfig
@@ -44,7 +45,9 @@ def train(
         As :func:`SpineLab.training.loop.drive`; the best weights are those with the best Dice on the held-out cases.
     """
     run = SegmentationRun(config, held_out, folder, compute_device())
-    data = Steps(training, config.sampling, config.augmentation, config.preparation.whitening, config.channels)
+    data = Steps(
+        training, config.sampling, config.augmentation, config.preparation.whitening, config.channels, ranks.rank()
+    )
     sampler = BatchSampler(data, run.device)
 
     def batches(start: int) -> Iterator:
@@ -72,6 +75,8 @@ class SegmentationRun(Run):
         self.config, self.held_out, settings = config, held_out, config.optimisation
         self.layout = torch.channels_last if config.network.dimensions == 2 else torch.channels_last_3d
         network = laid_out(initial_network(config), device, self.layout)
+        if ranks.count() > 1:
+            ranks.share_normalisation(network)
         super().__init__(network, torch.optim.Adam(network.parameters(), lr=settings.rate), settings, folder, device)
         self.keeps_last = bool(config.validation.folds)
         self.learner = torch.compile(network) if settings.compile else network

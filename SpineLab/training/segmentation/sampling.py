@@ -67,7 +67,10 @@ class SamplingSettings:
 
 
 class Steps(Dataset):
-    """Batches by step number, for ``torch.utils.data.DataLoader(batch_size=None)``."""
+    """Batches by step number, for ``torch.utils.data.DataLoader(batch_size=None)``.
+
+    Samples of a step are numbered; ``rank`` of several processes that train together draws its own numbers.
+    """
 
     def __init__(
         self,
@@ -76,7 +79,9 @@ class Steps(Dataset):
         augmentation: AugmentationSettings,
         whitening: str,
         layout: InputChannels | None = None,
+        rank: int = 0,
     ):
+        self.own = range(rank * sampling.batch, (rank + 1) * sampling.batch)
         self.layout = layout or InputChannels(len(cases[0].channels) if cases else 1)
         self.cases, self.sampling, self.augmentation, self.whitening = cases, sampling, augmentation, whitening
         self.with_lesion = [case for case in cases if len(case.centres)]
@@ -99,10 +104,7 @@ class Steps(Dataset):
 
     def __getitem__(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Images (n, c, *patch) and masks (n, 1, *patch), float32."""
-        samples = [
-            self.sample(np.random.default_rng([self.sampling.seed, step, index]))
-            for index in range(self.sampling.batch)
-        ]
+        samples = [self.sample(np.random.default_rng([self.sampling.seed, step, index])) for index in self.own]
         return torch.stack([image for image, _ in samples]), torch.stack([mask for _, mask in samples])
 
     def sample(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
+from SpineLab.training import ranks
 from SpineLab.training.export import Labels
 from SpineLab.training.facts import names_of, write_facts
 from SpineLab.training.segmentation.config import SegmentationConfig
@@ -16,7 +17,7 @@ from SpineLab.training.segmentation.loop import train
 from SpineLab.training.split import apart
 from SpineLib.cohort.mr import described, read_cohort
 from SpineLib.errors import SpineError
-from SpineLib.models import ModelBundle
+from SpineLib.models import ModelBundle, load_bundle
 from SpineLib.sequences import SEQUENCES
 
 
@@ -49,6 +50,9 @@ def run_training(
     )
     if first_cases:
         cohort = replace(cohort, cases=cohort.cases[:first_cases])
+    if not ranks.leads():
+        ranks.wait()  # the first one prepares the cases and tells what is done
+        report = lambda text: None  # noqa: E731
     preparation = config.preparation.to_dict()
     cases, *others = (
         prepare_cases(
@@ -66,11 +70,17 @@ def run_training(
         training, held = split_cases(cases, config.validation, config.sampling.seed)
     else:
         training, held = apart(cases, held_out)
+    if ranks.leads():
+        ranks.wait()
     data = {"simulated": cohort.simulated, "description": described(cohort)}
-    write_facts(out, "segmentation", command, config.to_dict(), data, names_of(training=training, held_out=held))
+    if ranks.leads():
+        write_facts(out, "segmentation", command, config.to_dict(), data, names_of(training=training, held_out=held))
     report(f"{len(training)} cases to train on, {len(held)} held out.")
     for group in (training, held):
         names = {case.name for case in group}
         group.extend(case for other in others for case in other if case.name in names)
     train(config, training, held, out, report=report)
-    return export(out, out / "model", Labels(model_id))
+    if ranks.leads():
+        export(out, out / "model", Labels(model_id))
+    ranks.wait()
+    return load_bundle(out / "model")
