@@ -22,10 +22,13 @@ from SpineLib.models import ModelBundle, ModelCard, list_bundles
 from SpineLib.networks.unet import WIDTHS, UNet
 from SpineLib.phantom import PhantomSettings, simulate
 from SpineLib.preprocess import Preparation
+from SpineLib.tasks.segmentation.placed import segment_placed
 from SpineLib.tasks.segmentation.segment import SegmentSettings, segment
 from SpineLib.volume import read_volume, write_volume
 
 _SIZE, _SLICES, _SPACING = 384, 20, 1.0
+#: With the column, its levels and only around its vertebrae, as users run it; the network alone; the plain way.
+_WAYS = ("levels", "fast", "plain")
 
 
 def measure(models: Mapping[str, str], device: str, seed: int, only: str | None = None) -> list[dict]:
@@ -36,7 +39,7 @@ def measure(models: Mapping[str, str], device: str, seed: int, only: str | None 
         _write_case(folder, seed)
         for kind in (only,) if only else tuple(MODELS):
             results = {}
-            for way in ("fast", "plain"):
+            for way in _WAYS:
                 print(f"Measuring {kind}, {way} ...", file=sys.stderr, flush=True)
                 results[way] = measure_apart("SpineLab.bench.segment", folder, kind, way, models[kind], device)
             figures.append(
@@ -59,20 +62,21 @@ def _write_case(folder: Path, seed: int) -> None:
 
 
 def measure_here(folder: Path, kind: str, way: str, model: str, device: str) -> dict:
-    """In the child: the inner work (preparation, network, mask, lesions) of one way; writes the mask."""
+    """In the child: the inner work (column, preparation, network, mask, lesions) of one way; writes the mask."""
     sequences = {name: read_volume(folder / f"{name}.nrrd", name) for name in ("T1", "T2")}
     bundle, note = _bundle(folder, kind, model)
-    started = time.perf_counter()
-    if way == "fast":
-        result = segment(sequences, bundle, SegmentSettings(device=device))
+    started, worked = time.perf_counter(), time.process_time()
+    if way != "plain":
+        result = (segment_placed if way == "levels" else segment)(sequences, bundle, SegmentSettings(device=device))
         mask, precision = result.mask.array, result.provenance["precision"]
         device = result.provenance["device"]
     else:
         mask, precision, device = plain(sequences, bundle), "float32", "cpu"
-    seconds = time.perf_counter() - started
+    seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - worked
     np.save(folder / f"{kind}-{way}.npy", mask)
     return {
         "seconds": seconds,
+        "cpu_seconds": cpu_seconds,
         "resident_gb": peak_gb(),
         "precision": precision,
         "device": device,
@@ -120,15 +124,15 @@ def _dice(folder: Path, kind: str) -> float:
 def told(figures: list[dict]) -> str:
     lines = [
         f"T1+T2, {_SIZE}x{_SIZE}x{_SLICES}, {figures[0]['fast']['threads']} threads (simulated patient)",
-        "      way     seconds  resident GB  precision  device  times faster  Dice fast/plain",
+        "      way     seconds  CPU seconds  resident GB  precision  device  times faster  Dice fast/plain",
     ]
     for one in figures:
-        for way in ("fast", "plain"):
+        for way in _WAYS:
             row = one[way]
             last = f"{one['times_faster']:12.1f}  {one['dice']:15.4f}" if way == "fast" else ""
             lines.append(
-                f"{one['kind']:4}  {way:6} {row['seconds']:8.1f} {row['resident_gb']:12.2f}  "
-                f"{row['precision']:9}  {row['device']:6}  {last}".rstrip()
+                f"{one['kind']:4}  {way:6} {row['seconds']:8.1f} {row['cpu_seconds']:12.1f} "
+                f"{row['resident_gb']:12.2f}  {row['precision']:9}  {row['device']:6}  {last}".rstrip()
             )
         lines += [f"      {one['fast']['note'] or one['fast']['model']}"]
     return "\n".join(lines)

@@ -31,6 +31,17 @@ def box_around(
     return triple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
 
 
+def box_of(mask: np.ndarray, margin: Sequence[int] = (0, 0, 0)) -> tuple[slice, slice, slice]:
+    """Index box of what is not 0, grown by ``margin`` voxels on each side within the array; empty of nothing."""
+    box = []
+    for axis, more in enumerate(margin):
+        others = tuple(other for other in range(3) if other != axis)
+        where = np.flatnonzero(mask.any(axis=others))
+        first, last = (int(where[0]) - more, int(where[-1]) + 1 + more) if len(where) else (0, 0)
+        box.append(slice(max(first, 0), min(last, mask.shape[axis])))
+    return triple(box)
+
+
 def crop(volume: Volume, box: tuple[slice, slice, slice]) -> Volume:
     """The voxels of an index box (k, j, i), where they lie in the patient."""
     first = [part.start for part in reversed(box)]

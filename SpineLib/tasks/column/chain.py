@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 
 from SpineLib.tasks.column.grouping import Member
 from SpineLib.tasks.column.parts import ARCH, BODY, CANAL, DISC, SACRUM
+from SpineLib.volume.crop import box_of
 
 #: What lies within this of each other belongs to one column, mm.
 _JOIN_MM = 5.0
@@ -56,7 +57,13 @@ def group_chain(parts: np.ndarray, offsets_mm: np.ndarray, spacing: tuple[float,
 
 def column_of(parts: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
     """The one long piece that bodies, discs, canal and sacrum make together; what else was seen is no spine."""
-    steps = np.asarray(spacing, float)
+    found = np.zeros(parts.shape, bool)
+    box = box_of(np.isin(parts, (BODY, DISC, CANAL, SACRUM, ARCH)), (2, 2, 1))
+    found[box] = _long_piece(parts[box], np.asarray(spacing, float))
+    return found
+
+
+def _long_piece(parts: np.ndarray, steps: np.ndarray) -> np.ndarray:
     axial = np.isin(parts, (BODY, DISC, CANAL, SACRUM))
     if not axial.any():
         return axial
@@ -77,10 +84,11 @@ def column_of(parts: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
 def _bodies(bodies: np.ndarray, sacrum: np.ndarray, steps: np.ndarray, ml: float) -> tuple[np.ndarray, np.ndarray]:
     """Centres (n, 3) mm from cranial to caudal, and cores uint8 with their numbers from 1."""
     # Bridges between bodies are thinner than bodies: in the slice, 3 mm are taken off all round.
-    core = ndimage.distance_transform_edt(
-        np.pad(bodies, ((2, 2), (2, 2), (0, 0)), mode="edge"), sampling=(*steps[:2], 1e3)
-    )
-    core = core[2:-2, 2:-2] > 3.0
+    core = np.zeros(bodies.shape, bool)
+    if bodies.any():
+        box = box_of(bodies, (2, 2, 0))  # at the image's edge a body goes on
+        padded = np.pad(bodies[box], ((2, 2), (2, 2), (0, 0)), mode="edge")
+        core[box] = ndimage.distance_transform_edt(padded, sampling=(*steps[:2], 1e3))[2:-2, 2:-2] > 3.0
     pieces, count = ndimage.label(core)
     found = []
     for number in range(1, count + 1):

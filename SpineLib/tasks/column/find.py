@@ -19,9 +19,13 @@ from SpineLib.tasks.column.levels import Levels, name_levels
 from SpineLib.tasks.column.parts import BACKGROUND, OF_A_VERTEBRA, OTHER_BONE
 from SpineLib.tasks.column.predict import predict_column
 from SpineLib.tasks.column.ribs import lowest_ribbed
+from SpineLib.volume.crop import box_of
 from SpineLib.volume.volume import Volume
 
 TASK = "column-segmentation"
+
+#: So many times the slices of its training patches a network for MR takes at once.
+_ALL_SLICES = 1.5
 
 
 @dataclass(frozen=True)
@@ -146,6 +150,9 @@ def find_column(
     network = bundle.network()
     assert isinstance(network, ColumnNet)
     z, y, x = bundle.card.patch
+    thick = preparation.kind == "mr"
+    if thick and grid.image.shape[2] <= _ALL_SLICES * x:  # one window holds all slices: half the work
+        x = max(x, grid.image.shape[2])
     probability, offsets, device, precision = predict_column(
         grid.image,
         network,
@@ -158,7 +165,6 @@ def find_column(
     )
     progress(0.85, "Telling the vertebrae apart")
     parts = probability.argmax(0).astype(np.uint8)
-    thick = preparation.kind == "mr"
     if thick:
         parts[~column_of(parts, grid.spacing) & (parts != OTHER_BONE)] = BACKGROUND
     labels, members = (group_chain if thick else group)(parts, offsets, grid.spacing)
@@ -177,5 +183,10 @@ def find_column(
 
 def _grown(labels: np.ndarray, voxels: int = 2) -> np.ndarray:
     """Labels grown a little into what has none, each to its nearest."""
-    distance, nearest = ndimage.distance_transform_edt(labels == 0, return_indices=True)
-    return np.where(distance <= voxels, labels[tuple(nearest)], 0).astype(np.uint8)
+    out = np.zeros(labels.shape, np.uint8)
+    if labels.any():
+        box = box_of(labels, (voxels,) * 3)
+        near = labels[box]
+        distance, nearest = ndimage.distance_transform_edt(near == 0, return_indices=True)
+        out[box] = np.where(distance <= voxels, near[tuple(nearest)], 0)
+    return out

@@ -50,7 +50,7 @@ def segment_placed(
         if found is not None and found.found:
             vertebrae, by = found.vertebrae, found.by
             notes += found.notes
-    result = segment(sequences, bundle, settings, part(progress, 0.3 if isinstance(by, dict) else 0.0, 0.98))
+    result = segment(sequences, bundle, settings, part(progress, 0.3 if isinstance(by, dict) else 0.0, 0.98), vertebrae)
     result = replace(result, notes=notes + result.notes)
     if vertebrae is None:
         return result

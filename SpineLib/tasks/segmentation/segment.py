@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from time import perf_counter
 
+import numpy as np
+
 from SpineLib.errors import SpineError
 from SpineLib.models.bundle import ModelBundle
 from SpineLib.preprocess import Preparation, prepare
@@ -78,6 +80,7 @@ def segment(
     bundle: ModelBundle,
     settings: SegmentSettings = SegmentSettings(),
     progress: Progress = silent,
+    around: Volume | None = None,
 ) -> SegmentResult:
     """Find the metastases, or the necroses: what the model is made for.
 
@@ -86,12 +89,15 @@ def segment(
         bundle: the model.
         settings: the user's choices.
         progress: told at least once a second; may raise ``Cancelled``.
+        around: vertebrae on any grid: nothing is looked for but in them and around them, which is faster; everything is
+            where a lesion goes on from there, with ``settings.anywhere``, and by a network whose windows are whitened.
 
     Raises:
         SpineError: a sequence is missing or cannot be used, no such device, not enough memory.
         Cancelled: by ``progress``.
     """
     from SpineLib.inference.predict import Layout, predict
+    from SpineLib.tasks.segmentation.where import AROUND_MM, Search
 
     started = perf_counter()
     card = bundle.card
@@ -120,21 +126,28 @@ def segment(
         progress=part(progress, 0.0, 0.15),
     )
     progress(0.15, "Loading the model")
-    predicted = predict(
-        prepared.channels,
-        bundle.network(),
-        layout=Layout.of(card.network, card.inputs, used, prepared.spacing[0]),
-        whiten_windows=preparation.whitening == "patch",
-        window=(card.patch[-2], card.patch[-1]) if preparation.whitening == "patch" else None,
-        threshold=threshold,
-        device=settings.device,
-        precision=settings.precision,
-        progress=part(progress, 0.16, 0.95),
-    )
+    searches = [Search.everywhere(prepared)]
+    if around is not None and not settings.anywhere and preparation.whitening != "patch":
+        searches.insert(0, Search.around(prepared, around))
+    whole = np.zeros(prepared.channels.shape[1:], np.float32)
+    for number, search in enumerate(searches):
+        predicted = predict(
+            prepared.channels[(slice(None), *search.box)],
+            bundle.network(),
+            layout=Layout.of(card.network, card.inputs, used, prepared.spacing[0]),
+            whiten_windows=preparation.whitening == "patch",
+            window=(card.patch[-2], card.patch[-1]) if preparation.whitening == "patch" else None,
+            threshold=threshold,
+            device=settings.device,
+            precision=settings.precision,
+            progress=part(progress, *((0.16, 0.95), (0.16, 0.7), (0.7, 0.95))[number + len(searches) - 1]),
+        )
+        smooth = smoothed_across_slices(predicted.probability, prepared.spacing[0], card.smoothing_mm)
+        whole[search.box] = calibrated(smooth, card.calibration)
+        if not search.leaves(whole[search.box] >= threshold):
+            break
     progress(0.95, "Measuring lesions")
-    smooth = smoothed_across_slices(predicted.probability, prepared.spacing[0], card.smoothing_mm)
-    smooth = calibrated(smooth, card.calibration)
-    probability = prepared.to_input(smooth, "probability")
+    probability = prepared.to_input(whole, "probability")
     mask, labels, lesions = find_lesions(probability, threshold, smallest)
     applied = {
         "threshold": threshold,
@@ -154,6 +167,7 @@ def segment(
         target=card.target,
         inputs=list(used),
         reference=prepared.reference_name,
+        searched="everywhere" if search.vertebrae is None else f"within {AROUND_MM:.0f} mm of the vertebrae",
     )
     progress(1.0, "Done")
     return SegmentResult(probability, mask, labels, lesions, made, notes + prepared.notes + predicted.notes)
