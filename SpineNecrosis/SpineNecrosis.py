@@ -80,6 +80,7 @@ class SpineNecrosisParameterNode:
     fade - share of the scan after in the slice views.
     necrosisModel, threshold - of the segmentation of the necrosis.
     necrosis, necrosisSegment - as for the metastasis.
+    canal - segmentation with the spinal canal before; none: it is looked for.
     requiredMargin (mm) - of the verdict; autoUpdate - whether a comparison is renewed by itself.
     comparison - the table of overlap that leads to the comparison's other nodes.
     folder, withPatient, withDicom - of the report.
@@ -104,6 +105,7 @@ class SpineNecrosisParameterNode:
     threshold: Annotated[float, WithinRange(0.05, 0.95)] = 0.5
     necrosis: vtkMRMLSegmentationNode
     necrosisSegment: str = ""
+    canal: vtkMRMLSegmentationNode
     requiredMargin: Annotated[float, WithinRange(0, 15)] = REQUIRED_MARGIN_MM
     autoUpdate: bool = False
     comparison: vtkMRMLTableNode

@@ -52,8 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--canal",
         type=Path,
         metavar="MASK",
-        help="the spinal canal before: how near metastasis and necrosis come to it",
+        help="the spinal canal before: how near metastasis and necrosis come to it (default: the model of the column "
+        "looks for it)",
     )
+    scans.add_argument("--no-canal", action="store_true", help="do not look for the spinal canal; saves some seconds")
     batch = parser.add_argument_group("many patients")
     batch.add_argument(
         "--bids",

@@ -216,8 +216,9 @@ def run_case(
         settings=FollowUpSettings(
             metastasis=each, necrosis=each, compare=CompareSettings(required_margin_mm=args.margin)
         ),
-        progress=part(progress, 0.02, 0.88),
+        progress=part(progress, 0.02, 0.8),
     )
+    parts = _parts(images["before"], result.pair[0], args, notes, part(progress, 0.8, 0.88))
     progress(0.88, "Writing the report")
     row, lines = write_follow_up(
         folder,
@@ -228,9 +229,28 @@ def run_case(
         patient=patient_facts(before_facts, after_facts) if args.include_patient else None,
         archive=ForArchive(dicom, scans.before, scans.after) if dicom is not None else None,
         progress=part(progress, 0.88, 1.0),
-        canal=read_mask(args.canal, "canal") if getattr(args, "canal", None) else None,
+        parts=parts,
     )
     return CaseResult(row, lines)
+
+
+def _parts(before, shown: str, args: argparse.Namespace, notes: list[str], progress: Progress):
+    """The spinal canal: the user's own, else what the model of the column finds on the scan before; or None."""
+    from SpineLib.tasks.stability.find import find_parts
+    from SpineLib.tasks.stability.parts import CANAL, SpineParts
+    from SpineLib.volume.segments import read_mask
+
+    if getattr(args, "canal", None):
+        mask = read_mask(args.canal, "canal")
+        return SpineParts(mask.with_array((mask.array != 0).astype("uint8")), {1: CANAL})
+    if getattr(args, "no_canal", False):
+        return None
+    progress(0.0, "Looking for the spinal canal")
+    try:
+        return find_parts(before[shown], shown, device=args.device, progress=progress)
+    except SpineError as error:  # the comparison is whole without it
+        notes.append(f"The spinal canal was not found: {error}")
+        return None
 
 
 def _model_for(task: str, images: Mapping[str, Path]) -> Path:

@@ -23,7 +23,8 @@ from SpineLib.tasks.followup.follow_up import FollowUp, Marked, TreatedLesion
 from SpineLib.tasks.followup.output import comparison_row, write_surface
 from SpineLib.tasks.segmentation.naming import TARGETS, Target
 from SpineLib.tasks.segmentation.output import lesion_segments, write_result
-from SpineLib.volume import Volume, write_segmentation
+from SpineLib.tasks.stability.parts import SpineParts
+from SpineLib.volume import write_segmentation
 from SpineLib.volume.files import write_text
 from SpineLib.volume.json_object import json_object
 
@@ -42,7 +43,7 @@ def write_follow_up(
     patient: Mapping[str, Any] | None,
     progress: Progress,
     archive: ForArchive | None = None,
-    canal: Volume | None = None,
+    parts: SpineParts | None = None,
 ) -> tuple[dict, list[str]]:
     """Write everything into an empty folder.
 
@@ -55,7 +56,7 @@ def write_follow_up(
         patient: for the report; None: nothing of the patient.
         archive: where DICOM objects go; None: none are written.
         progress: may raise ``Cancelled``.
-        canal: the spinal canal in the space of the scan before; None: no distances to it.
+        parts: the spinal canal in the space of the scan before; None: no distances to it.
 
     Returns:
         The patient's line of a cohort's table, and lines for a terminal.
@@ -76,7 +77,8 @@ def write_follow_up(
             write_transform(part.after_to_before, folder / f"after_to_before{ending}.tfm")
         write_surface(part.comparison.surface, folder / f"margin{ending}.vtp")
     progress(0.3, "Drawing the report")
-    spine = _canal_lines(result, canal) if canal is not None else []
+    spine = _canal_lines(result, parts) if parts is not None else []
+    notes += parts.notes if parts is not None else []
     report = replace(report_of(result, notes, cards, simulated=simulated, patient=patient), spine=spine)
     if archive is not None:
         notes += archive.write(result, report)
@@ -95,17 +97,17 @@ def write_follow_up(
     return patient_row(rows, notes), [*spine, *_lines(result, notes, cards)]
 
 
-def _canal_lines(result: FollowUp, canal: Volume) -> list[str]:
+def _canal_lines(result: FollowUp, parts: SpineParts) -> list[str]:
     """How near each metastasis, and the necrosis at it, come to the spinal canal."""
     from SpineLib.tasks.stability.canal import canal_distance
     from SpineLib.tasks.stability.form import distance_words
 
-    lines = []
-    for one in result.treated:
-        near = canal_distance(result.metastases.only(one.lesion.id), canal)
+    canal, lines = parts.canal, []
+    for one in result.treated if canal is not None else ():
+        near = canal_distance(result.metastases.only(one.lesion.id), canal, canal_by=parts.by)
         said = [distance_words("lesion", near.to_dict())]
         if one.necroses and one.after_to_before is not None:
-            dead = canal_distance(result.necroses.only(*one.necroses), canal, one.after_to_before)
+            dead = canal_distance(result.necroses.only(*one.necroses), canal, one.after_to_before, parts.by)
             said.append(distance_words("necrosis", dead.to_dict()))
         lines.append(f"Metastasis {one.lesion.id}: {' '.join(said)}")
     return lines

@@ -6,8 +6,12 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from SpineLib.cli.options import add_device
 from SpineLib.cli.outputs import check_outputs
+from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.errors import SpineError
+from SpineLib.progress import part
+from SpineLib.sequences import SEQUENCES
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     masks.add_argument("--canal", type=Path, metavar="MASK", help="the spinal canal: distances, Bilsky's grade")
     masks.add_argument("--necrosis", type=Path, metavar="MASK", help="after an ablation: its distance, too")
     masks.add_argument("--transform", type=Path, metavar="FILE", help="of the scan with the necrosis, as for compare")
+    scan = parser.add_argument_group("a scan in which canal and vertebrae are looked for, where they are not given")
+    scan.add_argument("--image", type=Path, metavar="IMAGE", help="an MR or CT in the space of the lesion")
+    scan.add_argument("--sequence", choices=(*SEQUENCES, "CT"), default="T2", help="what it shows (default T2)")
+    add_device(scan, precision=False)
     bone = parser.add_argument_group("for SINS, what there is")
     bone.add_argument("--level", default="", metavar="LEVEL", help="of the lesion, e.g. L3 or T12/L1")
     bone.add_argument("--ct", type=Path, metavar="IMAGE", help="a CT: lytic or blastic")
@@ -35,10 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure and propose; returns 0."""
-    inputs = (args.lesion, args.canal, args.necrosis, args.transform, args.ct, args.body, args.arch, *args.neighbours)
-    check_outputs((args.output,), inputs, args.overwrite)
-    if (args.necrosis or args.transform) and not args.canal:
-        raise SpineError("The necrosis is measured from the canal; give that with --canal.")
+    masks = (args.lesion, args.canal, args.necrosis, args.body, args.arch, *args.neighbours)
+    check_outputs((args.output,), (*masks, args.transform, args.ct, args.image), args.overwrite)
+    if (args.necrosis or args.transform) and not (args.canal or args.image):
+        raise SpineError("The necrosis is measured from the canal; give that with --canal, or a scan with --image.")
     from SpineLib import NOTICE
     from SpineLib.json_text import json_text
     from SpineLib.metrics.spine_scores import SINS
@@ -47,30 +55,37 @@ def run(args: argparse.Namespace) -> int:
     from SpineLib.tasks.stability.proposals import answers, sins_proposals
     from SpineLib.volume import read_volume
     from SpineLib.volume.files import write_text
+    from SpineLib.volume.levels import VERSE_NUMBERS
     from SpineLib.volume.segments import read_mask
 
     lesion = _lesion(args)
     said = _said(args.answers)
     lines, distances, grade, why = [], {}, "", ""
-    if args.canal is not None:
-        canal = read_mask(args.canal, "canal")
-        near = canal_distance(lesion, canal)
+    parts = _parts(args) if args.image is not None else None
+    canal = read_mask(args.canal, "canal") if args.canal else parts.canal if parts else None
+    if canal is not None:
+        by = parts.by if parts is not None and args.canal is None else ""
+        near = canal_distance(lesion, canal, canal_by=by)
         distances["lesion"] = near.to_dict()
-        grade, why = bilsky_proposal(near, max(canal.spacing) / 2)
+        grade, why = bilsky_proposal(near, parts.uncertain_mm if by and parts else max(canal.spacing) / 2)
         if args.necrosis is not None:
             matrix = None
             if args.transform is not None:
                 from SpineLib.tasks.registration.record import read_registration
 
                 matrix = read_registration(args.transform).after_to_before
-            distances["necrosis"] = canal_distance(read_mask(args.necrosis, "necrosis"), canal, matrix).to_dict()
+            dead = canal_distance(read_mask(args.necrosis, "necrosis"), canal, matrix, by)
+            distances["necrosis"] = dead.to_dict()
+    found = parts.of(lesion, args.level) if parts is not None else None
+    level = args.level or (found.name if found is not None and found.name in VERSE_NUMBERS else "")
+    body, arch, neighbours = (found.body, found.arch, found.neighbours) if found is not None else (None, None, ())
     proposals = sins_proposals(
-        args.level,
+        level,
         lesion,
         read_volume(args.ct, "CT") if args.ct else None,
-        read_mask(args.body, "body") if args.body else None,
-        read_mask(args.arch, "arch") if args.arch else None,
-        tuple(read_mask(path, "neighbour") for path in args.neighbours),
+        read_mask(args.body, "body") if args.body else body,
+        read_mask(args.arch, "arch") if args.arch else arch,
+        tuple(read_mask(path, "neighbour") for path in args.neighbours) or neighbours,
     )
     form = StabilityForm({**answers(proposals), **said}, args.bilsky or grade, args.confirm, distances)
     lines += [distance_words(name, one) for name, one in distances.items()]
@@ -99,8 +114,26 @@ def run(args: argparse.Namespace) -> int:
             "notice": NOTICE,
         }
         write_text(args.output, json_text(values))
-    print(*lines, f"{NOTICE}.", sep="\n")
+    notes = [f"Note: {note}" for note in parts.notes] if parts is not None else []
+    print(*lines, *notes, f"{NOTICE}.", sep="\n")
     return 0
+
+
+def _parts(args: argparse.Namespace):
+    """What the model of the column finds in the scan."""
+    from SpineLib.tasks.stability.find import find_parts
+    from SpineLib.volume import read_volume
+
+    with ProgressBar() as progress:
+        progress(0.0, "Reading")
+        image = read_volume(args.image, args.sequence)
+        found = find_parts(image, args.sequence, device=args.device, progress=part(progress, 0.02, 1.0))
+    if found is None:
+        raise SpineError(
+            f"No spine was found on the {args.sequence}, or no model of the column for it is installed: give the masks "
+            "that you have, or import a model with 'spine models import'."
+        )
+    return found
 
 
 def _lesion(args: argparse.Namespace):

@@ -15,8 +15,8 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
 
     Args:
         parameters: ``{"labels": path, "segments": [{"label", "name", "colour", "terminology"}], "images": {"T1": path},
-            "provenance": {...}, "simulated": bool, "series": folder or null, "probability": {label: number}}``; with a
-            series DICOM objects are written.
+            "provenance": {...}, "simulated": bool, "series": folder or null, "probability": {label: number},
+            "spine": [sentences]}``; with a series DICOM objects are written.
         folder: gets ``report.html``, ``report.txt``, ``lesions.csv``, and the DICOM SEG, DICOM SR and key pictures.
 
     Returns:
@@ -51,7 +51,9 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
             lesions[each.label] = lesion if mean is None else replace(lesion, mean_probability=float(mean))
     made = parameters.get("provenance") or {}
     target = target_of(made)
-    examination = Examination(images, target, made, bool(parameters.get("simulated")))
+    examination = Examination(
+        images, target, made, bool(parameters.get("simulated")), tuple(parameters.get("spine") or ())
+    )
     model = made.get("model") or {}
     algorithm = SegAlgorithm(model["id"], model.get("version", "")) if model.get("id") else None
     marked = Marked(target.many, labels, segments, lesions, parameters.get("series") or "", algorithm)

@@ -18,15 +18,16 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
         parameters: ``{"inputs": {"T1": path, "T2": path}, "model": id or path, "settings": {...}, "vertebrae": path or
             None, "numbers": how these are numbered or None}``; "settings" are those of
             :class:`SpineLib.tasks.segmentation.segment.SegmentSettings`.
-        folder: gets ``probability.nrrd`` and ``labels.nrrd``.
+        folder: gets ``probability.nrrd`` and ``labels.nrrd``, and ``spine-parts.nrrd`` where the column was found.
 
     Returns:
-        ``{"probability": name, "labels": name, "lesions": [...], "provenance": {...}, "notes": [...]}``, names of files
-        in ``folder``.
+        ``{"probability": name, "labels": name, "lesions": [...], "provenance": {...}, "notes": [...], "parts": {...}
+        or null}``, names of files in ``folder``; "parts" as :func:`SpineLib.tasks.stability.output.write_parts` has it.
     """
     from SpineLib.tasks.ct.numbering import read_vertebrae
     from SpineLib.tasks.segmentation.placed import segment_placed
     from SpineLib.tasks.segmentation.segment import SegmentSettings
+    from SpineLib.tasks.stability.output import write_parts
     from SpineLib.volume import read_volume, write_volume
 
     settings = SegmentSettings.from_dict(parameters.get("settings") or {})
@@ -47,4 +48,5 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
         "lesions": [lesion.to_dict() for lesion in result.lesions],
         "provenance": result.provenance,
         "notes": told + result.notes,
+        "parts": None if result.parts is None else write_parts(result.parts, folder),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,14 @@ class Examination:
         target: what is marked on them.
         provenance: of the segmentation; empty of a drawn one.
         simulated: whether the images are.
+        spine: sentences on distances to the spinal canal, and on scores that a reader has confirmed.
     """
 
     images: Mapping[str, Volume]
     target: Target
     provenance: Mapping[str, Any]
     simulated: bool = False
+    spine: Sequence[str] = ()
 
 
 def write_lesions(folder: Path, marked: Marked, examination: Examination) -> tuple[list[str], list[str]]:
@@ -62,6 +64,7 @@ def marked_text(marked: Marked, examination: Examination) -> str:
         target.key,
         target.disease if target.disease != target.key else target.many,
         examination.provenance,
+        examination.spine,
     )
     return f"Simulated data, not a patient. {text}" if examination.simulated else text
 

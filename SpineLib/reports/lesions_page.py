@@ -10,6 +10,7 @@ import numpy as np
 
 from SpineLib.models.card import ModelCard
 from SpineLib.reports.dicom_objects import Marked
+from SpineLib.reports.followup import spine_section
 from SpineLib.reports.lesions_archive import Examination
 from SpineLib.reports.page import Section, Tile, write_page
 from SpineLib.reports.segmentation import LESION_COLUMNS, model_section
@@ -63,6 +64,8 @@ def lesions_page(
     slices = [sagittal_index(reference, lesion.centre_ras_mm) for lesion in marked.lesions.values()]
     table = lesions_table(marked).to_html(slices) if marked.lesions else f"<p>No {target.many}.</p>"
     sections.append(Section("Lesions", table + '<p class="small">Click a line to see its slice below.</p>'))
+    if examination.spine:
+        sections.append(spine_section(examination.spine))
     sections.append(Section("Scans", slice_viewer(images, [layer])))
     if card is not None and examination.provenance:
         sections.append(model_section(card, examination.provenance))

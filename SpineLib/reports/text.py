@@ -14,7 +14,12 @@ from SpineLib.words import counted
 
 
 def lesions_text(
-    lesions: Sequence[tuple[str, Lesion]], inputs: Sequence[str], one: str, many: str, provenance: Mapping[str, Any]
+    lesions: Sequence[tuple[str, Lesion]],
+    inputs: Sequence[str],
+    one: str,
+    many: str,
+    provenance: Mapping[str, Any],
+    spine: Sequence[str] = (),
 ) -> str:
     """What was found on a scan.
 
@@ -23,6 +28,7 @@ def lesions_text(
         inputs: the sequences that were read ("T1", "T2").
         one, many: what they are called.
         provenance: of the result; a drawn one has no model.
+        spine: sentences on the canal and on scores that a reader has confirmed.
     """
     total = sum(lesion.volume_ml for _, lesion in lesions)
     scans = f" on {' and '.join(inputs)}" if inputs else ""
@@ -33,13 +39,14 @@ def lesions_text(
         f"{lesion.diameter_3d_mm:.0f} mm in space."
         for name, lesion in lesions
     ]
-    return " ".join([*parts, _made([provenance.get("model") or {}])])
+    return " ".join([*parts, *spine, _made([provenance.get("model") or {}])])
 
 
 def followup_text(report: FollowUpReport) -> str:
     """What became of each metastasis."""
     parts = [f"Follow-up after ablation ({report.names[0]}, {report.names[1]})."]
     parts += [_part_text(part) for part in report.parts]
+    parts += report.spine
     models = [{"id": card.id, "version": card.version} for card in report.models]
     if report.simulated:
         parts.append("Simulated data, not a patient.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from SpineLib.scene.registration import trust
 from SpineLib.scene.results import place_beside, scene_unchanged_on_failure, source_volume
 from SpineLib.scene.scans import after_to_before
 from SpineLib.scene.segmentvolumes import segments_volume
+from SpineLib.scene.spineparts import add_parts, canal_volume
 from SpineLib.tasks.segmentation.naming import PROVENANCE, provenance_text
 from SpineLib.volume import Volume, write_volume
 
@@ -26,6 +27,7 @@ COMPARISON, FINGERPRINT = "SpineOncology.Comparison", "SpineOncology.Fingerprint
 #: Node reference from a head to another part, and to what was compared.
 PART_ROLE, METASTASIS_ROLE, NECROSIS_ROLE = "SpineOncology.{}", "SpineOncology.Metastasis", "SpineOncology.Necrosis"
 TRANSFORM_ROLE, _ASKED = "SpineOncology.Transform", "SpineOncology.Segments"
+CANAL_ROLE = "SpineOncology.Canal"
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +42,8 @@ class Pair:
         nodes: the two segmentation nodes.
         ids: of their segments; None: all.
         registration: the transform node, or None.
+        canal: mask of the spinal canal in the space of the scan before, and the model that found it; or None.
+        canal_node: its segmentation node, or None.
     """
 
     metastasis: Volume
@@ -51,11 +55,13 @@ class Pair:
     nodes: tuple
     ids: tuple
     registration: Any | None
+    canal: tuple[Volume, str] | None = None
+    canal_node: Any | None = None
 
     def fingerprint(self) -> str:
         """The same text for the same masks, places and settings, and only for those."""
         digest = hashlib.sha256()
-        for mask in (self.metastasis, self.necrosis):
+        for mask in (self.metastasis, self.necrosis, *([self.canal[0]] if self.canal else [])):
             digest.update(np.packbits(mask.array > 0).tobytes())
             digest.update(np.round(mask.ijk_to_lps, 6).tobytes())
         matrix = np.eye(4) if self.after_to_before is None else self.after_to_before
@@ -70,8 +76,13 @@ class Pair:
             files[name] = str(Path(folder) / f"{name}.nrrd")
             write_volume(mask, files[name], compress=False)
         matrix = None if self.after_to_before is None else self.after_to_before.tolist()
+        canal = None
+        if self.canal is not None:
+            canal = {"path": str(Path(folder) / "canal.nrrd"), "by": self.canal[1]}
+            write_volume(self.canal[0], canal["path"], compress=False)
         return {
             "inputs": files,
+            "canal": canal,
             "after_to_before_lps": matrix,
             "error_mm": self.error_mm,
             "trusted": self.trusted,
@@ -79,7 +90,7 @@ class Pair:
         }
 
 
-def collect_pair(metastasis, necrosis, registration=None, settings: Mapping | None = None) -> Pair:
+def collect_pair(metastasis, necrosis, registration=None, settings: Mapping | None = None, canal=None) -> Pair:
     """Read two segments and the registration between their scans from the scene, without touching them.
 
     Args:
@@ -87,6 +98,7 @@ def collect_pair(metastasis, necrosis, registration=None, settings: Mapping | No
         registration: transform node that moves the scan after onto the scan before, whether the necrosis lies under it
             or not; None: both are in one space as they lie.
         settings: of the comparison.
+        canal: segmentation node with the spinal canal, or None.
 
     Raises:
         SpineError: a segmentation is missing, both are the same segment, one is empty, the transform is singular or
@@ -105,7 +117,16 @@ def collect_pair(metastasis, necrosis, registration=None, settings: Mapping | No
         for (node, chosen), name in ((metastasis, "metastasis"), (necrosis, "necrosis"))
     )
     nodes, chosen = zip(metastasis, necrosis, strict=True)
-    return Pair(tumour, dead, matrix, error, trusted, dict(settings or {}), nodes, chosen, registration)
+    tube = _canal(canal, registration)
+    return Pair(tumour, dead, matrix, error, trusted, dict(settings or {}), nodes, chosen, registration, tube, canal)
+
+
+def _canal(segmentation, registration) -> tuple[Volume, str] | None:
+    """What can be measured from; an empty or missing segment is none, as the comparison does not need it."""
+    try:
+        return canal_volume(segmentation, registration=registration)
+    except SpineError:
+        return None
 
 
 def pair_of(head) -> Pair:
@@ -120,7 +141,8 @@ def pair_of(head) -> Pair:
         raise SpineError("What was compared is not in the scene any more: compare again.")
     registration = head.GetNodeReference(TRANSFORM_ROLE)
     metastasis, necrosis = zip(nodes, asked["ids"], strict=True)
-    pair = collect_pair(metastasis, necrosis, registration, asked["settings"])
+    canal = head.GetNodeReference(CANAL_ROLE)
+    pair = collect_pair(metastasis, necrosis, registration, asked["settings"], canal)
     if not is_current(head, pair):
         raise SpineError("The comparison is out of date: compare again.")
     return pair
@@ -134,15 +156,17 @@ class ImportedComparison:
         head: the table of overlap; it refers to the other nodes (:func:`part_of`).
         comparison: ``SpineLib.tasks.followup.compare.Comparison.to_dict``.
         notes: sentences for the user.
+        canal: segmentation with the canal that distances were measured from, or None.
     """
 
     head: Any
     comparison: dict
     notes: list[str] = field(default_factory=list)
+    canal: Any | None = None
 
 
 def import_comparison(
-    folder: str | Path, result: Mapping, pair: Pair, *, existing=None, notes: Sequence[str] = ()
+    folder: str | Path, result: Mapping, pair: Pair, *, existing=None, notes: Sequence[str] = (), scan=None
 ) -> ImportedComparison:
     """Bring the result of job "compare" into the scene: all of it, or nothing.
 
@@ -153,6 +177,7 @@ def import_comparison(
         existing: the head of an earlier comparison whose nodes are filled anew, so that views keep what they show; new
             nodes when it is None or was deleted.
         notes: further ones.
+        scan: volume node before, in which the spinal canal was looked for; None: it is gone.
 
     Raises:
         SpineError: the surface cannot be read. The scene is then as it was.
@@ -168,8 +193,11 @@ def import_comparison(
             if node is not head:
                 head.SetNodeReferenceID(PART_ROLE.format(part), node.GetID())
             node.SetAttribute(PROVENANCE, provenance_text(result["provenance"]))
-        roles = (METASTASIS_ROLE, NECROSIS_ROLE, TRANSFORM_ROLE)
-        for role, node in zip(roles, (*pair.nodes, pair.registration), strict=True):
+        if result.get("parts"):
+            found = add_parts(folder, result["parts"], scan)
+            pair = replace(pair, canal=_canal(found, pair.registration), canal_node=found)
+        roles = (METASTASIS_ROLE, NECROSIS_ROLE, TRANSFORM_ROLE, CANAL_ROLE)
+        for role, node in zip(roles, (*pair.nodes, pair.registration, pair.canal_node), strict=True):
             alive = node is not None and node.GetScene() is slicer.mrmlScene
             head.SetNodeReferenceID(role, node.GetID() if alive else None)
         if not there and pair.nodes[0].GetScene() is slicer.mrmlScene:
@@ -179,7 +207,7 @@ def import_comparison(
     head.SetAttribute(FINGERPRINT, pair.fingerprint())
     head.SetAttribute(_ASKED, json.dumps({"ids": list(pair.ids), "settings": dict(pair.settings)}))
     head.SetAttribute(COMPARISON, json.dumps(comparison))
-    return ImportedComparison(head, comparison, list(comparison["notes"]))
+    return ImportedComparison(head, comparison, list(comparison["notes"]), pair.canal_node)
 
 
 def part_of(head, part: str):

@@ -14,8 +14,9 @@ from SpineLib.scene.results import provenance_of, source_volume
 from SpineLib.scene.runs import RunInputs
 from SpineLib.scene.scans import SIMULATED, unregistered_volume
 from SpineLib.scene.select import candidate_of, sequence_of
-from SpineLib.scene.stability import confirmed_lines
+from SpineLib.scene.stability import spine_lines
 from SpineLib.tasks.segmentation.naming import PROVENANCE
+from SpineLib.tasks.stability.form import distance_words
 from SpineLib.volume import write_volume
 
 
@@ -57,7 +58,9 @@ def export_report(
     if record.get("accepted"):
         parameters["notes"].append("The registration did not trust itself; it was looked at and accepted by eye.")
     parameters["models"] = _models(head)
-    parameters["spine"] = confirmed_lines(pair.nodes[0], pair.ids[0])
+    distances = comparison_of(head).get("canal") or {}
+    parameters["spine"] = [distance_words(name, one) for name, one in distances.items()]
+    parameters["spine"] += spine_lines(pair.nodes[0], pair.ids[0])
     if with_patient:
         parameters["patient"] = patient_facts(facts_of(before), facts_of(after))
     if with_dicom:

@@ -12,6 +12,7 @@ from SpineLib.scene.outgoing import outgoing_segments
 from SpineLib.scene.results import provenance_of, source_volume
 from SpineLib.scene.runs import RunInputs
 from SpineLib.scene.scans import SIMULATED, unregistered_volume
+from SpineLib.scene.stability import spine_lines
 from SpineLib.volume import write_volume
 
 
@@ -53,6 +54,7 @@ def export_lesion_report(
         write_volume(unregistered_volume(node, moved, name), path, compress=False)
         parameters["images"][name] = str(path)
         parameters["simulated"] |= node.GetAttribute(SIMULATED) is not None
+    parameters["spine"] = spine_lines(segmentation, unconfirmed=True)
     if with_dicom:
         parameters["series"] = str(copy_series(source, folder / "series"))
     return RunInputs({}, {}), parameters

@@ -16,7 +16,7 @@ from SpineLib.scene.review import kept_ids
 from SpineLib.scene.runs import RunInputs
 from SpineLib.scene.scans import SIMULATED, after_to_before, unregistered_volume
 from SpineLib.scene.segmentvolumes import on_one_grid
-from SpineLib.scene.stability import confirmed_lines
+from SpineLib.scene.stability import spine_lines
 from SpineLib.scene.surfaces import fill_table, number
 from SpineLib.volume import write_volume
 
@@ -45,7 +45,7 @@ def export_examinations(earlier, later, folder: str | Path, registration=None) -
         raise SpineError("Both examinations are the same segmentation: choose the earlier one's lesions.")
     folder, nodes = Path(folder), {"earlier": earlier, "later": later}
     parameters: dict = {"inputs": {}, "lesions": {}, "images": None, "simulated": False}
-    parameters["spine"] = confirmed_lines(later)
+    parameters["spine"] = spine_lines(later)
     scans = {when: source_volume(node) for when, node in nodes.items()}
     for when, node in nodes.items():
         grid, parts = on_one_grid(node, kept_ids(node), f"{when} lesions", registration)

@@ -16,6 +16,7 @@ import slicer
 from SpineLib.errors import SpineError
 from SpineLib.scene.nodes import volume_from_node, volume_to_node
 from SpineLib.scene.results import SOURCE_ROLE, add_segmentation, place_beside, scene_unchanged_on_failure
+from SpineLib.scene.spineparts import add_parts
 from SpineLib.scene.tables import MeasuredSegment, add_table, measure_segments
 from SpineLib.tasks.segmentation.lesions import Lesion
 from SpineLib.tasks.segmentation.naming import PROVENANCE, provenance_text, target_of
@@ -69,6 +70,7 @@ class ImportedResult:
         lesions: :class:`SpineLib.tasks.segmentation.lesions.Lesion`, as the network found them.
         table, probability: nodes, or None when they were not wanted.
         notes: sentences for the user.
+        parts: segmentation of canal and vertebrae, where they were found; it is not shown.
     """
 
     segmentation: Any
@@ -77,6 +79,7 @@ class ImportedResult:
     table: Any | None = None
     probability: Any | None = None
     notes: list[str] = field(default_factory=list)
+    parts: Any | None = None
 
 
 def export_inputs(nodes: Mapping[str, Any], folder: str | Path) -> RunInputs:
@@ -145,12 +148,14 @@ def import_result(
     lesions = [Lesion.from_dict(dict(one)) for one in result["lesions"]]
     name = name or result_name(inputs.name(role), provenance)
 
-    segmentation, ids, table, shown = None, [], None, None
+    segmentation, ids, table, shown, parts = None, [], None, None, None
     try:
         with scene_unchanged_on_failure():
             segmentation, ids = add_segmentation(
                 labels, lesions, source, name=name, provenance=provenance, existing=existing
             )
+            if result.get("parts"):
+                parts = add_parts(folder, result["parts"], source)
             if probability is not None:
                 shown = add_probability(probability, source, f"{name} probability", provenance)
             if with_table:
@@ -176,7 +181,7 @@ def import_result(
         raise
     finally:
         inputs.release()
-    return ImportedResult(segmentation, ids, lesions, table, shown, notes)
+    return ImportedResult(segmentation, ids, lesions, table, shown, notes, parts)
 
 
 def add_probability(probability: Volume, source_node, name: str, provenance: Mapping):

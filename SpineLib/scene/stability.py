@@ -12,9 +12,11 @@ from SpineLib.scene.nodes import volume_from_node
 from SpineLib.scene.results import segment_tag
 from SpineLib.scene.review import kept_ids
 from SpineLib.scene.segmentvolumes import segments_volume
+from SpineLib.scene.spineparts import spine_parts
 from SpineLib.tasks.stability.canal import bilsky_proposal, canal_distance
 from SpineLib.tasks.stability.form import STABILITY, StabilityForm, distance_words
 from SpineLib.tasks.stability.proposals import Proposal, answers, sins_proposals
+from SpineLib.volume.levels import VERSE_NUMBERS
 
 _LEVEL = "SpineOncology.Level"
 
@@ -47,15 +49,18 @@ def keep_form(segmentation, segment_id: str, form: StabilityForm) -> None:
         segment.SetTag(STABILITY, form.text())
 
 
-def confirmed_lines(segmentation, ids=None) -> list[str]:
-    """What a report says of the stability of segments (None: all that were not rejected); only what was confirmed."""
+def spine_lines(segmentation, ids=None, unconfirmed: bool = False) -> list[str]:
+    """What a report says of the stability of segments (None: all that were not rejected).
+
+    Scores only where they were confirmed; with ``unconfirmed`` measured distances of the others, too.
+    """
     lines = []
     for segment_id in kept_ids(segmentation) if ids is None else ids:
         form = form_of(segmentation, segment_id)
         measured = form.distances.get("lesion", {}).get("measured_ml")
         if measured is not None and abs(_ml(segments_volume(segmentation, [segment_id], "lesion")) - measured) > 1e-3:
             form = replace(form, distances={})  # the lesion was edited since: its distance is another one
-        told = form.lines()
+        told = form.lines() or (form.distance_lines() if unconfirmed else [])
         if told:
             segment = segmentation.GetSegmentation().GetSegment(segment_id)
             lines.append(f"{segment.GetName() or segment_id}: {' '.join(told)}")
@@ -71,8 +76,8 @@ def propose(segmentation, segment_id: str, canal=None, canal_segment: str = "", 
 
     Args:
         segmentation, segment_id: the lesion.
-        canal, canal_segment: segmentation node and segment of the spinal canal, or None; its segments called "body" and
-            "arch" are used, too.
+        canal, canal_segment: segmentation node and segment of the spinal canal, or None; its segments called "L3 body",
+            "L3 arch" and so on (of one vertebra alone "body" and "arch") are used, too.
         ct: CT volume node in the same space, or None.
 
     Raises:
@@ -80,23 +85,24 @@ def propose(segmentation, segment_id: str, canal=None, canal_segment: str = "", 
     """
     lesion = segments_volume(segmentation, [segment_id], "lesion")
     segment = segmentation.GetSegmentation().GetSegment(segment_id)
-    parts, distances, reasons, grade, sentence = {}, {}, {}, "", ""
+    distances, reasons, grade, sentence, own = {}, {}, "", "", None
+    level = segment_tag(segment, _LEVEL)
     if canal is not None:
-        inner = canal.GetSegmentation()
-        for number in range(inner.GetNumberOfSegments()):
-            name = (inner.GetNthSegment(number).GetName() or "").casefold()
-            if name in ("body", "arch"):
-                parts[name] = segments_volume(canal, [inner.GetNthSegmentID(number)], name)
-        if not canal_segment:
-            raise SpineError("The segmentation of the canal holds several segments: choose the canal's.")
-        tube = segments_volume(canal, [canal_segment], "canal")
-        near = canal_distance(lesion, tube)
+        parts = spine_parts(canal, canal_segment)
+        if parts.canal is None:
+            raise SpineError("The segment of the canal is empty: draw it, or choose another one.")
+        near = canal_distance(lesion, parts.canal, canal_by=parts.by)
         distances["lesion"] = {**near.to_dict(), "measured_ml": _ml(lesion)}
-        grade, reasons["bilsky"] = bilsky_proposal(near, max(tube.spacing) / 2)
+        grade, reasons["bilsky"] = bilsky_proposal(near, parts.uncertain_mm)
         sentence = distance_words("lesion", distances["lesion"])
+        own = parts.of(lesion, level)
+        if own is not None and not level and own.name in VERSE_NUMBERS:
+            level = own.name
     scan = volume_from_node(ct, "CT") if ct is not None else None
-    found: dict[str, Proposal] = sins_proposals(
-        segment_tag(segment, _LEVEL), lesion, scan, parts.get("body"), parts.get("arch")
+    found: dict[str, Proposal] = (
+        sins_proposals(level, lesion, scan, own.body, own.arch, own.neighbours)
+        if own is not None
+        else sins_proposals(level, lesion, scan)
     )
     reasons |= {key: one.reason for key, one in found.items()}
     return Proposed(StabilityForm(answers(found), grade, False, distances), reasons, sentence)

@@ -63,6 +63,8 @@ class SegmentStep(StepBase):
 
     def _onResult(self, imported):
         self._panel.parameterNode().result = imported.segmentation
+        if imported.parts is not None:
+            self._panel.stability.take(imported.parts)
         count = len(imported.segment_ids)
         found = (
             _("{count} lesion found.")

@@ -1,10 +1,11 @@
-"""Step 7: distance to the spinal canal, Bilsky's grade and SINS of the lesion that is chosen in step 3."""
+"""Step 8: distance to the spinal canal, Bilsky's grade and SINS of the lesion that is chosen in step 3."""
 
 from dataclasses import replace
 
 from SpineLib.errors import SpineError
 from SpinePanel.i18n import tr as _
 from SpinePanel.segments import chosenSegment, fillSegments
+from SpinePanel.spineparts import SpinePartsRun, columnModelFor, sequenceOf
 from SpinePanel.step import StepBase
 
 _KEYS = ("location", "pain", "bone", "alignment", "collapse", "posterolateral")
@@ -13,33 +14,38 @@ _KEYS = ("location", "pain", "bone", "alignment", "collapse", "posterolateral")
 class StabilityStep(StepBase):
     """Everything of the step; the form is kept with the lesion's segment."""
 
+    TIP = _(
+        "Distance to the canal, and what can be proposed, for the lesion chosen in step 3; looks for the canal first"
+    )
+
     def __init__(self, ui, panel):
         from SpineLib.metrics.spine_scores import BILSKY, SINS
 
         super().__init__(ui, panel, "stability")
         self._combos = {key: getattr(ui, f"sins{key.capitalize()}Combo") for key in _KEYS}
-        self._shown = None
+        self._shown = self._canal = None
+        self._searched = set()
         for key, combo in self._combos.items():
             self._fill(combo, [(f"{one.label} ({one.points})", one.key) for one in SINS[key].options])
         self._fill(ui.bilskyCombo, [(f"{grade}: {words}", grade) for grade, words in BILSKY.items()])
         self.connect(
-            (ui.stabilityButton, "clicked(bool)", self.onPropose),
             (ui.stabilityConfirmCheckBox, "clicked(bool)", self.onConfirm),
             *((combo, "activated(int)", self._onAnswer) for combo in (*self._combos.values(), ui.bilskyCombo)),
         )
 
     def clear(self):
         super().clear()
-        self._shown = None
+        self._shown = self._canal = None
+        self._searched.clear()
         self.widgets.say("")
 
     def update(self):
+        super().update()
         if self._node is None:
             return
         self._updateCanal()
         segmentation, segmentId = self._panel.results.chosen()
         there = segmentation is not None
-        self.ui.stabilityButton.enabled = there
         for widget in (*self._combos.values(), self.ui.bilskyCombo, self.ui.stabilityConfirmCheckBox):
             widget.enabled = there
         if (segmentation, segmentId) != self._shown:
@@ -48,14 +54,61 @@ class StabilityStep(StepBase):
             if not there:
                 self.widgets.say(_("Choose a lesion in step 3."))
 
+    def reason(self):
+        """Why nothing can be measured, "" when it can."""
+        if reason := self._panel.reasonNotToStart():
+            return reason
+        return "" if self._panel.results.chosen()[0] is not None else _("Choose a lesion in step 3.")
+
     def summary(self):
         """(whether the step is done, a few words)."""
         form = self._form()
         return form.confirmed, _("confirmed") if form.confirmed else ""
 
-    def onPropose(self, checked=False):
+    def take(self, parts):
+        """Measure from this canal from now on, unless the user has chosen one that a person drew."""
+        from SpineLib.scene.results import segment_tag
+        from SpineLib.scene.spineparts import FOUND_BY, canal_segment
+
+        node = self._panel.parameterNode()
+        own = node.canal
+        segment = own.GetSegmentation().GetSegment(canal_segment(own)) if own is not None else None
+        if own is None or (segment is not None and segment_tag(segment, FOUND_BY)):
+            node.canal = parts
+
+    def onApply(self, checked=False):
+        """Measure and propose; where no canal is chosen, it is looked for first, once in each image."""
+        if self.reason():
+            return
+        wanted = self._toSearch()
+        if wanted is None:
+            self._propose()
+            return
+        self._searched.add(wanted[0].GetID())
+        run = SpinePartsRun(*wanted, self._node.device.value)
+        self._panel.start(self.widgets, run, self._onFound)
+
+    def _toSearch(self):
+        """(volume, sequence) in which the canal is looked for; None where there is one, or nothing to look in."""
+        if self._node.canal is not None:
+            return None
+        volume = self._panel.results.volume()
+        asked = [(volume, sequenceOf(volume, self._panel.images()))] if volume is not None else []
+        if self._node.stabilityCt is not None:
+            asked.append((self._node.stabilityCt, "CT"))
+        fit = [one for one in asked if one[0].GetID() not in self._searched and columnModelFor(one[1])]
+        return fit[0] if fit else None
+
+    def _onFound(self, found):
+        segmentation, notes = found
+        self._panel.parameterNode().canal = segmentation
+        self._panel.whenShown(lambda: self._propose(" ".join(notes)))
+
+    def _propose(self, note=""):
         """Measure, and fill in what can be seen; what the reader has chosen stays."""
         from SpineLib.scene.stability import keep_form, propose
+
+        self._updateCanal()
 
         segmentation, segmentId = self._panel.results.chosen()
         if segmentation is None:
@@ -71,7 +124,9 @@ class StabilityStep(StepBase):
         sins = {**proposed.form.sins, **{key: answer for key, answer in former.sins.items() if answer}}
         form = replace(proposed.form, sins=sins, bilsky=former.bilsky or proposed.form.bilsky)
         keep_form(segmentation, segmentId, form)
-        self._showForm(proposed.reasons, proposed.sentence)
+        if canal is None:
+            note = _("No spinal canal is chosen and none could be looked for, so no distance is told.")
+        self._showForm(proposed.reasons, " ".join(part for part in (proposed.sentence, note) if part))
 
     def onConfirm(self, checked=False):
         """The reader stands by the answers, or takes that back."""
@@ -120,13 +175,16 @@ class StabilityStep(StepBase):
         self.widgets.say(" ".join(part for part in parts if part))
 
     def _updateCanal(self):
-        canal = self._node.canal
-        combo = self.ui.canalSegmentCombo
-        before = combo.count
+        from SpineLib.scene.spineparts import canal_segment
+
+        canal, combo = self._node.canal, self.ui.canalSegmentCombo
         fillSegments(combo, canal)
-        if canal is not None and combo.count and before != combo.count:
-            names = [combo.itemText(index).casefold() for index in range(combo.count)]
-            combo.currentIndex = next((index for index, name in enumerate(names) if "canal" in name), 0)
+        if canal is not self._canal:
+            self._canal = canal
+            wanted = canal_segment(canal) if canal is not None else ""
+            data = [combo.itemData(index) for index in range(combo.count)]
+            if wanted in data:
+                combo.currentIndex = data.index(wanted)
 
     @staticmethod
     def _fill(combo, entries):

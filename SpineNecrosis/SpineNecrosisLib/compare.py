@@ -7,6 +7,7 @@ from SpineNecrosisLib.measures import MeasureTables
 from SpineNecrosisLib.runs import CompareRun
 from SpinePanel import style
 from SpinePanel.i18n import tr as _
+from SpinePanel.spineparts import columnModelFor
 from SpinePanel.step import StepBase
 from SpinePanel.views import CHART
 
@@ -32,7 +33,7 @@ class Compare(StepBase):
         super().__init__(ui, panel, "compare")
         ui.comparisonSelector.addAttribute("vtkMRMLTableNode", COMPARISON)
         self._key = self._head = self._shown = self._seen = None
-        self._stops, self.outdated = [], False
+        self._stops, self.outdated, self._searched = [], False, set()
         self._pause = self.pause(_PAUSE_MS, self.look)
         self._tables = MeasureTables(ui.measuresTable, ui.piecesTable, self._jump)
         self.connect(
@@ -50,6 +51,7 @@ class Compare(StepBase):
         super().clear()
         self._watch(None, None)
         self._key = self._head = None
+        self._searched.clear()
         self._setOutdated(False)
         self._show(None)
 
@@ -64,7 +66,7 @@ class Compare(StepBase):
         if (node.metastasis, node.necrosis) != tuple(one for one, _ in self._stops):
             self._watch(node.metastasis, node.necrosis)
         key = (node.metastasis, node.metastasisSegment, node.necrosis, node.necrosisSegment, node.transform)
-        key = (*key, node.requiredMargin, node.autoUpdate)
+        key = (*key, node.requiredMargin, node.autoUpdate, node.canal)
         if node.comparison is not self._head:
             self._head = node.comparison
             self._show(self._head)
@@ -175,7 +177,8 @@ class Compare(StepBase):
         from SpineLib.scene.changes import stamp_of
 
         node = self._node
-        return self._head, self._asked(node), *map(stamp_of, (node.metastasis, node.necrosis, node.transform))
+        nodes = node.metastasis, node.necrosis, node.transform, node.canal
+        return self._head, self._asked(node), *map(stamp_of, nodes)
 
     def _missing(self):
         return self._panel.metastasis.missing() or self._panel.necrosis.missing()
@@ -191,16 +194,30 @@ class Compare(StepBase):
     def _asked(self, node):
         """What is compared now, as ``collect_pair`` and ``CompareRun`` take it."""
         settings = {"required_margin_mm": float(node.requiredMargin)}
-        return self._panel.metastasis.chosen(), self._panel.necrosis.chosen(), node.transform, settings
+        return self._panel.metastasis.chosen(), self._panel.necrosis.chosen(), node.transform, settings, node.canal
+
+    def _toSearch(self):
+        """(volume, sequence, device) in which the canal is looked for, once in each scan; None where there is one."""
+        node = self._node
+        scans = {name: volume for name, volume in self._panel.scansBefore(node).items() if volume is not None}
+        fit = [name for name in ("T2", "T1") if name in scans and columnModelFor(name)]
+        if node.canal is not None or not fit or scans[fit[0]].GetID() in self._searched:
+            return None
+        self._searched.add(scans[fit[0]].GetID())
+        return scans[fit[0]], fit[0], node.device.value
 
     def _start(self, existing):
         asked, contrast = self._asked(self._node), self._node.afterCeT1
-        self._panel.start(self.widgets, CompareRun(*asked, existing, contrast), self._onResult)
+        run = CompareRun(*asked, existing, contrast, self._toSearch())
+        self._panel.start(self.widgets, run, self._onResult)
 
     def _onResult(self, imported):
         renewed = imported.head is self._head
         self._head = imported.head
-        self._panel.parameterNode().comparison = imported.head
+        node = self._panel.parameterNode()
+        node.comparison = imported.head
+        if imported.canal is not None:
+            node.canal = imported.canal
         self._show(imported.head)
         self._panel.tell(self.widgets, " ".join(imported.notes))
         if not renewed:
@@ -250,6 +267,7 @@ class Compare(StepBase):
     def _show(self, head):
         """Verdict and tables of a comparison; None empties them."""
         from SpineLib.scene.comparison import comparison_of
+        from SpineLib.tasks.stability.form import distance_words
 
         comparison, label = comparison_of(head), self.ui.verdictLabel
         self._tables.show(comparison)
@@ -264,7 +282,9 @@ class Compare(StepBase):
             covered=100 * overlap["covered_share"], untreated_ml=overlap["untreated_ml"]
         )
         rule = f"<p><small>{verdict['rule']}</small></p>"
-        label.text = f'<b style="{style.sentence(kind)}">{title}</b>: {figures} {reasons}{rule}'
+        canal = " ".join(distance_words(name, one) for name, one in (comparison.get("canal") or {}).items())
+        canal = f"<p>{canal}</p>" if canal else ""
+        label.text = f'<b style="{style.sentence(kind)}">{title}</b>: {figures} {reasons}{canal}{rule}'
 
     def _jump(self, place):
         from SpineLib.scene.views import jump_to

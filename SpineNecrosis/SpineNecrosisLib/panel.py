@@ -28,7 +28,7 @@ class Panel(StepPanel):
         "models": _("Models"),
     }
     SELECTORS = ("beforeT1", "beforeT2", "metastasis", "afterCeT1", "afterT2", "roi", "beforePoints", "afterPoints",
-                 "transform", "necrosis", "comparison")  # fmt: skip
+                 "transform", "necrosis", "canal", "comparison")  # fmt: skip
 
     def makeSteps(self):
         ui, self._agreed = self.ui, set()

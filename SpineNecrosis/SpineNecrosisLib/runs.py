@@ -68,16 +68,28 @@ class CompareRun:
         metastasis, necrosis: (segmentation node, segment ids or None).
         registration: transform node, or None.
         settings: as ``SpineLib.tasks.followup.compare.CompareSettings.from_dict`` takes them.
+        canal: segmentation with the spinal canal, or None.
         existing: head of an earlier comparison that is renewed.
         contrastEnhanced: ceT1 volume node after, for the note on missing contrast.
+        search: (volume node before, its sequence, device), in which the canal is looked for; None: it is not.
     """
 
     job = "compare"
 
-    def __init__(self, metastasis, necrosis, registration=None, settings=None, existing=None, contrastEnhanced=None):
-        self._asked = (metastasis, necrosis, registration, settings)
-        self._existing, self._contrastEnhanced = existing, contrastEnhanced
-        self.pair = self._watch = None
+    def __init__(
+        self,
+        metastasis,
+        necrosis,
+        registration=None,
+        settings=None,
+        canal=None,
+        existing=None,
+        contrastEnhanced=None,
+        search=None,
+    ):
+        self._asked = (metastasis, necrosis, registration, settings, canal)
+        self._existing, self._contrastEnhanced, self._search = existing, contrastEnhanced, search
+        self.pair = self._watch = self._toSearch = None
         self._notes = []
 
     def steps(self):
@@ -88,7 +100,7 @@ class CompareRun:
         return [lambda: load("scipy.ndimage"), self._lookForContrast]
 
     def parameters(self, folder: Path) -> dict:
-        return self.pair.parameters(folder)
+        return self.pair.parameters(folder) | {"search": self._toSearch}
 
     def finish(self, result: dict, folder: Path):
         """``SpineLib.scene.comparison.ImportedComparison``, or None when the scene was closed meanwhile."""
@@ -96,7 +108,9 @@ class CompareRun:
 
         if self._watch.scene_closed:
             return None
-        return import_comparison(folder, result, self.pair, existing=self._existing, notes=self._notes)
+        return import_comparison(
+            folder, result, self.pair, existing=self._existing, notes=self._notes, scan=self._watch.node("scan")
+        )
 
     def release(self) -> None:
         if self._watch is not None:
@@ -105,9 +119,16 @@ class CompareRun:
     def _collect(self, folder):
         from SpineLib.scene.comparison import collect_pair
         from SpineLib.scene.runs import RunInputs
+        from SpineLib.scene.scans import unregistered_volume
+        from SpineLib.volume import write_volume
 
         self.pair = collect_pair(*self._asked)
-        self._watch = RunInputs({}, {})
+        self._watch = RunInputs({} if self._search is None else {"scan": self._search[0]}, {})
+        if self._search is not None:
+            volume, sequence, device = self._search
+            path = str(folder / "scan.nrrd")
+            write_volume(unregistered_volume(volume, self._asked[2], "scan before"), path, compress=False)
+            self._toSearch = {"path": path, "sequence": sequence, "device": device}
 
     def _lookForContrast(self):
         from SpineLib.errors import SpineError

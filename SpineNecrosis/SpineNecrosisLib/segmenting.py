@@ -162,6 +162,8 @@ class Segmenting(StepBase):
         modifying = node.StartModify()
         setattr(node, f"{self._target}Segment", "")
         setattr(node, self._target, imported.segmentation)
+        if imported.parts is not None and self._target == "metastasis" and node.canal is None:
+            node.canal = imported.parts
         node.EndModify(modifying)
         count = len(imported.segment_ids)
         found = self._words["one" if count == 1 else "many" if count else "none"].format(count=count)

@@ -1,6 +1,7 @@
-"""Steps 6 and 7: an earlier examination, the spinal canal, and the forms a reader confirms."""
+"""Steps 7 and 8: an earlier examination, the spinal canal, and the forms a reader confirms."""
 
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -70,15 +71,15 @@ def test_two_examinations_give_a_table_a_sentence_and_a_report(lesions, desktop,
 def test_the_canals_distance_is_measured_and_what_can_be_seen_is_proposed(lesions, desktop):
     import slicer
 
-    from SpineLib.scene.stability import confirmed_lines
+    from SpineLib.scene.stability import spine_lines
 
     ui = lesions.ui
-    assert not ui.stabilityButton.enabled, "no lesion is chosen"
+    assert not ui.stabilityApplyButton.enabled, "no lesion is chosen"
     ui.lesionTable.setCurrentCell(0, 0)
-    assert desktop.wait(lambda: ui.stabilityButton.enabled, 5)
+    assert desktop.wait(lambda: ui.stabilityApplyButton.enabled, 5)
     ui.canalSelector.setCurrentNode(lesions.canal)
     assert desktop.wait(lambda: ui.canalSegmentCombo.currentText == "canal", 5)
-    ui.stabilityButton.click()
+    ui.stabilityApplyButton.click()
     told = ui.stabilityStatusLabel.text
     apart = float(re.search(r"Lesion to spinal canal: ([\d.]+) mm", told)[1])
     # The voxels' faces are 8 mm apart; a box of few coarse voxels, taken as a smooth body, bulges between its edges.
@@ -86,17 +87,17 @@ def test_the_canals_distance_is_measured_and_what_can_be_seen_is_proposed(lesion
     assert ui.sinsLocationCombo.currentText.startswith("Mobile") and ui.bilskyCombo.currentText.startswith("0")
     assert ui.sinsPainCombo.currentText == "to be chosen"
     ui.stabilityConfirmCheckBox.click()
-    (line,) = confirmed_lines(lesions.later)
+    (line,) = spine_lines(lesions.later)
     assert "Bilsky grade 0" in line and "Lesion to spinal canal" in line
     mask = slicer.util.arrayFromSegmentBinaryLabelmap(lesions.later, "L3", lesions.t1)
     mask[:, 20:] = 0
     slicer.util.updateSegmentBinaryLabelmapFromArray(mask, lesions.later, "L3", lesions.t1)
-    (line,) = confirmed_lines(lesions.later)
+    (line,) = spine_lines(lesions.later)
     assert "spinal canal" not in line, "the lesion was edited since it was measured"
 
 
 def test_only_a_confirmed_form_is_told_and_a_changed_answer_takes_it_back(lesions, desktop):
-    from SpineLib.scene.stability import confirmed_lines, form_of
+    from SpineLib.scene.stability import form_of, spine_lines
 
     ui = lesions.ui
     ui.lesionTable.setCurrentCell(0, 0)
@@ -107,11 +108,42 @@ def test_only_a_confirmed_form_is_told_and_a_changed_answer_takes_it_back(lesion
                   ui.sinsCollapseCombo, ui.sinsPosterolateralCombo):  # fmt: skip
         combo.currentIndex = 1
         combo.activated(1)
-    assert "SINS 18 of 18: unstable" in ui.stabilityStatusLabel.text and confirmed_lines(lesions.later) == []
+    assert "SINS 18 of 18: unstable" in ui.stabilityStatusLabel.text and spine_lines(lesions.later) == []
     ui.stabilityConfirmCheckBox.click()
-    (line,) = confirmed_lines(lesions.later)
+    (line,) = spine_lines(lesions.later)
     assert line.startswith("L3: SINS 18 of 18: unstable.")
     ui.bilskyCombo.currentIndex = 2
     ui.bilskyCombo.activated(2)
-    assert not ui.stabilityConfirmCheckBox.checked and confirmed_lines(lesions.later) == []
+    assert not ui.stabilityConfirmCheckBox.checked and spine_lines(lesions.later) == []
     assert form_of(lesions.later, "L3").bilsky == "1a"
+
+
+def test_the_canal_is_looked_for_where_none_is_chosen(
+    open_panel, desktop, shared_data, repository, tmp_path, monkeypatch
+):
+    import slicer
+
+    from SpineLib.models import catalogue
+    from SpineLib.scene.nodes import volume_to_node
+    from SpineLib.volume import read_volume
+
+    path = shared_data / "mr_lumbar" / "DzZ_T2.nii.gz"
+    if not path.is_file():
+        pytest.skip("the shared data has no mr_lumbar/DzZ_T2.nii.gz")
+    # The worker finds the model among those that come along; the panel is told that it is there.
+    shutil.copytree(repository / "Resources" / "Models" / "column-mr", tmp_path / "column-mr")
+    monkeypatch.setattr(catalogue, "bundled_folders", lambda: [tmp_path])
+    t2 = volume_to_node(read_volume(path, "T2"), "DzZ_T2")
+    bodies = read_volume(path.parent / "DzZ_T2_vb-labels.nii.gz").array
+    mask = (bodies == 4) & (np.arange(bodies.shape[0])[:, None, None] % 2 == 0)
+    lesions = segmentation(t2, "lesions", one=mask)
+    ui = open_panel().ui
+    ui.resultSelector.setCurrentNode(lesions)
+    ui.lesionTable.setCurrentCell(0, 0)
+    assert desktop.wait(lambda: ui.stabilityApplyButton.enabled, 5), ui.stabilityApplyButton.toolTip
+    ui.stabilityApplyButton.click()
+    assert desktop.wait(lambda: ui.stabilityStatusLabel.text, 120), ui.stabilityStageLabel.text
+    assert "Lesion to spinal canal" in ui.stabilityStatusLabel.text
+    assert "found by 'column-mr'" in ui.stabilityStatusLabel.text
+    assert ui.canalSegmentCombo.currentText == "Canal" and ui.sinsLocationCombo.currentText.startswith("Mobile")
+    assert not slicer.util.getNode("*spine parts*").GetDisplayNode().GetVisibility()

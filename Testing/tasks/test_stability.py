@@ -6,6 +6,8 @@ import pytest
 from SpineLib.errors import SpineError
 from SpineLib.metrics.spine_scores import BILSKY, SINS, sins_class, sins_location, sins_total
 from SpineLib.tasks.stability.canal import bilsky_proposal, canal_distance
+from SpineLib.tasks.stability.form import distance_words
+from SpineLib.tasks.stability.parts import SpineParts
 from SpineLib.tasks.stability.proposals import answers, lowest_height, sins_proposals
 from Testing.tasks.balls import ball, box, grid, moved_by, places
 
@@ -113,3 +115,36 @@ def test_the_sides_of_the_arch_are_told_apart():
     one = pick(ball(6.0, (12, 20, 0), ON))
     assert one.option == "unilateral" and "on the left" in one.reason, "x grows to the patient's left"
     assert pick(box((-16, 10, -3), (16, 20, 3), ON)).option == "bilateral"
+
+
+def test_a_canal_that_ends_above_the_lesion_is_told_and_no_grade_is_proposed_from_it():
+    short = tube()
+    short.array[places(ON)[..., 2] < 2] = 0
+    near = canal_distance(ball(6.0, (0, 0, 0), ON), short, canal_by="column-mr")
+    assert 0.2 < near.beside < 0.5
+    told = distance_words("lesion", near.to_dict())
+    assert "not marked all along it" in told and "found by 'column-mr', not by a person" in told
+    assert bilsky_proposal(near)[0] == ""
+
+
+def vertebrae():
+    """Bodies and arches of L2 to L4, 25 mm apart; L4 is cut off below, L3 is flat."""
+    labels, names = ON.with_array(np.zeros(ON.shape, np.uint8)), {}
+    for number, (level, centre, half) in enumerate((("L2", 25, 10), ("L3", 0, 4), ("L4", -34, 10))):
+        for label, part, front in ((2 * number + 1, "body", -14), (2 * number + 2, "arch", 14)):
+            one = box((-15, front, centre - half), (15, front + 24, centre + half), ON)
+            labels.array[one.array != 0] = label
+            names[label] = f"{level} {part}"
+    return SpineParts(labels, names)
+
+
+def test_a_lesions_vertebra_is_found_by_name_or_by_what_it_lies_in_with_its_whole_neighbours():
+    parts = vertebrae()
+    assert parts.of(ball(4.0, (0, -5, 25), ON)).name == "L2"
+    own = parts.of(ball(4.0, (0, 0, 0), ON))
+    assert own.name == "L3" and own.arch is not None
+    assert len(own.neighbours) == 1, "L4 is cut off by the edge of the image"
+    assert parts.of(ball(6.0, (0, 0, 12), ON), "L3").name == "L3", "the level that is known"
+    assert parts.of(ball(2.0, (0, -35, 0), ON)) is None
+    found = sins_proposals("L3", ball(4.0, on=ON), None, own.body, own.arch, own.neighbours)
+    assert found["collapse"].option == "over_half" and "its neighbours 20 mm" in found["collapse"].reason

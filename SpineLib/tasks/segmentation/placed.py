@@ -15,6 +15,7 @@ from SpineLib.tasks.segmentation.levels import dropped_note, with_levels
 from SpineLib.tasks.segmentation.naming import target_of
 from SpineLib.tasks.segmentation.outliers import outliers
 from SpineLib.tasks.segmentation.segment import SegmentResult, SegmentSettings, segment
+from SpineLib.tasks.stability.find import parts_of
 from SpineLib.volume.told import reading_notes
 from SpineLib.volume.volume import Volume
 
@@ -44,14 +45,16 @@ def segment_placed(
     for name in used if settings.levels else ():
         notes += refuse(plane_doubt(sequences[name], name), settings.anyway)
     by: str | dict = "labels"
+    parts = None
     if vertebrae is None and used and settings.levels:
         found, said = _found(sequences, used, settings, part(progress, 0.0, 0.3))
         notes += said
         if found is not None and found.found:
             vertebrae, by = found.vertebrae, found.by
+            parts = parts_of(found.column, found.by["id"])
             notes += found.notes
     result = segment(sequences, bundle, settings, part(progress, 0.3 if isinstance(by, dict) else 0.0, 0.98), vertebrae)
-    result = replace(result, notes=notes + result.notes)
+    result = replace(result, notes=notes + result.notes, parts=parts)
     if vertebrae is None:
         return result
     progress(0.98, "Naming levels")

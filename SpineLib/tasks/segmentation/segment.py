@@ -15,6 +15,7 @@ from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
 from SpineLib.tasks.provenance import provenance
 from SpineLib.tasks.segmentation.lesions import Lesion, calibrated, find_lesions, smoothed_across_slices
+from SpineLib.tasks.stability.parts import SpineParts
 from SpineLib.volume.told import reading_notes
 from SpineLib.volume.volume import Volume
 
@@ -65,6 +66,7 @@ class SegmentResult:
         lesions: their measures, in the same order.
         provenance: JSON-able; what is needed to make the same result again.
         notes: sentences the user should read.
+        parts: canal, bodies and arches, where the column was looked for and found.
     """
 
     probability: Volume
@@ -73,6 +75,7 @@ class SegmentResult:
     lesions: list[Lesion]
     provenance: dict
     notes: list[str]
+    parts: SpineParts | None = None
 
 
 def segment(

@@ -13,8 +13,12 @@ from SpineLib.geometry.shape import Shape, shape_of
 from SpineLib.metrics.surface import distances_to
 from SpineLib.volume import Volume
 from SpineLib.volume.checks import check_mask
+from SpineLib.volume.places import to_index
 from SpineLib.volume.resampling import resample_like
 from SpineLib.volume.transform import check_linear
+
+#: Less of a lesion's length beside the canal, and its distance is no whole answer.
+BESIDE = 0.9
 
 
 @dataclass(frozen=True)
@@ -25,24 +29,32 @@ class CanalDistance:
         distance_mm: from surface to surface; below 0: so deep it reaches into the canal.
         inside_ml: of it, within the canal.
         occupied_share: of the canal's cross-section where most of it is taken, 0 to 1.
+        beside: share of its length along the spine at which the canal is marked, 0 to 1: where that is short, the canal
+            may be nearer than it seems.
+        canal_by: id of the model that found the canal; "" where a person drew it.
     """
 
     distance_mm: float
     inside_ml: float
     occupied_share: float
+    beside: float = 1.0
+    canal_by: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
         return asdict(self)
 
 
-def canal_distance(mask: Volume, canal: Volume, to_canal: np.ndarray | None = None) -> CanalDistance:
+def canal_distance(
+    mask: Volume, canal: Volume, to_canal: np.ndarray | None = None, canal_by: str = ""
+) -> CanalDistance:
     """Distance of a mask's surface from the spinal canal's.
 
     Args:
         mask: lesion or necrosis, not 0 inside.
         canal: the canal (or thecal sac), not 0 inside; any grid.
         to_canal: 4 x 4, LPS mm of the mask's space to LPS mm of the canal's; None: both are in one space.
+        canal_by: id of the model that found the canal; "" where a person drew it.
 
     Raises:
         SpineError: one of them is empty, or the transform is of no use.
@@ -62,7 +74,8 @@ def canal_distance(mask: Volume, canal: Volume, to_canal: np.ndarray | None = No
     inside = tube.at(points) >= 0
     distance = -float(apart[inside].max()) if inside.any() else float(apart.min())
     ml, share = _inside(mask, canal, body, to_canal)
-    return CanalDistance(round(distance, 3), round(ml, 4), round(share, 4))
+    beside = round(_beside(points, canal), 3)
+    return CanalDistance(round(distance, 3), round(ml, 4), round(share, 4), beside, canal_by)
 
 
 def bilsky_proposal(lesion: CanalDistance, uncertain_mm: float = 1.0) -> tuple[str, str]:
@@ -74,6 +87,8 @@ def bilsky_proposal(lesion: CanalDistance, uncertain_mm: float = 1.0) -> tuple[s
         lesion: its distance from the canal.
         uncertain_mm: masks are no more exact than this: a voxel.
     """
+    if lesion.beside < BESIDE:
+        return "", "The canal is not marked all along the lesion, so that nothing can be told from masks."
     if lesion.distance_mm > uncertain_mm:
         return "0", f"The lesion stays {lesion.distance_mm:.1f} mm away from the canal."
     if lesion.distance_mm >= -uncertain_mm and lesion.occupied_share < 0.02:
@@ -82,6 +97,15 @@ def bilsky_proposal(lesion: CanalDistance, uncertain_mm: float = 1.0) -> tuple[s
         f"The lesion reaches into the canal and takes up to {100 * lesion.occupied_share:.0f} % of its cross-section: "
         "grade 1a or higher; whether sac or cord are deformed has to be seen on axial T2."
     )
+
+
+def _beside(points: np.ndarray, canal: Volume) -> float:
+    """Share of points (n, 3), LPS mm, at whose height the canal is marked."""
+    tube = canonical(canal.with_array((canal.array != 0).astype(np.uint8)))[0]
+    marked = tube.array.any(axis=(0, 2))  # canonical: towards the left, down, back
+    rows = np.rint(to_index(points, tube)[:, 1]).astype(int)
+    inside = (rows >= 0) & (rows < len(marked))
+    return float((inside & marked[np.clip(rows, 0, len(marked) - 1)]).mean())
 
 
 def _inside(mask: Volume, canal: Volume, moved: Shape, to_canal: np.ndarray | None) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from SpineLib.errors import SpineError
 from SpineLib.metrics.spine_scores import BILSKY, SINS, sins_class, sins_total
+from SpineLib.tasks.stability.canal import BESIDE
 
 #: Segment tag that holds a form as JSON.
 STABILITY = "SpineOncology.Stability"
@@ -57,9 +58,11 @@ class StabilityForm:
             )
         if self.bilsky:
             found.append(f"Bilsky grade {self.bilsky}: {BILSKY[self.bilsky]}.")
-        for name, one in self.distances.items():
-            found.append(distance_words(name, one))
-        return found
+        return found + self.distance_lines()
+
+    def distance_lines(self) -> list[str]:
+        """What was measured, a sentence each."""
+        return [distance_words(name, one) for name, one in self.distances.items()]
 
     def text(self) -> str:
         """As JSON in one line, for a segment's tag."""
@@ -77,11 +80,15 @@ class StabilityForm:
 
 def distance_words(name: str, distance: Mapping[str, Any]) -> str:
     """ "Lesion to spinal canal: 4.2 mm."."""
-    apart = distance["distance_mm"]
+    apart, more = distance["distance_mm"], ""
+    if by := distance.get("canal_by", ""):
+        more = f" (canal found by '{by}', not by a person)"
+    if distance.get("beside", 1.0) < BESIDE:
+        more += "; the canal is not marked all along it, so that it may be nearer"
     if apart >= 0:
-        return f"{name.capitalize()} to spinal canal: {apart:.1f} mm."
+        return f"{name.capitalize()} to spinal canal: {apart:.1f} mm{more}."
     share = 100 * distance["occupied_share"]
     return (
         f"{name.capitalize()} reaches {-apart:.1f} mm into the spinal canal ({distance['inside_ml']:.2f} ml, up to "
-        f"{share:.0f} % of its cross-section)."
+        f"{share:.0f} % of its cross-section){more}."
     )
