@@ -13,17 +13,18 @@ from SpineLib.errors import SpineError
 from SpineLib.temporary import staged
 
 #: What such a folder holds; what an earlier run left of it goes when a new one takes its place.
-_NAMES = re.compile(r"(lesions|vertebrae|metastases|necroses|measurements|picture_\d+)\.dcm|report\.txt")
+_NAMES = re.compile(r"(lesions|vertebrae|metastases|necroses|earlier|later|measurements|picture_\d+)\.dcm|report\.txt")
 
 
-def add_dicom(group, what: str, scans: str) -> None:
+def add_dicom(group, what: str, scans: str, pictures: bool = True) -> None:
     """The option, for a command that writes ``what`` ("the segmentation") of ``scans`` ("the images")."""
+    more = ", key pictures as secondary captures and a paragraph of plain text" if pictures else ""
     group.add_argument(
         "--dicom",
         type=Path,
         metavar="FOLDER",
-        help=f"also write {what} as DICOM SEG, their measures as DICOM SR, key pictures as secondary captures and a "
-        f"paragraph of plain text; {scans} must be DICOM folders, whose patient and study the DICOM files name",
+        help=f"also write {what} as DICOM SEG, their measures as DICOM SR{more}; {scans} must be DICOM folders, whose "
+        "patient and study the DICOM files name",
     )
 
 

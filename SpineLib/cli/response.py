@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from SpineLib.cli.dicom_output import add_dicom, check_series, dicom_folder
 from SpineLib.cli.outputs import check_outputs
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.errors import SpineError
@@ -38,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     output.add_argument("-o", "--output", type=Path, metavar="FILE", help="all figures as JSON")
     output.add_argument("--csv", type=Path, metavar="FILE", help="a line for each lesion")
     output.add_argument("--report", type=Path, metavar="FILE", help="a page that stands alone (.html)")
+    add_dicom(output, "both segmentations", "both images", pictures=False)
     output.add_argument("--overwrite", action="store_true", help="replace files that exist")
 
 
@@ -46,6 +48,12 @@ def run(args: argparse.Namespace) -> int:
     images = (args.earlier_image, args.later_image)
     if (images[0] is None) != (images[1] is None):
         raise SpineError("Give both scans, --earlier-image and --later-image, or neither.")
+    if args.dicom is not None:
+        if args.earlier_image is None:
+            raise SpineError(
+                "--dicom needs both scans: give --earlier-image and --later-image, folders of DICOM files."
+            )
+        check_series([args.earlier_image, args.later_image])
     inputs = (args.earlier, args.later, args.transform, *images)
     check_outputs((args.output, args.csv, args.report), inputs, args.overwrite)
     from SpineLib import NOTICE
@@ -61,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     from SpineLib.volume.simulated import simulated_files
 
     settings = ResponseSettings(args.farthest)
-    with ProgressBar() as progress:
+    with dicom_folder(args.dicom, args.overwrite) as dicom, ProgressBar() as progress:
         progress(0.0, "Reading")
         (earlier, one), (later, two) = read_lesions(args.earlier, "earlier"), read_lesions(args.later, "later")
         scans, notes, error, trusted, matrix = None, [], None, True, None
@@ -80,6 +88,11 @@ def run(args: argparse.Namespace) -> int:
             Examination(f"{when} examination", image, labels)
             for when, image, labels in zip(("Earlier", "Later"), scans or (), (one, two))
         ]
+        if dicom is not None:
+            from SpineLib.reports.response_archive import Side, write_response
+
+            sides = Side(one, earlier, args.earlier_image), Side(two, later, args.later_image)
+            notes += write_response(dicom, result, *sides)[1]
         rows = response_rows(result)
         simulated = simulated_files([path for path in images if path is not None])
         if args.output is not None:

@@ -14,6 +14,7 @@ from SpineLib.tasks.segmentation.lesions import Lesion
 from SpineLib.volume import SegmentInfo, Volume
 
 if TYPE_CHECKING:
+    from SpineLib.reports.dicom_sr import Number, Summary, Word
     from SpineLib.reports.key_pictures import KeyPicture
     from SpineLib.volume.dicom_seg import SegAlgorithm
 
@@ -48,6 +49,8 @@ class Marked:
         when: the time point ("before the ablation"); "" where there is one examination only.
         comparisons: by label, what an ablation did (:meth:`SpineLib.tasks.followup.compare.Comparison.to_dict`); None:
             it was not treated.
+        words, numbers: by label, what else is told of it: :class:`SpineLib.reports.dicom_sr.Word` and ``Number``.
+        same_as: label to the label of the same lesion in the segmentation before, whose tracking UID it has.
     """
 
     name: str
@@ -58,10 +61,13 @@ class Marked:
     algorithm: SegAlgorithm | None = None
     when: str = ""
     comparisons: Mapping[int, Mapping[str, Any] | None] = field(default_factory=dict)
+    words: Mapping[int, Sequence[Word]] = field(default_factory=dict)
+    numbers: Mapping[int, Sequence[Number]] = field(default_factory=dict)
+    same_as: Mapping[int, int] = field(default_factory=dict)
 
 
 def write_dicom_objects(
-    folder: Path, marked: Sequence[Marked], pictures: Sequence[KeyPicture]
+    folder: Path, marked: Sequence[Marked], pictures: Sequence[KeyPicture], summary: Summary | None = None
 ) -> tuple[list[str], list[str]]:
     """Write ``<name>.dcm`` of each segmentation that holds something, ``measurements.dcm``, ``picture_<n>.dcm``.
 
@@ -71,6 +77,7 @@ def write_dicom_objects(
         folder: must exist.
         marked: in the order of time.
         pictures: :func:`SpineLib.reports.key_pictures.key_picture`.
+        summary: what is told of all lesions together.
 
     Returns:
         Names of the files, and sentences the user should read.
@@ -84,9 +91,11 @@ def write_dicom_objects(
     names: list[str] = []
     notes: list[str] = []
     findings: list[Any] = []
+    former = None
     for order, one in enumerate(marked, start=1):
         if not (one.labels.array != 0).any():
             notes.append(f"There are no {one.name}, so no DICOM SEG of them was written.")
+            former = None
             continue
         title = one.name[0].upper() + one.name[1:]
         seg = write_dicom_seg(
@@ -96,14 +105,20 @@ def write_dicom_objects(
             one.series,
             description=title,
             algorithm=one.algorithm,
+            tracking={
+                label: former.segment(other).TrackingUID
+                for label, other in one.same_as.items()
+                if former is not None and other in former.numbers
+            },
         )
+        former = seg
         names.append(f"{one.name}.dcm")
         notes += seg.notes
         findings += _findings(one, seg, order)
     if findings:
         from SpineLib.reports.dicom_sr import write_sr
 
-        write_sr(folder / "measurements.dcm", findings)
+        write_sr(folder / "measurements.dcm", findings, summary)
         names.append("measurements.dcm")
     if pictures and marked:
         from SpineLib.reports.dicom_capture import write_captures
@@ -120,7 +135,7 @@ def _findings(one: Marked, seg, order: int) -> list:
     for label, lesion in one.lesions.items():
         if label not in seg.numbers:
             continue
-        numbers, words = [], []
+        numbers, words = list(one.numbers.get(label, ())), list(one.words.get(label, ()))
         if label in one.comparisons:
             comparison = one.comparisons[label]
             outcome = comparison["verdict"]["outcome"] if comparison else NOT_TREATED

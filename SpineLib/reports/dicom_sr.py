@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import highdicom
+from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
@@ -42,6 +43,14 @@ class Word:
 
     code: Code
     value: Code
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is told of all lesions together: what they are called, and words."""
+
+    name: str
+    words: Sequence[Word]
 
 
 @dataclass(frozen=True)
@@ -85,7 +94,7 @@ def lesion_numbers(lesion: Lesion) -> list[Number]:
     return numbers
 
 
-def write_sr(path: str | Path, findings: Sequence[Finding]) -> None:
+def write_sr(path: str | Path, findings: Sequence[Finding], summary: Summary | None = None) -> None:
     """Write one document about all findings, all or nothing; patient and study are those of the last one's series.
 
     It is complete, neither verified nor final: a program wrote it, and nobody has read it yet.
@@ -93,6 +102,7 @@ def write_sr(path: str | Path, findings: Sequence[Finding]) -> None:
     Args:
         path: the file, ".dcm".
         findings: at least one; those of several examinations in the order of time.
+        summary: a group of its own without a region (TID 1501); None: none.
 
     Raises:
         SpineError: the series contradict each other, or the file cannot be written.
@@ -105,7 +115,7 @@ def write_sr(path: str | Path, findings: Sequence[Finding]) -> None:
         report = highdicom.sr.MeasurementReport(
             observation_context=highdicom.sr.ObservationContext(observer_device_context=_observer()),
             procedure_reported=_PROCEDURES.get(str(newest.slices[0].Modality), codes.LN.MRIUnspecifiedBodyRegion),
-            imaging_measurements=[_group(one) for one in findings],
+            imaging_measurements=[*(_group(one) for one in findings), *([_summary(summary)] if summary else [])],
             title=codes.DCM.ImagingMeasurementReport,
         )
         document = highdicom.sr.Comprehensive3DSR(
@@ -128,8 +138,28 @@ def write_sr(path: str | Path, findings: Sequence[Finding]) -> None:
         ) from error
     document.ManufacturerModelName = "SpineOncology"
     document.SoftwareVersions = SpineLib.__version__
+    document.CodingSchemeIdentificationSequence = _schemes(document)
     with whole_files(path) as temporary:
         document.save_as(temporary, enforce_file_format=True)
+
+
+def _schemes(document) -> list[Dataset]:
+    """The private coding scheme is declared as such (PS3.3, C.12.1.1.1), beside those that highdicom declares."""
+    own = Dataset()
+    own.CodingSchemeDesignator = SCHEME
+    own.CodingSchemeName = "Private codes of SpineOncology"
+    own.CodingSchemeResponsibleOrganization = "SpineOncology"
+    return [*document.get("CodingSchemeIdentificationSequence", []), own]
+
+
+def _summary(summary: Summary):
+    """All lesions together (TID 1501)."""
+    return highdicom.sr.MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=highdicom.sr.TrackingIdentifier(highdicom.UID(), summary.name),
+        qualitative_evaluations=[
+            highdicom.sr.QualitativeEvaluation(_concept(word.code), _concept(word.value)) for word in summary.words
+        ],
+    )
 
 
 def _observer():

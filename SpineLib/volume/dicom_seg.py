@@ -67,6 +67,7 @@ def write_dicom_seg(
     *,
     description: str,
     algorithm: SegAlgorithm | None = None,
+    tracking: Mapping[int, str] | None = None,
 ) -> DicomSeg:
     """Write segments as one DICOM SEG (binary) on the series they belong to, all or nothing.
 
@@ -82,6 +83,7 @@ def write_dicom_seg(
         series: the folder of the series, or ``folder#3``.
         description: of the SEG's series ("Metastases"); no patient's name.
         algorithm: what drew the segments; None: a person.
+        tracking: label to the tracking UID of the same lesion in another examination.
 
     Raises:
         SpineError: highdicom is not installed, nothing is segmented, the mask lies elsewhere, a segment has no codes,
@@ -112,7 +114,8 @@ def write_dicom_seg(
                     highdicom,
                     place,
                     segment,
-                    _tracking_uid(highdicom, sources, segment, planes[..., place - 1]),
+                    (tracking or {}).get(segment.label)
+                    or _tracking_uid(highdicom, sources, segment, planes[..., place - 1]),
                     drawn_by,
                 )
                 for place, segment in enumerate(segments, start=1)
