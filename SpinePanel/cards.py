@@ -22,8 +22,8 @@ def fittingCards(task: str, fits):
 
 def measuredDice(card) -> float | None:
     """Mean Dice (0 to 1) that the card says of cases the model had not seen; None where it says none."""
-    unseen = card.figures.get("unseen_simulated")
-    dice = unseen.get("dice") if isinstance(unseen, dict) else None
+    unseen = card.figures.get("unseen_simulated") or card.figures.get("simulated")
+    dice = unseen.get("dice", unseen.get("dice_mean")) if isinstance(unseen, dict) else None
     value = dice[0] if isinstance(dice, list) and dice else dice
     return float(value) if isinstance(value, (int, float)) and 0 <= value <= 1 else None
 

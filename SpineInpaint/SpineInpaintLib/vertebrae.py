@@ -168,6 +168,8 @@ class VertebraeStep(StepBase):
         from SpineLib.scene.changes import watch
 
         self._stop()
+        if segmentation is not self._watched:
+            self._table.choose(None)  # ids are counted alike in all segmentations
         self._watched = segmentation
         self._stop = watch(segmentation, self._edited)
         if segmentation is None:

@@ -75,8 +75,9 @@ def halves(images: Mapping[str, Volume], bodies: Volume) -> dict[str, Half]:
         box[axis] = slice(*side.indices(bodies.shape[axis])[:2])
         whole = [number for number in own if _inside(bodies.array == number, axis, box[axis])]
         labels = bodies.with_array(np.where(np.isin(bodies.array, whole), bodies.array, 0))
-        cuts = {key: crop(image, tuple(box)) for key, image in images.items()}
-        found[name] = Half(cuts, crop(labels, tuple(box)))
+        k, j, i = box
+        cuts = {key: crop(image, (k, j, i)) for key, image in images.items()}
+        found[name] = Half(cuts, crop(labels, (k, j, i)))
     return found
 
 

@@ -90,7 +90,9 @@ def evaluate_folds_together(
             held_out = [case for case in cohort.cases if case.name in names]
             work += [_Patient(_alone(cohort, case), [bundle], settings, label, None, own) for case in held_out]
             at += [(number, place)] * len(held_out)
-    rows = [[([], []) for _ in each] for each in folds]  # of each run and fold
+    rows: list[list[tuple[list[dict], list[dict]]]] = [
+        [([], []) for _ in each] for each in folds
+    ]  # of each run and fold
     for (number, place), (cases, lesions) in zip(at, _each(work, on), strict=True):
         rows[number][place][0].extend(cases)
         rows[number][place][1].extend(lesions)

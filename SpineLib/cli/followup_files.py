@@ -102,8 +102,10 @@ def _canal_lines(result: FollowUp, parts: SpineParts) -> list[str]:
     from SpineLib.tasks.stability.canal import canal_distance
     from SpineLib.tasks.stability.form import distance_words
 
-    canal, lines = parts.canal, []
-    for one in result.treated if canal is not None else ():
+    canal, lines = parts.canal, list[str]()
+    if canal is None:
+        return lines
+    for one in result.treated:
         near = canal_distance(result.metastases.only(one.lesion.id), canal, canal_by=parts.by)
         said = [distance_words("lesion", near.to_dict())]
         if one.necroses and one.after_to_before is not None:

@@ -91,7 +91,7 @@ def write_dicom_objects(
     names: list[str] = []
     notes: list[str] = []
     findings: list[Any] = []
-    former = None
+    former: Any = None
     for order, one in enumerate(marked, start=1):
         if not (one.labels.array != 0).any():
             notes.append(f"There are no {one.name}, so no DICOM SEG of them was written.")

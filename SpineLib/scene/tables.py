@@ -26,7 +26,7 @@ from SpineLib.volume.review import REJECTED
 SEGMENTATION_ROLE = "SpineOncology.Segmentation"
 
 #: Headings of the columns and their units.
-COLUMNS = {"Lesion": "", "Level": "", **{one.heading: one.unit for one in LESION_MEASURES.values()}}
+COLUMNS = {"Lesion": "", "Level": "", "Review": "", **{one.heading: one.unit for one in LESION_MEASURES.values()}}
 
 _VOLUME_IN_NAME = re.compile(r" \(\d+(\.\d+)? ml\)")
 
@@ -50,8 +50,13 @@ class MeasuredSegment:
     def row(self) -> tuple:
         """Values in the order of :data:`COLUMNS`; nan where there is nothing to measure."""
         if self.lesion is None:
-            return (self.name, "", 0.0, *([float("nan")] * (len(COLUMNS) - 3)))
-        return (self.name, self.lesion.level, *(number(one.of(self.lesion)) for one in LESION_MEASURES.values()))
+            return (self.name, "", self.review, 0.0, *([float("nan")] * (len(COLUMNS) - 4)))
+        return (
+            self.name,
+            self.lesion.level,
+            self.review,
+            *(number(one.of(self.lesion)) for one in LESION_MEASURES.values()),
+        )
 
 
 def measure_segments(
@@ -111,7 +116,7 @@ def update_table(node, measured: Sequence[MeasuredSegment]) -> None:
     try:
         node.RemoveAllColumns()
         for index, (title, unit) in enumerate(COLUMNS.items()):
-            column = vtk.vtkStringArray() if index < 2 else vtk.vtkDoubleArray()
+            column = vtk.vtkStringArray() if index < 3 else vtk.vtkDoubleArray()
             column.SetName(title)
             for row in rows:
                 column.InsertNextValue(row[index])

@@ -13,7 +13,7 @@ import slicer
 from SpineLib.errors import SpineError
 from SpineLib.scene.masks import segment_ids
 from SpineLib.scene.nodes import RAS_LPS
-from SpineLib.scene.results import Entry, add_labels
+from SpineLib.scene.results import Entry, add_labels, provenance_of
 from SpineLib.scene.runs import RunInputs, result_name
 from SpineLib.scene.segmentvolumes import segments_labels
 from SpineLib.tasks.ct.segment_levels import NamedSegment, SegmentLevels, levels_of_segments
@@ -229,7 +229,7 @@ def preselect_ct() -> dict:
     segmentations = [
         node
         for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
-        if not node.GetHideFromEditors() and _has_levels(node)
+        if not node.GetHideFromEditors() and provenance_of(node).get("task") != "column" and _has_levels(node)
     ]
     if len(segmentations) > 1:  # what is hidden is not what is looked at
         segmentations = [node for node in segmentations if node.GetDisplayVisibility()]

@@ -8,6 +8,14 @@ from SpineLib.models import TASKS, save_bundle
 from SpineLib.networks.unet import UNet
 
 
+def models_of(name, repository):
+    path = repository / name / f"{name}Lib" / "models.py"
+    spec = importlib.util.spec_from_file_location(f"{name}_models", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.mark.parametrize(
     ("task", "target"),
     [("metastasis-segmentation", "metastasis"), ("necrosis-segmentation", "necrosis"), ("spine-segmentation", "spine")],
@@ -23,8 +31,13 @@ def test_the_panel_for_metastases_offers_no_model_of_necrosis_or_vertebrae(card,
     for task in ("metastasis-segmentation", "necrosis-segmentation", "spine-segmentation"):
         made = card(id=task.partition("-")[0], task=task)
         save_bundle(user_models / made.id, UNet(2, 2, (4, 6, 8)), made)
-    path = repository / "SpineMetSeg" / "SpineMetSegLib" / "models.py"
-    spec = importlib.util.spec_from_file_location("metseg_models", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = models_of("SpineMetSeg", repository)
     assert [found.id for found in module.fittingModels({"T1", "T2"}, 2)] == ["metastasis"]
+
+
+def test_models_of_necrosis_stand_in_the_order_of_their_measured_figures(repository):
+    """Of those that use all of the scans, the one that was measured best is the first."""
+    found = models_of("SpineNecrosis", repository).fittingModels("necrosis", {"ceT1", "T2"})
+    dice = [card.figures["simulated"]["dice_mean"] for card in found if len(card.inputs) == 2]
+    assert len(dice) == 2 and dice == sorted(dice, reverse=True)
+    assert [len(card.inputs) for card in found] == sorted((len(card.inputs) for card in found), reverse=True)

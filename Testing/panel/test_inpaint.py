@@ -144,6 +144,32 @@ def test_a_vertebra_renamed_or_edited_is_listed_anew(damaged, inpaint):
     assert damaged.ui.vertebraeTable.item(0, 0).text() == "L1"
 
 
+def test_segments_renamed_reordered_and_removed_keep_their_own_rows_and_no_other_segmentations_row_is_chosen(
+    damaged, inpaint
+):
+    import slicer
+
+    table, inner = damaged.ui.vertebraeTable, damaged.vertebrae.GetSegmentation()
+    first, second = inner.GetNthSegmentID(0), inner.GetNthSegmentID(1)
+    ml = {table.item(row, 0).text(): table.item(row, 1).text() for row in range(2)}
+    table.setCurrentCell(1, 0)
+    inner.SetSegmentIndex(second, 0)
+    inner.GetSegment(second).SetName("L4")
+    assert inpaint.wait(lambda: table.item(1, 0).text() == "L4", 10)
+    assert [table.item(row, 1).text() for row in range(2)] == [ml["L2"], ml["L3"]]
+    assert table.currentRow() == 1, "the same segment is still chosen"
+    copy = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "copy")
+    copy.Copy(damaged.vertebrae)
+    copy.SetName("copy")
+    damaged.ui.vertebraeSelector.setCurrentNode(copy)
+    assert inpaint.wait(lambda: table.rowCount == 2, 10) and table.currentRow() == -1
+    damaged.ui.vertebraeSelector.setCurrentNode(damaged.vertebrae)
+    table.setCurrentCell(0, 0)
+    inner.RemoveSegment(first)
+    assert inpaint.wait(lambda: table.rowCount == 1, 10)
+    assert table.item(0, 0).text() == "L4" and table.item(0, 1).text() == ml["L3"] and table.currentRow() == -1
+
+
 def test_the_vertebra_with_the_lesion_is_chosen_unless_the_user_chose_another(damaged):
     import slicer
 

@@ -7,13 +7,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
 from SpineLib.mesh.gate import Check
-from SpineLib.reports.inpaint import RepairReport, agreement, distance_colours, repair_page
+from SpineLib.reports.inpaint import RepairReport, _cut_out, agreement, distance_colours, repair_page
 from SpineLib.reports.viewer import close_ups, in_plane
-from SpineLib.tasks.inpainting.inpaint import Repair
+from SpineLib.tasks.inpainting.inpaint import Repair, inpaint
+from SpineLib.tasks.inpainting.settings import InpaintSettings
 from SpineLib.tasks.printing.reconstruct import reconstruct
 from SpineLib.volume import Volume
+from SpineLib.volume.resampling import resample_like
+from Testing.vertebrae import column as spine
+from Testing.vertebrae import voxel_places, with_hole
 
 
 def blocks() -> dict[str, Volume]:
@@ -177,3 +182,24 @@ def test_a_window_that_is_given_is_the_one_that_is_shown():
         for window in ((-1000.0, 3000.0), (39.0, 41.0))
     )
     assert wide != narrow
+
+
+def test_bone_of_the_neighbours_and_bone_that_stayed_are_not_coloured_as_changed():
+    """A mass that reaches the vertebra above: what is coloured is the repair's own, near the lesion alone."""
+    labels, lesion = with_hole(spine((8, -9, 12)), 11, (0, -12, 16), 13.0)
+    mass = np.linalg.norm(voxel_places(labels) - [0, -12, 16], axis=-1) < 16
+    lesion = lesion.with_array(mass.astype(np.uint8))
+    assert (mass & (labels.array == 10)).any(), "it lies in the neighbour, too"
+    repair = inpaint(labels, lesion, 11, {}, InpaintSettings("templates"))
+    model = reconstruct(repair.mask, repair.before)
+    _, _, changed = _cut_out(RepairReport(repair, lesion, None, model))
+    shown = resample_like(labels, changed, nearest=True).array
+    assert changed.array.any() and not changed.array[(shown == 10) | (shown == 12)].any()
+    points = model.model.points
+    near = cKDTree(voxel_places(labels)[mass]).query(points)[0] < 2 * labels.spacing[0]
+    as_before = distance_colours(np.array([0.0]))[0]
+    same = np.abs(distance_colours(model.distance_mm) - as_before).max(axis=1) < 0.1
+    # Voxels of 2 mm, smoothed: a rim of the hole that was round before is flat now.
+    assert same[~near].mean() > 0.99 and not same[near].all()
+    neighbour = cKDTree(voxel_places(labels)[labels.array == 10])
+    assert (neighbour.query(points)[0] > labels.spacing[0] / 2).all(), "no point of the model lies in the neighbour"

@@ -12,6 +12,7 @@ slicer = pytest.importorskip("slicer", reason="slicer-core is not installed (pip
 
 from SpineLib.scene.nodes import volume_to_node  # noqa: E402
 from SpineLib.scene.results import add_segmentation  # noqa: E402
+from SpineLib.scene.review import set_review  # noqa: E402
 from SpineLib.scene.tables import COLUMNS, add_table, measure_segments, update_table  # noqa: E402
 from SpineLib.tasks.segmentation.lesions import find_lesions  # noqa: E402
 from Testing.scene.grids import add_transform, add_volume, axis_matrix, rotation  # noqa: E402
@@ -63,8 +64,8 @@ def test_the_table_has_the_columns_and_values(found):
     table = add_table(measure_segments(segmentation, node), "lesions", segmentation)
     names = [table.GetTable().GetColumnName(n) for n in range(table.GetNumberOfColumns())]
     assert tuple(names) == tuple(COLUMNS) == (
-        "Lesion", "Level", "Volume (ml)", "Longest diameter in plane (mm)", "3-D diameter (mm)", "R (mm)", "A (mm)",
-        "S (mm)", "Mean probability",
+        "Lesion", "Level", "Review", "Volume (ml)", "Longest diameter in plane (mm)", "3-D diameter (mm)", "R (mm)",
+        "A (mm)", "S (mm)", "Mean probability",
     )  # fmt: skip
     assert table.GetCellText(0, 0) == "Lesion 1"
     assert slicer.util.arrayFromTableColumn(table, "Volume (ml)") == pytest.approx(
@@ -80,6 +81,19 @@ def test_the_table_names_the_level_of_each_lesion_that_has_one(found):
     assert segment.GetName() == "Lesion 1 (L3)" and "L3 vertebra" in segment.GetTerminology()
     table = add_table(measure_segments(segmentation, node), "lesions", segmentation)
     assert [table.GetCellText(row, 1) for row in range(2)] == ["L3", ""]
+
+
+def test_the_table_tells_what_the_reader_thinks_and_leaves_out_what_was_rejected(found):
+    node, _, _, _, segmentation, ids = found
+    table = add_table(measure_segments(segmentation, node), "lesions", segmentation)
+    assert [table.GetTable().GetValueByName(row, "Review").ToString() for row in range(2)] == ["", ""]
+    set_review(segmentation, ids[0], "unsure")
+    set_review(segmentation, ids[1], "accepted")
+    update_table(table, measure_segments(segmentation, node))
+    assert [table.GetTable().GetValueByName(row, "Review").ToString() for row in range(2)] == ["unsure", "accepted"]
+    set_review(segmentation, ids[1], "rejected")
+    update_table(table, measure_segments(segmentation, node))
+    assert table.GetNumberOfRows() == 1
 
 
 def test_after_an_edit_the_table_shows_the_new_volume_and_an_emptied_segment_shows_none(found):

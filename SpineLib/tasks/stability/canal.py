@@ -102,7 +102,7 @@ def bilsky_proposal(lesion: CanalDistance, uncertain_mm: float = 1.0) -> tuple[s
 def _beside(points: np.ndarray, canal: Volume) -> float:
     """Share of points (n, 3), LPS mm, at whose height the canal is marked."""
     tube = canonical(canal.with_array((canal.array != 0).astype(np.uint8)))[0]
-    marked = tube.array.any(axis=(0, 2))  # canonical: towards the left, down, back
+    marked = np.asarray(tube.array.any(axis=(0, 2)))  # canonical: towards the left, down, back
     rows = np.rint(to_index(points, tube)[:, 1]).astype(int)
     inside = (rows >= 0) & (rows < len(marked))
     return float((inside & marked[np.clip(rows, 0, len(marked) - 1)]).mean())
