@@ -13,7 +13,9 @@ from SpineLib.cli.telling import attention
 from SpineLib.errors import SpineError
 from SpineLib.jobs.inpaint import method_models
 from SpineLib.mesh.model import write_model
-from SpineLib.models import find_bundle, list_bundles
+from SpineLib.models import list_bundles
+from SpineLib.models.bundle import load_bundle
+from SpineLib.models.catalogue import vertebra_models
 from SpineLib.phantom.ct import CtSettings, simulate_ct
 from SpineLib.progress import Progress, part
 from SpineLib.reports.inpaint import RepairReport, agreement, printable, repair_page
@@ -24,7 +26,6 @@ from SpineLib.tasks.printing.reconstruct import reconstruct
 from SpineLib.volume import write_volume
 
 PREFIX = "simulated_repair_"
-VERTEBRA_MODEL = "vertebrae-ct-vnet"
 #: What the border leaves of a vertebra counts as one from this volume on; its level is what a user would enter.
 _SMALLEST_ML = 8.0
 
@@ -100,8 +101,8 @@ def _repaired(case, lesion, device: str, progress: Progress):
         settings = InpaintSettings("templates")
     models = method_models(settings.method)
     label = case.truth["lesions"][0]["label"]
-    if VERTEBRA_MODEL in installed:
-        bundle = find_bundle(VERTEBRA_MODEL)
+    if of_vertebrae := vertebra_models():
+        bundle = load_bundle(of_vertebrae[0][0])
         first = next(each["level"] for each in case.truth["vertebrae"] if each["volume_ml"] >= _SMALLEST_ML)
         wanted = VertebraeSettings(first=first, smallest_ml=_SMALLEST_ML, device=device)
         found = segment_vertebrae(case.ct, bundle, wanted, part(progress, 0.0, 0.5))
@@ -112,6 +113,6 @@ def _repaired(case, lesion, device: str, progress: Progress):
         except SpineError as error:
             notes.append(f"On the segmented vertebrae there is no repair ({error}) The simulated ones are used.")
     else:
-        notes.append(f"The model {VERTEBRA_MODEL} is not installed: the vertebrae are the simulated truth.")
+        notes.append("No model for vertebrae on CT is installed: the vertebrae are the simulated truth.")
     repair = inpaint(case.vertebrae, lesion, label, models, settings, part(progress, 0.5, 1.0), ct=case.ct)
     return case.vertebrae, repair, [one.card for one in models.values()], notes

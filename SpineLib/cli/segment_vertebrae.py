@@ -42,7 +42,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--first",
         default="",
         metavar="LEVEL",
-        help="level of the most cranial vertebra in the CT, e.g. T11: names all (default: they are counted)",
+        help="level of the most cranial vertebra in the CT, e.g. T11: names all (default: by the sacrum or the "
+        "lowest ribs where they are seen, else they are counted)",
+    )
+    group.add_argument(
+        "--outline",
+        default="auto",
+        metavar="MODEL",
+        help="model of slices that draws the outlines of what a model of the column finds, or none (default: the "
+        "installed one)",
     )
 
 
@@ -59,8 +67,8 @@ def is_meant(args: argparse.Namespace) -> bool:
         if wrong:
             raise SpineError(f"--{wrong[0].replace('_', '-')} means nothing with --task vertebrae; leave it out.")
         return True
-    if args.ct is not None or args.first:
-        raise SpineError("--ct and --first are for vertebrae; add --task vertebrae.")
+    if args.ct is not None or args.first or args.outline != "auto":
+        raise SpineError("--ct, --first and --outline are for vertebrae; add --task vertebrae.")
     return False
 
 
@@ -71,7 +79,11 @@ def run(args: argparse.Namespace) -> int:
     from SpineLib.volume import read_volume, write_volume
 
     settings = VertebraeSettings(
-        threshold=args.threshold, first=args.first, device=args.device, precision=args.precision
+        threshold=args.threshold,
+        first=args.first,
+        device=args.device,
+        precision=args.precision,
+        outline=args.outline,
     )
     bundle = find_bundle(args.model or first_model())
     if args.dicom is not None:

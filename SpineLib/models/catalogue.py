@@ -222,15 +222,15 @@ def _copy_at_most(stream, file, size: int) -> None:
         file.write(chunk)
 
 
-#: Tasks of models that find vertebrae on CT, the first one's models being taken unless the user names another: what was
-#: trained of the second so far is no better on the real CT that neither saw (docs/evaluation.md).
-VERTEBRA_TASKS = ("vertebra-segmentation", "column-segmentation")
+#: Tasks of models that find vertebrae on CT, the first one's models being taken unless the user names another; those of
+#: the second draw the outlines of what the first finds (docs/explanation/vertebrae.md).
+VERTEBRA_TASKS = ("column-segmentation", "vertebra-segmentation")
 
 
 def vertebra_models() -> list[tuple[Path, ModelCard]]:
     """Folder and card of the installed models that find vertebrae on CT; the first is used unless the user names one.
 
-    The V-Net, the paper's choice, comes first.
+    Of those that look at slices the V-Net, the paper's choice, comes first.
     """
     found = [one for one in list_bundles() if one[1].task in VERTEBRA_TASKS and "CT" in one[1].inputs]
 

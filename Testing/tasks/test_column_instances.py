@@ -8,9 +8,10 @@ import SimpleITK as sitk
 
 from SpineLib.errors import SpineError
 from SpineLib.tasks.column.grid import ColumnGrid
-from SpineLib.tasks.column.grouping import group, sacrum_top_mm
+from SpineLib.tasks.column.grouping import group
 from SpineLib.tasks.column.levels import name_levels
-from SpineLib.tasks.column.parts import ARCH
+from SpineLib.tasks.column.parts import ARCH, SACRUM
+from SpineLib.tasks.column.sacrum import sacrum_top_mm
 from SpineLib.volume.volume import Volume
 from Testing.columns import LEVELS, SPACING, block_column, offsets_of
 
@@ -56,20 +57,20 @@ def test_a_scan_without_bone_has_no_vertebra():
 
 def test_levels_are_counted_from_the_sacrum(column):
     parts, _, centres, _ = column
-    levels = name_levels(centres * SPACING, [1.0] * 3, sacrum_top_mm(parts, SPACING))
+    levels = name_levels(centres * SPACING, [1.0] * 3, sacrum_top_mm(parts == SACRUM, SPACING))
     assert levels.names == ("L3", "L4", "L5") and levels.source == "sacrum" and levels.confidence == 1.0
 
 
 def test_without_sacrum_the_vertebrae_are_only_counted():
     parts, _, centres = block_column(sacrum=False)
-    assert sacrum_top_mm(parts, SPACING) is None
+    assert sacrum_top_mm(parts == SACRUM, SPACING) is None
     levels = name_levels(centres * SPACING, [1.0] * 3, None)
     assert levels.names == ("vertebra 1", "vertebra 2", "vertebra 3") and levels.confidence == 0.0
 
 
 def test_a_sacrum_far_below_the_lowest_vertebra_names_nothing(column):
     parts, _, centres, _ = column
-    levels = name_levels(centres[:1] * SPACING, [1.0], sacrum_top_mm(parts, SPACING))
+    levels = name_levels(centres[:1] * SPACING, [1.0], sacrum_top_mm(parts == SACRUM, SPACING))
     assert levels.source == "count"
 
 
@@ -114,3 +115,20 @@ def test_places_keep_their_lps_when_the_grid_is_another():
     grid = ColumnGrid.of(volume, (2.0, 2.0, 2.0))
     peak = np.array(np.unravel_index(grid.image.argmax(), grid.image.shape)) * grid.spacing
     assert np.abs(np.array(grid.lps(tuple(peak))) - (15, 15, 15)).max() <= 1.0  # half a voxel of the coarse grid
+
+
+@pytest.mark.parametrize("order", ["LPS", "RAS", "PIR", "ASL", "SRA"])
+def test_of_the_grid_a_box_of_the_image_gets_the_same_voxels_as_all_of_it(order):
+    rng = np.random.default_rng(3)
+    image = sitk.GetImageFromArray(rng.normal(size=(22, 24, 26)).astype(np.float32))
+    image.SetSpacing((1.0, 1.5, 2.5))
+    turned = sitk.DICOMOrient(image, order)
+    direction = np.array(turned.GetDirection()).reshape(3, 3)
+    volume = Volume(sitk.GetArrayFromImage(turned), turned.GetSpacing(), turned.GetOrigin(), direction)
+    grid = ColumnGrid.of(volume, (2.0, 2.0, 2.0))
+    box = (slice(3, 15), slice(0, 9), slice(8, 22))
+    for array in (grid.image, (grid.image > 0).astype(np.uint8)):
+        part, whole = grid.within(box).to_source(array, "part"), grid.to_source(array, "whole")
+        # Sums of the same numbers in another order.
+        assert np.allclose(part.array, whole.array[box], atol=1e-6)
+        assert np.allclose(part.origin, (whole.ijk_to_lps @ (8, 0, 3, 1))[:3])

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from SpineLib.tasks.column.grouping import sacrum_top_mm
 from SpineLib.tasks.column.levels import name_levels
-from SpineLib.tasks.column.parts import OTHER_BONE
+from SpineLib.tasks.column.parts import OTHER_BONE, SACRUM
 from SpineLib.tasks.column.ribs import lowest_ribbed
+from SpineLib.tasks.column.sacrum import sacrum_top_mm
 from Testing.columns import SPACING, block_column
 
 #: T9 to L3 (VerSe's numbers).
@@ -47,7 +47,7 @@ def test_where_ribs_tell_nothing_for_certain_there_is_no_level(ribs, sides):
 def test_ribs_and_sacrum_that_agree_make_the_levels_surer():
     levels = tuple(range(17, 25))  # T10 to L5
     parts, centres = with_ribs((17, 18, 19), levels, sacrum=True)
-    top, ribbed = sacrum_top_mm(parts, SPACING), lowest_ribbed(parts, centres, SPACING)
+    top, ribbed = sacrum_top_mm(parts == SACRUM, SPACING), lowest_ribbed(parts, centres, SPACING)
     agreed = name_levels(centres, [0.8] * 8, top, None, ribbed)
     assert agreed.names[-1] == "L5" and agreed.names[2] == "T12" and agreed.source == "sacrum"
     assert agreed.confidence > name_levels(centres, [0.8] * 8, top).confidence and not agreed.notes
@@ -57,7 +57,7 @@ def test_six_vertebrae_between_ribs_and_sacrum_are_told_and_make_the_levels_doub
     levels = tuple(range(16, 25))
     parts, centres = with_ribs((16, 17, 18), levels, sacrum=True)  # the ribs end one vertebra too high
     ribbed = lowest_ribbed(parts, centres, SPACING)
-    named = name_levels(centres, [1.0] * 9, sacrum_top_mm(parts, SPACING), None, ribbed)
+    named = name_levels(centres, [1.0] * 9, sacrum_top_mm(parts == SACRUM, SPACING), None, ribbed)
     assert named.confidence <= 0.5 and any("6 vertebrae instead of five" in note for note in named.notes)
 
 

@@ -33,8 +33,8 @@ def blind(folder, inputs=("CT",)):
     return save_bundle(folder / card.id, network, card)
 
 
-def test_the_papers_v_net_is_taken_unless_the_user_names_another_model():
-    assert vertebra_models()[0][1].id == "vertebrae-ct-vnet"
+def test_the_columns_model_is_taken_unless_the_user_names_another_and_the_papers_v_net_comes_next():
+    assert [card.id for _, card in vertebra_models()][:2] == ["column-ct", "vertebrae-ct-vnet"]
 
 
 def test_where_the_network_sees_no_vertebra_the_result_is_empty_on_the_cts_grid_and_says_so(tmp_path):

@@ -40,6 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--model", action="append", default=[], help="id or folder; several are possible")
     parser.add_argument(
+        "--outline",
+        default="auto",
+        help="model that draws the outlines of what a model of the column finds, or none (default: the installed one)",
+    )
+    parser.add_argument(
         "--cross-validation",
         type=Path,
         action="append",
@@ -94,7 +99,7 @@ def _cases(arguments: argparse.Namespace) -> list:
         for number, (ct, labels) in enumerate(arguments.scan, start=1)
     ]
     bundles = [find_bundle(model) for model in arguments.model]
-    settings = VertebraeSettings(device=arguments.device, precision=arguments.precision)
+    settings = VertebraeSettings(device=arguments.device, precision=arguments.precision, outline=arguments.outline)
     figures = []
     with ProgressBar() as bar:
         for number, (name, ct, labels, left_out) in enumerate(work):

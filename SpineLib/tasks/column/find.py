@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,11 +14,12 @@ from SpineLib.networks.column import ColumnNet
 from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.column.chain import column_of, group_chain, sacrum_below
 from SpineLib.tasks.column.grid import ColumnGrid
-from SpineLib.tasks.column.grouping import Member, group, sacrum_top_mm
+from SpineLib.tasks.column.grouping import Member, group
 from SpineLib.tasks.column.levels import Levels, name_levels
-from SpineLib.tasks.column.parts import BACKGROUND, OF_A_VERTEBRA, OTHER_BONE
+from SpineLib.tasks.column.parts import BACKGROUND, OF_A_VERTEBRA, OTHER_BONE, SACRUM
 from SpineLib.tasks.column.predict import predict_column
 from SpineLib.tasks.column.ribs import lowest_ribbed
+from SpineLib.tasks.column.sacrum import sacrum_of, sacrum_top_mm, without_sacral
 from SpineLib.volume.crop import box_of
 from SpineLib.volume.volume import Volume
 
@@ -168,17 +169,43 @@ def find_column(
     if thick:
         parts[~column_of(parts, grid.spacing) & (parts != OTHER_BONE)] = BACKGROUND
     labels, members = (group_chain if thick else group)(parts, offsets, grid.spacing)
+    if not thick:
+        labels, members = without_sacral(labels, members, parts, grid.spacing)
+        sacrum = sacrum_of(parts, members, grid.spacing)
+        parts[(parts == SACRUM) & ~sacrum] = BACKGROUND
     parts[np.isin(parts, OF_A_VERTEBRA) & (labels == 0)] = BACKGROUND
-    levels = name_levels(
-        [one.centre_mm for one in members],
-        [one.agreement for one in members],
-        sacrum_below(parts, members, grid.spacing) if thick else sacrum_top_mm(parts, grid.spacing),
-        named,
-        lowest_ribbed(parts, [one.centre_mm for one in members], grid.spacing),
-    )
+    sacrum_mm = sacrum_below(parts, members, grid.spacing) if thick else sacrum_top_mm(parts == SACRUM, grid.spacing)
+    levels = _levels(parts, grid.spacing, members, sacrum_mm, named)
     bone = probability[list(OF_A_VERTEBRA)].sum(0, dtype=np.float32).astype(np.float16)
     progress(1.0, "Done")
     return Column(grid, parts, labels, bone, members, levels, device, precision)
+
+
+def levels_on_ct(column: Column, kept: Sequence[int], named: tuple[int, str] | None = None) -> Levels:
+    """Levels of some of a CT's vertebrae.
+
+    Args:
+        column: as :func:`find_column` gives it.
+        kept: which of its members (from 0).
+        named: which of those (from 0) has which level, when the user says so.
+
+    Raises:
+        SpineError: a level that does not fit.
+    """
+    members, sacrum = [column.members[n] for n in kept], column.parts == SACRUM
+    return _levels(column.parts, column.grid.spacing, members, sacrum_top_mm(sacrum, column.grid.spacing), named)
+
+
+def _levels(
+    parts: np.ndarray,
+    spacing: tuple[float, float, float],
+    members: Sequence[Member],
+    sacrum_mm: np.ndarray | None,
+    named: tuple[int, str] | None,
+) -> Levels:
+    centres = [one.centre_mm for one in members]
+    ribbed = lowest_ribbed(parts, centres, spacing)
+    return name_levels(centres, [one.agreement for one in members], sacrum_mm, named, ribbed)
 
 
 def _grown(labels: np.ndarray, voxels: int = 2) -> np.ndarray:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from SpineLib.geometry import resample
 from SpineLib.geometry.orientation import Orientation
 from SpineLib.progress import Progress, part, silent
+from SpineLib.volume.crop import crop
 from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
@@ -48,6 +49,20 @@ class ColumnGrid:
         steps = [mine * (at[1] - at[0] if len(at) > 1 else 1.0) for mine, at in zip(own, where)]
         return cls(np.ascontiguousarray(array), triple([float(s) for s in steps]), volume, orientation, triple(where))
 
+    def within(self, box: tuple[slice, slice, slice]) -> ColumnGrid:
+        """The same grid, of which :meth:`to_source` gives only a box (k, j, i) of the image."""
+        part = crop(self.source, box)
+        turn = self._orientation
+        own = []
+        for axis, flip in zip(turn.axes, turn.flips):
+            side, size = box[axis], self.source.array.shape[axis]
+            own.append(size - side.stop if flip else side.start)
+        s, y, x = own
+        # z runs against the canonical second axis.
+        up = self.source.array.shape[turn.axes[1]] - y - part.array.shape[turn.axes[1]]
+        where = triple([at - first for at, first in zip(self._where, (up, x, s))])
+        return replace(self, source=part, _where=where)
+
     def to_source(self, array: np.ndarray, name: str) -> Volume:
         """An array (z, y, x) of numbers (labels: nearest; floats: linear) on the image's own grid."""
         shape = _upright(self._orientation.apply(self.source.array)).shape
@@ -67,6 +82,12 @@ class ColumnGrid:
 
     def lps(self, place_mm: tuple[float, float, float] | np.ndarray) -> tuple[float, float, float]:
         """A place, mm along (z, y, x) from the first voxel of the grid, in LPS, mm."""
+        k, j, i = self.index(place_mm)
+        lps = self.source.ijk_to_lps @ (i, j, k, 1.0)
+        return triple([round(float(value), 2) for value in lps[:3]])
+
+    def index(self, place_mm: tuple[float, float, float] | np.ndarray) -> np.ndarray:
+        """A place, mm along (z, y, x) from the first voxel of the grid, as fractional index (k, j, i) of the image."""
         index = np.asarray(place_mm, float) / np.asarray(self.spacing)
         own = [float(np.interp(i, np.arange(len(at)), at) if len(at) > 1 else i) for i, at in zip(index, self._where)]
         beyond = [i - np.clip(i, 0, len(at) - 1) for i, at in zip(index, self._where)]
@@ -78,8 +99,7 @@ class ColumnGrid:
         ijk = [0.0, 0.0, 0.0]
         for value, size, axis, flip in zip(canonical, sizes, self._orientation.axes, self._orientation.flips):
             ijk[axis] = size - 1 - value if flip else value
-        lps = self.source.ijk_to_lps @ (ijk[2], ijk[1], ijk[0], 1.0)
-        return triple([round(float(value), 2) for value in lps[:3]])
+        return np.array(ijk)
 
 
 def _along(array: np.ndarray, matrix: np.ndarray, axis: int, progress: Progress) -> np.ndarray:

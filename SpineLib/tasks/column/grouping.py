@@ -8,7 +8,8 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from SpineLib.tasks.column.parts import ARCH, BODY, OF_A_VERTEBRA, SACRUM
+from SpineLib.tasks.column.line import along_one_line, canal_behind_ml
+from SpineLib.tasks.column.parts import ARCH, BODY, OF_A_VERTEBRA
 
 #: Votes are counted in cells of this edge and smoothed with this sigma, mm.
 _CELL_MM, _SIGMA_MM = 3.0, 4.0
@@ -67,7 +68,7 @@ def group(parts: np.ndarray, offsets_mm: np.ndarray, spacing: tuple[float, float
     centres = _centres(votes, ml)
     if not len(centres):
         return labels, []
-    centres = centres[np.argsort(-centres[:, 0])]
+    centres, count = _column_first(centres, votes, parts, spacing)
     distance, own = cKDTree(centres).query(votes)
     sure = distance <= _NEAR_MM
     if not sure.all():  # the nearest voxel that is sure decides
@@ -77,9 +78,24 @@ def group(parts: np.ndarray, offsets_mm: np.ndarray, spacing: tuple[float, float
         taken[found] = own[sure][near[found]]
         own = own.copy()
         own[~sure] = taken
-    labels[where] = np.where(own >= 0, own + 1, 0)
-    labels = _cleaned(labels, parts, centres, steps)
-    return _described(labels, parts, centres, votes, where, ml)
+    labels[where] = np.where((own >= 0) & (own < count), own + 1, 0)
+    labels = _cleaned(labels, parts, centres[:count], steps)
+    return _described(labels, parts, centres[:count], votes, where, ml)
+
+
+def _column_first(
+    centres: np.ndarray, votes: np.ndarray, parts: np.ndarray, spacing: tuple[float, float, float]
+) -> tuple[np.ndarray, int]:
+    """The column's centres from cranial to caudal, then those of other bone, which keep what votes for them; how many
+    are the column's."""
+    distance, own = cKDTree(centres).query(votes)
+    counts = np.bincount(own, minlength=len(centres))
+    agreed = np.bincount(own[distance <= 5.0], minlength=len(centres))
+    bone = np.bincount(own[distance <= _NEAR_MM], minlength=len(centres)) * float(np.prod(spacing)) / 1000
+    line = along_one_line(centres, bone, agreed / np.maximum(counts, 1), canal_behind_ml(parts, centres, spacing))
+    column = _without_doubles(centres[line], bone[line])
+    others = np.delete(centres, line, axis=0)
+    return np.concatenate([column, others]), len(column)
 
 
 def _centres(votes: np.ndarray, ml: float) -> np.ndarray:
@@ -97,22 +113,15 @@ def _centres(votes: np.ndarray, ml: float) -> np.ndarray:
         inside = tree.query_ball_point(peak, _CORE_MM)
         if len(inside) * ml >= _LEAST_ML / 2:
             found.append((len(inside) * ml, votes[inside].mean(0)))
-    return _without_doubles(found)
-
-
-def _without_doubles(found: list[tuple[float, np.ndarray]]) -> np.ndarray:
-    """Centres that are too near to a heavier one, by the pitch of the column there, are left out."""
     kept: list[np.ndarray] = []
-    weights: list[float] = []
-    for weight, centre in sorted(found, key=lambda one: -one[0]):
+    for _, centre in sorted(found, key=lambda one: -one[0]):
         if all(np.linalg.norm(centre - other) >= _APART_MM for other in kept):
             kept.append(centre)
-            weights.append(weight)
-    if len(kept) < 3:
-        return np.array(kept)
-    order = sorted(range(len(kept)), key=lambda n: -kept[n][0])
-    centres = np.array([kept[n] for n in order])
-    heavy = np.array([weights[n] for n in order])
+    return np.array(kept)
+
+
+def _without_doubles(centres: np.ndarray, heavy: np.ndarray) -> np.ndarray:
+    """Centres that are too near to a heavier one, by the pitch of the column there, are left out."""
     while len(centres) > 2:
         gaps = np.linalg.norm(np.diff(centres, axis=0), axis=1)
         usual = [np.median(gaps[max(0, n - 3) : n + 4]) for n in range(len(gaps))]
@@ -173,12 +182,3 @@ def _described(labels, parts, centres, votes, where, ml) -> tuple[np.ndarray, li
             )
         )
     return labels, members
-
-
-def sacrum_top_mm(parts: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray | None:
-    """Middle of the sacrum's upper fifth, (z, y, x) mm from the first voxel; None where there is less than 2 ml."""
-    where = np.argwhere(parts == SACRUM)
-    if len(where) * float(np.prod(spacing)) / 1000 < 2.0:
-        return None
-    top = where[where[:, 0] >= np.quantile(where[:, 0], 0.8)]
-    return top.mean(0) * np.asarray(spacing)

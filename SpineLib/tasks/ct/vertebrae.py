@@ -1,25 +1,24 @@
-"""The vertebrae of a CT, one by one: by the column's network, or bone of the spine slice by slice (V-Net or U-Net;
-Miao, section II.B) that is then split."""
+"""The vertebrae of a CT, one by one: by the column's network with the outlines of one that looks at slices, by either
+alone, or by the user's choice of model."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from time import perf_counter
 
 import numpy as np
 from scipy import ndimage
 
 from SpineLib.errors import SpineError
-from SpineLib.models.bundle import ModelBundle
-from SpineLib.models.catalogue import VERTEBRA_TASKS
-from SpineLib.preprocess.ct import CtPreparation, axial_orientation, prepare_ct
+from SpineLib.models.bundle import ModelBundle, load_bundle
+from SpineLib.models.catalogue import VERTEBRA_TASKS, find_bundle, vertebra_models
 from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
 from SpineLib.tasks.column.find import TASK as COLUMN
 from SpineLib.tasks.ct.checks import check_ct
 from SpineLib.tasks.ct.completeness import missing_parts
-from SpineLib.tasks.ct.vertebra_split import split_vertebrae
-from SpineLib.tasks.ct.vertebrae_column import find_vertebrae
+from SpineLib.tasks.ct.vertebrae_column import find_by_column
+from SpineLib.tasks.ct.vertebrae_slices import find_by_slices
 from SpineLib.tasks.provenance import provenance
 from SpineLib.volume.levels import DOWNWARDS, FIRST_COUNTED, VERSE, level_name
 from SpineLib.volume.triples import triple
@@ -39,6 +38,8 @@ class VertebraeSettings(Settings):
         smallest_ml: smaller vertebrae are dropped.
         device: "auto", "cuda", "mps" or "cpu".
         precision: "auto", "float32" or "bfloat16".
+        outline: with a model of the column, the model of slices that draws its vertebrae's outlines: its id or folder,
+            "auto" for the installed one if there is one, or "none" for the column's own.
     """
 
     threshold: float | None = None
@@ -46,6 +47,7 @@ class VertebraeSettings(Settings):
     smallest_ml: float = 1.0
     device: str = "auto"
     precision: str = "auto"
+    outline: str = "auto"
 
     def __post_init__(self):
         if self.threshold is not None and not 0 < self.threshold < 1:
@@ -125,9 +127,12 @@ def segment_vertebrae(
         raise SpineError(f"The model '{card.id}' is for {card.task}; choose one for {TASK}.")
     progress(0.0, "Checking the CT")
     notes = check_ct(ct)
-    find = _by_column if card.task == COLUMN else _by_slices
     threshold = card.threshold if settings.threshold is None else settings.threshold
-    found = find(ct, bundle, threshold, settings, part(progress, 0.0, 0.85))
+    chosen = (settings.first, settings.smallest_ml, settings.device, settings.precision, part(progress, 0.0, 0.85))
+    if card.task == COLUMN:
+        found = find_by_column(ct, bundle, _outline(settings), threshold, *chosen)
+    else:
+        found = find_by_slices(ct, bundle, threshold, *chosen)
     labels = found.labels
     missing = missing_parts(labels, found.agreement, part(progress, 0.85, 0.98))
     progress(0.98, "Measuring the vertebrae")
@@ -147,53 +152,21 @@ def segment_vertebrae(
     return Vertebrae(labels, vertebrae, found.probability, made, notes)
 
 
-@dataclass(frozen=True, eq=False)
-class _Found:
-    labels: Volume
-    probability: Volume
-    named: bool
-    device: str
-    precision: str
-    notes: list[str]
-    agreement: dict[int, float] | None = None
-    facts: dict = field(default_factory=dict)
+def _outline(settings: VertebraeSettings) -> ModelBundle | None:
+    """The model that draws the outlines of the column's vertebrae.
 
-
-def _by_column(ct: Volume, bundle: ModelBundle, threshold: float, settings: VertebraeSettings, progress: Progress):
-    one = find_vertebrae(
-        ct, bundle, threshold, settings.first, settings.smallest_ml, settings.device, settings.precision, progress
-    )
-    facts = {"levels": one.levels}
-    return _Found(one.labels, one.probability, True, one.device, one.precision, one.notes, one.agreement, facts)
-
-
-def _by_slices(ct: Volume, bundle: ModelBundle, threshold: float, settings: VertebraeSettings, progress: Progress):
-    from SpineLib.inference.predict import predict
-
-    prepared = prepare_ct(ct, CtPreparation.from_dict(bundle.card.preparation), part(progress, 0.0, 0.1))
-    predicted = predict(
-        prepared.channels,
-        bundle.network(),
-        threshold=threshold,
-        device=settings.device,
-        precision=settings.precision,
-        progress=part(progress, 0.1, 0.8),
-    )
-    progress(0.8, "Separating the vertebrae")
-    probability = prepared.to_input(predicted.probability, "probability")
-    turn = axial_orientation(ct)
-    spacing = triple(ct.spacing[2 - axis] for axis in turn.axes)
-    numbers = split_vertebrae(
-        np.ascontiguousarray(turn.apply(probability.array)), threshold, spacing, part(progress, 0.8, 1.0)
-    )
-    labels = ct.with_array(np.ascontiguousarray(turn.undo(numbers)), "vertebrae")
-    labels, named = _named(_without_small(labels, settings.smallest_ml), settings.first)
-    notes = list(predicted.notes)
-    if not named and labels.array.any():
-        notes.append(
-            "The vertebrae are counted from the most cranial one that is seen; give its level to have them named."
-        )
-    return _Found(labels, probability, named, predicted.device, predicted.precision, notes)
+    Raises:
+        SpineError: there is none of that name, or it is of another task.
+    """
+    if settings.outline == "none":
+        return None
+    if settings.outline == "auto":
+        folder = next((folder for folder, card in vertebra_models() if card.task == TASK), None)
+        return load_bundle(folder) if folder is not None else None
+    bundle = find_bundle(settings.outline)
+    if bundle.card.task != TASK or "CT" not in bundle.card.inputs:
+        raise SpineError(f"The model '{bundle.card.id}' is for {bundle.card.task}; outlines need one for {TASK}.")
+    return bundle
 
 
 def describe_vertebrae(labels: Volume, verse: bool = True) -> list[VertebraInfo]:
@@ -232,36 +205,6 @@ def describe_vertebrae(labels: Volume, verse: bool = True) -> list[VertebraInfo]
             )
         )
     return sorted(found, key=lambda one: -one.centre_lps_mm[2])
-
-
-def _without_small(labels: Volume, smallest_ml: float) -> Volume:
-    """Vertebrae below that volume left out, the others counted anew."""
-    counts = np.bincount(labels.array.ravel(), minlength=256)
-    kept = np.flatnonzero(counts * labels.voxel_volume_ml >= max(smallest_ml, 1e-9))
-    table = np.zeros(256, np.uint8)
-    table[kept[kept > 0]] = np.arange(1, np.count_nonzero(kept > 0) + 1)
-    return labels.with_array(table[labels.array])
-
-
-def _named(labels: Volume, first: str) -> tuple[Volume, bool]:
-    """The labels with VerSe numbers from the level ``first`` on, and whether they have them; without it counted ones.
-
-    Raises:
-        SpineError: there are more vertebrae than levels below ``first``.
-    """
-    if not first:
-        counted = labels.array.astype(np.uint8)
-        return labels.with_array(np.where(counted > 0, counted + np.uint8(FIRST_COUNTED - 1), counted)), False
-    numbers = DOWNWARDS[[VERSE[number] for number in DOWNWARDS].index(first) :]
-    count = int(labels.array.max())
-    if count > len(numbers):
-        raise SpineError(
-            f"{count} vertebrae were found, and from {first} down there are {len(numbers)}; correct the "
-            "name of the most cranial one."
-        )
-    table = np.zeros(256, np.uint8)
-    table[1 : count + 1] = numbers[:count]
-    return labels.with_array(table[labels.array]), True
 
 
 def _notes(vertebrae: list[VertebraInfo]) -> list[str]:

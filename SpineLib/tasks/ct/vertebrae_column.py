@@ -1,53 +1,30 @@
 """Vertebrae of a CT by the column's network: parts and votes for the own body's centre, so that an arch finds its body
-also where a lesion took the pedicles."""
+also where a lesion took the pedicles; with the outlines of a network that looks at slices, where one is installed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from scipy import ndimage
 
 from SpineLib.models.bundle import ModelBundle
-from SpineLib.progress import Progress, silent
-from SpineLib.tasks.column.find import Column, find_column
+from SpineLib.progress import Progress, part, silent
+from SpineLib.tasks.column.find import find_column, levels_on_ct
+from SpineLib.tasks.column.grouping import Member
+from SpineLib.tasks.column.levels import Levels
 from SpineLib.tasks.column.parts import SACRUM
-from SpineLib.volume.levels import VERSE_NUMBERS
+from SpineLib.tasks.ct.found import Found
+from SpineLib.tasks.ct.joined import LEAST_SUPPORT, Joined, join
+from SpineLib.tasks.provenance import model_facts
+from SpineLib.volume.levels import VERSE_NUMBERS, level_name
 from SpineLib.volume.volume import Volume
 
 #: A window without a voxel as dense as this shows no vertebra, HU.
 _BONE_HU = 130.0
-#: Less is no sacrum, ml.
-_LEAST_SACRUM_ML = 5.0
 
 
-@dataclass(frozen=True, eq=False)
-class Found:
-    """What the network says of a CT, on its own grid.
-
-    Attributes:
-        labels: uint8, numbers of VerSe, or 101, 102, ... from cranial; 26 is the sacrum in both.
-        probability: float32, of bone of a vertebra.
-        named: whether levels are known.
-        agreement: by number, share of its voxels that agree on one centre.
-        levels: {"source", "confidence"}, JSON-able.
-        notes: sentences.
-        device, precision: where and how it was computed.
-    """
-
-    labels: Volume
-    probability: Volume
-    named: bool
-    agreement: dict[int, float]
-    levels: dict
-    notes: list[str]
-    device: str
-    precision: str
-
-
-def find_vertebrae(
+def find_by_column(
     ct: Volume,
     bundle: ModelBundle,
+    outline: ModelBundle | None,
     threshold: float,
     first: str = "",
     smallest_ml: float = 1.0,
@@ -55,7 +32,8 @@ def find_vertebrae(
     precision: str = "auto",
     progress: Progress = silent,
 ) -> Found:
-    """Run the column's network; arguments as in :class:`SpineLib.tasks.ct.vertebrae.VertebraeSettings`.
+    """Run the column's network, then that of the outlines where the column was found; arguments as in
+    :class:`SpineLib.tasks.ct.vertebrae.VertebraeSettings`.
 
     Raises:
         SpineError: as :func:`SpineLib.tasks.column.find.find_column`.
@@ -64,45 +42,50 @@ def find_vertebrae(
     column = find_column(
         ct,
         bundle,
-        named=(0, first) if first else None,
         wanted=lambda part: bool((part > _BONE_HU).any()),
         device=device,
         precision=precision,
-        progress=progress,
+        progress=part(progress, 0.0, 0.5),
     )
-    labels = column.labelmap(threshold)
-    array = labels.array.copy()
-    sacrum = _sacrum(column)
+    joined = join(ct, column, outline, threshold, device, precision, part(progress, 0.5, 1.0))
+    counts = np.bincount(joined.labels.array.ravel(), minlength=256) * ct.voxel_volume_ml
+    kept = [n for n, one in enumerate(column.members) if counts[one.number] >= max(smallest_ml, 1e-9)]
+    levels = levels_on_ct(column, kept, (0, first) if first else None)
+    table = np.zeros(256, np.uint8)
+    table[[column.members[n].number for n in kept]] = levels.numbers
+    array = table[joined.labels.array]
+    sacrum = column.grid.to_source((column.parts == SACRUM).astype(np.float32), "sacrum").array
     array[(sacrum > 0.5) & (array == 0)] = VERSE_NUMBERS["S"]
-    counts = np.bincount(array.ravel(), minlength=256) * labels.voxel_volume_ml
-    array[np.isin(array, np.flatnonzero(counts < smallest_ml))] = 0
-    levels = column.levels
-    agreement = {number: one.agreement for number, one in zip(levels.numbers, column.members)}
+    members = {number: column.members[n] for number, n in zip(levels.numbers, kept)}
+    agreement = {number: one.agreement for number, one in members.items()}
+    facts: dict = {"levels": {"source": levels.source, "confidence": round(levels.confidence, 2)}}
+    if outline is not None:
+        facts["outline"] = model_facts(outline.card)
     return Found(
-        labels.with_array(array),
-        column.grid.to_source(column.bone.astype(np.float32), "probability"),
-        levels.source != "count",
-        agreement,
-        {"source": levels.source, "confidence": round(levels.confidence, 2)},
-        [*_level_notes(column), *levels.notes],
+        joined.labels.with_array(array),
+        joined.probability,
+        True,
         column.device,
         column.precision,
+        [*joined.notes, *_doubts(members, joined), *_level_notes(levels), *levels.notes],
+        agreement,
+        facts,
     )
 
 
-def _sacrum(column: Column) -> np.ndarray:
-    """Share of the sacrum in each voxel of the CT: the largest piece, where it is large enough."""
-    pieces, count = ndimage.label(column.parts == SACRUM)
-    if count:
-        sizes = np.bincount(pieces.ravel())[1:]
-        if sizes.max() * np.prod(column.grid.spacing) / 1000 >= _LEAST_SACRUM_ML:
-            one = (pieces == 1 + sizes.argmax()).astype(np.float32)
-            return column.grid.to_source(one, "sacrum").array
-    return np.zeros(column.grid.source.array.shape, np.float32)
+def _doubts(members: dict[int, Member], joined: Joined) -> list[str]:
+    doubted = [
+        level_name(number) for number, one in members.items() if joined.support.get(one.number, 1.0) < LEAST_SUPPORT
+    ]
+    if not doubted:
+        return []
+    return [
+        f"The network that draws the outlines sees no vertebra in {', '.join(doubted)}: it may be sacrum or another "
+        "bone; look at it."
+    ]
 
 
-def _level_notes(column: Column) -> list[str]:
-    levels = column.levels
+def _level_notes(levels: Levels) -> list[str]:
     if not levels.numbers or levels.source == "user":
         return []
     if levels.source == "count":

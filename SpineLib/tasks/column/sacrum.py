@@ -1,0 +1,74 @@
+"""The sacrum on CT: below the column, in its line; and what of it was taken for a vertebra."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import ndimage
+
+from SpineLib.tasks.column.grouping import Member
+from SpineLib.tasks.column.parts import SACRUM
+
+#: Less is no sacrum, ml.
+_LEAST_ML = 5.0
+#: Its middle lies below the lowest vertebra's centre; its nearest part within this of it, mm; aside at most that, mm.
+_NEAR_MM, _ASIDE_MM = 60.0, 40.0
+#: The lowest of three or more vertebrae is the sacrum's first when its body has less than this share of the others' ...
+_SMALL = 0.4
+#: ... and so much sacrum lies around it, ml within mm.
+_AROUND_ML, _AROUND_MM = 4.0, 40.0
+
+
+def sacrum_of(parts: np.ndarray, members: Sequence[Member], spacing: Sequence[float]) -> np.ndarray:
+    """Bool (z, y, x): the largest piece of sacrum below the column, nothing where there is none.
+
+    Args:
+        parts: uint8, numbers of :mod:`SpineLib.tasks.column.parts`; z grows to superior.
+        members: from cranial to caudal; without any, the largest piece is the sacrum.
+        spacing: mm along (z, y, x).
+    """
+    steps = np.asarray(spacing, float)
+    pieces, count = ndimage.label(parts == SACRUM)
+    sizes = np.bincount(pieces.ravel(), minlength=1) * float(steps.prod()) / 1000
+    for number in 1 + np.argsort(-sizes[1:]):
+        if sizes[number] < _LEAST_ML:
+            break
+        inside = pieces == number
+        if not members or _below(np.argwhere(inside) * steps, np.asarray(members[-1].centre_mm)):
+            return inside
+    return np.zeros(parts.shape, bool)
+
+
+def _below(places: np.ndarray, lowest: np.ndarray) -> bool:
+    near = float(np.linalg.norm(places - lowest, axis=1).min())
+    middle = places.mean(0)
+    return near <= _NEAR_MM and middle[0] < lowest[0] and abs(middle[2] - lowest[2]) <= _ASIDE_MM
+
+
+def without_sacral(
+    labels: np.ndarray, members: list[Member], parts: np.ndarray, spacing: Sequence[float]
+) -> tuple[np.ndarray, list[Member]]:
+    """Labels and members without those at the lower end that are a rest of the sacrum; ``parts`` gets them."""
+    steps = np.asarray(spacing, float)
+    ml = float(steps.prod()) / 1000
+    while len(members) >= 3:
+        last = members[-1]
+        usual = float(np.median([one.body_ml for one in members[:-1]]))
+        places = np.argwhere(sacrum_of(parts, members, spacing)) * steps
+        around = np.linalg.norm(places - np.asarray(last.centre_mm), axis=1) <= _AROUND_MM
+        if last.body_ml >= _SMALL * usual or np.count_nonzero(around) * ml < _AROUND_ML:
+            break
+        parts[labels == last.number] = SACRUM
+        labels = np.where(labels == last.number, 0, labels).astype(np.uint8)
+        members = members[:-1]
+    return labels, members
+
+
+def sacrum_top_mm(sacrum: np.ndarray, spacing: Sequence[float]) -> np.ndarray | None:
+    """Middle of the sacrum's upper fifth, (z, y, x) mm from the first voxel; None where there is none."""
+    where = np.argwhere(sacrum)
+    if not len(where):
+        return None
+    top = where[where[:, 0] >= np.quantile(where[:, 0], 0.8)]
+    return top.mean(0) * np.asarray(spacing)
