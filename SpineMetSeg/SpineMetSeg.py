@@ -197,6 +197,8 @@ class SpineMetSegLogic(ScriptedLoadableModuleLogic):
         output=None,
         progress=None,
         images=None,
+        anywhere=False,
+        anyway=False,
     ):
         """Segment metastases and wait for the result.
 
@@ -207,6 +209,7 @@ class SpineMetSegLogic(ScriptedLoadableModuleLogic):
             threshold, smallestLesionMl, device: default: the model's own.
             output: segmentation node that gets the lesions as further segments; default: a new one.
             progress: callable of fraction and text.
+            anywhere, anyway: keep lesions that touch no vertebra; use scans that no model was made for.
 
         Returns:
             Segmentation node, one segment a lesion.
@@ -230,7 +233,14 @@ class SpineMetSegLogic(ScriptedLoadableModuleLogic):
                 )
             model = models[0].id if models else ""
         run = SegmentationRun(
-            inputs, model, threshold=threshold, smallestLesionMl=smallestLesionMl, device=device, output=output
+            inputs,
+            model,
+            threshold=threshold,
+            smallestLesionMl=smallestLesionMl,
+            device=device,
+            output=output,
+            anywhere=anywhere,
+            anyway=anyway,
         )
         return runAndWait(run, progress).segmentation
 

@@ -84,6 +84,8 @@ class SpineNecrosisParameterNode:
     requiredMargin (mm) - of the verdict; autoUpdate - whether a comparison is renewed by itself.
     comparison - the table of overlap that leads to the comparison's other nodes.
     folder, withPatient, withDicom - of the report.
+    metastasisAnywhere, metastasisAnyway, necrosisAnywhere, necrosisAnyway - keep what touches no vertebra; use a scan
+        that no model was made for.
     device - where the networks run.
     """
 
@@ -112,6 +114,10 @@ class SpineNecrosisParameterNode:
     folder: str = ""
     withPatient: bool = False
     withDicom: bool = False
+    metastasisAnywhere: bool = False
+    metastasisAnyway: bool = False
+    necrosisAnywhere: bool = False
+    necrosisAnyway: bool = False
     device: Device = Device.AUTO
 
 
@@ -156,19 +162,24 @@ class SpineNecrosisLogic(ScriptedLoadableModuleLogic):
 
         return preselect_followup()
 
-    def segmentMetastasis(self, t1=None, t2=None, model=None, threshold=None, device="auto", progress=None):
+    def segmentMetastasis(self, t1=None, t2=None, model=None, threshold=None, device="auto", progress=None, **how):
         """Segment the metastases before the ablation; returns a segmentation node, one segment a metastasis.
 
         Args:
             t1, t2: volume nodes; one may be missing.
             model: id or folder of a model bundle; default: the first that fits.
             threshold, device: default: the model's own.
+            how: ``anywhere=True`` keeps what touches no vertebra, ``anyway=True`` uses scans no model was made for.
         """
-        return self._segment({"T1": t1, "T2": t2}, "metastasis", model, threshold, device, progress)
+        return self._segment(
+            {"T1": t1, "T2": t2}, "metastasis", model, progress, threshold=threshold, device=device, **how
+        )
 
-    def segmentNecrosis(self, ceT1=None, t2=None, model=None, threshold=None, device="auto", progress=None):
+    def segmentNecrosis(self, ceT1=None, t2=None, model=None, threshold=None, device="auto", progress=None, **how):
         """Segment the necrosis after the ablation; as :meth:`segmentMetastasis`."""
-        return self._segment({"ceT1": ceT1, "T2": t2}, "necrosis", model, threshold, device, progress)
+        return self._segment(
+            {"ceT1": ceT1, "T2": t2}, "necrosis", model, progress, threshold=threshold, device=device, **how
+        )
 
     def register(
         self,
@@ -252,7 +263,7 @@ class SpineNecrosisLogic(ScriptedLoadableModuleLogic):
 
         return runAndWait(ReportRun(folder, comparison, before, after, withPatient, withDicom), progress)
 
-    def _segment(self, inputs, target, model, threshold, device, progress):
+    def _segment(self, inputs, target, model, progress, **how):
         from SpineLib.errors import SpineError
         from SpineNecrosisLib.models import fittingModels
         from SpinePanel.runs import SegmentationRun, runAndWait
@@ -267,7 +278,7 @@ class SpineNecrosisLogic(ScriptedLoadableModuleLogic):
                     )
                 )
             model = models[0].id if models else ""
-        return runAndWait(SegmentationRun(inputs, model, threshold=threshold, device=device), progress).segmentation
+        return runAndWait(SegmentationRun(inputs, model, **how), progress).segmentation
 
 
 class SpineNecrosisTest(ModuleTest):

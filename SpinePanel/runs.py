@@ -22,8 +22,7 @@ class SegmentationRun:
         threshold, smallestLesionMl, device: see ``SpineLib.tasks.segmentation.segment.SegmentSettings``; None: the
             model's own.
         output: segmentation node that gets the lesions as further segments; None: a new one.
-        anywhere, anyway: keep lesions that touch no vertebra; use a scan that no model was made for. The latter is not
-            asked where a panel has no switch for it: then it is a note.
+        anywhere, anyway: keep lesions that touch no vertebra; use a scan that no model was made for.
     """
 
     job = "segment"
@@ -38,7 +37,7 @@ class SegmentationRun:
         device="auto",
         output=None,
         anywhere=False,
-        anyway=True,
+        anyway=False,
     ):
         self.inputs = {name: node for name, node in inputs.items() if node is not None}
         self.model, self.output = str(model), output

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from SpineLib.volume import Volume
-from SpineLib.volume.fat_shift import MHZ_PER_TESLA, PARTS_PER_MILLION, fat_shift
+from SpineLib.volume import Volume, told
+from SpineLib.volume.fat_shift import MHZ_PER_TESLA, PARTS_PER_MILLION
 from SpineLib.volume.files import write_text
 from SpineLib.volume.sidecar import sidecar_of
-from SpineLib.volume.told import FAT_SHIFT
 
 
 def sidecar(sequence: Mapping[str, Any], field_t: float) -> dict[str, Any]:
@@ -47,5 +45,4 @@ def write_sidecar(image: Path, sequence: Mapping[str, Any], field_t: float) -> N
 
 def with_header(image: Volume, sequence: Mapping[str, Any], field_t: float) -> Volume:
     """The image as it would be read with its sidecar beside it; arguments as of :func:`sidecar`."""
-    told = fat_shift(sidecar(sequence, field_t), image.direction, image.spacing, image.shape[::-1])
-    return replace(image, meta={**image.meta, FAT_SHIFT: told})
+    return told.with_header(image, sidecar(sequence, field_t))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -14,8 +15,10 @@ from SpineLib.scene.nodes import RAS_LPS, ijk_to_ras
 from SpineLib.tasks.followup.checks import RIGHT, SWAPPED, UNKNOWN, order_of_dates, order_of_names
 from SpineLib.volume.dicom_facts import DicomFacts
 from SpineLib.volume.dicom_header import read_header
-from SpineLib.volume.fat_shift import FIELDS, fields_of_dicom
-from SpineLib.volume.sidecar import read_sidecar
+from SpineLib.volume.files import write_text
+from SpineLib.volume.header_words import FIELDS, fields_of_dicom
+from SpineLib.volume.sidecar import read_sidecar, sidecar_of
+from SpineLib.volume.volume import Volume
 
 _INSTANCES = "DICOM.instanceUIDs"
 
@@ -81,8 +84,8 @@ def series_files(node) -> list[str]:
 
 
 def header_fields(node, direction: np.ndarray) -> dict:
-    """What the header of a volume tells of the displacement of fat (:mod:`SpineLib.volume.fat_shift`), as the words of
-    a BIDS sidecar: of its DICOM files, else of a sidecar beside the file it was loaded from. Empty where neither is.
+    """What the header of a volume tells of how it was taken (:mod:`SpineLib.volume.header_words`), as the words of a
+    BIDS sidecar: of its DICOM files, else of a sidecar beside the file it was loaded from. Empty where neither is.
 
     Args:
         direction: (3, 3), the volume's axes in the world, LPS, into which parent transforms have turned it.
@@ -102,6 +105,12 @@ def header_fields(node, direction: np.ndarray) -> dict:
     own = (RAS_LPS @ ijk_to_ras(node))[:3, :3]
     turn = direction @ np.linalg.inv(own / np.linalg.norm(own, axis=0))
     return fields | {"ImageOrientationPatientDICOM": (axes @ turn.T).ravel().tolist()}
+
+
+def write_header(node, volume: Volume, file: str) -> None:
+    """Write :func:`header_fields` of a node as the sidecar of its file for the worker; none where nothing is told."""
+    if fields := header_fields(node, volume.direction):
+        write_text(sidecar_of(file), json.dumps(fields))
 
 
 def copy_series(node, folder: str | Path) -> Path:

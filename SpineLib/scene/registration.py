@@ -12,7 +12,7 @@ import numpy as np
 import slicer
 
 from SpineLib.errors import SpineError
-from SpineLib.scene.dicomfacts import header_fields
+from SpineLib.scene.dicomfacts import write_header
 from SpineLib.scene.nodes import RAS_LPS, transform_to_world
 from SpineLib.scene.results import place_beside, scene_unchanged_on_failure
 from SpineLib.scene.runs import RunInputs
@@ -29,10 +29,8 @@ from SpineLib.tasks.registration.points import pairs_of
 from SpineLib.tasks.registration.quality import RegistrationQuality, record_of
 from SpineLib.tasks.segmentation.naming import PROVENANCE, provenance_text
 from SpineLib.volume import Volume, check_image, write_volume
-from SpineLib.volume.files import write_text
 from SpineLib.volume.json_object import json_object
 from SpineLib.volume.places import ras_lps
-from SpineLib.volume.sidecar import sidecar_of
 
 #: Fewer pairs of points do not fix a rigid transform.
 LEAST_PAIRS = 3
@@ -71,8 +69,7 @@ def export_scans(before, after, folder: str | Path, registration=None) -> RunInp
         check_image(volume, f"scan {role}")
         files[role] = str(Path(folder) / f"{role}.nrrd")
         write_volume(volume, files[role], compress=False)  # the window waits for this
-        if fields := header_fields(node, volume.direction):
-            write_text(sidecar_of(files[role]), json.dumps(fields))
+        write_header(node, volume, files[role])
     return RunInputs(nodes, files)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import slicer
 
 from SpineLib.errors import SpineError
+from SpineLib.scene.dicomfacts import write_header
 from SpineLib.scene.nodes import volume_from_node, volume_to_node
 from SpineLib.scene.results import SOURCE_ROLE, add_segmentation, place_beside, scene_unchanged_on_failure
 from SpineLib.scene.spineparts import add_parts
@@ -104,6 +105,7 @@ def export_inputs(nodes: Mapping[str, Any], folder: str | Path) -> RunInputs:
     for role, volume in volumes.items():
         files[role] = str(Path(folder) / f"{role}.nrrd")
         write_volume(volume, files[role], compress=False)  # the window waits for this
+        write_header(nodes[role], volume, files[role])
     return RunInputs(nodes, files)
 
 

@@ -13,9 +13,9 @@ from SpineLib.volume.dicom_order import Stack, along_normal, numbering_notes, st
 from SpineLib.volume.dicom_pictures import Picture, apart_words
 from SpineLib.volume.dicom_pixels import read_pixels, same_pixels
 from SpineLib.volume.dicom_scan import Scan, scan_files, scan_folder
-from SpineLib.volume.fat_shift import fat_shift, fields_of_dicom
 from SpineLib.volume.found import Found, lowered, volume_of
-from SpineLib.volume.told import FAT_SHIFT, MODALITY, NOTES, READ
+from SpineLib.volume.header_words import fields_of_dicom
+from SpineLib.volume.told import MODALITY, NOTES, READ, with_header
 from SpineLib.volume.volume import Volume
 
 
@@ -104,9 +104,7 @@ def _read(scan: Scan, series: str | None, name: str) -> Volume:
     read = f"DICOM series {chosen.key}, {len(array)} slices of {array.shape[2]} x {array.shape[1]} pixels"
     meta = {MODALITY: chosen.modality, READ: read, NOTES: tuple(notes)}
     volume = volume_of(Found(array, stack.spacing, stack.origin, stack.direction), name, label, meta)
-    fields = fields_of_dicom(read_header(chosen.files[0]))
-    told = fat_shift(fields, volume.direction, volume.spacing, volume.shape[::-1])
-    return volume if told is None else volume.with_meta({FAT_SHIFT: told})
+    return with_header(volume, fields_of_dicom(read_header(chosen.files[0])))
 
 
 def _ordered(scan: Scan, series: str | None, label: str) -> tuple[DicomSeries, Stack]:

@@ -25,14 +25,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from SpineLib.volume.dicom_header import value_of
-
-if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
+from SpineLib.volume.header_words import number_of, words_of
 
 #: Fat resonates lower than water by this share of the imaging frequency, and protons at so many MHz a tesla.
 PARTS_PER_MILLION, MHZ_PER_TESLA = 3.4, 42.577
@@ -42,19 +39,6 @@ _MOST_PIXELS, _MHZ = 8.0, (2.0, 500.0)
 _T1_ECHO = 0.025
 #: An axis is a direction's when they are this near each other (cosine).
 _ALONG = 0.9
-#: Words of a sidecar and the elements of DICOM that hold the same.
-_KEYWORDS = {
-    "PixelBandwidth": "PixelBandwidth",
-    "ImagingFrequency": "ImagingFrequency",
-    "MagneticFieldStrength": "MagneticFieldStrength",
-    "InPlanePhaseEncodingDirectionDICOM": "InPlanePhaseEncodingDirection",
-    "ImageOrientationPatientDICOM": "ImageOrientationPatient",
-    "BaseResolution": "AcquisitionMatrix",
-    "ScanOptions": "ScanOptions",
-    "EchoTime": "EchoTime",
-}
-#: All words that are read; they say nothing of the patient.
-FIELDS = (*_KEYWORDS, "PhaseEncodingDirection", "PhaseEncodingAxis")
 
 
 @dataclass(frozen=True)
@@ -88,33 +72,22 @@ def fat_shift(
         spacing: along i, j, k, mm.
         size: voxels along i, j, k.
     """
-    bandwidth, frequency = _number(fields.get("PixelBandwidth")), _number(fields.get("ImagingFrequency"))
+    bandwidth, frequency = number_of(fields.get("PixelBandwidth")), number_of(fields.get("ImagingFrequency"))
     if not frequency:
-        frequency = _number(fields.get("MagneticFieldStrength")) * MHZ_PER_TESLA
+        frequency = number_of(fields.get("MagneticFieldStrength")) * MHZ_PER_TESLA
     axis = _frequency_axis(fields, np.asarray(direction, float))
     if axis is None or bandwidth <= 0 or not _MHZ[0] <= frequency <= _MHZ[1]:
         return None
     pixels = PARTS_PER_MILLION * frequency / bandwidth
     if pixels > _MOST_PIXELS:
         return None
-    samples = _number(fields.get("BaseResolution"))
+    samples = number_of(fields.get("BaseResolution"))
     pixel_mm = spacing[axis] * (size[axis] / samples if 0 < samples <= size[axis] else 1.0)
     return FatShift(
         tuple((pixels * pixel_mm * np.asarray(direction, float)[:, axis]).tolist()),
-        _suppressed(fields.get("ScanOptions")),
-        _number(fields.get("EchoTime")) <= _T1_ECHO,
+        "FS" in words_of(fields.get("ScanOptions")),
+        number_of(fields.get("EchoTime")) <= _T1_ECHO,
     )
-
-
-def fields_of_dicom(header: Dataset) -> dict[str, Any]:
-    """The words of a sidecar from the header of a DICOM slice."""
-    fields = {word: value for word, keyword in _KEYWORDS.items() if (value := value_of(header, keyword)) is not None}
-    if "EchoTime" in fields:
-        fields["EchoTime"] = _number(fields["EchoTime"]) / 1000
-    matrix = fields.pop("BaseResolution", None)
-    if isinstance(matrix, list):  # frequency rows and columns, one of them 0, then those of phase
-        fields["BaseResolution"] = max(map(_number, matrix[:2]))
-    return fields
 
 
 def _frequency_axis(fields: Mapping[str, Any], direction: np.ndarray) -> int | None:
@@ -128,21 +101,6 @@ def _frequency_axis(fields: Mapping[str, Any], direction: np.ndarray) -> int | N
     axes = fields.get("ImageOrientationPatientDICOM")
     if not isinstance(axes, (list, tuple)) or len(axes) != 6:
         return 1 if phase == "ROW" else 0
-    along = [_number(value) for value in (axes[3:] if phase == "ROW" else axes[:3])]
+    along = [number_of(value) for value in (axes[3:] if phase == "ROW" else axes[:3])]
     cosines = np.abs(np.array(along) @ direction)
     return int(cosines.argmax()) if cosines.max() > _ALONG else None
-
-
-def _suppressed(options: Any) -> bool:
-    """Whether "FS" is among the options: values apart by a backslash (DICOM), an underscore (dcm2niix), or a list."""
-    text = " ".join(map(str, options)) if isinstance(options, (list, tuple)) else str(options or "")
-    return "FS" in text.upper().replace("\\", " ").replace("_", " ").replace(",", " ").split()
-
-
-def _number(value: Any) -> float:
-    """A finite number, or 0."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return 0.0
-    return number if math.isfinite(number) else 0.0

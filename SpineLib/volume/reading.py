@@ -10,14 +10,13 @@ from SpineLib.errors import SpineError
 from SpineLib.progress import remark
 from SpineLib.volume.dicom import read_dicom, read_dicom_file
 from SpineLib.volume.dicom_header import is_dicom
-from SpineLib.volume.fat_shift import fat_shift
 from SpineLib.volume.formats import SUFFIXES, suffix_of
 from SpineLib.volume.found import Found, volume_of
 from SpineLib.volume.metaimage import read_metaimage
 from SpineLib.volume.nifti import read_nifti
 from SpineLib.volume.nrrd import read_nrrd
 from SpineLib.volume.sidecar import read_sidecar
-from SpineLib.volume.told import FAT_SHIFT, READ, notes_of
+from SpineLib.volume.told import READ, notes_of, with_header
 from SpineLib.volume.volume import Volume
 
 _READERS = {
@@ -60,8 +59,7 @@ def _read(path: Path, name: str) -> Volume:
         return read_dicom_file(path, name)
     found = read_found(path, label)
     volume = volume_of(found, name, label, {READ: _words(path, found)})
-    told = fat_shift(read_sidecar(path), volume.direction, volume.spacing, volume.shape[::-1])
-    return volume if told is None else volume.with_meta({FAT_SHIFT: told})
+    return with_header(volume, read_sidecar(path))
 
 
 def read_image_file(path: Path, label: str) -> Found:

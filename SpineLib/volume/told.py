@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from SpineLib.volume.fat_shift import FatShift
+from collections.abc import Mapping
+from typing import Any
+
+from SpineLib.volume.acquisition import Acquisition, acquisition
+from SpineLib.volume.fat_shift import FatShift, fat_shift
 from SpineLib.volume.volume import Volume
 
 #: Keys of ``Volume.meta``.
-MODALITY, FAT_SHIFT, READ, NOTES = "modality", "fat_shift", "read", "notes"
+MODALITY, FAT_SHIFT, ACQUISITION, READ, NOTES = "modality", "fat_shift", "acquisition", "read", "notes"
+
+
+def with_header(volume: Volume, fields: Mapping[str, Any]) -> Volume:
+    """A volume with what its header tells of how it was taken; ``fields`` as a BIDS sidecar holds them."""
+    shift = fat_shift(fields, volume.direction, volume.spacing, volume.shape[::-1])
+    told = {FAT_SHIFT: shift, ACQUISITION: acquisition(fields)}
+    more = {key: value for key, value in told.items() if value is not None}
+    return volume.with_meta(more) if more else volume
+
+
+def acquisition_of(volume: Volume) -> Acquisition | None:
+    """How the scan was weighted, where a header tells it (DICOM, BIDS sidecar), else None."""
+    return volume.meta.get(ACQUISITION)
 
 
 def modality_of(volume: Volume) -> str:

@@ -148,7 +148,14 @@ class Segmenting(StepBase):
         node, card = self._node, self.models.card()
         inputs = {name: volume for name, volume in self._scans(node).items() if name in card.inputs}
         threshold = node.threshold if self._target == "necrosis" else None
-        run = SegmentationRun(inputs, card.id, threshold=threshold, device=node.device.value)
+        run = SegmentationRun(
+            inputs,
+            card.id,
+            threshold=threshold,
+            device=node.device.value,
+            anywhere=getattr(node, f"{self._target}Anywhere"),
+            anyway=getattr(node, f"{self._target}Anyway"),
+        )
         self._panel.start(self.widgets, run, self._onResult)
 
     def onEdit(self, checked=False):

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
 from SpineLib.errors import SpineError
 from SpineLib.tasks.column.find import Column
-from SpineLib.tasks.column.fitness import plane_doubt, refuse, sequence_doubt, shows_a_spine, spine_doubt
+from SpineLib.tasks.column.fitness import header_doubt, plane_doubt, refuse, sequence_doubt, shows_a_spine, spine_doubt
 from SpineLib.tasks.column.grid import ColumnGrid
 from SpineLib.tasks.column.levels import Levels
 from SpineLib.tasks.column.parts import BODY, CANAL
-from SpineLib.volume import Volume
+from SpineLib.volume import Volume, read_volume, write_volume
+from SpineLib.volume.acquisition import Acquisition
+from SpineLib.volume.told import acquisition_of, with_header
 from Testing.columns import SPACING, block_column
+from Testing.volume.series import write_image_series
 
 SAGITTAL = np.array([[0, 0, 1], [1, 0, 0], [0, -1, 0]], float)  # columns to posterior, rows down, slices to the left
 AXIAL = np.eye(3)
@@ -91,3 +96,43 @@ def test_a_scan_without_a_column_is_refused():
     assert spine_doubt(0, "T1") == spine_doubt(1, "T1") != spine_doubt(5, "T1")
     with pytest.raises(SpineError, match="No vertebral column was found on T1"):
         refuse(spine_doubt(0, "T1"), insisted=False)
+
+
+TR_TE = {"EchoTime": 0.01, "ScanOptions": "SP", "ScanningSequence": "SE"}
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "words"),
+    [
+        ("T1", TR_TE, None),
+        ("T2", TR_TE | {"EchoTime": 0.1}, None),
+        ("STIR", TR_TE | {"EchoTime": 0.06, "ScanningSequence": "SE_IR", "InversionTime": 0.16}, None),
+        ("STIR", TR_TE | {"EchoTime": 0.06, "ScanOptions": "FS_SP"}, None),  # a fat-suppressed T2 is what it knows
+        ("T1", TR_TE | {"ScanningSequence": "SE_IR", "InversionTime": 0.86}, None),  # T1 FLAIR nulls water
+        ("T1", TR_TE | {"ContrastBolusAgent": "none"}, None),
+        ("ceT1", TR_TE | {"ContrastBolusAgent": "Gadovist", "ScanOptions": "FS"}, None),  # learned with and without
+        ("T2", {}, None),
+        ("T2", TR_TE | {"EchoTime": 0.1, "ScanningSequence": "SE_IR", "InversionTime": 0.16}, "fat was suppressed"),
+        ("T2", TR_TE | {"EchoTime": 0.1, "ScanOptions": ["SP", "FS"]}, "fat was suppressed"),
+        ("T2", {"ImageType": ["DERIVED", "PRIMARY", "M", "WATER"]}, "fat was suppressed"),
+        ("STIR", TR_TE | {"EchoTime": 0.1}, "neither of an inversion nor of suppressed fat"),
+        ("T1", TR_TE | {"ContrastBolusAgent": "Dotarem"}, "names a contrast agent"),
+        ("T1", TR_TE | {"EchoTime": 0.1}, "echo time of 100 ms, long as on T2"),
+        ("T2", TR_TE, "echo time of 10 ms, short as on T1"),
+    ],
+)
+def test_a_header_that_tells_another_weighting_is_doubted(name, fields, words):
+    doubt = header_doubt(with_header(_slices(SAGITTAL), fields), name)
+    assert (doubt is None) == (words is None)
+    assert words is None or (words in str(doubt) and "--anyway" in str(doubt))
+
+
+def test_a_file_and_a_dicom_series_tell_their_weighting_themselves(tmp_path):
+    scan = Volume(np.arange(6 * 20 * 20, dtype=np.int16).reshape(6, 20, 20), (0.8, 0.8, 4.4), direction=SAGITTAL)
+    write_volume(scan, tmp_path / "t2.nii.gz")
+    assert acquisition_of(read_volume(tmp_path / "t2.nii.gz")) is None
+    (tmp_path / "t2.json").write_text(json.dumps({"InversionTime": 0.15}))
+    assert "fat was suppressed" in str(header_doubt(read_volume(tmp_path / "t2.nii.gz"), "T2"))
+    write_image_series(tmp_path / "dicom", scan, InversionTime=150, EchoTime=60, ContrastBolusAgent="Dotarem")
+    told = acquisition_of(read_volume(tmp_path / "dicom"))
+    assert told == Acquisition(fat_suppressed=True, inverted=True, echo_s=0.06, contrast_agent=True)

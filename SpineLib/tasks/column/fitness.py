@@ -6,9 +6,11 @@ import numpy as np
 
 from SpineLib.errors import SpineError
 from SpineLib.geometry.orientation import canonical
-from SpineLib.sequences import SEQUENCES
+from SpineLib.sequences import SEQUENCES, MrSequence
 from SpineLib.tasks.column.find import Column
 from SpineLib.tasks.column.parts import BODY, CANAL
+from SpineLib.volume.acquisition import Acquisition
+from SpineLib.volume.told import acquisition_of
 from SpineLib.volume.volume import Volume
 
 #: Slices so many times as thick as the voxels' sides in them were acquired in their plane, and are not sagittal.
@@ -18,6 +20,10 @@ _TURNED = 35.0
 #: Median of the dural sac over that of the bodies. Of T1 and enhanced T1 it is about 0.5 to 1.1, of T2 and STIR above
 #: 1.8 (eight real scans and the simulated ones): beyond these limits it is another sequence.
 _SAC_OF_T1, _SAC_OF_T2 = 1.7, 1.05
+#: Echo times, s, that are too long for T1 and too short for T2.
+_ECHO_OF_T1_S, _ECHO_OF_T2_S = 0.045, 0.022
+#: Sequences whose models have seen no suppressed fat.
+_FAT_IS_BRIGHT = ("T1", "T2")
 #: Less in height or depth, mm, and the image is a piece cut out, in which nothing is looked for.
 _LEAST_MM = 110.0
 #: Sac and bodies of less than this are too small to be measured, ml.
@@ -39,6 +45,40 @@ def plane_doubt(image: Volume, name: str) -> str | None:
             f"The slices of {name} are turned {angle:.0f} degrees from sagittal, which no model was made for: {INSIST}"
         )
     return None
+
+
+def header_doubt(image: Volume, name: str) -> str | None:
+    """A sentence when the header tells of another weighting than that of the sequence an image was given as.
+
+    Models of T1 and T2 know fat as bright; those of STIR know it as dark, by inversion or saturation, and those of
+    enhanced T1 know both. A header that tells nothing, or an image without one, raises no doubt.
+
+    Args:
+        image: as it was read, with what its file told.
+        name: "T1", "T2", "STIR", "ceT1".
+    """
+    told, sequence = acquisition_of(image), SEQUENCES.get(name)
+    if told is None or sequence is None:
+        return None
+    said = _contradiction(told, sequence)
+    return f"The header of the image given as {name} {said}: {INSIST}" if said else None
+
+
+def _contradiction(told: Acquisition, sequence: MrSequence) -> str:
+    """What a header tells that does not go with a sequence, "" where all does."""
+    weighted_t1 = (sequence.plain or sequence.name) == "T1"
+    echo = f"tells an echo time of {1000 * (told.echo_s or 0):.0f} ms"
+    if told.echo_s and weighted_t1 and told.echo_s > _ECHO_OF_T1_S:
+        return f"{echo}, long as on T2"
+    if told.echo_s and sequence.name == "T2" and told.echo_s < _ECHO_OF_T2_S:
+        return f"{echo}, short as on T1"
+    if told.fat_suppressed and sequence.name in _FAT_IS_BRIGHT:
+        return "tells that fat was suppressed, which its models do not know"
+    if sequence.fat_suppressed and not told.fat_suppressed and told.inverted is False:
+        return "tells neither of an inversion nor of suppressed fat"
+    if told.contrast_agent and sequence.name == "T1":
+        return "names a contrast agent, which can hide metastases"
+    return ""
 
 
 def shows_a_spine(image: Volume) -> bool:

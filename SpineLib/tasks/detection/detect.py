@@ -13,7 +13,7 @@ from SpineLib.models import ModelBundle, find_bundle
 from SpineLib.preprocess.pyramid import Pyramid, make_pyramid
 from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
-from SpineLib.tasks.column.fitness import plane_doubt, refuse, sequence_doubt, shows_a_spine
+from SpineLib.tasks.column.fitness import header_doubt, plane_doubt, refuse, sequence_doubt, shows_a_spine
 from SpineLib.tasks.column.mr import column_model, column_on_mr
 from SpineLib.tasks.detection.candidates import Candidate, aggregate, find_candidates
 from SpineLib.tasks.detection.column import SPINE_MODEL, column_from_labels, find_column, within, without_ends
@@ -137,8 +137,8 @@ def detect(
     )
     notes: list[str] = []
     by: str | dict = "labels" if settings.column else "nothing"
-    for doubt in (plane_doubt(image, card.inputs[0]),):
-        notes += refuse(doubt, settings.anyway)
+    for doubt in (header_doubt, plane_doubt):
+        notes += refuse(doubt(image, card.inputs[0]), settings.anyway)
     if settings.column and labels is None:
         labels, by, said = _labels(image, card.inputs[0], settings, part(progress, 0.1, 0.14))
         notes += said

@@ -9,7 +9,7 @@ import numpy as np
 
 from SpineLib.models.bundle import ModelBundle
 from SpineLib.progress import Progress, part, silent
-from SpineLib.tasks.column.fitness import plane_doubt, refuse, sequence_doubt, shows_a_spine, spine_doubt
+from SpineLib.tasks.column.fitness import header_doubt, plane_doubt, refuse, sequence_doubt, shows_a_spine, spine_doubt
 from SpineLib.tasks.column.mr import MrColumn, column_model, column_on_mr
 from SpineLib.tasks.segmentation.levels import dropped_note, with_levels
 from SpineLib.tasks.segmentation.naming import target_of
@@ -43,6 +43,7 @@ def segment_placed(
     notes = []
     used = list(bundle.card.inputs_of(sequences))
     for name in used if settings.levels else ():
+        notes += refuse(header_doubt(sequences[name], name), settings.anyway)
         notes += refuse(plane_doubt(sequences[name], name), settings.anyway)
     by: str | dict = "labels"
     parts = None
