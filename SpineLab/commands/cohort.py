@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from SpineLib.cli.numbers import add_numbers
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.errors import SpineError
 from SpineLib.sequences import SEQUENCES
@@ -20,7 +21,7 @@ SOURCES = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """``check`` and ``import``."""
+    """``check``, ``import`` and ``column``."""
     actions = parser.add_subparsers(dest="action", required=True)
     check = actions.add_parser("check", help="list each patient: taken or left out and why, geometry, volume, lesions")
     check.add_argument("folder", type=Path, help="folder of patients, or a table of them (CSV, TSV, JSON)")
@@ -42,11 +43,70 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="paint N lesions into vertebrae of each patient without a lesion mask; such patients are called so",
     )
+    column = actions.add_parser("column", help="make cases for 'spine train column' of CTs with labelled vertebrae")
+    column.add_argument(
+        "--scan",
+        nargs=2,
+        type=Path,
+        action="append",
+        required=True,
+        metavar=("CT", "LABELS"),
+        help="a patient's CT and its numbered vertebrae on the same grid; several are possible",
+    )
+    add_numbers(column)
+    column.add_argument(
+        "--other-bone",
+        metavar="FIRST-LAST",
+        help="numbers of the labels that are ribs and other bone, e.g. 92-115",
+    )
+    column.add_argument(
+        "--model",
+        default="column-ct",
+        help="says what the labels leave out: body and arch, discs, canal, sacrum (default: column-ct)",
+    )
+    column.add_argument("-o", "--output", required=True, type=Path, help="folder of cases; those there are kept")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; 1 where no patient is taken."""
-    return _check(arguments) if arguments.action == "check" else _import(arguments)
+    return {"check": _check, "import": _import, "column": _column}[arguments.action](arguments)
+
+
+def _column(arguments: argparse.Namespace) -> int:
+    from SpineLab.training.column.cases import write_column_case
+    from SpineLab.training.column.labelled import labelled_case
+    from SpineLib.models import find_bundle
+    from SpineLib.progress import part
+    from SpineLib.tasks.ct.numbering import read_vertebrae
+    from SpineLib.volume import read_volume
+    from SpineLib.volume.segments import read_mask
+
+    first, last = _range(arguments.other_bone) if arguments.other_bone else (0, -1)
+    bundle = find_bundle(arguments.model)
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    with ProgressBar() as bar:
+        for number, (scan, labels) in enumerate(arguments.scan):
+            path = arguments.output / f"real-{number + 1:04d}.npz"
+            if path.exists():
+                continue
+            told = part(bar, number / len(arguments.scan), (number + 1) / len(arguments.scan))
+            ct = read_volume(scan, "CT")
+            vertebrae, _ = read_vertebrae(labels, arguments.numbers)
+            other = None
+            if arguments.other_bone:
+                numbers = read_mask(labels, "labels").array
+                other = (numbers >= first) & (numbers <= last)
+            write_column_case(path, **labelled_case(ct, vertebrae, bundle, other, told))
+        bar(1.0, "Done")
+    print(f"{arguments.output}: {len(arguments.scan)} cases of labelled CTs")
+    return 0
+
+
+def _range(text: str) -> tuple[int, int]:
+    first, _, last = text.partition("-")
+    if not first.isdecimal() or not (last or first).isdecimal() or int(last or first) < int(first):
+        raise SpineError(f"'{text}' is no range of numbers; write it as 92-115.")
+    return int(first), int(last or first)
 
 
 def _check(arguments: argparse.Namespace) -> int:
