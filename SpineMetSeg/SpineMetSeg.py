@@ -95,7 +95,7 @@ class SpineMetSegParameterNode:
     result - segmentation whose lesions the table lists.
     reference - segmentation to compare with.
     earlier, earlierTransform - lesions of an earlier examination, and what moves the later scan onto its scan.
-    responseFolder - of the report on both examinations.
+    responseFolder, responseWithDicom - of the report on both examinations, and whether DICOM objects go along.
     canal, stabilityCt - segmentation with the spinal canal, and a CT in the same space.
     detectImage, detectModel - what is searched for suspicious places, and the id of the detector's bundle.
     candidateThreshold, smallestArea (cm2) - from which a place is listed.
@@ -119,6 +119,7 @@ class SpineMetSegParameterNode:
     earlier: vtkMRMLSegmentationNode
     earlierTransform: vtkMRMLLinearTransformNode
     responseFolder: str = ""
+    responseWithDicom: bool = False
     canal: vtkMRMLSegmentationNode
     stabilityCt: vtkMRMLScalarVolumeNode
     detectImage: vtkMRMLScalarVolumeNode

@@ -12,6 +12,7 @@ import qt
 
 from SpineLib.errors import SpineError
 from SpinePanel.cards import provenanceLine
+from SpinePanel.folding import Folding
 from SpinePanel.i18n import tr as _
 from SpinePanel.jobs import JobRunner
 from SpinePanel.packages import installMissing, installOptional, missingPackages, torchDoubt, torchTooOld
@@ -39,11 +40,13 @@ class StepPanel:
         TITLE: of the module, for questions.
         SECTIONS: name of a section to its header.
         SELECTORS: names of the node selectors.
+        CHAIN: names of the sections that follow one another: see :class:`SpinePanel.folding.Folding`.
     """
 
     MODULE = TITLE = ""
     SECTIONS: dict[str, str] = {}
     SELECTORS: tuple[str, ...] = ()
+    CHAIN: tuple[str, ...] = ()
 
     def __init__(self, ui, logic):
         self.ui, self.logic = ui, logic
@@ -56,6 +59,7 @@ class StepPanel:
         self._missing, self._setupProblem, self._doubt = missingPackages(), torchTooOld(), torchDoubt()
         self.jobs, self.views = JobRunner(self, self.TITLE), Views(ui.layoutButton)
         self._selectors: list = []
+        self._folding = Folding(ui, self.CHAIN)
         self._whenShown: list[Callable] = []
         self._soon = qt.QTimer()
         self._soon.setSingleShot(True)
@@ -146,7 +150,9 @@ class StepPanel:
                 step.update()
             for name in self.SECTIONS:
                 getattr(self.ui, f"{name}Section").enabled = self._node is not None
-            self.titles()
+            states = self.titles()
+            if self._node is not None:
+                self._folding.follow(states)
             self._fitWidth()
         finally:
             self._updating = False
@@ -156,12 +162,13 @@ class StepPanel:
         self._soon.start()
 
     def titles(self):
-        """The sections' headers: a tick and a few words where a step is done."""
+        """The sections' headers: a tick and a few words where a step is done; the states that they tell."""
         states = self.states()
         for name, title in self.SECTIONS.items():
             done, words = states.get(name, (False, ""))
             mark = "  ✓" if done else ""
             getattr(self.ui, f"{name}Section").text = _short(f"{title}{mark}{f'  {words}' if words else ''}")
+        return states
 
     def _fitWidth(self):
         """What is in the scroll area is never narrower than it can be; a scroll area does not tell so by itself."""
@@ -288,11 +295,20 @@ class StepPanel:
             self._forgetRun()
             if imported is not None and onDone is not None:
                 onDone(imported)
+                self._goOn(self._widgets.name)
         except SpineError as error:
             self.jobFailed(str(error), "")
         except Exception:  # nobody else would hear of it: this is called by a signal
             sentence = _("The result could not be brought into the scene: the log holds the details.")
             self.jobFailed(sentence, traceback.format_exc())
+
+    def _goOn(self, name):
+        """After a step's job: fold what is finished, and bring the next step's button to where the eye is."""
+        if self._node is None:
+            return
+        button = self._folding.finished(name, self.states())
+        if button is not None:
+            self.whenIdle(lambda: self.ui.panelScroll.ensureWidgetVisible(button))
 
     def jobFailed(self, sentence, details):
         self._forgetRun()

@@ -24,6 +24,8 @@ class Panel(StepPanel):
     }
     SELECTORS = ("ct", "vertebrae", "roi", "lesion", "repaired")
 
+    CHAIN = ("ct", "vertebrae", "lesion", "repair", "model")
+
     def makeSteps(self):
         ui = self.ui
         self.ct = CtStep(ui, self)

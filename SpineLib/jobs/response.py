@@ -18,9 +18,10 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
         parameters: ``{"inputs": {"earlier": path, "later": path}, "lesions": {"earlier": [{"name", "level"}...],
             "later": [...]}, "images": {"earlier": path, "later": path} or null, "later_to_earlier_lps": 4 x 4 or null,
             "error_mm": number or null, "trusted": bool, "settings": {...}, "simulated": bool, "spine": [sentences],
-            "patient": {...} or null}``. The inputs are labels 1, 2 ... in the order of the lesions. Without a matrix
-            the scans are registered around each lesion.
-        folder: gets ``response.html``, ``response.csv``, ``response.json``.
+            "patient": {...} or null, "dicom": {"earlier": folder, "later": folder} or null}``. The inputs are labels 1,
+            2 ... in the order of the lesions. Without a matrix the scans are registered around each lesion.
+        folder: gets ``response.html``, ``response.csv``, ``response.json``, and of two DICOM series ``earlier.dcm``,
+            ``later.dcm`` and ``measurements.dcm``.
 
     Returns:
         ``{"response": {...}, "files": [names], "provenance": {...}, "notes": [...]}``.
@@ -63,10 +64,19 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     response_page(folder / "response.html", result, shown, simulated=simulated, patient=patient, spine=spine)
     write_text(folder / "response.csv", plain_table(response_rows(result)).to_csv())
     write_text(folder / "response.json", json_text(result.to_dict() | {"simulated_data": simulated}))
+    files, notes = ["response.html", "response.csv", "response.json"], list(result.notes)
+    if series := parameters.get("dicom"):
+        from SpineLib.reports.response_archive import Side, write_response
+
+        progress(0.95, "Writing DICOM")
+        sides = [Side(labels[when], found[when], series[when]) for when in ("earlier", "later")]
+        written, more = write_response(folder, result, *sides)
+        files += written
+        notes += more
     progress(1.0, "Done")
     return {
         "response": result.to_dict(),
-        "files": ["response.html", "response.csv", "response.json"],
+        "files": files,
         "provenance": result.provenance,
-        "notes": result.notes,
+        "notes": notes,
     }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from SpineLib.errors import SpineError
 from SpineLib.metrics.response import COMPLETE, NOT_MEASURABLE, NOT_SEEN, PARTIAL, PROGRESSIVE, RESPONSES, STABLE
 from SpineLib.reports.dicom_objects import Marked, write_dicom_objects
 from SpineLib.tasks.colours import METASTASIS
@@ -67,8 +68,13 @@ def write_response(folder: Path, result: Response, earlier: Side, later: Side) -
     gone with the earlier one.
 
     Raises:
-        SpineError: as :func:`SpineLib.reports.dicom_objects.write_dicom_objects`.
+        SpineError: two lesions of one examination are called alike; and as
+            :func:`SpineLib.reports.dicom_objects.write_dicom_objects`.
     """
+    if any(len({one.name for one in side.lesions}) < len(side.lesions) for side in (earlier, later)):
+        raise SpineError(
+            "Two lesions of one examination have the same name, so that DICOM can't tell them: rename one."
+        )
     numbers = [{one.name: number for number, one in enumerate(side.lesions, start=1)} for side in (earlier, later)]
     words: tuple[dict, dict] = ({}, {})
     figures: tuple[dict, dict] = ({}, {})

@@ -10,6 +10,7 @@ import slicer
 
 from SpineLib.errors import SpineError
 from SpineLib.metrics.response import RESPONSE_FIGURES, RESPONSES
+from SpineLib.scene.dicomfacts import copy_series, series_files
 from SpineLib.scene.registration import trust
 from SpineLib.scene.results import place_beside, segment_tag, source_volume
 from SpineLib.scene.review import kept_ids
@@ -24,7 +25,15 @@ from SpineLib.volume import write_volume
 _LEVEL = "SpineOncology.Level"
 
 
-def export_examinations(earlier, later, folder: str | Path, registration=None) -> tuple[RunInputs, dict]:
+def has_both_series(earlier, later) -> bool:
+    """Whether the scans of two segmentation nodes (or None) were loaded from DICOM."""
+    scans = [source_volume(node) if node is not None else None for node in (earlier, later)]
+    return all(scan is not None and bool(series_files(scan)) for scan in scans)
+
+
+def export_examinations(
+    earlier, later, folder: str | Path, registration=None, *, with_dicom: bool = False
+) -> tuple[RunInputs, dict]:
     """Write the lesions of two segmentations, and their scans where both are known.
 
     Args:
@@ -32,6 +41,7 @@ def export_examinations(earlier, later, folder: str | Path, registration=None) -
         folder: private folder of the job.
         registration: transform node that moves the later scan onto the earlier one; None: the job registers where it
             has both scans.
+        with_dicom: whether DICOM objects are written, too; both scans must have been loaded from DICOM.
 
     Returns:
         What watches the scene meanwhile, and the job's parameters.
@@ -64,6 +74,8 @@ def export_examinations(earlier, later, folder: str | Path, registration=None) -
             write_volume(unregistered_volume(scan, registration, f"{when} scan"), path, compress=False)
             parameters["images"][when] = str(path)
             parameters["simulated"] |= scan.GetAttribute(SIMULATED) is not None
+    if with_dicom:
+        parameters["dicom"] = {when: str(copy_series(scan, folder / f"series-{when}")) for when, scan in scans.items()}
     if registration is not None:
         error, trusted = trust(registration)
         matrix = after_to_before(registration)

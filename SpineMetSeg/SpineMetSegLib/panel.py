@@ -32,6 +32,8 @@ class Panel(StepPanel):
     }
     SELECTORS = ("output", "detect", "result", "reference", "earlier", "earlierTransform", "canal", "stabilityCt")
 
+    CHAIN = ("segment", "results", "report")
+
     def makeSteps(self):
         self.segment = SegmentStep(self.ui, self)
         self.detect = DetectStep(self.ui, self)

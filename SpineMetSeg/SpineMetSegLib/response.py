@@ -1,4 +1,4 @@
-"""Step 6: the lesions beside those of an earlier examination."""
+"""Step 7: the lesions beside those of an earlier examination."""
 
 import os
 import shutil
@@ -30,13 +30,14 @@ class ResponseRun:
         registration: transform node, or None.
         folder: of the report; "": none is kept.
         existing: table node of an earlier comparison that is filled anew.
+        withDicom: whether DICOM objects are written into the folder, too.
     """
 
     job = "response"
 
-    def __init__(self, earlier, later, registration=None, folder="", existing=None):
+    def __init__(self, earlier, later, registration=None, folder="", existing=None, withDicom=False):
         self._nodes, self._registration = (earlier, later), registration
-        self._folder, self._existing = folder, existing
+        self._folder, self._existing, self._withDicom = folder, existing, withDicom
         self._watch, self._parameters = None, {}
 
     def steps(self):
@@ -80,7 +81,9 @@ class ResponseRun:
     def _export(self, folder):
         from SpineLib.scene.response import export_examinations
 
-        self._watch, self._parameters = export_examinations(*self._nodes, folder, self._registration)
+        self._watch, self._parameters = export_examinations(
+            *self._nodes, folder, self._registration, with_dicom=self._withDicom
+        )
 
 
 class ResponseStep(StepBase):
@@ -106,6 +109,7 @@ class ResponseStep(StepBase):
 
     def update(self):
         super().update()
+        self._updateDicom()
         if self._response is None or self._node is None:
             return
         if self._of != self._chosen():
@@ -148,10 +152,12 @@ class ResponseStep(StepBase):
         if self.reason():
             return
         folder = self._node.responseFolder.strip()
-        if folder and not self._panel.installed(self.widgets, "skimage"):
+        withDicom = bool(folder) and self._node.responseWithDicom
+        needed = ["skimage", *(["highdicom"] if withDicom else [])] if folder else []
+        if not all(self._panel.installed(self.widgets, one) for one in needed):
             return
         earlier, later, registration = self._chosen()
-        run = ResponseRun(earlier, later, registration, folder, self._table)
+        run = ResponseRun(earlier, later, registration, folder, self._table, withDicom)
         of = self._chosen(), self._stamp()
         self._panel.start(self.widgets, run, lambda imported: self._onResult(imported, *of))
 
@@ -166,6 +172,22 @@ class ResponseStep(StepBase):
         self._panel.tell(self.widgets, " ".join(parts), warning=self._response["overall"] == "PD")
         self.refresh()
         self._panel.later()
+
+    def _updateDicom(self):
+        from SpineLib.scene.response import has_both_series
+
+        if self._node is None:
+            return
+        possible = has_both_series(self._node.earlier, self._node.result)
+        box = self.ui.responseDicomCheckBox
+        box.enabled = possible
+        box.toolTip = (
+            _("Both segmentations as DICOM SEG, and the response of each lesion as DICOM SR, in the folder")
+            if possible
+            else _("A scan was not loaded from DICOM, so there is no series that a DICOM SEG could refer to.")
+        )
+        if not possible and self._node.responseWithDicom:
+            self._node.responseWithDicom = False
 
     def _chosen(self):
         return self._node.earlier, self._node.result, self._node.earlierTransform

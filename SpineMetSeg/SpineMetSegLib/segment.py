@@ -44,6 +44,13 @@ class SegmentStep(StepBase):
     def reason(self):
         return self._panel.reasonNotToStart() or self.inputs.reason() or self.models.reason()
 
+    def summary(self):
+        """(whether the step is done, a few words): a model has segmented what is listed."""
+        from SpineLib.tasks.segmentation.naming import PROVENANCE
+
+        result = self._node.result if self._node is not None else None
+        return result is not None and bool(result.GetAttribute(PROVENANCE)), ""
+
     def onApply(self, checked=False):
         """Start a run; a second click while it runs does nothing."""
         if self.reason():

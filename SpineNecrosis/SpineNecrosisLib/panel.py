@@ -30,6 +30,8 @@ class Panel(StepPanel):
     SELECTORS = ("beforeT1", "beforeT2", "metastasis", "afterCeT1", "afterT2", "roi", "beforePoints", "afterPoints",
                  "transform", "necrosis", "canal", "comparison")  # fmt: skip
 
+    CHAIN = ("before", "after", "register", "necrosis", "compare", "report")
+
     def makeSteps(self):
         ui, self._agreed = self.ui, set()
         self.metastasis = Segmenting(ui, self, "metastasis", "before", self.scansBefore)

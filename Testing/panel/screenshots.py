@@ -28,6 +28,7 @@ def main(folder: Path) -> None:
     metastases(folder)
     detection(folder)
     necrosis(folder)
+    margin(folder)
     repair(folder)
     for file in folder.glob("Spine*.png"):
         shrink(file)
@@ -171,10 +172,60 @@ def necrosis(folder: Path) -> None:
         here.wait(lambda: not widget.panel.jobs.busy, 300)
         ui.compareApplyButton.click()
         here.wait(lambda: not widget.panel.jobs.busy, 300)
-        ui.reportSection.collapsed = False
         whole(here).save(str(folder / "SpineNecrosis.png"))
         print(ui.registerStatusLabel.text, "|", ui.verdictLabel.text)
         here.close_panel("SpineNecrosis")
+
+
+def margin(folder: Path) -> None:
+    """The painted metastasis of the demo's follow-up from two sides, with its scale, as the report shows it."""
+    import tempfile
+
+    import vtk
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    from SpineLab.demo import SEEDS
+    from SpineLab.demo.followup import PREFIX, write_demo_followup
+    from SpineLib.progress import silent
+    from SpineLib.tasks.followup.output import MARGIN
+
+    app = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
+    with tempfile.TemporaryDirectory() as name:
+        write_demo_followup(Path(name), SEEDS.followup, "mets-t1t2-2d", "cpu", silent)
+        reader = vtk.vtkXMLPolyDataReader()
+        reader.SetFileName(str(Path(name) / f"{PREFIX}margin.vtp"))
+        reader.Update()
+    poly = reader.GetOutput()  # LPS
+    points = vtk_to_numpy(poly.GetPoints().GetData())
+    triangles = vtk_to_numpy(poly.GetPolys().GetConnectivityArray()).reshape(-1, 3)
+    values = vtk_to_numpy(poly.GetPointData().GetArray(MARGIN))
+    _painted(points, triangles, values).save(str(folder / "SpineNecrosis-margin.png"))
+    del app
+
+
+def _painted(points, triangles, margin) -> QtGui.QImage:
+    """Two views beside each other, the scale below."""
+    from PySide6 import QtSvg
+
+    from SpineLib.reports.margin import legend, margin_colours, scale_ends
+    from SpineLib.reports.surface import VIEWS, paint_surface
+
+    side, high = 320, 90
+    picture = QtGui.QImage(2 * side, side + high, QtGui.QImage.Format.Format_RGB32)
+    picture.fill(QtCore.Qt.GlobalColor.white)
+    painter = QtGui.QPainter(picture)
+    for place, view in enumerate(VIEWS[:2]):
+        pixels = np.ascontiguousarray(paint_surface(points, triangles, margin, margin_colours, view, side))
+        image = QtGui.QImage(pixels.data, side, side, 3 * side, QtGui.QImage.Format.Format_RGB888)
+        painter.drawImage(place * side, 0, image)
+        painter.drawText(place * side + 8, 18, view.name)
+    scale = legend(*scale_ends(margin))
+    svg = QtSvg.QSvgRenderer(QtCore.QByteArray(scale[scale.index("<svg") : scale.index("</svg>") + 6].encode()))
+    wide = svg.defaultSize().width() * (high - 10) / max(1, svg.defaultSize().height())
+    wide = min(2 * side - 40.0, wide)
+    svg.render(painter, QtCore.QRectF(side - wide / 2, side, wide, high - 10))
+    painter.end()
+    return picture
 
 
 def repair(folder: Path) -> None:

@@ -96,3 +96,24 @@ def test_nothing_to_report_is_said(found):
         export_lesion_report(segmentation, {"T1": node}, folder / "job")
     with pytest.raises(SpineError, match="nothing to report"):
         export_lesion_report(None, {}, folder / "job")
+
+
+def test_two_examinations_with_their_series_get_dicom_objects_with_the_response(found, monkeypatch):
+    pytest.importorskip("highdicom")
+    from SpineLib.scene.response import export_examinations, has_both_series
+
+    folder, node, earlier, _, lesions = found
+    later = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "later")
+    later.Copy(earlier)
+    later.GetSegmentation().RemoveSegment(later.GetSegmentation().GetNthSegmentID(1))
+    assert not has_both_series(earlier, later) and not has_both_series(earlier, None)
+    files = {str(number): str(path) for number, path in enumerate(sorted((folder / "scan").iterdir()))}
+    node.SetAttribute("DICOM.instanceUIDs", " ".join(files))
+    monkeypatch.setattr(slicer, "dicomDatabase", SimpleNamespace(fileForInstance=files.get), raising=False)
+    assert has_both_series(earlier, later)
+    _, parameters = export_examinations(earlier, later, folder / "job", with_dicom=True)
+    parameters["later_to_earlier_lps"] = np.eye(4).tolist()
+    answer = run_job("response", parameters, folder / "job")
+    assert [one["response"] for one in answer["response"]["lesions"]] == ["SD", "CR"]
+    assert {"earlier.dcm", "later.dcm", "measurements.dcm"} <= set(answer["files"])
+    assert all((folder / "job" / name).is_file() for name in answer["files"])
