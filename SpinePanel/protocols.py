@@ -91,6 +91,9 @@ class Step(Protocol):
     def summary(self) -> tuple[bool, str]:
         """Whether the step is done, and a few words for its header."""
 
+    def attention(self) -> bool:
+        """Whether it says something that nobody may miss: then its section stays open."""
+
     def clear(self) -> None:
         """The scene is being closed."""
 

@@ -42,6 +42,10 @@ class StatusLine:
         """The sentence that stands there."""
         return self._status.text
 
+    def warns(self):
+        """Whether a warning or an error stands there."""
+        return self._kind != "note" and bool(self._status.text)
+
     def refresh(self):
         """After the section was opened, which shows all its widgets, and after the application changed its theme."""
         self._status.styleSheet = style.sentence(self._kind)
@@ -160,6 +164,10 @@ class StepBase:
     def summary(self):
         """(whether the step is done, a few words)."""
         return False, ""
+
+    def attention(self):
+        """Whether the step says something that nobody may miss: then it does not fold."""
+        return self.widgets.warns()
 
     def clear(self):
         """The scene is being closed."""

@@ -152,7 +152,7 @@ class StepPanel:
                 getattr(self.ui, f"{name}Section").enabled = self._node is not None
             states = self.titles()
             if self._node is not None:
-                self._folding.follow(states)
+                self._folding.follow(states, self._warned())
             self._fitWidth()
         finally:
             self._updating = False
@@ -302,11 +302,15 @@ class StepPanel:
             sentence = _("The result could not be brought into the scene: the log holds the details.")
             self.jobFailed(sentence, traceback.format_exc())
 
+    def _warned(self):
+        """Names of the sections that say something that nobody may miss."""
+        return [one.widgets.name for one in self._steps if one.attention()]
+
     def _goOn(self, name):
         """After a step's job: fold what is finished, and bring the next step's button to where the eye is."""
         if self._node is None:
             return
-        button = self._folding.finished(name, self.states())
+        button = self._folding.finished(name, self.states(), self._warned())
         if button is not None:
             self.whenIdle(lambda: self.ui.panelScroll.ensureWidgetVisible(button))
 

@@ -26,7 +26,7 @@ class Register(StepBase):
         super().__init__(ui, panel, "register")
         self._transform = self._tag = self._moved = None
         self._watched, self._stops = (), []
-        self._pairs = []
+        self._pairs, self._warning = [], False
         self.blend = SliceBlend()
         self._pause = self.pause(_PAUSE_MS, self._renewBoard)
         self.connect(
@@ -265,6 +265,9 @@ class Register(StepBase):
         """What belongs to the scan from after."""
         return [one for one in (node.afterCeT1, node.afterT2, node.necrosis, node.afterPoints) if one is not None]
 
+    def attention(self):
+        return self._warning or super().attention()
+
     def takenAway(self):
         """A sentence where something that was put under the transform lies there no longer; "" else."""
         from SpineLib.scene.scans import taken_away
@@ -296,6 +299,7 @@ class Register(StepBase):
         label.text, warning = quality_text(self._transform)
         if gone := self.takenAway():
             label.text, warning = gone, True
+        self._warning = warning and bool(label.text)
         label.styleSheet = style.sentence("error" if warning else "note")
         shown = not self.ui.registerSection.collapsed
         label.visible = bool(label.text) and shown

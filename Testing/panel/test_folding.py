@@ -87,3 +87,9 @@ def test_a_scene_that_comes_with_everything_done_shows_its_last_step(desktop):
     folding.follow({"one": done, "two": done, "three": open_, "four": open_})
     folding.follow({"one": done, "two": done, "three": done, "four": open_})
     assert not Ui.fourSection.collapsed
+    Ui.oneSection.collapsed = Ui.twoSection.collapsed = True
+    folding.follow({"one": done, "two": open_, "three": done, "four": open_}, ["one"])
+    assert not Ui.oneSection.collapsed, "what warns opens"
+    assert not Ui.twoSection.collapsed, "and what is done no more"
+    folding.finished("three", {"one": done, "two": done}, ["one"])
+    assert [Ui.oneSection.collapsed, Ui.twoSection.collapsed] == [False, True], "what warns does not fold"
