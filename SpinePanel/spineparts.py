@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from SpinePanel.i18n import tr as _
-from SpinePanel.runs import load
+from SpinePanel.runs import load, sourceVolume
 
 
 def columnModelFor(sequence):
@@ -13,6 +13,23 @@ def columnModelFor(sequence):
     from SpineLib.models import list_bundles
 
     return any(card.task == "column-segmentation" and sequence in card.inputs for _, card in list_bundles())
+
+
+def canalFor(segmentation, volumes):
+    """The segmentation, where its canal belongs to one of these volumes; None where a model found it in another image.
+
+    One that a person drew is taken as it was chosen. Two examinations in one scene are two spaces.
+    """
+    from SpineLib.scene.results import segment_tag
+    from SpineLib.scene.spineparts import FOUND_BY, canal_segment
+
+    if segmentation is None:
+        return None
+    segment = segmentation.GetSegmentation().GetSegment(canal_segment(segmentation))
+    if segment is None or not segment_tag(segment, FOUND_BY):
+        return segmentation
+    source = sourceVolume(segmentation)
+    return segmentation if any(source is one for one in volumes if one is not None) else None
 
 
 def sequenceOf(volume, images=None):

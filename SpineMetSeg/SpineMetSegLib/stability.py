@@ -5,7 +5,7 @@ from dataclasses import replace
 from SpineLib.errors import SpineError
 from SpinePanel.i18n import tr as _
 from SpinePanel.segments import chosenSegment, fillSegments
-from SpinePanel.spineparts import SpinePartsRun, columnModelFor, sequenceOf
+from SpinePanel.spineparts import SpinePartsRun, canalFor, columnModelFor, sequenceOf
 from SpinePanel.step import StepBase
 
 _KEYS = ("location", "pain", "bone", "alignment", "collapse", "posterolateral")
@@ -67,13 +67,8 @@ class StabilityStep(StepBase):
 
     def take(self, parts):
         """Measure from this canal from now on, unless the user has chosen one that a person drew."""
-        from SpineLib.scene.results import segment_tag
-        from SpineLib.scene.spineparts import FOUND_BY, canal_segment
-
         node = self._panel.parameterNode()
-        own = node.canal
-        segment = own.GetSegmentation().GetSegment(canal_segment(own)) if own is not None else None
-        if own is None or (segment is not None and segment_tag(segment, FOUND_BY)):
+        if canalFor(node.canal, ()) is None:
             node.canal = parts
 
     def onApply(self, checked=False):
@@ -90,7 +85,7 @@ class StabilityStep(StepBase):
 
     def _toSearch(self):
         """(volume, sequence) in which the canal is looked for; None where there is one, or nothing to look in."""
-        if self._node.canal is not None:
+        if self._canalHere() is not None:
             return None
         volume = self._panel.results.volume()
         asked = [(volume, sequenceOf(volume, self._panel.images()))] if volume is not None else []
@@ -98,6 +93,11 @@ class StabilityStep(StepBase):
             asked.append((self._node.stabilityCt, "CT"))
         fit = [one for one in asked if one[0].GetID() not in self._searched and columnModelFor(one[1])]
         return fit[0] if fit else None
+
+    def _canalHere(self):
+        """The chosen canal, unless a model found it in another examination than the lesion's."""
+        volume, images = self._panel.results.volume(), list(self._panel.images().values())
+        return canalFor(self._node.canal, [volume, self._node.stabilityCt, *(images if volume in images else [])])
 
     def _onFound(self, found):
         segmentation, notes = found
@@ -113,7 +113,7 @@ class StabilityStep(StepBase):
         segmentation, segmentId = self._panel.results.chosen()
         if segmentation is None:
             return
-        canal, former = self._node.canal, self._form()
+        canal, former = self._canalHere(), self._form()
         try:
             proposed = propose(
                 segmentation, segmentId, canal, chosenSegment(self.ui.canalSegmentCombo), self._node.stabilityCt

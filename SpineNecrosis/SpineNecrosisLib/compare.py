@@ -7,7 +7,7 @@ from SpineNecrosisLib.measures import MeasureTables
 from SpineNecrosisLib.runs import CompareRun
 from SpinePanel import style
 from SpinePanel.i18n import tr as _
-from SpinePanel.spineparts import columnModelFor
+from SpinePanel.spineparts import canalFor, columnModelFor
 from SpinePanel.step import StepBase
 from SpinePanel.views import CHART
 
@@ -194,14 +194,24 @@ class Compare(StepBase):
     def _asked(self, node):
         """What is compared now, as ``collect_pair`` and ``CompareRun`` take it."""
         settings = {"required_margin_mm": float(node.requiredMargin)}
-        return self._panel.metastasis.chosen(), self._panel.necrosis.chosen(), node.transform, settings, node.canal
+        return (
+            self._panel.metastasis.chosen(),
+            self._panel.necrosis.chosen(),
+            node.transform,
+            settings,
+            self._canal(node),
+        )
+
+    def _canal(self, node):
+        """The chosen canal, unless a model found it in another examination than the scans before."""
+        return canalFor(node.canal, self._panel.scansBefore(node).values())
 
     def _toSearch(self):
         """(volume, sequence, device) in which the canal is looked for, once in each scan; None where there is one."""
         node = self._node
         scans = {name: volume for name, volume in self._panel.scansBefore(node).items() if volume is not None}
         fit = [name for name in ("T2", "T1") if name in scans and columnModelFor(name)]
-        if node.canal is not None or not fit or scans[fit[0]].GetID() in self._searched:
+        if self._canal(node) is not None or not fit or scans[fit[0]].GetID() in self._searched:
             return None
         self._searched.add(scans[fit[0]].GetID())
         return scans[fit[0]], fit[0], node.device.value

@@ -6,6 +6,7 @@ from SpinePanel.modelchoice import ModelChoice
 from SpinePanel.runs import SegmentationRun, sourceVolume
 from SpinePanel.segments import ALL, SegmentChoice, fillSegments, openInEditor, segmentIds
 from SpinePanel.show3d import Show3d
+from SpinePanel.spineparts import canalFor
 from SpinePanel.step import StepBase
 
 #: Target to the sentences about it.
@@ -169,7 +170,7 @@ class Segmenting(StepBase):
         modifying = node.StartModify()
         setattr(node, f"{self._target}Segment", "")
         setattr(node, self._target, imported.segmentation)
-        if imported.parts is not None and self._target == "metastasis" and node.canal is None:
+        if imported.parts is not None and self._target == "metastasis" and canalFor(node.canal, ()) is None:
             node.canal = imported.parts
         node.EndModify(modifying)
         count = len(imported.segment_ids)

@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 REMARK = re.compile(r"<!-- docs-check: (.+?) -->\s*\Z")
 SHELL, PYTHON = {"shell", "sh", "bash"}, {"python"}
 #: Programs that parsed commands may call and that are not ours to look into.
-OTHER_PROGRAMS = {"apt", "cmake", "git", "cd", "."}
+OTHER_PROGRAMS = {"apt", "cmake", "git", "cd", ".", "torchrun"}
 
 
 @dataclass(frozen=True)

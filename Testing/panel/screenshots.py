@@ -29,6 +29,7 @@ def main(folder: Path) -> None:
     detection(folder)
     necrosis(folder)
     margin(folder)
+    learning(folder)
     repair(folder)
     for file in folder.glob("Spine*.png"):
         shrink(file)
@@ -228,6 +229,41 @@ def _painted(points, triangles, margin) -> QtGui.QImage:
     return picture
 
 
+def learning(folder: Path) -> None:
+    """The section Learn from corrections: five boxes in noise, whose first results were off in different ways."""
+    import tempfile
+
+    from SpineLab.learning.patients import add_patient
+    from SpineLib.volume import Volume
+
+    with tempfile.TemporaryDirectory() as name:
+        before = {key: os.environ.get(key) for key in ("SPINE_CORRECTIONS", "SPINE_MODELS")}
+        os.environ.update(SPINE_CORRECTIONS=name, SPINE_MODELS=str(Path(name) / "models"))
+        rng = np.random.default_rng(0)
+        for number in range(5):
+            image = Volume(rng.integers(0, 999, (6, 30, 30)).astype(np.int16), (1.0, 1.0, 4.0))
+            right = np.zeros(image.shape, np.uint8)
+            right[1:4, 5:15, 5:15], right[2:4, 20:25, 20:25] = 1, 2
+            first = (right > 0).astype(np.uint8)
+            first[:, 5 : 12 - number, :] = 0
+            if number < 3:
+                first[right == 2] = 0
+            images = {"ceT1": image, "T2": image.with_array(image.array + np.int16(1))}
+            marked, said = image.with_array(right), image.with_array(first)
+            add_patient(Path(name) / "necrosis", images, marked, "necrosis", first=said, simulated=True)
+        with desktop() as here:
+            here.load_module(REPOSITORY / "SpineNecrosis" / "SpineNecrosis.py")
+            widget = here.open_panel("SpineNecrosis")
+            for section in widget.panel.SECTIONS:
+                getattr(widget.ui, f"{section}Section").collapsed = section != "learn"
+            widget.panel.update()
+            here.wait(lambda: False, 1.0)
+            whole(here).save(str(folder / "SpineNecrosis-learn.png"))
+            here.close_panel("SpineNecrosis")
+        for key, value in before.items():
+            os.environ.pop(key) if value is None else os.environ.__setitem__(key, value)
+
+
 def repair(folder: Path) -> None:
     """The repair: the simulated CT of the sample data, its true vertebrae and lesion, the real repair and model."""
     with desktop() as here:
@@ -317,7 +353,7 @@ def _models_beside(panel: QtGui.QImage, ct, node) -> QtGui.QImage:
     away = points - points.mean(axis=0)
     views = sorted(VIEWS, key=lambda view: -(away @ view.toward_eye)[values["distance"] > 1].sum())[:2]
     for row, (how, view, words) in enumerate((
-        ("distance", views[0], "Distance to the vertebra before, green to blue was added"),
+        ("distance", views[0], "Distance to before, green to blue was added"),
         ("distance", views[1], "Distance"), ("thickness", views[0], "Wall thickness, red is thin"),
     ), start=2):  # fmt: skip
         colours = lambda mm, how=how: paint_colours(how, mm)  # noqa: E731

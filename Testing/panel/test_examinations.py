@@ -118,6 +118,33 @@ def test_only_a_confirmed_form_is_told_and_a_changed_answer_takes_it_back(lesion
     assert form_of(lesions.later, "L3").bilsky == "1a"
 
 
+def test_a_canal_that_a_model_found_in_another_examination_is_not_measured_from(lesions, desktop):
+    import slicer
+
+    from SpineLib.scene.results import SOURCE_ROLE
+
+    ui = lesions.ui
+    lesions.canal.GetSegmentation().GetSegment("canal").SetTag("SpineOncology.FoundBy", "column-mr")
+    lesions.canal.SetNodeReferenceID(SOURCE_ROLE, lesions.t1.GetID())
+    ui.canalSelector.setCurrentNode(lesions.canal)
+    ui.lesionTable.setCurrentCell(0, 0)
+    assert desktop.wait(lambda: ui.stabilityApplyButton.enabled, 5)
+    ui.stabilityApplyButton.click()
+    assert "Lesion to spinal canal" in ui.stabilityStatusLabel.text, "T1 and T2 of one examination"
+    other = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "other examination")
+    other.Copy(lesions.t1)
+    mask = slicer.util.arrayFromSegmentBinaryLabelmap(lesions.later, "L3", lesions.t1) > 0
+    ui.resultSelector.setCurrentNode(segmentation(other, "of the other", L4=mask))
+    ui.lesionTable.setCurrentCell(0, 0)
+    assert desktop.wait(lambda: ui.stabilityApplyButton.enabled, 5)
+    ui.stabilityApplyButton.click()
+    assert "no distance is told" in ui.stabilityStatusLabel.text
+    assert "Lesion to spinal canal" not in ui.stabilityStatusLabel.text
+    lesions.canal.GetSegmentation().GetSegment("canal").RemoveTag("SpineOncology.FoundBy")
+    ui.stabilityApplyButton.click()
+    assert "Lesion to spinal canal" in ui.stabilityStatusLabel.text, "what a person chose and drew is taken"
+
+
 def test_the_canal_is_looked_for_where_none_is_chosen(
     open_panel, desktop, shared_data, repository, tmp_path, monkeypatch
 ):
