@@ -15,6 +15,7 @@ from SpineLib.phantom.sidecar import with_header
 from SpineLib.progress import Progress, part
 from SpineLib.tasks.followup.follow_up import FollowUpSettings, follow_up
 from SpineLib.tasks.segmentation.segment import SegmentSettings
+from SpineLib.tasks.stability.find import find_parts
 from SpineLib.volume import write_volume
 
 PREFIX = "simulated_followup_"
@@ -48,8 +49,10 @@ def write_demo_followup(folder: Path, seed: int, model: str, device: str, progre
         necrosis_model=bundles.get("necrosis_model"),
         necroses=necroses,
         settings=FollowUpSettings(metastasis=each, necrosis=each),
-        progress=part(progress, 0.35, 0.9),
+        progress=part(progress, 0.35, 0.85),
     )
+    shown = result.pair[0]
+    parts = find_parts(before[shown], shown, device=device, progress=part(progress, 0.85, 0.9))
     progress(0.9, "Drawing the follow-up's report")
     with tempfile.TemporaryDirectory(prefix=".followup-", dir=folder) as name:
         written = Path(name)
@@ -64,6 +67,7 @@ def write_demo_followup(folder: Path, seed: int, model: str, device: str, progre
             simulated=True,
             patient=None,
             progress=part(progress, 0.92, 1.0),
+            parts=parts,
         )
         for path in sorted(written.iterdir()):
             path.rename(folder / f"{PREFIX}{path.name}")
