@@ -22,9 +22,11 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
         folder: gets ``likelihood.nrrd`` (on the image's grid) and ``slices.nrrd`` (sagittal slices of 1 mm).
 
     Returns:
-        ``{"likelihood": name, "slices": name, "candidates": [...], "provenance": {...}, "notes": [...]}``.
+        ``{"likelihood": name, "slices": name, "candidates": [...], "provenance": {...}, "notes": [...], "levels": text
+        or null}``, the last as :class:`SpineLib.tasks.segmentation.places.LevelPlaces` has it.
     """
     from SpineLib.tasks.detection.detect import DetectSettings, detect
+    from SpineLib.tasks.segmentation.places import LevelPlaces
     from SpineLib.volume import read_volume, write_volume
 
     settings = DetectSettings.from_dict(parameters.get("settings") or {})
@@ -48,6 +50,7 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
         "candidates": [candidate.to_dict() for candidate in found.candidates],
         "provenance": found.provenance,
         "notes": found.notes,
+        "levels": None if found.vertebrae is None else LevelPlaces.of(found.vertebrae).text(),
     }
 
 

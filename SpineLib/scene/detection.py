@@ -11,10 +11,11 @@ import numpy as np
 import slicer
 
 from SpineLib.scene.legend import hide_legend, show_legend
-from SpineLib.scene.nodes import transform_to_world, volume_from_node, volume_to_node
+from SpineLib.scene.nodes import RAS_LPS, transform_to_world, volume_from_node, volume_to_node
 from SpineLib.scene.results import SOURCE_ROLE, place_beside, scene_unchanged_on_failure
 from SpineLib.scene.runs import RunInputs, result_name
 from SpineLib.tasks.segmentation.naming import PROVENANCE, provenance_text
+from SpineLib.tasks.segmentation.places import LevelPlaces
 from SpineLib.volume import Volume, read_volume
 from SpineLib.volume.places import to_index
 from SpineLib.volume.resampling import resample_like
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Node reference from the list of candidates to the likelihood it was made from.
 LIKELIHOOD_ROLE = "SpineOncology.Likelihood"
+#: Attribute of a likelihood: where vertebrae lie, in the node's own RAS.
+LEVELS = "SpineOncology.LevelPlaces"
 #: Black, red, yellow, white; every Slicer has it.
 COLOURS = "vtkMRMLColorTableNodeIron"
 #: Likelihoods below this are not painted, so that the image stays as it is there.
@@ -66,6 +69,8 @@ def import_detection(
         name = result_name(inputs.name(role), provenance).replace(" metastases", " likelihood", 1)
         with scene_unchanged_on_failure():
             node = add_likelihood(likelihood, inputs.node(role), name, provenance)
+            if result.get("levels"):
+                keep_levels(node, LevelPlaces.from_text(result["levels"]))
             found = list_candidates(node, threshold, smallest_cm2)
             points = add_candidates(found, node, name.replace(" likelihood", " candidates", 1))
     finally:
@@ -79,7 +84,25 @@ def list_candidates(likelihood_node, threshold: float, smallest_cm2: float = 0.0
 
     found = find_candidates(volume_from_node(likelihood_node, "likelihood"), threshold, smallest_cm2)
     found.sort(key=lambda one: -one.centre_lps_mm[2])
-    return [replace(one, id=number) for number, one in enumerate(found, start=1)]
+    levels = levels_of(likelihood_node) if found else None
+    return [
+        replace(one, id=number, level="" if levels is None else levels.level_at(one.centre_lps_mm))
+        for number, one in enumerate(found, start=1)
+    ]
+
+
+def keep_levels(node, places: LevelPlaces) -> None:
+    """Keep with a likelihood where the vertebrae lie (LPS mm, in the world as it is now); they move along with it."""
+    matrix = np.linalg.inv(transform_to_world(node.GetParentTransformNode(), "likelihood")) @ RAS_LPS
+    node.SetAttribute(LEVELS, places.moved(matrix).text())
+
+
+def levels_of(node) -> LevelPlaces | None:
+    """What :func:`keep_levels` kept, LPS mm in the world as it is now; None where nobody knows."""
+    text = node.GetAttribute(LEVELS)
+    if not text:
+        return None
+    return LevelPlaces.from_text(text).moved(RAS_LPS @ transform_to_world(node.GetParentTransformNode(), "likelihood"))
 
 
 def candidate_mask(likelihood_node, image_node, threshold: float, candidate: Candidate) -> Volume:

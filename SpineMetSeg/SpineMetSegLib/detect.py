@@ -13,9 +13,10 @@ from SpinePanel.step import StepBase
 from SpinePanel.tables import Table
 
 #: What the active contour needs and Slicer does not bring.
-_COLUMNS = (_("No."), _("prob."), _("cm²"), _("ml"))
+_COLUMNS = (_("No."), _("level"), _("prob."), _("cm²"), _("ml"))
 _TIPS = (
     _("From the top of the spine downwards; the number beside the point in the views"),
+    _("Vertebra, where it is known"),
     _("Likelihood of a metastasis, by the model"),
     _("Area in the slice that shows most of it, cm²"),
     _("Volume, ml"),
@@ -30,7 +31,7 @@ class DetectStep(StepBase):
     def __init__(self, ui, panel):
         super().__init__(ui, panel, "detect")
         self._listed = self._overlay = None
-        self._table = Table(ui.candidateTable, _COLUMNS, None, range(4), _TIPS, self._jump, samePlace)
+        self._table = Table(ui.candidateTable, _COLUMNS, 1, (0, 2, 3, 4), _TIPS, self._jump, samePlace)
         self.models = ModelChoice(
             ui.detectModelCombo, (), ui.detectSection, "detectModel", _fits,
             lambda node: _("No detector is installed: import one (spine models import)."), _take,
@@ -185,7 +186,7 @@ class DetectStep(StepBase):
                 problem = str(error)
         self._table.show(
             [
-                (str(one.id), f"{one.probability:.2f}", f"{one.area_cm2:.1f}", f"{one.volume_ml:.1f}")
+                (str(one.id), one.level, f"{one.probability:.2f}", f"{one.area_cm2:.1f}", f"{one.volume_ml:.1f}")
                 for one in candidates
             ],
             candidates,

@@ -82,7 +82,7 @@ def detection(folder: Path) -> None:
         ui.candidateTable.setCurrentCell(0, 0)
         panel = whole(here)
         _likelihood_beside(panel, image, case.lesions, node).save(str(folder / "SpineMetSeg-detect.png"))
-        print(ui.candidatesLabel.text, "|", [ui.candidateTable.item(row, 1).text()
+        print(ui.candidatesLabel.text, "|", [ui.candidateTable.item(row, 2).text()
                                              for row in range(ui.candidateTable.rowCount)])  # fmt: skip
         here.close_panel("SpineMetSeg")
 

@@ -133,8 +133,8 @@ def test_the_search_keeps_to_the_vertebral_column_unless_it_is_told_not_to(detec
 
 def test_the_list_runs_from_the_top_of_the_spine_downwards(searched):
     assert numbers(searched, 0) == ["1", "2"]
-    assert numbers(searched, 1) == ["0.60", "0.90"]
-    assert [float(text) for text in numbers(searched, 2)] == [1.0, 2.0]  # 10 x 10 and 14 x 14 mm
+    assert numbers(searched, 2) == ["0.60", "0.90"]
+    assert [float(text) for text in numbers(searched, 3)] == [1.0, 2.0]  # 10 x 10 and 14 x 14 mm
     assert "2 suspicious places" in searched.ui.candidatesLabel.text
     assert searched.points.GetNthControlPointLabel(0) == "1"
 
@@ -142,14 +142,14 @@ def test_the_list_runs_from_the_top_of_the_spine_downwards(searched):
 def test_the_slider_changes_table_and_points_at_once_without_a_run(searched, scene_names):
     before = scene_names()
     searched.ui.candidateSlider.value = 0.7
-    assert numbers(searched, 1) == ["0.90"] and searched.points.GetNumberOfControlPoints() == 1
+    assert numbers(searched, 2) == ["0.90"] and searched.points.GetNumberOfControlPoints() == 1
     assert not searched.widget.panel.jobs.busy
     searched.ui.candidateSlider.value = 0.95
     assert searched.ui.candidatesLabel.text == "No place reaches this threshold."
     searched.ui.candidateSlider.value = 0.5
     assert searched.points.GetNumberOfControlPoints() == 2
     searched.ui.areaSlider.value = 1.5
-    assert numbers(searched, 1) == ["0.90"]
+    assert numbers(searched, 2) == ["0.90"]
     assert scene_names() == before
 
 
@@ -159,7 +159,7 @@ def test_the_chosen_place_stays_chosen_when_the_threshold_moves_and_nothing_is_c
     ui.candidateTable.setCurrentCell(1, 0)
     place = table.current().centre_ras_mm
     ui.candidateSlider.value = 0.7
-    assert numbers(searched, 1) == ["0.90"] and table.current().centre_ras_mm == pytest.approx(place)
+    assert numbers(searched, 2) == ["0.90"] and table.current().centre_ras_mm == pytest.approx(place)
     ui.candidateSlider.value = 0.5
     assert ui.candidateTable.currentRow() == 1 and table.current().centre_ras_mm == pytest.approx(place)
     ui.candidateTable.setCurrentCell(0, 0)

@@ -11,16 +11,20 @@ slicer = pytest.importorskip("slicer", reason="slicer-core is not installed (pip
 
 from SpineLib.errors import SpineError  # noqa: E402
 from SpineLib.scene.detection import (  # noqa: E402
+    LEVELS,
     LIKELIHOOD_ROLE,
     LikelihoodOverlay,
     add_candidates,
     add_likelihood,
     candidate_mask,
+    keep_levels,
     list_candidates,
     update_candidates,
 )
 from SpineLib.scene.nodes import volume_from_node  # noqa: E402
 from SpineLib.scene.results import SOURCE_ROLE, provenance_of  # noqa: E402
+from SpineLib.tasks.segmentation.levels import place_at  # noqa: E402
+from SpineLib.tasks.segmentation.places import LevelPlaces  # noqa: E402
 from Testing.scene.grids import add_transform, add_volume, axis_matrix, rotation, warp  # noqa: E402
 
 PROVENANCE = {"task": "detect", "model": {"id": "detect-stir"}}
@@ -211,3 +215,29 @@ def test_the_voxels_of_a_candidate_end_where_the_next_one_begins(scene):
     masks = [candidate_mask(likelihood, node, 0.5, one).array > 0 for one in found]
     assert len(found) == 2 and not (masks[0] & masks[1]).any()
     assert (masks[0] | masks[1]).sum() == (array > 0).sum()
+
+
+def test_each_candidate_has_its_level_whatever_the_threshold_and_wherever_the_image_was_moved(likelihood, source):
+    volume = volume_from_node(source)
+    labels = np.zeros(volume.shape, np.uint8)
+    labels[2:5, 3:8, 4:10], labels[6:9, 3:8, 4:10] = 22, 23
+    vertebrae = volume.with_array(labels)
+    assert [one.level for one in list_candidates(likelihood, 0.5)] == [""], "nobody knows"
+    keep_levels(likelihood, LevelPlaces.from_text(LevelPlaces.of(vertebrae).text()))
+    (one,) = list_candidates(likelihood, 0.5)
+    assert one.level == "L3" == place_at(one.centre_lps_mm, vertebrae).name
+    source.SetAndObserveTransformNodeID(add_transform(rotation((40, 5, -30))).GetID())
+    likelihood.SetAndObserveTransformNodeID(source.GetTransformNodeID())
+    assert [one.level for one in list_candidates(likelihood, 0.5)] == ["L3"]
+    likelihood.SetAttribute(LEVELS, "broken")
+    assert [one.level for one in list_candidates(likelihood, 0.5)] == [""]
+
+
+def test_levels_that_are_counted_only_are_counted_from_below(source):
+    volume = volume_from_node(source)
+    labels = np.zeros(volume.shape, np.uint8)
+    labels[2:5, 3:8, 4:10], labels[6:9, 3:8, 4:10] = 101, 102
+    places = LevelPlaces.of(volume.with_array(labels))
+    at = {number: places.points[places.numbers == number].mean(axis=0) for number in (101, 102)}
+    assert places.level_at(at[102]) == "vertebra 1 from below" and places.level_at(at[101]) == "vertebra 2 from below"
+    assert places.level_at(at[101] + 500) == ""

@@ -88,6 +88,7 @@ class Detection:
         candidates: the most suspicious first, found in ``slices``.
         provenance: JSON-able; what is needed to make the same result again.
         notes: sentences the user should read.
+        vertebrae: with their levels' numbers, on any grid, where they are known.
     """
 
     likelihood: Volume
@@ -97,6 +98,7 @@ class Detection:
     candidates: list[Candidate]
     provenance: dict
     notes: list[str]
+    vertebrae: Volume | None = None
 
 
 def detect(
@@ -181,6 +183,7 @@ def detect(
         candidates,
         made,
         reading_notes(image, labels) + pyramid.notes + notes + changed,
+        labels if settings.column else None,
     )
 
 

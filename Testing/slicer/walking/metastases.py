@@ -90,11 +90,11 @@ def walk(stage):
             raise Skipped("no place was found")
         table.setCurrentCell(0, 0)
         table.cellClicked(0, 0)
-        place = table.item(0, 1).text()
+        place = table.item(0, 2).text()
         ui().candidateSlider.value = max(ui().candidateSlider.value - 0.1, 0.05)
         stage.pass_time(0.5)
         row = table.currentRow()
-        stage.expect(row < 0 or table.item(row, 1).text() >= place, "another place is chosen than before")
+        stage.expect(row < 0 or table.item(row, 2).text() >= place, "another place is chosen than before")
         return ui().candidatesLabel.text
 
     def segment_place():
