@@ -10,7 +10,8 @@ from SpineLib.metrics.overlap import lesion_matches, overlap
 from SpineLib.models import ModelBundle
 from SpineLib.phantom.paint import paint_lesions
 from SpineLib.progress import Progress, part, silent
-from SpineLib.tasks.segmentation.segment import SegmentSettings, segment
+from SpineLib.tasks.segmentation.placed import segment_placed
+from SpineLib.tasks.segmentation.segment import SegmentSettings
 from SpineLib.volume import Volume
 
 #: A painted lesion counts as found when the result covers this share of it.
@@ -29,7 +30,8 @@ def evaluate_healthy(
     settings: SegmentSettings = SegmentSettings(),
     progress: Progress = silent,
 ) -> dict:
-    """False positives on a healthy scan, and what is found of lesions painted into it ``repeats`` times.
+    """False positives on a healthy scan, and what is found of lesions painted into it ``repeats`` times: all as users
+    have it, with the column's levels and without what is no lesion of a vertebra.
 
     Args:
         bundle: the model; it is given those of ``images`` it wants.
@@ -44,12 +46,14 @@ def evaluate_healthy(
         ``outside_ml`` (volume found outside painted lesions, one a painting).
     """
     wanted = {name: images[name] for name in bundle.card.inputs_of(images)}
-    plain = segment(wanted, bundle, settings, part(progress, 0, 1 / (repeats + 1)))
+    plain = segment_placed(wanted, bundle, settings, part(progress, 0, 1 / (repeats + 1)))
     volumes = sorted((lesion.volume_ml for lesion in plain.lesions), reverse=True)
     rows, dices, outside = [], [], []
     for n in range(repeats):
         painted, truth, facts = paint_lesions(wanted, bodies, seed * 1000 + n, count, whole=whole)
-        result = segment(painted, bundle, settings, part(progress, (n + 1) / (repeats + 1), (n + 2) / (repeats + 1)))
+        result = segment_placed(
+            painted, bundle, settings, part(progress, (n + 1) / (repeats + 1), (n + 2) / (repeats + 1))
+        )
         mask = result.mask.array > 0
         found = set(lesion_matches(truth.array, mask, least_share=FOUND_SHARE).found)
         for fact in facts:

@@ -33,7 +33,8 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     from SpineLib.json_text import json_text
     from SpineLib.tasks.segmentation.case_files import CaseFiles, case_row, check_unchanged, summary_text
     from SpineLib.tasks.segmentation.naming import TARGETS
-    from SpineLib.tasks.segmentation.segment import SegmentSettings, segment
+    from SpineLib.tasks.segmentation.placed import segment_placed
+    from SpineLib.tasks.segmentation.segment import SegmentSettings
     from SpineLib.volume import read_volume
     from SpineLib.volume.files import write_text
 
@@ -64,7 +65,7 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
                 sequences = {
                     name: read_volume(path, name) for name, path in paths.items() if name in bundle.card.inputs
                 }
-                result = segment(sequences, bundle, settings, _named(share, case))
+                result = segment_placed(sequences, bundle, settings, _named(share, case))
                 row |= case_row(files.write(replace(result, notes=notes + result.notes), paths.values()))
                 row["status"] = "done"
             row |= {

@@ -82,6 +82,8 @@ class FolderStep(StepBase):
             return
         node = self._node
         settings = {
+            "anywhere": self._node.anywhere,
+            "anyway": self._node.anyway,
             "threshold": node.threshold,
             "smallest_lesion_ml": node.smallestLesion,
             "device": node.device.value,

@@ -111,15 +111,21 @@ def with_levels(
     """
     places = places_of(labels, vertebrae)
     kept, dropped = list[Lesion](), list[Lesion]()
-    table = np.zeros(max((one.id for one in lesions), default=0) + 1, labels.array.dtype)
     for lesion in lesions:
         place = places.get(lesion.id, Place())
-        if not place.touches and not anywhere:
+        if place.touches or anywhere:
+            kept.append(replace(lesion, level=place.name if place.touches else ""))
+        else:
             dropped.append(lesion)
-            continue
-        table[lesion.id] = len(kept) + 1
-        kept.append(replace(lesion, id=len(kept) + 1, level=place.name if place.touches else ""))
-    return (labels.with_array(table[labels.array]) if dropped else labels), kept, dropped
+    return *renumbered(labels, kept), dropped
+
+
+def renumbered(labels: Volume, kept: Sequence[Lesion]) -> tuple[Volume, list[Lesion]]:
+    """Labels that hold these lesions alone, numbered from 1 in their order, and the lesions with their new numbers."""
+    table = np.zeros(int(labels.array.max(initial=0)) + 1, labels.array.dtype)
+    table[[one.id for one in kept]] = np.arange(1, len(kept) + 1)
+    new = labels.with_array(table[labels.array])
+    return new, [replace(one, id=number) for number, one in enumerate(kept, start=1)]
 
 
 def dropped_note(dropped: Sequence[Lesion], many: str = "lesions") -> list[str]:

@@ -1,4 +1,4 @@
-"""Segmentation within the column: each lesion with its level, and none that touches no vertebra."""
+"""Segmentation within the column: each lesion with its level, and none that is no lesion of a vertebra."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from SpineLib.models.bundle import ModelBundle
 from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.column.fitness import header_doubt, plane_doubt, refuse, sequence_doubt, shows_a_spine, spine_doubt
 from SpineLib.tasks.column.mr import MrColumn, column_model, column_on_mr
-from SpineLib.tasks.segmentation.levels import dropped_note, with_levels
+from SpineLib.tasks.segmentation.levels import dropped_note, renumbered, with_levels
 from SpineLib.tasks.segmentation.naming import target_of
 from SpineLib.tasks.segmentation.outliers import outliers
+from SpineLib.tasks.segmentation.plausible import doubts, doubts_note
 from SpineLib.tasks.segmentation.segment import SegmentResult, SegmentSettings, segment
 from SpineLib.tasks.stability.find import parts_of
 from SpineLib.volume.told import reading_notes
@@ -30,7 +31,7 @@ def segment_placed(
     """As :func:`SpineLib.tasks.segmentation.segment.segment`, with levels.
 
     Args:
-        sequences, bundle, settings: of the segmentation; ``settings.anywhere`` keeps what touches no vertebra,
+        sequences, bundle, settings: of the segmentation; ``settings.anywhere`` keeps what is no lesion of a vertebra,
             ``settings.anyway`` uses what the models were not made for.
         progress: told at least once a second; may raise ``Cancelled``.
         vertebrae: VerSe's numbers on any grid, or None: the installed model of the column finds them; where none is
@@ -61,6 +62,8 @@ def segment_placed(
     progress(0.98, "Naming levels")
     placed = in_vertebrae(result, vertebrae, anywhere=settings.anywhere)
     if bundle.card.target == "metastasis":
+        if not settings.anywhere:
+            placed = _plausible(placed, {name: sequences[name] for name in used}, vertebrae, isinstance(by, dict))
         name = result.provenance["reference"]
         odd = outliers(sequences[name], name, vertebrae, placed.mask)
         placed = replace(placed, notes=[*placed.notes, *(one.note for one in odd)])
@@ -89,6 +92,17 @@ def _found(
     if found.found:
         notes += refuse(sequence_doubt(found.column.grid.image, found.column, reference), settings.anyway)
     return found, notes
+
+
+def _plausible(result: SegmentResult, images: Mapping[str, Volume], vertebrae: Volume, whole: bool) -> SegmentResult:
+    """A result without the marks that are no lesion of a vertebra; a note tells of each."""
+    found = doubts(result.labels, result.lesions, images, vertebrae, whole_bones=whole)
+    if not found:
+        return result
+    labels, lesions = renumbered(result.labels, [one for one in result.lesions if one.id not in found])
+    mask = result.mask.with_array((labels.array > 0).astype(np.uint8))
+    notes = result.notes + doubts_note(found, result.lesions, target_of(result.provenance).many)
+    return replace(result, labels=labels, mask=mask, lesions=lesions, notes=notes)
 
 
 def in_vertebrae(result: SegmentResult, vertebrae: Volume, anywhere: bool = False) -> SegmentResult:

@@ -32,7 +32,7 @@ class SegmentSettings(Settings):
         device: "auto", "cuda", "mps" or "cpu".
         precision: "auto", "float32" or "bfloat16".
         reference: the sequence on whose grid the result lies; None: T1 if the model wants it, else its first.
-        anywhere: keep lesions that touch no vertebra, where vertebrae are known.
+        anywhere: keep what touches no vertebra, or is no lesion of one by its place and signal.
         anyway: use a scan that the models were not made for.
         lowest: level of the lowest vertebra above the sacrum that is seen, "L4"; "": told by the sacrum.
         levels: look for the vertebrae; without, nothing is refused or dropped, and levels stay unknown.
