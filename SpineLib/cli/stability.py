@@ -114,7 +114,8 @@ def run(args: argparse.Namespace) -> int:
             "notice": NOTICE,
         }
         write_text(args.output, json_text(values))
-    notes = [f"Note: {note}" for note in parts.notes] if parts is not None else []
+    told = [*parts.notes, parts.level_note] if parts is not None else []
+    notes = [f"Note: {note}" for note in told if note]
     print(*lines, *notes, f"{NOTICE}.", sep="\n")
     return 0
 

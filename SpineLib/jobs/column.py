@@ -35,4 +35,4 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
             f"No spine was found on the {sequence}, or no model of the column for it is installed: choose a "
             "segmentation of the canal, or import a model."
         )
-    return {"parts": write_parts(parts, folder), "notes": parts.notes}
+    return {"parts": write_parts(parts, folder), "notes": [*parts.notes, *filter(None, [parts.level_note])]}

@@ -2,11 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from SpineLib.cli.main import main
 from SpineLib.tasks.stability.form import StabilityForm
-from SpineLib.volume import write_volume
+from SpineLib.volume import read_volume, write_volume
 from Testing.tasks.balls import ball, box, grid
 
 ON = grid(half=30.0)
@@ -54,3 +55,28 @@ def test_a_form_survives_as_a_segments_tag_and_says_nothing_before_it_is_confirm
     assert "|" not in form.text() and StabilityForm.from_text("broken") == StabilityForm()
     told = StabilityForm({"pain": "none"}, "1b", True, {"lesion": {"distance_mm": 2.0}}).lines()
     assert told == ["Bilsky grade 1b: thecal sac deformed, cord not touched.", "Lesion to spinal canal: 2.0 mm."]
+
+
+def test_canal_bodies_and_level_are_looked_for_in_a_scan(shared_data, tmp_path, capsys):
+    scan = shared_data / "mr_lumbar" / "DzZ_T2.nii.gz"
+    if not scan.is_file():
+        pytest.skip("the shared data has no mr_lumbar/DzZ_T2.nii.gz")
+    bodies = read_volume(scan.parent / "DzZ_T2_vb-labels.nii.gz")
+    l3 = bodies.array == 4  # 1 is S1
+    l3[..., : bodies.shape[2] // 2] = False
+    write_volume(bodies.with_array(l3.astype(np.uint8)), tmp_path / "lesion.nrrd")
+    call = ["stability", "--lesion", str(tmp_path / "lesion.nrrd"), "--image", str(scan), "--sequence", "T2"]
+    assert main([*call, "-o", str(tmp_path / "s.json")]) == 0
+    told = capsys.readouterr().out
+    assert "Location: Mobile (C3-C6, L2-L4) (proposed: L3" in told and "Levels are counted from the sacrum" in told
+    assert "found by 'column-mr', not by a person" in told
+    written = json.loads((tmp_path / "s.json").read_text())
+    assert written["sins"]["collapse"] in ("none", "body_involved") and "posterolateral" in written["sins"]
+
+
+def test_a_necrosis_without_a_canal_is_refused(case, capsys):
+    call = ["stability", "--lesion", str(case / "lesion.nrrd"), "--necrosis", str(case / "lesion.nrrd")]
+    assert main(call) == 1
+    assert "give that with --canal, or a scan with --image" in capsys.readouterr().err
+    assert main([*call, "--image", str(case / "canal.nrrd")]) == 1
+    assert "No spine was found on the T2" in capsys.readouterr().err, "60 mm of it are too little"

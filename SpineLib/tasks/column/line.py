@@ -6,9 +6,8 @@ with the canal behind it. The line of centres that has most of this is the colum
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from SpineLib.tasks.column.parts import CANAL
 
@@ -38,9 +37,7 @@ def canal_behind_ml(parts: np.ndarray, centres: np.ndarray, spacing: tuple[float
     return np.array(found)
 
 
-def along_one_line(
-    centres: np.ndarray, bone_ml: Sequence[float], agreement: Sequence[float], canal_ml: Sequence[float]
-) -> list[int]:
+def along_one_line(centres: np.ndarray, bone_ml: ArrayLike, agreement: ArrayLike, canal_ml: ArrayLike) -> list[int]:
     """Indices of the centres that make up the column, from cranial to caudal.
 
     Args:

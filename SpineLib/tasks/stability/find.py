@@ -13,7 +13,6 @@ from SpineLib.tasks.column.parts import ARCH, BODY
 from SpineLib.tasks.column.parts import CANAL as CANAL_PART
 from SpineLib.tasks.stability.parts import SpineParts
 from SpineLib.volume import Volume
-from SpineLib.volume.levels import FIRST_COUNTED
 
 #: Label of the canal; bodies have the even numbers from 2 on, each arch the one after its body.
 _CANAL = 1
@@ -63,8 +62,16 @@ def parts_of(column: Column, by: str) -> SpineParts | None:
     notes = [f"The spinal canal was found by the model '{by}': look whether it is right before you rely on distances."]
     if not canal.any():
         notes = [f"The model '{by}' found no spinal canal."]
-    if column.levels.numbers and column.levels.numbers[0] >= FIRST_COUNTED:
-        notes += column.levels.notes
     # A border is known to a voxel of the network in the plane of the slices.
     uncertain = 2 * float(sorted(column.grid.spacing)[1])
-    return SpineParts(column.grid.to_source(labels, "parts"), names, by, uncertain, notes)
+    return SpineParts(column.grid.to_source(labels, "parts"), names, by, uncertain, notes, _level_note(column))
+
+
+def _level_note(column: Column) -> str:
+    levels = column.levels
+    seen = {"sacrum": "the sacrum", "ribs": "the lowest ribs"}.get(levels.source, "")
+    if seen:
+        told = f"Levels are counted from {seen} (confidence {levels.confidence:.0%}): check them."
+    else:
+        told = "" if levels.source == "user" else "Neither sacrum nor lowest ribs tell the levels."
+    return " ".join([told, *levels.notes]).strip()

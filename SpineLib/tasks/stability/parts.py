@@ -38,6 +38,7 @@ class SpineParts:
         by: id of the model that found them; "" where a person drew them.
         uncertain_mm: their borders are no more exact than this.
         notes: sentences for the user.
+        level_note: how sure the names of vertebrae are, a sentence or "".
     """
 
     labels: Volume
@@ -45,6 +46,7 @@ class SpineParts:
     by: str = ""
     uncertain_mm: float = 1.0
     notes: list[str] = field(default_factory=list)
+    level_note: str = ""
 
     @cached_property
     def canal(self) -> Volume | None:
