@@ -252,17 +252,22 @@ def _set(proxy, name, value):
         raise ValueError(f"Property '{name}' of {proxy._listed} does not accept {value!r}")
 
 
+#: Class to the names of its signals.
+_SIGNALS: dict[type, frozenset[str]] = {}
+
+
 def _is_property(target, name):
     return isinstance(target, QtCore.QObject) and target.metaObject().indexOfProperty(name) >= 0
 
 
 def _signal_names(target):
-    meta = target.metaObject()
-    return {
-        bytes(meta.method(i).name()).decode()
-        for i in range(meta.methodCount())
-        if meta.method(i).methodType() == QtCore.QMetaMethod.MethodType.Signal
-    }
+    """Of the object's class; read once, since every attribute of every widget asks for them."""
+    if type(target) not in _SIGNALS:
+        meta = target.metaObject()
+        methods = [meta.method(i) for i in range(meta.methodCount())]
+        signals = (one for one in methods if one.methodType() == QtCore.QMetaMethod.MethodType.Signal)
+        _SIGNALS[type(target)] = frozenset(bytes(one.name()).decode() for one in signals)
+    return _SIGNALS[type(target)]
 
 
 def _signal_name(proxy, signature):
