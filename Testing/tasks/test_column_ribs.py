@@ -44,6 +44,14 @@ def test_where_ribs_tell_nothing_for_certain_there_is_no_level(ribs, sides):
     assert lowest_ribbed(parts, centres, SPACING) is None
 
 
+def test_a_short_rib_on_one_side_below_the_pairs_may_be_t12s_and_there_is_no_level():
+    # A real CT: the ribs of T12 short, one of them hardly seen; counted from T11's every level would be wrong by one.
+    parts, centres = with_ribs((16, 17, 18))
+    short, _ = with_ribs((19,), sides=(1,))
+    assert lowest_ribbed(parts, centres, SPACING) == 2
+    assert lowest_ribbed(np.maximum(parts, short), centres, SPACING) is None
+
+
 def test_ribs_and_sacrum_that_agree_make_the_levels_surer():
     levels = tuple(range(17, 25))  # T10 to L5
     parts, centres = with_ribs((17, 18, 19), levels, sacrum=True)

@@ -12,8 +12,9 @@ from SpineLib.tasks.column.parts import OTHER_BONE
 _ASIDE_MM, _BEHIND_MM, _UP_MM = (13.0, 40.0), (-4.0, 34.0), (-10.0, 20.0)
 #: So much bone there on both sides is a rib; a process that was taken for another bone is less, ml.
 _LEAST_ML = 0.35
-#: So many vertebrae without ribs have to be seen whole below T12, so that a rib that was overlooked names nothing.
-_FREE = 2
+#: So many vertebrae without ribs have to be seen whole below T12, so that a rib that was overlooked names nothing; more
+#: bone than this on either side of one of them may be the short rib of a T12, ml.
+_FREE, _MOST_ML = 2, 0.25
 
 
 def lowest_ribbed(
@@ -31,7 +32,7 @@ def lowest_ribbed(
     steps = np.asarray(spacing, float)
     ml = float(steps.prod()) / 1000
     z, y, x = (np.argwhere(parts == OTHER_BONE) * steps).T
-    with_ribs = []
+    with_ribs, doubtful = [], []
     for centre in np.asarray(centres_mm, float):
         near = (z - centre[0] > _UP_MM[0]) & (z - centre[0] < _UP_MM[1])
         near &= (y - centre[1] > _BEHIND_MM[0]) & (y - centre[1] < _BEHIND_MM[1])
@@ -40,9 +41,11 @@ def lowest_ribbed(
             for side in (-1, 1)
         ]
         with_ribs.append(min(sides) * ml >= _LEAST_ML)
+        doubtful.append(max(sides) * ml > _MOST_ML)
     if not any(with_ribs):
         return None
     lowest = max(n for n, ribbed in enumerate(with_ribs) if ribbed)
     # Above a T12 all have ribs, below it none; the highest may lie at the image's edge.
     clear = lowest < len(with_ribs) - _FREE and lowest >= 1 and with_ribs[lowest - 1]
+    clear = clear and not any(doubtful[lowest + 1 : lowest + 1 + _FREE])
     return lowest if clear else None
