@@ -69,15 +69,16 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
 
 def _canal(parameters: Mapping, folder: Path, progress: Progress) -> tuple[Volume | None, str, dict | None, list[str]]:
     """The canal's mask, the model that found it, what was written of it, and sentences for the user."""
-    from SpineLib.tasks.stability.find import find_parts
-    from SpineLib.tasks.stability.output import write_parts
-    from SpineLib.volume import read_volume
     from SpineLib.volume.segments import read_mask
 
     if told := parameters.get("canal"):
         return read_mask(told["path"], "canal"), told["by"], None, []
     if not (asked := parameters.get("search")):
         return None, "", None, []
+    from SpineLib.tasks.stability.find import find_parts  # brings torch
+    from SpineLib.tasks.stability.output import write_parts
+    from SpineLib.volume import read_volume
+
     progress(0.0, "Looking for the spinal canal")
     try:
         image = read_volume(asked["path"], asked["sequence"])
