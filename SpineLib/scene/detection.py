@@ -15,13 +15,13 @@ from SpineLib.scene.nodes import RAS_LPS, transform_to_world, volume_from_node, 
 from SpineLib.scene.results import SOURCE_ROLE, place_beside, scene_unchanged_on_failure
 from SpineLib.scene.runs import RunInputs, result_name
 from SpineLib.tasks.segmentation.naming import PROVENANCE, provenance_text
-from SpineLib.tasks.segmentation.places import LevelPlaces
 from SpineLib.volume import Volume, read_volume
 from SpineLib.volume.places import to_index
 from SpineLib.volume.resampling import resample_like
 
 if TYPE_CHECKING:
     from SpineLib.tasks.detection.candidates import Candidate
+    from SpineLib.tasks.segmentation.places import LevelPlaces
 
 #: Node reference from the list of candidates to the likelihood it was made from.
 LIKELIHOOD_ROLE = "SpineOncology.Likelihood"
@@ -70,6 +70,8 @@ def import_detection(
         with scene_unchanged_on_failure():
             node = add_likelihood(likelihood, inputs.node(role), name, provenance)
             if result.get("levels"):
+                from SpineLib.tasks.segmentation.places import LevelPlaces
+
                 keep_levels(node, LevelPlaces.from_text(result["levels"]))
             found = list_candidates(node, threshold, smallest_cm2)
             points = add_candidates(found, node, name.replace(" likelihood", " candidates", 1))
@@ -102,6 +104,8 @@ def levels_of(node) -> LevelPlaces | None:
     text = node.GetAttribute(LEVELS)
     if not text:
         return None
+    from SpineLib.tasks.segmentation.places import LevelPlaces  # brings scipy
+
     return LevelPlaces.from_text(text).moved(RAS_LPS @ transform_to_world(node.GetParentTransformNode(), "likelihood"))
 
 
