@@ -14,8 +14,15 @@ from SpineLib.progress import Progress, part
 TASKS = {"metastasis": "metastasis-segmentation", "necrosis": "necrosis-segmentation"}
 
 
-def segment_files(paths: dict[str, Path], args: argparse.Namespace, progress: Progress):
-    """Read, choose the model, segment; a ``SegmentResult``."""
+def segment_files(paths: dict[str, Path], args: argparse.Namespace, progress: Progress, labels: Path | None = None):
+    """Read, choose the model, segment; a ``SegmentResult``.
+
+    Args:
+        paths: of the images, by sequence.
+        args: of the command.
+        progress: told while it works.
+        labels: of the vertebrae, or None.
+    """
     from SpineLib.tasks.ct.numbering import read_vertebrae
     from SpineLib.tasks.segmentation.placed import segment_placed
     from SpineLib.tasks.segmentation.segment import SegmentSettings
@@ -35,7 +42,7 @@ def segment_files(paths: dict[str, Path], args: argparse.Namespace, progress: Pr
     bundle = find_bundle(args.model or best_model(paths, TASKS[target]))
     progress(0.0, "Reading")
     sequences = {name: read_volume(path, name) for name, path in paths.items()}
-    vertebrae, told = (None, []) if args.vertebrae is None else read_vertebrae(args.vertebrae, args.numbers)
+    vertebrae, told = (None, []) if labels is None else read_vertebrae(labels, args.numbers)
     result = segment_placed(sequences, bundle, settings, part(progress, 0.03, 1.0), vertebrae)
     return replace(result, notes=told + result.notes)
 

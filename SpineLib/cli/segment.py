@@ -76,7 +76,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="LABELS",
         help="labelled vertebrae that give each lesion its level; lesions that touch none are dropped (default: found "
-        "by the model of the column)",
+        "by the model of the column); with --bids a pattern within the folder, e.g. "
+        "derivatives/spine/{subject}/{case}*_vertebrae.nii.gz",
     )
     add_numbers(choices)
     choices.add_argument(
@@ -103,8 +104,6 @@ def run(args: argparse.Namespace) -> int:
         return segment_vertebrae.run(args)
     given = {name: path for name, one in SEQUENCES.items() if (path := getattr(args, one.option)) is not None}
     if args.bids is not None:
-        if args.vertebrae is not None:
-            raise SpineError("--vertebrae is one patient's; leave it out with --bids.")
         if given or args.probability or args.json or args.csv or args.dicom:
             raise SpineError(
                 "With --bids, leave out single images, --probability, --json, --csv and --dicom: each case gets its "
@@ -123,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
         check_series(given.values())
 
     with dicom_folder(args.dicom, args.overwrite) as dicom, ProgressBar() as progress:
-        result = segment_files(given, args, part(progress, 0.0, 0.97))
+        result = segment_files(given, args, part(progress, 0.0, 0.97), args.vertebrae)
         progress(0.97, "Writing")
         if dicom is not None:
             result.notes.extend(_write_dicom(result, given, dicom))

@@ -20,7 +20,7 @@ def segment_folder(args: argparse.Namespace) -> int:
     """
     from SpineLib.cli.batch import each_case, make_output
     from SpineLib.cli.entities import check_choice, wanted_entities
-    from SpineLib.cohort.images import choose_session, find_cases, single_images
+    from SpineLib.cohort.images import choose_session, derived_file, find_cases, single_images
     from SpineLib.tasks.segmentation.case_files import CaseFiles, case_row, check_unchanged, summary_text
     from SpineLib.tasks.segmentation.naming import TARGETS
     from SpineLib.volume.files import write_text
@@ -36,15 +36,18 @@ def segment_folder(args: argparse.Namespace) -> int:
         if not args.overwrite:
             files.take_up()
         done = None if args.overwrite else files.done()
+        labels = None if args.vertebrae is None else derived_file(args.bids, str(args.vertebrae), case)
+        beside = [] if labels is None else [labels]
         if done is not None:
-            check_unchanged(files.report, (path for several in images.values() for path in several))
+            check_unchanged(files.report, [*(path for several in images.values() for path in several), *beside])
             if wanted:
                 check_choice(single_images(images, wanted)[1], " ".join(done[0].get("notes", [])))
             return case_row(done[0]) | {"status": done[1]}
         paths, notes = single_images(images, wanted)
         with ProgressBar(case) as progress:
-            result = segment_files(paths, args, progress)
-        return case_row(files.write(replace(result, notes=notes + result.notes), paths.values())) | {"status": "done"}
+            result = segment_files(paths, args, progress, labels)
+        facts = files.write(replace(result, notes=notes + result.notes), [*paths.values(), *beside])
+        return case_row(facts) | {"status": "done"}
 
     good, count = each_case(
         cases,

@@ -99,6 +99,33 @@ def single_images(
     return chosen, [note for note in notes if note]
 
 
+def derived_file(folder: Path, pattern: str, case: str) -> Path:
+    """The file of a case that another program put into the folder, as under ``derivatives``.
+
+    Args:
+        folder: of the patients.
+        pattern: path within it, with * and ?; "{case}" ("sub-001_ses-1"), "{subject}" and "{session}" (or "") stand for
+            the case's own.
+        case: as :func:`find_cases` names it.
+
+    Raises:
+        SpineError: the pattern is no path within the folder, or does not meet one file.
+    """
+    subject, _, session = case.partition("_")
+    try:
+        path = pattern.format(case=case, subject=subject, session=session)
+        found = sorted(folder.glob(path))
+    except (ValueError, KeyError, IndexError, NotImplementedError) as error:
+        raise SpineError(
+            "The pattern is no path within the folder of patients; use {case}, {subject}, {session}, * and ?, as in "
+            "derivatives/spine/{subject}/{case}*.nii.gz."
+        ) from error
+    if len(found) != 1:
+        count = "no file" if not found else f"{len(found)} files"
+        raise SpineError(f"The pattern meets {count} of this case; correct it, or put one file a case there.")
+    return found[0]
+
+
 def _sequence(file_name: str) -> str | None:
     ending = suffix_of(file_name)
     return sequence_of_file(file_name[: -len(ending)]) if ending else None

@@ -270,6 +270,20 @@ def test_a_folder_goes_on_after_a_bad_case_and_takes_up_where_it_ended(cohort, c
     assert (cohort / "out" / "sub-001_lesions.seg.nrrd").stat().st_mtime_ns == first
 
 
+def test_in_a_folder_each_patient_has_the_vertebrae_that_the_pattern_names(cohort, capsys):
+    grid = patient()["T1"]
+    for case, number in (("sub-001", 22), ("sub-003", 23)):
+        labels = cohort / "bids" / "derivatives" / "spine" / case / f"{case}_acq-sag_vertebrae.nii.gz"
+        labels.parent.mkdir(parents=True)
+        write_volume(grid.with_array(np.full(grid.shape, number, np.uint8)), labels)
+    pattern = "derivatives/spine/{subject}/{case}*_vertebrae.nii.gz"
+    command = ["segment", "--bids", str(cohort / "bids"), "-o", str(cohort / "out"), "--model", "tiny-2d-t1-t2"]
+    assert main([*command, "--vertebrae", pattern, "--numbers", "verse"]) == 1
+    assert "sub-002: failed: The pattern meets no file of this case" in capsys.readouterr().err
+    tables = [(cohort / "out" / f"{case}_lesions.csv").read_text() for case in ("sub-001", "sub-003")]
+    assert [text.splitlines()[1].split(",")[1] for text in tables] == ["L3", "L4"]
+
+
 def test_a_result_of_an_image_that_was_replaced_since_is_not_kept_without_a_word(cohort, capsys):
     command = ["segment", "--bids", str(cohort / "bids"), "-o", str(cohort / "out"), "--model", "tiny-2d-t1-t2"]
     main(command)

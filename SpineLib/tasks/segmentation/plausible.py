@@ -25,7 +25,7 @@ _SHARE_IN_BONE, _IN_BONE_ML = 0.5, 0.25
 _LAST_MM, _SMALL_ML = 5.0, 1.5
 #: Median of a mark over that of the marrow around it: what is not darker on T1, or between the others on T2 and STIR,
 #: has the marrow's own signal.
-_DARKER, _LIKE = 0.84, (0.84, 1.19)
+_DARKER, _LIKE = 0.84, (0.87, 1.15)
 #: A mark of which a quarter is beyond these has two kinds of tissue, which a median does not tell.
 _MIXED = (0.65, 1.5)
 #: Marrow around a mark counts with this sigma, mm; it lies so far within the bone's edge, mm; less is too little, ml.
