@@ -39,8 +39,8 @@ class SpineInpaint(ScriptedLoadableModule):
         parent.dependencies = ["Segmentations", "SegmentEditor", "Markups", "Models"]
         parent.contributors = ["SpineOncology contributors (SpineOncology)"]
         parent.helpText = _(
-            "<p>For the planning of a total en bloc spondylectomy: segments the vertebrae on CT (<a "
-            "href='https://arxiv.org/abs/1606.04797'>V-Net</a>), finds the lesion (<a "
+            "<p>For the planning of a total en bloc spondylectomy: segments the vertebrae on CT (a network of "
+            "the column, with outlines by <a href='https://arxiv.org/abs/1606.04797'>V-Net</a>), finds the lesion (<a "
             "href='https://arxiv.org/abs/1506.01497'>Faster R-CNN</a>), repairs the destroyed "
             "vertebra (Miao et al.: <a href='https://arxiv.org/abs/1704.00028'>generative "
             "inpainting</a>; here also a completion in 3-D), and makes a model of it that prints, in "

@@ -47,5 +47,4 @@ def lowest_ribbed(
     lowest = max(n for n, ribbed in enumerate(with_ribs) if ribbed)
     # Above a T12 all have ribs, below it none; the highest may lie at the image's edge.
     clear = lowest < len(with_ribs) - _FREE and lowest >= 1 and with_ribs[lowest - 1]
-    clear = clear and not any(doubtful[lowest + 1 : lowest + 1 + _FREE])
-    return lowest if clear else None
+    return lowest if clear and not any(doubtful[lowest + 1 : lowest + 1 + _FREE]) else None

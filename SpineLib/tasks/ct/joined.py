@@ -16,7 +16,7 @@ from SpineLib.models.bundle import ModelBundle
 from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.column.find import Column
 from SpineLib.tasks.ct.vertebrae_slices import bone_of_slices
-from SpineLib.volume.crop import crop
+from SpineLib.volume.crop import box_of, crop
 from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
@@ -78,14 +78,11 @@ def join(
     if box is None:
         return Joined(labels, probability, {}, column.device, column.precision, [])
     grid = column.grid.within(box)
-    distance, nearest = ndimage.distance_transform_edt(
-        column.labels == 0, sampling=column.grid.spacing, return_indices=True
-    )
-    # Two voxels more than the bone may reach, for what lies between grids.
-    grown = np.where(distance <= _BEYOND_MM + 4, column.labels[tuple(nearest)], 0).astype(np.uint8)
+    progress(0.0, "Drawing the vertebrae")
+    distance, grown = _around(column)
     progress(0.1, "Drawing the vertebrae")
     numbers = grid.to_source(grown, "vertebrae").array
-    near = grid.to_source(np.minimum(distance, 4 * _BEYOND_MM).astype(np.float32), "distance").array <= _BEYOND_MM
+    near = grid.to_source(distance, "distance").array <= _BEYOND_MM
     bone = grid.to_source(column.bone.astype(np.float32), "bone").array
     support: dict[int, float] = {}
     notes: list[str] = []
@@ -99,6 +96,19 @@ def join(
     labels.array[box] = _whole(found, ct.voxel_volume_ml, part(progress, 0.9, 1.0))
     probability.array[box] = np.where(near, bone, 0)
     return Joined(labels, probability, support, device, precision, notes)
+
+
+def _around(column: Column) -> tuple[np.ndarray, np.ndarray]:
+    """Distance from the nearest vertebra, float32 mm, no more than is asked of it; and the labels grown so far."""
+    # Two voxels more than the bone may reach, for what lies between grids.
+    reach = _BEYOND_MM + 2 * max(column.grid.spacing)
+    distance, grown = np.full(column.labels.shape, 2 * reach, np.float32), np.zeros(column.labels.shape, np.uint8)
+    box = box_of(column.labels, triple(int(np.ceil(2 * reach / side)) for side in column.grid.spacing))
+    own = column.labels[box]
+    mm, nearest = ndimage.distance_transform_edt(own == 0, sampling=column.grid.spacing, return_indices=True)
+    distance[box] = np.minimum(mm, 2 * reach)
+    grown[box] = np.where(mm <= reach, own[tuple(nearest)], 0)
+    return distance, grown
 
 
 def _box(column: Column, ct: Volume) -> tuple[slice, slice, slice] | None:
