@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from SpineLib.tasks.column.chain import column_of, group_chain, sacrum_below
+from SpineLib.tasks.column.chain import are_lumbar, column_of, group_chain, sacrum_below
 from SpineLib.tasks.column.parts import ARCH, BODY, CANAL, DISC, SACRUM
+from SpineLib.volume import read_volume
 
 SPACING = (1.5, 1.5, 4.0)
 
@@ -83,6 +84,29 @@ def test_the_lowest_body_stands_on_the_sacrum_or_does_not():
     assert place is not None and place[0] < members[-1].centre_mm[0]
     parts[parts == SACRUM] = 0
     assert sacrum_below(parts, members, SPACING) is None
+
+
+@pytest.mark.parametrize(
+    ("gaps", "lumbar"),
+    [
+        ((21, 27, 31, 33, 33, 34), True),
+        ((36, 38, 20), True),  # one that slipped, or a disc that is gone
+        ((17, 17, 18, 18, 19), False),  # a neck
+        ((20, 22, 23, 24), False),  # the upper thoracic spine
+        ((34,), False),  # two in a piece cut out of an image tell nothing
+    ],
+)
+def test_only_below_vertebrae_as_far_apart_as_lumbar_ones_there_is_a_sacrum(gaps, lumbar):
+    assert are_lumbar([(-float(z), 0.0, 0.0) for z in np.cumsum((0, *gaps))]) == lumbar
+
+
+def test_a_neck_has_no_lumbar_levels(shared_data):
+    from SpineLib.tasks.column.mr import column_model, column_on_mr
+
+    image = read_volume(shared_data / "mr_other" / "t2_cervicothoracic_old.nii.gz")  # C1 to T6
+    found = column_on_mr(image, column_model("T2"))
+    assert found.by["levels"] == "count" and not (found.vertebrae.array == 26).any()
+    assert any("What looks like a sacrum" in note for note in found.notes)
 
 
 def test_a_speck_taken_for_sacrum_at_the_upper_edge_drops_no_vertebra():

@@ -27,6 +27,8 @@ _ONE_PITCH = 0.45
 _SEVERAL = 1.65
 #: Less is no sacrum, ml; bodies lie no further below its top than this, and the lowest stands on it within that, mm.
 _SACRUM_ML, _BELOW_TOP_MM, _STANDS_MM = 4.0, 14.0, 42.0
+#: Lumbar bodies of adults are further apart than this, mm (33 and more on seven real scans; 17 to 24 above T6).
+_LUMBAR_PITCH_MM = 26.0
 #: A voxel of a body belongs to the nearest core up to this distance, mm.
 _REACH_MM = 12.0
 #: Usual way from a body's centre to the middle of its arch, mm: backwards, and a little down.
@@ -118,6 +120,18 @@ def _above(found: list[np.ndarray], sacrum: np.ndarray, steps: np.ndarray) -> li
         return found
     top = float(np.quantile(heights, 0.95)) * steps[0]
     return [one for one in found if float(one[:, 0].mean()) * steps[0] > top - _BELOW_TOP_MM]
+
+
+def are_lumbar(centres_mm: Sequence[Sequence[float]]) -> bool:
+    """Whether the lowest of a chain of vertebrae may stand on a sacrum: at least three, as far apart as lumbar ones.
+
+    What looks like a sacrum below a neck or an upper thoracic spine is none, and would name every level wrongly.
+
+    Args:
+        centres_mm: of the bodies, from cranial to caudal.
+    """
+    gaps = np.linalg.norm(np.diff(np.asarray(centres_mm, float).reshape(-1, 3), axis=0), axis=1)[-3:]
+    return len(gaps) >= 2 and float(np.median(gaps)) >= _LUMBAR_PITCH_MM
 
 
 def sacrum_below(parts: np.ndarray, members: Sequence[Member], spacing: Sequence[float]) -> np.ndarray | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -12,7 +12,7 @@ from SpineLib.errors import SpineError
 from SpineLib.models.bundle import ModelBundle
 from SpineLib.networks.column import ColumnNet
 from SpineLib.progress import Progress, part, silent
-from SpineLib.tasks.column.chain import column_of, group_chain, sacrum_below
+from SpineLib.tasks.column.chain import are_lumbar, column_of, group_chain, sacrum_below
 from SpineLib.tasks.column.grid import ColumnGrid
 from SpineLib.tasks.column.grouping import Member, group
 from SpineLib.tasks.column.levels import Levels, name_levels
@@ -25,6 +25,10 @@ from SpineLib.volume.volume import Volume
 
 TASK = "column-segmentation"
 
+_FALSE_SACRUM = (
+    "What looks like a sacrum lies below vertebrae that are too few, or too near to each other, to be lumbar ones: no "
+    "level is counted from it."
+)
 #: So many times the slices of its training patches a network for MR takes at once.
 _ALL_SLICES = 1.5
 
@@ -174,8 +178,13 @@ def find_column(
         sacrum = sacrum_of(parts, members, grid.spacing)
         parts[(parts == SACRUM) & ~sacrum] = BACKGROUND
     parts[np.isin(parts, OF_A_VERTEBRA) & (labels == 0)] = BACKGROUND
+    false_sacrum = thick and (parts == SACRUM).any() and not are_lumbar([one.centre_mm for one in members])
+    if false_sacrum:
+        parts[parts == SACRUM] = BACKGROUND
     sacrum_mm = sacrum_below(parts, members, grid.spacing) if thick else sacrum_top_mm(parts == SACRUM, grid.spacing)
     levels = _levels(parts, grid.spacing, members, sacrum_mm, named)
+    if false_sacrum and named is None:
+        levels = replace(levels, notes=(*levels.notes, _FALSE_SACRUM))
     bone = probability[list(OF_A_VERTEBRA)].sum(0, dtype=np.float32).astype(np.float16)
     progress(1.0, "Done")
     return Column(grid, parts, labels, bone, members, levels, device, precision)
