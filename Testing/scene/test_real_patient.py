@@ -108,7 +108,8 @@ def test_command_line_and_module_give_the_same_mask(pair, bundle, logic, tmp_pat
     from SpineLib.cli.main import main
 
     model, threshold = bundle(tmp_path, pair)
-    settings = [] if threshold is None else ["--threshold", repr(threshold)]
+    noise = threshold is not None  # lies anywhere, and not in the bone alone
+    settings = ["--threshold", repr(threshold), "--anywhere"] if noise else []
     written, report = tmp_path / "cli.seg.nrrd", tmp_path / "report.json"
     status = main(
         ["segment", "--t1", str(pair["T1"]), "--t2", str(pair["T2"]), "--model", model, "--device", "cpu",
@@ -118,7 +119,7 @@ def test_command_line_and_module_give_the_same_mask(pair, bundle, logic, tmp_pat
     by_command = slicer.util.loadNodeFromFile(str(written), "SegmentationFile")
 
     t1, t2 = (slicer.util.loadVolume(str(pair[name])) for name in ("T1", "T2"))
-    by_module = logic.segment(t1=t1, t2=t2, model=model, threshold=threshold, device="cpu")
+    by_module = logic.segment(t1=t1, t2=t2, model=model, threshold=threshold, device="cpu", anywhere=noise)
     lesions = json.loads(report.read_text(encoding="utf-8"))["lesions"]
     assert by_module.GetSegmentation().GetNumberOfSegments() == len(lesions)
     mask = union_mask(by_module, None, t1)
