@@ -114,8 +114,8 @@ def run(args: argparse.Namespace) -> int:
             "notice": NOTICE,
         }
         write_text(args.output, json_text(values))
-    told = [*parts.notes, parts.level_note] if parts is not None else []
-    notes = [f"Note: {note}" for note in told if note]
+    remarks = [*parts.notes, parts.level_note] if parts is not None else []
+    notes = [f"Note: {note}" for note in remarks if note]
     print(*lines, *notes, f"{NOTICE}.", sep="\n")
     return 0
 
