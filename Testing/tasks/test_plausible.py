@@ -78,6 +78,11 @@ def test_a_whole_body_replaced_evenly_stands_out_from_the_other(vertebrae):
     assert _judged(vertebrae, body, ratio=0.6) is None
 
 
+def test_a_piece_of_a_body_that_is_replaced_as_a_whole_stands_out_from_the_other_body(vertebrae):
+    body = np.s_[3:16, 60:90, 100:130]
+    assert doubts(*_marked(IN_THE_BODY), {"T1": _scan(vertebrae, 0.6, body)}, vertebrae) == {}
+
+
 def test_what_lies_in_a_disc_is_left_out_unless_the_labels_hold_bodies_alone(vertebrae):
     assert _judged(vertebrae, IN_THE_DISC) == BESIDE
     assert _judged(vertebrae, IN_THE_DISC, whole_bones=False) is None

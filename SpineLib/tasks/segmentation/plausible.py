@@ -16,6 +16,7 @@ from scipy import ndimage
 from SpineLib.geometry.orientation import Orientation
 from SpineLib.tasks.segmentation.lesions import Lesion
 from SpineLib.volume.crop import box_of
+from SpineLib.volume.levels import VERSE_NUMBERS
 from SpineLib.volume.resampling import resample_like
 from SpineLib.volume.volume import Volume
 
@@ -28,6 +29,8 @@ _LAST_MM, _SMALL_ML = 5.0, 1.5
 _DARKER, _LIKE = 0.84, (0.87, 1.15)
 #: A mark of which a quarter is beyond these has two kinds of tissue, which a median does not tell.
 _MIXED = (0.65, 1.5)
+#: Marrow of other vertebrae than the mark's lies further off, where the coil is another: limits are so much wider.
+_FURTHER = 0.88
 #: Marrow around a mark counts with this sigma, mm; it lies so far within the bone's edge, mm; less is too little, ml.
 _SIGMA_MM, _CORE_MM, _LEAST_ML = 25.0, 3.0, 3.0
 
@@ -65,7 +68,8 @@ def doubts(
         vertebrae: 0 is none, on any grid.
         whole_bones: whether posterior elements are among them; without, what lies beside the bodies is not judged.
     """
-    bone = resample_like(vertebrae, labels, nearest=True).array > 0
+    numbers = resample_like(vertebrae, labels, nearest=True).array
+    bone = numbers > 0
     spacing = np.array(labels.spacing[::-1])
     marks = labels.array
     core = _core(bone, labels) & (marks == 0)
@@ -83,8 +87,13 @@ def doubts(
             found[lesion.id] = CUT
         elif judged and seen and core[wide].sum() * ml >= _LEAST_ML:
             own = inside if inside.sum() * 2 >= mark.sum() else mark
-            parts = {name: array[wide] for name, array in seen.items()}
-            if not any(_stands_out(part, own, core[wide], spacing, name) for name, part in parts.items()):
+            around = [(core[wide], 1.0), (_of_others(core[wide], numbers[wide], inside), _FURTHER)]
+            enough = [(marrow, far) for marrow, far in around if marrow.sum() * ml >= _LEAST_ML]
+            if not any(
+                _stands_out(seen[name][wide], own, marrow, spacing, name, far)
+                for name in seen
+                for marrow, far in enough
+            ):
                 found[lesion.id] = LIKE_MARROW
     return found
 
@@ -116,6 +125,16 @@ def _core(bone: np.ndarray, labels: Volume) -> np.ndarray:
     return core
 
 
+def _of_others(core: np.ndarray, numbers: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Marrow of the vertebrae that a mark does not lie in: where one is replaced as a whole and little of it is marked,
+    its own rest looks like the mark. Not of a mark in the sacrum, which is darker than the column above it by nature.
+    """
+    hosts = np.unique(numbers[inside])
+    if VERSE_NUMBERS["S"] in hosts:
+        return np.zeros(core.shape, bool)
+    return core & ~np.isin(numbers, [*hosts, VERSE_NUMBERS["S"]])
+
+
 def _in_last_slice(mark: np.ndarray, labels: Volume) -> bool:
     axis = Orientation.of(labels).axes[0]
     step, count = labels.spacing[2 - axis], labels.shape[axis]
@@ -124,8 +143,12 @@ def _in_last_slice(mark: np.ndarray, labels: Volume) -> bool:
     return count > 4 * last and 2 * max(slices[:last].sum(), slices[-last:].sum()) >= slices.sum()
 
 
-def _stands_out(image: np.ndarray, mark: np.ndarray, core: np.ndarray, spacing: np.ndarray, sequence: str) -> bool:
-    """Whether a mark differs from the marrow around it, near marrow counting most, which follows the coil."""
+def _stands_out(
+    image: np.ndarray, mark: np.ndarray, core: np.ndarray, spacing: np.ndarray, sequence: str, far: float
+) -> bool:
+    """Whether a mark differs from marrow around it, near marrow counting most, which follows the coil; by more than the
+    limits, whose ratio to theirs is ``far``, where the marrow lies further off.
+    """
     where = np.argwhere(core)
     where = where[:: max(1, len(where) // 20000)]
     distance = np.linalg.norm((where - np.argwhere(mark).mean(0)) * spacing, axis=1)
@@ -136,6 +159,7 @@ def _stands_out(image: np.ndarray, mark: np.ndarray, core: np.ndarray, spacing: 
     if marrow <= 0:
         return True
     low, middle, high = np.percentile(image[mark], (25, 50, 75)) / marrow
+    mixed = low < _MIXED[0] * far
     if sequence == "T1":
-        return bool(middle < _DARKER or low < _MIXED[0])
-    return bool(not _LIKE[0] <= middle <= _LIKE[1] or low < _MIXED[0] or high > _MIXED[1])
+        return bool(middle < _DARKER * far or mixed)
+    return bool(not _LIKE[0] * far <= middle <= _LIKE[1] / far or mixed or high > _MIXED[1] / far)
