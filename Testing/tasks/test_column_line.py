@@ -45,6 +45,12 @@ def test_a_destroyed_vertebra_that_nothing_votes_for_parts_no_column():
     assert line == [0, 1, 2, 3]
 
 
+def test_a_hip_below_the_column_and_aside_is_not_taken_for_its_end_over_a_gap():
+    # As on a real CT of the pelvis: 82 mm further down and 74 mm aside, as large as a vertebra, something like a canal.
+    centres = np.array([(200.0, 0.0, 0.0), (168.0, 0.0, 0.0), (136.0, 0.0, 0.0), (54.0, 0.0, 74.0)])
+    assert along_one_line(centres, [40.0] * 4, [0.8] * 4, [8.0] * 4) == [0, 1, 2]
+
+
 def test_a_scoliosis_of_forty_degrees_is_one_column():
     way = np.deg2rad([40, 25, 0, -25, -40, -25])
     steps = np.stack([-32 * np.cos(way), np.zeros(6), 32 * np.sin(way)], 1)

@@ -13,8 +13,9 @@ from SpineLib.tasks.column.parts import CANAL
 
 #: Neighbours' centres are so far apart, mm (from, to); beyond it vertebrae were overlooked, up to the third number.
 _PITCH_MM, _GAP_MM = (11.0, 58.0), 120.0
-#: From one to the next the column goes aside at most this share of the way, and forwards or backwards this share.
-_ASIDE, _FORWARD = 0.7, 0.85
+#: From one to the next the column goes aside at most this share of the way, over a gap (a hip lies beyond one) at most
+#: the second; and forwards or backwards at most the third.
+_ASIDE, _ASIDE_GAP, _FORWARD = 0.7, 0.35, 0.85
 #: What a gap costs: as much as half a vertebra is worth.
 _GAP = 0.35
 #: As much bone, and canal behind it, as a whole vertebra has for certain, ml.
@@ -54,9 +55,11 @@ def along_one_line(centres: np.ndarray, bone_ml: ArrayLike, agreement: ArrayLike
         for upper in order[:place]:
             down, back, aside = centres[upper] - centres[lower]
             way = float(np.linalg.norm((down, back, aside)))
-            if not _PITCH_MM[0] <= way <= _GAP_MM or abs(aside) > _ASIDE * way or abs(back) > _FORWARD * way:
+            gap = way > _PITCH_MM[1]
+            most = _ASIDE_GAP if gap else _ASIDE
+            if not _PITCH_MM[0] <= way <= _GAP_MM or abs(aside) > most * way or abs(back) > _FORWARD * way:
                 continue
-            value = best[upper] + worth[lower] - (_GAP if way > _PITCH_MM[1] else 0.0)
+            value = best[upper] + worth[lower] - (_GAP if gap else 0.0)
             if value > best[lower]:
                 best[lower], before[lower] = value, upper
     line: list[int] = []
