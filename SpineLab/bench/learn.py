@@ -21,7 +21,12 @@ from SpineLib.models import ModelBundle, find_bundle, load_bundle
 from SpineLib.phantom import PhantomSettings, write_cohort
 from SpineLib.progress import Progress, part, silent
 from SpineLib.volume import Volume, read_volume, write_volume
+from SpineLib.volume.segments import read_mask
 
+#: Marrow of the other scanner's patients against the simulated training patients': richer in cells, so darker on T1 and
+#: brighter on fluid-sensitive sequences, and patchy, as in many real scans of the spine.
+_MARROW = {"T1": 0.7, "ceT1": 0.7}
+_MARROW_ELSE, _PATCHY = 1.2, 0.1
 #: Patients of the other scanner that nobody learned from, and patients of the old one.
 UNSEEN, OLD = 6, 6
 
@@ -50,6 +55,22 @@ def another_scanner(image: Volume, rng: np.random.Generator) -> Volume:
     return image.with_array((array * 1000).astype(np.int16))
 
 
+def with_red_marrow(image: Volume, name: str, marrow: np.ndarray, rng: np.random.Generator) -> Volume:
+    """The image with another, patchy signal of the marrow; what is no marrow stays.
+
+    Args:
+        image: sagittal, (k, j, i).
+        name: of the sequence.
+        marrow: bool, on the image's grid: vertebrae without their lesions.
+        rng: for the patches.
+    """
+    soft = ndimage.gaussian_filter(marrow.astype(np.float32), (0, 1, 1))
+    patches = ndimage.gaussian_filter(rng.standard_normal(marrow.shape), (1, 6, 6))
+    patches /= patches.std() or 1.0
+    factor = 1 + soft * (_MARROW.get(name, _MARROW_ELSE) - 1 + _PATCHY * patches)
+    return image.with_array(image.array.astype(np.float32) * factor.astype(np.float32))
+
+
 def measure(model: str, seed: int, minutes: float, patients: int, folder: Path, progress: Progress = silent) -> dict:
     """Correct ``patients`` of another scanner, fine-tune, and compare on others of that scanner and on the old one.
 
@@ -75,7 +96,7 @@ def measure(model: str, seed: int, minutes: float, patients: int, folder: Path, 
         folder / "plain", patients + UNSEEN, 31000 + seed, settings, 2, part(progress, 0, 0.05), ".nii"
     )
     old = write_cohort(folder / "old", OLD, 32000 + seed, settings, 2, part(progress, 0.05, 0.08), ".nii")
-    shifted = _shifted(read_cohort(plain, inputs, labels=("lesion",)), folder / "other", seed)
+    shifted = _shifted(read_cohort(plain, inputs, labels=("lesion", "vertebrae")), folder / "other", seed)
     learned, unseen = shifted.cases[:patients], replace(shifted, cases=shifted.cases[patients:])
     training_set = folder / "set"
     there = len(read_corrections(training_set))
@@ -108,12 +129,15 @@ def _shifted(cohort: Cohort, folder: Path, seed: int) -> Cohort:
     cases = []
     for number, case in enumerate(cohort.cases):
         sequences = {}
+        vertebrae = read_mask(case.labels["vertebrae"], "vertebrae").array > 0
+        marrow = vertebrae & (case.lesions().array == 0)
         for order, (name, file) in enumerate(sorted(case.sequences.items())):
             target = folder / f"simulated_{case.name}_{name}.nii"
             if not target.is_file():
                 folder.mkdir(parents=True, exist_ok=True)
                 rng = np.random.default_rng([seed, number, order])
-                write_volume(another_scanner(read_volume(file, name), rng), target)
+                image = with_red_marrow(read_volume(file, name), name, marrow, rng)
+                write_volume(another_scanner(image, rng), target)
             sequences[name] = target
         cases.append(replace(case, sequences=sequences))
     return replace(cohort, cases=tuple(cases))

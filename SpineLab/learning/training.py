@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import count
@@ -16,6 +16,7 @@ from SpineLab.training.checkpoint import BEST, load_checkpoint
 from SpineLab.training.loop import compute_device, drive
 from SpineLab.training.segmentation.config import SegmentationConfig
 from SpineLab.training.segmentation.dataset import PreparedCase, cache_folder, prepare_cases
+from SpineLab.training.segmentation.initialise import initial_network
 from SpineLab.training.segmentation.loop import SegmentationRun
 from SpineLab.training.segmentation.sampling import Steps
 from SpineLib.cohort.mr import Cohort
@@ -40,6 +41,7 @@ class TuneSettings(Settings):
         tests: simulated patients that both models are judged on.
         share: of the patches that come from corrected patients.
         rate: learning rate at its highest.
+        way: how far the new weights go from the former model's to the trained ones, see :func:`between`.
         batch: patches a step; 0 takes 16 in 2D and 2 in 3D.
         steps: at most so many in each training.
         processes: that simulate and prepare patients.
@@ -51,6 +53,7 @@ class TuneSettings(Settings):
     tests: int = 4
     share: float = 0.6
     rate: float = 6e-4
+    way: float = 0.3
     batch: int = 0
     steps: int = 100000
     processes: int = 2
@@ -59,6 +62,8 @@ class TuneSettings(Settings):
     def __post_init__(self):
         if not 0 < self.minutes <= 10000:
             raise SpineError(f"The time is {self.minutes:g} minutes; choose more than 0.")
+        if not 0 < self.way <= 1:
+            raise SpineError(f"The way to the trained weights is {self.way:g}; choose more than 0 and at most 1.")
         if not 0 < self.share < 1 or self.simulated < 1 or self.tests < 1:
             raise SpineError("At least one simulated patient has to be mixed in, and one to be judged on.")
 
@@ -146,7 +151,7 @@ def train_part(
     settings: TuneSettings,
     progress: Progress = silent,
 ) -> dict[str, torch.Tensor]:
-    """Train, or go on; the weights at the end.
+    """Train, or go on; the weights of the new model.
 
     Args:
         work: gets prepared cases and the training's state.
@@ -187,7 +192,24 @@ def train_part(
         drive(run, batches, None, lambda line: None)
         (folder / "finished").touch()
     groups, _ = load_checkpoint(folder / BEST)
-    return groups["network"]
+    return between(initial_network(config).state_dict(), groups["network"], settings.way)
+
+
+def between(
+    former: Mapping[str, torch.Tensor], trained: Mapping[str, torch.Tensor], way: float
+) -> dict[str, torch.Tensor]:
+    """Weights between those before and after fine-tuning: a part of the way gains what is new and forgets little.
+
+    Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022, section 3.
+
+    Args:
+        former, trained: of the same network.
+        way: 0 is the former model, 1 the trained one.
+    """
+    return {
+        name: torch.lerp(former[name].to(new), new, way) if new.is_floating_point() else new
+        for name, new in trained.items()
+    }
 
 
 def mixture(mine: list[PreparedCase], others: list[PreparedCase], share: float) -> list[PreparedCase]:

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 
 from SpineLab.learning.choice import accept, back, drop
 from SpineLab.learning.patients import add_patient
-from SpineLab.learning.training import TuneSettings
+from SpineLab.learning.training import TuneSettings, between
 from SpineLab.learning.tune import tune
 from SpineLib.cohort.corrections import read_comparison, read_state
 from SpineLib.errors import Cancelled, SpineError
@@ -137,3 +138,18 @@ def test_the_channels_of_what_a_patient_has_lie_where_the_network_expects_them()
     wanted = whole.filled(planes, [2], np.zeros((whole.count, 5, 5)))
     assert some.count == whole.count
     assert np.array_equal(some.filled(planes, [1], np.zeros((some.count, 5, 5))), wanted)
+
+
+def test_the_new_weights_lie_between_the_former_and_the_trained_ones():
+    former = {"weight": torch.tensor([0.0, 2.0], dtype=torch.float16), "count": torch.tensor(3)}
+    trained = {"weight": torch.tensor([1.0, 4.0]), "count": torch.tensor(9)}
+    new = between(former, trained, 0.25)
+    assert torch.equal(new["weight"], torch.tensor([0.25, 2.5])) and int(new["count"]) == 9
+    assert torch.equal(between(former, trained, 1.0)["weight"], trained["weight"])
+
+
+def test_no_way_or_more_than_the_whole_way_is_refused():
+    with pytest.raises(SpineError, match="at most 1"):
+        TuneSettings(way=0.0)
+    with pytest.raises(SpineError, match="at most 1"):
+        TuneSettings(way=1.5)
