@@ -97,7 +97,14 @@ def run(args: argparse.Namespace) -> int:
         share = part(progress, 0.1, 0.95)
         if args.all:
             result = compare_all(
-                [one.mask for one in before], [one.mask for one in after], matrix, settings, share, error, trusted
+                [one.mask for one in before],
+                [one.mask for one in after],
+                matrix,
+                settings,
+                share,
+                error,
+                trusted,
+                grid_after=empty,
             )
             rows = [(before[lesion.metastasis].info.name, lesion.comparison) for lesion in result.lesions]
             notes += result.notes

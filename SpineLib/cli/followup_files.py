@@ -21,6 +21,7 @@ from SpineLib.reports.followup_tables import NOT_TREATED, plain_table
 from SpineLib.sequences import enhanced_of
 from SpineLib.tasks.followup.follow_up import FollowUp, Marked, TreatedLesion
 from SpineLib.tasks.followup.output import comparison_row, write_surface
+from SpineLib.tasks.followup.verdict import NOT_TO_BE_TOLD
 from SpineLib.tasks.segmentation.naming import TARGETS, Target
 from SpineLib.tasks.segmentation.output import lesion_segments, write_result
 from SpineLib.tasks.stability.parts import SpineParts
@@ -171,6 +172,7 @@ def report_of(
             one.comparison.surface if one.comparison else None,
             one.after_to_before,
             one.registration.to_dict() if one.registration else None,
+            one.untold,
         )
         for one in result.treated
     ]
@@ -235,6 +237,7 @@ class ForArchive:
                     SegAlgorithm(made["model"]["id"], made["model"]["version"]) if made else None,
                     f"{when} the ablation",
                     {part.lesion.id: part.comparison for part in parts},
+                    {part.lesion.id for part in parts if part.untold},
                 )
             )
         _, notes = write_dicom_objects(self.folder, outgoing, followup_pictures(report))
@@ -242,8 +245,17 @@ class ForArchive:
         return notes
 
 
+def _unmarked(part: TreatedLesion) -> str:
+    """The outcome of a metastasis without a necrosis at it."""
+    return NOT_TO_BE_TOLD if part.untold else NOT_TREATED
+
+
 def _row(part: TreatedLesion) -> dict[str, Any]:
-    row: dict[str, Any] = {"metastasis": part.lesion.id, "metastasis_ml": part.lesion.volume_ml, "outcome": NOT_TREATED}
+    row: dict[str, Any] = {
+        "metastasis": part.lesion.id,
+        "metastasis_ml": part.lesion.volume_ml,
+        "outcome": _unmarked(part),
+    }
     if part.comparison is not None:
         row |= comparison_row(part.comparison)
     row["registration_trusted"] = part.registration.quality.trusted if part.registration else None
@@ -255,7 +267,7 @@ def _lines(result: FollowUp, notes: Sequence[str], cards: Sequence[ModelCard]) -
     for part in result.treated:
         start = f"Metastasis {part.lesion.id} ({part.lesion.volume_ml:.1f} ml): "
         if part.comparison is None:
-            lines.append(f"{start}{NOT_TREATED}.")
+            lines.append(f"{start}{_unmarked(part)}.{' ' if part.untold else ''}{part.untold}")
             continue
         shown = {key: measure.text(part.comparison.values[key]) for key, measure in MEASURES.items()}
         error = f" ± {shown['error_mm']}" if part.comparison.values["error_mm"] is not None else ""

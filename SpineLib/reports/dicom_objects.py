@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,7 +48,8 @@ class Marked:
         algorithm: what drew it; None: a person.
         when: the time point ("before the ablation"); "" where there is one examination only.
         comparisons: by label, what an ablation did (:meth:`SpineLib.tasks.followup.compare.Comparison.to_dict`); None:
-            it was not treated.
+            no necrosis lies at it.
+        untold: labels of which it is not to be told whether they were treated.
         words, numbers: by label, what else is told of it: :class:`SpineLib.reports.dicom_sr.Word` and ``Number``.
         same_as: label to the label of the same lesion in the segmentation before, whose tracking UID it has.
     """
@@ -61,6 +62,7 @@ class Marked:
     algorithm: SegAlgorithm | None = None
     when: str = ""
     comparisons: Mapping[int, Mapping[str, Any] | None] = field(default_factory=dict)
+    untold: Collection[int] = ()
     words: Mapping[int, Sequence[Word]] = field(default_factory=dict)
     numbers: Mapping[int, Sequence[Number]] = field(default_factory=dict)
     same_as: Mapping[int, int] = field(default_factory=dict)
@@ -138,7 +140,8 @@ def _findings(one: Marked, seg, order: int) -> list:
         numbers, words = list(one.numbers.get(label, ())), list(one.words.get(label, ()))
         if label in one.comparisons:
             comparison = one.comparisons[label]
-            outcome = comparison["verdict"]["outcome"] if comparison else NOT_TREATED
+            unmarked = NOT_TO_BE_TOLD if label in one.untold else NOT_TREATED
+            outcome = comparison["verdict"]["outcome"] if comparison else unmarked
             words.append(
                 Word(
                     own_code("ABL-OUTCOME", "Outcome of the ablation"),

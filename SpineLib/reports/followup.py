@@ -28,7 +28,7 @@ from SpineLib.reports.page import Section, Tile, facts, write_page
 from SpineLib.reports.viewer import Layer, close_ups, slice_viewer
 from SpineLib.tasks.colours import METASTASIS, NECROSIS, hexadecimal
 from SpineLib.tasks.followup.margin import MarginSurface, margin_histogram
-from SpineLib.tasks.followup.verdict import COMPLETE, INCOMPLETE, TITLES
+from SpineLib.tasks.followup.verdict import COMPLETE, INCOMPLETE, NOT_TO_BE_TOLD, TITLES
 from SpineLib.tasks.segmentation.lesions import Lesion
 from SpineLib.volume import Volume
 from SpineLib.volume.resampling import resample_like
@@ -44,11 +44,12 @@ class LesionPart:
 
     Attributes:
         lesion: its measures before.
-        comparison: :meth:`SpineLib.tasks.followup.compare.Comparison.to_dict`; None when it was not treated.
-        surface: painted with the margin; None when it was not treated.
+        comparison: :meth:`SpineLib.tasks.followup.compare.Comparison.to_dict`; None when no necrosis lies at it.
+        surface: painted with the margin; None when no necrosis lies at it.
         after_to_before: 4 x 4, LPS mm; None when it was not treated or both scans are in one space.
         registration: :meth:`SpineLib.tasks.registration.register.Registration.to_dict`; None when the
             transform was given.
+        untold: why it is not to be told whether it was treated; "": it is.
     """
 
     lesion: Lesion
@@ -56,11 +57,14 @@ class LesionPart:
     surface: MarginSurface | None = None
     after_to_before: np.ndarray | None = None
     registration: Mapping[str, Any] | None = None
+    untold: str = ""
 
     @property
     def outcome(self) -> str:
         """One of :data:`SpineLib.tasks.followup.verdict.TITLES`, or "not treated"."""
-        return self.comparison["verdict"]["outcome"] if self.comparison else NOT_TREATED
+        if self.comparison:
+            return self.comparison["verdict"]["outcome"]
+        return NOT_TO_BE_TOLD if self.untold else NOT_TREATED
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,6 +149,7 @@ def case_json(report: FollowUpReport) -> dict[str, Any]:
             {
                 "lesion": plain(part.lesion.to_dict()),
                 "outcome": part.outcome,
+                "untold": part.untold,
                 "comparison": part.comparison,
                 "registration": part.registration,
                 "after_to_before_lps": None
@@ -172,7 +177,7 @@ def _verdict_section(part: LesionPart) -> Section:
     decimals = 1 if part.lesion.volume_ml >= 0.95 else 2
     name = f"Metastasis {part.lesion.id} ({part.lesion.volume_ml:.{decimals}f} ml)"
     if part.comparison is None:
-        html = f'<div class="verdict open"><b>{_TITLES[NOT_TREATED]}</b>{escape(_UNTREATED_RULE)}</div>'
+        html = f'<div class="verdict open"><b>{_TITLES[part.outcome]}</b>{escape(part.untold or _UNTREATED_RULE)}</div>'
         return Section(name, html)
     verdict = part.comparison["verdict"]
     outcome = verdict["outcome"]
@@ -256,7 +261,7 @@ def _slice_with_most(mask: Volume) -> int | None:
 
 def _tiles(part: LesionPart) -> list[Tile]:
     if part.comparison is None:
-        return [Tile(_TITLES[NOT_TREATED], "largest metastasis", f"{part.lesion.volume_ml:.1f} ml")]
+        return [Tile(_TITLES[part.outcome], "largest metastasis", f"{part.lesion.volume_ml:.1f} ml")]
     overlap, distance = part.comparison["overlap"], part.comparison["distance"]
     shown = {figure.key: figure.text(value) for figure, value in figures_of(part.comparison)}
     tiles = [

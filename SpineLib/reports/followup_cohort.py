@@ -16,8 +16,9 @@ from SpineLib.words import counted
 
 def patient_row(rows: Sequence[Mapping[str, Any]], notes: Sequence[str] = ()) -> dict[str, Any]:
     """A patient's line of the lines of the metastases: that of the largest treated one, which stands first."""
-    treated = sum(row["outcome"] != NOT_TREATED for row in rows)
-    return {**rows[0], "treated": treated, "not_treated": len(rows) - treated, "message": " ".join(notes)}
+    treated = sum("covered_share" in row for row in rows)  # of others it may not be to be told
+    untreated = sum(row["outcome"] == NOT_TREATED for row in rows)
+    return {**rows[0], "treated": treated, "not_treated": untreated, "message": " ".join(notes)}
 
 
 def cohort_page(path: str | Path, rows: Sequence[Mapping[str, Any]], *, simulated: bool = False) -> None:

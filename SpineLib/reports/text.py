@@ -55,6 +55,8 @@ def followup_text(report: FollowUpReport) -> str:
 
 def _part_text(part: LesionPart) -> str:
     name = f"Metastasis {part.lesion.id} ({_volume(part.lesion)}, {part.lesion.diameter_3d_mm:.0f} mm)"
+    if part.untold:
+        return f"{name}: {TITLES[part.outcome].lower()}. {part.untold}"
     if part.comparison is None:
         return f"{name}: no necrosis lies at it, not treated."
     shown = {figure.key: figure.text(value) for figure, value in figures_of(part.comparison)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -118,6 +119,16 @@ def test_highdicom_reads_the_measures_of_each_lesion_back(examination):
     said = {n: [each.value.value for each in g.get_qualitative_evaluations(name=outcome)] for n, g in groups.items()}
     assert said == {"Lesion 1": ["ABL-UNKNOWN"], "Lesion 2": ["ABL-NONE"], "Necrosis 1": []}
     assert one.verdict.outcome == "not to be told"
+
+
+def test_a_lesion_of_which_nothing_is_to_be_told_is_not_coded_as_untreated(examination, tmp_path):
+    _, marked, _, _ = examination
+    (tmp_path / "again" / "out").mkdir(parents=True)
+    write_dicom_objects(tmp_path / "again" / "out", [replace(marked[0], untold={2})], [])
+    _, groups = groups_of(tmp_path / "again")
+    outcome = highdicom.sr.CodedConcept("ABL-OUTCOME", "99SPINEONC", "Outcome of the ablation")
+    [said] = groups["Lesion 2"].get_qualitative_evaluations(name=outcome)
+    assert said.value.value == "ABL-UNKNOWN"
 
 
 def test_each_lesion_has_its_site_its_kind_and_the_segment_and_tracking_uid_of_the_dicom_seg(examination):

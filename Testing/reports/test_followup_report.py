@@ -134,6 +134,22 @@ def test_without_any_treated_metastasis_both_scans_are_shown_as_they_are(report,
     assert "Margin, metastasis" not in text and text.count('class="viewer"') == 2
 
 
+def test_what_is_not_to_be_told_is_not_called_untreated(report, tmp_path):
+    from dataclasses import replace
+
+    from SpineLib.reports.text import followup_text
+
+    untold = replace(report, parts=[replace(report.parts[1], untold="It is not shown.")])
+    followup_page(tmp_path / "r.html", untold)
+    for text in ((tmp_path / "r.html").read_text(encoding="utf-8"), followup_text(untold)):
+        assert "not to be told" in text.lower() and "It is not shown." in text
+        assert "not treated" not in text.lower()
+    [one] = case_json(untold)["metastases"]
+    assert one["outcome"] == "not to be told" and one["untold"] == "It is not shown."
+    row = {"metastasis": 1, "outcome": "not to be told"}
+    assert patient_row([row]) == row | {"treated": 0, "not_treated": 0, "message": ""}
+
+
 def test_the_cohorts_table_has_a_line_a_patient_and_links_to_the_reports(tmp_path):
     treated = {"metastasis": 2, "outcome": "complete", "metastasis_ml": 3.5, "covered_share": 1.0, "minimum_mm": 1.25}
     untreated = {"metastasis": 1, "outcome": "not treated"}

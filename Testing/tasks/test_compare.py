@@ -228,6 +228,19 @@ def test_an_empty_necrosis_leaves_all_untreated_and_no_margin():
     assert margin_histogram(result.surface)[1].sum() == 0
 
 
+def test_a_metastasis_outside_the_image_after_is_not_called_untreated():
+    small = grid((1, 1, 1), 10.0, centre=(-6, 0, 0))
+    for trusted, after, outcome in (
+        (True, small, "not to be told"),
+        (False, grid(), "not to be told"),
+        (True, grid(), "incomplete"),
+    ):
+        assert compare(ball(8.0), after, np.eye(4), trusted=trusted).verdict.outcome == outcome
+    on = grid((1, 1, 1), 30.0)
+    [far] = compare_all([ball(5.0, (20, 0, 0), on)], [], grid_after=small).lesions
+    assert far.comparison.verdict.outcome == "not to be told" and "not show" in far.comparison.verdict.reasons[0]
+
+
 def test_masks_that_do_not_meet_are_compared_and_said_so():
     result = compare(ball(4.0, (-12, 0, 0)), ball(4.0, (12, 0, 0)))
     assert result.values["dice"] == 0 and result.values["minimum_mm"] == pytest.approx(-24, abs=0.5)

@@ -9,7 +9,10 @@ from SpineLib.errors import Cancelled, SpineError
 from SpineLib.models import find_bundle
 from SpineLib.tasks.followup.compare import CompareSettings
 from SpineLib.tasks.followup.follow_up import FollowUpSettings, choose_pair, follow_up, mark
+from SpineLib.tasks.registration.quality import RegistrationQuality
+from SpineLib.tasks.registration.register import Registration
 from SpineLib.volume import Volume
+from SpineLib.volume.places import shows
 from Testing.tasks.tiny import patient, save_tiny
 
 DIRECTION = np.array([[0, 0, 1], [1, 0, 0], [0, -1, 0]], float)
@@ -115,9 +118,71 @@ def test_models_segment_what_is_not_given(tmp_path):
     assert result.provenance["necroses"]["target"] == "necrosis"
 
 
+def cut(volume: Volume, rows: int) -> Volume:
+    """The upper part: without what lies below the given row."""
+    return Volume(volume.array[:, :rows].copy(), volume.spacing, volume.origin, volume.direction, volume.name)
+
+
+#: Row 34 lies 51 mm down, between both places.
+TWO = ball(UPPER).with_array(ball(UPPER, radius=7).array + 2 * ball(LOWER).array)
+
+
+def registered(trusted=True) -> Registration:
+    """One that moves nothing."""
+    quality = RegistrationQuality(
+        metric=0.5, rival=0.1, overlap=1.0, spread_mm=0.1, bend_mm=0.1, error_mm=1.0, trusted=trusted
+    )
+    return Registration(STILL, quality, {}, [])
+
+
+@pytest.mark.parametrize("necroses", [ball(UPPER, radius=11), ball()], ids=["of the other", "none"])
+def test_a_metastasis_that_the_scan_after_does_not_show_is_not_called_untreated(necroses):
+    before, after = scans()
+    after = {"T2": cut(after["T2"], 34)}
+    result = follow_up(
+        before, after, metastases=TWO, necroses=cut(necroses, 34), after_to_before=STILL, settings=COVERED
+    )
+    said = {one.lesion.id: one.untold for one in result.treated}
+    assert "does not show" in said[2] and said[1] == ""
+    whole = follow_up(*scans(), metastases=TWO, necroses=necroses, after_to_before=STILL, settings=COVERED)
+    assert {one.untold for one in whole.treated} == {""}
+
+
+def test_without_a_trusted_registration_no_metastasis_is_called_untreated():
+    for trusted in (True, False):
+        known = registered(trusted)
+        result = follow_up(
+            *scans(), metastases=TWO, necroses=ball(), after_to_before=STILL, registration=known, settings=COVERED
+        )
+        assert ["trusted" in one.untold for one in result.treated] == [not trusted] * 2
+
+
+def test_the_largest_metastasis_outside_the_scan_after_does_not_end_the_follow_up(monkeypatch):
+    from SpineLib.tasks.registration import register as module
+
+    def register(before, after, region, *_):
+        if not shows(after, region.mask, np.eye(4)):
+            raise SpineError("The scan after does not show the region of the metastasis.")
+        return registered()
+
+    monkeypatch.setattr(module, "register", register)
+    before, after = scans()
+    after = {"T2": cut(after["T2"], 34)}
+    treated, lost = follow_up(
+        before, after, metastases=TWO, necroses=cut(ball(UPPER, radius=11), 34), settings=COVERED
+    ).treated
+    assert treated.lesion.id == 1 and treated.comparison is not None
+    assert lost.lesion.id == 2 and lost.lesion.volume_ml > treated.lesion.volume_ml and "does not show" in lost.untold
+
+
+def test_a_drawn_mask_has_no_certainty():
+    assert all(np.isnan(one.mean_probability) for one in [*mark(ball(UPPER)).lesions, *mark(TWO).lesions])
+
+
 def test_a_labelmap_keeps_its_lesions_apart_and_a_mask_falls_into_pieces():
     touching = ball(UPPER).with_array(np.where(np.arange(SHAPE[1])[None, :, None] < 16, 5, 9) * ball(UPPER).array)
-    assert [lesion.id for lesion in mark(touching).lesions] == [1, 2]
+    assert {lesion.id for lesion in mark(touching).lesions} == {5, 9}
+    np.testing.assert_array_equal(mark(touching).labels.array, touching.array)
     assert len(mark(ball(UPPER)).lesions) == 1 and len(mark(ball(UPPER, LOWER)).lesions) == 2
     assert mark(ball()).lesions == []
 

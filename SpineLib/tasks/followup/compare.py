@@ -30,6 +30,7 @@ from SpineLib.tasks.followup.required import BANDS_MM, REQUIRED_MARGIN_MM
 from SpineLib.tasks.followup.verdict import Evidence, Shortfall, Verdict, judge
 from SpineLib.tasks.provenance import provenance
 from SpineLib.volume.checks import check_mask
+from SpineLib.volume.places import shows
 from SpineLib.volume.told import reading_notes
 from SpineLib.volume.transform import check_linear
 from SpineLib.volume.volume import Volume
@@ -127,7 +128,7 @@ def compare(
 
     Args:
         metastasis: mask on a grid of the scan before; not 0 inside.
-        necrosis: mask on a grid of the scan after; may be empty: nothing was treated.
+        necrosis: mask on a grid of the scan after; may be empty: nothing was treated that this grid shows.
         after_to_before: 4 x 4, rigid or affine, LPS mm of the scan after to LPS mm of the scan before; None: both are
             in one space.
         settings: the user's choices.
@@ -189,7 +190,8 @@ def compare(
             unseen_ml=covered.unseen_ml,
             error_mm=error,
         )
-    verdict = judge(evidence, required, settings.tolerated_share, smallest, trusted)
+    shown = dead is not None or shows(necrosis, metastasis, np.linalg.inv(matrix))
+    verdict = judge(evidence, required, settings.tolerated_share, smallest, trusted, shown)
     applied = {
         "smallest_untreated_ml": smallest,
         "error_mm": error_mm,
@@ -198,7 +200,7 @@ def compare(
     }
     made = provenance("compare", started, asdict(settings) | applied, libraries=_LIBRARIES)
     error_unknown = after_to_before is not None and error_mm is None
-    notes = reading_notes(metastasis, necrosis) + _notes(tumour, dead, covered, matrix, error_unknown)
+    notes = reading_notes(metastasis, necrosis) + _notes(tumour, dead, covered, matrix, error_unknown, shown)
     progress(1.0, "Done")
     bins = margin_bins(surface, settings.margin_bins_mm) if dead is not None else ()
     thinnest = thinnest_place(surface) if dead is not None else None
@@ -214,7 +216,9 @@ def _shape(mask: Volume, name: str) -> Shape | None:
     return shape_of(mask)
 
 
-def _notes(tumour: Shape, dead: Shape | None, covered: Coverage, matrix: np.ndarray, error_unknown: bool) -> list[str]:
+def _notes(
+    tumour: Shape, dead: Shape | None, covered: Coverage, matrix: np.ndarray, error_unknown: bool, shown: bool
+) -> list[str]:
     notes = []
     for name, shape in (("metastasis", tumour), ("necrosis", dead)):
         if shape is not None and shape.edges:
@@ -223,7 +227,12 @@ def _notes(tumour: Shape, dead: Shape | None, covered: Coverage, matrix: np.ndar
                 "the edge of the field of view."
             )
     if dead is None:
-        notes.append("The necrosis is empty: the whole metastasis counts as untreated, and there is no margin.")
+        notes.append(
+            "The necrosis is empty: the whole metastasis counts as untreated, and there is no margin."
+            if shown
+            else "The necrosis is empty, and the image with it does not show the metastasis whole: no figure tells of "
+            "a treatment."
+        )
         return notes
     if covered.unseen_ml > 0.001 * tumour.volume_ml:
         notes.append(

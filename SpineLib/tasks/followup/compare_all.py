@@ -58,6 +58,7 @@ def compare_all(
     error_mm: float | None = None,
     trusted: bool = True,
     farthest_mm: float = FARTHEST_MM,
+    grid_after: Volume | None = None,
 ) -> ComparedLesions:
     """Compare every metastasis with the necroses at it (:func:`pair_necroses`), taken together.
 
@@ -68,6 +69,7 @@ def compare_all(
         settings, error_mm, trusted: as for :func:`compare`.
         progress: may raise ``Cancelled``.
         farthest_mm: a necrosis that overlaps no metastasis and lies farther away than this is left out.
+        grid_after: what the scan after shows, where there is no necrosis; None: all of it.
 
     Raises:
         SpineError: no metastasis, an empty one, a transform is missing or of no use.
@@ -86,7 +88,7 @@ def compare_all(
     lesions = []
     for n, metastasis in enumerate(metastases):
         share = part(progress, 0.1 + 0.9 * n / len(metastases), 0.1 + 0.9 * (n + 1) / len(metastases))
-        necrosis = _together(necroses, pairs[n], metastasis)
+        necrosis = _together(necroses, pairs[n], grid_after or metastasis)
         comparison = compare(metastasis, necrosis, None if unmoved else matrices[n], settings, share, error_mm, trusted)
         lesions.append(ComparedLesion(n, pairs[n], comparison))
     notes = []
@@ -156,9 +158,9 @@ def _gap(tumour: tuple[Shape, Surface], dead: tuple[Shape, Surface], matrix: np.
     return float(distances_to(points, tumour[1]).min())
 
 
-def _together(necroses: Sequence[Volume], ids: Sequence[int], metastasis: Volume) -> Volume:
+def _together(necroses: Sequence[Volume], ids: Sequence[int], grid: Volume) -> Volume:
     if not necroses:
-        return metastasis.with_array(np.zeros(metastasis.shape, np.uint8), "necrosis")
+        return grid.with_array(np.zeros(grid.shape, np.uint8), "necrosis")
     union = np.zeros(necroses[0].shape, np.uint8)
     for n in ids:
         if not necroses[n].same_grid(necroses[0]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -16,13 +16,14 @@ from SpineLib.progress import Progress, part, silent
 from SpineLib.sequences import PAIRS, enhanced_of
 from SpineLib.tasks.followup.checks import contrast_note
 from SpineLib.tasks.followup.compare import CompareSettings, Comparison, compare
+from SpineLib.tasks.followup.verdict import NOT_SHOWN, UNTRUSTED
 from SpineLib.tasks.provenance import provenance
 from SpineLib.tasks.segmentation.lesions import Lesion, find_lesions, measure_lesion
 from SpineLib.tasks.segmentation.segment import SegmentResult, SegmentSettings, segment
 from SpineLib.volume import Volume, check_image
 from SpineLib.volume.checks import same_image
 from SpineLib.volume.dicom_facts import DicomFacts
-from SpineLib.volume.places import to_lps
+from SpineLib.volume.places import shows, to_lps
 from SpineLib.volume.told import reading_notes
 from SpineLib.volume.transform import check_linear
 
@@ -54,7 +55,7 @@ class Marked:
 
     Attributes:
         labels: ids, 0 outside, uint16, on the grid of a scan or of the given mask.
-        lesions: their measures in the order of their ids; the mean probability of drawn ones is nan.
+        lesions: their measures, the largest first; the mean probability of drawn ones is nan.
         result: of the model; None when the mask was given.
     """
 
@@ -73,10 +74,11 @@ class TreatedLesion:
 
     Attributes:
         lesion: its measures before.
-        necroses: ids of the necroses that lie at it; none: it was not treated.
-        after_to_before: 4 x 4, LPS mm; None when it was not treated.
-        registration: how that came about; None when that is not known, or the metastasis not treated.
-        comparison: None when it was not treated.
+        necroses: ids of the necroses that lie at it; none: it was not treated, or that is not to be told.
+        after_to_before: 4 x 4, LPS mm; None without a necrosis at it.
+        registration: how that came about; None when that is not known, or no necrosis lies at it.
+        comparison: None without a necrosis at it.
+        untold: why it is not to be told whether it was treated; "": it is.
     """
 
     lesion: Lesion
@@ -84,6 +86,7 @@ class TreatedLesion:
     after_to_before: np.ndarray | None = None
     registration: Registration | None = None
     comparison: Comparison | None = None
+    untold: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +97,7 @@ class FollowUp:
         before, after: the scans by sequence name.
         metastases: in the before space.
         necroses: in the after space.
-        treated: every metastasis, the treated ones first, each in order of size.
+        treated: every metastasis: treated ones, those of which nothing is to be told, untreated ones; each by size.
         pair: the sequences that were shown and registered, before and after.
         provenance: JSON-able.
         notes: sentences the user should read.
@@ -162,23 +165,22 @@ def follow_up(
     notes = reading_notes(*before.values(), *after.values(), metastases, necroses)
     if any(same_image(one, other) for one in before.values() for other in after.values()):
         notes.append("One image was given as a scan of before and as one of after: choose the scan after the ablation.")
+    treated = _treated(
+        before[pair[0]],
+        after[pair[1]],
+        tumours,
+        dead,
+        after_to_before,
+        registration,
+        settings,
+        part(progress, 0.4, 1.0),
+        notes,
+    )
     if dead.lesions:
-        treated = _treated(
-            before[pair[0]],
-            after[pair[1]],
-            tumours,
-            dead,
-            after_to_before,
-            registration,
-            settings,
-            part(progress, 0.4, 1.0),
-            notes,
-        )
         enhanced = enhanced_of(after)
         if enhanced and (note := contrast_note(after[enhanced], dead.labels, after_facts)):
             notes.append(note)
     else:
-        treated = [TreatedLesion(lesion) for lesion in tumours.lesions]
         notes.append("No necrosis is marked on the scan from after, so no metastasis counts as treated.")
     for marked in (tumours, dead):
         notes += marked.result.notes if marked.result else []
@@ -198,10 +200,10 @@ def follow_up(
 
 
 def mark(mask: Volume) -> Marked:
-    """Lesions of a drawn mask: one for each value where there are several, else one for each piece.
+    """Lesions of a drawn mask: one for each value where there are several, which is its id, else one for each piece.
 
     Raises:
-        SpineError: the mask holds something but whole numbers.
+        SpineError: the mask holds something but whole numbers, or too large ones.
     """
     values = np.unique(mask.array)
     if not np.array_equal(values, values.astype(np.int64)) or values[0] < 0:
@@ -213,19 +215,17 @@ def mark(mask: Volume) -> Marked:
     if len(ids) <= 1:
         inside = mask.with_array((mask.array != 0).astype(np.float32))
         _, labels, lesions = find_lesions(inside, 0.5)
-        return Marked(labels, lesions)
+        return Marked(labels, [replace(lesion, mean_probability=float("nan")) for lesion in lesions])
+    if ids[-1] > np.iinfo(np.uint16).max:
+        raise SpineError(f"The mask holds the value {ids[-1]}; give a labelmap with values up to 65535.")
     if len(ids) > 1000:
         raise SpineError(f"The mask holds {len(ids)} different values; give a labelmap with one value a lesion.")
-    labels = mask.with_array(np.zeros(mask.shape, np.uint16))
+    labels = mask.with_array(mask.array.astype(np.uint16))
     each = (measure_lesion(mask.with_array(mask.array == value), number=value) for value in ids)
-    measured = sorted(
+    lesions = sorted(
         (lesion for lesion in each if lesion is not None),
         key=lambda lesion: (-lesion.volume_ml, lesion.centre_ras_mm),
     )
-    lesions = []
-    for number, lesion in enumerate(measured, start=1):
-        labels.array[mask.array == lesion.id] = number
-        lesions.append(Lesion(**{**vars(lesion), "id": number}))
     return Marked(labels, lesions)
 
 
@@ -282,7 +282,22 @@ def _treated(
         return registrations[lesion.id].after_to_before
 
     many = len(metastases.lesions) > 1
-    first = to_before(metastases.lesions[0], part(progress, 0.0, 0.4 if many else 0.8))
+    # What the scan after does not show cannot be registered; the scanner's coordinates tell most of it beforehand.
+    usable = sorted(
+        metastases.lesions, key=lambda one: given is None and not shows(after, metastases.only(one.id), np.eye(4))
+    )
+    refused: dict[int, SpineError] = {}
+    first, guide = None, usable[0]
+    for guide in usable:
+        try:
+            first = to_before(guide, part(progress, 0.0, 0.4 if many else 0.8))
+            break
+        except SpineError as error:
+            refused[guide.id] = error
+    if first is None:
+        if necroses.lesions:
+            raise refused[usable[0].id]
+        return [TreatedLesion(lesion, untold=NOT_SHOWN) for lesion in metastases.lesions]
     # Of a bent spine a far vertebra is out of place under the first transform: a wide net first, then each by itself.
     wide = _nearest(
         metastases,
@@ -294,19 +309,30 @@ def _treated(
     matrices = {}
     for number, lesion in enumerate(candidates):
         share = part(progress, 0.4 + 0.4 * number / len(candidates), 0.4 + 0.4 * (number + 1) / len(candidates))
-        matrices[lesion.id] = to_before(lesion, share)
+        try:
+            matrices[lesion.id] = to_before(lesion, share)
+        except SpineError as error:  # the others are told of all the same
+            refused[lesion.id] = error
     at = _nearest(metastases, necroses, matrices, settings.farthest_mm)
-    stray = sorted(set(range(1, len(necroses.lesions) + 1)) - {n for ids in at.values() for n in ids})
+    stray = sorted({necrosis.id for necrosis in necroses.lesions} - {n for ids in at.values() for n in ids})
     if stray:
         notes.append(
             f"{len(stray)} of {len(necroses.lesions)} necroses lie more than {settings.farthest_mm:g} mm away "
             "from every metastasis and were left out."
         )
-    treated, untreated = [], []
+    treated, untold, untreated = list[TreatedLesion](), list[TreatedLesion](), list[TreatedLesion]()
     for number, lesion in enumerate(metastases.lesions):
         progress(0.8 + 0.2 * number / len(metastases.lesions), "Comparing")
         if not at.get(lesion.id):
-            untreated.append(TreatedLesion(lesion))
+            nearest = registrations.get(lesion.id, registrations.get(guide.id)) if given is None else known
+            why = ""
+            if lesion.id in refused or not shows(
+                after, metastases.only(lesion.id), np.linalg.inv(matrices.get(lesion.id, first))
+            ):
+                why = NOT_SHOWN
+            elif nearest is not None and not nearest.quality.trusted:
+                why = UNTRUSTED
+            (untold if why else untreated).append(TreatedLesion(lesion, untold=why))
             continue
         registration = registrations.get(lesion.id) if given is None else known
         quality = registration.quality if registration else None
@@ -321,7 +347,7 @@ def _treated(
         )
         notes += [*(registration.notes if registration else ()), *comparison.notes]
         treated.append(TreatedLesion(lesion, at[lesion.id], matrices[lesion.id], registration, comparison))
-    return treated + untreated
+    return treated + untold + untreated
 
 
 def _nearest(

@@ -7,6 +7,10 @@ from dataclasses import asdict, dataclass
 
 from SpineLib.metrics.ablation import TOLERANCE_MM
 
+#: Why nothing can be told, not even whether there was a treatment.
+UNTRUSTED = "The registration of the two images is not to be trusted."
+NOT_SHOWN = "The image after does not show the metastasis whole, so it cannot be told whether it was treated."
+
 COMPLETE, COVERED, INCOMPLETE, NOT_TO_BE_TOLD = "complete", "covered", "incomplete", "not to be told"
 #: What people read of an outcome.
 TITLES = {
@@ -71,7 +75,12 @@ class Evidence:
 
 
 def judge(
-    evidence: Evidence | None, required_mm: float, tolerated_share: float, smallest_ml: float, trusted: bool = True
+    evidence: Evidence | None,
+    required_mm: float,
+    tolerated_share: float,
+    smallest_ml: float,
+    trusted: bool = True,
+    shown: bool = True,
 ) -> Verdict:
     """Apply the rule.
 
@@ -85,12 +94,15 @@ def judge(
         tolerated_share: of the surface that may lack it: masks are never exact to the last voxel.
         smallest_ml: volume from which an untreated piece matters.
         trusted: whether the registration is to be trusted.
+        shown: whether the image after shows the place of the metastasis; it counts where there is no necrosis.
     """
     text = rule(required_mm, tolerated_share, smallest_ml, evidence.error_mm if evidence else 0.0)
+    if not trusted:
+        return Verdict(NOT_TO_BE_TOLD, text, (UNTRUSTED,))
+    if evidence is None and not shown:
+        return Verdict(NOT_TO_BE_TOLD, text, (NOT_SHOWN,))
     if evidence is None:
         return Verdict(INCOMPLETE, text, ("There is no necrosis: the metastasis was not treated, or not there.",))
-    if not trusted:
-        return Verdict(NOT_TO_BE_TOLD, text, ("The registration of the two images is not to be trusted.",))
     error = evidence.error_mm
     beyond = f" by more than the registration error ({error:.1f} mm)" if error else ""
     covered_mm = min(required_mm, 0.0)

@@ -28,13 +28,10 @@ from SpineLib.tasks.followup.compare_all import pair_necroses
 from SpineLib.tasks.provenance import provenance
 from SpineLib.tasks.response.lesions import Size, size_of
 from SpineLib.volume import Volume
-from SpineLib.volume.places import ras_lps, to_index, to_lps
+from SpineLib.volume.places import ras_lps, shows, to_lps
 from SpineLib.volume.told import reading_notes
 from SpineLib.volume.transform import check_linear
 from SpineLib.volume.triples import triple
-
-#: Share of a lesion that the other image has to show for it to count as seen there.
-_SEEN = 0.9
 
 
 @dataclass(frozen=True)
@@ -208,14 +205,14 @@ def response(
     before, after = sizes[: len(first)], sizes[len(first) :]
     changes = []
     for ours, theirs in _groups(pairs):
-        lost = not theirs and not _seen(first[ours[0]].mask, grids[1], np.linalg.inv(matrices[ours[0]]))
+        lost = not theirs and not shows(grids[1], first[ours[0]].mask, np.linalg.inv(matrices[ours[0]]))
         changes.append(
             _change([first[n] for n in ours], [second[n] for n in theirs], sum((before[n] for n in ours), Size()),
                     sum((after[n] for n in theirs), Size()), lost, np.eye(4))
         )  # fmt: skip
     usual = matrices[0] if matrices else _only_matrix(later_to_earlier)
     for n in new:
-        lost = not _seen(second[n].mask, grids[0], usual)
+        lost = not shows(grids[0], second[n].mask, usual)
         changes.append(_change([], [second[n]], Size(), after[n], lost, usual))
     overall, reason = _overall(changes, trusted)
     applied = {"farthest_mm": settings.farthest_mm, "error_mm": error_mm, "trusted": trusted}
@@ -323,11 +320,3 @@ def _overall(changes: Sequence[LesionChange], trusted: bool) -> tuple[str, str]:
         kind = PARTIAL  # what is too small to be measured is still there
     share = after / before - 1
     return kind, f"The sum of the products of diameters changed by {100 * share:+.0f} %, and no lesion is new."
-
-
-def _seen(mask: Volume, grid: Volume, to_grid: np.ndarray) -> bool:
-    """Whether an image shows a lesion's place; ``to_grid``: LPS mm of the lesion to LPS mm of the image."""
-    points = to_lps(np.argwhere(mask.array), mask) @ to_grid[:3, :3].T + to_grid[:3, 3]
-    index = to_index(points, grid)
-    inside = ((index >= -0.5) & (index <= np.array(grid.shape) - 0.5)).all(axis=1)
-    return bool(inside.mean() >= _SEEN)
