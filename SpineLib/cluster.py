@@ -71,9 +71,9 @@ def on_cluster(
     Raises:
         SpineError: ``distributed`` is not installed, or the scheduler cannot be reached.
     """
-    from distributed import as_completed
+    with _client(scheduler, workers) as client:  # it says how to install what is missing
+        from distributed import as_completed
 
-    with _client(scheduler, workers) as client:
         queue = deque((number, 1) for number in range(len(work)))
         running: dict[Any, list[tuple[int, int]]] = {}
         done = as_completed()

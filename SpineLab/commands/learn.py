@@ -151,15 +151,15 @@ def _tune(args: argparse.Namespace, folder: Path) -> None:
 
 
 def _compare(args: argparse.Namespace, folder: Path) -> None:
-    from SpineLib.cohort.corrections import read_comparison
+    from SpineLib.cohort.corrections import read_comparison, read_state
 
     comparison = read_comparison(folder)
     if not comparison:
         raise SpineError("There is no comparison yet; 'spine learn tune' trains a model and makes one.")
-    _tell(comparison, args.json)
+    _tell(comparison, args.json, waits=read_state(folder).proposed == comparison["model"])
 
 
-def _tell(comparison: dict, as_json: bool) -> None:
+def _tell(comparison: dict, as_json: bool, waits: bool = True) -> None:
     from SpineLab.learning.side_by_side import markdown
 
     if as_json:
@@ -169,7 +169,11 @@ def _tell(comparison: dict, as_json: bool) -> None:
     print(comparison["promise"])
     if comparison["left_out"]:
         print(f"{comparison['left_out']} patients lack a sequence that the model looks at and were left out.")
-    print(f"'spine learn accept' installs the new model '{comparison['model']}'. Research use only.")
+    if waits:
+        print(f"'spine learn accept' installs the new model '{comparison['model']}'.")
+    else:
+        print(f"The new model '{comparison['model']}' waits no more: it was accepted or dropped ('spine learn list').")
+    print("Research use only.")
 
 
 def _accept(args: argparse.Namespace, folder: Path) -> None:

@@ -114,7 +114,7 @@ def tune(folder: Path, model: str, settings: TuneSettings = TuneSettings(), prog
     comparison |= {
         "promise": plans.promise,
         "patients": len(usable),
-        "simulated_patients": sum(one.simulated for one in usable),
+        "simulated_patients": len({one.person for one in usable if one.simulated}),
         "left_out": len(every) - len(usable),
         "base": base.card.id,
         "model": _new_id(base.card.id, state.trained + 1),

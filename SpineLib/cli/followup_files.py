@@ -110,7 +110,10 @@ def _canal_lines(result: FollowUp, parts: SpineParts) -> list[str]:
         near = canal_distance(result.metastases.only(one.lesion.id), canal, canal_by=parts.by)
         said = [distance_words("lesion", near.to_dict())]
         if one.necroses and one.after_to_before is not None:
-            dead = canal_distance(result.necroses.only(*one.necroses), canal, one.after_to_before, parts.by)
+            quality = one.registration.quality if one.registration else None
+            error, trusted = (quality.error_mm, quality.trusted) if quality else (None, True)
+            necrosis = result.necroses.only(*one.necroses)
+            dead = canal_distance(necrosis, canal, one.after_to_before, parts.by, error, trusted)
             said.append(distance_words("necrosis", dead.to_dict()))
         lines.append(f"Metastasis {one.lesion.id}: {' '.join(said)}")
     return lines

@@ -73,7 +73,9 @@ def run(arguments: argparse.Namespace) -> int:
         card = models.find_bundle(arguments.model).card
         print(json.dumps(card.to_dict(), indent=2, ensure_ascii=False) if arguments.json else printable(_facts(card)))
     elif arguments.action == "import":
-        print(f"Imported the model '{models.import_bundle(arguments.source).card.id}'.")
+        before = {card.id for _, card in models.list_bundles()}
+        new = models.import_bundle(arguments.source).card.id
+        print(f"Imported the model '{new}'{', which replaced the one of that id' if new in before else ''}.")
     elif arguments.action == "remove":
         models.remove_bundle(arguments.model)
         print(f"Removed the model '{arguments.model}'.")

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     from SpineLib.metrics.spine_scores import SINS
     from SpineLib.tasks.stability.canal import bilsky_proposal, canal_distance
     from SpineLib.tasks.stability.form import StabilityForm, distance_words
-    from SpineLib.tasks.stability.proposals import answers, sins_proposals
+    from SpineLib.tasks.stability.proposals import answers, lies_at, sins_proposals
     from SpineLib.volume import read_volume
     from SpineLib.volume.files import write_text
     from SpineLib.volume.levels import VERSE_NUMBERS
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
     lesion = _lesion(args)
     said = _said(args.answers)
-    lines, distances, grade, why = [], {}, "", ""
+    lines, distances, grade, why, remarks = [], {}, "", "", list[str]()
     parts = _parts(args) if args.image is not None else None
     canal = read_mask(args.canal, "canal") if args.canal else parts.canal if parts else None
     if canal is not None:
@@ -69,22 +69,31 @@ def run(args: argparse.Namespace) -> int:
         distances["lesion"] = near.to_dict()
         grade, why = bilsky_proposal(near, parts.uncertain_mm if by and parts else max(canal.spacing) / 2)
         if args.necrosis is not None:
-            matrix = None
+            matrix, error, trusted = None, None, True
             if args.transform is not None:
                 from SpineLib.tasks.registration.record import read_registration
 
-                matrix = read_registration(args.transform).after_to_before
-            dead = canal_distance(read_mask(args.necrosis, "necrosis"), canal, matrix, by)
+                kept = read_registration(args.transform)
+                matrix, error, trusted = kept.after_to_before, kept.error_mm, kept.trusted
+                remarks += kept.notes
+                if error is None:
+                    remarks.append("The registration's error is not known; the necrosis's distance takes it as none.")
+            dead = canal_distance(read_mask(args.necrosis, "necrosis"), canal, matrix, by, error, trusted)
             distances["necrosis"] = dead.to_dict()
     found = parts.of(lesion, args.level) if parts is not None else None
     level = args.level or (found.name if found is not None and found.name in VERSE_NUMBERS else "")
     body, arch, neighbours = (found.body, found.arch, found.neighbours) if found is not None else (None, None, ())
+    body = read_mask(args.body, "body") if args.body else body
+    arch = read_mask(args.arch, "arch") if args.arch else arch
+    for name, bone in (("body", body), ("arch", arch)):
+        if bone is not None and not lies_at(lesion, bone):
+            remarks.append(f"The {name} does not lie at the lesion, so that nothing is proposed from it.")
     proposals = sins_proposals(
         level,
         lesion,
         read_volume(args.ct, "CT") if args.ct else None,
-        read_mask(args.body, "body") if args.body else body,
-        read_mask(args.arch, "arch") if args.arch else arch,
+        body,
+        arch,
         tuple(read_mask(path, "neighbour") for path in args.neighbours) or neighbours,
     )
     form = StabilityForm({**answers(proposals), **said}, args.bilsky or grade, args.confirm, distances)
@@ -102,6 +111,7 @@ def run(args: argparse.Namespace) -> int:
     if args.confirm and missing:
         raise SpineError(f"SINS can't be confirmed: {', '.join(missing)} is missing; give it with --answers.")
     lines += form.lines() or ["Not confirmed: no report holds this yet (--confirm)."]
+    remarks += [*parts.notes, parts.level_note] if parts is not None else []
     if args.output is not None:
         values = {
             "sins": dict(form.sins),
@@ -111,10 +121,10 @@ def run(args: argparse.Namespace) -> int:
             "confirmed": form.confirmed,
             "distances": distances,
             "reasons": {key: one.reason for key, one in proposals.items()},
+            "notes": [note for note in remarks if note],
             "notice": NOTICE,
         }
         write_text(args.output, json_text(values))
-    remarks = [*parts.notes, parts.level_note] if parts is not None else []
     notes = [f"Note: {note}" for note in remarks if note]
     print(*lines, *notes, f"{NOTICE}.", sep="\n")
     return 0

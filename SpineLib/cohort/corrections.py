@@ -130,9 +130,19 @@ def image_key(volume: Volume) -> str:
 
 
 def known_as(corrections: Sequence[Correction], keys: Mapping[str, str]) -> Correction | None:
-    """The patient that was added before with any of these images."""
+    """The patient that was added before with any of these images.
+
+    Raises:
+        SpineError: the images are of several patients of the set.
+    """
     wanted = set(keys.values())
-    return next((one for one in corrections if wanted & set(one.images.values())), None)
+    found = [one for one in corrections if wanted & set(one.images.values())]
+    if len(found) > 1:
+        raise SpineError(
+            f"The images are of {len(found)} patients of the training set ({', '.join(one.patient for one in found)}): "
+            "give images of one patient; if they are of one, remove the others first."
+        )
+    return found[0] if found else None
 
 
 @dataclass(frozen=True)

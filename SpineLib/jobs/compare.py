@@ -53,11 +53,12 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     distances = {}
     if canal is not None:
         progress(0.9, "Measuring the distance to the spinal canal")
-        for name, mask, matrix in (
-            ("metastasis", metastasis, None),
-            ("necrosis", necrosis, parameters.get("after_to_before_lps")),
-        ):
-            distances[name] = canal_distance(mask, canal, matrix, by).to_dict()
+        matrix, error = (parameters.get(key) for key in ("after_to_before_lps", "error_mm"))
+        dead = canal_distance(necrosis, canal, matrix, by, error, parameters.get("trusted", True))
+        distances = {
+            "metastasis": canal_distance(metastasis, canal, None, by).to_dict(),
+            "necrosis": dead.to_dict(),
+        }
     return {
         "comparison": result.to_dict() | {"canal": distances, "notes": result.notes + notes},
         "surface": "margin.vtp",

@@ -183,7 +183,6 @@ def _unpack(source: Path, target: Path) -> None:
                 folder, _, name = entry.filename.rpartition("/")
                 if (
                     name not in _FILES
-                    or len(parents) > 1
                     or "\\" in entry.filename
                     or entry.filename.startswith("/")
                     or ".." in folder.split("/")
@@ -197,6 +196,8 @@ def _unpack(source: Path, target: Path) -> None:
                 kind = stat.S_IFMT(entry.external_attr >> 16)
                 if kind not in (0, stat.S_IFREG):
                     raise SpineError(f"'{name}' in the model's zip file is a link or a device; it was not unpacked.")
+            if len(parents) > 1:
+                raise SpineError("The model's zip file holds files of several folders; it was not unpacked.")
             if len({entry.filename for entry in entries}) != len(entries):
                 raise SpineError("The model's zip file holds a file twice; it was not unpacked.")
             if sum(entry.file_size for entry in entries) > LARGEST_BYTES:

@@ -9,6 +9,8 @@ import pytest
 import SimpleITK as sitk
 
 from SpineLib.cli.main import main
+from SpineLib.cluster import on_cluster
+from SpineLib.errors import SpineError
 from SpineLib.volume import Volume, read_volume, write_volume
 from SpineLib.volume.itk import to_sitk
 from Testing.tasks.tiny import patient, save_tiny
@@ -199,7 +201,6 @@ def test_an_output_folder_without_permission_is_refused_before_any_work(case, ca
 @POSIX
 def test_patients_that_may_not_be_read_are_told_and_do_not_stop_the_others(open_folder, ordinary_user):
     from SpineLib.cohort.images import find_cases, single_images
-    from SpineLib.errors import SpineError
 
     for number in (1, 2, 3):
         (open_folder / f"sub-{number}" / "anat").mkdir(parents=True)
@@ -214,3 +215,9 @@ def test_patients_that_may_not_be_read_are_told_and_do_not_stop_the_others(open_
     open_folder.chmod(0o311)
     with ordinary_user(), pytest.raises(SpineError, match="may not be read"):
         find_cases(open_folder)
+
+
+def test_several_workers_without_dask_are_one_sentence_that_says_how_a_shell_installs_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)  # so Python marks a module that can't be imported
+    with pytest.raises(SpineError, match=r"pip install 'SpineLib\[cluster\]'"):
+        next(iter(on_cluster(len, [("one",)], workers=2)))

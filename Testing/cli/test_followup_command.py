@@ -11,6 +11,9 @@ import pytest
 
 from SpineLib.cli.main import main
 from SpineLib.models import catalogue
+from SpineLib.tasks.registration.quality import RegistrationQuality
+from SpineLib.tasks.registration.record import write_registration
+from SpineLib.tasks.registration.register import Registration
 from SpineLib.volume import Volume, read_volume, write_volume
 from SpineLib.volume.transform import read_transform, write_transform
 from Testing.layers import write_layers
@@ -291,6 +294,11 @@ def test_the_distances_to_the_canal_are_told_and_stand_in_the_report(case, capsy
     assert "Metastasis 1: Lesion " in told and told.count("spinal canal") == 2
     assert "spinal canal" in (case / "out" / "report.html").read_text(encoding="utf-8")
     assert json.loads((case / "out" / "comparison.json").read_text())["spine"]
+    quality = RegistrationQuality(0.8, 0.1, 1.0, 0.1, 0.2, error_mm=6.0, trusted=False, reasons=("It is bent.",))
+    write_registration(Registration(SHIFT, quality, {}, []), case / "given.tfm")
+    assert main(command(case, "--canal", str(case / "canal.nrrd"), "--overwrite")) == 0
+    told = capsys.readouterr().out
+    assert "Necrosis to spinal canal: not to be told; the registration is not to be trusted." in told
 
 
 def test_an_after_scan_without_contrast_is_told(case, capsys):

@@ -1,11 +1,15 @@
 """``spine stability``: distances and proposals; a report only of what was confirmed."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from SpineLib.cli.main import main
+from SpineLib.tasks.registration.quality import RegistrationQuality
+from SpineLib.tasks.registration.record import write_registration
+from SpineLib.tasks.registration.register import Registration
 from SpineLib.tasks.stability.form import StabilityForm
 from SpineLib.volume import read_volume, write_volume
 from Testing.tasks.balls import ball, box, grid
@@ -37,6 +41,29 @@ def test_what_can_be_seen_is_proposed_with_its_reason_and_the_rest_is_left_to_th
     written = json.loads((case / "s.json").read_text())
     assert not written["confirmed"] and written["sins_total"] is None and written["bilsky"] == ""
     assert written["bilsky_proposed"] == "0" and written["sins"] == {"location": "mobile", "posterolateral": "none"}
+
+
+def test_the_registration_of_the_necrosis_is_not_taken_as_exact(case, capsys):
+    def with_quality(**values):
+        quality = RegistrationQuality(metric=0.8, rival=0.1, overlap=1.0, spread_mm=0.1, bend_mm=0.2, **values)
+        write_registration(Registration(np.eye(4), quality, {}, []), case / "after.tfm")
+        assert run(case, "--necrosis", case / "lesion.nrrd", "--transform", case / "after.tfm") == 0
+        return capsys.readouterr().out
+
+    assert "Necrosis to spinal canal: 7.8 mm ± 1.8 mm." in with_quality(error_mm=1.8, trusted=True)
+    told = with_quality(error_mm=6.0, trusted=False, reasons=("It is bent.",))
+    assert "Necrosis to spinal canal: not to be told; the registration is not to be trusted." in told
+    (case / "after.json").unlink()
+    assert run(case, "--necrosis", case / "lesion.nrrd", "--transform", case / "after.tfm") == 0
+    assert "Note: The registration's error is not known" in capsys.readouterr().out
+
+
+def test_a_part_of_another_place_is_told(case, capsys):
+    arch = read_volume(case / "arch.nrrd")
+    write_volume(replace(arch, origin=(500.0, 0.0, 0.0)), case / "arch.nrrd")
+    assert run(case) == 0
+    told = capsys.readouterr().out
+    assert "The arch does not lie at the lesion" in told and "Posterolateral involvement: – (to be chosen" in told
 
 
 def test_what_is_confirmed_is_told_with_points_and_class(case, capsys):

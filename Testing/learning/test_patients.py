@@ -56,6 +56,15 @@ def test_the_same_patient_is_known_again_whatever_the_file_and_replaces_itself_o
     assert (one.patient, one.lesions, one.number) == ("sub-001", 2, 1)
 
 
+def test_images_of_two_patients_are_not_taken_for_one(tmp_path):
+    for seed in (1, 2):
+        add_patient(tmp_path / "set", {"T1": _volume(seed), "T2": _volume(seed + 10)}, _mask(ONE), "lesion")
+    mixed = {"T1": _volume(1), "T2": _volume(12)}
+    with pytest.raises(SpineError, match=r"of 2 patients of the training set \(sub-001, sub-002\)"):
+        add_patient(tmp_path / "set", mixed, _mask(ONE), "lesion", replace_known=True)
+    assert [len(one.images) for one in read_corrections(tmp_path / "set")] == [2, 2]
+
+
 def test_a_removed_patient_leaves_no_file_and_its_number_is_not_mistaken_for_the_next_one(tmp_path):
     for seed in range(3):
         add_patient(tmp_path / "set", {"T1": _volume(seed)}, _mask(ONE), "lesion")

@@ -8,6 +8,7 @@ from SpineLab.learning.choice import accept, back, drop
 from SpineLab.learning.patients import add_patient
 from SpineLab.learning.training import TuneSettings, between
 from SpineLab.learning.tune import tune
+from SpineLib.cli.main import main
 from SpineLib.cohort.corrections import read_comparison, read_state
 from SpineLib.errors import Cancelled, SpineError
 from SpineLib.models import find_bundle, list_bundles, load_bundle
@@ -38,6 +39,26 @@ def test_nothing_is_installed_before_the_user_says_so_and_back_is_one_step(tuned
     assert new not in {card.id for _, card in list_bundles()}
     with pytest.raises(SpineError, match="none to go back"):
         back(folder)
+
+
+def test_the_comparison_offers_to_install_the_model_only_while_it_waits(tuned, capsys):
+    folder, _ = tuned
+    line = ["learn", "compare", "--folder", str(folder)]
+    assert main(line) == 0 and "'spine learn accept' installs" in capsys.readouterr().out
+    accept(folder)
+    assert main(line) == 0
+    told = capsys.readouterr().out
+    assert "'spine learn accept' installs" not in told and "waits no more" in told
+
+
+def test_the_card_counts_persons_and_not_their_studies(ball_patients, tmp_path, base, simulated_balls):
+    for number, (images, truth) in enumerate(ball_patients[:3]):
+        same = "sub-001" if number == 1 else ""
+        add_patient(tmp_path / "set", images, truth, "lesion", same_as=same, simulated=True)
+    tune(tmp_path / "set", base.card.id, QUICK)
+    accept(tmp_path / "set")
+    told = find_bundle(read_state(tmp_path / "set").in_use).card.training_data["description"]
+    assert told == "Trained on simulated data and 2 local patients, 2 of them simulated."
 
 
 def test_a_dropped_model_leaves_no_trace(tuned):

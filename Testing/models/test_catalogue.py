@@ -50,6 +50,13 @@ def test_a_folder_is_imported_without_what_else_lies_in_it(bundle, user_models):
     assert sorted(os.listdir(user_models / "tiny")) == sorted(FILES)
 
 
+def test_the_command_tells_that_a_model_was_replaced(bundle, user_models, capsys):
+    assert main(["models", "import", str(bundle.folder)]) == 0
+    assert capsys.readouterr().out == "Imported the model 'tiny'.\n"
+    assert main(["models", "import", str(bundle.folder)]) == 0
+    assert capsys.readouterr().out == "Imported the model 'tiny', which replaced the one of that id.\n"
+
+
 def test_importing_again_replaces_the_model(bundle, user_models, card):
     from SpineLib.models import save_bundle
 
@@ -76,8 +83,9 @@ def test_importing_again_replaces_the_model(bundle, user_models, card):
 )
 def test_a_zip_file_with_anything_but_a_models_files_is_refused_and_leaves_nothing(bundle, user_models, tmp_path, name):
     _zip(bundle, tmp_path / "evil.zip", extra=[(name, "evil")])
-    with pytest.raises(SpineError, match="not unpacked"):
+    with pytest.raises(SpineError, match="not unpacked") as told:
         import_bundle(tmp_path / "evil.zip")
+    assert f"'{name}'" in str(told.value), "the guilty entry, not the first one"
     assert os.listdir(user_models) == [] and not (tmp_path / "evil.txt").exists()
 
 

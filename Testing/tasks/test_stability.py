@@ -1,14 +1,18 @@
 """Distance to the canal, and what is proposed for Bilsky's grade and for SINS: bodies whose answer is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from SpineLib.errors import SpineError
+from SpineLib.jobs import compare
 from SpineLib.metrics.spine_scores import BILSKY, SINS, sins_class, sins_location, sins_total
 from SpineLib.tasks.stability.canal import bilsky_proposal, canal_distance
 from SpineLib.tasks.stability.form import distance_words
 from SpineLib.tasks.stability.parts import SpineParts
 from SpineLib.tasks.stability.proposals import answers, lowest_height, sins_proposals
+from SpineLib.volume import write_volume
 from Testing.tasks.balls import ball, box, grid, moved_by, places
 
 ON = grid((1.0, 1.0, 1.0), half=40.0)
@@ -40,6 +44,56 @@ def test_the_registration_of_the_necrosis_is_honoured():
     assert canal_distance(ball(6.0, (0, 30, 0), ON), tube(), moved_by(y=-30.0)).distance_mm == pytest.approx(6, abs=0.4)
     with pytest.raises(SpineError, match="canal is empty"):
         canal_distance(ball(6.0, on=ON), ON)
+
+
+def test_a_lesion_that_swallows_the_canal_has_no_distance_from_it():
+    short = tube()
+    short.array[np.abs(places(ON)[..., 2]) > 10] = 0
+    around = box((-18, 2, -16), (18, 38, 16), ON)  # 18 mm before and behind the canal's middle, 16 above and below
+    found = canal_distance(around, short)
+    deepest = 18 - 8 / np.sqrt(2)  # of the canal's round surface within the lesion's square one
+    assert found.distance_mm == pytest.approx(-deepest, abs=1.0), "to a voxel"
+    assert found.inside_ml == pytest.approx(np.count_nonzero(short.array) / 1000) and found.occupied_share == 1
+    assert "into the spinal canal" in distance_words("lesion", found.to_dict())
+    assert bilsky_proposal(found)[0] == ""
+    assert distance_words("lesion", {"distance_mm": -0.0}) == "Lesion to spinal canal: 0.0 mm."
+
+
+def test_a_distance_has_the_error_of_its_registration_and_no_figure_where_that_is_not_to_be_trusted():
+    necrosis = ball(6.0, (0, 30, 0), ON)
+    known = canal_distance(necrosis, tube(), moved_by(y=-30.0), error_mm=1.8)
+    assert "mm ± 1.8 mm." in distance_words("necrosis", known.to_dict())
+    into = canal_distance(necrosis, tube(), moved_by(y=-20.0), error_mm=1.8)
+    assert "mm ± 1.8 mm into the spinal canal" in distance_words("necrosis", into.to_dict())
+    bad = canal_distance(necrosis, tube(), moved_by(y=-30.0), error_mm=6.0, trusted=False)
+    told = distance_words("necrosis", bad.to_dict())
+    assert "the registration is not to be trusted" in told and not any(one.isdigit() for one in told)
+
+
+def test_the_job_of_a_comparison_gives_the_necrosiss_distance_its_registrations_error(tmp_path):
+    for name, mask in (("lesion", ball(6.0, on=ON)), ("canal", tube())):
+        write_volume(mask, tmp_path / f"{name}.nrrd")
+    lesion = str(tmp_path / "lesion.nrrd")
+    asked = {
+        "inputs": {"metastasis": lesion, "necrosis": lesion},
+        "after_to_before_lps": np.eye(4).tolist(),
+        "error_mm": 6.0,
+        "trusted": False,
+        "canal": {"path": str(tmp_path / "canal.nrrd"), "by": ""},
+    }
+    found = compare.run(asked, tmp_path)["comparison"]["canal"]
+    assert (found["metastasis"]["error_mm"], found["metastasis"]["trusted"]) == (None, True)
+    assert (found["necrosis"]["error_mm"], found["necrosis"]["trusted"]) == (6.0, False)
+
+
+def test_nothing_is_proposed_from_masks_of_another_place():
+    lesion, body, arch = ball(6.0, on=ON), box((-18, -14, -12), (18, 14, 12), ON), box((-18, 16, -12), (18, 30, 12), ON)
+    here = sins_proposals(lesion=lesion, body=body, arch=arch, neighbours=(body,))
+    assert answers(here) == {"collapse": "none", "posterolateral": "none"}
+    away = [replace(one, origin=(500.0, 0.0, 0.0)) for one in (body, arch, tube())]
+    assert sins_proposals(lesion=lesion, body=away[0], arch=away[1], neighbours=(away[0],)) == {}
+    grade, why = bilsky_proposal(canal_distance(lesion, away[2]))
+    assert grade == "" and "do not lie at one place" in why
 
 
 def test_bilsky_is_proposed_only_where_masks_can_tell():

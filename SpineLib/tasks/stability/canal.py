@@ -19,6 +19,8 @@ from SpineLib.volume.transform import check_linear
 
 #: Less of a lesion's length beside the canal, and its distance is no whole answer.
 BESIDE = 0.9
+#: Farther apart than this no lesion of the spine is from its canal.
+_ELSEWHERE_MM = 100.0
 
 
 @dataclass(frozen=True)
@@ -26,12 +28,15 @@ class CanalDistance:
     """Of one lesion or necrosis.
 
     Attributes:
-        distance_mm: from surface to surface; below 0: so deep it reaches into the canal.
+        distance_mm: from surface to surface; below 0: so deep it reaches into the canal, or, where it swallows that, so
+            deep the canal lies in it.
         inside_ml: of it, within the canal.
         occupied_share: of the canal's cross-section where most of it is taken, 0 to 1.
         beside: share of its length along the spine at which the canal is marked, 0 to 1: where that is short, the canal
             may be nearer than it seems.
         canal_by: id of the model that found the canal; "" where a person drew it.
+        error_mm: how far the registration that it was measured through may be off; None: there was none, or not known.
+        trusted: False when that registration says of itself that it is not to be trusted: then no figure holds.
     """
 
     distance_mm: float
@@ -39,6 +44,8 @@ class CanalDistance:
     occupied_share: float
     beside: float = 1.0
     canal_by: str = ""
+    error_mm: float | None = None
+    trusted: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
@@ -46,7 +53,12 @@ class CanalDistance:
 
 
 def canal_distance(
-    mask: Volume, canal: Volume, to_canal: np.ndarray | None = None, canal_by: str = ""
+    mask: Volume,
+    canal: Volume,
+    to_canal: np.ndarray | None = None,
+    canal_by: str = "",
+    error_mm: float | None = None,
+    trusted: bool = True,
 ) -> CanalDistance:
     """Distance of a mask's surface from the spinal canal's.
 
@@ -55,6 +67,7 @@ def canal_distance(
         canal: the canal (or thecal sac), not 0 inside; any grid.
         to_canal: 4 x 4, LPS mm of the mask's space to LPS mm of the canal's; None: both are in one space.
         canal_by: id of the model that found the canal; "" where a person drew it.
+        error_mm, trusted: of the registration that ``to_canal`` is of.
 
     Raises:
         SpineError: one of them is empty, or the transform is of no use.
@@ -72,10 +85,16 @@ def canal_distance(
     points = body.surface().points
     apart = distances_to(points, tube.surface())
     inside = tube.at(points) >= 0
-    distance = -float(apart[inside].max()) if inside.any() else float(apart.min())
     ml, share = _inside(mask, canal, body, to_canal)
+    if inside.any():
+        distance = -float(apart[inside].max())
+    elif ml > 0:  # the lesion swallows the canal
+        distance = -_depth(tube, body)
+    else:
+        distance = float(apart.min())
     beside = round(_beside(points, canal), 3)
-    return CanalDistance(round(distance, 3), round(ml, 4), round(share, 4), beside, canal_by)
+    distance = round(distance, 3) + 0.0  # no -0
+    return CanalDistance(distance, round(ml, 4), round(share, 4), beside, canal_by, error_mm, trusted)
 
 
 def bilsky_proposal(lesion: CanalDistance, uncertain_mm: float = 1.0) -> tuple[str, str]:
@@ -87,6 +106,11 @@ def bilsky_proposal(lesion: CanalDistance, uncertain_mm: float = 1.0) -> tuple[s
         lesion: its distance from the canal.
         uncertain_mm: masks are no more exact than this: a voxel.
     """
+    if lesion.distance_mm > _ELSEWHERE_MM:
+        return "", (
+            f"The masks do not lie at one place: {lesion.distance_mm:.0f} mm lie between lesion and canal; choose "
+            "masks of one scan."
+        )
     if lesion.beside < BESIDE:
         return "", "The canal is not marked all along the lesion, so that nothing can be told from masks."
     if lesion.distance_mm > uncertain_mm:
@@ -97,6 +121,13 @@ def bilsky_proposal(lesion: CanalDistance, uncertain_mm: float = 1.0) -> tuple[s
         f"The lesion reaches into the canal and takes up to {100 * lesion.occupied_share:.0f} % of its cross-section: "
         "grade 1a or higher; whether sac or cord are deformed has to be seen on axial T2."
     )
+
+
+def _depth(tube: Shape, body: Shape) -> float:
+    """How deep the tube's surface lies within the body at most, mm."""
+    points = tube.surface().points
+    within = points[body.at(points) >= 0]
+    return float(distances_to(within, body.surface()).max()) if len(within) else 0.0
 
 
 def _beside(points: np.ndarray, canal: Volume) -> float:

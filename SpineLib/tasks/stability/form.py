@@ -79,16 +79,19 @@ class StabilityForm:
 
 
 def distance_words(name: str, distance: Mapping[str, Any]) -> str:
-    """ "Lesion to spinal canal: 4.2 mm."."""
+    """ "Lesion to spinal canal: 4.2 mm ± 1.8 mm."; no figure where the registration is not to be trusted."""
+    if not distance.get("trusted", True):
+        return f"{name.capitalize()} to spinal canal: not to be told; the registration is not to be trusted."
     apart, more = distance["distance_mm"], ""
+    error = "" if distance.get("error_mm") is None else f" ± {distance['error_mm']:.1f} mm"
     if by := distance.get("canal_by", ""):
         more = f" (canal found by '{by}', not by a person)"
     if distance.get("beside", 1.0) < BESIDE:
         more += "; the canal is not marked all along it, so that it may be nearer"
-    if apart >= 0:
-        return f"{name.capitalize()} to spinal canal: {apart:.1f} mm{more}."
-    share = 100 * distance["occupied_share"]
+    if apart >= 0 and not distance.get("inside_ml"):
+        return f"{name.capitalize()} to spinal canal: {apart + 0.0:.1f} mm{error}{more}."  # no -0
+    ml, share = distance["inside_ml"], 100 * distance["occupied_share"]
     return (
-        f"{name.capitalize()} reaches {-apart:.1f} mm into the spinal canal ({distance['inside_ml']:.2f} ml, up to "
-        f"{share:.0f} % of its cross-section){more}."
+        f"{name.capitalize()} reaches {0.0 - apart:.1f} mm{error} into the spinal canal ({ml:.2f} ml, "
+        f"up to {share:.0f} % of its cross-section){more}."
     )

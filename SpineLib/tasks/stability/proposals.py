@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from scipy import ndimage
@@ -11,6 +12,7 @@ from scipy import ndimage
 from SpineLib.geometry.orientation import canonical
 from SpineLib.metrics.spine_scores import SINS, sins_location
 from SpineLib.volume import Volume
+from SpineLib.volume.places import to_lps
 from SpineLib.volume.resampling import resample_like
 
 #: A part of the lesion darker or brighter than 19 of 20 voxels of the bone around counts as lytic or blastic; from this
@@ -19,6 +21,8 @@ _LYTIC_SHARE = _BLASTIC_SHARE = 0.25
 _BONE_SHARE = 5.0
 #: Loss of height from which a body is called collapsed, and share of the body that makes a difference.
 _COLLAPSED, _HALF = 0.2, 0.5
+#: What lies farther from a lesion is not its vertebra's, mm.
+_NEAR_MM = 20.0
 #: Less of a lesion on one side of the arch is the masks' own raggedness, ml.
 _SIDE_ML = 0.05
 
@@ -45,10 +49,14 @@ def sins_proposals(
         level: of the vertebra, "L3".
         lesion: its mask.
         ct: a CT of it, HU, for lytic and blastic parts.
-        body, arch: masks of the vertebra's body and of all behind it.
+        body, arch: masks of the vertebra's body and of all behind it; nothing is proposed from one that does not lie at
+            the lesion (:func:`lies_at`).
         neighbours: masks of the bodies above and below, for the loss of height.
     """
     found: dict[str, Proposal] = {}
+    if lesion is not None:
+        body = body if body is not None and lies_at(lesion, body) else None
+        arch = arch if arch is not None and lies_at(lesion, arch) else None
     if location := sins_location(level):
         found["location"] = Proposal(location, f"{level} is {_label('location', location)}.")
     if lesion is not None and ct is not None and (bone := _bone(lesion, ct, body)):
@@ -58,6 +66,26 @@ def sins_proposals(
     if lesion is not None and arch is not None:
         found["posterolateral"] = _posterolateral(lesion, arch, body)
     return found
+
+
+def lies_at(lesion: Volume, part: Volume) -> bool:
+    """Whether the boxes of two masks, LPS mm, come within 20 mm: masks of two spaces don't; an empty one never."""
+    one, other = _box(lesion), _box(part)
+    if one is None or other is None:
+        return False
+    return bool((one[0] - _NEAR_MM <= other[1]).all() and (other[0] <= one[1] + _NEAR_MM).all())
+
+
+def _box(mask: Volume) -> tuple[np.ndarray, np.ndarray] | None:
+    """Lowest and highest corner, LPS mm, of what is not 0."""
+    ends = []
+    for axis in range(3):
+        places = np.flatnonzero(mask.array.any(axis=tuple(other for other in range(3) if other != axis)))
+        if not len(places):
+            return None
+        ends.append((places[0], places[-1]))
+    corners = to_lps(np.array(list(product(*ends)), float), mask)
+    return corners.min(axis=0), corners.max(axis=0)
 
 
 def _label(component: str, option: str) -> str:
