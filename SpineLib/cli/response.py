@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from SpineLib.cli.dicom_output import add_dicom, check_series, dicom_folder
@@ -35,6 +36,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MM",
         help="a later lesion that overlaps none is the nearest one's if it lies no farther off (default: 5)",
     )
+    how.add_argument(
+        "--allow-different-patients", action="store_true", help="compare scans whose DICOM patient IDs differ"
+    )
+    how.add_argument(
+        "--swap-check",
+        default="auto",
+        choices=("auto", "off"),
+        help="auto: refuse scans whose DICOM dates are in the wrong order (default: auto)",
+    )
     output = parser.add_argument_group("output")
     output.add_argument("-o", "--output", type=Path, metavar="FILE", help="all figures as JSON")
     output.add_argument("--csv", type=Path, metavar="FILE", help="a line for each lesion")
@@ -48,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
     images = (args.earlier_image, args.later_image)
     if (images[0] is None) != (images[1] is None):
         raise SpineError("Give both scans, --earlier-image and --later-image, or neither.")
+    if args.earlier.resolve() == args.later.resolve():
+        raise SpineError("Both examinations are the same file: give the earlier one's lesions as --earlier.")
     if args.dicom is not None:
         if args.earlier_image is None:
             raise SpineError(
@@ -61,29 +73,39 @@ def run(args: argparse.Namespace) -> int:
     from SpineLib.json_text import json_text
     from SpineLib.reports.followup_tables import plain_table
     from SpineLib.reports.response import COLUMNS, Examination, response_page, response_rows
+    from SpineLib.tasks.response.checks import check_archive, check_examinations
     from SpineLib.tasks.response.examinations import compare_examinations
-    from SpineLib.tasks.response.labels import read_lesions
+    from SpineLib.tasks.response.labels import read_lesions, read_rejected
     from SpineLib.tasks.response.response import ResponseSettings, response
     from SpineLib.volume import read_volume
+    from SpineLib.volume.dicom_facts import read_dicom_facts
     from SpineLib.volume.files import write_text
     from SpineLib.volume.simulated import simulated_files
 
-    settings = ResponseSettings(args.farthest)
+    settings, notes = ResponseSettings(args.farthest), []
+    if args.earlier_image is not None:
+        facts = read_dicom_facts(args.earlier_image), read_dicom_facts(args.later_image)
+        notes += check_examinations(*facts, args.allow_different_patients, args.swap_check == "off")
+        if args.dicom is not None:
+            check_archive(args.earlier_image, args.later_image)
     with dicom_folder(args.dicom, args.overwrite) as dicom, ProgressBar() as progress:
         progress(0.0, "Reading")
         (earlier, one), (later, two) = read_lesions(args.earlier, "earlier"), read_lesions(args.later, "later")
-        scans, notes, error, trusted, matrix = None, [], None, True, None
+        scans, error, trusted, matrix = None, None, True, None
+        rejected = read_rejected(args.earlier, "earlier")
         if args.earlier_image is not None:
             scans = read_volume(args.earlier_image, "earlier scan"), read_volume(args.later_image, "later scan")
         if args.transform is not None:
             from SpineLib.tasks.registration.record import read_registration
 
             kept = read_registration(args.transform)
-            matrix, error, trusted, notes = kept.after_to_before, kept.error_mm, kept.trusted, list(kept.notes)
+            matrix, error, trusted = kept.after_to_before, kept.error_mm, kept.trusted
+            notes += kept.notes
         if scans is not None and matrix is None:
-            result, _ = compare_examinations(scans, earlier, later, settings, progress)
+            result, _ = compare_examinations(scans, earlier, later, settings, progress, rejected)
         else:
-            result = response(earlier, later, matrix, settings, progress, error, trusted, scans)
+            result = response(earlier, later, matrix, settings, progress, error, trusted, scans, rejected)
+        result, notes = replace(result, notes=[*notes, *result.notes]), []
         shown = [
             Examination(f"{when} examination", image, labels)
             for when, image, labels in zip(("Earlier", "Later"), scans or (), (one, two))

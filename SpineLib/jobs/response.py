@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from SpineLib.json_text import json_text
@@ -18,8 +19,10 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
         parameters: ``{"inputs": {"earlier": path, "later": path}, "lesions": {"earlier": [{"name", "level"}...],
             "later": [...]}, "images": {"earlier": path, "later": path} or null, "later_to_earlier_lps": 4 x 4 or null,
             "error_mm": number or null, "trusted": bool, "settings": {...}, "simulated": bool, "spine": [sentences],
-            "patient": {...} or null, "dicom": {"earlier": folder, "later": folder} or null}``. The inputs are labels 1,
-            2 ... in the order of the lesions. Without a matrix the scans are registered around each lesion.
+            "patient": {...} or null, "dicom": {"earlier": folder, "later": folder} or null,
+            "rejected": path or null, "notes": [sentences]}``.
+            The inputs are labels 1, 2 ... in the order of the lesions; "rejected" is a mask of what a reader rejected
+            in the earlier examination. Without a matrix the scans are registered around each lesion.
         folder: gets ``response.html``, ``response.csv``, ``response.json``, and of two DICOM series ``earlier.dcm``,
             ``later.dcm`` and ``measurements.dcm``.
 
@@ -28,6 +31,7 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     """
     from SpineLib.reports.followup_tables import plain_table
     from SpineLib.reports.response import Examination, response_page, response_rows
+    from SpineLib.tasks.response.checks import check_archive
     from SpineLib.tasks.response.examinations import compare_examinations
     from SpineLib.tasks.response.response import Found, ResponseSettings, response
     from SpineLib.volume import read_volume
@@ -36,6 +40,8 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
 
     settings = ResponseSettings.from_dict(parameters.get("settings") or {})
     progress(0.0, "Reading")
+    if series := parameters.get("dicom"):
+        check_archive(series["earlier"], series["later"])
     labels, found = {}, {}
     for when in ("earlier", "later"):
         labels[when] = read_mask(parameters["inputs"][when], when)
@@ -47,15 +53,17 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
             )
             for number, one in enumerate(parameters["lesions"][when], start=1)
         ]
+    rejected = [read_mask(parameters["rejected"], "rejected")] if parameters.get("rejected") else []
     scans = parameters.get("images")
     images = {when: read_volume(scans[when], f"{when} scan") for when in labels} if scans else {}
     matrix, share = parameters.get("later_to_earlier_lps"), part(progress, 0.05, 0.85)
     pair = (images["earlier"], images["later"]) if images else None
     if matrix is None and pair is not None:
-        result, _ = compare_examinations(pair, found["earlier"], found["later"], settings, share)
+        result, _ = compare_examinations(pair, found["earlier"], found["later"], settings, share, rejected)
     else:
         error, trusted = parameters.get("error_mm"), parameters.get("trusted", True)
-        result = response(found["earlier"], found["later"], matrix, settings, share, error, trusted, pair)
+        result = response(found["earlier"], found["later"], matrix, settings, share, error, trusted, pair, rejected)
+    result = replace(result, notes=[*parameters.get("notes", ()), *result.notes])
     progress(0.85, "Drawing the report")
     names = {"earlier": "Earlier examination", "later": "Later examination"}
     shown = [Examination(names[when], images[when], labels[when]) for when in images]
@@ -65,7 +73,7 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     write_text(folder / "response.csv", plain_table(response_rows(result)).to_csv())
     write_text(folder / "response.json", json_text(result.to_dict() | {"simulated_data": simulated}))
     files, notes = ["response.html", "response.csv", "response.json"], list(result.notes)
-    if series := parameters.get("dicom"):
+    if series:
         from SpineLib.reports.response_archive import Side, write_response
 
         progress(0.95, "Writing DICOM")

@@ -14,7 +14,7 @@ from __future__ import annotations
 from SpineLib.metrics.measure import Figure
 
 COMPLETE, PARTIAL, STABLE, PROGRESSIVE = "CR", "PR", "SD", "PD"
-NOT_MEASURABLE, NOT_SEEN = "not measurable", "not seen"
+NOT_MEASURABLE, NOT_SEEN, NOT_TO_BE_TOLD = "not measurable", "not seen", "not to be told"
 #: What people read.
 RESPONSES = {
     COMPLETE: "Complete response",
@@ -23,6 +23,7 @@ RESPONSES = {
     PROGRESSIVE: "Progressive disease",
     NOT_MEASURABLE: "Not measurable",
     NOT_SEEN: "Not on both scans",
+    NOT_TO_BE_TOLD: "Not to be told",
 }
 #: Change of the product of diameters, as a part of the earlier one.
 PARTIAL_CHANGE, PROGRESSIVE_CHANGE = -0.5, 0.25
@@ -57,3 +58,19 @@ def class_of(earlier_mm2: float, later_mm2: float) -> str:
     if change <= PARTIAL_CHANGE + 1e-9:
         return PARTIAL
     return PROGRESSIVE if change >= PROGRESSIVE_CHANGE - 1e-9 else STABLE
+
+
+def change_words(change: float, sign: str = "-") -> str:
+    """A change as a percentage ("25"), with as many decimals as keep it on its side of the thresholds ("24.9").
+
+    Args:
+        change: as a part of the earlier size.
+        sign: "+": of an increase, too.
+    """
+    percent = 100 * change
+    kinds = [percent <= 100 * PARTIAL_CHANGE + 1e-7, percent >= 100 * PROGRESSIVE_CHANGE - 1e-7]
+    for digits in range(4):
+        told = round(percent, digits)
+        if [told <= 100 * PARTIAL_CHANGE, told >= 100 * PROGRESSIVE_CHANGE] == kinds:
+            break
+    return f"{told + 0.0:{sign}.{digits}f}" if told else "0"

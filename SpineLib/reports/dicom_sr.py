@@ -47,10 +47,11 @@ class Word:
 
 @dataclass(frozen=True)
 class Summary:
-    """What is told of all lesions together: what they are called, and words."""
+    """What is told of all lesions together: what they are called, words, and sentences."""
 
     name: str
     words: Sequence[Word]
+    comments: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -154,12 +155,16 @@ def _schemes(document) -> list[Dataset]:
 
 def _summary(summary: Summary):
     """All lesions together (TID 1501)."""
-    return highdicom.sr.MeasurementsAndQualitativeEvaluations(
+    group = highdicom.sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=highdicom.sr.TrackingIdentifier(highdicom.UID(), summary.name),
         qualitative_evaluations=[
             highdicom.sr.QualitativeEvaluation(_concept(word.code), _concept(word.value)) for word in summary.words
         ],
     )
+    for text in summary.comments:  # the template may be extended
+        contains = highdicom.sr.RelationshipTypeValues.CONTAINS
+        group[0].ContentSequence.append(highdicom.sr.TextContentItem(_concept(codes.DCM.Comment), text, contains))
+    return group
 
 
 def _observer():

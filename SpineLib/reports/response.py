@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from SpineLib.metrics.response import COMPLETE, PARTIAL, PROGRESSIVE, RESPONSE_FIGURES, RESPONSES, SOURCE
+from SpineLib.metrics.response import COMPLETE, PARTIAL, PROGRESSIVE, RESPONSE_FIGURES, RESPONSES, SOURCE, change_words
 from SpineLib.reports.followup import spine_section
 from SpineLib.reports.page import Section, Tile, facts, write_page
 from SpineLib.reports.tables import Column, Table
@@ -20,12 +20,21 @@ from SpineLib.tasks.response.response import Response
 from SpineLib.volume import Volume
 from SpineLib.volume.resampling import resample_like
 
+
+class _Change(Column):
+    """A change that is told on its side of the thresholds."""
+
+    def show(self, value: Any) -> str:
+        return super().show(value) if value is None else change_words(value)
+
+
 #: What people read; a table for programs has all of :data:`SpineLib.metrics.response.RESPONSE_FIGURES`.
 COLUMNS = (
     Column("lesion", "Lesion"),
     Column("level", "Level"),
     *(Column.of(RESPONSE_FIGURES[key]) for key in ("earlier_ml", "later_ml", "volume_change")),
-    *(Column.of(RESPONSE_FIGURES[key]) for key in ("earlier_mm", "later_mm", "product_change")),
+    *(Column.of(RESPONSE_FIGURES[key]) for key in ("earlier_mm", "later_mm")),
+    _Change.of(RESPONSE_FIGURES["product_change"]),
     Column("response_in_words", "Response"),
     Column("remark", "Remark"),
 )

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from SpineLib.errors import SpineError
-from SpineLib.metrics.response import COMPLETE, NOT_MEASURABLE, NOT_SEEN, PARTIAL, PROGRESSIVE, RESPONSES, STABLE
+from SpineLib.metrics.response import COMPLETE, NOT_MEASURABLE, NOT_SEEN, NOT_TO_BE_TOLD, PARTIAL, PROGRESSIVE, STABLE
 from SpineLib.reports.dicom_objects import Marked, write_dicom_objects
 from SpineLib.tasks.colours import METASTASIS
+from SpineLib.tasks.response.checks import check_archive
 from SpineLib.tasks.response.response import Found, LesionChange, Response
 from SpineLib.tasks.segmentation.lesions import measure_lesion
 from SpineLib.tasks.segmentation.naming import TARGETS, lesion_terminology
@@ -37,8 +38,8 @@ _OWN = {
     PARTIAL: ("RESP-PR", "Partial response"),
     STABLE: ("RESP-SD", "Stable disease"),
     PROGRESSIVE: ("RESP-PD", "Progressive disease"),
+    NOT_TO_BE_TOLD: ("RESP-UNKNOWN", "Not to be told"),
 }
-_NOT_TOLD = ("RESP-UNKNOWN", "Not to be told")
 _METHOD = ("RESP-MDA-WHO", "MD Anderson bone classes by WHO thresholds")
 _FIGURES = {
     "volume_change": ("CHANGE-VOLUME", "Change of volume"),
@@ -68,9 +69,10 @@ def write_response(folder: Path, result: Response, earlier: Side, later: Side) -
     gone with the earlier one.
 
     Raises:
-        SpineError: two lesions of one examination are called alike; and as
+        SpineError: the series are of two patients, two lesions of one examination are called alike; and as
             :func:`SpineLib.reports.dicom_objects.write_dicom_objects`.
     """
+    check_archive(earlier.series, later.series)
     if any(len({one.name for one in side.lesions}) < len(side.lesions) for side in (earlier, later)):
         raise SpineError(
             "Two lesions of one examination have the same name, so that DICOM can't tell them: rename one."
@@ -84,7 +86,7 @@ def write_response(folder: Path, result: Response, earlier: Side, later: Side) -
         for name in change.later or change.earlier:
             label = numbers[side][name]
             words[side][label], figures[side][label] = _words(change), _numbers(change)
-        if len(change.earlier) == len(change.later) == 1:
+        if len(change.earlier) == len(change.later) == 1 and change.response != NOT_TO_BE_TOLD:
             same[numbers[1][change.later[0]]] = numbers[0][change.earlier[0]]
     marked = [
         _marked("earlier", earlier, "earlier examination", words[0], figures[0], {}),
@@ -111,7 +113,7 @@ def _words(change: LesionChange) -> list[Word]:
 
     from SpineLib.reports.dicom_sr import Word, own_code
 
-    if change.what == "new":
+    if change.what == "new" and change.response == PROGRESSIVE:
         value = own_code(*_OWN["new"])
     elif change.response in _TARGET:
         value = getattr(codes.DCM, _TARGET[change.response])
@@ -130,7 +132,7 @@ def _numbers(change: LesionChange) -> list:
     return [
         Number(own_code(*code), 100 * value, "%")
         for key, code in _FIGURES.items()
-        if (value := values[key]) is not None and change.response not in (NOT_SEEN, NOT_MEASURABLE)
+        if (value := values[key]) is not None and change.response not in (NOT_SEEN, NOT_MEASURABLE, NOT_TO_BE_TOLD)
     ]
 
 
@@ -139,11 +141,12 @@ def _summary(result: Response) -> Summary:
 
     from SpineLib.reports.dicom_sr import Summary, Word, own_code
 
-    overall = _OWN[result.overall] if result.overall in RESPONSES else _NOT_TOLD
+    overall = _OWN[result.overall]
     return Summary(
         "All lesions",
         [
             Word(codes.DCM.CurrentResponse, own_code(*overall)),
             Word(codes.DCM.ResponseEvaluationMethod, own_code(*_METHOD)),
         ],
+        [result.reason, *result.notes],
     )

@@ -10,16 +10,21 @@ import slicer
 
 from SpineLib.errors import SpineError
 from SpineLib.metrics.response import RESPONSE_FIGURES, RESPONSES
-from SpineLib.scene.dicomfacts import copy_series, series_files
+from SpineLib.scene.dicomfacts import copy_series, facts_of, series_files
+from SpineLib.scene.masks import segment_ids
 from SpineLib.scene.registration import trust
 from SpineLib.scene.results import place_beside, segment_tag, source_volume
-from SpineLib.scene.review import kept_ids
+from SpineLib.scene.review import kept_ids, review_of
 from SpineLib.scene.runs import RunInputs
 from SpineLib.scene.scans import SIMULATED, after_to_before, unregistered_volume
 from SpineLib.scene.segmentvolumes import on_one_grid
 from SpineLib.scene.stability import spine_lines
 from SpineLib.scene.surfaces import fill_table, number
+from SpineLib.tasks.followup.checks import SWAPPED, order_of_dates
+from SpineLib.tasks.response.checks import check_examinations
 from SpineLib.volume import write_volume
+from SpineLib.volume.dicom_facts import DicomFacts
+from SpineLib.volume.review import REJECTED
 
 #: Segment tag of the level a lesion lies at.
 _LEVEL = "SpineOncology.Level"
@@ -29,6 +34,24 @@ def has_both_series(earlier, later) -> bool:
     """Whether the scans of two segmentation nodes (or None) were loaded from DICOM."""
     scans = [source_volume(node) if node is not None else None for node in (earlier, later)]
     return all(scan is not None and bool(series_files(scan)) for scan in scans)
+
+
+def doubts(earlier, later) -> list[str]:
+    """Questions to ask before two segmentation nodes are compared; none if all is well."""
+    one, two = _facts(earlier, later)
+    questions = []
+    if one and two and one.patient_id and two.patient_id and one.patient_id != two.patient_id:
+        questions.append("The two examinations have different patient IDs. Are they of one patient?")
+    if order_of_dates(one, two) == SWAPPED:
+        questions.append(
+            "The examination chosen as the earlier one is the later one by its date. Compare them all the same?"
+        )
+    return questions
+
+
+def _facts(earlier, later) -> tuple[DicomFacts | None, DicomFacts | None]:
+    one, two = source_volume(earlier), source_volume(later)
+    return (facts_of(one) if one is not None else None), (facts_of(two) if two is not None else None)
 
 
 def export_examinations(
@@ -55,6 +78,7 @@ def export_examinations(
         raise SpineError("Both examinations are the same segmentation: choose the earlier one's lesions.")
     folder, nodes = Path(folder), {"earlier": earlier, "later": later}
     parameters: dict = {"inputs": {}, "lesions": {}, "images": None, "simulated": False}
+    parameters["notes"] = check_examinations(*_facts(earlier, later), allow_different=True, any_order=True)
     parameters["spine"] = spine_lines(later)
     scans = {when: source_volume(node) for when, node in nodes.items()}
     for when, node in nodes.items():
@@ -67,6 +91,14 @@ def export_examinations(
         parameters["inputs"][when] = str(folder / f"{when}.nrrd")
         write_volume(grid.with_array(labels), parameters["inputs"][when], compress=False)
         parameters["lesions"][when] = listed
+    rejected = [one for one in segment_ids(earlier) if review_of(earlier, one) == REJECTED]
+    grid, parts = on_one_grid(earlier, rejected, "rejected lesions", registration)
+    mask = np.zeros(grid.shape, np.uint8)
+    for _, box, inside in parts:
+        mask[box][inside] = 1
+    if mask.any():
+        parameters["rejected"] = str(folder / "rejected.nrrd")
+        write_volume(grid.with_array(mask), parameters["rejected"], compress=False)
     if all(scan is not None and scan.GetImageData() is not None for scan in scans.values()):
         parameters["images"] = {}
         for when, scan in scans.items():

@@ -83,6 +83,15 @@ def read_segments(path: str | Path, name: str = "") -> tuple[Volume, list[Marked
     return labels.with_array(np.zeros(labels.shape, np.uint8)), found
 
 
+def rejected_segments(path: str | Path, name: str = "") -> list[MarkedSegment]:
+    """The segments of a file that a reader has rejected, which :func:`read_segments` leaves out.
+
+    Raises:
+        SpineError: as :func:`read_segments`.
+    """
+    return _of_segmentation(Path(path), name, rejected=True)[1] if holds_segments(Path(path), name) else []
+
+
 def read_mask(path: str | Path, name: str = "") -> Volume:
     """What is marked in a file as one label map: the reader for every mask that a command is given.
 
@@ -171,7 +180,7 @@ def holds_segments(path: Path, name: str = "") -> bool:
         return False
 
 
-def _of_segmentation(path: Path, name: str) -> tuple[Volume, list[MarkedSegment]]:
+def _of_segmentation(path: Path, name: str, rejected: bool = False) -> tuple[Volume, list[MarkedSegment]]:
     if not suffix_of(path):
         grid, arrays, found_in = read_dicom_seg(path, name)
         volumes = [grid.with_array(array) for array in arrays]
@@ -179,7 +188,7 @@ def _of_segmentation(path: Path, name: str) -> tuple[Volume, list[MarkedSegment]
         return grid, [
             MarkedSegment(info, volumes[layer], info.label, around[layer][info.label])
             for info, layer in found_in
-            if info.label in around[layer]
+            if info.label in around[layer] and not rejected
         ]
     label = f"The {name} file" if name else "The mask"
     found = read_image_file(path, label)
@@ -192,10 +201,12 @@ def _of_segmentation(path: Path, name: str) -> tuple[Volume, list[MarkedSegment]
     segments = [
         MarkedSegment(info, layers[layer], value, boxes[layer][value])
         for info, layer, value in described
-        if value in boxes[layer] and info.tags.get(REVIEW) != REJECTED
+        if value in boxes[layer] and (info.tags.get(REVIEW) == REJECTED) == rejected
     ]
-    if rejected := sum(info.tags.get(REVIEW) == REJECTED for info, *_ in described):
-        many = "1 rejected segment; it was" if rejected == 1 else f"{rejected} rejected segments; they were"
+    if rejected:  # whoever reads what is kept is told
+        return grid, segments
+    if left_out := sum(info.tags.get(REVIEW) == REJECTED for info, *_ in described):
+        many = "1 rejected segment; it was" if left_out == 1 else f"{left_out} rejected segments; they were"
         told = f"{label} holds {many} left out."
         grid = grid.with_meta({NOTES: (*notes_of(grid), told)})
     known = {(layer, value) for _, layer, value in described}

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import qt
+import slicer
 
 from SpineLib.errors import SpineError
 from SpinePanel.i18n import tr as _
@@ -157,9 +158,17 @@ class ResponseStep(StepBase):
         if not all(self._panel.installed(self.widgets, one) for one in needed):
             return
         earlier, later, registration = self._chosen()
+        if not self._agreed(earlier, later):
+            return
         run = ResponseRun(earlier, later, registration, folder, self._table, withDicom)
         of = self._chosen(), self._stamp()
         self._panel.start(self.widgets, run, lambda imported: self._onResult(imported, *of))
+
+    def _agreed(self, earlier, later):
+        """Whether the user takes both for one patient's examinations in their order."""
+        from SpineLib.scene.response import doubts
+
+        return all(slicer.util.confirmOkCancelDisplay(one, self._panel.TITLE) for one in doubts(earlier, later))
 
     def _onResult(self, imported, of, seen):
         self._table, result, paths = imported
@@ -219,6 +228,7 @@ class ResponseStep(StepBase):
 
 
 def _texts(row):
+    from SpineLib.metrics.response import change_words
     from SpineLib.reports.response import lesion_words
 
     change = row["product_change"]
@@ -226,6 +236,6 @@ def _texts(row):
         lesion_words(row["earlier"], row["later"]),
         f"{row['later_ml']:.2f}",
         "" if row["earlier_ml"] is None else f"{row['earlier_ml']:.2f}",
-        "" if change is None else f"{100 * change:+.0f}",
+        "" if change is None else change_words(change, "+"),
         row["response"],
     )

@@ -62,6 +62,26 @@ def test_one_scan_alone_is_refused(case, capsys):
     assert "Give both scans" in capsys.readouterr().err
 
 
+def test_the_same_file_twice_is_refused(case, capsys):
+    assert main(["response", "--earlier", str(case / "later.nrrd"), "--later", str(case / "later.nrrd")]) == 1
+    assert "same file" in capsys.readouterr().err
+
+
+def test_what_the_file_of_a_transform_tells_and_what_was_rejected_reach_the_json(case):
+    second = ball(5.0, (21, 0, 10), ON)
+    infos = [
+        SegmentInfo(1, "Lesion 1", (1, 0, 0), METASTASIS),
+        SegmentInfo(2, "Lesion 2", (1, 0, 0), METASTASIS, {"SpineOncology.Review": "rejected"}),
+    ]
+    labels = union(ball(6.0, (0, 0, -10), ON), second.with_array(2 * second.array))
+    write_segmentation(case / "earlier.seg.nrrd", labels, infos)
+    (case / "t.json").write_text('{"quality": {}}')
+    assert run(case, "--transform", case / "t.tfm", "-o", case / "r.json") == 0
+    written = json.loads((case / "r.json").read_text())
+    assert any("no record of its registration" in note for note in written["notes"])
+    assert [one["response"] for one in written["lesions"]] == ["SD", "not to be told"] and written["overall"] == "SD"
+
+
 def test_the_job_gives_the_same_as_the_command(case):
     labels = union(
         ball(9.0, (0, 0, -10), ON), ball(6.0, (0, 0, 15), ON).with_array(2 * ball(6.0, (0, 0, 15), ON).array)

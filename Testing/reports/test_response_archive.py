@@ -13,6 +13,9 @@ import pydicom  # noqa: E402
 from pydicom.sr.codedict import codes  # noqa: E402
 
 from SpineLib.cli.main import main  # noqa: E402
+from SpineLib.reports.response_archive import Side, write_response  # noqa: E402
+from SpineLib.tasks.response.labels import read_lesions  # noqa: E402
+from SpineLib.tasks.response.response import response  # noqa: E402
 from SpineLib.tasks.segmentation.naming import METASTASIS  # noqa: E402
 from SpineLib.volume import SegmentInfo, Volume, read_dicom, write_segmentation  # noqa: E402
 from SpineLib.volume.transform import write_transform  # noqa: E402
@@ -98,6 +101,55 @@ def test_the_private_codes_are_declared_as_such(written):
     document = pydicom.dcmread(written / "measurements.dcm")
     declared = {one.CodingSchemeDesignator: one for one in document.CodingSchemeIdentificationSequence}
     assert declared[SCHEME].CodingSchemeResponsibleOrganization == "SpineOncology"
+
+
+def test_the_reason_and_the_notes_stand_in_the_report(written):
+    document = pydicom.dcmread(written / "measurements.dcm")
+    texts = " ".join(one.value for one in document.iterall() if one.keyword == "TextValue")
+    assert "1 lesion is new." in texts and "after four weeks or more" in texts
+
+
+@pytest.mark.parametrize(
+    ("tags", "said", "allowed"),
+    [
+        ({"PatientID": "OTHER", "StudyDate": "20240302"}, "different patient IDs", ["--allow-different-patients"]),
+        ({"StudyDate": "20231231"}, "later one by its date", ["--swap-check", "off"]),
+    ],
+)
+def test_two_patients_and_the_wrong_order_are_refused(written, capsys, tags, said, allowed):
+    folder = written.parent
+    scan = read_dicom(folder / "later")
+    write_image_series(folder / "odd", scan, **TAGS | tags)
+    call = ["response", "--transform", folder / "t.tfm", "-o", folder / "r.json"]
+    for when, series in (("earlier", "earlier"), ("later", "odd")):
+        call += [f"--{when}", folder / f"{when}.seg.nrrd", f"--{when}-image", folder / series]
+    assert main([str(one) for one in call]) == 1 and said in capsys.readouterr().err
+    assert main([str(one) for one in [*call, *allowed]]) == 0
+    assert said in (folder / "r.json").read_text()
+    if "PatientID" in tags:
+        assert main([str(one) for one in [*call, *allowed, "--overwrite", "--dicom", folder / "two"]]) == 1
+        assert "one DICOM SR cannot tell of two patients" in capsys.readouterr().err and not (folder / "two").exists()
+
+
+def test_without_a_trusted_registration_the_report_gives_no_class_and_takes_no_lesion_for_the_same(written):
+    folder = written.parent
+    sides = []
+    for when in ("earlier", "later"):
+        lesions, labels = read_lesions(folder / f"{when}.seg.nrrd", when)
+        sides.append(Side(labels, lesions, folder / when))
+    result = response(sides[0].lesions, sides[1].lesions, np.eye(4), trusted=False)
+    (folder / "open").mkdir()
+    write_response(folder / "open", result, *sides)
+    document = highdicom.sr.srread(folder / "open" / "measurements.dcm")
+    wanted = highdicom.sr.CodedConcept.from_code(codes.DCM.CurrentResponse)
+    groups = document.content.get_volumetric_roi_measurement_groups() + document.content.get_image_measurement_groups()
+    assert {one.value for group in groups for one in evaluations(group, wanted)} == {"RESP-UNKNOWN"}
+    uids = [
+        one.TrackingUID
+        for when in ("earlier", "later")
+        for one in pydicom.dcmread(folder / "open" / f"{when}.dcm").SegmentSequence
+    ]
+    assert len(set(uids)) == 4
 
 
 def test_without_dicom_series_it_is_refused_before_any_work(written, capsys):

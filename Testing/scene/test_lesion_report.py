@@ -13,7 +13,7 @@ from SpineLib.errors import SpineError  # noqa: E402
 from SpineLib.jobs.registry import run_job  # noqa: E402
 from SpineLib.scene.lesionreport import export_lesion_report, has_series  # noqa: E402
 from SpineLib.scene.nodes import volume_to_node  # noqa: E402
-from SpineLib.scene.results import add_segmentation  # noqa: E402
+from SpineLib.scene.results import SOURCE_ROLE, add_segmentation  # noqa: E402
 from SpineLib.scene.review import set_review  # noqa: E402
 from SpineLib.tasks.segmentation.lesions import find_lesions  # noqa: E402
 from SpineLib.volume import Volume, read_dicom  # noqa: E402
@@ -96,6 +96,32 @@ def test_nothing_to_report_is_said(found):
         export_lesion_report(segmentation, {"T1": node}, folder / "job")
     with pytest.raises(SpineError, match="nothing to report"):
         export_lesion_report(None, {}, folder / "job")
+
+
+def test_two_patients_and_a_wrong_order_are_asked_about_and_what_was_rejected_earlier_is_not_new(found):
+    from SpineLib.scene.response import doubts, export_examinations
+
+    folder, node, earlier, ids, _ = found
+    other = volume_to_node(read_dicom(folder / "scan"), "T1 later")
+    later = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "later")
+    later.Copy(earlier)
+    later.SetNodeReferenceID(SOURCE_ROLE, other.GetID())
+    assert doubts(earlier, later) == []
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    for volume, patient, date in ((node, "4711", "20240302"), (other, "4712", "20240102")):
+        person = hierarchy.CreateSubjectItem(hierarchy.GetSceneItemID(), "patient")
+        study = hierarchy.CreateStudyItem(person, "study")
+        hierarchy.SetItemAttribute(person, "DICOM.PatientID", patient)
+        hierarchy.SetItemAttribute(study, "DICOM.StudyDate", date)
+        hierarchy.SetItemParent(hierarchy.GetItemByDataNode(volume), study)
+    patients, order = doubts(earlier, later)
+    assert "different patient IDs" in patients and "later one by its date" in order
+    set_review(earlier, ids[1], "rejected")
+    _, parameters = export_examinations(earlier, later, folder / "job")
+    parameters["later_to_earlier_lps"] = np.eye(4).tolist()
+    answer = run_job("response", parameters, folder / "job")
+    assert [one["response"] for one in answer["response"]["lesions"]] == ["SD", "not to be told"]
+    assert "different patient IDs" in answer["response"]["notes"][0]
 
 
 def test_two_examinations_with_their_series_get_dicom_objects_with_the_response(found, monkeypatch):

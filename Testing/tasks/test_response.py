@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from SpineLib.errors import SpineError
-from SpineLib.metrics.response import class_of
+from SpineLib.metrics.response import change_words, class_of
 from SpineLib.tasks.response.lesions import size_of
 from SpineLib.tasks.response.response import NOT_TO_BE_TOLD, Found, response
 from Testing.tasks.balls import SAGITTAL, ball, box, grid, moved_by, union
@@ -92,6 +92,43 @@ def test_a_place_that_the_other_scan_does_not_show_is_neither_gone_nor_new():
     assert result.overall == NOT_TO_BE_TOLD
     back = response([Found("seen", ball(6.0, on=short))], earlier, np.eye(4))
     assert of(back, "above").response == "not seen" and "earlier scan" in of(back, "above").remark
+
+
+def test_no_lesion_has_a_class_where_the_registration_is_not_to_be_trusted():
+    earlier, later = (
+        [found("one", 8.0), found("gone", 8.0, (0, 0, 25))],
+        [found("a", 8.0), found("new", 8.0, (0, 0, -25))],
+    )
+    result = response(earlier, later, np.eye(4), trusted=False)
+    assert {one.response for one in result.changes} == {NOT_TO_BE_TOLD} and result.overall == NOT_TO_BE_TOLD
+    assert all("not to be trusted" in one.remark for one in result.changes)
+
+
+def test_what_was_rejected_earlier_is_not_new_and_does_not_decide():
+    steady, back = found("one", 8.0), found("back", 8.0, (0, 0, 25))
+    result = response([steady], [steady, back], np.eye(4), rejected=[back.mask])
+    assert of(result, "back").response == NOT_TO_BE_TOLD and "rejected in the earlier" in of(result, "back").remark
+    assert result.overall == "SD" and "no lesion is new" not in result.reason and "rejected" in result.reason
+    assert "did not change" in result.reason
+    more = response([steady], [steady, back, found("new", 8.0, (0, 0, -25))], np.eye(4), rejected=[back.mask])
+    assert more.overall == "PD" and more.reason == "1 lesion is new."
+    assert response([], [back], np.eye(4), rejected=[back.mask]).overall == NOT_TO_BE_TOLD
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (361 / 289 - 1, "24.9"),
+        (0.25, "25"),
+        (0.24996, "24.996"),
+        (-0.496, "-49.6"),
+        (-0.5, "-50"),
+        (-0.001, "0"),
+        (0.4, "40"),
+    ],
+)
+def test_a_change_is_told_on_its_side_of_the_thresholds(change, words):
+    assert change_words(change) == words
 
 
 def test_an_untrusted_registration_tells_no_class_and_nothing_at_all_is_refused():

@@ -20,6 +20,7 @@ def compare_examinations(
     later: Sequence[Found],
     settings: ResponseSettings = ResponseSettings(),
     progress: Progress = silent,
+    rejected: Sequence[Volume] = (),
 ) -> tuple[Response, dict[int, Registration]]:
     """Register the later scan to the earlier one around each earlier lesion, and compare (:func:`response`).
 
@@ -28,6 +29,7 @@ def compare_examinations(
         earlier, later: their lesions.
         settings: the user's choices.
         progress: may raise ``Cancelled``.
+        rejected: masks of what was rejected in the earlier examination.
 
     Returns:
         The response, and the registration of each earlier lesion by its index.
@@ -54,6 +56,7 @@ def compare_examinations(
         max((one.quality.error_mm for one in registrations.values()), default=None),
         not doubtful,
         images,
+        rejected,
     )
     notes = list(result.notes)
     if doubtful:

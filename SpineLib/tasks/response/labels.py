@@ -11,7 +11,7 @@ from SpineLib.errors import SpineError
 from SpineLib.tasks.followup.follow_up import mark
 from SpineLib.tasks.response.response import Found
 from SpineLib.volume import Volume
-from SpineLib.volume.segments import read_segments
+from SpineLib.volume.segments import read_segments, rejected_segments
 
 #: Segment tag of the level a lesion lies at.
 _LEVEL = "SpineOncology.Level"
@@ -46,6 +46,15 @@ def read_lesions(path: str | Path, name: str) -> tuple[list[Found], Volume]:
     if many > _MOST:
         raise SpineError(f"The {name} file holds {many} lesions; give one label a lesion, {_MOST} at most.")
     return found, together([one.mask for one in found], grid)
+
+
+def read_rejected(path: str | Path, name: str) -> list[Volume]:
+    """Masks of the lesions in a file that a reader has rejected; none where the file does not tell.
+
+    Raises:
+        SpineError: it cannot be read.
+    """
+    return [one.mask for one in rejected_segments(path, name)]
 
 
 def together(masks: Sequence[Volume], grid: Volume) -> Volume:

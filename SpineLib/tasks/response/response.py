@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
@@ -15,11 +15,13 @@ from SpineLib.metrics.response import (
     COMPLETE,
     NOT_MEASURABLE,
     NOT_SEEN,
+    NOT_TO_BE_TOLD,
     PARTIAL,
     PROGRESSIVE,
     RESPONSES,
     SOURCE,
     STABLE,
+    change_words,
     class_of,
 )
 from SpineLib.progress import Progress, silent
@@ -32,6 +34,9 @@ from SpineLib.volume.places import ras_lps, shows, to_lps
 from SpineLib.volume.told import reading_notes
 from SpineLib.volume.transform import check_linear
 from SpineLib.volume.triples import triple
+
+_REJECTED = "Was rejected in the earlier examination: look at both."
+_UNTRUSTED = "The registration of the two examinations is not to be trusted."
 
 
 @dataclass(frozen=True)
@@ -158,9 +163,6 @@ class Response:
         )
 
 
-NOT_TO_BE_TOLD = "not to be told"
-
-
 def response(
     earlier: Sequence[Found],
     later: Sequence[Found],
@@ -170,6 +172,7 @@ def response(
     error_mm: float | None = None,
     trusted: bool = True,
     images: tuple[Volume, Volume] | None = None,
+    rejected: Sequence[Volume] = (),
 ) -> Response:
     """Match the lesions of two examinations and say what became of them.
 
@@ -183,8 +186,9 @@ def response(
             examinations are in one space.
         settings: the user's choices.
         progress: may raise ``Cancelled``.
-        error_mm, trusted: of the registration.
+        error_mm, trusted: of the registration; where it is not to be trusted no lesion has a class.
         images: earlier and later scan: what each of them shows; None: the masks' grids are the scans'.
+        rejected: masks of what a reader rejected in the earlier examination: what lies there now is not told to be new.
 
     Raises:
         SpineError: neither examination has a lesion, a transform is of no use.
@@ -196,7 +200,8 @@ def response(
         raise SpineError("Neither examination holds a lesion, so there is nothing to compare.")
     matrices = _matrices(earlier, first, later_to_earlier)
     progress(0.05, "Finding what belongs together")
-    pairs, new = _pairs(first, second, matrices, settings.farthest_mm + (error_mm or 0.0))
+    reach = settings.farthest_mm + (error_mm or 0.0)
+    pairs, new = _pairs(first, second, matrices, reach)
     grids = images or ((first or second)[0].mask, (second or first)[0].mask)
     sizes = []
     for number, one in enumerate([*first, *second]):
@@ -211,9 +216,15 @@ def response(
                     sum((after[n] for n in theirs), Size()), lost, np.eye(4))
         )  # fmt: skip
     usual = matrices[0] if matrices else _only_matrix(later_to_earlier)
-    for n in new:
+    beside = pair_necroses(rejected, [second[n].mask for n in new], [usual] * len(rejected), error_mm or 0.0)[1]
+    for place, n in enumerate(new):
         lost = not shows(grids[0], second[n].mask, usual)
-        changes.append(_change([], [second[n]], Size(), after[n], lost, usual))
+        change = _change([], [second[n]], Size(), after[n], lost, usual)
+        if place not in beside:
+            change = replace(change, response=NOT_TO_BE_TOLD, remark=_REJECTED)
+        changes.append(change)
+    if not trusted:
+        changes = [replace(one, response=NOT_TO_BE_TOLD, remark=one.remark or _UNTRUSTED) for one in changes]
     overall, reason = _overall(changes, trusted)
     applied = {"farthest_mm": settings.farthest_mm, "error_mm": error_mm, "trusted": trusted}
     made = provenance("response", started, applied, libraries=("numpy", "scipy", "vtk"))
@@ -295,7 +306,8 @@ def _change(
 
 def _overall(changes: Sequence[LesionChange], trusted: bool) -> tuple[str, str]:
     if not trusted:
-        return NOT_TO_BE_TOLD, "The registration of the two examinations is not to be trusted."
+        return NOT_TO_BE_TOLD, _UNTRUSTED
+    open_ones = sum(one.response == NOT_TO_BE_TOLD for one in changes)
     worse = [one for one in changes if one.response == PROGRESSIVE]
     if worse:
         new = sum(one.what == "new" for one in worse)
@@ -308,15 +320,22 @@ def _overall(changes: Sequence[LesionChange], trusted: bool) -> tuple[str, str]:
                 "1 has grown by a quarter or more" if grown == 1 else f"{grown} have grown by a quarter or more"
             )
         return PROGRESSIVE, f"{', '.join(parts)}."
-    counted = [one for one in changes if one.response not in (NOT_SEEN, NOT_MEASURABLE)]
+    if open_ones == len(changes):
+        return NOT_TO_BE_TOLD, "All that is there now was rejected in the earlier examination."
+    counted = [one for one in changes if one.response not in (NOT_SEEN, NOT_MEASURABLE, NOT_TO_BE_TOLD)]
+    none_new = "no lesion is new" if not open_ones else f"{open_ones} not counted, rejected in the earlier examination"
     hidden = sum(one.response == NOT_SEEN for one in changes)
     if hidden:
         return NOT_TO_BE_TOLD, f"Of {hidden} of {len(changes)} lesions only one of the two scans shows the place."
     if not counted:
-        return STABLE, "No lesion is large enough to be measured, none is new, and none is gone."
+        return STABLE, f"No lesion is large enough to be measured, {none_new}, and none is gone."
     before, after = (sum(getattr(one, name).product_mm2 for one in counted) for name in ("size_earlier", "size_later"))
     kind = class_of(before, after)
-    if kind == COMPLETE and len(counted) < len(changes):
+    if kind == COMPLETE and len(counted) + open_ones < len(changes):
         kind = PARTIAL  # what is too small to be measured is still there
     share = after / before - 1
-    return kind, f"The sum of the products of diameters changed by {100 * share:+.0f} %, and no lesion is new."
+    words = change_words(share, "+")
+    changed = (
+        "did not change" if share == 0 else f"changed by {words} %" if words != "0" else "changed by less than 1 %"
+    )
+    return kind, f"The sum of the products of diameters {changed}, and {none_new}."
