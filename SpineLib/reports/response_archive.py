@@ -105,7 +105,8 @@ def _marked(name: str, side: Side, when: str, words: Mapping, figures: Mapping, 
             terminology = lesion_terminology(lesion, TARGETS["metastasis"])
             segments.append(SegmentInfo(label, found.name, METASTASIS, terminology))
             lesions[label] = lesion
-    return Marked(name, side.labels, segments, lesions, side.series, None, when, {}, words, figures, same)
+    told = Marked(name, side.labels, segments, lesions, side.series, when=when)
+    return replace(told, words=words, numbers=figures, same_as=same)
 
 
 def _words(change: LesionChange) -> list[Word]:
