@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from SpineLib.cli.choosing import best_model
 from SpineLib.cli.dicom_output import check_series
@@ -18,6 +19,9 @@ from SpineLib.models import find_bundle
 from SpineLib.progress import Progress, part
 from SpineLib.sequences import enhanced_of
 from SpineLib.temporary import staged
+
+if TYPE_CHECKING:
+    from SpineLib.volume import SegmentInfo
 
 #: Written last: a folder that holds it is complete.
 RECORD = "comparison.json"
@@ -163,10 +167,11 @@ def run_case(
     from SpineLib.tasks.followup.checks import check_patients
     from SpineLib.tasks.followup.compare import CompareSettings
     from SpineLib.tasks.followup.follow_up import FollowUpSettings, follow_up
+    from SpineLib.tasks.segmentation.naming import LEVEL
     from SpineLib.tasks.segmentation.segment import SegmentSettings
     from SpineLib.volume import read_volume
     from SpineLib.volume.dicom_facts import read_dicom_facts
-    from SpineLib.volume.segments import read_mask
+    from SpineLib.volume.segments import read_named_mask
 
     notes = list(notes or [])
     if dicom is not None:
@@ -187,14 +192,17 @@ def run_case(
         when: {name: read_volume(path, name) for name, path in paths.items()}
         for when, paths in (("before", scans.before), ("after", scans.after))
     }
-    masks = {
-        key: read_mask(path, what)
+    read = {
+        key: read_named_mask(path, what)
         for key, path, what in (
             ("metastases", scans.metastasis, "metastasis"),
             ("necroses", scans.necrosis, "necrosis"),
         )
         if path is not None
     }
+    masks = {key: mask for key, (mask, _) in read.items()}
+    segments = read["metastases"][1] if "metastases" in read else {}
+    notes += _names(segments)
     given = None
     if scans.transform is not None:
         from SpineLib.tasks.registration.record import read_registration
@@ -207,6 +215,7 @@ def run_case(
         images["before"],
         images["after"],
         metastases=masks.get("metastases"),
+        levels={number: info.tags.get(LEVEL, "") for number, info in segments.items()},
         necroses=masks.get("necroses"),
         metastasis_model=bundles.get("metastasis_model"),
         necrosis_model=bundles.get("necrosis_model"),
@@ -232,6 +241,18 @@ def run_case(
         parts=parts,
     )
     return CaseResult(row, lines)
+
+
+def _names(segments: Mapping[int, SegmentInfo]) -> list[str]:
+    """Which segments of the user's file the numbers of metastases are; of one segment the pieces are numbered."""
+    if len(segments) == 1:
+        [info] = segments.values()
+        return [f"The metastases are the pieces of the segment '{info.name}' of the file."]
+    return [
+        f"Metastasis {number} is '{info.name}' of the file."
+        for number, info in segments.items()
+        if info.name not in (str(number), f"Lesion {number}")
+    ]
 
 
 def _parts(before, shown: str, args: argparse.Namespace, notes: list[str], progress: Progress):

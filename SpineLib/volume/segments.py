@@ -110,11 +110,16 @@ def read_mask(path: str | Path, name: str = "") -> Volume:
     Raises:
         SpineError: as :func:`read_segments`.
     """
+    return read_named_mask(path, name)[0]
+
+
+def read_named_mask(path: str | Path, name: str = "") -> tuple[Volume, dict[int, SegmentInfo]]:
+    """As :func:`read_mask`, with what the file says of each number; nothing of a label map."""
     if not holds_segments(Path(path), name):
         volume = read_volume(path, name)
         labels = volume.with_array(whole_labels(volume.array, name))
         boxes_of(labels.array, name)  # refuses a scan
-        return labels
+        return labels, {}
     grid, segments = _of_segmentation(Path(path), name)
     numbers = [segment.info.label for segment in segments]
     if len(set(numbers)) < len(numbers) or min(numbers, default=1) < 1:
@@ -128,7 +133,8 @@ def read_mask(path: str | Path, name: str = "") -> Volume:
     told = (f"Segments of the {name} file overlap; there the later one counts.",) if covered else ()
     for note in told:
         remark(note)
-    return replace(grid.with_array(array), meta={**grid.meta, NOTES: (*notes_of(grid), *told)})
+    mask = replace(grid.with_array(array), meta={**grid.meta, NOTES: (*notes_of(grid), *told)})
+    return mask, {number: segment.info for number, segment in zip(numbers, segments)}
 
 
 def choose_segment(

@@ -14,7 +14,7 @@ from SpineLib.models import catalogue
 from SpineLib.tasks.registration.quality import RegistrationQuality
 from SpineLib.tasks.registration.record import write_registration
 from SpineLib.tasks.registration.register import Registration
-from SpineLib.volume import Volume, read_volume, write_volume
+from SpineLib.volume import SegmentInfo, Volume, read_volume, write_segmentation, write_volume
 from SpineLib.volume.transform import read_transform, write_transform
 from Testing.layers import write_layers
 from Testing.tasks.tiny import patient, save_tiny
@@ -338,6 +338,22 @@ def test_segments_that_overlap_and_nearly_whole_numbers_are_masks_too(case, caps
     assert main(line) == 0
     told = capsys.readouterr().out
     assert "covered; 100.0 % covered" in told and "Segments of the metastasis file overlap" in told
+
+
+def test_the_numbers_names_and_levels_of_a_readers_metastases_are_kept(case, capsys):
+    image = read_volume(case / "metastasis.nrrd")
+    labels = image.with_array(7 * image.array.astype(np.uint8))
+    labels.array[:2, :2, :2] = 3
+    tags = {number: {"SpineOncology.Level": level} for number, level in ((3, "L4"), (7, "L2"))}
+    named = [SegmentInfo(n, name, (1.0, 0.0, 0.0), "", tags[n]) for n, name in ((3, "small one"), (7, "painful"))]
+    write_segmentation(case / "named.seg.nrrd", labels, named)
+    line = command(case, "--no-canal")
+    line[line.index("--metastasis") + 1] = str(case / "named.seg.nrrd")
+    assert main(line) == 0
+    printed = capsys.readouterr().out
+    assert "Metastasis 7 is 'painful' of the file." in printed and "Metastasis 3 is 'small one'" in printed
+    record = json.loads((case / "out" / "comparison.json").read_text())
+    assert {one["lesion"]["id"]: one["lesion"]["level"] for one in record["metastases"]} == {7: "L2", 3: "L4"}
 
 
 def test_a_folder_goes_on_after_a_bad_case_and_takes_up_where_it_ended(cohort, capsys):

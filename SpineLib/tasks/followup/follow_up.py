@@ -118,6 +118,7 @@ def follow_up(
     after: Mapping[str, Volume],
     *,
     metastases: Volume | None = None,
+    levels: Mapping[int, str] | None = None,
     necroses: Volume | None = None,
     after_to_before: np.ndarray | None = None,
     registration: Registration | None = None,
@@ -132,6 +133,7 @@ def follow_up(
     Args:
         before, after: sequence name (:data:`SpineLib.sequences.SEQUENCES`) to volume.
         metastases: mask or ids in the before space; without it the model segments.
+        levels: of the given metastases by value, "L3"; None: nobody knows.
         necroses: mask or ids in the after space; without it the model segments.
         after_to_before: 4 x 4, LPS mm, for all metastases; without it each treated one is registered by itself, as
             spines bend.
@@ -156,6 +158,11 @@ def follow_up(
     tumours = _marked(
         before, metastases, metastasis_model, settings.metastasis, "metastases", "before", part(progress, 0.0, 0.2)
     )
+    if metastases is not None and levels:
+        values = np.unique(metastases.array[metastases.array != 0])
+        of = {lesion.id: lesion.id if len(values) > 1 else int(values[0]) for lesion in tumours.lesions}
+        leveled = [replace(lesion, level=levels.get(of[lesion.id], "")) for lesion in tumours.lesions]
+        tumours = replace(tumours, lesions=leveled)
     if not tumours.lesions:
         raise SpineError(
             "No metastasis is marked on the scan from before; correct or draw the segmentation and give "
