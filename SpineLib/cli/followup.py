@@ -11,7 +11,7 @@ from SpineLib.cli.dicom_output import add_dicom, dicom_folder
 from SpineLib.cli.entities import add_entities, wanted_entities
 from SpineLib.cli.followup_case import Scans, check_order, output_folder, run_case
 from SpineLib.cli.followup_folder import follow_up_folder
-from SpineLib.cli.options import add_device
+from SpineLib.cli.options import add_device, add_patient_checks
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.cohort.layout import AFTER, BEFORE, SESSIONS
 from SpineLib.errors import SpineError
@@ -93,15 +93,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"margin to be reached by the necrosis; 0: covered is enough (default: {REQUIRED_MARGIN_MM:g})",
     )
     add_device(choices, precision=False)
-    choices.add_argument(
-        "--allow-different-patients", action="store_true", help="compare scans whose DICOM patient IDs differ"
-    )
-    choices.add_argument(
-        "--swap-check",
-        default="auto",
-        choices=("auto", "off"),
-        help="auto: refuse scans in the wrong order, by DICOM dates or by names, and ask on a "
-        "terminal when neither tells (default: auto)",
+    add_patient_checks(
+        choices, "scans in the wrong order, by DICOM dates or by names, and ask on a terminal when neither tells"
     )
 
 

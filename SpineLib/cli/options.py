@@ -14,3 +14,17 @@ def add_device(parser: argparse._ActionsContainer, precision: bool = True) -> No
         parser.add_argument(
             "--precision", default="auto", choices=("auto", "float32", "bfloat16"), help="of networks (default: auto)"
         )
+
+
+def add_patient_checks(parser: argparse._ActionsContainer, refused: str) -> None:
+    """``--allow-different-patients`` and ``--swap-check``, of commands that compare two scans of one patient.
+
+    Args:
+        refused: what the check for exchanged scans refuses.
+    """
+    parser.add_argument(
+        "--allow-different-patients", action="store_true", help="compare scans whose DICOM patient IDs differ"
+    )
+    parser.add_argument(
+        "--swap-check", default="auto", choices=("auto", "off"), help=f"auto: refuse {refused} (default: auto)"
+    )

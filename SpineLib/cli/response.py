@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from SpineLib.cli.dicom_output import add_dicom, check_series, dicom_folder
+from SpineLib.cli.options import add_patient_checks
 from SpineLib.cli.outputs import check_outputs
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.errors import SpineError
@@ -36,15 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MM",
         help="a later lesion that overlaps none is the nearest one's if it lies no farther off (default: 5)",
     )
-    how.add_argument(
-        "--allow-different-patients", action="store_true", help="compare scans whose DICOM patient IDs differ"
-    )
-    how.add_argument(
-        "--swap-check",
-        default="auto",
-        choices=("auto", "off"),
-        help="auto: refuse scans whose DICOM dates are in the wrong order (default: auto)",
-    )
+    add_patient_checks(how, "scans whose DICOM dates are in the wrong order")
     output = parser.add_argument_group("output")
     output.add_argument("-o", "--output", type=Path, metavar="FILE", help="all figures as JSON")
     output.add_argument("--csv", type=Path, metavar="FILE", help="a line for each lesion")
