@@ -15,7 +15,7 @@ from SpineLab.evaluation.marks import (
     slices_tally,
 )
 from SpineLib.cohort.masks import check_on_image
-from SpineLib.cohort.mr import Cohort, drawn_lesions
+from SpineLib.cohort.mr import Case, Cohort, drawn_lesions
 from SpineLib.errors import SpineError
 from SpineLib.metrics.froc import (
     RANGE,
@@ -32,7 +32,7 @@ from SpineLib.models import ModelBundle, find_bundle
 from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.detection.candidates import Candidate, aggregate, find_candidates
 from SpineLib.tasks.detection.column import within
-from SpineLib.tasks.detection.detect import Detection, DetectSettings, detect
+from SpineLib.tasks.detection.detect import PAPER_AREA_CM2, Detection, DetectSettings, detect
 from SpineLib.tasks.detection.likelihood import middle
 from SpineLib.volume import Volume, read_volume
 from SpineLib.volume.resampling import resample_like
@@ -141,64 +141,120 @@ def find_detector(name: str) -> ModelBundle:
     return bundle
 
 
+@dataclass(frozen=True)
+class Counting:
+    """What is counted.
+
+    Attributes:
+        aggregation, column: the choices; each of one with each of the other.
+        smallest_cm2: least area of a region in its slice; None: the first model's own.
+        settings: of the detection.
+        thresholds: decreasing.
+    """
+
+    aggregation: Sequence[bool] = (True, False)
+    column: Sequence[bool] = (False,)
+    smallest_cm2: float | None = None
+    settings: DetectSettings = DetectSettings()
+    thresholds: Sequence[float] = THRESHOLDS
+
+    def smallest(self, bundle: ModelBundle) -> float:
+        if self.smallest_cm2 is not None:
+            return self.smallest_cm2
+        return bundle.card.preparation.get("smallest_area_cm2", PAPER_AREA_CM2)
+
+    def methods(self, bundles: Sequence[ModelBundle]) -> list[Method]:
+        """The first model runs with every combination; further ones (e.g. of a single resolution) with the first."""
+        choices = [(joined, inside) for inside in self.column for joined in self.aggregation]
+        methods = [Method(bundles[0].card.id, *choice) for choice in choices]
+        return methods + [Method(bundle.card.id, *choices[0]) for bundle in bundles[1:]]
+
+
+@dataclass(frozen=True, eq=False)
+class CaseCount:
+    """What one case comes to.
+
+    Attributes:
+        tallies: of each method, by slices and by lesions.
+        lesions: the reference's, and when the first method finds them.
+        seconds: mean of a model.
+    """
+
+    tallies: list[tuple[Tally, Tally]]
+    lesions: list[LesionFound]
+    seconds: float
+
+
 def evaluate_detection(
-    cohort: Cohort,
-    bundles: Sequence[ModelBundle],
-    *,
-    aggregation: Sequence[bool] = (True, False),
-    column: Sequence[bool] = (False,),
-    smallest_cm2: float | None = None,
-    settings: DetectSettings = DetectSettings(),
-    thresholds: Sequence[float] = THRESHOLDS,
-    progress: Progress = silent,
+    cohort: Cohort, bundles: Sequence[ModelBundle], how: Counting = Counting(), progress: Progress = silent
 ) -> DetectionEvaluation:
     """Compute each case's likelihood once a model, then count it with every combination of the other choices.
-
-    The first model runs with every combination; further ones (e.g. of a single resolution) with the first only.
 
     Args:
         cohort: cases with the models' sequence and the label "lesion".
         bundles: detectors.
-        smallest_cm2: least area of a region in its slice; None: the first model's own.
-        thresholds: decreasing.
 
     Raises:
         SpineError: no case has a lesion, or a case cannot be searched.
         Cancelled: by ``progress``.
     """
-    smallest = bundles[0].card.preparation.get("smallest_area_cm2", 5.0) if smallest_cm2 is None else smallest_cm2
-    choices = [(joined, inside) for inside in column for joined in aggregation]
-    methods = [Method(bundles[0].card.id, *choice) for choice in choices]
-    methods += [Method(bundle.card.id, *choices[0]) for bundle in bundles[1:]]
-    tallies: dict[Method, list[tuple[Tally, Tally]]] = {method: [] for method in methods}
-    settings = replace(settings, column=any(column), aggregate=False, share=_share(column))
-    lesions, seconds = [], []
+    counts = []
     for number, case in enumerate(cohort.cases):
         share = part(progress, number / len(cohort.cases), (number + 1) / len(cohort.cases))
-        truth = case.lesions()
-        for order, bundle in enumerate(bundles):
-            inner = part(share, order / len(bundles), (order + 0.9) / len(bundles))
-            image = read_volume(case.sequences[bundle.card.inputs[0]], bundle.card.inputs[0])
-            check_on_image(truth, image)
-            found = detect(
-                image, bundle, settings, lambda done, text, inner=inner, name=case.name: inner(done, f"{name}, {text}")
-            )
-            seconds.append(found.provenance["seconds"])
-            for method in [one for one in methods if one.model == bundle.card.id]:
-                slices, cases, candidates = _count(found, truth, method, smallest, thresholds)
-                tallies[method].append((slices, cases))
-                if method is methods[0]:
-                    lesions += _lesions(
-                        case.name, drawn_lesions(cohort.truth(case)), truth, found_from(candidates, truth, thresholds)
-                    )
+        counts.append(count_case(cohort, case, bundles, how, share))
+    return joined_counts(counts, bundles, how, cohort.simulated)
+
+
+def count_case(
+    cohort: Cohort, case: Case, bundles: Sequence[ModelBundle], how: Counting, progress: Progress = silent
+) -> CaseCount:
+    """All methods on one case of the cohort.
+
+    Raises:
+        SpineError: the case cannot be searched.
+        Cancelled: by ``progress``.
+    """
+    settings = replace(how.settings, column=any(how.column), aggregate=False, share=_share(how.column))
+    methods, smallest = how.methods(bundles), how.smallest(bundles[0])
+    truth, tallies, lesions, seconds = case.lesions(), dict[Method, tuple[Tally, Tally]](), list[LesionFound](), []
+    for order, bundle in enumerate(bundles):
+        inner = part(progress, order / len(bundles), (order + 0.9) / len(bundles))
+        image = read_volume(case.sequences[bundle.card.inputs[0]], bundle.card.inputs[0])
+        check_on_image(truth, image)
+        found = detect(image, bundle, settings, lambda done, text, inner=inner: inner(done, f"{case.name}, {text}"))
+        seconds.append(found.provenance["seconds"])
+        for method in [one for one in methods if one.model == bundle.card.id]:
+            by_slices, by_lesions, candidates = _count(found, truth, method, smallest, how.thresholds)
+            tallies[method] = by_slices, by_lesions
+            if method is methods[0]:
+                found_at = found_from(candidates, truth, how.thresholds)
+                lesions = _lesions(case.name, drawn_lesions(cohort.truth(case)), truth, found_at)
+    return CaseCount([tallies[method] for method in methods], lesions, float(np.mean(seconds)))
+
+
+def joined_counts(
+    counts: Sequence[CaseCount], bundles: Sequence[ModelBundle], how: Counting, simulated: bool
+) -> DetectionEvaluation:
+    """One evaluation of the cases' counts.
+
+    Raises:
+        SpineError: no case has a lesion.
+    """
+    lesions = [lesion for one in counts for lesion in one.lesions]
     if not lesions:
         raise SpineError("No case of the cohort has a lesion, so there is no sensitivity to measure.")
     results = [
-        MethodResult(method, *(Froc(np.array(thresholds), [pair[n] for pair in pairs]) for n in (0, 1)))
-        for method, pairs in tallies.items()
+        MethodResult(method, *(Froc(np.array(how.thresholds), [one.tallies[m][n] for one in counts]) for n in (0, 1)))
+        for m, method in enumerate(how.methods(bundles))
     ]
     return DetectionEvaluation(
-        results, lesions, float(smallest), settings.step_mm, settings.mirror, cohort.simulated, float(np.mean(seconds))
+        results,
+        lesions,
+        float(how.smallest(bundles[0])),
+        how.settings.step_mm,
+        how.settings.mirror,
+        simulated,
+        float(np.mean([one.seconds for one in counts])),
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from SpineLab.evaluation.detection import evaluate_detection
+from SpineLab.evaluation.detection import Counting, evaluate_detection
 from SpineLab.evaluation.marks import THRESHOLDS, slices_tally
 from SpineLab.reports.detection import operating_points
 from SpineLab.reports.froc_chart import Curve, Point, froc_chart
@@ -163,16 +163,15 @@ def _one(
     found = evaluate_detection(
         own,
         [load_bundle(bundle.folder) for bundle, _ in bundles],
-        smallest_cm2=config.smallest_area_cm2,
-        settings=settings,
+        Counting(smallest_cm2=config.smallest_area_cm2, settings=settings),
     )
     results = dict(zip(_METHODS, found.results, strict=True))
     chosen_by = read_facts(bundles[0][1])["cases"]["validation"]
     weights = _weights(cohort, chosen_by, bundles[0][0], config, settings)
     value = {
         "cases": [case.name for case in own.cases],
-        "tallies": {name: [_plain(one) for one in result.by_slices.tallies] for name, result in results.items()},
-        "by_lesions": {name: [_plain(one) for one in result.by_lesions.tallies] for name, result in results.items()},
+        "tallies": {name: [one.to_dict() for one in result.by_slices.tallies] for name, result in results.items()},
+        "by_lesions": {name: [one.to_dict() for one in result.by_lesions.tallies] for name, result in results.items()},
         "lambdas": tried,
         "weights": weights,
         "minutes": minutes,
@@ -200,20 +199,12 @@ def _weights(
     }
 
 
-def _plain(tally: Tally) -> dict:
-    return {"found": tally.found.tolist(), "lesions": tally.lesions, "false": tally.false_positives.tolist()}
-
-
 def frocs(kept: list[dict], key: str = "tallies") -> dict[str, Froc]:
     """The curves over all folds, by the paper's methods; cases in one order."""
     return {
         name: Froc(
             np.array(THRESHOLDS),
-            [
-                Tally(np.array(one["found"]), one["lesions"], np.array(one["false"]))
-                for fold in kept
-                for one in fold[key][name]
-            ],
+            [Tally.from_dict(one) for fold in kept for one in fold[key][name]],
         )
         for name in _METHODS
     }

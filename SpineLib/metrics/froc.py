@@ -5,7 +5,7 @@ Everything here is numpy on centres of gravity and scores; how regions come out 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +62,14 @@ class Tally:
     found: np.ndarray
     lesions: float
     false_positives: np.ndarray
+
+    def to_dict(self) -> dict:
+        """What JSON can hold; :meth:`from_dict` reads it."""
+        return {"found": self.found.tolist(), "lesions": self.lesions, "false": self.false_positives.tolist()}
+
+    @classmethod
+    def from_dict(cls, kept: Mapping) -> Tally:
+        return cls(np.array(kept["found"]), kept["lesions"], np.array(kept["false"]))
 
 
 def hits(positions: np.ndarray, lesions: np.ndarray, radius_mm: float = RADIUS_MM) -> np.ndarray:

@@ -2,11 +2,14 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from SpineLab.evaluation.detection import count_healthy, evaluate_detection
+from SpineLab.evaluation.detection import Counting, count_healthy, evaluate_detection
+from SpineLab.evaluation.detection_workers import evaluate_detection_together
+from SpineLab.evaluation.workers import Workers
 from SpineLab.reports.detection import by_kind, chart, figures, lesions_csv, markdown
 from SpineLib.cli.main import main
 from SpineLib.cohort.mr import read_cohort
@@ -37,7 +40,7 @@ def evaluation(made):
     return evaluate_detection(
         read_cohort(cohort, ("STIR",), labels=("lesion",)),
         [find_bundle(model), find_bundle(other)],
-        thresholds=THRESHOLDS,
+        Counting(thresholds=THRESHOLDS),
     )
 
 
@@ -113,12 +116,27 @@ def test_table_and_picture_say_simulated_and_stand_beside_the_paper(evaluation):
     assert "Paper" not in chart(evaluation, "by_lesions"), "the paper counts by slices only"
 
 
+def test_on_several_workers_the_figures_are_the_same_and_a_run_goes_on_where_it_stopped(made, evaluation, tmp_path):
+    pytest.importorskip("distributed", reason="distributed is not installed: the extra 'cluster' brings it")
+    cohort, told = read_cohort(made[0], ("STIR",), labels=("lesion",)), []
+    bundles, how = [find_bundle(name) for name in made[1:]], Counting(thresholds=THRESHOLDS)
+    kept, on = tmp_path / "kept", Workers(report=told.append)
+    found = evaluate_detection_together(cohort, bundles, how, kept, on)
+    assert figures(replace(found, seconds=0.0)) == figures(replace(evaluation, seconds=0.0))
+    assert found.lesions == evaluation.lesions
+    (kept / f"{cohort.cases[1].name}.json").unlink()
+    told.clear()
+    evaluate_detection_together(cohort, bundles, how, kept, on)
+    assert told[0].startswith("2 of 3") and len(told) == 2
+    told.clear()
+    evaluate_detection_together(cohort, bundles, replace(how, smallest_cm2=0.5), kept, on)
+    assert told[0].startswith("0 of 3"), "another way to count is done anew"
+
+
 def test_a_cohort_without_lesions_is_one_sentence(made, tmp_path):
     empty = write_spots(tmp_path / "healthy", [((), (20,))])
     with pytest.raises(SpineError, match="No case of the cohort has a lesion"):
-        evaluate_detection(
-            read_cohort(empty, ("STIR",), labels=("lesion",)), [find_bundle(made[1])], thresholds=THRESHOLDS
-        )
+        evaluate_detection(read_cohort(empty, ("STIR",), labels=("lesion",)), [find_bundle(made[1])])
 
 
 def test_false_positives_of_a_healthy_scan_are_counted_at_each_threshold(made, tmp_path):
@@ -134,10 +152,9 @@ def test_false_positives_of_a_healthy_scan_are_counted_at_each_threshold(made, t
 def test_without_the_column_only_the_middle_half_counts(made):
     # The column of such a noisy image is searched for too; what lies beyond the middle half counts with it only.
     cohort = read_cohort(made[0], ("STIR",), labels=("lesion",))
-    both = evaluate_detection(
-        cohort, [find_bundle(made[1])], aggregation=(True,), column=(False, True), thresholds=THRESHOLDS
-    )
-    alone = evaluate_detection(cohort, [find_bundle(made[1])], aggregation=(True,), thresholds=THRESHOLDS)
+    alone = Counting(aggregation=(True,), thresholds=THRESHOLDS)
+    both = evaluate_detection(cohort, [find_bundle(made[1])], replace(alone, column=(False, True)))
+    alone = evaluate_detection(cohort, [find_bundle(made[1])], alone)
     assert [one.method.column for one in both.results] == [False, True]
     for key in ("by_slices", "by_lesions"):
         np.testing.assert_allclose(
@@ -149,8 +166,7 @@ def test_places_farther_apart_are_said_in_the_table(made):
     coarse = evaluate_detection(
         read_cohort(made[0], ("STIR",), labels=("lesion",)),
         [find_bundle(made[1])],
-        settings=DetectSettings(step_mm=4),
-        thresholds=THRESHOLDS,
+        Counting(settings=DetectSettings(step_mm=4), thresholds=THRESHOLDS),
     )
     text = markdown(coarse, figures(coarse))
     assert "4 mm apart and interpolated to 1 mm" in text and figures(coarse)["step_mm"] == 4

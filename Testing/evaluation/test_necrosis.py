@@ -8,7 +8,7 @@ import pytest
 from SpineLab.evaluation.falsemarks import false_marks, summarise_false_marks
 from SpineLab.evaluation.files import markdown, write_evaluation
 from SpineLab.evaluation.segmentation import evaluate, evaluate_folds
-from SpineLab.evaluation.together import evaluate_folds_together
+from SpineLab.evaluation.segmentation_workers import evaluate_folds_together
 from SpineLib.cohort.mr import read_cohort
 from SpineLib.models import load_bundle
 from SpineLib.tasks.segmentation.segment import SegmentSettings

@@ -119,7 +119,7 @@ def test_memory_does_not_grow_with_the_number_of_patients():
 
 
 def test_an_evaluation_on_several_workers_has_the_same_figures_and_goes_on_where_it_stopped(tmp_path, monkeypatch):
-    from SpineLab.evaluation import together
+    from SpineLab.evaluation import segmentation_workers as together
     from SpineLab.evaluation.segmentation import evaluate
     from SpineLib.cohort.mr import read_cohort
     from SpineLib.models import load_bundle

@@ -6,7 +6,9 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from SpineLab.commands.evaluate.on_workers import workers
 from SpineLab.commands.telling import tell
+from SpineLib.cli.batch import add_cluster, wants_cluster
 from SpineLib.cli.options import add_device
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.errors import SpineError
@@ -75,12 +77,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_device(parser)
     parser.add_argument("-o", "--output", required=True, type=Path, help="folder for tables and pictures")
+    add_cluster(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
-    from SpineLab.evaluation.detection import count_healthy, evaluate_detection, find_detector
-    from SpineLab.evaluation.detection_folds import evaluate_detection_folds
+    from SpineLab.evaluation.detection import Counting, count_healthy, find_detector
     from SpineLab.reports.detection import figures, markdown, write_detection
     from SpineLib.cohort.mr import read_cohort
     from SpineLib.tasks.detection.detect import DetectSettings
@@ -104,17 +106,13 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SpineError("The output folder cannot be made; choose one where you may write.") from error
-    how = {
-        "aggregation": _CHOICE[arguments.aggregation],
-        "column": tuple(reversed(_CHOICE[arguments.spine_mask])),
-        "smallest_cm2": arguments.smallest_area,
-        "settings": settings,
-    }
-    with ProgressBar() as bar:
-        if arguments.cross_validation:
-            evaluation = evaluate_detection_folds(cohort, arguments.cross_validation, progress=bar, **how)
-        else:
-            evaluation = evaluate_detection(cohort, bundles, progress=bar, **how)
+    how = Counting(
+        aggregation=_CHOICE[arguments.aggregation],
+        column=tuple(reversed(_CHOICE[arguments.spine_mask])),
+        smallest_cm2=arguments.smallest_area,
+        settings=settings,
+    )
+    evaluation = _evaluate(cohort, bundles, how, arguments)
     healthy = []
     first = evaluation.results[0].by_lesions
     thresholds = sorted({bundles[0].card.threshold, *_operating_thresholds(first)}, reverse=True)
@@ -127,6 +125,24 @@ def run(arguments: argparse.Namespace) -> int:
     tell(markdown(evaluation, told, healthy), arguments)
     print("Written:", ", ".join(str(path) for path in paths))
     return 0
+
+
+def _evaluate(cohort, bundles, how, arguments: argparse.Namespace):
+    """Here or on several workers, by models or by the folds of a cross-validation."""
+    from SpineLab.evaluation.detection import evaluate_detection
+    from SpineLab.evaluation.detection_folds import evaluate_detection_folds
+    from SpineLab.evaluation.detection_workers import evaluate_detection_folds_together, evaluate_detection_together
+
+    runs = arguments.cross_validation
+    if wants_cluster(arguments):
+        kept, on = arguments.output / "patients", workers(arguments)
+        if runs:
+            return evaluate_detection_folds_together(cohort, runs, how, kept, on)
+        return evaluate_detection_together(cohort, bundles, how, kept, on)
+    with ProgressBar() as bar:
+        if runs:
+            return evaluate_detection_folds(cohort, runs, how, bar)
+        return evaluate_detection(cohort, bundles, how, bar)
 
 
 def _operating_thresholds(froc) -> list[float]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 from pathlib import Path
 
+from SpineLab.commands.evaluate.on_workers import workers
 from SpineLab.commands.telling import tell
 from SpineLib.cli.batch import add_cluster, wants_cluster
 from SpineLib.cli.options import add_device
@@ -108,14 +108,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _together(cohort, bundles, settings, label, given, arguments: argparse.Namespace):
     """The evaluation on several workers."""
-    from SpineLab.evaluation.together import Workers, evaluate_folds_together, evaluate_together
+    from SpineLab.evaluation.segmentation_workers import evaluate_folds_together, evaluate_together
 
-    on = Workers(
-        arguments.scheduler,
-        arguments.at_a_time,
-        arguments.retries,
-        lambda text: print(text, file=sys.stderr, flush=True),
-    )
+    on = workers(arguments)
     kept = arguments.output / "patients"
     if arguments.cross_validation:
         return evaluate_folds_together(cohort, arguments.cross_validation, settings, kept, label=label, on=on)

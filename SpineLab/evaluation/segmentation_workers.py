@@ -1,11 +1,8 @@
-"""An evaluation of many patients on several workers: a patient each, kept as it is done, joined at the end."""
+"""An evaluation of segmentation on several workers: a patient each, joined at the end."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -19,29 +16,10 @@ from SpineLab.evaluation.segmentation import (
     joined,
     side_by_side,
 )
-from SpineLib.cluster import on_cluster, remaining
+from SpineLab.evaluation.workers import Workers, each_patient, facts_of
 from SpineLib.cohort.mr import Case, Cohort
-from SpineLib.errors import SpineError
-from SpineLib.json_text import json_text
 from SpineLib.models import ModelBundle, load_bundle
 from SpineLib.tasks.segmentation.segment import SegmentSettings
-from SpineLib.volume.files import write_text
-from SpineLib.volume.json_object import json_object
-
-
-@dataclass(frozen=True)
-class Workers:
-    """Where patients are computed.
-
-    Attributes:
-        scheduler, workers, retries: see :func:`SpineLib.cluster.on_cluster`.
-        report: is told a line for each patient.
-    """
-
-    scheduler: str = ""
-    workers: int = 2
-    retries: int = 1
-    report: Callable[[str], None] = lambda text: None
 
 
 def evaluate_together(
@@ -116,12 +94,12 @@ class _Patient:
         return self.cohort.cases[0]
 
     @property
-    def file(self) -> Path:
-        return self.kept / f"{self.case.name}.json"
+    def how(self) -> list:
+        return [facts_of(self.bundles), asdict(self.settings), self.label, list(self.given or ())]
 
-    @property
-    def key(self) -> list:
-        return [_key(self.bundles, self.settings, self.label, self.given), _stamp(self.case)]
+    def measured(self) -> dict:
+        found = evaluate(self.cohort, self.bundles, self.settings, label=self.label, given=self.given)
+        return {"cases": found.cases, "lesions": found.lesions}
 
 
 def _alone(cohort: Cohort, case: Case) -> Cohort:
@@ -130,52 +108,12 @@ def _alone(cohort: Cohort, case: Case) -> Cohort:
 
 def _each(work: Sequence[_Patient], on: Workers) -> list[tuple[list[dict], list[dict]]]:
     """Rows by case and by lesion of each patient, in their order."""
-    for folder in {one.kept for one in work}:
-        folder.mkdir(parents=True, exist_ok=True)
-    keys = [one.key for one in work]
-    todo = [n for n, one in enumerate(work) if json_object(one.file).get("key") != keys[n]]
-    on.report(f"{len(work) - len(todo)} of {len(work)} patients are done already.")
-    started, failed = time.monotonic(), []
-    arguments = [(work[n],) for n in todo]
-    outcomes = on_cluster(_one, arguments, scheduler=on.scheduler, workers=on.workers, retries=on.retries)
-    for done, outcome in enumerate(outcomes, start=1):
-        number = todo[outcome.number]
-        one = work[number]
-        if outcome.error is not None:
-            failed.append((one.case.name, outcome.error))
-        else:
-            write_text(one.file, json_text({"key": keys[number], **outcome.value}))
-        word = "failed" if outcome.error is not None else "done"
-        on.report(f"{one.case.name} {word}; {remaining(started, done, len(todo))}")
-    if failed:
-        name, error = failed[0]
-        raise SpineError(
-            f"{len(failed)} of {len(work)} patients failed, {name}: {error} The others are kept: mend these, "
-            "and give the same command again."
-        )
     return [
         ([_numbers(row) for row in kept["cases"]], [_numbers(row) for row in kept["lesions"]])
-        for kept in (json_object(one.file) for one in work)
+        for kept in each_patient(work, on)
     ]
-
-
-def _one(patient: _Patient) -> dict:
-    found = evaluate(patient.cohort, patient.bundles, patient.settings, label=patient.label, given=patient.given)
-    return json.loads(json_text({"cases": found.cases, "lesions": found.lesions}))
 
 
 def _numbers(row: dict) -> dict:
     """null stands for what JSON has no number for: nothing to measure."""
     return {key: float("nan") if value is None else value for key, value in row.items()}
-
-
-def _key(bundles: Sequence[ModelBundle], settings: SegmentSettings, label: str, given: Sequence[str] | None) -> str:
-    facts = [[bundle.card.id, bundle.card.sha256, bundle.card.threshold] for bundle in bundles]
-    text = json.dumps([facts, asdict(settings), label, list(given or ())], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _stamp(case: Case) -> list:
-    """Another one when a file of the patient was changed."""
-    paths = sorted([*case.sequences.values(), *case.labels.values()])
-    return [[path.name, (told := path.stat()).st_size, told.st_mtime_ns] for path in paths]
