@@ -80,10 +80,10 @@ def test_what_looks_like_a_body_in_the_belly_is_none():
 def test_the_lowest_body_stands_on_the_sacrum_or_does_not():
     parts, numbers = _column()
     _, members = group_chain(parts, _votes(numbers), SPACING)
-    place = sacrum_below(parts, members, SPACING)
+    place = sacrum_below(parts, members[-1].centre_mm, SPACING)
     assert place is not None and place[0] < members[-1].centre_mm[0]
     parts[parts == SACRUM] = 0
-    assert sacrum_below(parts, members, SPACING) is None
+    assert sacrum_below(parts, members[-1].centre_mm, SPACING) is None
 
 
 @pytest.mark.parametrize(

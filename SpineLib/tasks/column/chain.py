@@ -134,16 +134,26 @@ def are_lumbar(centres_mm: Sequence[Sequence[float]]) -> bool:
     return len(gaps) >= 2 and float(np.median(gaps)) >= _LUMBAR_PITCH_MM
 
 
-def sacrum_below(parts: np.ndarray, members: Sequence[Member], spacing: Sequence[float]) -> np.ndarray | None:
+def body_centres(parts: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """Centres of the bodies, (n, 3) mm along (z, y, x) from the first voxel, from cranial to caudal."""
+    steps = np.asarray(spacing, float)
+    column = column_of(parts, spacing)
+    return _bodies((parts == BODY) & column, (parts == SACRUM) & column, steps, float(steps.prod()) / 1000)[0]
+
+
+def sacrum_below(parts: np.ndarray, lowest_mm: Sequence[float], spacing: Sequence[float]) -> np.ndarray | None:
     """Where the lowest body stands on the sacrum, (z, y, x) mm from the first voxel; None where it does not.
 
     A steep sacrum reaches as high as the body of L5, so what counts is how near it is, not how far below.
+
+    Args:
+        parts: uint8 (z, y, x).
+        lowest_mm: centre of the lowest body, mm along (z, y, x).
+        spacing: mm along (z, y, x).
     """
-    if not members:
-        return None
     steps = np.asarray(spacing, float)
     places = np.argwhere(parts == SACRUM) * steps
-    centre = np.array(members[-1].centre_mm)
+    centre = np.asarray(lowest_mm, float)
     near = places[np.linalg.norm(places - centre, axis=1) <= _STANDS_MM] if len(places) else places
     if len(near) * float(steps.prod()) / 1000 < _SACRUM_ML / 2:
         return None

@@ -16,8 +16,9 @@ from SpineLib.tasks.column.chain import are_lumbar, column_of, group_chain, sacr
 from SpineLib.tasks.column.grid import ColumnGrid
 from SpineLib.tasks.column.grouping import Member, group
 from SpineLib.tasks.column.levels import Levels, name_levels
-from SpineLib.tasks.column.parts import BACKGROUND, OF_A_VERTEBRA, OTHER_BONE, SACRUM
+from SpineLib.tasks.column.parts import BACKGROUND, BODY, CANAL, DISC, OF_A_VERTEBRA, OTHER_BONE, SACRUM
 from SpineLib.tasks.column.predict import predict_column
+from SpineLib.tasks.column.promontory import with_second_look
 from SpineLib.tasks.column.ribs import lowest_ribbed
 from SpineLib.tasks.column.sacrum import sacrum_of, sacrum_top_mm, without_sacral
 from SpineLib.volume.crop import box_of
@@ -164,10 +165,24 @@ def find_column(
         (z, y, x),
         preparation.normalised,
         wanted=wanted,
+        followed=(BODY, DISC, CANAL, SACRUM) if thick else (),
         device=device,
         precision=precision,
-        progress=part(progress, 0.05, 0.85),
+        progress=part(progress, 0.05, 0.7 if thick else 0.85),
     )
+    if thick:
+        probability, offsets = with_second_look(
+            grid.image,
+            probability,
+            offsets,
+            grid.spacing,
+            network,
+            (z, y, x),
+            preparation.normalised,
+            device=device,
+            precision=precision,
+            progress=part(progress, 0.7, 0.85),
+        )
     progress(0.85, "Telling the vertebrae apart")
     parts = probability.argmax(0).astype(np.uint8)
     if thick:
@@ -181,7 +196,10 @@ def find_column(
     false_sacrum = thick and (parts == SACRUM).any() and not are_lumbar([one.centre_mm for one in members])
     if false_sacrum:
         parts[parts == SACRUM] = BACKGROUND
-    sacrum_mm = sacrum_below(parts, members, grid.spacing) if thick else sacrum_top_mm(parts == SACRUM, grid.spacing)
+    if thick:
+        sacrum_mm = sacrum_below(parts, members[-1].centre_mm, grid.spacing) if members else None
+    else:
+        sacrum_mm = sacrum_top_mm(parts == SACRUM, grid.spacing)
     levels = _levels(parts, grid.spacing, members, sacrum_mm, named)
     if false_sacrum and named is None:
         levels = replace(levels, notes=(*levels.notes, _FALSE_SACRUM))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -23,6 +23,7 @@ def predict_column(
     normalised: Callable[[np.ndarray], np.ndarray],
     *,
     wanted: Callable[[np.ndarray], bool] = lambda part: True,
+    followed: Sequence[int] = (),
     device: str = "auto",
     precision: str = "auto",
     progress: Progress = silent,
@@ -35,6 +36,8 @@ def predict_column(
         window: size that the network was trained on, voxels; smaller images are padded by their edge.
         normalised: makes a window of the image what the network was shown in training.
         wanted: whether a window can hold any of the column; others are not computed and are background.
+        followed: parts that the column is followed by: of the windows side by side the middle one is computed first,
+            one before or behind it only where these parts come near its border. Without any, all are computed.
         device, precision: as :func:`SpineLib.inference.predict.predict` takes them.
         progress: told for each window.
 
@@ -58,14 +61,17 @@ def predict_column(
     bell = _bell(size)
     total = np.zeros((network.parts + OFFSETS, *padded.shape), np.float32)
     weights = np.zeros(padded.shape, np.float32)
-    boxes = [
-        tuple(slice(a, a + side) for a, side in zip(corner, size))
-        for corner in itertools.product(*(_starts(have, side) for have, side in zip(padded.shape, size)))
-    ]
+    starts = [_starts(have, side) for have, side in zip(padded.shape, size)]
+    order = _from_the_middle(len(starts[1]))
+    boxes = [(a, b, c) for a, c in itertools.product(range(len(starts[0])), range(len(starts[2]))) for b in order]
+    near: dict[tuple[int, int, int], tuple[bool, bool]] = {}
     network = network.to(device).eval()
     try:
-        for number, box in enumerate(boxes):
+        for number, place in enumerate(boxes):
             progress(number / len(boxes), f"Network on window {number + 1} of {len(boxes)}")
+            if followed and not _reached(near, place, order[0]):
+                continue
+            box = tuple(slice(first[n], first[n] + side) for first, n, side in zip(starts, place, size))
             part = padded[box]
             weights[box] += bell
             if not wanted(part):
@@ -75,15 +81,40 @@ def predict_column(
             with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16"):
                 answer = network(tensor).float()[0]
                 answer[: network.parts] = answer[: network.parts].softmax(0)
-            total[(slice(None), *box)] += array_of(answer) * bell
+            found = array_of(answer)
+            total[(slice(None), *box)] += found * bell
+            if followed:
+                near[place] = _near_borders(found[: network.parts], followed)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
         raise SpineError("There is not enough memory for this volume; close other programs and try again.") from error
+    nowhere = weights == 0
+    total[0][nowhere], weights[nowhere] = 1, 1
     total /= weights
     total = total[(slice(None), *(slice(side) for side in image.shape))]
     parts, offsets = total[: network.parts], total[network.parts :] * OFFSET_MM
     return parts.astype(np.float16), offsets.astype(np.float16), device, precision
+
+
+def _from_the_middle(count: int) -> list[int]:
+    """Places 0 to ``count`` - 1, the middle one first and each after its neighbour towards the middle."""
+    return sorted(range(count), key=lambda n: abs(n - (count - 1) // 2))
+
+
+def _near_borders(probability: np.ndarray, followed: Sequence[int]) -> tuple[bool, bool]:
+    """Whether a followed part comes near the first and the last row along y; both where there is none at all."""
+    rows = np.isin(probability.argmax(0), followed).any((0, 2))
+    share = int(len(rows) * _OVERLAP)
+    return bool(rows[:share].any() or not rows.any()), bool(rows[-share:].any() or not rows.any())
+
+
+def _reached(near: Mapping[tuple[int, int, int], tuple[bool, bool]], place: tuple[int, int, int], first: int) -> bool:
+    """Whether a window has to be computed: the middle one, or the next towards it has something near the border."""
+    a, b, c = place
+    if b == first:
+        return True
+    return near.get((a, b + 1, c), (False, False))[0] if b < first else near.get((a, b - 1, c), (False, False))[1]
 
 
 def _starts(have: int, size: int) -> list[int]:
