@@ -68,16 +68,16 @@ class Budget:
 
 BUDGETS = {
     "paper": Budget("paper", ("vnet-paper", "unet-paper"), "faster-rcnn-vgg16", ("paper-wgan-gp", "paper-dcgan")),
-    # 20 trainings of 2.5 minutes, one of 20, two of 8.
+    # By steps, not by the clock, so that a busy machine trains as much as an idle one.
     "small": Budget(
         "small",
         ("vnet-narrow", "unet-ct"),
         "lesions-ct",
         ("wgan-gp", "dcgan"),
         {
-            "nets": {"optimisation": {"minutes": 2.5, "warm_up": 10}, "validation": {"every": 40}},
-            "detector": {"optimisation": {"minutes": 20.0}},
-            "gans": {"optimisation": {"minutes": 8.0}},
+            "nets": {"optimisation": {"minutes": 0.0, "steps": 150, "warm_up": 10}, "validation": {"every": 50}},
+            "detector": {"optimisation": {"minutes": 0.0, "steps": 900}, "validation": {"every": 450}},
+            "gans": {"optimisation": {"minutes": 0.0, "steps": 1200}},
         },
     ),
 }
