@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from SpineLib.progress import Progress
+
+#: So many voxels at a time take a fraction of a second, and little memory.
+_STEP_VOXELS = 2**22
+
 
 def positions(count: int, target: int, step: float) -> np.ndarray:
     """Where ``target`` samples, ``step`` input voxels apart and centred on the input, lie in input voxels."""
@@ -54,3 +59,22 @@ def along(array: np.ndarray, matrix: np.ndarray, axis: int) -> np.ndarray:
     if axis == 1:
         return np.matmul(matrix, array)
     return (array.reshape(a * b, c) @ matrix.T).reshape(a, b, -1)
+
+
+def in_steps(array: np.ndarray, matrix: np.ndarray, axis: int, progress: Progress, text: str) -> np.ndarray:
+    """:func:`along`, some planes at a time: progress is told in between, and only these are float32 before the result.
+
+    Args:
+        array: 3-D, of any type.
+        matrix, axis: as in :func:`along`.
+        progress: told ``text``.
+    """
+    across = 1 if axis == 0 else 0
+    count = array.shape[across]
+    result = np.empty([len(matrix) if place == axis else size for place, size in enumerate(array.shape)], np.float32)
+    step = max(1, _STEP_VOXELS * count // max(array.size, 1))
+    for first in range(0, count, step):
+        progress(first / count, text)
+        planes = (slice(None),) * across + (slice(first, first + step),)
+        result[planes] = along(np.ascontiguousarray(array[planes], dtype=np.float32), matrix, axis)
+    return result

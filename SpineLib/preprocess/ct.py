@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -11,13 +11,15 @@ from SpineLib.errors import SpineError
 from SpineLib.geometry import resample
 from SpineLib.geometry.orientation import Orientation
 from SpineLib.preprocess.preparation import Prepared
-from SpineLib.progress import Progress, silent
+from SpineLib.progress import Progress, part, silent
 from SpineLib.volume.checks import check_image
 from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
 
 #: Window for bone, HU: marrow, disc and muscle (0 to 250) take the middle third, cortical bone is not cut off.
 BONE_WINDOW = (-250.0, 1000.0)
+#: Progress is told after so many slices.
+_TOLD = 16
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,13 @@ def prepare_ct(ct: Volume, preparation: CtPreparation = CtPreparation(), progres
     Raises:
         SpineError: an image that cannot be used (:func:`check_image`).
     """
-    slices = axial_hu(ct, preparation.pixel_mm, progress)
-    return replace(slices, channels=window_to_8bit(slices.channels, preparation.window) * np.float32(1 / 255))
+    slices = axial_hu(ct, preparation.pixel_mm, part(progress, 0.0, 0.7))
+    hu = slices.channels[0]
+    for number in range(len(hu)):  # in place: a copy of a large CT costs memory, and one step of all of it time
+        if number % _TOLD == 0:
+            progress(0.7 + 0.3 * number / len(hu), "Preparing the CT")
+        hu[number] = window_to_8bit(hu[number], preparation.window) * np.float32(1 / 255)
+    return slices
 
 
 def axial_hu(ct: Volume, pixel_mm: float | None = None, progress: Progress = silent) -> Prepared:
@@ -94,17 +101,19 @@ def axial_hu(ct: Volume, pixel_mm: float | None = None, progress: Progress = sil
     progress(0.0, "Preparing the CT")
     orientation = axial_orientation(ct)
     spacing = [round(ct.spacing[2 - axis], 6) for axis in orientation.axes]
-    array = np.ascontiguousarray(orientation.apply(ct.array), dtype=np.float32)
+    array = orientation.apply(ct.array)
     where = [np.arange(array.shape[0], dtype=float)]
     for axis in (1, 2):
         where.append(_pixels(array.shape[axis], spacing[axis], pixel_mm))
     for number, axis in enumerate((1, 2)):
         count = array.shape[axis]
         if len(where[axis]) != count or np.abs(where[axis] - np.arange(count)).max() > 1e-9:
-            array = resample.along(array, resample.cubic(count, where[axis]), axis)
-        progress(0.3 + 0.3 * number, "Preparing the CT")
+            tell = part(progress, number / 2, (number + 1) / 2)
+            array = resample.in_steps(array, resample.cubic(count, where[axis]), axis, tell, "Preparing the CT")
     pixels = (spacing[axis] * float(where[axis][1] - where[axis][0]) for axis in (1, 2))
     prepared_spacing = triple([spacing[0], *pixels])
+    if array.base is not None or array.dtype != np.float32:  # never the CT's own voxels: they are written to
+        array = np.array(array, dtype=np.float32, order="C")
     progress(1.0, "Prepared")
     return Prepared(array[None], ("CT",), prepared_spacing, [], ct, "CT", orientation, triple(where))
 

@@ -11,7 +11,7 @@ from SpineLib.tasks.column.grid import ColumnGrid
 from SpineLib.tasks.column.grouping import group
 from SpineLib.tasks.column.levels import name_levels
 from SpineLib.tasks.column.parts import ARCH, SACRUM
-from SpineLib.tasks.column.sacrum import sacrum_top_mm
+from SpineLib.tasks.column.sacrum import sacrum_top_mm, without_sacral
 from SpineLib.volume.volume import Volume
 from Testing.columns import LEVELS, SPACING, block_column, offsets_of
 
@@ -59,6 +59,29 @@ def test_levels_are_counted_from_the_sacrum(column):
     parts, _, centres, _ = column
     levels = name_levels(centres * SPACING, [1.0] * 3, sacrum_top_mm(parts == SACRUM, SPACING))
     assert levels.names == ("L3", "L4", "L5") and levels.source == "sacrum" and levels.confidence == 1.0
+
+
+def test_the_sacrums_first_body_that_was_taken_for_a_vertebra_is_the_sacrums():
+    levels = (*LEVELS, 25)
+    parts, instances, centres = block_column(levels, sacrum=False)
+    first, z = instances == 25, int(centres[-1][0])
+    parts[first & (parts == ARCH)] = 0
+    sacrum = np.s_[z - 20 : z + 4, 22:36, 6:26]  # behind and below it, as a steep sacrum lies
+    parts[sacrum] = SACRUM
+    instances[sacrum] = 0
+    labels, members = group(parts, offsets_of(instances, levels, centres), SPACING)
+    assert len(members) == 4
+    labels, members = without_sacral(labels, members, parts, SPACING)
+    assert len(members) == 3 and np.all(parts[first & (parts > 0)] == SACRUM) and not labels[first].any()
+    sacrum_mm = sacrum_top_mm(parts == SACRUM, SPACING)
+    assert name_levels([one.centre_mm for one in members], [1.0] * 3, sacrum_mm).names == ("L3", "L4", "L5")
+
+
+def test_an_l5_whose_arch_a_tumour_took_is_no_sacrum(column):
+    parts, instances, _, offsets = column
+    parts[(instances == 24) & (parts == ARCH)] = 0
+    labels, members = group(parts, offsets, SPACING)
+    assert len(without_sacral(labels, members, parts, SPACING)[1]) == 3
 
 
 def test_without_sacrum_the_vertebrae_are_only_counted():

@@ -30,6 +30,9 @@ _FALSE_SACRUM = (
     "What looks like a sacrum lies below vertebrae that are too few, or too near to each other, to be lumbar ones: no "
     "level is counted from it."
 )
+_APART = "Telling the vertebrae apart"
+#: Planes of the network's grid that are looked at before progress is told.
+_PLANES = 32
 #: So many times the slices of its training patches a network for MR takes at once.
 _ALL_SLICES = 1.5
 
@@ -168,7 +171,7 @@ def find_column(
         followed=(BODY, DISC, CANAL, SACRUM) if thick else (),
         device=device,
         precision=precision,
-        progress=part(progress, 0.05, 0.7 if thick else 0.85),
+        progress=part(progress, 0.05, 0.65 if thick else 0.8),
     )
     if thick:
         probability, offsets = with_second_look(
@@ -181,13 +184,14 @@ def find_column(
             preparation.normalised,
             device=device,
             precision=precision,
-            progress=part(progress, 0.7, 0.85),
+            progress=part(progress, 0.65, 0.8),
         )
-    progress(0.85, "Telling the vertebrae apart")
-    parts = probability.argmax(0).astype(np.uint8)
+    parts = _likeliest(probability, part(progress, 0.8, 0.88))
     if thick:
         parts[~column_of(parts, grid.spacing) & (parts != OTHER_BONE)] = BACKGROUND
+    progress(0.88, _APART)
     labels, members = (group_chain if thick else group)(parts, offsets, grid.spacing)
+    progress(0.93, _APART)
     if not thick:
         labels, members = without_sacral(labels, members, parts, grid.spacing)
         sacrum = sacrum_of(parts, members, grid.spacing)
@@ -203,9 +207,20 @@ def find_column(
     levels = _levels(parts, grid.spacing, members, sacrum_mm, named)
     if false_sacrum and named is None:
         levels = replace(levels, notes=(*levels.notes, _FALSE_SACRUM))
+    progress(0.98, _APART)
     bone = probability[list(OF_A_VERTEBRA)].sum(0, dtype=np.float32).astype(np.float16)
     progress(1.0, "Done")
     return Column(grid, parts, labels, bone, members, levels, device, precision)
+
+
+def _likeliest(probability: np.ndarray, progress: Progress) -> np.ndarray:
+    """uint8 (z, y, x): the part that each voxel of (parts, z, y, x) most likely is."""
+    parts = np.zeros(probability.shape[1:], np.uint8)
+    for first in range(0, len(parts), _PLANES):
+        progress(first / len(parts), _APART)
+        planes = slice(first, first + _PLANES)
+        parts[planes] = probability[:, planes].astype(np.float32).argmax(0)
+    return parts
 
 
 def levels_on_ct(column: Column, kept: Sequence[int], named: tuple[int, str] | None = None) -> Levels:

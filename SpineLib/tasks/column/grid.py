@@ -35,7 +35,7 @@ class ColumnGrid:
         """Resampled (cubic, with a low-pass where voxels grow) to ``spacing``, mm along (z, y, x); an axis within five
         percent of it keeps its own voxels."""
         orientation = Orientation.of(volume)
-        array = _upright(orientation.apply(volume.array)).astype(np.float32)
+        array = _upright(orientation.apply(volume.array))
         own = _upright_order([volume.spacing[2 - axis] for axis in orientation.axes])
         where = []
         for axis, (mine, wanted) in enumerate(zip(own, spacing)):
@@ -44,10 +44,12 @@ class ColumnGrid:
                 where.append(np.arange(count, dtype=float))
                 continue
             at = resample.positions(count, max(2, round(count * mine / wanted)), wanted / mine)
-            array = _along(array, resample.cubic(count, at), axis, part(progress, axis / 3, (axis + 1) / 3))
+            tell = part(progress, axis / 3, (axis + 1) / 3)
+            array = resample.in_steps(array, resample.cubic(count, at), axis, tell, "Preparing the image")
             where.append(at)
         steps = [mine * (at[1] - at[0] if len(at) > 1 else 1.0) for mine, at in zip(own, where)]
-        return cls(np.ascontiguousarray(array), triple([float(s) for s in steps]), volume, orientation, triple(where))
+        array = np.ascontiguousarray(array, dtype=np.float32)
+        return cls(array, triple([float(s) for s in steps]), volume, orientation, triple(where))
 
     def within(self, box: tuple[slice, slice, slice]) -> ColumnGrid:
         """The same grid, of which :meth:`to_source` gives only a box (k, j, i) of the image."""
@@ -100,18 +102,6 @@ class ColumnGrid:
         for value, size, axis, flip in zip(canonical, sizes, self._orientation.axes, self._orientation.flips):
             ijk[axis] = size - 1 - value if flip else value
         return np.array(ijk)
-
-
-def _along(array: np.ndarray, matrix: np.ndarray, axis: int, progress: Progress) -> np.ndarray:
-    """:func:`SpineLib.geometry.resample.along`, some planes at a time, so that progress can be told."""
-    other = 1 if axis == 0 else 0
-    count = array.shape[other]
-    pieces = []
-    for first in range(0, count, max(1, count // 8)):
-        progress(first / count, "Preparing the image")
-        planes = np.take(array, range(first, min(first + max(1, count // 8), count)), axis=other)
-        pieces.append(resample.along(np.ascontiguousarray(planes), matrix, axis))
-    return np.concatenate(pieces, axis=other)
 
 
 def _upright(array: np.ndarray) -> np.ndarray:

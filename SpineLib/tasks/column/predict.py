@@ -59,8 +59,12 @@ def predict_column(
     pads = [(0, max(0, side - have)) for side, have in zip(size, image.shape)]
     padded = np.pad(image, pads, mode="edge")
     bell = _bell(size)
-    total = np.zeros((network.parts + OFFSETS, *padded.shape), np.float32)
-    weights = np.zeros(padded.shape, np.float32)
+    parts = np.zeros((network.parts, *image.shape), np.float16)
+    offsets = np.zeros((OFFSETS, *image.shape), np.float16)
+    # Only planes that a window is being added to are held in full precision: a whole body's fit into memory.
+    total = np.zeros((network.parts + OFFSETS, size[0], *padded.shape[1:]), np.float32)
+    weights = np.zeros(total.shape[1:], np.float32)
+    first = 0
     starts = [_starts(have, side) for have, side in zip(padded.shape, size)]
     order = _from_the_middle(len(starts[1]))
     boxes = [(a, b, c) for a, c in itertools.product(range(len(starts[0])), range(len(starts[2]))) for b in order]
@@ -71,30 +75,48 @@ def predict_column(
             progress(number / len(boxes), f"Network on window {number + 1} of {len(boxes)}")
             if followed and not _reached(near, place, order[0]):
                 continue
-            box = tuple(slice(first[n], first[n] + side) for first, n, side in zip(starts, place, size))
+            box = tuple(slice(own[n], own[n] + side) for own, n, side in zip(starts, place, size))
             part = padded[box]
-            weights[box] += bell
+            done = box[0].start - first
+            if done:
+                _put_away(total, weights, done, first, parts, offsets)
+                first = box[0].start
+            here = (slice(None), *box[1:])
+            weights[here] += bell
             if not wanted(part):
-                total[0][box] += bell
+                total[0][here] += bell
                 continue
             tensor = tensor_of(np.ascontiguousarray(normalised(part), dtype=np.float32))[None, None].to(device)
             with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16"):
                 answer = network(tensor).float()[0]
                 answer[: network.parts] = answer[: network.parts].softmax(0)
             found = array_of(answer)
-            total[(slice(None), *box)] += found * bell
+            total[(slice(None), *here)] += found * bell
             if followed:
                 near[place] = _near_borders(found[: network.parts], followed)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
         raise SpineError("There is not enough memory for this volume; close other programs and try again.") from error
+    _put_away(total, weights, size[0], first, parts, offsets)
+    return parts, offsets, device, precision
+
+
+def _put_away(
+    total: np.ndarray, weights: np.ndarray, planes: int, first: int, parts: np.ndarray, offsets: np.ndarray
+) -> None:
+    """Sums of the lowest ``planes``, which begin at ``first`` of the image, become its probabilities and offsets (mm);
+    those above move down."""
+    _, z, y, x = parts.shape
+    count = min(planes, z - first)
     nowhere = weights == 0
     total[0][nowhere], weights[nowhere] = 1, 1
-    total /= weights
-    total = total[(slice(None), *(slice(side) for side in image.shape))]
-    parts, offsets = total[: network.parts], total[network.parts :] * OFFSET_MM
-    return parts.astype(np.float16), offsets.astype(np.float16), device, precision
+    means = total[:, :count, :y, :x] / weights[:count, :y, :x]
+    parts[:, first : first + count] = means[: len(parts)]
+    offsets[:, first : first + count] = means[len(parts) :] * OFFSET_MM
+    for one in (*total, weights):
+        one[: len(one) - planes] = one[planes:].copy()
+        one[len(one) - planes :] = 0
 
 
 def _from_the_middle(count: int) -> list[int]:

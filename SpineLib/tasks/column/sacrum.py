@@ -16,6 +16,8 @@ _LEAST_ML = 5.0
 _NEAR_MM, _ASIDE_MM = 60.0, 40.0
 #: The lowest of three or more vertebrae is the sacrum's first when its body has less than this share of the others' ...
 _SMALL = 0.4
+#: ... or its arch has, and its centre lies less than so many mm above the sacrum's top, where that of L5 lies higher ...
+_ABOVE_TOP_MM = 5.0
 #: ... and so much sacrum lies around it, ml within mm.
 _AROUND_ML, _AROUND_MM = 4.0, 40.0
 
@@ -54,10 +56,19 @@ def without_sacral(
     ml = float(steps.prod()) / 1000
     while len(members) >= 3:
         last = members[-1]
-        usual = float(np.median([one.body_ml for one in members[:-1]]))
-        places = np.argwhere(sacrum_of(parts, members, spacing)) * steps
+        small_body, small_arch = (
+            getattr(last, part) < _SMALL * float(np.median([getattr(one, part) for one in members[:-1]]))
+            for part in ("body_ml", "arch_ml")
+        )
+        sacrum = sacrum_of(parts, members, spacing)
+        places = np.argwhere(sacrum) * steps
         around = np.linalg.norm(places - np.asarray(last.centre_mm), axis=1) <= _AROUND_MM
-        if last.body_ml >= _SMALL * usual or np.count_nonzero(around) * ml < _AROUND_ML:
+        if np.count_nonzero(around) * ml < _AROUND_ML:
+            break
+        top = sacrum_top_mm(sacrum, spacing)
+        assert top is not None
+        within = small_arch and last.centre_mm[0] - top[0] < _ABOVE_TOP_MM
+        if not small_body and not within:
             break
         parts[labels == last.number] = SACRUM
         labels = np.where(labels == last.number, 0, labels).astype(np.uint8)

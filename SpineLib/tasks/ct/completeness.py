@@ -35,8 +35,9 @@ def missing_parts(
     """
     found = {}
     usual = float(np.median(list(agreement.values()))) if agreement else 0.0
-    larger = _larger(labels)
     boxes = [(number, box) for number, box in enumerate(ndimage.find_objects(labels.array), start=1) if box is not None]
+    counts = {number: int(np.count_nonzero(labels.array[box] == number)) for number, box in boxes}
+    larger = _larger(counts)
     for done, (number, box) in enumerate(boxes):
         progress(done / len(boxes), f"Looking at vertebra {done + 1} of {len(boxes)}")
         told = _missing(labels, number, box)
@@ -76,10 +77,10 @@ def _edge_mm2(labels: Volume, number: int, box: tuple[slice, slice, slice]) -> f
     return edge_mm2(labels.with_array(labels.array == number))
 
 
-def _larger(labels: Volume) -> dict[int, float]:
-    """By number, how many times as large as the two nearest vertebrae each one is that is far larger than both."""
-    counts = np.bincount(labels.array.ravel(), minlength=256)
-    numbers = [int(n) for n in np.flatnonzero(counts) if n > 0 and n not in _WITHOUT_ARCH]
+def _larger(counts: Mapping[int, int]) -> dict[int, float]:
+    """How many times as large as the two nearest vertebrae each one is that is far larger than both, by number; and so
+    are the voxels given."""
+    numbers = [number for number in sorted(counts) if number not in _WITHOUT_ARCH]
     found = {}
     for place, number in enumerate(numbers):
         beside = numbers[max(0, place - 2) : place] + numbers[place + 1 : place + 3]

@@ -15,6 +15,7 @@ from scipy import ndimage
 from SpineLib.models.bundle import ModelBundle
 from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.column.find import Column
+from SpineLib.tasks.column.grid import ColumnGrid
 from SpineLib.tasks.ct.vertebrae_slices import bone_of_slices
 from SpineLib.volume.crop import box_of, crop
 from SpineLib.volume.triples import triple
@@ -39,6 +40,7 @@ class Joined:
 
     Attributes:
         labels: uint8, numbers of ``column.labels``.
+        box: index box (k, j, i) outside of which there is nothing; None where there is nothing at all.
         probability: float32, scaled so that 0.5 is the outline.
         support: by number, bone that the network of slices sees there as a share of what the column's does.
         device, precision: of the network of slices.
@@ -46,6 +48,7 @@ class Joined:
     """
 
     labels: Volume
+    box: tuple[slice, slice, slice] | None
     probability: Volume
     support: dict[int, float]
     device: str
@@ -74,28 +77,33 @@ def join(
     """
     labels = ct.with_array(np.zeros(ct.shape, np.uint8), "vertebrae")
     probability = ct.with_array(np.zeros(ct.shape, np.float32), "probability")
-    box = _box(column, ct)
+    box = box_on(ct, column.grid, column.labels > 0, _AROUND_MM)
     if box is None:
-        return Joined(labels, probability, {}, column.device, column.precision, [])
+        return Joined(labels, None, probability, {}, column.device, column.precision, [])
     grid = column.grid.within(box)
     progress(0.0, "Drawing the vertebrae")
     distance, grown = _around(column)
-    progress(0.1, "Drawing the vertebrae")
+    progress(0.04, "Drawing the vertebrae")
     numbers = grid.to_source(grown, "vertebrae").array
+    progress(0.07, "Drawing the vertebrae")
     near = grid.to_source(distance, "distance").array <= _BEYOND_MM
+    progress(0.1, "Drawing the vertebrae")
     bone = grid.to_source(column.bone.astype(np.float32), "bone").array
     support: dict[int, float] = {}
     notes: list[str] = []
     if outline is not None:
         seen, device, precision, notes = bone_of_slices(
-            crop(ct, box), outline, outline.card.threshold, device, precision, part(progress, 0.15, 0.9)
+            crop(ct, box), outline, outline.card.threshold, device, precision, part(progress, 0.15, 0.85)
         )
+        progress(0.85, "Drawing the vertebrae")
         support = _support(numbers, near, bone, seen.array)
+        progress(0.88, "Drawing the vertebrae")
         bone = _scaled((bone + seen.array) / 2)
+    progress(0.9, "Drawing the vertebrae")
     found = np.where(near & (bone >= threshold), numbers, 0).astype(np.uint8)
     labels.array[box] = _whole(found, ct.voxel_volume_ml, part(progress, 0.9, 1.0))
     probability.array[box] = np.where(near, bone, 0)
-    return Joined(labels, probability, support, device, precision, notes)
+    return Joined(labels, box, probability, support, device, precision, notes)
 
 
 def _around(column: Column) -> tuple[np.ndarray, np.ndarray]:
@@ -111,18 +119,16 @@ def _around(column: Column) -> tuple[np.ndarray, np.ndarray]:
     return distance, grown
 
 
-def _box(column: Column, ct: Volume) -> tuple[slice, slice, slice] | None:
-    """Index box (k, j, i) of the CT around all vertebrae; None where there is none."""
-    where = np.argwhere(column.labels)
-    if not len(where):
+def box_on(ct: Volume, grid: ColumnGrid, mask: np.ndarray, around_mm: float) -> tuple[slice, slice, slice] | None:
+    """Index box (k, j, i) of the CT around a mask (z, y, x) on the network's grid; None of an empty one."""
+    own = box_of(mask)
+    if any(side.start == side.stop for side in own):
         return None
-    steps = np.asarray(column.grid.spacing)
-    low, high = where.min(0) * steps - _AROUND_MM, where.max(0) * steps + _AROUND_MM
+    steps = np.asarray(grid.spacing)
+    low = np.array([side.start for side in own]) * steps - around_mm
+    high = np.array([side.stop - 1 for side in own]) * steps + around_mm
     corners = [
-        column.grid.index(np.array([z, y, x]))
-        for z in (low[0], high[0])
-        for y in (low[1], high[1])
-        for x in (low[2], high[2])
+        grid.index(np.array([z, y, x])) for z in (low[0], high[0]) for y in (low[1], high[1]) for x in (low[2], high[2])
     ]
     first = np.maximum(np.floor(np.min(corners, axis=0)).astype(int), 0)
     last = np.minimum(np.ceil(np.max(corners, axis=0)).astype(int) + 1, ct.shape)
@@ -135,8 +141,9 @@ def _scaled(mean: np.ndarray) -> np.ndarray:
 
 
 def _support(numbers: np.ndarray, near: np.ndarray, bone: np.ndarray, seen: np.ndarray) -> dict[int, float]:
-    own = np.bincount(numbers[near & (bone >= 0.5)], minlength=256)
-    other = np.bincount(numbers[near & (seen >= 0.5)], minlength=256)
+    numbers, bone, seen = numbers[near], bone[near], seen[near]
+    own = np.bincount(numbers[bone >= 0.5], minlength=256)
+    other = np.bincount(numbers[seen >= 0.5], minlength=256)
     return {int(n): float(other[n]) / float(own[n]) for n in np.flatnonzero(own) if n > 0}
 
 

@@ -7,12 +7,12 @@ import numpy as np
 
 from SpineLib.models.bundle import ModelBundle
 from SpineLib.progress import Progress, part, silent
-from SpineLib.tasks.column.find import find_column, levels_on_ct
+from SpineLib.tasks.column.find import Column, find_column, levels_on_ct
 from SpineLib.tasks.column.grouping import Member
 from SpineLib.tasks.column.levels import Levels
 from SpineLib.tasks.column.parts import SACRUM
 from SpineLib.tasks.ct.found import Found
-from SpineLib.tasks.ct.joined import LEAST_SUPPORT, Joined, join
+from SpineLib.tasks.ct.joined import LEAST_SUPPORT, Joined, box_on, join
 from SpineLib.tasks.provenance import model_facts
 from SpineLib.volume.levels import VERSE_NUMBERS, level_name
 from SpineLib.volume.volume import Volume
@@ -47,22 +47,23 @@ def find_by_column(
         precision=precision,
         progress=part(progress, 0.0, 0.5),
     )
-    joined = join(ct, column, outline, threshold, device, precision, part(progress, 0.5, 1.0))
-    counts = np.bincount(joined.labels.array.ravel(), minlength=256) * ct.voxel_volume_ml
+    joined = join(ct, column, outline, threshold, device, precision, part(progress, 0.5, 0.96))
+    drawn = joined.labels.array[joined.box] if joined.box else joined.labels.array[:0]
+    counts = np.bincount(drawn.ravel(), minlength=256) * ct.voxel_volume_ml
     kept = [n for n, one in enumerate(column.members) if counts[one.number] >= max(smallest_ml, 1e-9)]
     levels = levels_on_ct(column, kept, (0, first) if first else None)
     table = np.zeros(256, np.uint8)
     table[[column.members[n].number for n in kept]] = levels.numbers
-    array = table[joined.labels.array]
-    sacrum = column.grid.to_source((column.parts == SACRUM).astype(np.float32), "sacrum").array
-    array[(sacrum > 0.5) & (array == 0)] = VERSE_NUMBERS["S"]
+    drawn[...] = table[drawn]
+    progress(0.97, "Drawing the sacrum")
+    _add_sacrum(joined.labels, column)
     members = {number: column.members[n] for number, n in zip(levels.numbers, kept)}
     agreement = {number: one.agreement for number, one in members.items()}
     facts: dict = {"levels": {"source": levels.source, "confidence": round(levels.confidence, 2)}}
     if outline is not None:
         facts["outline"] = model_facts(outline.card)
     return Found(
-        joined.labels.with_array(array),
+        joined.labels,
         joined.probability,
         True,
         column.device,
@@ -71,6 +72,15 @@ def find_by_column(
         agreement,
         facts,
     )
+
+
+def _add_sacrum(labels: Volume, column: Column) -> None:
+    """Where no vertebra is."""
+    box = box_on(labels, column.grid, column.parts == SACRUM, 2 * max(column.grid.spacing))
+    if box is not None:
+        share = column.grid.within(box).to_source((column.parts == SACRUM).astype(np.float32), "sacrum").array
+        own = labels.array[box]
+        own[(share > 0.5) & (own == 0)] = VERSE_NUMBERS["S"]
 
 
 def _doubts(members: dict[int, Member], joined: Joined) -> list[str]:
