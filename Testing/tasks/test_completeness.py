@@ -50,9 +50,12 @@ def test_a_vertebra_at_the_images_edge_is_cut(drawn):
 
 def test_votes_for_two_centres_are_told_of(drawn):
     case, whole = drawn
-    agreement = dict.fromkeys(whole, 0.9) | {whole[0]: 0.2}
+    cut = [fact["label"] for fact in case.truth["vertebrae"] if fact["touches_border"] and fact["label"] < 25]
+    # As of a C7 that held a quarter of another; votes for one that is cut scatter as much.
+    agreement = dict.fromkeys(whole, 0.9) | {whole[0]: 0.74} | dict.fromkeys(cut, 0.7)
     found = missing_parts(case.intact, agreement)
     assert "different centres" in found[whole[0]][-1] and whole[1] not in found
+    assert cut and not any("different centres" in text for number in cut for text in found.get(number, ()))
 
 
 def test_two_vertebrae_under_one_number_are_told_of(drawn):

@@ -98,6 +98,7 @@ def predict_column(
         if not is_out_of_memory(error):
             raise
         raise SpineError("There is not enough memory for this volume; close other programs and try again.") from error
+    progress(1.0, "Putting the windows together")
     _put_away(total, weights, size[0], first, parts, offsets)
     return parts, offsets, device, precision
 
@@ -109,8 +110,8 @@ def _put_away(
     those above move down."""
     _, z, y, x = parts.shape
     count = min(planes, z - first)
-    nowhere = weights == 0
-    total[0][nowhere], weights[nowhere] = 1, 1
+    nowhere = weights[:planes] == 0
+    total[0, :planes][nowhere], weights[:planes][nowhere] = 1, 1
     means = total[:, :count, :y, :x] / weights[:count, :y, :x]
     parts[:, first : first + count] = means[: len(parts)]
     offsets[:, first : first + count] = means[len(parts) :] * OFFSET_MM

@@ -57,6 +57,7 @@ def find_by_column(
     drawn[...] = table[drawn]
     progress(0.97, "Drawing the sacrum")
     _add_sacrum(joined.labels, column)
+    progress(0.99, "Looking at the vertebrae")
     members = {number: column.members[n] for number, n in zip(levels.numbers, kept)}
     agreement = {number: one.agreement for number, one in members.items()}
     facts: dict = {"levels": {"source": levels.source, "confidence": round(levels.confidence, 2)}}

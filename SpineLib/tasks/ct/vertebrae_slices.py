@@ -39,6 +39,7 @@ def bone_of_slices(
         precision=precision,
         progress=part(progress, 0.1, 1.0),
     )
+    progress(1.0, "Putting the slices together")
     bone = prepared.to_input(predicted.probability, "probability")
     return bone, predicted.device, predicted.precision, list(predicted.notes)
 
