@@ -169,6 +169,7 @@ def find_column(
         preparation.normalised,
         wanted=wanted,
         followed=(BODY, DISC, CANAL, SACRUM) if thick else (),
+        along_mm=None if thick else grid.spacing,
         device=device,
         precision=precision,
         progress=part(progress, 0.05, 0.65 if thick else 0.8),

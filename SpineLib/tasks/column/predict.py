@@ -9,8 +9,10 @@ import numpy as np
 
 from SpineLib.errors import SpineError, is_out_of_memory
 from SpineLib.networks.column import OFFSETS, ColumnNet
-from SpineLib.progress import Progress, silent
+from SpineLib.progress import Progress, part, silent
+from SpineLib.tasks.column.follow import Index, follow_column
 from SpineLib.tasks.column.parts import OFFSET_MM
+from SpineLib.volume.triples import triple
 
 #: Windows overlap by this share and are blended with Gaussian weights; 384 mm of 1.5 mm are two of 144 voxels then.
 _OVERLAP = 0.22
@@ -24,6 +26,7 @@ def predict_column(
     *,
     wanted: Callable[[np.ndarray], bool] = lambda part: True,
     followed: Sequence[int] = (),
+    along_mm: Sequence[float] | None = None,
     device: str = "auto",
     precision: str = "auto",
     progress: Progress = silent,
@@ -38,6 +41,8 @@ def predict_column(
         wanted: whether a window can hold any of the column; others are not computed and are background.
         followed: parts that the column is followed by: of the windows side by side the middle one is computed first,
             one before or behind it only where these parts come near its border. Without any, all are computed.
+        along_mm: of the grid, mm along (z, y, x): compute only windows along the column, from the first one that shows
+            it (:mod:`SpineLib.tasks.column.follow`). None: all, or as ``followed`` says.
         device, precision: as :func:`SpineLib.inference.predict.predict` takes them.
         progress: told for each window.
 
@@ -58,49 +63,77 @@ def predict_column(
     size = tuple(-(-max(side, multiple) // multiple) * multiple for side, multiple in zip(window, network.multiples))
     pads = [(0, max(0, side - have)) for side, have in zip(size, image.shape)]
     padded = np.pad(image, pads, mode="edge")
-    bell = _bell(size)
-    parts = np.zeros((network.parts, *image.shape), np.float16)
-    offsets = np.zeros((OFFSETS, *image.shape), np.float16)
-    # Only planes that a window is being added to are held in full precision: a whole body's fit into memory.
-    total = np.zeros((network.parts + OFFSETS, size[0], *padded.shape[1:]), np.float32)
-    weights = np.zeros(total.shape[1:], np.float32)
-    first = 0
     starts = [_starts(have, side) for have, side in zip(padded.shape, size)]
     order = _from_the_middle(len(starts[1]))
-    boxes = [(a, b, c) for a, c in itertools.product(range(len(starts[0])), range(len(starts[2]))) for b in order]
-    near: dict[tuple[int, int, int], tuple[bool, bool]] = {}
+    boxes = {
+        (a, b, c): triple(slice(own[n], own[n] + side) for own, n, side in zip(starts, (a, b, c), size))
+        for a, c in itertools.product(range(len(starts[0])), range(len(starts[2])))
+        for b in order
+    }
+    worth = [place for place, box in boxes.items() if wanted(padded[box])]
+    answers: dict[Index, np.ndarray] = {}
     network = network.to(device).eval()
+
+    def look(place: Index) -> np.ndarray:
+        most = f"Network on window {len(answers) + 1} of {'at most ' if along_mm is not None else ''}{len(worth)}"
+        progress(0.95 * len(answers) / len(worth), most)
+        shown = tensor_of(np.ascontiguousarray(normalised(padded[boxes[place]]), dtype=np.float32))[None, None]
+        with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16"):
+            answer = network(shown.to(device)).float()[0]
+            answer[: network.parts] = answer[: network.parts].softmax(0)
+        found = array_of(answer)
+        answers[place] = found.astype(np.float16)
+        return found[: network.parts].argmax(0).astype(np.uint8)
+
     try:
-        for number, place in enumerate(boxes):
-            progress(number / len(boxes), f"Network on window {number + 1} of {len(boxes)}")
-            if followed and not _reached(near, place, order[0]):
-                continue
-            box = tuple(slice(own[n], own[n] + side) for own, n, side in zip(starts, place, size))
-            part = padded[box]
-            done = box[0].start - first
-            if done:
-                _put_away(total, weights, done, first, parts, offsets)
-                first = box[0].start
-            here = (slice(None), *box[1:])
-            weights[here] += bell
-            if not wanted(part):
-                total[0][here] += bell
-                continue
-            tensor = tensor_of(np.ascontiguousarray(normalised(part), dtype=np.float32))[None, None].to(device)
-            with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16"):
-                answer = network(tensor).float()[0]
-                answer[: network.parts] = answer[: network.parts].softmax(0)
-            found = array_of(answer)
-            total[(slice(None), *here)] += found * bell
-            if followed:
-                near[place] = _near_borders(found[: network.parts], followed)
+        if along_mm is not None:
+            follow_column(starts, size, float(np.prod(along_mm)) / 1000, worth, look)
+        else:
+            near: dict[Index, tuple[bool, bool]] = {}
+            for place in boxes:
+                if followed and not _reached(near, place, order[0]):
+                    continue
+                if place in worth:
+                    near[place] = _near_borders(look(place), followed)
+        parts, offsets = _put_together(
+            boxes, answers, network.parts, image.shape, padded.shape, part(progress, 0.95, 1)
+        )
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
         raise SpineError("There is not enough memory for this volume; close other programs and try again.") from error
-    progress(1.0, "Putting the windows together")
-    _put_away(total, weights, size[0], first, parts, offsets)
     return parts, offsets, device, precision
+
+
+def _put_together(
+    boxes: Mapping[Index, tuple[slice, slice, slice]],
+    answers: dict[Index, np.ndarray],
+    count: int,
+    shape: tuple[int, ...],
+    padded: tuple[int, ...],
+    progress: Progress,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Windows, in the order of their z, blended; background where none was computed.
+
+    Only planes that a window is being added to are held in full precision, so that a whole body's fit into memory.
+    """
+    parts = np.zeros((count, *shape), np.float16)
+    offsets = np.zeros((OFFSETS, *shape), np.float16)
+    bell = _bell(triple(side.stop - side.start for side in next(iter(boxes.values()))))
+    total = np.zeros((count + OFFSETS, len(bell), *padded[1:]), np.float32)
+    weights = np.zeros(total.shape[1:], np.float32)
+    first = 0
+    for place, (z, y, x) in boxes.items():
+        if z.start > first:
+            progress(first / shape[0], "Putting the windows together")
+            _put_away(total, weights, z.start - first, first, parts, offsets)
+            first = z.start
+        if place in answers:
+            weights[:, y, x] += bell
+            total[:, :, y, x] += answers.pop(place) * bell
+    progress(first / shape[0], "Putting the windows together")
+    _put_away(total, weights, len(bell), first, parts, offsets)
+    return parts, offsets
 
 
 def _put_away(
@@ -125,14 +158,14 @@ def _from_the_middle(count: int) -> list[int]:
     return sorted(range(count), key=lambda n: abs(n - (count - 1) // 2))
 
 
-def _near_borders(probability: np.ndarray, followed: Sequence[int]) -> tuple[bool, bool]:
+def _near_borders(parts: np.ndarray, followed: Sequence[int]) -> tuple[bool, bool]:
     """Whether a followed part comes near the first and the last row along y; both where there is none at all."""
-    rows = np.isin(probability.argmax(0), followed).any((0, 2))
+    rows = np.isin(parts, followed).any((0, 2))
     share = int(len(rows) * _OVERLAP)
     return bool(rows[:share].any() or not rows.any()), bool(rows[-share:].any() or not rows.any())
 
 
-def _reached(near: Mapping[tuple[int, int, int], tuple[bool, bool]], place: tuple[int, int, int], first: int) -> bool:
+def _reached(near: Mapping[Index, tuple[bool, bool]], place: Index, first: int) -> bool:
     """Whether a window has to be computed: the middle one, or the next towards it has something near the border."""
     a, b, c = place
     if b == first:
