@@ -61,6 +61,16 @@ def test_levels_are_counted_from_the_sacrum(column):
     assert levels.names == ("L3", "L4", "L5") and levels.source == "sacrum" and levels.confidence == 1.0
 
 
+def test_a_sixth_lumbar_vertebra_between_the_lowest_ribs_and_the_sacrum_is_told_of():
+    six = tuple(range(17, 25)) + (28,)  # T10 to L5, and L6
+    parts, _, centres = block_column(six)
+    levels = name_levels(centres * SPACING, [0.9] * 9, sacrum_top_mm(parts == SACRUM, SPACING), ribbed=2)
+    assert "6 vertebrae instead of five" in " ".join(levels.notes) and "additional" in " ".join(levels.notes)
+    assert levels.confidence < 0.5
+    usual = name_levels(centres[1:] * SPACING, [0.9] * 8, sacrum_top_mm(parts == SACRUM, SPACING), ribbed=2)
+    assert usual.names[2] == "T12" and not usual.notes and usual.confidence > 0.9
+
+
 def test_the_sacrums_first_body_that_was_taken_for_a_vertebra_is_the_sacrums():
     levels = (*LEVELS, 25)
     parts, instances, centres = block_column(levels, sacrum=False)
