@@ -139,17 +139,19 @@ def agreement(repair: Repair, truth: Volume) -> dict[str, float]:
 
     Returns:
         "dice" and "covered" (share of the lost bone that is there again) within the region, "volume_error" (share of
-        the true volume).
+        the true volume), "piece_error" (the same error as a share of the bone that was to be found).
     """
     there = resample_like(truth, repair.mask, nearest=True).array > 0
     inside = repair.region.array > 0
     found = overlap(there[inside], repair.mask.array[inside] > 0)
     ml = repair.mask.voxel_volume_ml
     true_ml = float(there.sum()) * ml
+    off_ml = abs(float((repair.mask.array > 0).sum()) * ml - true_ml)
     return {
         "dice": found.dice,
         "covered": found.tpr,
-        "volume_error": abs(float((repair.mask.array > 0).sum()) * ml - true_ml) / max(true_ml, 1e-9),
+        "volume_error": off_ml / max(true_ml, 1e-9),
+        "piece_error": off_ml / max(float(there[inside].sum()) * ml, 1e-9),
     }
 
 
@@ -308,7 +310,8 @@ def _measures(report: RepairReport) -> str:
                     {
                         "Dice within the repaired region": f"{100 * found['dice']:.1f} %",
                         "Of the bone that was there": f"{100 * found['covered']:.1f} %",
-                        "Error of the volume": f"{100 * found['volume_error']:.1f} %",
+                        "Error of the volume": f"{100 * found['volume_error']:.1f} % of the vertebra, "
+                        f"{100 * found['piece_error']:.1f} % of the repaired piece",
                     }
                 ),
             )

@@ -143,6 +143,7 @@ def test_a_repair_is_compared_with_the_truth_within_the_region_alone(report):
     assert found["covered"] == pytest.approx(5 / 6)
     assert found["dice"] == pytest.approx(2 * 5 / 11)
     assert found["volume_error"] == pytest.approx(140 / (12 * 24 * 28))
+    assert found["piece_error"] == pytest.approx(1 / 6)
 
 
 def test_a_repair_of_masks_alone_has_a_page_too(report, tmp_path):

@@ -135,6 +135,16 @@ def test_a_lone_vertebra_is_repaired_and_the_note_says_so():
         inpaint(labels, lesion, 10, {}, InpaintSettings("neighbours"))
 
 
+def test_an_arch_that_is_still_open_after_the_repair_is_told_of(whole, damaged):
+    labels, lesion = damaged
+    settings = InpaintSettings("templates")
+    assert not any("arch does not close" in note for note in inpaint(labels, lesion, 11, {}, settings).notes)
+    local = voxel_places(labels) @ Rotation.from_euler("xyz", (8, -9, 12), degrees=True).as_matrix()
+    half = (labels.array == 11) & (local[..., 1] > 0) & (local[..., 0] < 0)  # away from the lesion: in no label at all
+    open_arch = labels.with_array(np.where(half, 0, labels.array).astype(np.uint8))
+    assert any("arch does not close" in note for note in inpaint(open_arch, lesion, 11, {}, settings).notes)
+
+
 def test_nine_of_ten_places_is_told_for_the_region_and_nowhere_else(damaged):
     repair = inpaint(*damaged, 11, {}, InpaintSettings("templates"))
     there = resample_like(repair.uncertainty, repair.region).array

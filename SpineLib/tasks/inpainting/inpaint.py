@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from SpineLib.errors import SpineError
 from SpineLib.geometry.signed_distance import sampled
+from SpineLib.mesh.arch import arch_of
 from SpineLib.preprocess.vertebra_frame import VertebraFrame, vertebra_frame
 from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.ct.checks import check_ct
@@ -123,6 +124,8 @@ def inpaint(
     repaired, allowed, uncertain = fill(fitted, network, settings, part(progress, 0.4, 0.95), preview)
     bone = site.labels.array == site.label
     notes += _border_notes(site, repaired & ~bone)
+    if repaired.any():
+        notes += arch_of(site.labels.with_array(repaired.astype(np.uint8))).sentences()
     progress(1.0, "Done")
     measures = _measures(site, bone, repaired, settings.method, fitted.shapes)
     if not measures["added_ml"]:
