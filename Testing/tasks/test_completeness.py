@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from SpineLib.phantom.ct import CtSettings, simulate_ct
-from SpineLib.tasks.ct.completeness import missing_parts
+from SpineLib.tasks.ct.completeness import foreign_notes, missing_parts
 from SpineLib.volume.crop import crop
+from SpineLib.volume.volume import Volume
 
 SCAN = CtSettings(
     matrix=140, slices=130, spacing=1.0, thickness=1.3, region="lumbar", healthy=1.0, metal=0.0, sagittal=0.0
@@ -68,3 +69,11 @@ def test_the_sacrum_has_no_arch_to_miss():
     case = simulate_ct(3, replace(SCAN, slices=170))
     assert 26 in np.unique(case.intact.array)
     assert all("arch" not in text for text in missing_parts(case.intact).get(26, ()))
+
+
+def test_cement_and_screws_in_a_vertebra_are_told_of_and_dense_cortex_is_not():
+    hu, array = np.full((40, 40, 40), 300, np.int16), np.zeros((40, 40, 40), np.uint8)
+    array[2:18, 5:35, 5:35], array[22:38, 5:35, 5:35] = 21, 22
+    hu[2:18, 5:7], hu[25:33, 15:23, 15:23] = 1900, 2600
+    notes = foreign_notes(Volume(hu, (1.0,) * 3, (0.0,) * 3, np.eye(3)), Volume(array, (1.0,) * 3, (0.0,) * 3))
+    assert len(notes) == 1 and notes[0].startswith("L3 holds 0.5 ml denser than 2000 HU")

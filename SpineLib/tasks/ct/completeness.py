@@ -11,7 +11,7 @@ from SpineLib.mesh.arch import LEAST_PEDICLE, arch_of
 from SpineLib.mesh.wholeness import MOST_EDGE_MM2, edge_mm2
 from SpineLib.progress import Progress, silent
 from SpineLib.volume.crop import crop
-from SpineLib.volume.levels import VERSE_NUMBERS
+from SpineLib.volume.levels import VERSE_NUMBERS, level_name
 from SpineLib.volume.volume import Volume
 
 #: Numbers of what has no arch of its own.
@@ -22,6 +22,9 @@ _WITHOUT_ARCH = (VERSE_NUMBERS["S"],)
 LEAST_AGREEMENT, LEAST_AGREEMENT_CUT = 0.85, 0.5
 #: A vertebra so many times as large as its neighbours may be two; bodies grow by less than a tenth a level.
 MOST_OF_NEIGHBOURS = 1.6
+#: Cement, screws and cages are denser than this, HU, and so is no more of a vertebra than that, ml: of 16 vertebrae on
+#: three real CTs 0.01 ml is.
+FOREIGN_HU, FOREIGN_ML = 2000.0, 0.3
 
 
 def missing_parts(
@@ -52,6 +55,25 @@ def missing_parts(
         if told:
             found[number] = tuple(told)
     return found
+
+
+def foreign_notes(ct: Volume, labels: Volume) -> list[str]:
+    """Sentences on vertebrae that hold what is denser than bone.
+
+    Args:
+        ct: HU.
+        labels: uint8, on the same grid.
+    """
+    notes = []
+    for number, box in enumerate(ndimage.find_objects(labels.array), start=1):
+        if box is not None:
+            dense = np.count_nonzero((labels.array[box] == number) & (ct.array[box] > FOREIGN_HU))
+            if dense * ct.voxel_volume_ml >= FOREIGN_ML:
+                notes.append(
+                    f"{level_name(number)} holds {dense * ct.voxel_volume_ml:.1f} ml denser than {FOREIGN_HU:.0f} HU, "
+                    "as cement and metal are: they are labelled as its bone, and beside them its outline may be off."
+                )
+    return notes
 
 
 def _missing(labels: Volume, number: int, box: tuple[slice, slice, slice]) -> list[str]:

@@ -16,7 +16,7 @@ from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
 from SpineLib.tasks.column.find import TASK as COLUMN
 from SpineLib.tasks.ct.checks import check_ct
-from SpineLib.tasks.ct.completeness import missing_parts
+from SpineLib.tasks.ct.completeness import foreign_notes, missing_parts
 from SpineLib.tasks.ct.vertebrae_column import find_by_column
 from SpineLib.tasks.ct.vertebrae_slices import find_by_slices
 from SpineLib.tasks.provenance import provenance
@@ -137,7 +137,7 @@ def segment_vertebrae(
     missing = missing_parts(labels, found.agreement, part(progress, 0.85, 0.98))
     progress(0.98, "Measuring the vertebrae")
     vertebrae = [replace(one, incomplete=missing.get(one.label, ())) for one in describe_vertebrae(labels, found.named)]
-    notes += found.notes + _notes(vertebrae)
+    notes += found.notes + _notes(vertebrae) + foreign_notes(ct, labels)
     made = provenance(
         "vertebrae",
         started,
