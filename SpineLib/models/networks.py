@@ -16,7 +16,7 @@ TASK_NETWORKS: dict[str, tuple[str, ...]] = {
     "metastasis-detection": ("siamese",),
     "spine-segmentation": ("unet", "plain-unet"),
     "vertebra-segmentation": ("unet", "vnet"),
-    "ct-lesion-detection": ("faster-rcnn", "unet"),
+    "ct-lesion-detection": ("regions", "faster-rcnn", "unet"),
     "vertebra-inpainting": ("wgan-gp", "dcgan"),
     "vertebra-completion": ("unet",),
     "column-segmentation": ("column",),
@@ -201,6 +201,20 @@ def _column(settings: Mapping[str, Any]) -> torch.nn.Module:
     return ColumnNet(settings["inputs"], settings["parts"], settings["widths"], settings["strides"])
 
 
+def _fits_regions(settings: Mapping[str, Any]) -> bool:
+    return (
+        are_sizes([settings.get("inputs")], 1, 1, 256)
+        and are_sizes([settings.get("hidden")], 1, 1, 1024)
+        and are_sizes([settings.get("members")], 1, 1, 64)
+    )
+
+
+def _regions(settings: Mapping[str, Any]) -> torch.nn.Module:
+    from SpineLib.networks.region_judge import RegionJudge
+
+    return RegionJudge(settings["inputs"], settings["hidden"], settings["members"])
+
+
 def _gan(kind: str) -> Kind:
     def fits(settings: Mapping[str, Any]) -> bool:
         return are_sizes([settings.get("latent")], 1, 1, 4096) and are_sizes(settings.get("widths"), 4, 4, 2048)
@@ -244,6 +258,12 @@ KINDS: dict[str, Kind] = {
         "a column of inputs, parts, 2 to 8 widths and strides (z, y, x) between them",
         _fits_column,
         _column,
+        lambda settings: 3,
+    ),
+    "regions": Kind(
+        "regions judged by numbers: inputs, hidden units and members",
+        _fits_regions,
+        _regions,
         lambda settings: 3,
     ),
     "wgan-gp": _gan("wgan-gp"),

@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
     from SpineLab.evaluation.ct_lesions import (
         evaluate_ct_lesions,
-        find_ct_detector,
+        find_slice_detector,
     )
     from SpineLab.reports.ct_lesions import figures, markdown, write_ct_lesions
     from SpineLab.training.ct_lesions.key_slices import is_deeplesion
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         import torch
 
         torch.set_num_threads(arguments.threads)
-    bundle = find_ct_detector(arguments.model)
+    bundle = find_slice_detector(arguments.model)
     if is_deeplesion(arguments.cohort):
         return _deeplesion(arguments, bundle)
     cases = read_ct_cohort(arguments.cohort)[: arguments.cases]

@@ -125,12 +125,14 @@ def lesions_of(
             continue
         mask = np.zeros(likely.shape, np.uint8)
         mask[box][inside] = kinds[box][inside]
-        lesions.append(_lesion(grid, mask, box, count * voxel_ml, round(value, 4)))
+        lesions.append(lesion_from_mask(grid, mask, box, count * voxel_ml, round(value, 4)))
         masks.append(mask)
     return lesions, masks
 
 
-def _lesion(grid: ColumnGrid, mask: np.ndarray, box: tuple[slice, ...], ml: float, probability: float) -> CtLesion:
+def lesion_from_mask(
+    grid: ColumnGrid, mask: np.ndarray, box: tuple[slice, ...], ml: float, probability: float
+) -> CtLesion:
     spacing = np.array(grid.spacing)
     low = np.array([part.start - 0.5 for part in box]) * spacing
     high = np.array([part.stop - 0.5 for part in box]) * spacing

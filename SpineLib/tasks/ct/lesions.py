@@ -4,12 +4,11 @@ network that marks them in 3-D."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from scipy import ndimage
 
 from SpineLib.errors import SpineError
 from SpineLib.models.bundle import ModelBundle
@@ -26,6 +25,7 @@ from SpineLib.tasks.ct.lesion_boxes import (
     link,
     numbered,
 )
+from SpineLib.tasks.ct.lesion_ways import MARGIN_MM, compared_lesions, marked_lesions
 from SpineLib.tasks.provenance import provenance
 from SpineLib.tasks.segmentation.recist import diameters
 from SpineLib.volume.resampling import resample_like
@@ -42,12 +42,8 @@ _LIBRARIES = ("numpy", "scipy", "SimpleITK", "torch")
 _WEAK = 0.4
 #: Slices that the network is given at a time.
 _BATCH = 4
-#: Around given vertebrae so much is looked at as well, mm: a lesion may bulge out of them.
-_MARGIN_MM = 25.0
-#: A lesion that is marked within vertebrae touches their bone to so many mm: what destroyed it is not labelled.
-_NEAR_MM = 3.0
-#: Only air is darker, HU.
-_AIR_HU = -500.0
+#: Ways of marking lesions, by the type of the card's network; others find boxes.
+_MARKING = {"unet": marked_lesions, "regions": compared_lesions}
 
 
 @dataclass(frozen=True)
@@ -110,7 +106,8 @@ def detect_ct_lesions(
     Faster R-CNN looks at each axial slice between its two neighbours; boxes that overlap from slice to slice are one
     lesion. Its probability is the mean of its two most likely neighbouring slices, so that what shows in one slice only
     counts half. A 3-D U-Net marks lesions by kind; what hangs together is one, see
-    :mod:`SpineLib.tasks.ct.lesion_marks`.
+    :mod:`SpineLib.tasks.ct.lesion_marks`. A judge of regions looks at what differs from the other side and from the
+    neighbouring vertebrae, see :mod:`SpineLib.tasks.ct.lesion_regions`; vertebrae not given are found first.
 
     Args:
         ct: HU, of any axis order.
@@ -135,8 +132,14 @@ def detect_ct_lesions(
         labels = resample_like(vertebrae, ct, nearest=True)
         if not labels.array.any():
             raise SpineError("The vertebrae do not lie in the CT; choose a segmentation of this CT.")
-    search = _marked if card.network["type"] == "unet" else _boxed
-    lesions, mask, device, precision = search(ct, bundle, settings, threshold, labels, part(progress, 0.0, 1.0))
+    mask, where = None, ""
+    if card.network["type"] in _MARKING:
+        way, chosen = _MARKING[card.network["type"]], (settings.in_vertebrae, threshold)
+        marked = way(ct, bundle, labels, *chosen, settings.device, settings.precision, part(progress, 0.0, 1.0))
+        lesions, mask, device, precision = marked.lesions, marked.mask, marked.device, marked.precision
+        notes, where = notes + marked.notes, marked.where
+    else:
+        lesions, device, precision = _boxed(ct, bundle, settings, threshold, labels, part(progress, 0.0, 1.0))
     made = provenance(
         "detect-ct-lesions",
         started,
@@ -148,20 +151,20 @@ def detect_ct_lesions(
         inputs=list(card.inputs),
         vertebrae_given=vertebrae is not None,
     )
-    if vertebrae is None and lesions:
+    if vertebrae is None and lesions and not where:
         notes.append(
             "All of the CT was searched, other bones too; give the vertebrae's segmentation to keep to the spine."
         )
-    searched = told_search(card, labels is not None and settings.in_vertebrae, labels is not None)
+    searched = told_search(card, labels is not None and settings.in_vertebrae, labels is not None, where)
     if not lesions:
         notes.insert(0, searched)
     progress(1.0, "Done")
     return CtLesions(lesions, made, notes, searched, mask)
 
 
-def told_search(card: ModelCard, in_vertebrae: bool, around: bool) -> str:
+def told_search(card: ModelCard, in_vertebrae: bool, around: bool, where: str = "") -> str:
     """What was searched, and how well the model does on real patients, by the figures of its card."""
-    where = (
+    where = where or (
         "The vertebrae of the segmentation were searched and nothing else"
         if in_vertebrae
         else "The surroundings of the vertebrae were searched"
@@ -187,8 +190,8 @@ def _boxed(
     threshold: float,
     labels: Volume | None,
     progress: Progress,
-) -> tuple[list[CtLesion], None, str, str]:
-    """By Faster R-CNN: lesions, no mask, device and precision."""
+) -> tuple[list[CtLesion], str, str]:
+    """By Faster R-CNN: lesions, device and precision."""
     slices = axial_slices(ct, SlicePreparation.from_dict(bundle.card.preparation), part(progress, 0.0, 0.2))
     progress(0.2, "Loading the model")
     network = cast("FasterRCNN", bundle.network())
@@ -199,45 +202,7 @@ def _boxed(
     lesions = merge(slices, boxes, threshold, settings)
     if labels is not None and settings.in_vertebrae:
         lesions = [one for one in lesions if (labels.array[box_mask(ct, one).array > 0] > 0).any()]
-    return numbered(lesions), None, device, precision
-
-
-def _marked(
-    ct: Volume,
-    bundle: ModelBundle,
-    settings: CtLesionSettings,
-    threshold: float,
-    labels: Volume | None,
-    progress: Progress,
-) -> tuple[list[CtLesion], Volume, str, str]:
-    """By a network that marks them: lesions, their numbers on the CT's grid, device and precision."""
-    from SpineLib.inference.predict import choose_device, choose_precision
-    from SpineLib.tasks.column.grid import ColumnGrid
-    from SpineLib.tasks.ct.lesion_marks import lesions_of, mark_probabilities
-
-    device = choose_device(settings.device)
-    precision = choose_precision(settings.precision, device)
-    progress(0.0, "Preparing the CT")
-    spacing = float(bundle.card.preparation["spacing_mm"])
-    grid = ColumnGrid.of(ct, (spacing,) * 3)
-    where = grid.image > _AIR_HU
-    if labels is not None:
-        bone = labels.with_array((labels.array > 0).astype(np.float32))
-        away = ndimage.distance_transform_edt(ColumnGrid.of(bone, (spacing,) * 3).image < 0.5, grid.spacing)
-        where = away <= (_NEAR_MM if settings.in_vertebrae else _MARGIN_MM)
-    progress(0.1, "Loading the model")
-    network = bundle.network().to(device).eval()
-    probability = mark_probabilities(
-        grid, network, bundle.card.patch, where, device, precision, part(progress, 0.1, 0.9)
-    )
-    progress(0.9, "Measuring the lesions")
-    found, masks = lesions_of(grid, probability, where, threshold)
-    lesions = numbered(found)
-    marked = np.zeros(grid.image.shape, np.uint16)
-    unnumbered = [replace(one, id=0) for one in lesions]
-    for one, mask in zip(found, masks):
-        marked[mask > 0] = 1 + unnumbered.index(one)
-    return lesions, grid.to_source(marked, "lesions"), device, precision
+    return numbered(lesions), device, precision
 
 
 def region_of(slices: AxialSlices, vertebrae: Volume | None = None) -> tuple[slice, slice, slice]:
@@ -245,7 +210,7 @@ def region_of(slices: AxialSlices, vertebrae: Volume | None = None) -> tuple[sli
     if vertebrae is not None:
         inside = slices.of_mask(vertebrae.array)
         if inside.any():
-            return triple(_extent(inside, axis, round(_MARGIN_MM / slices.spacing[axis])) for axis in range(3))
+            return triple(_extent(inside, axis, round(MARGIN_MM / slices.spacing[axis])) for axis in range(3))
     body = slices.images > 0
     return triple(_extent(body, axis, 0) for axis in range(3))
 
