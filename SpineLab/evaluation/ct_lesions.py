@@ -143,7 +143,8 @@ def find_slice_detector(name: str) -> ModelBundle:
     bundle = find_ct_detector(name)
     if bundle.card.network["type"] != "faster-rcnn":
         raise SpineError(
-            f"The model '{bundle.card.id}' finds no boxes in slices; choose a Faster R-CNN, or 'spine evaluate ct-boxes'."
+            f"The model '{bundle.card.id}' finds no boxes in slices; choose a Faster R-CNN, or use "
+            "'spine evaluate ct-boxes'."
         )
     return bundle
 

@@ -121,7 +121,8 @@ def test_lesions_are_found_by_kind_and_marked_on_a_ct_of_any_axes(tmp_path, axes
         wanted = dense if one.kind == "sclerotic" else lytic
         np.testing.assert_allclose(one.centre_lps_mm, wanted[::-1], atol=2.0)  # a voxel is lost or won on each side
         np.testing.assert_allclose(one.size_mm, 12, atol=4.0)
-        assert one.volume_ml == pytest.approx(4 / 3 * np.pi * 0.6**3, rel=0.45)
+        # The mask grows by a voxel, half of which smoothing has taken.
+        assert one.volume_ml == pytest.approx(4 / 3 * np.pi * 0.6**3, rel=0.55)
     assert found.mask is not None and found.mask.same_grid(ct)
     assert set(np.unique(found.mask.array)) == {0, 1, 2}
     assert not (found.mask.array[vertebrae.array == 0]).any()
