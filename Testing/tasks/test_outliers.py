@@ -27,7 +27,7 @@ def test_an_evenly_dark_body_is_told_with_its_level_and_by_how_much():
     image, labels, mask = spine([100, 102, 60, 98, 101])
     (found,) = outliers(image, "T1", labels, mask)
     assert (found.name, found.number) == ("L3", 22) and found.ratio == pytest.approx(0.6, abs=0.02)
-    assert found.note.startswith("L3 as a whole is 40 % darker on T1")
+    assert found.note.startswith("L3 as a whole is 40 % darker on T1 than the other vertebrae, and nothing of its")
 
 
 @pytest.mark.parametrize("fall_off", [0.004, -0.006])
@@ -49,6 +49,25 @@ def test_on_stir_the_bright_one_is_told_and_the_dark_one_not():
 def test_the_ends_of_an_image_must_differ_by_more():
     assert outliers(*_with("T1", spine([70, 100, 100, 100, 100]))) == []
     assert [one.name for one in outliers(*_with("T1", spine([50, 100, 100, 100, 100])))] == ["L1"]
+
+
+def with_sacrum(signals, sacral):
+    """The lowest body and what lies below it are the sacrum's."""
+    image, labels, mask = spine([*signals, sacral])
+    array = labels.array.copy()
+    array[array == 20 + len(signals)] = 26
+    return image, labels.with_array(array), mask
+
+
+def test_l5_above_a_sacrum_in_view_is_not_at_the_end():
+    assert [one.name for one in outliers(*_with("T2", with_sacrum([100, 100, 100, 100, 150], 110)))] == ["L5"]
+    assert outliers(*_with("T2", spine([100, 100, 100, 100, 145]))) == []
+
+
+@pytest.mark.parametrize(("sequence", "signal", "told"), [("T2", 200, True), ("T2", 135, False), ("T1", 55, True)])
+def test_a_first_piece_of_the_sacrum_that_is_replaced_is_told_and_its_usual_signal_is_not(sequence, signal, told):
+    found = outliers(*_with(sequence, with_sacrum([100, 103, 98, 101, 100], signal)))
+    assert [one.name for one in found] == (["S1"] if told else [])
 
 
 def test_nothing_is_told_of_few_vertebrae_or_of_a_sequence_whose_metastases_may_look_like_marrow():

@@ -68,6 +68,13 @@ def test_a_mark_stands_out_from_the_marrow_around_it_or_is_left_out(vertebrae, s
     assert _judged(vertebrae, IN_THE_BODY, sequence, ratio) == doubt
 
 
+@pytest.mark.parametrize(("ratio", "doubt"), [(0.6, None), (0.78, LIKE_MARROW)])
+def test_in_the_sacrum_which_is_darker_by_nature_a_mark_on_t1_has_to_differ_by_more(vertebrae, ratio, doubt):
+    array = vertebrae.array.copy()
+    array[array == 23], array[array == 24] = 26, 24
+    assert _judged(_volume(array), IN_THE_BODY, "T1", ratio) == doubt
+
+
 def test_one_sequence_in_which_a_mark_stands_out_is_enough(vertebrae):
     images = {"T1": _scan(vertebrae, 0.5, IN_THE_BODY), "T2": _scan(vertebrae, 1.0, IN_THE_BODY)}
     assert doubts(*_marked(IN_THE_BODY), images, vertebrae) == {}

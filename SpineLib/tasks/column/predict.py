@@ -160,9 +160,12 @@ def _from_the_middle(count: int) -> list[int]:
 
 def _near_borders(parts: np.ndarray, followed: Sequence[int]) -> tuple[bool, bool]:
     """Whether a followed part comes near the first and the last row along y; both where there is none at all."""
-    rows = np.isin(parts, followed).any((0, 2))
-    share = int(len(rows) * _OVERLAP)
-    return bool(rows[:share].any() or not rows.any()), bool(rows[-share:].any() or not rows.any())
+    rows = np.unique(np.nonzero(np.isin(parts, followed))[1])
+    if not len(rows):
+        return True, True
+    size = parts.shape[1]
+    share = int(size * _OVERLAP)
+    return bool(rows[0] < share), bool(rows[-1] >= size - share)
 
 
 def _reached(near: Mapping[Index, tuple[bool, bool]], place: Index, first: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -64,9 +65,7 @@ def segment_placed(
     if bundle.card.target == "metastasis":
         if not settings.anywhere:
             placed = _plausible(placed, {name: sequences[name] for name in used}, vertebrae, isinstance(by, dict))
-        name = result.provenance["reference"]
-        odd = outliers(sequences[name], name, vertebrae, placed.mask)
-        placed = replace(placed, notes=[*placed.notes, *(one.note for one in odd)])
+        placed = replace(placed, notes=[*placed.notes, *_odd_ones(placed, sequences, used, vertebrae)])
     progress(1.0, "Done")
     told = reading_notes(vertebrae) if by == "labels" else []
     return replace(placed, provenance=placed.provenance | {"levels_by": by}, notes=told + placed.notes)
@@ -103,6 +102,13 @@ def _plausible(result: SegmentResult, images: Mapping[str, Volume], vertebrae: V
     mask = result.mask.with_array((labels.array > 0).astype(np.uint8))
     notes = result.notes + doubts_note(found, result.lesions, target_of(result.provenance).many)
     return replace(result, labels=labels, mask=mask, lesions=lesions, notes=notes)
+
+
+def _odd_ones(result: SegmentResult, images: Mapping[str, Volume], used: list[str], vertebrae: Volume) -> list[str]:
+    """A note on each vertebra that stands out as a whole, by the sequence in which it does most."""
+    odd = [one for name in used for one in outliers(images[name], name, vertebrae, result.mask)]
+    most = {one.number: one for one in sorted(odd, key=lambda one: abs(math.log(one.ratio)))}
+    return [one.note for number, one in sorted(most.items())]
 
 
 def in_vertebrae(result: SegmentResult, vertebrae: Volume, anywhere: bool = False) -> SegmentResult:

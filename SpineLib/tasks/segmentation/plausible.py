@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from SpineLib.geometry.orientation import Orientation
 from SpineLib.tasks.segmentation.lesions import Lesion
+from SpineLib.tasks.segmentation.marrow import marrow_of
 from SpineLib.volume.crop import box_of
 from SpineLib.volume.levels import VERSE_NUMBERS
 from SpineLib.volume.resampling import resample_like
@@ -25,14 +25,14 @@ _SHARE_IN_BONE, _IN_BONE_ML = 0.5, 0.25
 #: Half of a small mark within the first or last so many mm of the slices, and it is what that slice cuts; ml.
 _LAST_MM, _SMALL_ML = 5.0, 1.5
 #: Median of a mark over that of the marrow around it: what is not darker on T1, or between the others on T2 and STIR,
-#: has the marrow's own signal.
-_DARKER, _LIKE = 0.84, (0.87, 1.15)
+#: has the marrow's own signal. The sacrum is darker than the column above it by nature on T1.
+_DARKER, _DARKER_IN_SACRUM, _LIKE = 0.84, 0.74, (0.87, 1.2)
 #: A mark of which a quarter is beyond these has two kinds of tissue, which a median does not tell.
 _MIXED = (0.65, 1.5)
 #: Marrow of other vertebrae than the mark's lies further off, where the coil is another: limits are so much wider.
 _FURTHER = 0.88
-#: Marrow around a mark counts with this sigma, mm; it lies so far within the bone's edge, mm; less is too little, ml.
-_SIGMA_MM, _CORE_MM, _LEAST_ML = 25.0, 3.0, 3.0
+#: Marrow around a mark counts with this sigma, mm; less is too little, ml.
+_SIGMA_MM, _LEAST_ML = 25.0, 3.0
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def doubts(
     bone = numbers > 0
     spacing = np.array(labels.spacing[::-1])
     marks = labels.array
-    core = _core(bone, labels) & (marks == 0)
+    core = marrow_of(bone, labels) & (marks == 0)
     seen = {name: resample_like(image, labels).array for name, image in images.items() if name in ("T1", "T2", "STIR")}
     judged = len(seen) == len(images)
     found = {}
@@ -88,9 +88,10 @@ def doubts(
         elif judged and seen and core[wide].sum() * ml >= _LEAST_ML:
             own = inside if inside.sum() * 2 >= mark.sum() else mark
             around = [(core[wide], 1.0), (_of_others(core[wide], numbers[wide], inside), _FURTHER)]
+            darker = _DARKER_IN_SACRUM if _mostly_sacral(numbers[wide], own) else _DARKER
             enough = [(marrow, far) for marrow, far in around if marrow.sum() * ml >= _LEAST_ML]
             if not any(
-                _stands_out(seen[name][wide], own, marrow, spacing, name, far)
+                _stands_out(seen[name][wide], own, marrow, spacing, name, far, darker)
                 for name in seen
                 for marrow, far in enough
             ):
@@ -114,17 +115,6 @@ def doubts_note(found: Mapping[int, Doubt], lesions: Sequence[Lesion], many: str
     ]
 
 
-def _core(bone: np.ndarray, labels: Volume) -> np.ndarray:
-    """Marrow of the bodies: what lies within the bone's edge in the sagittal plane; arches are too thin."""
-    sagittal = Orientation.of(labels).axes[0]
-    sampling = [1e3 if axis == sagittal else step for axis, step in enumerate(labels.spacing[::-1])]
-    box = box_of(bone, (1, 1, 1))
-    core = np.zeros(bone.shape, bool)
-    if bone.any():
-        core[box] = ndimage.distance_transform_edt(bone[box], sampling=sampling) > _CORE_MM
-    return core
-
-
 def _of_others(core: np.ndarray, numbers: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Marrow of the vertebrae that a mark does not lie in: where one is replaced as a whole and little of it is marked,
     its own rest looks like the mark. Not of a mark in the sacrum, which is darker than the column above it by nature.
@@ -133,6 +123,10 @@ def _of_others(core: np.ndarray, numbers: np.ndarray, inside: np.ndarray) -> np.
     if VERSE_NUMBERS["S"] in hosts:
         return np.zeros(core.shape, bool)
     return core & ~np.isin(numbers, [*hosts, VERSE_NUMBERS["S"]])
+
+
+def _mostly_sacral(numbers: np.ndarray, mark: np.ndarray) -> bool:
+    return bool(2 * np.count_nonzero(numbers[mark] == VERSE_NUMBERS["S"]) >= np.count_nonzero(mark))
 
 
 def _in_last_slice(mark: np.ndarray, labels: Volume) -> bool:
@@ -144,10 +138,16 @@ def _in_last_slice(mark: np.ndarray, labels: Volume) -> bool:
 
 
 def _stands_out(
-    image: np.ndarray, mark: np.ndarray, core: np.ndarray, spacing: np.ndarray, sequence: str, far: float
+    image: np.ndarray,
+    mark: np.ndarray,
+    core: np.ndarray,
+    spacing: np.ndarray,
+    sequence: str,
+    far: float,
+    darker: float,
 ) -> bool:
     """Whether a mark differs from marrow around it, near marrow counting most, which follows the coil; by more than the
-    limits, whose ratio to theirs is ``far``, where the marrow lies further off.
+    limits, whose ratio to theirs is ``far``, where the marrow lies further off; on T1 the limit is ``darker``.
     """
     where = np.argwhere(core)
     where = where[:: max(1, len(where) // 20000)]
@@ -161,5 +161,5 @@ def _stands_out(
     low, middle, high = np.percentile(image[mark], (25, 50, 75)) / marrow
     mixed = low < _MIXED[0] * far
     if sequence == "T1":
-        return bool(middle < _DARKER * far or mixed)
+        return bool(middle < darker * far or mixed)
     return bool(not _LIKE[0] * far <= middle <= _LIKE[1] / far or mixed or high > _MIXED[1] / far)
