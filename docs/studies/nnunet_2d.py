@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,20 @@ import SimpleITK as sitk
 DATASET = "Dataset501_Metastases"
 
 
+#: The power of nnU-Net's falling rate.
+_EXPONENT = 0.9
+
+
 def main() -> None:
-    what, study, data, work = sys.argv[1], *map(Path, sys.argv[2:5])
+    what = sys.argv[1]
+    if what == "train":
+        train(int(sys.argv[2]), float(sys.argv[3]))
+        return
+    study, data, work = map(Path, sys.argv[2:5])
     told = json.loads((study / "study.json").read_text(encoding="utf-8"))
     folds: dict[int, list[str]] = {}
-    for file in sorted((study / "folds" / "2D T1+T2").glob("fold-*.json")):
+    configuration = min((study / "folds").iterdir())  # all have the same folds
+    for file in sorted(configuration.glob("fold-*.json")):
         rows = json.loads(file.read_text(encoding="utf-8"))["cases"]
         held = sorted({row["case"] for row in rows})
         folds[int(file.stem.split("-")[1])] = held
@@ -61,6 +71,28 @@ def convert(data: Path, work: Path, names: list[str], folds: dict[int, list[str]
         for name in held:
             for number in (0, 1):
                 shutil.copy(raw / "imagesTr" / f"{name}_{number:04d}.nii.gz", place)
+
+
+def train(fold: int, minutes: float) -> None:
+    """nnU-Net's own training, whose falling rate ends with the clock instead of its 250,000 steps; the last weights."""
+    import torch
+    from nnunetv2.run.run_training import get_trainer_from_args
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    trainer = get_trainer_from_args("501", "2d", fold, device=device)
+    trainer.on_train_start()
+    trainer.network.train()
+    steps, losses, started = 0, [], time.monotonic()
+    while (left := 1 - (time.monotonic() - started) / (60 * minutes)) > 0:
+        for group in trainer.optimizer.param_groups:
+            group["lr"] = trainer.initial_lr * left**_EXPONENT
+        losses.append(float(trainer.train_step(next(trainer.dataloader_train))["loss"]))
+        steps += 1
+    told = {"fold": fold, "minutes": minutes, "steps": steps, "last_losses": losses[-5:]}
+    trainer.on_train_end()
+    place = Path(trainer.output_folder_base) / f"fold_{fold}" / "told.json"
+    place.write_text(json.dumps(told, indent=1), encoding="utf-8")
+    print(f"Fold {fold}: {steps} steps of {trainer.batch_size} slices in {minutes:g} minutes")
 
 
 def measure(data: Path, work: Path, folds: dict[int, list[str]]) -> None:

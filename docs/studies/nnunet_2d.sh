@@ -11,20 +11,26 @@
 # WORK     folder for nnU-Net's files
 # MINUTES  of training for each fold: what the study's report tells of "2D T1+T2", divided by the folds
 #
-# It writes WORK/figures.csv (patient, fold, Dice, TPR, TNR), by the same formulas on the same patients. It has not been
-# run yet, so there are no figures beside the study's.
+# It writes WORK/figures.csv (patient, fold, Dice, TPR, TNR), by the same formulas on the same patients. Networks, patches,
+# augmentation and rate are what nnU-Net plans by itself; its training ends by the clock, and mirror images are not
+# averaged, which the study does not do either.
 set -eu
 study=$1 data=$2 work=$3 minutes=$4
 here=$(cd "$(dirname "$0")" && pwd)
 export nnUNet_raw="$work/raw" nnUNet_preprocessed="$work/preprocessed" nnUNet_results="$work/results"
+device=$(python -c 'import torch; print("cuda" if torch.cuda.is_available() else "cpu")')
 mkdir -p "$nnUNet_raw" "$nnUNet_preprocessed" "$nnUNet_results"
-python "$here/nnunet_2d.py" convert "$study" "$data" "$work"
-nnUNetv2_plan_and_preprocess -d 501 -c 2d --verify_dataset_integrity
-python "$here/nnunet_2d.py" folds "$study" "$data" "$work"
+if [ ! -f "$work/prepared" ]; then
+	python "$here/nnunet_2d.py" convert "$study" "$data" "$work"
+	nnUNetv2_plan_and_preprocess -d 501 -c 2d --verify_dataset_integrity
+	python "$here/nnunet_2d.py" folds "$study" "$data" "$work"
+	touch "$work/prepared"
+fi
 folds=$(python "$here/nnunet_2d.py" count "$study" "$data" "$work")
 for fold in $(seq 0 $((folds - 1))); do
-	# Epochs of nnU-Net are 250 steps; the training is ended by the clock, as the study's are, and its last weights used.
-	timeout --signal=INT "${minutes}m" nnUNetv2_train 501 2d "$fold" -tr nnUNetTrainer || true
-	nnUNetv2_predict -i "$work/held/$fold" -o "$work/found/$fold" -d 501 -c 2d -f "$fold" -chk checkpoint_latest.pth
+	[ -f "$work/found/$fold/done" ] && continue
+	python "$here/nnunet_2d.py" train "$fold" "$minutes"
+	nnUNetv2_predict -i "$work/held/$fold" -o "$work/found/$fold" -d 501 -c 2d -f "$fold" -device "$device" --disable_tta
+	touch "$work/found/$fold/done"
 done
 python "$here/nnunet_2d.py" measure "$study" "$data" "$work"
