@@ -6,7 +6,7 @@
 set -eu
 out=${1:-studies}
 mkdir -p "$out"
-spine phantom --output "$out/hille-data" --cases 40 --seed 4001 --randomised 0.5
+spine phantom --output "$out/hille-data" --cases 40 --seed 4001
 spine phantom --output "$out/wang-data" --cases 26 --seed 4002 --sequences STIR --metastases 1,2
 spine phantom --output "$out/steffen-data" --cases 26 --seed 4003 --follow-up
 spine phantom --output "$out/miao-data" --cases 40 --seed 4004 --ct
