@@ -99,6 +99,7 @@ def test_lambda_stands_beside_the_sum_of_the_losses_of_a_batch_as_in_equation_3_
     """The gradient of (sum of losses + lambda |w|^2) / batch, worked out by autograd, is the one of the optimizer."""
     config = DetectorConfig.read("siamese-paper")
     assert config.sampling.batch == 128 and config.optimisation.optimizer == "sgd" and config.sampling.whole_slice
+    assert not config.optimisation.clip and config.optimisation.schedule == "constant"
     torch.manual_seed(0)
     layer, inputs = torch.nn.Linear(5, 2), torch.randn(128, 5)
     wanted = torch.nn.functional.cross_entropy(layer(inputs), torch.zeros(128, dtype=torch.long), reduction="sum")
