@@ -5,7 +5,7 @@ import pytest
 
 from SpineLib.tasks.column.levels import name_levels
 from SpineLib.tasks.column.parts import OTHER_BONE, SACRUM
-from SpineLib.tasks.column.ribs import lowest_ribbed
+from SpineLib.tasks.column.ribs import lowest_ribbed, without_ribs
 from SpineLib.tasks.column.sacrum import sacrum_top_mm
 from Testing.columns import SPACING, block_column
 
@@ -71,3 +71,19 @@ def test_six_vertebrae_between_ribs_and_sacrum_are_told_and_make_the_levels_doub
 
 def test_a_level_named_where_no_vertebra_was_found_names_nothing():
     assert name_levels([], [], None, (0, "T11")).names == ()
+
+
+def test_a_vertebra_named_t12_from_the_sacrum_that_has_no_ribs_is_told_of():
+    levels = tuple(range(18, 25))  # T11 to L5
+    for ribs, told in (((18,), True), ((18, 19), False)):
+        parts, centres = with_ribs(ribs, levels, sacrum=True)
+        top, bare = sacrum_top_mm(parts == SACRUM, SPACING), without_ribs(parts, centres, SPACING)
+        found = name_levels(centres, [0.9] * 7, top, None, None, bare)
+        assert found.names[1] == "T12" and any("No pair of ribs is seen at T12" in one for one in found.notes) == told
+        assert (found.confidence < 0.5) == told
+
+
+def test_ribs_beyond_the_images_edge_are_not_missed():
+    parts, centres = with_ribs((), tuple(range(18, 25)), sacrum=True)
+    narrow = parts[:, :, 20:-20]  # 32 voxels: 64 mm
+    assert without_ribs(narrow, centres - np.array([0, 0, 40]), SPACING) == []

@@ -19,7 +19,7 @@ from SpineLib.tasks.column.levels import Levels, name_levels
 from SpineLib.tasks.column.parts import BACKGROUND, BODY, CANAL, DISC, OF_A_VERTEBRA, OTHER_BONE, SACRUM
 from SpineLib.tasks.column.predict import predict_column
 from SpineLib.tasks.column.promontory import with_second_look
-from SpineLib.tasks.column.ribs import lowest_ribbed
+from SpineLib.tasks.column.ribs import lowest_ribbed, without_ribs
 from SpineLib.tasks.column.sacrum import sacrum_of, sacrum_top_mm, without_sacral
 from SpineLib.volume.crop import box_of
 from SpineLib.volume.volume import Volume
@@ -236,7 +236,9 @@ def levels_on_ct(column: Column, kept: Sequence[int], named: tuple[int, str] | N
         SpineError: a level that does not fit.
     """
     members, sacrum = [column.members[n] for n in kept], column.parts == SACRUM
-    return _levels(column.parts, column.grid.spacing, members, sacrum_top_mm(sacrum, column.grid.spacing), named)
+    spacing = column.grid.spacing
+    bare = without_ribs(column.parts, [one.centre_mm for one in members], spacing)
+    return _levels(column.parts, spacing, members, sacrum_top_mm(sacrum, spacing), named, bare)
 
 
 def _levels(
@@ -245,10 +247,11 @@ def _levels(
     members: Sequence[Member],
     sacrum_mm: np.ndarray | None,
     named: tuple[int, str] | None,
+    bare: Sequence[int] = (),
 ) -> Levels:
     centres = [one.centre_mm for one in members]
     ribbed = lowest_ribbed(parts, centres, spacing)
-    return name_levels(centres, [one.agreement for one in members], sacrum_mm, named, ribbed)
+    return name_levels(centres, [one.agreement for one in members], sacrum_mm, named, ribbed, bare)
 
 
 def _grown(labels: np.ndarray, voxels: int = 2) -> np.ndarray:

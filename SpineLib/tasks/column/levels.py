@@ -12,6 +12,8 @@ from SpineLib.volume.levels import DOWNWARDS, FIRST_COUNTED, VERSE_NUMBERS, leve
 
 #: Levels that are less sure than this are not given.
 _LEAST_SURE = 0.5
+#: Vertebrae that carry ribs.
+_THORACIC = range(VERSE_NUMBERS["T1"], VERSE_NUMBERS["T12"] + 1)
 #: Pitch of a column in which no vertebra was overlooked: a gap of so many usual ones is.
 _GAP = 1.6
 #: The lowest vertebra counts as L5 when its centre lies so far above the sacrum's top, mm: a disc and half two bodies.
@@ -46,6 +48,7 @@ def name_levels(
     sacrum_mm: np.ndarray | None,
     named: tuple[int, str] | None = None,
     ribbed: int | None = None,
+    bare: Sequence[int] = (),
 ) -> Levels:
     """Levels of a chain of vertebrae.
 
@@ -55,6 +58,7 @@ def name_levels(
         sacrum_mm: middle of the sacrum's top, or None where it is not seen.
         named: which one (from 0) the user named, and its level.
         ribbed: which one (from 0) carries the lowest ribs, where that is known.
+        bare: which ones (from 0) have no pair of ribs, where their place is shown.
 
     Raises:
         SpineError: a level that does not exist, or one that leaves no level for those above or below.
@@ -104,9 +108,15 @@ def name_levels(
         sure *= 0.5
     elif from_ribs is not None:
         sure = max(sure, 0.5 * (1 + sure))  # two signs agree
-    return Levels(
-        tuple(DOWNWARDS[lowest + place] for place in places), "sacrum", float(np.clip(sure, 0, 1)), tuple(notes)
-    )
+    numbers = tuple(DOWNWARDS[lowest + place] for place in places)
+    thoracic = [level_name(numbers[n]) for n in bare if numbers[n] in _THORACIC]
+    if thoracic and ribbed is None:
+        notes.append(
+            f"No pair of ribs is seen at {', '.join(thoracic)}: the spine may have six lumbar vertebrae, and every "
+            "level may be wrong by one; levels are counted from the sacrum."
+        )
+        sure *= 0.5
+    return Levels(numbers, "sacrum", float(np.clip(sure, 0, 1)), tuple(notes))
 
 
 def _from_sacrum(centres: np.ndarray, places: Sequence[int], sacrum_mm: np.ndarray | None) -> int | None:

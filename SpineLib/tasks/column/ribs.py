@@ -15,6 +15,8 @@ _LEAST_ML = 0.35
 #: So many vertebrae without ribs have to be seen whole below T12, so that a rib that was overlooked names nothing; more
 #: bone than this on either side of one of them may be the short rib of a T12, ml.
 _FREE, _MOST_ML = 2, 0.25
+#: Less than this on a side is no rib, ml: the short ones of a real T12 have 0.3, those of others 1.4 and more.
+_NONE_ML = 0.15
 
 
 def lowest_ribbed(
@@ -29,22 +31,40 @@ def lowest_ribbed(
     """
     if len(centres_mm) < _FREE + 2:
         return None
-    steps = np.asarray(spacing, float)
-    ml = float(steps.prod()) / 1000
-    z, y, x = (np.argwhere(parts == OTHER_BONE) * steps).T
-    with_ribs, doubtful = [], []
-    for centre in np.asarray(centres_mm, float):
-        near = (z - centre[0] > _UP_MM[0]) & (z - centre[0] < _UP_MM[1])
-        near &= (y - centre[1] > _BEHIND_MM[0]) & (y - centre[1] < _BEHIND_MM[1])
-        sides = [
-            np.count_nonzero(near & (side * (x - centre[2]) > _ASIDE_MM[0]) & (side * (x - centre[2]) < _ASIDE_MM[1]))
-            for side in (-1, 1)
-        ]
-        with_ribs.append(min(sides) * ml >= _LEAST_ML)
-        doubtful.append(max(sides) * ml > _MOST_ML)
+    sides = _sides_ml(parts, centres_mm, spacing)
+    with_ribs = [min(both) >= _LEAST_ML for both in sides]
+    doubtful = [max(both) > _MOST_ML for both in sides]
     if not any(with_ribs):
         return None
     lowest = max(n for n, ribbed in enumerate(with_ribs) if ribbed)
     # Above a T12 all have ribs, below it none; the highest may lie at the image's edge.
     clear = lowest < len(with_ribs) - _FREE and lowest >= 1 and with_ribs[lowest - 1]
     return lowest if clear and not any(doubtful[lowest + 1 : lowest + 1 + _FREE]) else None
+
+
+def without_ribs(
+    parts: np.ndarray, centres_mm: Sequence[Sequence[float]], spacing: tuple[float, float, float]
+) -> list[int]:
+    """Indices of the vertebrae beside which there is no pair of ribs though the image shows its place; arguments as in
+    :func:`lowest_ribbed`."""
+    size = np.array(parts.shape) * np.asarray(spacing, float)
+    low = np.array([_UP_MM[0], _BEHIND_MM[0], -_ASIDE_MM[1]])
+    high = np.array([_UP_MM[1], _BEHIND_MM[1], _ASIDE_MM[1]])
+    centres = np.asarray(centres_mm, float).reshape(-1, 3)
+    shown = ((centres + low >= 0) & (centres + high <= size)).all(axis=1)
+    sides = _sides_ml(parts, centres, spacing)
+    return [n for n, both in enumerate(sides) if shown[n] and min(both) < _NONE_ML]
+
+
+def _sides_ml(parts: np.ndarray, centres_mm: Sequence[Sequence[float]] | np.ndarray, spacing) -> list[list[float]]:
+    """Bone of no vertebra where a rib's head and neck lie, right and left of each centre, ml."""
+    steps = np.asarray(spacing, float)
+    z, y, x = (np.argwhere(parts == OTHER_BONE) * steps).T
+    found = []
+    for centre in np.asarray(centres_mm, float):
+        near = (z - centre[0] > _UP_MM[0]) & (z - centre[0] < _UP_MM[1])
+        near &= (y - centre[1] > _BEHIND_MM[0]) & (y - centre[1] < _BEHIND_MM[1])
+        aside = [side * (x - centre[2]) for side in (-1, 1)]
+        count = [np.count_nonzero(near & (way > _ASIDE_MM[0]) & (way < _ASIDE_MM[1])) for way in aside]
+        found.append([one * float(steps.prod()) / 1000 for one in count])
+    return found
