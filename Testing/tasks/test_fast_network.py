@@ -70,6 +70,31 @@ def test_auto_precision_falls_back_when_bfloat16_changes_the_mask():
     np.testing.assert_array_equal(found.probability, exact)
 
 
+def test_slices_far_from_the_threshold_are_not_computed_a_second_time(monkeypatch):
+    network, channels = random_network(2), smooth((2, 8, 48, 64))
+    with torch.no_grad():
+        network.last.weight.mul_(0.05)
+    exact = predict(channels, network, device="cpu", precision="float32").probability
+    real, calls = FastNetwork.__call__, []
+
+    def dark_first_slices(self, x, tick=lambda done: None):
+        calls.append(self.dtype)
+        found = real(self, x, tick)
+        return torch.where(x[:, :1].amax((1, 2, 3))[:, None, None] > 1e3, found * 0.0, found)
+
+    channels[:, :5, 0, 0] = 2e3  # marks five slices as those in which nothing is found
+    monkeypatch.setattr(FastNetwork, "__call__", dark_first_slices)
+    monkeypatch.setattr("SpineLib.inference.predict.choose_precision", lambda wanted, device: "bfloat16")
+    monkeypatch.setattr("SpineLib.inference.predict._PIXELS_A_CORE", 1)  # a slice at a time
+    threshold = float(np.median(exact))
+    found = predict(channels, network, device="cpu", precision="auto", threshold=threshold)
+    monkeypatch.setattr("SpineLib.inference.predict.choose_precision", lambda wanted, device: "float32")
+    whole = predict(channels, network, device="cpu", precision="auto", threshold=threshold)
+    np.testing.assert_array_equal(found.probability, whole.probability)
+    assert found.precision.startswith("float32 where marked")
+    assert calls[:13] == [torch.bfloat16] * 9 + [torch.float32] * 4
+
+
 @pytest.mark.parametrize("shape", [(5, 33, 47), (8, 32, 48), (2, 5, 7)])
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_sizes_that_are_no_multiple_of_the_networks_are_padded(dimensions, shape):
