@@ -15,8 +15,9 @@ _LEAST_ML = 0.35
 #: So many vertebrae without ribs have to be seen whole below T12, so that a rib that was overlooked names nothing; more
 #: bone than this on either side of one of them may be the short rib of a T12, ml.
 _FREE, _MOST_ML = 2, 0.25
-#: Less than this on a side is no rib, ml: the short ones of a real T12 have 0.3, those of others 1.4 and more.
-_NONE_ML = 0.15
+#: Less than this on a side, at the level of the body alone, is no rib, ml: short ones of a real T12 have 0.35, those
+#: of others 0.37 and more, and what comes down from T12 beside L1 0.1 at most.
+_NONE_ML, _BESIDE_MM = 0.15, (-12.0, 8.0)
 
 
 def lowest_ribbed(
@@ -48,23 +49,28 @@ def without_ribs(
     """Indices of the vertebrae beside which there is no pair of ribs though the image shows its place; arguments as in
     :func:`lowest_ribbed`."""
     size = np.array(parts.shape) * np.asarray(spacing, float)
-    low = np.array([_UP_MM[0], _BEHIND_MM[0], -_ASIDE_MM[1]])
-    high = np.array([_UP_MM[1], _BEHIND_MM[1], _ASIDE_MM[1]])
+    low = np.array([_BESIDE_MM[0], _BEHIND_MM[0], -_ASIDE_MM[1]])
+    high = np.array([_BESIDE_MM[1], _BEHIND_MM[1], _ASIDE_MM[1]])
     centres = np.asarray(centres_mm, float).reshape(-1, 3)
     shown = ((centres + low >= 0) & (centres + high <= size)).all(axis=1)
-    sides = _sides_ml(parts, centres, spacing)
+    sides = _sides_ml(parts, centres, spacing, _BESIDE_MM)
     return [n for n, both in enumerate(sides) if shown[n] and min(both) < _NONE_ML]
 
 
-def _sides_ml(parts: np.ndarray, centres_mm: Sequence[Sequence[float]] | np.ndarray, spacing) -> list[list[float]]:
+def _sides_ml(
+    parts: np.ndarray,
+    centres_mm: Sequence[Sequence[float]] | np.ndarray,
+    spacing: tuple[float, float, float],
+    up_mm: tuple[float, float] = _UP_MM,
+) -> list[list[float]]:
     """Bone of no vertebra where a rib's head and neck lie, right and left of each centre, ml."""
     steps = np.asarray(spacing, float)
     z, y, x = (np.argwhere(parts == OTHER_BONE) * steps).T
     found = []
     for centre in np.asarray(centres_mm, float):
-        near = (z - centre[0] > _UP_MM[0]) & (z - centre[0] < _UP_MM[1])
+        near = (z - centre[0] > up_mm[0]) & (z - centre[0] < up_mm[1])
         near &= (y - centre[1] > _BEHIND_MM[0]) & (y - centre[1] < _BEHIND_MM[1])
         aside = [side * (x - centre[2]) for side in (-1, 1)]
         count = [np.count_nonzero(near & (way > _ASIDE_MM[0]) & (way < _ASIDE_MM[1])) for way in aside]
-        found.append([one * float(steps.prod()) / 1000 for one in count])
+        found.append([float(one * steps.prod()) / 1000 for one in count])
     return found
