@@ -18,6 +18,9 @@ class RegionJudge(nn.Module):
         members: how many, each with its own start.
     """
 
+    mean: torch.Tensor
+    deviation: torch.Tensor
+
     def __init__(self, inputs: int, hidden: int, members: int):
         super().__init__()
         self.register_buffer("mean", torch.zeros(inputs))

@@ -74,6 +74,7 @@ def train_regions(
     false = sum(value >= threshold for one in results for value in one.false)
     title = "Lesions of vertebrae on CT, by comparison with the other side and the neighbours"
     about = f"{origin} Lesions painted into {copies} copies of each, and {known_count} real ones in vertebrae."
+    command = _command(painted, boxes, copies, seed, threshold)
     card = ModelCard(
         id=model_id,
         title=title,
@@ -95,9 +96,9 @@ def train_regions(
                 "of": "each CT searched by a judge that had learned from the others alone",
             },
         },
-        command=f"spine train ct-regions --copies {copies} --seed {seed} --threshold {threshold:g}",
+        command=command,
         notice=NOTICE,
-        text=_text(title, about, results, threshold),
+        text=_text(title, about, command, results, threshold),
     )
     save_bundle(target, judge, card)
     write_text(target / "left-out.json", json_text({"cases": [one.to_dict() for one in results]}))
@@ -105,7 +106,17 @@ def train_regions(
     return results
 
 
-def _text(title: str, about: str, results: Sequence[LeftOut], threshold: float) -> str:
+def _command(
+    painted: Sequence[tuple[Path, Path | None]], boxes: Path | None, copies: int, seed: int, threshold: float
+) -> str:
+    """What was called, with the files' names alone."""
+    words = ["spine train ct-regions"]
+    words += [" ".join(["--paint", *(file.name for file in files if file is not None)]) for files in painted]
+    words += [] if boxes is None else [f"--boxes {boxes.name}"]
+    return " ".join([*words, f"--copies {copies} --seed {seed} --threshold {threshold:g}"])
+
+
+def _text(title: str, about: str, command: str, results: Sequence[LeftOut], threshold: float) -> str:
     rows = "\n".join(
         f"| {one.name} | {one.lesions} | {sum(p >= threshold for p in one.best)} | "
         f"{sum(p >= threshold for p in one.false)} |"
@@ -113,7 +124,8 @@ def _text(title: str, about: str, results: Sequence[LeftOut], threshold: float) 
     )
     return f"""# {title}
 
-The lesions it learned from are **painted** into real CTs, but for those few that are real.
+{NOTICE}. Not for clinical use. The lesions it learned from are **painted** (simulated) into real CTs, but for a few
+that are real.
 
 - Input: CT in HU and its vertebrae, one label each, in voxels of {SPACING_MM:g} mm. Each vertebra is laid onto its
   mirror image and its neighbours; what is denser or less dense than all of them but one is a region.
@@ -121,7 +133,7 @@ The lesions it learned from are **painted** into real CTs, but for those few tha
   {", ".join(FEATURES)}.
 - Output: lesions with mask, box and kind (sclerotic, lytic, mixed). A soft-tissue mass beyond the bone is not marked.
 - Training data: {about}
-- Training: {STEPS} steps, all examples at each.
+- Training: `{command}`; {STEPS} steps, all examples at each.
 - Not seen: lesions that all vertebrae have, those within 2 mm of the surface or smaller than 0.04 ml, vertebrae of
   which too little is in the image, the sacrum, ribs and hips. Osteophytes, worn endplates and joints and old
   fractures differ from the neighbours too and may be marked.

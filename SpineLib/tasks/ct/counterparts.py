@@ -7,7 +7,7 @@ from the surfaces together, as iterated closest points would, without looking at
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,16 +86,14 @@ def compared_vertebrae(labels: np.ndarray, besides: Sequence[int] = (), progress
     shapes.sort(key=lambda one: float(one.centre[0]))
     found = []
     for number, shape in enumerate(shapes):
-        told = f"Laying vertebra {number + 1} of {len(shapes)} onto its neighbours"
         near = [shapes[n] for n in (number - 1, number + 1, number - 2, number + 2) if 0 <= n < len(shapes)]
         share = part(progress, number / len(shapes), (number + 1) / len(shapes))
-        found.append(_compared(labels.shape, shape, near, lambda done, share=share, told=told: share(done, told)))
+        told = f"Laying vertebra {number + 1} of {len(shapes)} onto its neighbours"
+        found.append(_compared(labels.shape, shape, near, share, told))
     return found
 
 
-def _compared(
-    size: tuple[int, ...], shape: _Shape, near: Sequence[_Shape], progress: Callable[[float], None]
-) -> Compared:
+def _compared(size: tuple[int, ...], shape: _Shape, near: Sequence[_Shape], progress: Progress, told: str) -> Compared:
     inside = shape.distance_of_mask > 0
     places = np.argwhere(inside) + shape.first
     depth = shape.distance_of_mask[inside]
@@ -103,7 +101,7 @@ def _compared(
     core = ndimage.distance_transform_edt(~thick)[inside].astype(np.float32)
     counterparts: list[Counterpart] = []
     for done, (other, start) in enumerate([(shape, _MIRROR), *((one, np.eye(3)) for one in near)]):
-        progress(done / (len(near) + 1))
+        progress(done / (len(near) + 1), told)
         if len(counterparts) == _MOST:
             break
         matrix, moved, misfit = _laid_onto(shape, other, start)
