@@ -143,7 +143,7 @@ def test_a_vertebra_with_nothing_like_it_is_told_not_to_have_been_searched(tmp_p
     labels[labels == 22] = 0
     found = detect_ct_lesions(as_volume(image), judge_bundle(tmp_path / "m"), CPU, vertebrae=as_volume(labels))
     assert any(note.startswith("Not searched: L2.") for note in found.notes)
-    assert found.searched.startswith("No vertebra was searched")
+    assert found.searched == "No vertebra was searched, and no other bone: that nothing is marked says nothing."
 
 
 def test_other_bones_are_refused_and_the_run_can_be_stopped(tmp_path):

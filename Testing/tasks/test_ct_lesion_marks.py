@@ -100,7 +100,8 @@ def test_that_nothing_was_marked_is_never_said_without_how_much_is_missed(tmp_pa
     found = detect_ct_lesions(ct_with_block(there=False), bundle, CtLesionSettings(device="cpu"))
     assert found.lesions == [] and found.notes[0] == found.searched
     assert found.searched == (
-        "All of the CT was searched. Of 10 lesions of real patients that this model was measured on it found 4, with "
+        "All of the CT was searched. Of 10 lesions of real patients (too few to rely on) that this model was "
+        "measured on it found 4, with "
         "1.5 false marks a scan: that it marks nothing does not mean that there is nothing."
     )
     untold = told_search(replace(bundle.card, figures={}), False, False)

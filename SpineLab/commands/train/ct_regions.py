@@ -33,9 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--paint-from", required=True, metavar="TEXT", help="where all CTs come from, and their licence"
     )
-    parser.add_argument("--copies", type=int, default=12, help="painted copies of each CT (default: 12)")
+    parser.add_argument("--copies", type=int, default=10, help="painted copies of each CT (default: 10)")
     parser.add_argument("--seed", type=int, default=1, help="of what is painted and of the fit (default: 1)")
-    parser.add_argument("--threshold", type=float, default=0.75, help="of the model (default: 0.75)")
+    parser.add_argument("--threshold", type=float, default=0.6, help="of the model (default: 0.6)")
+    parser.add_argument("--threads", type=int, help="threads that compute (default: all cores)")
     parser.add_argument("--id", default="compared-ct", help="of the model (default: compared-ct)")
     parser.add_argument("-o", "--out", required=True, type=Path, metavar="FOLDER", help="of the bundle")
 
@@ -50,6 +51,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise SpineError("Give --paint a CT and at most one file of its vertebrae.")
     if not 0 < arguments.threshold < 1 or arguments.copies < 1:
         raise SpineError("Choose a threshold between 0 and 1, and at least one copy.")
+    if arguments.threads:
+        import torch
+
+        torch.set_num_threads(arguments.threads)
     painted = [(files[0], files[1] if len(files) > 1 else None) for files in arguments.paint]
     with ProgressBar() as bar:
         results = train_regions(

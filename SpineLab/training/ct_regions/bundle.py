@@ -14,11 +14,9 @@ from SpineLab.training.ct_regions.fit import HIDDEN, MEMBERS, STEPS, fitted
 from SpineLab.training.ct_regions.left_out import LeftOut, each_left_out
 from SpineLib import NOTICE
 from SpineLib.errors import SpineError
-from SpineLib.json_text import json_text
 from SpineLib.models import ModelCard, save_bundle
 from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.ct.regions import FEATURES
-from SpineLib.volume.files import write_text
 
 SPACING_MM = 1.0
 #: From here on lesions of the CTs left out are written down.
@@ -36,7 +34,7 @@ def train_regions(
     target: Path,
     progress: Progress = silent,
 ) -> list[LeftOut]:
-    """Read, paint, fit, write the bundle and ``left-out.json`` beside it; how it does on each CT left out.
+    """Read, paint, fit, write the bundle; how it does on each CT left out, which its card tells, too.
 
     Args:
         painted: CTs without known lesions and their vertebrae, or None to have them found.
@@ -101,7 +99,6 @@ def train_regions(
         text=_text(title, about, command, results, threshold),
     )
     save_bundle(target, judge, card)
-    write_text(target / "left-out.json", json_text({"cases": [one.to_dict() for one in results]}))
     progress(1.0, "Done")
     return results
 
@@ -124,13 +121,14 @@ def _text(title: str, about: str, command: str, results: Sequence[LeftOut], thre
     )
     return f"""# {title}
 
-{NOTICE}. Not for clinical use. The lesions it learned from are **painted** (simulated) into real CTs, but for a few
-that are real.
+{NOTICE}. Not for clinical use. The lesions that it learned from are **simulated**, painted into real CTs, but for a
+few that are real.
 
 - Input: CT in HU and its vertebrae, one label each, in voxels of {SPACING_MM:g} mm. Each vertebra is laid onto its
   mirror image and its neighbours; what is denser or less dense than all of them but one is a region.
 - Network: {MEMBERS} networks of {HIDDEN} hidden units side by side judge each region by {len(FEATURES)} numbers:
-  {", ".join(FEATURES)}.
+  {", ".join(FEATURES[:8])},
+  {", ".join(FEATURES[8:])}.
 - Output: lesions with mask, box and kind (sclerotic, lytic, mixed). A soft-tissue mass beyond the bone is not marked.
 - Training data: {about}
 - Training: `{command}`; {STEPS} steps, all examples at each.

@@ -41,6 +41,7 @@ class Marked:
         device, precision: where and how it was computed.
         notes: sentences the user should read.
         where: what was searched, as a sentence without its end; "" leaves it to the caller.
+        anything: whether anything was searched.
     """
 
     lesions: list[CtLesion]
@@ -49,6 +50,7 @@ class Marked:
     precision: str
     notes: list[str] = field(default_factory=list)
     where: str = ""
+    anything: bool = True
 
 
 def marked_lesions(
@@ -128,7 +130,7 @@ def compared_lesions(
     if not labels.array.any():
         notes.append("No vertebra was found, so nothing was searched; check that the CT shows the spine.")
         empty = ct.with_array(np.zeros(ct.shape, np.uint16), "lesions")
-        return Marked([], empty, "cpu", "float32", notes, "Nothing was searched, because no vertebra was found")
+        return Marked([], empty, "cpu", "float32", notes, "No vertebra was found and none searched", False)
     network = cast("RegionJudge", bundle.network())
     spacing = float(bundle.card.preparation["spacing_mm"])
     judged = judged_lesions(ct, labels, network, spacing, threshold, part(progress, 0.7 if found else 0.0, 0.98))
@@ -146,7 +148,7 @@ def compared_lesions(
     if found is not None:
         notes.append("The vertebrae were found by the program itself; look at them where a lesion matters (step 1).")
     where = f"{searched or 'No vertebra'} {'was' if len(judged.searched) < 2 else 'were'} searched, and no other bone"
-    return Marked(lesions, ct.with_array(mask, "lesions"), "cpu", "float32", notes, where)
+    return Marked(lesions, ct.with_array(mask, "lesions"), "cpu", "float32", notes, where, bool(judged.searched))
 
 
 def _is_one(labels: Volume) -> bool:

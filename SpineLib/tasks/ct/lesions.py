@@ -42,6 +42,8 @@ _LIBRARIES = ("numpy", "scipy", "SimpleITK", "torch")
 _WEAK = 0.4
 #: Slices that the network is given at a time.
 _BATCH = 4
+#: Fewer lesions than this tell little of how many are missed.
+_MANY = 20
 #: Ways of marking lesions, by the type of the card's network; others find boxes.
 _MARKING = {"unet": marked_lesions, "regions": compared_lesions}
 
@@ -132,12 +134,12 @@ def detect_ct_lesions(
         labels = resample_like(vertebrae, ct, nearest=True)
         if not labels.array.any():
             raise SpineError("The vertebrae do not lie in the CT; choose a segmentation of this CT.")
-    mask, where = None, ""
+    mask, where, anything = None, "", True
     if card.network["type"] in _MARKING:
         way, chosen = _MARKING[card.network["type"]], (settings.in_vertebrae, threshold)
         marked = way(ct, bundle, labels, *chosen, settings.device, settings.precision, part(progress, 0.0, 1.0))
         lesions, mask, device, precision = marked.lesions, marked.mask, marked.device, marked.precision
-        notes, where = notes + marked.notes, marked.where
+        notes, where, anything = notes + marked.notes, marked.where, marked.anything
     else:
         lesions, device, precision = _boxed(ct, bundle, settings, threshold, labels, part(progress, 0.0, 1.0))
     made = provenance(
@@ -156,6 +158,8 @@ def detect_ct_lesions(
             "All of the CT was searched, other bones too; give the vertebrae's segmentation to keep to the spine."
         )
     searched = told_search(card, labels is not None and settings.in_vertebrae, labels is not None, where)
+    if not anything:
+        searched = f"{where}: that nothing is marked says nothing."
     if not lesions:
         notes.insert(0, searched)
     progress(1.0, "Done")
@@ -177,9 +181,10 @@ def told_search(card: ModelCard, in_vertebrae: bool, around: bool, where: str = 
     found, lesions = int(figures.get("found", 0)), int(figures["lesions"])
     false = figures.get("false_marks_a_scan")
     beside = f", with {float(false):.2g} false marks a scan" if isinstance(false, (int, float)) else ""
+    few = " (too few to rely on)" if lesions < _MANY else ""
     return (
-        f"{where}. Of {lesions} lesions of real patients that this model was measured on it found {found}{beside}: "
-        "that it marks nothing does not mean that there is nothing."
+        f"{where}. Of {lesions} lesions of real patients{few} that this model was measured on it found {found}"
+        f"{beside}: that it marks nothing does not mean that there is nothing."
     )
 
 
