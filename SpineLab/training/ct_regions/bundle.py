@@ -71,7 +71,9 @@ def train_regions(
     found = sum(value >= threshold for one in results for value in one.best)
     false = sum(value >= threshold for one in results for value in one.false)
     title = "Lesions of vertebrae on CT, by comparison with the other side and the neighbours"
-    about = f"{origin} Lesions painted into {copies} copies of each, and {known_count} real ones in vertebrae."
+    about = (
+        f"{origin} Simulated lesions painted into {copies} copies of each, and {known_count} real ones in vertebrae."
+    )
     command = _command(painted, boxes, copies, seed, threshold)
     card = ModelCard(
         id=model_id,
@@ -121,8 +123,8 @@ def _text(title: str, about: str, command: str, results: Sequence[LeftOut], thre
     )
     return f"""# {title}
 
-{NOTICE}. Not for clinical use. The lesions that it learned from are **simulated**, painted into real CTs, but for a
-few that are real.
+{NOTICE}. Not for clinical use.
+The lesions that it learned from are **simulated**, painted into real CTs, but for a few that are real.
 
 - Input: CT in HU and its vertebrae, one label each, in voxels of {SPACING_MM:g} mm. Each vertebra is laid onto its
   mirror image and its neighbours; what is denser or less dense than all of them but one is a region.
