@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from SpineLib.tasks.column.chain import are_lumbar, column_of, group_chain, sacrum_below
+from SpineLib.tasks.column.chain import are_lumbar, column_of, group_chain, sacrum_below, sacrum_is_cut
 from SpineLib.tasks.column.parts import ARCH, BODY, CANAL, DISC, SACRUM
 from SpineLib.volume import read_volume
 
@@ -84,6 +84,22 @@ def test_the_lowest_body_stands_on_the_sacrum_or_does_not():
     assert place is not None and place[0] < members[-1].centre_mm[0]
     parts[parts == SACRUM] = 0
     assert sacrum_below(parts, members[-1].centre_mm, SPACING) is None
+
+
+@pytest.mark.parametrize(
+    ("below", "above", "cut"),
+    [
+        (10, 60, False),  # the whole sacrum
+        (0, 40, False),  # its lower part is beyond the edge
+        (0, 16, True),  # 24 mm at the edge may as well be L5
+        (10, 26, False),  # little, but not cut
+        (10, 12, True),  # less than a sacrum
+    ],
+)
+def test_too_little_of_a_sacrum_at_the_lower_edge_may_be_l5(below, above, cut):
+    parts = np.zeros((120, 60, 12), np.uint8)
+    parts[below:above, 18:40, 2:10] = SACRUM
+    assert sacrum_is_cut(parts, SPACING) == cut
 
 
 @pytest.mark.parametrize(

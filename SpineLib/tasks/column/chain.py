@@ -27,6 +27,9 @@ _ONE_PITCH = 0.45
 _SEVERAL = 1.65
 #: Less is no sacrum, ml; bodies lie no further below its top than this, and the lowest stands on it within that, mm.
 _SACRUM_ML, _BELOW_TOP_MM, _STANDS_MM = 4.0, 14.0, 42.0
+#: A piece of less than this is no sacrum that levels are counted from, ml; neither is one that reaches the lower edge
+#: of the image, up to this, mm, and is less high than that, mm (54 and more on real scans; 23 where it was a cut L5).
+_LEAST_SACRUM_ML, _AT_EDGE_MM, _SACRUM_MM = 5.0, 4.0, 40.0
 #: Lumbar bodies of adults are further apart than this, mm (33 and more on seven real scans; 17 to 24 above T6).
 _LUMBAR_PITCH_MM = 26.0
 #: A voxel of a body belongs to the nearest core up to this distance, mm.
@@ -159,6 +162,24 @@ def sacrum_below(parts: np.ndarray, lowest_mm: Sequence[float], spacing: Sequenc
         return None
     place = near.mean(0)
     return np.array([min(place[0], centre[0] - 10.0), place[1], place[2]])
+
+
+def sacrum_is_cut(parts: np.ndarray, spacing: Sequence[float]) -> bool:
+    """Whether what looks like a sacrum is too little to be told from an L5 that the image's lower edge cuts.
+
+    Args:
+        parts: uint8 (z, y, x); z grows to superior.
+        spacing: mm along (z, y, x).
+    """
+    pieces, count = ndimage.label(parts == SACRUM)
+    if not count:
+        return False
+    largest = 1 + int(np.bincount(pieces.ravel())[1:].argmax())
+    heights = np.nonzero(pieces == largest)[0]
+    if len(heights) * float(np.prod(spacing)) / 1000 < _LEAST_SACRUM_ML:
+        return True
+    low, high = float(heights.min()) * spacing[0], float(heights.max()) * spacing[0]
+    return low <= _AT_EDGE_MM and high - low < _SACRUM_MM
 
 
 def _joined(found: list[np.ndarray], steps: np.ndarray) -> list[np.ndarray]:

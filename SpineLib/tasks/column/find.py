@@ -12,7 +12,7 @@ from SpineLib.errors import SpineError
 from SpineLib.models.bundle import ModelBundle
 from SpineLib.networks.column import ColumnNet
 from SpineLib.progress import Progress, part, silent
-from SpineLib.tasks.column.chain import are_lumbar, column_of, group_chain, sacrum_below
+from SpineLib.tasks.column.chain import are_lumbar, column_of, group_chain, sacrum_below, sacrum_is_cut
 from SpineLib.tasks.column.grid import ColumnGrid
 from SpineLib.tasks.column.grouping import Member, group
 from SpineLib.tasks.column.levels import Levels, name_levels
@@ -33,6 +33,10 @@ _FALSE_SACRUM = (
 _APART = "Telling the vertebrae apart"
 #: Planes of the network's grid that are looked at before progress is told.
 _PLANES = 32
+_CUT_SACRUM = (
+    "So little of the sacrum is seen that it may be an L5 which the lower edge of the image cuts: no level is counted "
+    "from it."
+)
 #: So many times the slices of its training patches a network for MR takes at once.
 _ALL_SLICES = 1.5
 
@@ -201,13 +205,15 @@ def find_column(
     false_sacrum = thick and (parts == SACRUM).any() and not are_lumbar([one.centre_mm for one in members])
     if false_sacrum:
         parts[parts == SACRUM] = BACKGROUND
+    cut_sacrum = thick and sacrum_is_cut(parts, grid.spacing)
     if thick:
-        sacrum_mm = sacrum_below(parts, members[-1].centre_mm, grid.spacing) if members else None
+        stands = members and not cut_sacrum
+        sacrum_mm = sacrum_below(parts, members[-1].centre_mm, grid.spacing) if stands else None
     else:
         sacrum_mm = sacrum_top_mm(parts == SACRUM, grid.spacing)
     levels = _levels(parts, grid.spacing, members, sacrum_mm, named)
-    if false_sacrum and named is None:
-        levels = replace(levels, notes=(*levels.notes, _FALSE_SACRUM))
+    if (false_sacrum or cut_sacrum) and named is None:
+        levels = replace(levels, notes=(*levels.notes, _FALSE_SACRUM if false_sacrum else _CUT_SACRUM))
     progress(0.98, _APART)
     bone = probability[list(OF_A_VERTEBRA)].sum(0, dtype=np.float32).astype(np.float16)
     progress(1.0, "Done")

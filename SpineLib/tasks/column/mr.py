@@ -112,8 +112,8 @@ def _notes(column: Column) -> list[str]:
         return []
     if levels.source == "count":
         return [
-            "The sacrum is not in view, so vertebrae are counted from below; name the lowest one (--lowest L4) to have "
-            "levels."
+            "The sacrum is not, or hardly, in view, so vertebrae are counted from below; name the lowest one (--lowest "
+            "L4) to have levels."
         ]
     seen = {
         "sacrum": "the sacrum, the vertebra above it being taken for L5",
