@@ -10,6 +10,8 @@ from scipy.spatial import cKDTree
 
 from SpineLib.tasks.column.line import along_one_line, canal_behind_ml
 from SpineLib.tasks.column.parts import ARCH, BODY, OF_A_VERTEBRA
+from SpineLib.volume.crop import box_of
+from SpineLib.volume.triples import triple
 
 #: Votes are counted in cells of this edge and smoothed with this sigma, mm.
 _CELL_MM, _SIGMA_MM = 3.0, 4.0
@@ -151,9 +153,12 @@ def _cleaned(labels: np.ndarray, parts: np.ndarray, centres: np.ndarray, steps: 
     stray = (result == 0) & (labels > 0)
     if stray.any() and (result > 0).any():
         # A speck beside another vertebra is that one's.
-        distance, nearest = ndimage.distance_transform_edt(result == 0, sampling=steps, return_indices=True)
-        near = stray & (distance <= 1.5 * steps.max())
-        result[near] = result[tuple(axis[near] for axis in nearest)]
+        reach = 1.5 * float(steps.max())
+        box = box_of(stray, triple(int(np.ceil(reach / step)) for step in steps))
+        around = result[box]
+        distance, nearest = ndimage.distance_transform_edt(around == 0, sampling=steps, return_indices=True)
+        near = stray[box] & (distance <= reach) & bool(around.any())
+        around[near] = around[tuple(axis[near] for axis in nearest)]
     counts = np.bincount(result.ravel(), minlength=len(centres) + 1) * ml
     gone = np.flatnonzero(counts < _LEAST_ML)
     result[np.isin(result, gone[gone > 0])] = 0
