@@ -129,6 +129,19 @@ def test_lesions_are_found_by_kind_and_marked_on_a_ct_of_any_axes(tmp_path, axes
     assert found.searched.startswith("L1, L2, L3 were searched, and no other bone.")
 
 
+def test_bone_that_a_lesion_took_from_the_labels_is_marked_by_what_the_other_side_has(tmp_path):
+    middle = BODIES[1] + (0, 0, 14)
+    image, labels = spine()
+    gone = sum((axis - at) ** 2 for axis, at in zip(np.indices(SHAPE), middle)) < 8**2
+    image[gone] = 50
+    labels[gone] = 0
+    found = detect_ct_lesions(as_volume(image), judge_bundle(tmp_path / "m"), CPU, vertebrae=as_volume(labels))
+    lesion = next(one for one in found.lesions if one.kind == "lytic")
+    # Two voxels at the surface are not told from shapes that differ.
+    np.testing.assert_allclose(lesion.centre_lps_mm, middle[::-1], atol=3.0)
+    assert found.mask is not None and not found.mask.array[labels == 20].any()
+
+
 def test_nothing_is_marked_in_like_vertebrae_and_the_sentence_says_what_was_searched(tmp_path):
     image, labels = spine(noise=25.0)
     found = detect_ct_lesions(as_volume(image), judge_bundle(tmp_path / "m"), CPU, vertebrae=as_volume(labels))

@@ -40,12 +40,18 @@ class Counterpart:
 
     Attributes:
         mirror: whether it is the vertebra's own other side.
+        number: label there.
+        centre, matrix, moved: a place goes to ``matrix @ (place - centre) + moved``, voxels along (z, y, x).
         places: float32 (3, n), voxels along (z, y, x), of the vertebra's places.
         inside: bool (n,), whether they lie in the image.
         misfit: mean distance of the surfaces, voxels.
     """
 
     mirror: bool
+    number: int
+    centre: np.ndarray
+    matrix: np.ndarray
+    moved: np.ndarray
     places: np.ndarray
     inside: np.ndarray
     misfit: float
@@ -78,7 +84,7 @@ def compared_vertebrae(labels: np.ndarray, besides: Sequence[int] = (), progress
         besides: labels that are no vertebra, or none with neighbours like it: the sacrum.
         progress: told after every vertebra; may raise ``Cancelled``.
     """
-    shapes = []
+    shapes: list[_Shape] = []
     for number, box in enumerate(ndimage.find_objects(labels), start=1):
         if box is not None and number not in besides and np.count_nonzero(labels[box] == number) >= _LEAST_VOXELS:
             progress(0.0, f"Measuring the shapes of {len(shapes) + 1} vertebrae")
@@ -110,7 +116,8 @@ def _compared(size: tuple[int, ...], shape: _Shape, near: Sequence[_Shape], prog
         there = ((places - shape.centre) @ matrix.T + moved).T.astype(np.float32)
         within = np.all((there >= 0) & (there <= np.array(size)[:, None] - 1), axis=0)
         if within.mean() >= _LEAST_INSIDE:
-            counterparts.append(Counterpart(other is shape, there, within, misfit))
+            way = (shape.centre, matrix, moved)
+            counterparts.append(Counterpart(other is shape, other.number, *way, there, within, misfit))
     return Compared(shape.number, triple(places.T), depth.astype(np.float32), core, counterparts)
 
 

@@ -17,6 +17,7 @@ from SpineLib.tasks.ct.counterparts import compared_vertebrae
 from SpineLib.tasks.ct.expected import excess_of
 from SpineLib.tasks.ct.lesion_boxes import CtLesion
 from SpineLib.tasks.ct.lesion_marks import LYTIC, MIXED, SCLEROTIC, lesion_from_mask
+from SpineLib.tasks.ct.missing_bone import missing_bone
 from SpineLib.tasks.ct.regions import Region, kept, regions_of
 from SpineLib.volume.crop import box_of, crop
 from SpineLib.volume.levels import VERSE_NUMBERS
@@ -71,15 +72,24 @@ def judged_lesions(
     """
     box = surroundings(labels)
     grid, numbers = vertebrae_grid(crop(ct, box), crop(labels, box), spacing_mm, part(progress, 0.0, 0.2))
-    regions, searched, lacking = regions_in(grid.image, numbers, part(progress, 0.2, 0.9))
-    progress(0.9, "Judging what differs")
+    vertebrae = compared_vertebrae(numbers, (VERSE_NUMBERS["S"],), part(progress, 0.2, 0.6))
+    excess = excess_of(grid.image, numbers, vertebrae, part(progress, 0.6, 0.75))
+    regions = regions_of(excess, part(progress, 0.75, 0.85))
     lesions, masks = [], []
-    for mask, probability in lesion_masks(regions, judged(regions, network), threshold, numbers):
+    found = lesion_masks(regions, judged(regions, network), threshold, numbers)
+    found += [
+        (mask, value)
+        for mask, value in missing_bone(excess.smooth, numbers, vertebrae, part(progress, 0.85, 0.95))
+        if value >= threshold
+    ]
+    for mask, probability in found:
         place = triple(ndimage.find_objects((mask > 0).astype(np.uint8))[0])
         ml = float(np.count_nonzero(mask)) * float(np.prod(grid.spacing)) / 1000
         lesions.append(lesion_from_mask(grid, mask, place, ml, round(probability, 4)))
         masks.append(mask)
-    return Judged(grid, box, lesions, masks, searched, lacking)
+    searched = sorted(one.number for one in vertebrae if one.number not in excess.lacking)
+    present = {int(number) for number in np.unique(numbers)} - {0, VERSE_NUMBERS["S"]}
+    return Judged(grid, box, lesions, masks, searched, sorted(present - set(searched)))
 
 
 def surroundings(labels: Volume) -> tuple[slice, slice, slice]:
@@ -102,17 +112,6 @@ def vertebrae_grid(
         numbers[share > most] = number
         np.maximum(most, share, out=most)
     return grid, numbers
-
-
-def regions_in(
-    image: np.ndarray, numbers: np.ndarray, progress: Progress = silent
-) -> tuple[list[Region], list[int], list[int]]:
-    """What differs in vertebrae (z, y, x), and which of them could and could not be compared."""
-    vertebrae = compared_vertebrae(numbers, (VERSE_NUMBERS["S"],), part(progress, 0.0, 0.6))
-    excess = excess_of(image, numbers, vertebrae, part(progress, 0.6, 0.85))
-    searched = [one.number for one in vertebrae if one.number not in excess.lacking]
-    present = {int(number) for number in np.unique(numbers)} - {0, VERSE_NUMBERS["S"]}
-    return regions_of(excess, part(progress, 0.85, 1.0)), sorted(searched), sorted(present - set(searched))
 
 
 def judged(regions: Sequence[Region], network: RegionJudge) -> list[float]:

@@ -146,7 +146,7 @@ def compared_lesions(
             "say what would be normal there."
         )
     if found is not None:
-        notes.append("The vertebrae were found by the program itself; look at them where a lesion matters (step 1).")
+        notes.append("The vertebrae were found by the program itself; check them where it matters.")
     where = f"{searched or 'No vertebra'} {'was' if len(judged.searched) < 2 else 'were'} searched, and no other bone"
     return Marked(lesions, ct.with_array(mask, "lesions"), "cpu", "float32", notes, where, bool(judged.searched))
 

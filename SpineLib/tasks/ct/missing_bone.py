@@ -1,0 +1,70 @@
+"""Bone that a vertebra lacks where its other side and its neighbours have it: a lesion took it from the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import ndimage
+
+from SpineLib.progress import Progress, silent
+from SpineLib.tasks.ct.counterparts import Compared
+from SpineLib.tasks.ct.lesion_marks import LYTIC
+
+#: So far beyond the labelled bone is looked, voxels of 1 mm.
+_REACH = 10
+#: So many counterparts must be in the image there, and so large a share of them must have bone.
+_LEAST_KNOWN, _LEAST_SHARE = 1, 0.66
+#: What is denser than this is bone that is not labelled, HU.
+_SOFT_HU = 150.0
+#: Shapes differ by so much at their surfaces, voxels; less than this is no lesion, voxels.
+_SURFACE, _LEAST_VOXELS = 2.5, 300
+
+
+def missing_bone(
+    smooth: np.ndarray, labels: np.ndarray, vertebrae: Sequence[Compared], progress: Progress = silent
+) -> list[tuple[np.ndarray, float]]:
+    """Masks, uint8 (z, y, x), of what is missing, and the mean share of the counterparts that have bone there.
+
+    Args:
+        smooth: float32 (z, y, x), HU, voxels of about 1 mm.
+        labels: of the vertebrae, on the same grid.
+        vertebrae: compared with their counterparts.
+        progress: told after every vertebra; may raise ``Cancelled``.
+    """
+    found = []
+    for number, one in enumerate(vertebrae):
+        progress(number / len(vertebrae), f"Looking for bone that vertebra {number + 1} of {len(vertebrae)} lacks")
+        if len(one.counterparts) < _LEAST_KNOWN:
+            continue
+        box = tuple(
+            slice(max(0, int(side.min()) - _REACH), min(size, int(side.max()) + 1 + _REACH))
+            for side, size in zip(one.index, labels.shape)
+        )
+        share = _share(one, labels, box)
+        own = labels[box] == one.number
+        lacking = (share >= _LEAST_SHARE) & (labels[box] == 0) & (smooth[box] < _SOFT_HU)
+        deep = lacking & (ndimage.distance_transform_edt(lacking | own) > _SURFACE)
+        pieces, _ = ndimage.label(deep)
+        for piece, place in enumerate(ndimage.find_objects(pieces), start=1):
+            if np.count_nonzero(pieces[place] == piece) < _LEAST_VOXELS:
+                continue
+            whole = ndimage.binary_dilation(pieces == piece, iterations=int(_SURFACE), mask=lacking)
+            mask = np.zeros(labels.shape, np.uint8)
+            mask[box][whole] = LYTIC
+            found.append((mask, float(share[whole].mean())))
+    return found
+
+
+def _share(one: Compared, labels: np.ndarray, box: tuple[slice, ...]) -> np.ndarray:
+    """Of the counterparts that are in the image the share that have bone; 0 where too few are."""
+    places = np.stack(np.meshgrid(*(np.arange(side.start, side.stop) for side in box), indexing="ij"), -1)
+    places = places.reshape(-1, 3)
+    known, bone = np.zeros(len(places)), np.zeros(len(places))
+    for other in one.counterparts:
+        there = np.rint((places - other.centre) @ other.matrix.T + other.moved).astype(int)
+        inside = np.all((there >= 0) & (there < labels.shape), axis=1)
+        known += inside
+        bone[inside] += labels[tuple(there[inside].T)] == other.number
+    share = np.where(known >= _LEAST_KNOWN, bone / np.maximum(known, 1), 0.0)
+    return share.reshape([side.stop - side.start for side in box])
