@@ -34,7 +34,8 @@ def missing_bone(
     """
     found = []
     for number, one in enumerate(vertebrae):
-        progress(number / len(vertebrae), f"Looking for bone that vertebra {number + 1} of {len(vertebrae)} lacks")
+        told = f"Looking for bone that vertebra {number + 1} of {len(vertebrae)} lacks"
+        progress(number / len(vertebrae), told)
         if len(one.counterparts) < _LEAST_KNOWN:
             continue
         box = tuple(
@@ -42,8 +43,11 @@ def missing_bone(
             for side, size in zip(one.index, labels.shape)
         )
         share = _share(one, labels, box)
+        progress((number + 0.5) / len(vertebrae), told)
         own = labels[box] == one.number
         lacking = (share >= _LEAST_SHARE) & (labels[box] == 0) & (smooth[box] < _SOFT_HU)
+        if np.count_nonzero(lacking) < _LEAST_VOXELS:
+            continue
         deep = lacking & (ndimage.distance_transform_edt(lacking | own) > _SURFACE)
         pieces, _ = ndimage.label(deep)
         for piece, place in enumerate(ndimage.find_objects(pieces), start=1):
@@ -58,13 +62,17 @@ def missing_bone(
 
 def _share(one: Compared, labels: np.ndarray, box: tuple[slice, ...]) -> np.ndarray:
     """Of the counterparts that are in the image the share that have bone; 0 where too few are."""
-    places = np.stack(np.meshgrid(*(np.arange(side.start, side.stop) for side in box), indexing="ij"), -1)
-    places = places.reshape(-1, 3)
-    known, bone = np.zeros(len(places)), np.zeros(len(places))
+    places = np.ogrid[box]
+    size = [side.stop - side.start for side in box]
+    known, bone = np.zeros(size, np.float32), np.zeros(size, np.float32)
     for other in one.counterparts:
-        there = np.rint((places - other.centre) @ other.matrix.T + other.moved).astype(int)
-        inside = np.all((there >= 0) & (there < labels.shape), axis=1)
+        first = other.moved - other.matrix @ other.centre
+        inside, index = np.ones(size, bool), []
+        for row, start, end in zip(other.matrix, first, labels.shape):
+            along = sum((np.float32(factor) * axis for factor, axis in zip(row, places)), np.float32(start))
+            there = np.rint(along).astype(np.int32)
+            inside &= (there >= 0) & (there < end)
+            index.append(np.clip(there, 0, end - 1))
         known += inside
-        bone[inside] += labels[tuple(there[inside].T)] == other.number
-    share = np.where(known >= _LEAST_KNOWN, bone / np.maximum(known, 1), 0.0)
-    return share.reshape([side.stop - side.start for side in box])
+        bone += inside & (labels[tuple(index)] == other.number)
+    return np.where(known >= _LEAST_KNOWN, bone / np.maximum(known, 1), 0.0)
