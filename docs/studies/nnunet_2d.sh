@@ -3,7 +3,7 @@
 #
 # nnU-Net is no dependency of this project: make an environment of its own for it, then give it the study's folder.
 #
-#   python3 -m venv nnunet-env && nnunet-env/bin/pip install 'nnunetv2==2.5.*'
+#   python3 -m venv nnunet-env && nnunet-env/bin/pip install 'nnunetv2==2.8.*'
 #   PATH=nnunet-env/bin:$PATH docs/studies/nnunet_2d.sh STUDY DATA WORK MINUTES
 #
 # STUDY    folder of 'spine study hille' (study.json tells who is held out where)
