@@ -44,6 +44,10 @@ class BoxResult:
             sum(value >= threshold for value in self.false),
         )
 
+    def to_dict(self) -> dict:
+        """JSON-able."""
+        return {"name": self.name, "lesions": len(self.best), "best": list(self.best), "false": list(self.false)}
+
 
 def read_boxes(path: Path) -> dict[str, np.ndarray]:
     """Boxes (n, 2, 3) of each file, low and high corners, LPS, mm, of a table as BLDS has it.
@@ -96,10 +100,14 @@ def evaluate_boxes(
 
 def compared(name: str, known: np.ndarray, found: Sequence[CtLesion]) -> BoxResult:
     """Which of the known boxes (n, 2, 3) were found, and what was found beside them."""
+    return matched(name, known, [(*corners_of(one), one.probability) for one in found])
+
+
+def matched(name: str, known: np.ndarray, found: Sequence[tuple[np.ndarray, np.ndarray, float]]) -> BoxResult:
+    """:func:`compared` for boxes in any coordinates: of what was found the low and high corner and the probability."""
     best, false = [0.0] * len(known), []
-    for one in found:
-        low, high = corners_of(one)
-        centre, hits = np.array(one.centre_lps_mm), []
+    for low, high, probability in found:
+        centre, hits = (low + high) / 2, []
         for number, (first, last) in enumerate(known):
             sides = np.clip(np.minimum(high, last) - np.maximum(low, first), 0, None)
             shared = float(sides.prod())
@@ -108,9 +116,9 @@ def compared(name: str, known: np.ndarray, found: Sequence[CtLesion]) -> BoxResu
             if shared >= OVERLAP * both or inside:
                 hits.append(number)
         for number in hits:
-            best[number] = max(best[number], one.probability)
+            best[number] = max(best[number], probability)
         if not hits:
-            false.append(one.probability)
+            false.append(probability)
     return BoxResult(name, tuple(best), tuple(false))
 
 

@@ -74,6 +74,6 @@ def run(arguments: argparse.Namespace) -> int:
         sep="\n",
     )
     for one in results:
-        found, false = (sum(p >= arguments.threshold for p in values) for values in (one.best, one.false))
-        print(f"| {one.name} | {one.lesions} | {found} | {false} |")
+        boxes, found, false = one.at(arguments.threshold)
+        print(f"| {one.name} | {boxes} | {found} | {false} |")
     return 0

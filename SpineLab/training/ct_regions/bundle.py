@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from SpineLab.evaluation.ct_boxes import read_boxes
+from SpineLab.evaluation.ct_boxes import BoxResult, read_boxes
 from SpineLab.training.ct_regions.cases import RegionCase, read_case
 from SpineLab.training.ct_regions.examples import Examples, examples_of, joined
 from SpineLab.training.ct_regions.fit import HIDDEN, MEMBERS, STEPS, fitted
-from SpineLab.training.ct_regions.left_out import LeftOut, each_left_out
+from SpineLab.training.ct_regions.left_out import each_left_out
 from SpineLib import NOTICE
 from SpineLib.errors import SpineError
 from SpineLib.models import ModelCard, save_bundle
@@ -33,7 +33,7 @@ def train_regions(
     model_id: str,
     target: Path,
     progress: Progress = silent,
-) -> list[LeftOut]:
+) -> list[BoxResult]:
     """Read, paint, fit, write the bundle; how it does on each CT left out, which its card tells, too.
 
     Args:
@@ -67,9 +67,7 @@ def train_regions(
         raise SpineError("None of the CTs shows vertebrae that can be compared; give CTs of several vertebrae.")
     judge = fitted(joined(examples), seed, part(progress, 0.9, 0.92))
     results = each_left_out(cases, examples, _LOWEST, part(progress, 0.92, 1.0))
-    known_count = sum(one.lesions for one in results)
-    found = sum(value >= threshold for one in results for value in one.best)
-    false = sum(value >= threshold for one in results for value in one.false)
+    known_count, found, false = (int(count) for count in np.sum([one.at(threshold) for one in results], axis=0))
     title = "Lesions of vertebrae on CT, by comparison with the other side and the neighbours"
     about = (
         f"{origin} Simulated lesions painted into {copies} copies of each, and {known_count} real ones in vertebrae."
@@ -90,7 +88,7 @@ def train_regions(
             "left_out": [one.to_dict() for one in results],
             "real_patients": {
                 "lesions": known_count,
-                "found": int(found),
+                "found": found,
                 "scans": len(cases),
                 "false_marks_a_scan": round(false / len(cases), 2),
                 "of": "each CT searched by a judge that had learned from the others alone",
@@ -115,12 +113,8 @@ def _command(
     return " ".join([*words, f"--copies {copies} --seed {seed} --threshold {threshold:g}"])
 
 
-def _text(title: str, about: str, command: str, results: Sequence[LeftOut], threshold: float) -> str:
-    rows = "\n".join(
-        f"| {one.name} | {one.lesions} | {sum(p >= threshold for p in one.best)} | "
-        f"{sum(p >= threshold for p in one.false)} |"
-        for one in results
-    )
+def _text(title: str, about: str, command: str, results: Sequence[BoxResult], threshold: float) -> str:
+    rows = "\n".join(" | ".join((f"| {one.name}", *map(str, one.at(threshold)))) + " |" for one in results)
     return f"""# {title}
 
 {NOTICE}. Not for clinical use.
