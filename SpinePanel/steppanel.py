@@ -64,10 +64,15 @@ class StepPanel:
         self._soon = qt.QTimer()
         self._soon.setSingleShot(True)
         self._soon.setInterval(0)
+        self._whenIdle: list[Callable] = []
+        self._idle = qt.QTimer()
+        self._idle.setSingleShot(True)
+        self._idle.setInterval(0)
         self._connections = [
             *((getattr(ui, f"{name}Section"), "contentsCollapsed(bool)", self._onCollapsed) for name in self.SECTIONS),
             (ui.installButton, "clicked(bool)", self.onInstall),
             (self._soon, "timeout()", self.update),
+            (self._idle, "timeout()", self._onIdle),
         ]
         for widget, signal, slot in self._connections:
             widget.connect(signal, slot)
@@ -86,6 +91,8 @@ class StepPanel:
     def close(self):
         """End the worker and let go of the widgets."""
         self._soon.stop()
+        self._idle.stop()
+        self._whenIdle.clear()
         self.jobs.close()
         self.views.close()
         self._forgetRun()
@@ -121,8 +128,17 @@ class StepPanel:
             self.setParameterNode(self._node)
 
     def whenIdle(self, call: Callable) -> None:
-        """Call in the next round of the event loop: the job whose result asks for another one has ended by then."""
-        qt.QTimer.singleShot(0, call)
+        """Call in the next round of the event loop, if the panel is still open: a job that asks for another has ended.
+
+        By a timer of our own: Slicer's ``qt.QTimer.singleShot`` keeps each timer and its callable until it exits.
+        """
+        self._whenIdle.append(call)
+        self._idle.start()
+
+    def _onIdle(self):
+        waiting, self._whenIdle = self._whenIdle, []
+        for call in waiting:
+            call()
 
     def watchSelector(self, selector):
         """Slicer's selector chooses the neighbour of a deleted node; nothing must go where nobody wanted it."""

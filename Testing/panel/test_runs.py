@@ -214,3 +214,13 @@ def test_a_temporary_folder_that_cannot_be_written_is_one_sentence(phantom, desk
     phantom.widget.ui.segmentApplyButton.click()
     assert "No temporary folder can be made" in phantom.widget.ui.segmentStatusLabel.text
     assert not phantom.widget.panel.jobs.busy and phantom.widget.ui.segmentApplyButton.enabled
+
+
+def test_what_waits_for_a_quiet_moment_is_not_called_after_the_panel_was_closed(open_panel, desktop):
+    widget, called = open_panel(), []
+    widget.panel.whenIdle(lambda: called.append("open"))
+    assert desktop.wait(lambda: called, 5)
+    widget.panel.whenIdle(lambda: called.append("closed"))
+    desktop.close_panel("SpineMetSeg")
+    desktop.wait(lambda: False, 0.2)
+    assert called == ["open"]
