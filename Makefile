@@ -23,7 +23,7 @@ check: $(READY) ## Lint, formatting and types: ruff and mypy, in seconds.
 	@$(BIN)/mypy
 
 test: check ## Check, then run all tests (TESTS=Testing/house for some).
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 fuzz: $(READY) ## Read 1,000 files with mutated headers: NIfTI, NRRD, MetaImage and DICOM.
 	@$(BIN)/python -m Testing.volume.fuzz 250

@@ -18,6 +18,23 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # Two processes test side by side: each
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "1")
 
+#: Files whose tests take longest: they come first, so that no process is left alone with one of them at the end.
+LONG = (
+    "panel/test_walk.py",
+    "house/test_demo.py",
+    "evaluation/test_detection.py",
+    "studies/test_repair_study.py",
+    "studies/test_segmentation_study.py",
+    "tasks/test_register.py",
+    "training/segmentation/test_ranks.py",
+    "training/test_plan.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the tests of LONG first; the others keep their order."""
+    items.sort(key=lambda item: not item.path.as_posix().endswith(LONG))
+
 
 @pytest.fixture(scope="session")
 def repository() -> Path:
