@@ -223,7 +223,7 @@ class ModelStep(StepBase):
         from SpineLib.scene.printmodel import model_of
 
         name = "".join(c if c.isalnum() else "-" for c in model_of(self._head).get("name", "")).strip("-")
-        return f"{name or 'vertebra'}-repaired"
+        return f"{name or 'vertebra'}-model"
 
     def _onResult(self, imported):
         self._head = imported.head

@@ -158,7 +158,7 @@ def build_model(mask: Volume, settings: ModelSettings = ModelSettings(), progres
     Raises:
         SpineError: the mask is empty or has no place in space; nothing is left after the cut.
     """
-    progress(0.0, "Repairing the mask")
+    progress(0.0, "Cleaning the mask")
     clean, planes, notes, whole = _prepared(mask, settings)
     return _judged(_built(clean, planes, notes, settings, progress), whole)
 

@@ -16,7 +16,7 @@ MODEL_FIGURES: dict[str, Figure] = {
     one.key: one
     for one in (
         Figure("before_ml", "Vertebra before", "ml", 2),
-        Figure("mask_ml", "Vertebra repaired", "ml", 2),
+        Figure("mask_ml", "Mask of the vertebra", "ml", 2),
         Figure("added_ml", "Added", "ml", 2),
         Figure("removed_ml", "Removed", "ml", 2),
         Figure("volume_ml", "Model", "ml", 2),

@@ -29,7 +29,7 @@ PARTS = {
 _NAMES = {
     "Checks": "{} model checks",
     "Figures": "{} model figures",
-    "Model": "{} repaired model",
+    "Model": "{} model",
     "Before": "{} model before",
     "Bad": "{} model, does not print",
 }

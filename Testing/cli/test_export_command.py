@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from SpineLab.bench import model as bench_model
 from SpineLib.cli.main import main
@@ -83,6 +84,15 @@ def test_the_vertebra_before_is_compared(case, capsys):
     assert run(case, "--label", "20", "--before", case / "before.nrrd", "-o", case / "m.stl") == 0
     (line,) = [one for one in capsys.readouterr().out.splitlines() if "Vertebra before" in one]
     assert line.split()[2].startswith("1.") and line.endswith("ml")
+
+
+def test_a_mask_that_nobody_repaired_is_not_called_repaired(case, capsys):
+    assert run(case, "--label", "20", "-o", case / "m.stl") == 0
+    told = capsys.readouterr()
+    (line,) = [one for one in told.out.splitlines() if "Mask of the vertebra" in one]
+    labels = sitk.GetArrayFromImage(sitk.ReadImage(str(case / "m.seg.nrrd")))
+    assert float(line.split()[-2]) == pytest.approx((labels == 20).sum() / 1000, abs=0.01)  # voxels of 1 mm
+    assert "repair" not in (told.out + told.err).lower()
 
 
 def test_a_refused_model_is_told_with_its_table_and_not_written(case, capsys):

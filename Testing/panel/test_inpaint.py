@@ -267,7 +267,7 @@ def test_building_shows_models_checks_and_figures_and_every_format_is_written_in
     assert {"watertight", "manifold", "smallest wall"} <= {row[0] for row in rows}
     assert ui.checksTable.item(0, 0).toolTip(), "each check has its sentence"
     figures = {ui.measuresTable.item(row, 0).text() for row in range(ui.measuresTable.rowCount)}
-    assert {"Added", "Vertebra before", "Vertebra repaired", "Model"} <= figures
+    assert {"Added", "Vertebra before", "Mask of the vertebra", "Model"} <= figures
     model, before = part_of(head, "Model"), part_of(head, "Before")
     assert model.GetDisplayNode().GetActiveScalarName() == "distance_mm" and before is not None
     ui.paintCombo.currentIndex = 1
