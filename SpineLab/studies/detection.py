@@ -12,6 +12,7 @@ from SpineLab.evaluation.detection import Counting, evaluate_detection
 from SpineLab.evaluation.marks import THRESHOLDS, slices_tally
 from SpineLab.reports.detection import operating_points
 from SpineLab.reports.froc_chart import Curve, Point, froc_chart
+from SpineLab.studies.likelihood_maps import likelihood_maps
 from SpineLab.studies.numbers import Finding, Spread, better
 from SpineLab.studies.page import table, write_study
 from SpineLab.studies.state import Patient, StudyFolder, stratified
@@ -41,6 +42,8 @@ from SpineLib.volume.resampling import resample_like
 FOLDS = 10
 #: Weights of a slice itself that the paper tried (section 2.5.2), and of lambda (section 3.2).
 WEIGHTS, LAMBDAS = (1 / 3, 0.4, 0.5, 0.6), (0.001, 0.01, 0.1)
+#: Folds of which one patient's likelihood map is shown.
+_SHOWN = 3
 _NETWORKS = {"three resolutions": (0.5, 1.0, 2.0), "one resolution": (1.0,)}
 #: The study's methods by the paper's.
 _METHODS = {
@@ -110,15 +113,20 @@ def run_study(
         )
         for case in cohort.cases
     ]
-    settings = {"folds": budget.folds, "lambdas": budget.lambdas, "step_mm": budget.step_mm, "config": config.to_dict()}
-    study = StudyFolder(out, "wang", budget.name, settings, patients)
+    facts = {"folds": budget.folds, "lambdas": budget.lambdas, "step_mm": budget.step_mm, "config": config.to_dict()}
+    study = StudyFolder(out, "wang", budget.name, facts, patients)
     kept = []
     for fold in range(budget.folds):
         done = study.done("folds", f"fold-{fold}")
         if done is None:
             done = _one(cohort, data, study, config, budget, fold, processes, device, report)
         kept.append(done)
-    return _page(study, config, kept)
+    maps = study.done("maps")
+    if maps is None:
+        report("Drawing likelihood maps")
+        shown = [(one["cases"], _models(study, one["lambdas"], fold)) for fold, one in enumerate(kept[:_SHOWN])]
+        maps = study.keep(likelihood_maps(cohort, config.sequence, shown, _settings(budget, device)), "maps")
+    return _page(study, config, kept, maps)
 
 
 def _one(
@@ -141,7 +149,7 @@ def _one(
         best = None
         for decay in budget.lambdas:
             report(f"{name}, lambda {decay:g}, fold {fold + 1}")
-            run = study.part("runs", f"{name.replace(' ', '-')}-lambda-{decay:g}", f"fold-{fold}")
+            run = _run(study, name, f"{decay:g}", fold)
             bundle = run_training(
                 config.changed(scales=scales, optimisation={"decay": decay}),
                 data,
@@ -161,7 +169,7 @@ def _one(
         assert best is not None
         bundles.append((best[1], best[2]))
     report(f"Measuring fold {fold + 1}")
-    settings = DetectSettings(device=device, mirror=False, step_mm=budget.step_mm)
+    settings = _settings(budget, device)
     own = replace(cohort, cases=tuple(case for case in cohort.cases if case.name in held))
     found = evaluate_detection(
         own,
@@ -180,6 +188,21 @@ def _one(
         "minutes": minutes,
     }
     return study.keep(value, "folds", f"fold-{fold}")
+
+
+def _settings(budget: Budget, device: str) -> DetectSettings:
+    """How the folds are measured and drawn."""
+    return DetectSettings(device=device, mirror=False, step_mm=budget.step_mm)
+
+
+def _run(study: StudyFolder, network: str, decay: str, fold: int) -> Path:
+    """Folder of a training."""
+    return study.part("runs", f"{network.replace(' ', '-')}-lambda-{decay}", f"fold-{fold}")
+
+
+def _models(study: StudyFolder, tried: Mapping[str, Mapping[str, float]], fold: int) -> dict[str, Path]:
+    """A fold's networks, of the lambdas the best."""
+    return {name: _run(study, name, max(by, key=by.__getitem__), fold) / "model" for name, by in tried.items()}
 
 
 def _weights(
@@ -213,7 +236,7 @@ def frocs(kept: list[dict], key: str = "tallies") -> dict[str, Froc]:
     }
 
 
-def _page(study: StudyFolder, config: DetectorConfig, kept: list[dict]) -> Path:
+def _page(study: StudyFolder, config: DetectorConfig, kept: list[dict], maps: str) -> Path:
     curves = frocs(kept)
     rows = []
     for name, froc in curves.items():
@@ -246,6 +269,7 @@ def _page(study: StudyFolder, config: DetectorConfig, kept: list[dict]) -> Path:
     sections = [
         Section("Operating points, out of fold", table([*heads, "p", "published p"], rows)),
         Section("FROC", chart),
+        Section("Likelihood maps of held-out patients, with the lesions' outlines", maps),
         Section("Grids, on the cases that chose the weights", _grids(kept)),
     ]
     minutes: dict[str, float] = {}

@@ -95,13 +95,29 @@ def contours(image: np.ndarray, truth: np.ndarray, found: np.ndarray, pixel: tup
         pixel: mm of a row and a column.
         text: below it, e.g. the Dice.
     """
-    rows, columns = image.shape
-    picture = data_uri(png(grey(image, grey_window(image))))
-    tall = rows * pixel[0] / pixel[1]
+    return _slice(grey(image, grey_window(image)), {TRUTH: truth, FOUND: found}, pixel, text)
+
+
+def overlay(image: np.ndarray, likelihood: np.ndarray, truth: np.ndarray, pixel: tuple[float, float], text: str) -> str:
+    """A slice under its likelihood of lesion (the more orange, the likelier) with the true contour (green).
+
+    Args:
+        image, likelihood (0 to 1), truth: (rows, columns).
+        pixel: mm of a row and a column.
+        text: below it.
+    """
+    opaque = 0.85 * np.clip(likelihood, 0, 1)[..., None]
+    colour = grey(image, grey_window(image))[..., None] * (1 - opaque) + np.array([230.0, 120.0, 0.0]) * opaque
+    return _slice(np.clip(colour + 0.5, 0, 255).astype(np.uint8), {TRUTH: truth}, pixel, text)
+
+
+def _slice(shown: np.ndarray, outlines: Mapping[str, np.ndarray], pixel: tuple[float, float], text: str) -> str:
+    rows, columns = shown.shape[:2]
+    picture, tall = data_uri(png(shown)), rows * pixel[0] / pixel[1]
     lines = "".join(
         f'<path d="{outline_path(mask > 0)}" fill="none" stroke="{colour}" stroke-width="1.2" '
         'vector-effect="non-scaling-stroke"/>'
-        for mask, colour in ((truth, TRUTH), (found, FOUND))
+        for colour, mask in outlines.items()
     )
     return (
         f'<figure style="display:inline-block;margin:4px"><svg viewBox="0 0 {columns} {rows}" '

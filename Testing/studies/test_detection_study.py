@@ -57,6 +57,15 @@ def test_the_page_has_operating_points_with_intervals_beside_the_published_ones(
         assert text in page
 
 
+def test_the_page_shows_likelihood_maps_of_held_out_patients_by_each_network(wang):
+    out, page, _ = wang
+    for fold in (0, 1):
+        held = json.loads((out / "folds" / f"fold-{fold}.json").read_text())["cases"]
+        assert any(f"{name} (simulated), held out by fold {fold + 1}" in page for name in held)
+    for text in ("three resolutions, single slice", "three resolutions, aggregated", "one resolution, aggregated"):
+        assert page.count(text) == 2
+
+
 def test_folds_are_evaluated_as_one_with_the_curve_of_the_study(wang, tmp_path):
     out, _, cohort = wang
     runs = [str(out / "runs" / f"{name}-lambda-0.01") for name in ("three-resolutions", "one-resolution")]
