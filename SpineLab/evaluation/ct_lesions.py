@@ -134,21 +134,6 @@ def find_ct_detector(name: str) -> ModelBundle:
     return bundle
 
 
-def find_slice_detector(name: str) -> ModelBundle:
-    """The same, of a model that finds boxes in slices.
-
-    Raises:
-        SpineError: as above, or it looks at no slices.
-    """
-    bundle = find_ct_detector(name)
-    if bundle.card.network["type"] != "faster-rcnn":
-        raise SpineError(
-            f"The model '{bundle.card.id}' finds no boxes in slices; choose a Faster R-CNN, or use "
-            "'spine evaluate ct-boxes'."
-        )
-    return bundle
-
-
 def evaluate_ct_lesions(
     cases: Sequence[CtCase],
     bundle: ModelBundle,

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from SpineLab.commands.train import ct_regions
+from SpineLab.training.ct_regions.examples import Examples
+from SpineLab.training.ct_regions.fit import fitted
 from SpineLib.cli.main import main
 from SpineLib.errors import SpineError
 from SpineLib.models import load_bundle
@@ -45,6 +48,20 @@ def test_cts_without_vertebrae_that_can_be_compared_are_refused(tmp_path):
     files = [[tmp_path / "ct.nii.gz", tmp_path / "labels.nii.gz"]]
     with pytest.raises(SpineError, match="several vertebrae"):
         ct_regions.run(_arguments(tmp_path, files))
+
+
+def test_the_fit_computes_on_one_thread_and_leaves_the_others_as_they_were():
+    """Threads that wait for each other at every small sum made a fit of seconds one of minutes on a busy machine."""
+    before, seen = torch.get_num_threads(), set()
+    torch.set_num_threads(2)
+    try:
+        rng = np.random.default_rng(0)
+        ill = np.arange(8) > 3
+        examples = Examples("a", rng.normal(0, 1, (8, 3)).astype(np.float32), ill, np.ones(8, np.float32))
+        fitted(examples, progress=lambda fraction, text: seen.add(torch.get_num_threads()))
+        assert seen == {1} and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def _arguments(folder, files=()):

@@ -1,4 +1,5 @@
-"""``spine evaluate ct-lesions``: average precision and speed of a detector on CT, beside the paper's."""
+"""``spine evaluate ct-lesions``: average precision and speed of a detector on CT, beside the paper's; of a model that
+marks lesions how many are found, and how many marks are false."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.cohort.ct import read_ct_cohort
 from SpineLib.errors import SpineError
 
-HELP = "average precision and speed of a detector of lesions on CT"
+HELP = "average precision and speed of a detector of lesions on CT, or lesions found and false marks"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--around-vertebrae",
         action="store_true",
-        help="look around the true vertebrae only, as after a segmentation (default: whole slices)",
+        help="look around the true vertebrae only, as after a segmentation (default: whole slices; a model that "
+        "compares vertebrae finds them first)",
     )
     parser.add_argument(
         "--healthy",
@@ -50,10 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
-    from SpineLab.evaluation.ct_lesions import (
-        evaluate_ct_lesions,
-        find_slice_detector,
-    )
+    from SpineLab.evaluation.ct_lesions import evaluate_ct_lesions, find_ct_detector
     from SpineLab.reports.ct_lesions import figures, markdown, write_ct_lesions
     from SpineLab.training.ct_lesions.key_slices import is_deeplesion
     from SpineLib.tasks.ct.lesions import CtLesionSettings, detect_ct_lesions
@@ -63,7 +62,13 @@ def run(arguments: argparse.Namespace) -> int:
         import torch
 
         torch.set_num_threads(arguments.threads)
-    bundle = find_slice_detector(arguments.model)
+    bundle = find_ct_detector(arguments.model)
+    by_slices = bundle.card.network["type"] == "faster-rcnn"
+    if is_deeplesion(arguments.cohort) and not by_slices:
+        raise SpineError(
+            f"The model '{bundle.card.id}' needs whole CTs, and DeepLesion's key slices are none; choose a "
+            "Faster R-CNN."
+        )
     if is_deeplesion(arguments.cohort):
         return _deeplesion(arguments, bundle)
     cases = read_ct_cohort(arguments.cohort)[: arguments.cases]
@@ -73,6 +78,8 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SpineError("The output folder cannot be made; choose one where you may write.") from error
+    if not by_slices:
+        return _marked(arguments, bundle, cases, settings, scans)
     with ProgressBar() as bar:
         evaluation = evaluate_ct_lesions(cases, bundle, settings, bar, around_vertebrae=arguments.around_vertebrae)
         healthy = {name: detect_ct_lesions(scan, bundle, settings).lesions for name, scan in scans.items()}
@@ -81,6 +88,30 @@ def run(arguments: argparse.Namespace) -> int:
     paths = write_ct_lesions(evaluation, told, arguments.output)
     tell(markdown(told), arguments)
     print("Written:", ", ".join(str(path) for path in paths))
+    return 0
+
+
+def _marked(arguments: argparse.Namespace, bundle, cases, settings, scans) -> int:
+    """The same of a model that marks lesions."""
+    import json
+
+    import numpy as np
+
+    from SpineLab.evaluation.ct_boxes import compared
+    from SpineLab.evaluation.ct_marked import evaluate_marked, figures, markdown
+    from SpineLib.tasks.ct.lesions import detect_ct_lesions
+    from SpineLib.volume.files import write_text
+
+    with ProgressBar() as bar:
+        evaluation = evaluate_marked(cases, bundle, settings, bar, given=arguments.around_vertebrae)
+        none = np.zeros((0, 2, 3))
+        healthy = [
+            compared(name, none, detect_ct_lesions(scan, bundle, settings, bar).lesions) for name, scan in scans.items()
+        ]
+    told = figures(replace(evaluation, healthy=healthy))
+    write_text(arguments.output / "ct-lesions.json", json.dumps(told, indent=1) + "\n")
+    write_text(arguments.output / "ct-lesions.md", markdown(told))
+    tell(markdown(told), arguments)
     return 0
 
 

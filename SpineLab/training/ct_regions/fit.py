@@ -16,8 +16,20 @@ _RATE, _DECAY, _NOISE = 0.02, 0.05, 0.1
 def fitted(examples: Examples, seed: int = 0, progress: Progress = silent) -> RegionJudge:
     """A judge that has learned from the examples, in eval mode.
 
-    Features are jittered by a tenth of their deviation, so that members do not learn single regions.
+    Features are jittered by a tenth of their deviation, so that members do not learn single regions. It computes on one
+    thread, whatever else was chosen.
     """
+    threads = torch.get_num_threads()
+    # Each step is a few milliseconds: threads that wait for each other at every sum cost a hundred times as much on a
+    # machine whose cores are busy.
+    torch.set_num_threads(1)
+    try:
+        return _fitted(examples, seed, progress)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _fitted(examples: Examples, seed: int, progress: Progress) -> RegionJudge:
     torch.manual_seed(seed)
     features = torch.from_numpy(examples.features)
     weights = torch.from_numpy(examples.weights)
