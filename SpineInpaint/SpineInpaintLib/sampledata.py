@@ -1,10 +1,8 @@
 """A simulated CT with a lytic metastasis in Slicer's Sample Data: drawn here, nothing is downloaded."""
 
-import logging
-
+from SpinePanel import sampledata
 from SpinePanel.i18n import tr as _
 
-CATEGORY = _("Spine Oncology")
 SAMPLE = _("Simulated CT with a lytic lesion")
 _SEED = 12
 _SETTINGS = {
@@ -27,21 +25,7 @@ def register(thumbnail):
     Args:
         thumbnail: path of a picture.
     """
-    try:
-        import SampleData
-    except ImportError:  # Slicer was started without that module, and ours must load all the same.
-        return
-
-    SampleData.SampleDataLogic.registerCustomSampleDataSource(
-        category=CATEGORY,
-        sampleName=SAMPLE,
-        # A name only: with a downloader of its own Sample Data opens no address.
-        uris="simulated:ct-lytic",
-        fileNames="simulated-ct-lytic.nrrd",
-        nodeNames="Simulated CT",
-        customDownloader=simulateSample,
-        thumbnailFileName=thumbnail,
-    )
+    sampledata.register(SAMPLE, {"simulated-ct-lytic": "Simulated CT"}, simulateSample, thumbnail)
 
 
 def simulateSample(source=None):
@@ -50,27 +34,8 @@ def simulateSample(source=None):
     Returns:
         [CT, vertebrae as they are, true lesion, vertebrae before the lesion]: volume and segmentation nodes.
     """
-    import slicer
-
-    from SpineLib.errors import SpineError
-
-    try:
-        slicer.util.showStatusMessage(_("Simulating a CT of a spine with a lytic metastasis ..."), 3000)
-        nodes = loadSimulatedCt(_SEED)
-    except ModuleNotFoundError as error:
-        slicer.util.errorDisplay(
-            _(
-                "The simulation needs the Python package {name}, which is missing: open the module Spine "
-                "Vertebra Repair and press Install in its section Set-up."
-            ).format(name=error.name)
-        )
-        return []
-    except (SpineError, ImportError) as error:
-        logging.exception("the sample could not be simulated")
-        slicer.util.errorDisplay(_("The sample could not be simulated: {error}").format(error=error))
-        return []
-    slicer.util.setSliceViewerLayers(background=nodes[0], fit=True)
-    return nodes
+    doing = _("Simulating a CT of a spine with a lytic metastasis ...")
+    return sampledata.simulated(lambda: loadSimulatedCt(_SEED), doing, _("Spine Vertebra Repair"))
 
 
 def loadSimulatedCt(seed, settings=None):

@@ -1,10 +1,8 @@
 """The simulated spine in Slicer's Sample Data: drawn on this machine when asked for, nothing is downloaded."""
 
-import logging
-
+from SpinePanel import sampledata
 from SpinePanel.i18n import tr as _
 
-CATEGORY = _("Spine Oncology")
 SAMPLE = _("Simulated spine with metastases (T1, T2)")
 _SEED = 3
 _SETTINGS = {"matrix": 320, "slices": 18, "region": "lumbar", "healthy": 0.0, "metastases": (3, 3)}
@@ -16,20 +14,8 @@ def register(thumbnail):
     Args:
         thumbnail: path of a picture.
     """
-    try:
-        import SampleData
-    except ImportError:  # Slicer was started without that module, and ours must load all the same.
-        return
-
-    SampleData.SampleDataLogic.registerCustomSampleDataSource(
-        category=CATEGORY,
-        sampleName=SAMPLE,
-        # Names only: with a downloader of its own Sample Data opens no address.
-        uris=["simulated:T1", "simulated:T2"],
-        fileNames=["simulated-T1.nrrd", "simulated-T2.nrrd"],
-        nodeNames=["Simulated spine T1", "Simulated spine T2"],
-        customDownloader=simulateSample,
-        thumbnailFileName=thumbnail,
+    sampledata.register(
+        SAMPLE, {"simulated-T1": "Simulated spine T1", "simulated-T2": "Simulated spine T2"}, simulateSample, thumbnail
     )
 
 
@@ -39,27 +25,8 @@ def simulateSample(source=None):
     Returns:
         [T1 volume node, T2 volume node, segmentation node with the true lesions].
     """
-    import slicer
-
-    from SpineLib.errors import SpineError
-
-    try:
-        slicer.util.showStatusMessage(_("Simulating a spine with metastases ..."), 3000)
-        nodes = loadSimulatedCase(_SEED)
-    except ModuleNotFoundError as error:
-        slicer.util.errorDisplay(
-            _(
-                "The simulation needs the Python package {name}, which is missing: open the module Spine "
-                "Metastasis Segmentation and press Install in its section Set-up."
-            ).format(name=error.name)
-        )
-        return []
-    except (SpineError, ImportError) as error:
-        logging.exception("the sample could not be simulated")
-        slicer.util.errorDisplay(_("The sample could not be simulated: {error}").format(error=error))
-        return []
-    slicer.util.setSliceViewerLayers(background=nodes[0], fit=True)
-    return nodes
+    doing = _("Simulating a spine with metastases ...")
+    return sampledata.simulated(lambda: loadSimulatedCase(_SEED), doing, _("Spine Metastasis Segmentation"))
 
 
 def loadSimulatedCase(seed, settings=None):

@@ -1,12 +1,11 @@
 """A simulated patient before and after an ablation in Slicer's Sample Data: drawn here, nothing is downloaded."""
 
-import logging
-
+from SpinePanel import sampledata
 from SpinePanel.i18n import tr as _
 
-CATEGORY = _("Spine Oncology")
 SAMPLE = _("Simulated spine before and after RFA")
 _SEED = 5
+_SCANS = ("before T1", "before T2", "after ceT1", "after T2")
 _SETTINGS = {
     "outcomes": (0.0, 1.0, 0.0),
     "others": (1, 1),
@@ -23,21 +22,11 @@ def register(thumbnail):
     Args:
         thumbnail: path of a picture.
     """
-    try:
-        import SampleData
-    except ImportError:  # Slicer was started without that module, and ours must load all the same.
-        return
-
-    names = ("before T1", "before T2", "after ceT1", "after T2")
-    SampleData.SampleDataLogic.registerCustomSampleDataSource(
-        category=CATEGORY,
-        sampleName=SAMPLE,
-        # Names only: with a downloader of its own Sample Data opens no address.
-        uris=[f"simulated:{name.replace(' ', '-')}" for name in names],
-        fileNames=[f"simulated-{name.replace(' ', '-')}.nrrd" for name in names],
-        nodeNames=[f"Simulated {name}" for name in names],
-        customDownloader=simulateSample,
-        thumbnailFileName=thumbnail,
+    sampledata.register(
+        SAMPLE,
+        {f"simulated-{name.replace(' ', '-')}": f"Simulated {name}" for name in _SCANS},
+        simulateSample,
+        thumbnail,
     )
 
 
@@ -47,27 +36,8 @@ def simulateSample(source=None):
     Returns:
         [T1 before, T2 before, ceT1 after, T2 after, true metastases, true necrosis]: volume and segmentation nodes.
     """
-    import slicer
-
-    from SpineLib.errors import SpineError
-
-    try:
-        slicer.util.showStatusMessage(_("Simulating a spine before and after an ablation ..."), 3000)
-        nodes = loadSimulatedFollowUp(_SEED)
-    except ModuleNotFoundError as error:
-        slicer.util.errorDisplay(
-            _(
-                "The simulation needs the Python package {name}, which is missing: open the module Spine "
-                "Ablation Follow-up and press Install in its section Set-up."
-            ).format(name=error.name)
-        )
-        return []
-    except (SpineError, ImportError) as error:
-        logging.exception("the sample could not be simulated")
-        slicer.util.errorDisplay(_("The sample could not be simulated: {error}").format(error=error))
-        return []
-    slicer.util.setSliceViewerLayers(background=nodes[0], fit=True)
-    return nodes
+    doing = _("Simulating a spine before and after an ablation ...")
+    return sampledata.simulated(lambda: loadSimulatedFollowUp(_SEED), doing, _("Spine Ablation Follow-up"))
 
 
 def loadSimulatedFollowUp(seed, settings=None):
