@@ -11,7 +11,7 @@ from SpineLib.tasks.column.grid import ColumnGrid
 from SpineLib.tasks.column.grouping import group
 from SpineLib.tasks.column.levels import name_levels
 from SpineLib.tasks.column.parts import ARCH, SACRUM
-from SpineLib.tasks.column.sacrum import sacrum_top_mm, without_sacral
+from SpineLib.tasks.column.sacrum import sacrum_of, sacrum_top_mm, without_sacral
 from SpineLib.volume.volume import Volume
 from Testing.columns import LEVELS, SPACING, block_column, offsets_of
 
@@ -85,6 +85,27 @@ def test_the_sacrums_first_body_that_was_taken_for_a_vertebra_is_the_sacrums():
     assert len(members) == 3 and np.all(parts[first & (parts > 0)] == SACRUM) and not labels[first].any()
     sacrum_mm = sacrum_top_mm(parts == SACRUM, SPACING)
     assert name_levels([one.centre_mm for one in members], [1.0] * 3, sacrum_mm).names == ("L3", "L4", "L5")
+
+
+def test_a_hip_that_hangs_on_the_sacrum_by_a_thin_bridge_is_not_the_sacrums():
+    parts = np.zeros((40, 50, 60), np.uint8)
+    sacrum, hip = np.s_[8:30, 15:30, 15:35], np.s_[2:14, 32:42, 46:52]
+    parts[sacrum] = SACRUM
+    parts[20:26, 20:24, 20:30] = 0  # marrow that the network left out
+    parts[10, 29:34, 34] = parts[10, 33, 34:47] = SACRUM  # through the joint
+    parts[hip] = SACRUM
+    true = np.zeros(parts.shape, bool)
+    true[sacrum] = parts[sacrum] == SACRUM
+    found = sacrum_of(parts, [], SPACING)
+    assert not found[hip].any()
+    # What of the bridge lies within 8 mm of the sacrum may stay: a few voxels.
+    assert np.array_equal(found[true], true[true]) and np.count_nonzero(found & ~true) < 8
+
+
+def test_a_sacrum_that_is_thin_everywhere_stays_as_it_was_found():
+    parts = np.zeros((40, 50, 60), np.uint8)
+    parts[5:35, 20:22, 10:50] = SACRUM
+    assert np.array_equal(sacrum_of(parts, [], SPACING), parts == SACRUM)
 
 
 def test_an_l5_whose_arch_a_tumour_took_is_no_sacrum(column):

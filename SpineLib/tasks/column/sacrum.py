@@ -9,11 +9,15 @@ from scipy import ndimage
 
 from SpineLib.tasks.column.grouping import Member
 from SpineLib.tasks.column.parts import SACRUM
+from SpineLib.volume.crop import box_of
 
 #: Less is no sacrum, ml.
 _LEAST_ML = 5.0
 #: Its middle lies below the lowest vertebra's centre; its nearest part within this of it, mm; aside at most that, mm.
 _NEAR_MM, _ASIDE_MM = 60.0, 40.0
+#: What hangs on the sacrum by a bridge of one voxel and reaches farther than this from it, mm, is of a hip; unless more
+#: than this share of the bone would go.
+_REACH_MM, _MOST_OFF = 8.0, 0.4
 #: The lowest of three or more vertebrae is the sacrum's first when its body has less than this share of the others' ...
 _SMALL = 0.4
 #: ... or its arch has, and its centre lies less than so many mm above the sacrum's top, where L5 has it higher ...
@@ -38,8 +42,25 @@ def sacrum_of(parts: np.ndarray, members: Sequence[Member], spacing: Sequence[fl
             break
         inside = pieces == number
         if not members or _below(np.argwhere(inside) * steps, np.asarray(members[-1].centre_mm)):
-            return inside
+            return _without_hips(inside, float(steps.min()))
     return np.zeros(parts.shape, bool)
+
+
+def _without_hips(inside: np.ndarray, step_mm: float) -> np.ndarray:
+    """A sacrum without what the joints beside it connect with it by thin bridges."""
+    box = box_of(inside, (2, 2, 2))
+    own = inside[box]
+    solid = ndimage.binary_fill_holes(ndimage.binary_closing(own) | own)
+    pieces, _ = ndimage.label(ndimage.binary_erosion(solid))
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    core = (pieces == sizes.argmax()) & (pieces > 0)
+    kept = own & ndimage.binary_dilation(core, iterations=max(1, round(_REACH_MM / step_mm)), mask=solid)
+    if np.count_nonzero(kept) < (1 - _MOST_OFF) * np.count_nonzero(own):
+        return inside
+    result = np.zeros_like(inside)
+    result[box] = kept
+    return result
 
 
 def _below(places: np.ndarray, lowest: np.ndarray) -> bool:
