@@ -1,6 +1,5 @@
 """SpineMetSeg: segments spinal metastases on T1- and T2-weighted MR; life cycle as in Slicer's module template."""
 
-import enum
 import os
 import sys
 from typing import Annotated
@@ -72,23 +71,13 @@ def registerTerminologies():
     register_terminologies()
 
 
-class Network(enum.Enum):
-    """How the network looks at the images."""
-
-    TWO_D = 2
-    THREE_D = 3
-
-    def label(self):
-        return {2: _("2D"), 3: _("3D (slower)")}[self.value]
-
-
 @parameterNodeWrapper
 class SpineMetSegParameterNode:
     """What the user chose; saved with the scene.
 
     The images to segment are further node references, named by their sequence ("t1"): SpinePanel.inputs.
 
-    network, model - 2D or 3D, and the id of the model bundle.
+    model - id of the model bundle.
     threshold, smallestLesion (ml), device - settings of the run.
     anywhere, anyway - keep lesions that touch no vertebra; use a scan that no model was made for.
     output - segmentation that gets the lesions as further segments; none: a new one.
@@ -106,7 +95,6 @@ class SpineMetSegParameterNode:
     patients, patientsOutput - folder of patients, and where their results go.
     """
 
-    network: Network = Network.TWO_D
     model: str = ""
     threshold: Annotated[float, WithinRange(0.05, 0.95)] = 0.5
     smallestLesion: Annotated[float, WithinRange(0, 5)] = 0.1
@@ -206,7 +194,7 @@ class SpineMetSegLogic(ScriptedLoadableModuleLogic):
         Args:
             t1, t2: volume nodes; one may be missing.
             images: further ones, by sequence: {"STIR": node}.
-            model: id or folder of a model bundle; default: the first 2D model that fits the inputs.
+            model: id or folder of a model bundle; default: the one measured best of those that fit the inputs.
             threshold, smallestLesionMl, device: default: the model's own.
             output: segmentation node that gets the lesions as further segments; default: a new one.
             progress: callable of fraction and text.
@@ -225,7 +213,7 @@ class SpineMetSegLogic(ScriptedLoadableModuleLogic):
         inputs = {"T1": t1, "T2": t2, **(images or {})}
         if model is None:
             chosen = {name for name, node in inputs.items() if node is not None}
-            models = fittingModels(chosen, 2) or fittingModels(chosen, 3)
+            models = fittingModels(chosen)
             if chosen and not models:
                 raise SpineError(
                     _("No installed model takes {names}: import one (spine models).").format(

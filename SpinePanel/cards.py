@@ -10,27 +10,27 @@ from SpinePanel.i18n import tr as _
 def fittingCards(task: str, fits):
     """Cards of the installed bundles of a task: those measured best first, those without a figure last.
 
+    A 3D model that a 2D one for the same images is measured to be better than is left out: it takes longer and finds
+    less. In the shell it stays selectable.
+
     Args:
         task: one of ``SpineLib.models.card.TASKS``.
         fits: callable that gets a card: whether it is wanted.
     """
     from SpineLib.models import list_bundles
+    from SpineLib.models.ranking import better_in_2d, measured_dice
 
     cards = [card for _, card in list_bundles() if card.task == task and fits(card)]
-    return sorted(cards, key=lambda card: -(measuredDice(card) or 0.0))  # stable: the project's own first among equals
-
-
-def measuredDice(card) -> float | None:
-    """Mean Dice (0 to 1) that the card says of cases the model had not seen; None where it says none."""
-    unseen = card.figures.get("unseen_simulated") or card.figures.get("simulated")
-    dice = unseen.get("dice", unseen.get("dice_mean")) if isinstance(unseen, dict) else None
-    value = dice[0] if isinstance(dice, list) and dice else dice
-    return float(value) if isinstance(value, (int, float)) and 0 <= value <= 1 else None
+    offered = [card for card in cards if better_in_2d(card, cards) is None]
+    # Of equals the faster 2D; the order is stable, so that then the project's own come first.
+    return sorted(offered, key=lambda card: (-(measured_dice(card) or 0.0), card.network.get("dimensions", 2)))
 
 
 def cardLabel(card) -> str:
     """What a list of models shows of one: its title, and how good it was measured to be."""
-    dice = measuredDice(card)
+    from SpineLib.models.ranking import measured_dice
+
+    dice = measured_dice(card)
     if dice is None:
         return card.title
     return _("{title} (Dice {dice:.0f} %, simulated)").format(title=card.title, dice=100 * dice)

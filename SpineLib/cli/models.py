@@ -11,6 +11,7 @@ from SpineLib import models
 from SpineLib.cli.terminal import printable
 from SpineLib.errors import SpineError
 from SpineLib.models.catalogue import bundled_folders
+from SpineLib.models.ranking import better_in_2d, measured_dice
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -138,7 +139,8 @@ def _list(bundles, as_json: bool) -> None:
     if not bundles:
         print("No models are installed; 'spine models import FILE' brings one.")
         return
-    rows = [("id", "task", "inputs", "network", "data", "", "title")]
+    cards = [card for _, card in bundles]
+    rows = [("id", "task", "inputs", "network", "data", "Dice", "", "title")]
     for folder, card in bundles:
         rows.append(
             (
@@ -147,8 +149,9 @@ def _list(bundles, as_json: bool) -> None:
                 "+".join(card.inputs),
                 _network(card.network),
                 "simulated" if card.training_data["simulated"] else "real",
+                "" if (dice := measured_dice(card)) is None else f"{100 * dice:.0f} %",
                 "" if folder.parent in bundled_folders() else "imported",
-                card.title,
+                card.title if (flat := better_in_2d(card, cards)) is None else f"{card.title}; '{flat.id}' is better",
             )
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

@@ -108,7 +108,7 @@ class DetectStep(StepBase):
         if candidate is None or self._panel.reasonNotToStart():
             return
         node, images = self._node, self._panel.images()
-        models = [card.id for dimensions in (node.network.value, 2, 3) for card in fittingModels(images, dimensions)]
+        models = [card.id for card in fittingModels(images)]
         model = node.model if node.model in models else next(iter(models), None)
         if not images or model is None:
             why = (

@@ -9,17 +9,14 @@ TASK = "metastasis-segmentation"
 SEQUENCES = ("T1", "T2")
 
 
-def fittingModels(sequences, dimensions: int):
-    """Cards of the installed bundles for exactly these inputs and this network, the project's own first.
+def fittingModels(sequences):
+    """Cards of the installed bundles for exactly these inputs, those measured best first.
 
     Args:
         sequences: names of the chosen inputs, e.g. {"T1", "T2"}.
-        dimensions: 2 or 3.
     """
     wanted = set(sequences)
-    return fittingCards(
-        TASK, lambda card: set(card.inputs_of(wanted)) == wanted and card.network.get("dimensions") == dimensions
-    )
+    return fittingCards(TASK, lambda card: set(card.inputs_of(wanted)) == wanted)
 
 
 def usableInputs(there):

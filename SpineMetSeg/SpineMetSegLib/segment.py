@@ -87,17 +87,15 @@ class SegmentStep(StepBase):
 
     def _fits(self, node):
         chosen = frozenset(self.inputs.chosen())
-        return (chosen, node.network), lambda: fittingModels(chosen, node.network.value) if chosen else []
+        return chosen, lambda: fittingModels(chosen) if chosen else []
 
     def _noModel(self, node):
         chosen = self.inputs.chosen()
         if not chosen:
             return self.inputs.reason()
-        other = "3D" if node.network.value == 2 else "2D"
         return _(
-            "No {dimensions}D model for {names} is installed: choose {other}, other inputs, or import a "
-            "model (spine models import)."
-        ).format(dimensions=node.network.value, names=" + ".join(chosen), other=other)
+            "No model for {names} is installed: choose other inputs, or import a model (spine models import)."
+        ).format(names=" + ".join(chosen))
 
 
 def _take(node, card):

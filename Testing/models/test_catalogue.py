@@ -18,6 +18,7 @@ from SpineLib.models import (
     remove_bundle,
     user_folder,
 )
+from SpineLib.models.ranking import better_in_2d
 
 FILES = ("model.json", "weights.safetensors", "card.md")
 
@@ -231,6 +232,29 @@ def test_a_title_cannot_steer_the_terminal(bundle, user_models, card, capsys):
     assert main(["models", "list"]) == 0 and main(["models", "show", "tiny"]) == 0
     said = capsys.readouterr().out
     assert "\x1b" not in said and "\r" not in said and r"\x1b[2JTiny" in said
+
+
+def test_the_list_says_how_good_a_model_is_and_of_a_3d_one_that_a_2d_one_is_better(capsys):
+    assert main(["models", "list"]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    measured = find_bundle("mets-t1t2-2d").card.figures["unseen_simulated"]["dice"][0]
+    assert f"{100 * measured:.0f} %" in lines["mets-t1t2-2d"] and "better" not in lines["mets-t1t2-2d"]
+    assert lines["mets-t1t2-3d"].endswith("; 'mets-t1t2-2d' is better")
+    assert lines["necrosis-cet1t2-3d"].endswith("; 'necrosis-cet1t2-2d' is better")
+
+
+def test_a_3d_model_stays_beside_2d_ones_that_are_worse_do_another_thing_or_were_never_measured(card):
+    def measured(dice, dimensions, **more):
+        size = {"type": "unet", "dimensions": dimensions, "inputs": 2, "widths": [4, 6, 8]}
+        figures = {} if dice is None else {"simulated": {"dice_mean": dice}}
+        return card(figures=figures, network=size, patch=(32,) * dimensions, **more)
+
+    volume, slices = measured(0.7, 3), measured(0.8, 2)
+    assert better_in_2d(volume, [volume, slices]) is slices
+    assert better_in_2d(slices, [volume, slices]) is None
+    assert better_in_2d(measured(None, 3), [slices]) is None
+    for other in (measured(0.6, 2), measured(None, 2), measured(0.8, 2, task="necrosis-segmentation")):
+        assert better_in_2d(volume, [volume, other]) is None
 
 
 def test_a_model_that_learned_from_any_simulated_patient_says_so(repository):

@@ -28,27 +28,33 @@ def test_a_choice_of_the_user_is_kept_when_the_module_is_left_and_entered_again(
     assert widget.ui.t1Selector.currentNode() is other
 
 
-def test_only_models_that_fit_the_inputs_and_the_network_are_offered(phantom):
+def test_only_models_that_fit_the_inputs_are_offered_the_faster_2d_first_where_none_was_measured(phantom):
     ui = phantom.widget.ui
-    assert [ui.modelCombo.itemText(n) for n in range(ui.modelCombo.count)] == ["Bright spots 2D (test)"]
-    ui.networkCombo.currentIndex = 1
-    assert [ui.modelCombo.itemText(n) for n in range(ui.modelCombo.count)] == ["Bright spots 3D (test)"]
+    offered = [ui.modelCombo.itemText(n) for n in range(ui.modelCombo.count)]
+    assert offered == ["Bright spots 2D (test)", "Bright spots 3D (test)"]
+    ui.modelCombo.activated(1)
     assert phantom.widget._parameterNode.model == "bright-spots-3d"
-    ui.networkCombo.currentIndex = 0
     ui.t2Selector.setCurrentNode(None)
     assert phantom.widget._parameterNode.model == "bright-spots-t1-2d"
 
 
-def test_models_are_listed_by_what_their_cards_measured_and_say_it(desktop, monkeypatch):
+def test_models_are_listed_by_what_their_cards_measured_without_a_3d_one_that_2d_is_better_than(desktop, monkeypatch):
     from types import SimpleNamespace
 
     from SpinePanel import cards
 
-    def card(name, dice):
+    def card(name, dice, dimensions=2):
         figures = {} if dice is None else {"unseen_simulated": {"dice": [dice, 0.2]}}
-        return SimpleNamespace(id=name, title=name, task="metastasis-segmentation", figures=figures)
+        return SimpleNamespace(
+            id=name,
+            title=name,
+            task="metastasis-segmentation",
+            figures=figures,
+            inputs=("T1", "T2"),
+            network={"dimensions": dimensions},
+        )
 
-    there = [card("unmeasured", None), card("worse", 0.49), card("best", 0.78)]
+    there = [card("unmeasured", None), card("worse", 0.49), card("best", 0.78), card("worse in 3D", 0.6, 3)]
     monkeypatch.setattr("SpineLib.models.list_bundles", lambda: [(None, one) for one in there])
     listed = cards.fittingCards("metastasis-segmentation", lambda one: True)
     assert [cards.cardLabel(one) for one in listed] == [
@@ -75,7 +81,7 @@ def test_no_model_for_the_inputs_is_said_in_the_tooltip(phantom):
     ui = phantom.widget.ui
     ui.t1Selector.setCurrentNode(None)
     assert not ui.segmentApplyButton.enabled
-    assert "No 2D model for T2 is installed" in ui.segmentApplyButton.toolTip
+    assert "No model for T2 is installed" in ui.segmentApplyButton.toolTip
     assert ui.badgeLabel.isHidden() and not ui.modelCombo.enabled
 
 
@@ -119,12 +125,12 @@ def test_after_the_output_was_deleted_no_other_segmentation_gets_the_lesions(pha
 def test_choices_are_saved_with_the_scene(phantom):
     import slicer
 
-    phantom.widget.ui.networkCombo.currentIndex = 1
+    phantom.widget.ui.modelCombo.activated(1)
     phantom.widget.ui.thresholdSlider.value = 0.7
     node = slicer.mrmlScene.GetSingletonNode("SpineMetSeg", "vtkMRMLScriptedModuleNode")
     assert node.GetNodeReference("t1") is phantom.t1
     assert float(node.GetParameter("threshold")) == pytest.approx(0.7)
-    assert node.GetParameter("network") == "THREE_D" and node.GetParameter("model") == "bright-spots-3d"
+    assert node.GetParameter("model") == "bright-spots-3d"
 
 
 def test_the_panel_is_empty_after_the_scene_was_closed(phantom, desktop):

@@ -47,7 +47,7 @@ def test_the_panel_needs_no_more_width_than_slicer_gives_it(laid_out):
 def test_labels_and_controls_of_a_section_are_aligned(laid_out):
     ui = laid_out.ui
     for names in (
-        ("t1Selector", "t2Selector", "networkCombo", "modelCombo", "thresholdSlider", "smallestSlider"),
+        ("t1Selector", "t2Selector", "modelCombo", "thresholdSlider", "smallestSlider"),
         ("detectSelector", "detectModelCombo", "candidateSlider", "areaSlider"),
         ("referenceSelector", "referenceSegmentCombo", "comparedSegmentCombo"),
     ):
