@@ -14,6 +14,7 @@ file(GLOB_RECURSE SPINELIB_RESOURCES
   SpinePanel/*.txt
   Resources/Icons/*.png
   Resources/Models/*/card.md Resources/Models/*/model.json Resources/Models/*/weights.safetensors
+  Resources/Models/*/likeness.safetensors
   Resources/Terminology/*.json
   )
 

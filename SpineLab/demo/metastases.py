@@ -121,7 +121,7 @@ def _write_volumes(folder: Path, case, result) -> None:
         write_volume(volume, folder / f"simulated_{name}.nii.gz")
     write_volume(result.probability, folder / "simulated_probability.nii.gz")
     write_result(result, folder / "simulated_result.seg.nrrd")
-    write_table(result.lesions, folder / "simulated_lesions.csv")
+    write_table(result.lesions, folder / "simulated_lesions.csv", result.provenance)
     truths = [
         SegmentInfo(
             fact["number"],

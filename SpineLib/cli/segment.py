@@ -142,14 +142,13 @@ def _check_kinds(args: argparse.Namespace) -> None:
 
 
 def _write(result, args: argparse.Namespace) -> None:
-    from SpineLib.tasks.segmentation.naming import target_of
     from SpineLib.tasks.segmentation.output import write_report, write_result, write_table
     from SpineLib.volume import write_volume
 
     if args.probability is not None:
         write_volume(result.probability, args.probability)
     if args.csv is not None:
-        write_table(result.lesions, args.csv, target_of(result.provenance))
+        write_table(result.lesions, args.csv, result.provenance)
     if args.json is not None:
         write_report(result, args.json)
     write_result(result, args.output)  # last: who finds it finds the others too

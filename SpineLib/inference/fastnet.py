@@ -74,12 +74,18 @@ class FastNetwork:
             shares.append(done / total)
         return shares
 
-    def __call__(self, x: torch.Tensor, tick: Callable[[float], None] = lambda fraction: None) -> torch.Tensor:
+    def __call__(
+        self,
+        x: torch.Tensor,
+        tick: Callable[[float], None] = lambda fraction: None,
+        seen: Callable[[int, torch.Tensor], None] | None = None,
+    ) -> torch.Tensor:
         """Probabilities.
 
         Args:
             x: float32 on the CPU, shape (n, c, [s,] y, x), each spatial size a multiple of ``multiple``.
             tick: called after each layer with the share of the work that is done; may raise to stop.
+            seen: given each level on the way down, 0 the finest, and its maps (n, c, [s,] y, x).
 
         Returns:
             Float32 on the CPU, shape (n, [s,] y, x).
@@ -99,6 +105,8 @@ class FastNetwork:
                 for stride, (weight, bias) in zip((1 + (depth > 0), 1), level):
                     x = done(self._convolve(x, weight, bias, stride=stride, padding=1).relu_())
                 skips.append(x)
+                if seen is not None:
+                    seen(depth, x)
             skips.pop()
             for low, skip, bias, (weight, second_bias) in self._up:
                 x = self._transposed(x, low, bias, stride=2, padding=1)

@@ -14,6 +14,7 @@ from SpineLib.errors import SpineError, is_out_of_memory
 from SpineLib.inference.fastnet import FastNetwork
 from SpineLib.inference.fastplain import FastPlain
 from SpineLib.inference.fastvnet import FastVNet
+from SpineLib.inference.features import Features
 from SpineLib.networks.arrays import array_of, tensor_of
 from SpineLib.networks.channels import InputChannels
 from SpineLib.networks.plain_unet import PlainUNet
@@ -118,6 +119,7 @@ def predict(
     device: str = "auto",
     precision: str = "auto",
     progress: Progress = silent,
+    features: Features | None = None,
 ) -> Prediction:
     """The network's probability for each voxel of a prepared volume.
 
@@ -140,12 +142,13 @@ def predict(
         device: "auto", "cuda", "mps" or "cpu".
         precision: "auto", "float32" or "bfloat16".
         progress: told after each layer.
+        features: takes what a 2D ``UNet`` sees of whole slices.
 
     Raises:
         SpineError: no such device, or not enough memory even so.
         Cancelled: by ``progress``.
     """
-    run = _Run(channels, network, whiten_windows, window, progress, layout)
+    run = _Run(channels, network, whiten_windows, window, progress, layout, features)
     chosen = choose_device(device)
     result = run.with_fallbacks(chosen, choose_precision(precision, chosen))
     if precision == "auto" and result.precision != "float32":
@@ -167,8 +170,11 @@ class _Run:
         window: tuple[int, int] | None,
         progress: Progress,
         layout: Layout | None = None,
+        features: Features | None = None,
     ):
         self.layout = layout
+        whole = network.dimensions == 2 and window is None and isinstance(network, UNet)
+        self.features = features if whole else None
         self.window = None if window is None else tuple(map(min, window, channels.shape[2:]))
         self.channels, self.network, self.whiten, self.progress = channels, network, whiten_windows, progress
         self.flat = network.dimensions == 2
@@ -283,7 +289,10 @@ class _Run:
             part = np.pad(part, [(0, 0), *((0, more) for more in missing)], mode="reflect")
         tensor = tensor_of(np.ascontiguousarray(part))
         tensor = tensor.transpose(0, 1) if self.flat else tensor[None]
-        result = array_of(fast(tensor, tick))
+        if self.features is not None and isinstance(fast, FastNetwork):
+            result = array_of(fast(tensor, tick, self.features.of(box)))
+        else:
+            result = array_of(fast(tensor, tick))
         return (result if self.flat else result[0])[tuple(slice(size) for size in shape)]
 
     def check(self, result: Prediction, threshold: float) -> float:

@@ -1,4 +1,4 @@
-"""A model bundle: a folder with ``model.json``, ``weights.safetensors`` and ``card.md``."""
+"""A model bundle: a folder with ``model.json``, ``weights.safetensors``, ``card.md``, some ``likeness.safetensors``."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from SpineLib.errors import SpineError
-from SpineLib.models.card import CARD_FILE, TEXT_FILE, WEIGHTS_FILE, ModelCard, read_card
+from SpineLib.models.card import CARD_FILE, LIKENESS_FILE, TEXT_FILE, WEIGHTS_FILE, ModelCard, read_card
 from SpineLib.models.compact import compacted, expanded, halved
+from SpineLib.models.likeness import Likeness, read_likeness, to_bytes
 from SpineLib.models.networks import KINDS
 
 if TYPE_CHECKING:
@@ -39,6 +40,14 @@ class ModelBundle:
             network.load_state_dict(_read_weights(self.folder / WEIGHTS_FILE))
         return network.eval()
 
+    def likeness(self) -> Likeness | None:
+        """What the scans of the training look like to the network; None where the bundle does not say.
+
+        Raises:
+            SpineError: the file is not what it was.
+        """
+        return read_likeness(self.folder / LIKENESS_FILE) if self.card.likeness_sha256 else None
+
 
 def build_network(card: ModelCard) -> torch.nn.Module:
     """The card's network with random weights."""
@@ -63,6 +72,11 @@ def load_bundle(folder: str | Path) -> ModelBundle:
         raise SpineError(
             f"The weights of the model '{card.id}' do not have the SHA-256 that its card promises; "
             "the file is damaged or was replaced, get the model again."
+        )
+    if card.likeness_sha256 and _sha256_or_none(folder / LIKENESS_FILE) != card.likeness_sha256:
+        raise SpineError(
+            f"The {LIKENESS_FILE} of the model '{card.id}' is missing or not the one that its card names; get the "
+            "model again."
         )
     state = _read_weights(folder / WEIGHTS_FILE)
     with torch.device("meta"):
@@ -107,7 +121,8 @@ def save_bundle(
             raise SpineError(f"'{name}' of the network does not fit into half precision; train with a lower rate.")
     state = compacted(tensors) if compact else tensors if exact else halved(tensors)
     weights = save(state)
-    card = replace(card, sha256=hashlib.sha256(weights).hexdigest())
+    # Of other weights nobody knows what scans look like to them.
+    card = replace(card, sha256=hashlib.sha256(weights).hexdigest(), likeness_sha256="")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _write(folder / WEIGHTS_FILE, weights)
@@ -118,6 +133,31 @@ def save_bundle(
             f"The model cannot be written to '{folder}': {error.strerror}; choose another folder."
         ) from error
     return ModelBundle(folder, card)
+
+
+def save_likeness(folder: Path, likeness: Likeness) -> ModelBundle:
+    """Put a likeness into a bundle, whose card then names it.
+
+    Raises:
+        SpineError: the folder is no bundle, or cannot be written.
+    """
+    content = to_bytes(likeness)
+    card = replace(read_card(folder), likeness_sha256=hashlib.sha256(content).hexdigest())
+    try:
+        _write(folder / LIKENESS_FILE, content)
+        _write(folder / CARD_FILE, (json.dumps(card.to_dict(), indent=2, ensure_ascii=False) + "\n").encode())
+    except OSError as error:
+        raise SpineError(
+            f"The model cannot be written to '{folder}': {error.strerror}; choose another folder."
+        ) from error
+    return load_bundle(folder)
+
+
+def _sha256_or_none(path: Path) -> str | None:
+    try:
+        return file_sha256(path)
+    except OSError:
+        return None
 
 
 def file_sha256(path: Path) -> str:

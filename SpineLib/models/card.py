@@ -27,10 +27,13 @@ TASK_INPUTS = {
 #: Tasks whose network is shown one image, which may be any of the card's inputs.
 ANY_ONE = ("column-segmentation",)
 CARD_FILE, WEIGHTS_FILE, TEXT_FILE = "model.json", "weights.safetensors", "card.md"
+#: What the scans of the training look like to the model, which not every bundle has (SpineLib.models.likeness).
+LIKENESS_FILE = "likeness.safetensors"
 #: Keys that the first bundles do not have.
 _MAY_LACK = (
     "smoothing_mm",
     "calibration",
+    "likeness_sha256",
 )
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 _LARGEST_CARD_BYTES = 1_000_000
@@ -61,6 +64,7 @@ class ModelCard:
             patient.
         figures: measured figures, free of form.
         sha256: of ``weights.safetensors``, hexadecimal.
+        likeness_sha256: of ``likeness.safetensors``; "" where there is none, which ``model.json`` then does not name.
         text: ``card.md``, for people; not part of ``model.json``.
     """
 
@@ -81,6 +85,7 @@ class ModelCard:
     figures: dict[str, Any] = field(default_factory=dict)
     command: str = ""
     sha256: str = ""
+    likeness_sha256: str = ""
     notice: str = NOTICE
     text: str = field(default="", compare=False)
 
@@ -117,6 +122,8 @@ class ModelCard:
         """What stands in ``model.json``."""
         values = asdict(self)
         del values["text"]
+        if not self.likeness_sha256:
+            del values["likeness_sha256"]
         return {"format": FORMAT, **values}
 
     @classmethod
@@ -196,7 +203,7 @@ def _check(card: ModelCard) -> None:
         refuse("preparation", "a JSON object")
     if not isinstance(card.training_data, dict) or not isinstance(card.training_data.get("simulated"), bool):
         refuse("training_data", "an object with 'simulated' true or false")
-    for key in ("title", "licence", "version", "command", "sha256", "notice"):
+    for key in ("title", "licence", "version", "command", "sha256", "likeness_sha256", "notice"):
         if not isinstance(getattr(card, key), str):
             refuse(key, "text")
 

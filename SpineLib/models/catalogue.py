@@ -10,14 +10,14 @@ from pathlib import Path
 
 from SpineLib.errors import SpineError
 from SpineLib.models.bundle import ModelBundle, load_bundle
-from SpineLib.models.card import CARD_FILE, TEXT_FILE, WEIGHTS_FILE, ModelCard, is_id, read_card
+from SpineLib.models.card import CARD_FILE, LIKENESS_FILE, TEXT_FILE, WEIGHTS_FILE, ModelCard, is_id, read_card
 from SpineLib.temporary import staged
 from SpineLib.user_data import user_data
 from SpineLib.volume.files import whole_files
 
 #: A bundle larger than this is refused at import.
 LARGEST_BYTES = 1_000_000_000
-_FILES = (CARD_FILE, WEIGHTS_FILE, TEXT_FILE)
+_FILES = (CARD_FILE, WEIGHTS_FILE, TEXT_FILE, LIKENESS_FILE)
 
 
 def bundled_folders() -> list[Path]:
@@ -91,7 +91,7 @@ def import_bundle(source: str | Path) -> ModelBundle:
     """Copy a bundle, a folder or a zip file, into the user's folder after checking it; the same id is replaced.
 
     Raises:
-        SpineError: it is no sound bundle, holds anything but the three files, or has the id of one of the project's.
+        SpineError: it is no sound bundle, holds anything but its files, or has the id of one of the project's.
     """
     source, root = Path(source), user_folder()
     if not source.exists():
@@ -174,7 +174,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _unpack(source: Path, target: Path) -> None:
-    """Unpack the three files of a bundle; all entries are checked before the first byte is written."""
+    """Unpack the files of a bundle; all entries are checked before the first byte is written."""
     try:
         with zipfile.ZipFile(source) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]

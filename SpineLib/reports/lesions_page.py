@@ -18,6 +18,7 @@ from SpineLib.reports.tables import Column, Table
 from SpineLib.reports.viewer import Layer, sagittal_index, slice_viewer
 from SpineLib.tasks.colours import TARGETS as COLOURS
 from SpineLib.tasks.colours import hexadecimal
+from SpineLib.tasks.segmentation.likeness import unlike_note
 from SpineLib.volume import Volume
 from SpineLib.volume.resampling import resample_like
 from SpineLib.words import counted
@@ -58,7 +59,8 @@ def lesions_page(
     colour = hexadecimal(COLOURS[target.key][0])
     layer = Layer(target.disease.capitalize(), labels.with_array((labels.array != 0).astype(np.uint8)), colour)
     sections = []
-    if notes:
+    unlike = unlike_note(examination.provenance)
+    if notes := [*unlike, *(note for note in notes if note not in unlike)]:
         items = "".join(f"<li>{escape(note)}</li>" for note in notes)
         sections.append(Section("Please read", f'<ul class="notes">{items}</ul>'))
     slices = [sagittal_index(reference, lesion.centre_ras_mm) for lesion in marked.lesions.values()]

@@ -10,6 +10,7 @@ from SpineLib.metrics.ablation import figures_of
 from SpineLib.reports.followup import FollowUpReport, LesionPart
 from SpineLib.tasks.followup.verdict import TITLES
 from SpineLib.tasks.segmentation.lesions import Lesion
+from SpineLib.tasks.segmentation.likeness import unlike_note
 from SpineLib.words import counted
 
 
@@ -39,7 +40,7 @@ def lesions_text(
         f"{lesion.diameter_3d_mm:.0f} mm in space."
         for name, lesion in lesions
     ]
-    return " ".join([*parts, *spine, _made([provenance.get("model") or {}])])
+    return " ".join([*parts, *unlike_note(provenance), *spine, _made([provenance.get("model") or {}])])
 
 
 def followup_text(report: FollowUpReport) -> str:

@@ -21,6 +21,7 @@ def test_a_table_for_programs_keeps_more_decimals_than_people_read_and_no_unit(t
     assert row == {
         "lesion": "1", "level": "", "volume_ml": "1.2346", "diameter_in_plane_mm": "14.26", "diameter_3d_mm": "15.00",
         "centre_r_mm": "-3.25", "centre_a_mm": "10.00", "centre_s_mm": "7.75", "mean_probability": "0.8760",
+        "scan_unlikeness": "",
     }  # fmt: skip
 
 

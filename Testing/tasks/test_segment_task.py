@@ -109,7 +109,7 @@ def test_a_necrosis_is_called_one_in_provenance_segments_and_terminology(tmp_pat
     write_result(result, tmp_path / "o.seg.nrrd")
     header = (tmp_path / "o.seg.nrrd").read_bytes().split(b"\n\n")[0].decode()
     assert "Segment0_Name:=Necrosis 1\n" in header and "SCT^6574001^Necrosis" in header and "Neoplasm" not in header
-    write_table(result.lesions, tmp_path / "o.csv", target_of(result.provenance))
+    write_table(result.lesions, tmp_path / "o.csv", result.provenance)
     assert (tmp_path / "o.csv").read_text().startswith("necrosis,level,volume_ml")
 
 

@@ -14,6 +14,7 @@ from SpineLab.commands.train import (
     detection,
     export,
     gan,
+    likeness,
     plan,
     segmentation,
     vertebrae,
@@ -31,6 +32,7 @@ ACTIONS = {
     "gan": gan,
     "completion": completion,
     "export": export,
+    "likeness": likeness,
     "plan": plan,
 }
 

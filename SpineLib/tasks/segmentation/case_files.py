@@ -18,6 +18,7 @@ from SpineLib.errors import SpineError
 from SpineLib.json_text import json_text
 from SpineLib.models.bundle import file_sha256
 from SpineLib.tasks.segmentation.lesions import Lesion, measure_lesion
+from SpineLib.tasks.segmentation.likeness import UNLIKENESS
 from SpineLib.tasks.segmentation.naming import Target
 from SpineLib.tasks.segmentation.output import report, write_result, write_table
 from SpineLib.volume.files import write_text
@@ -31,7 +32,7 @@ CORRECTED = "The segmentation was changed after the model had made it; its lesio
 
 
 #: Of a batch's table.
-COLUMNS = ("case", "status", "lesions", "total_volume_ml", "largest_ml", "model", "message")
+COLUMNS = ("case", "status", "lesions", "total_volume_ml", "largest_ml", UNLIKENESS, "model", "message")
 
 
 def case_row(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -41,6 +42,7 @@ def case_row(facts: Mapping[str, Any]) -> dict[str, Any]:
         "lesions": len(volumes),
         "total_volume_ml": f"{sum(volumes):.3f}",
         "largest_ml": f"{max(volumes, default=0.0):.3f}",
+        UNLIKENESS: facts["provenance"].get(UNLIKENESS),
         "model": facts["provenance"]["model"]["id"],
         "message": " ".join(facts["notes"]),
     }
@@ -135,7 +137,7 @@ class CaseFiles:
         if facts.get("files", {}).get(self.mask.name, checksum) == checksum:
             return facts, "kept"
         lesions = _measured(self.mask)
-        write_table(lesions, self.table, self.target)
+        write_table(lesions, self.table, facts["provenance"])
         facts |= {
             "lesions": [lesion.to_dict() for lesion in lesions],
             "total_volume_ml": sum(lesion.volume_ml for lesion in lesions),
@@ -150,7 +152,7 @@ class CaseFiles:
         """All three files of a result that was made of these images; the report."""
         with self._whole() as (mask, table):
             write_result(result, mask)
-            write_table(result.lesions, table, self.target)
+            write_table(result.lesions, table, result.provenance)
             facts = report(result)
             facts["images"] = {path.name: file_sha256(path) for path in images}
             facts["files"] = {self.mask.name: file_sha256(mask), self.table.name: file_sha256(table)}

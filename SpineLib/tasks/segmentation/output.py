@@ -11,12 +11,12 @@ from SpineLib.json_text import json_text
 from SpineLib.metrics.lesion import LESION_MEASURES
 from SpineLib.tasks.colours import nth_colour
 from SpineLib.tasks.segmentation.lesions import Lesion
+from SpineLib.tasks.segmentation.likeness import UNLIKENESS
 from SpineLib.tasks.segmentation.naming import (
     LESION_ID,
     LEVEL,
     PROBABILITY,
     PROVENANCE,
-    TARGETS,
     Target,
     lesion_name,
     lesion_terminology,
@@ -77,9 +77,13 @@ def write_report(result: SegmentResult, path: str | Path) -> None:
     write_text(path, json_text(report(result)))
 
 
-def write_table(lesions: list[Lesion], path: str | Path, target: Target = TARGETS["metastasis"]) -> None:
-    """The lesions' measures as CSV, one line each; the first column, its number, has the target's name."""
-    rows: list[list] = [[target.one.lower(), "level", *LESION_MEASURES]]
+def write_table(lesions: list[Lesion], path: str | Path, provenance: Mapping[str, Any] = {}) -> None:
+    """The lesions' measures as CSV, one line each; the first column, its number, has the target's name, the last one
+    tells in each line how unlike the model's training the scan is, "" where that is not known.
+    """
+    scan = provenance.get(UNLIKENESS)
+    rows: list[list] = [[target_of(provenance).one.lower(), "level", *LESION_MEASURES, UNLIKENESS]]
     for lesion in lesions:
-        rows.append([lesion.id, lesion.level, *(one.written(one.of(lesion)) for one in LESION_MEASURES.values())])
+        measures = (one.written(one.of(lesion)) for one in LESION_MEASURES.values())
+        rows.append([lesion.id, lesion.level, *measures, "" if scan is None else scan])
     write_text(path, csv_text(rows))

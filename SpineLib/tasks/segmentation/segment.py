@@ -64,7 +64,8 @@ class SegmentResult:
         mask: uint8.
         labels: uint16, lesion ids 1 to n, the largest first.
         lesions: their measures, in the same order.
-        provenance: JSON-able; what is needed to make the same result again.
+        provenance: JSON-able; what is needed to make the same result again, and under "scan_unlikeness" how unlike the
+            model's training the scan is (above 1 a note tells of it; None: nothing is known of it).
         notes: sentences the user should read.
         parts: canal, bodies and arches, where the column was looked for and found.
     """
@@ -100,6 +101,7 @@ def segment(
         Cancelled: by ``progress``.
     """
     from SpineLib.inference.predict import Layout, predict
+    from SpineLib.tasks.segmentation.likeness import UNLIKENESS, features_for, unlike_note, unlikeness
     from SpineLib.tasks.segmentation.where import AROUND_MM, Search
 
     started = perf_counter()
@@ -130,10 +132,12 @@ def segment(
     )
     progress(0.15, "Loading the model")
     searches = [Search.everywhere(prepared)]
+    near = Search.around(prepared, around) if around is not None else searches[0]
     if around is not None and not settings.anywhere and preparation.whitening != "patch":
-        searches.insert(0, Search.around(prepared, around))
+        searches.insert(0, near)
     whole = np.zeros(prepared.channels.shape[1:], np.float32)
     for number, search in enumerate(searches):
+        features = features_for(bundle, None if near.vertebrae is None else near.vertebrae[search.box])
         predicted = predict(
             prepared.channels[(slice(None), *search.box)],
             bundle.network(),
@@ -144,6 +148,7 @@ def segment(
             device=settings.device,
             precision=settings.precision,
             progress=part(progress, *((0.16, 0.95), (0.16, 0.7), (0.7, 0.95))[number + len(searches) - 1]),
+            features=features,
         )
         smooth = smoothed_across_slices(predicted.probability, prepared.spacing[0], card.smoothing_mm)
         whole[search.box] = calibrated(smooth, card.calibration)
@@ -170,7 +175,9 @@ def segment(
         target=card.target,
         inputs=list(used),
         reference=prepared.reference_name,
+        **{UNLIKENESS: unlikeness(bundle, features)},
         searched="everywhere" if search.vertebrae is None else f"within {AROUND_MM:.0f} mm of the vertebrae",
     )
+    told = unlike_note(made) + notes + prepared.notes + predicted.notes
     progress(1.0, "Done")
-    return SegmentResult(probability, mask, labels, lesions, made, notes + prepared.notes + predicted.notes)
+    return SegmentResult(probability, mask, labels, lesions, made, told)
