@@ -33,6 +33,7 @@ from SpineLib.tasks.inpainting.templates import (
     joined,
     known_part,
     neighbours_of,
+    set_back,
     templates,
 )
 from SpineLib.tasks.inpainting.uncertainty import uncertainty
@@ -240,7 +241,7 @@ def expected_distances(
         telling: how much the network of the method "completion" counts beside the templates, 0 to 1.
     """
     if method == "completion":
-        mean = blended(known, shapes)
+        mean = set_back(known, blended(known, shapes))
         if not telling:
             return [mean]
         found = complete(cast("torch.nn.Module", network), known, shapes)
@@ -251,7 +252,7 @@ def expected_distances(
     chosen = [shape for shape in shapes if wanted is None or shape.name in wanted]
     if not chosen:
         raise SpineError("There is no neighbour to take the shape from; choose another method.")
-    return [blended(known, chosen)]
+    return [set_back(known, blended(known, chosen))]
 
 
 def _network(bundle: ModelBundle, device: str) -> torch.nn.Module:

@@ -20,12 +20,20 @@ from SpineLib.volume.volume import Volume
 
 #: Distances are cut here; fits look at what lies so near to the known surface.
 LIMIT_MM, _BAND_MM = 15.0, 4.0
-#: Points of the affine fit, its rounds, and the residual from which a point counts less (mm).
-_POINTS, _ROUNDS, _OUTLIER_MM = 3000, 12, 2.0
+#: Points of the affine fit, its rounds, and those of them in which it looks for the place.
+_POINTS, _ROUNDS, _SEARCHING = 3000, 12, 4
+#: The residual from which a point counts less, mm, while the place is looked for and afterwards: an arch or a process
+#: of another size makes the template grow or shrink where it fits.
+_OUTLIER_MM = (2.0, 1.0)
+#: What is this far from the unknown part, mm, tells e times less of it than what is beside it; all tells this much.
+_RING_MM, _ANYWHERE = 10.0, 0.1
 #: Standard deviation of the displacement's smoothing in each round, mm, and voxels of its coarse grid.
 _SMOOTHING_MM, _COARSE = (12.0, 12.0, 9.0, 9.0, 7.0, 7.0, 6.0, 6.0, 5.0, 5.0), 2
 #: A mirrored point this far from the mirrored unknown part is trusted fully (mm).
 _TRUSTED_MM = 4.0
+#: Fitted shapes lie so far outside of what is gone, mm, on bodies and pedicles of real spines (docs/evaluation.md),
+#: with known bone so near; less and less up to the second distance, mm.
+_OUTSIDE_MM, _TOLD_MM = 0.2, (10.0, 20.0)
 #: Of the known surface this share must be known in the mirror image too for it to be fitted well, and from that one on
 #: it is trusted fully: of a half nothing is, and its mirror image lies 2 to 5 mm off on real vertebrae, neighbours 1 to
 #: 1.4.
@@ -168,6 +176,19 @@ def blended(known: Known, shapes: list[Template]) -> np.ndarray:
     return (sum(w * shape.distance for w, shape in zip(weights, shapes)) + little * known.distance) / (total + little)
 
 
+def set_back(known: Known, distance: np.ndarray) -> np.ndarray:
+    """The templates' mean without what fitted shapes lie outside of missing bone; known places stay."""
+    step = known.grid.spacing[0]
+    near, far = _TOLD_MM
+    surface = known.reliable & (np.abs(known.distance) < step)
+    if not surface.any():
+        return distance
+    away = ndimage.distance_transform_edt(~surface) * step
+    depth = ndimage.distance_transform_edt(known.unknown) * step
+    told = np.clip((far - away) / (far - near), 0, 1) * np.clip(depth / 3.0, 0, 1)
+    return (distance + _OUTSIDE_MM * told).astype(np.float32)
+
+
 def joined(known: Known, distance: np.ndarray, reach_mm: float = 5.0) -> np.ndarray:
     """A shape moved so that it meets what is known without a step.
 
@@ -254,6 +275,12 @@ def _fitted(
     return Template(name, fitted, share, _misfit(fitted, share, known), canal)
 
 
+def _nearness(known: Known) -> np.ndarray:
+    """How much each voxel tells of the unknown part, by how far from it it lies."""
+    away = ndimage.distance_transform_edt(~known.unknown) * known.grid.spacing[0]
+    return _ANYWHERE + np.exp(-away / _RING_MM)
+
+
 def _affine_sampled(array: np.ndarray, matrix: np.ndarray, offset: np.ndarray) -> np.ndarray:
     return ndimage.affine_transform(array, matrix, offset, order=1, mode="nearest")
 
@@ -266,6 +293,8 @@ def _affine(distance: np.ndarray, weight: np.ndarray, known: Known) -> np.ndarra
     if len(chosen) < 50:
         return np.eye(4)[:3]
     wanted = known.distance[tuple(chosen.T)]
+    near = _nearness(known)[tuple(chosen.T)]
+    near = near / near.mean()
     centre = (np.array(distance.shape) - 1) / 2
     # Offsets count in voxels, the matrix's entries at a radius of 20 voxels.
     basis = np.c_[np.ones(len(chosen)), (chosen - centre) / 20.0]
@@ -276,7 +305,7 @@ def _affine(distance: np.ndarray, weight: np.ndarray, known: Known) -> np.ndarra
         found = ndimage.map_coordinates(distance, places, order=1, mode="nearest")
         here = ndimage.map_coordinates(weight, places, order=1, mode="nearest")
         off = found - wanted
-        strength = here / (1 + (off / _OUTLIER_MM) ** 2)
+        strength = near * here / (1 + (off / _OUTLIER_MM[number >= _SEARCHING]) ** 2)
         slope = [ndimage.map_coordinates(part, places, order=1, mode="nearest") for part in slopes]
         jacobian = np.concatenate([part[:, None] * basis for part in slope], axis=1)
         # First shifts, then everything; what the known part does not tell stays as it is.
@@ -307,7 +336,7 @@ def _displacement(distance: np.ndarray, weight: np.ndarray, known: Known) -> np.
         slope = np.stack(np.gradient(current))
         squared = (slope**2).sum(axis=0)
         off = np.clip(wanted - current, -3.0, 3.0)
-        strength = (band * share).astype(np.float32)
+        strength = (band * share / (1 + (off / _OUTLIER_MM[1]) ** 2)).astype(np.float32)
         push = strength * off / (squared + 0.2 * (_COARSE * step) ** 2)
         sigma = smoothing / (step * _COARSE)
         total = ndimage.gaussian_filter(strength, sigma, truncate=2.5) + np.float32(0.01)
