@@ -91,6 +91,17 @@ def test_places_of_a_vertebra_are_found_in_its_neighbour_and_on_its_other_side()
     assert {int(np.round(np.median(one.places[0] - places[0]))) for one in others} == {-STEP, STEP}
 
 
+def test_the_sacrum_is_compared_with_its_other_side_alone_and_no_vertebra_with_it(tmp_path):
+    image, labels = spine([(BODIES[0] + (0, 0, 9), 6, 600)])
+    labels[labels == 20] = 26
+    vertebrae = {one.number: one.counterparts for one in compared_vertebrae(labels, alone=(26,))}
+    assert [one.mirror for one in vertebrae[26]] == [True]
+    assert sorted(one.number for one in vertebrae[21]) == [21, 22]
+    found = detect_ct_lesions(as_volume(image), judge_bundle(tmp_path / "m"), CPU, vertebrae=as_volume(labels))
+    assert [one.kind for one in found.lesions] == ["sclerotic"]
+    assert found.searched.startswith("L2, L3, S were searched")
+
+
 def test_a_dense_lesion_stands_out_where_the_same_place_of_a_neighbour_is_ill_too():
     first, second = BODIES[1] + (0, 0, 9), BODIES[0] + (0, 0, 9)
     image, labels = spine([(first, 5, 500), (second, 5, 500)])
@@ -140,6 +151,49 @@ def test_bone_that_a_lesion_took_from_the_labels_is_marked_by_what_the_other_sid
     # Two voxels at the surface are not told from shapes that differ.
     np.testing.assert_allclose(lesion.centre_lps_mm, middle[::-1], atol=3.0)
     assert found.mask is not None and not found.mask.array[labels == 20].any()
+
+
+def test_a_mass_that_took_the_cortex_is_marked_within_labels_that_still_cover_it_and_the_user_told_to_look_beside(
+    tmp_path,
+):
+    middle = BODIES[1] + (0, 0, 16)
+    image, labels = spine()
+    mass = sum((axis - at) ** 2 for axis, at in zip(np.indices(SHAPE), middle)) < 14**2
+    mass &= (labels == 21) | (labels == 0)
+    image[mass] = 50
+    found = detect_ct_lesions(as_volume(image), judge_bundle(tmp_path / "m"), CPU, vertebrae=as_volume(labels))
+    lesion = next(one for one in found.lesions if one.kind == "lytic")
+    assert found.mask is not None
+    marked = found.mask.array == lesion.id
+    assert mass[marked].mean() > 0.75  # what is less dense than expected is averaged over 2 mm around
+    assert marked[mass & (labels == 21)].mean() > 0.6
+    assert len(found.lesions) == 1  # what is soft inside and the cortex that is gone are one
+    assert any(note.startswith("L2: bone or cortex is lost.") and "look beside" in note for note in found.notes)
+
+
+def test_fat_and_gas_are_told_and_not_marked(tmp_path):
+    image, labels = spine([(BODIES[1] + (0, 0, 9), 6, -90)])
+    found = detect_ct_lesions(as_volume(image), judge_bundle(tmp_path / "m"), CPU, vertebrae=as_volume(labels))
+    assert found.lesions == []
+    assert any(note.startswith("L2: fat or gas where") for note in found.notes)
+
+
+def test_more_bone_where_the_others_have_cortex_is_no_lesion(tmp_path):
+    image, labels = spine([(BODIES[1] + (0, 24, 13), 5, 1100)])  # in the arch, which is all cortex
+    regions = regions_of(excess_of(image, labels, compared_vertebrae(labels)))
+    assert any(one.dense and one.contrast > 100 for one in regions)
+    found = detect_ct_lesions(as_volume(image), judge_bundle(tmp_path / "m"), CPU, vertebrae=as_volume(labels))
+    assert found.lesions == []
+
+
+def test_in_thick_slices_a_plate_that_lies_half_a_slice_elsewhere_is_no_excess():
+    image, labels = spine()
+    plate = int(BODIES[1][0]) + 11
+    image[plate - 2 : plate, 18:38, 22:48] = 600  # two voxels thicker than the others
+    vertebrae = compared_vertebrae(labels)
+    inside = (plate - 3, 28, 35)
+    assert excess_of(image, labels, vertebrae).dense[inside] > 60
+    assert excess_of(image, labels, vertebrae, slices=(5.0, 1.0, 1.0)).dense[inside] < 0
 
 
 def test_nothing_is_marked_in_like_vertebrae_and_the_sentence_says_what_was_searched(tmp_path):

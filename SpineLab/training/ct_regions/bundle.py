@@ -125,11 +125,15 @@ The lesions that it learned from are **simulated**, painted into real CTs, but f
 - Network: {MEMBERS} networks of {HIDDEN} hidden units side by side judge each region by {len(FEATURES)} numbers:
   {", ".join(FEATURES[:8])},
   {", ".join(FEATURES[8:])}.
-- Output: lesions with mask, box and kind (sclerotic, lytic, mixed). A soft-tissue mass beyond the bone is not marked.
+- Output: lesions with mask, box and kind (sclerotic, lytic, mixed). A soft-tissue mass beyond the bone is not marked;
+  where bone is missing or cortex is lost the program says so, and that one has to look beside it.
+- Rules beside the judge: bone that is missing where two thirds of the counterparts have it and cortex that is lost over
+  an area are marked; what is less dense than water (fat, gas) and more bone where cortex is expected are not. Around a
+  place so much is looked at that half a slice does not count.
 - Training data: {about}
 - Training: `{command}`; {STEPS} steps, all examples at each.
 - Not seen: lesions that all vertebrae have, those within 2 mm of the surface or smaller than 0.04 ml, vertebrae of
-  which too little is in the image, the sacrum, ribs and hips. Osteophytes, worn endplates and joints and old
+  which too little is in the image, ribs and hips. Osteophytes, worn endplates and joints and old
   fractures differ from the neighbours too and may be marked.
 
 Each CT searched by a judge that had learned from the others alone, from probability {threshold:g} on; a box is found by

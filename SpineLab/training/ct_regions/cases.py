@@ -31,6 +31,7 @@ class RegionCase:
         numbers: uint8, of the vertebrae.
         vertebrae: compared with each other.
         boxes: float (n, 2, 3), low and high corners of known lesions, voxels along (z, y, x).
+        slices: sides of the CT's own voxels along (z, y, x), in voxels of ``image``.
     """
 
     name: str
@@ -38,6 +39,7 @@ class RegionCase:
     numbers: np.ndarray
     vertebrae: Sequence[Compared]
     boxes: np.ndarray
+    slices: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
 
 def read_case(
@@ -69,4 +71,4 @@ def read_case(
         return None
     first = np.array(grid.lps((0.0, 0.0, 0.0)))
     corners = (np.asarray(boxes, float).reshape(-1, 2, 3) - first)[..., ::-1] / np.array(grid.spacing)
-    return RegionCase(ct.name.split(".")[0], grid.image, numbers, vertebrae, corners)
+    return RegionCase(ct.name.split(".")[0], grid.image, numbers, vertebrae, corners, grid.own_sides)

@@ -15,8 +15,7 @@ from SpineLab.training.ct_regions.fit import fitted
 from SpineLib.networks.region_judge import RegionJudge
 from SpineLib.progress import Progress, silent
 from SpineLib.tasks.ct.expected import excess_of
-from SpineLib.tasks.ct.lesion_regions import judged, lesion_masks
-from SpineLib.tasks.ct.regions import regions_of
+from SpineLib.tasks.ct.lesion_regions import marks_of
 
 #: A box with so much of it in vertebrae is one of a vertebra.
 _IN_VERTEBRAE = 0.3
@@ -43,10 +42,10 @@ def each_left_out(
 
 def searched(case: RegionCase, judge: RegionJudge, lowest: float) -> BoxResult:
     """Which of the boxes in vertebrae were found, and the lesions that find none, the likeliest first."""
-    regions = regions_of(excess_of(case.image, case.numbers, case.vertebrae))
+    excess = excess_of(case.image, case.numbers, case.vertebrae, slices=case.slices)
     boxes = np.array([box for box in case.boxes if _share_in(case.numbers, box) >= _IN_VERTEBRAE])
     found = []
-    for mask, probability in lesion_masks(regions, judged(regions, judge), lowest, case.numbers):
+    for mask, probability in marks_of(excess, case.numbers, case.vertebrae, judge, lowest).found:
         place = ndimage.find_objects((mask > 0).astype(np.uint8))[0]
         low = np.array([side.start - 0.5 for side in place])
         high = np.array([side.stop - 0.5 for side in place])

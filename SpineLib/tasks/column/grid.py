@@ -51,6 +51,11 @@ class ColumnGrid:
         array = np.ascontiguousarray(array, dtype=np.float32)
         return cls(array, triple([float(s) for s in steps]), volume, orientation, triple(where))
 
+    @property
+    def own_sides(self) -> tuple[float, float, float]:
+        """Sides of the image's own voxels along (z, y, x), in voxels of the grid."""
+        return triple([1.0 / float(at[1] - at[0]) if len(at) > 1 else 1.0 for at in self._where])
+
     def within(self, box: tuple[slice, slice, slice]) -> ColumnGrid:
         """The same grid, of which :meth:`to_source` gives only a box (k, j, i) of the image."""
         part = crop(self.source, box)

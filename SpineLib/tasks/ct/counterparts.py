@@ -76,13 +76,16 @@ class Compared:
     counterparts: list[Counterpart]
 
 
-def compared_vertebrae(labels: np.ndarray, besides: Sequence[int] = (), progress: Progress = silent) -> list[Compared]:
+def compared_vertebrae(
+    labels: np.ndarray, besides: Sequence[int] = (), progress: Progress = silent, alone: Sequence[int] = ()
+) -> list[Compared]:
     """All vertebrae large enough, from cranial to caudal or the other way, as the array lies.
 
     Args:
         labels: uint8 (z, y, x), voxels of one size along all axes, x across the patient.
-        besides: labels that are no vertebra, or none with neighbours like it: the sacrum.
+        besides: labels that are not compared.
         progress: told after every vertebra; may raise ``Cancelled``.
+        alone: labels that have no neighbour like them and are compared with their mirror image: the sacrum.
     """
     shapes: list[_Shape] = []
     for number, box in enumerate(ndimage.find_objects(labels), start=1):
@@ -90,9 +93,11 @@ def compared_vertebrae(labels: np.ndarray, besides: Sequence[int] = (), progress
             progress(0.0, f"Measuring the shapes of {len(shapes) + 1} vertebrae")
             shapes.append(_Shape.of(labels, number, box))
     shapes.sort(key=lambda one: float(one.centre[0]))
+    like = [shape for shape in shapes if shape.number not in alone]
     found = []
     for number, shape in enumerate(shapes):
-        near = [shapes[n] for n in (number - 1, number + 1, number - 2, number + 2) if 0 <= n < len(shapes)]
+        at = next((n for n, one in enumerate(like) if one is shape), -len(shapes) - 2)
+        near = [like[n] for n in (at - 1, at + 1, at - 2, at + 2) if 0 <= n < len(like)]
         share = part(progress, number / len(shapes), (number + 1) / len(shapes))
         told = f"Laying vertebra {number + 1} of {len(shapes)} onto its neighbours"
         found.append(_compared(labels.shape, shape, near, share, told))

@@ -1,11 +1,13 @@
 """How much denser or less dense than expected the bone of each vertebra is.
 
-Expected is what the other side and the neighbouring vertebrae show within a millimetre of the same place, so that
-outlines that do not fit to a voxel count for nothing; of three counterparts or more, one may be ill itself.
+Expected is what the other side and the neighbouring vertebrae show within a millimetre of the same place, or within
+half a slice where that is more, so that neither outlines that do not fit to a voxel nor what a thick slice blurs
+counts; of three counterparts or more, one may be ill itself.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,7 +18,7 @@ from scipy import ndimage
 from SpineLib.progress import Progress, silent
 from SpineLib.tasks.ct.counterparts import Compared
 
-#: Densities are smoothed, and looked for around the same place, by so much, voxels of 1 mm.
+#: Densities are smoothed, and looked for around the same place at least, by so much, voxels of 1 mm.
 _SMOOTH, _SLACK = 1.2, 1
 #: Marrow lies deeper than this, voxels; fewer voxels of it say nothing of its density.
 _MARROW_DEPTH, _LEAST_MARROW = 3.0, 100
@@ -52,7 +54,11 @@ class Excess:
 
 
 def excess_of(
-    image: np.ndarray, labels: np.ndarray, vertebrae: Sequence[Compared], progress: Progress = silent
+    image: np.ndarray,
+    labels: np.ndarray,
+    vertebrae: Sequence[Compared],
+    progress: Progress = silent,
+    slices: Sequence[float] = (1.0, 1.0, 1.0),
 ) -> Excess:
     """Compare all vertebrae with their counterparts.
 
@@ -61,13 +67,15 @@ def excess_of(
         labels: of the vertebrae, on the same grid.
         vertebrae: of :func:`SpineLib.tasks.ct.counterparts.compared_vertebrae`.
         progress: told after every vertebra; may raise ``Cancelled``.
+        slices: sides of the CT's own voxels along (z, y, x), in voxels of ``image``.
     """
     progress(0.0, "Smoothing the CT")
     smooth = ndimage.gaussian_filter(image, _SMOOTH)
+    around = [2 * max(_SLACK, math.ceil(round(side / 2, 3))) + 1 for side in slices]
     progress(0.0, "Looking around each place")
-    highest = ndimage.maximum_filter(smooth, 2 * _SLACK + 1)
+    highest = ndimage.maximum_filter(smooth, around)
     progress(0.0, "Looking around each place")
-    lowest = ndimage.minimum_filter(smooth, 2 * _SLACK + 1)
+    lowest = ndimage.minimum_filter(smooth, around)
     bone = ndimage.gaussian_filter((labels > 0).astype(np.float32), 1.0)
     maps = [np.full(image.shape, np.nan, np.float32) for _ in range(6)]
     dense, lytic, score, depth, core, noise = maps
@@ -78,18 +86,18 @@ def excess_of(
         depth[one.index], core[one.index], score[one.index] = one.depth, one.core, _score(here, one.depth)
         over, under, differences = [], [], []
         for other in one.counterparts:
-            there = other.inside & (_at(bone, other.places) > _BONE)
-            plain = here - _at(smooth, other.places)
+            there = other.inside & (at(bone, other.places) > _BONE)
+            plain = here - at(smooth, other.places)
             level = 0.0
             if not other.mirror and np.count_nonzero(there & marrow) >= _LEAST_MARROW:
                 level = float(np.median(plain[there & marrow]))
-            over.append(np.where(there, here - _at(highest, other.places) - level, np.nan))
-            under.append(np.where(there, _at(lowest, other.places) + level - here, np.nan))
+            over.append(np.where(there, here - at(highest, other.places) - level, np.nan))
+            under.append(np.where(there, at(lowest, other.places) + level - here, np.nan))
             differences.append(np.where(there, plain - level, np.nan))
         if not over:
             lacking.append(one.number)
             continue
-        dense[one.index], lytic[one.index] = _all_but_one(over), _all_but_one(under)
+        dense[one.index], lytic[one.index] = all_but_one(over), all_but_one(under)
         noise[one.index] = _deviation(_middle(differences)[marrow])
     return Excess(dense, lytic, score, smooth, depth, core, noise, lacking)
 
@@ -109,7 +117,7 @@ def _deviation(values: np.ndarray) -> float:
     return 1.48 * float(np.median(np.abs(values - np.median(values)))) if len(values) else 0.0
 
 
-def _all_but_one(values: Sequence[np.ndarray]) -> np.ndarray:
+def all_but_one(values: Sequence[np.ndarray]) -> np.ndarray:
     """Of three or more the second least, of fewer the least; NaN where there is none."""
     ordered = np.sort(np.stack(values), axis=0)  # NaN last
     second = np.isfinite(ordered[2]) if len(ordered) > 2 else np.zeros(ordered.shape[1], bool)
@@ -125,5 +133,5 @@ def _middle(values: Sequence[np.ndarray]) -> np.ndarray:
     return (np.take_along_axis(ordered, low[None], 0)[0] + np.take_along_axis(ordered, pick[None], 0)[0]) / 2
 
 
-def _at(array: np.ndarray, places: np.ndarray) -> np.ndarray:
+def at(array: np.ndarray, places: np.ndarray) -> np.ndarray:
     return ndimage.map_coordinates(array, places, order=1, mode="nearest")

@@ -145,10 +145,29 @@ def compared_lesions(
             f"Not searched: {lacking}. Too little of what is in the image is like the other side or the neighbours to "
             "say what would be normal there."
         )
+    notes += _told(judged.broken, judged.fatty)
     if found is not None:
         notes.append("The vertebrae were found by the program itself; check them where it matters.")
     where = f"{searched or 'No vertebra'} {'was' if len(judged.searched) < 2 else 'were'} searched, and no other bone"
     return Marked(lesions, ct.with_array(mask, "lesions"), "cpu", "float32", notes, where, bool(judged.searched))
+
+
+def _told(broken: list[int], fatty: list[int]) -> list[str]:
+    """What the marks do not show."""
+    told = []
+    if broken:
+        names = ", ".join(level_name(number) for number in broken)
+        told.append(
+            f"{names}: bone or cortex is lost. A soft-tissue mass beyond the bone is not marked, the mark ends at "
+            "the bone: look beside it, into the canal, too."
+        )
+    if fatty:
+        names = ", ".join(level_name(number) for number in fatty)
+        told.append(
+            f"{names}: fat or gas where the other side and the neighbours have bone, as of a haemangioma or the cleft "
+            "of a fracture; it is not marked."
+        )
+    return told
 
 
 def _is_one(labels: Volume) -> bool:

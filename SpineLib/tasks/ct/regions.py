@@ -21,6 +21,8 @@ _LEVELS = (35.0, 60.0, 85.0, 120.0, 170.0)
 _LEAST_VOXELS, SURFACE_MM = 40, 2.0
 #: So many of its voxels show how far a region differs at most.
 _TOP = 30
+#: The features "density", "contrast", HU, and "score" are in these.
+_DENSITY_HU, _CONTRAST_HU, _SCORE = 400.0, 100.0, 3.0
 #: So near a region the other kind makes it mixed, mm.
 _BESIDE = 3
 FEATURES = (
@@ -48,6 +50,21 @@ class Region:
     level: int
     within: int
     features: np.ndarray
+
+    @property
+    def density(self) -> float:
+        """Mean of it, HU."""
+        return float(self.features[FEATURES.index("density")]) * _DENSITY_HU
+
+    @property
+    def score(self) -> float:
+        """Its mean density against bone at the same depth of the same vertebra, robust deviations, to 9."""
+        return float(self.features[FEATURES.index("score")]) * _SCORE
+
+    @property
+    def contrast(self) -> float:
+        """How far it differs from what was expected, mean, HU."""
+        return float(self.features[FEATURES.index("contrast")]) * _CONTRAST_HU
 
 
 def regions_of(excess: Excess, progress: Progress = silent) -> list[Region]:
@@ -90,13 +107,13 @@ def _features(
     return np.array(
         [
             np.log(count / 100.0),
-            own.mean() / 100.0,
+            own.mean() / _CONTRAST_HU,
             np.sort(own)[-_TOP:].mean() / 100.0,
             np.log1p(own.mean() / max(noise, 5.0)),
             depth.mean() / 3.0,
             np.mean(depth > 4.0),
-            np.clip(excess.score[box][inside].mean() / 3.0, -3, 3),
-            excess.smooth[box][inside].mean() / 400.0,
+            np.clip(excess.score[box][inside].mean() / _SCORE, -3, 3),
+            excess.smooth[box][inside].mean() / _DENSITY_HU,
             np.minimum(excess.core[box][inside].mean(), 30.0) / 10.0,
             count / float(np.prod(sides)),
             np.log(sides[0]),
