@@ -159,7 +159,7 @@ def fat_among(regions: Sequence[Region]) -> list[bool]:
     for one, own in zip(reversed(regions), range(len(regions) - 1, -1, -1)):
         if fat[own] and one.within >= 0:
             share = np.count_nonzero(one.inside) / np.count_nonzero(regions[one.within].inside)
-            fat[one.within] = fat[one.within] or share >= _FAT_SHARE
+            fat[one.within] = fat[one.within] or bool(share >= _FAT_SHARE)
     return fat
 
 
