@@ -249,8 +249,7 @@ def _page(study: StudyFolder, config: DetectorConfig, kept: list[dict], maps: st
             (mean_sensitivity(RANGE), lambda v: f"{100 * v:.1f} %", None),
         ):
             value = estimate(froc, statistic)
-            text = shown(value.value) if np.isfinite(value.value) else "not reached"
-            cells.append(f"{text} ({shown(value.low)} to {shown(value.high)})")
+            cells.append(_told(shown, value.value, value.low, value.high))
             cells.append("–" if published is None else shown(published))
         p = "" if name == "whole" else f"{compare(curves['whole'], froc, mean_sensitivity(RANGE)).p:.4f}"
         rows.append([_METHODS[name], *cells, p, "" if told.p is None else f"{told.p:.4f}"])
@@ -279,6 +278,12 @@ def _page(study: StudyFolder, config: DetectorConfig, kept: list[dict], maps: st
     title = f"Detection of spinal metastases on {config.sequence}"
     reference = "Wang et al. 2017, A multi-resolution approach for spinal metastasis detection"
     return write_study(study, title, reference, findings(curves), sections, minutes)
+
+
+def _told(shown: Callable[[float], str], value: float, low: float, high: float) -> str:
+    """A figure with its interval, of which ends or all may lie where the curve does not come."""
+    text, *ends = (shown(one) if np.isfinite(one) else "not reached" for one in (value, low, high))
+    return text if not np.isfinite([value, low, high]).any() else f"{text} ({ends[0]} to {ends[1]})"
 
 
 def findings(curves: Mapping[str, Froc]) -> list[Finding]:

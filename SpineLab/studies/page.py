@@ -20,10 +20,7 @@ SHORT = (
     "Trainings were short: that something does not come out here says nothing of the paper, whose networks saw many "
     "times as many samples."
 )
-SIMULATED_DATA = (
-    "Not all patients are real: on simulated ones a finding that comes out tells how they were simulated, not how "
-    "patients are."
-)
+SIMULATED_DATA = "On simulated patients a finding that comes out tells how they were simulated, not how patients are."
 
 
 def write_study(
@@ -72,7 +69,8 @@ def write_study(
         ),
     ]
     path = study.folder / "report.html"
-    badges = [] if all(kind == REAL for kind in kinds) else [f"Not all real: {counted(kinds)}"]
+    real = kinds.count(REAL)
+    badges = [] if real == len(kinds) else [f"{'Not all real' if real else 'None real'}: {counted(kinds)}"]
     write_page(path, title, f"After {paper}", whole, tiles=tiles, badges=badges)
     return path
 

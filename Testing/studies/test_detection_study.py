@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -55,6 +56,7 @@ def test_the_page_has_operating_points_with_intervals_beside_the_published_ones(
     _, page, _ = wang
     for text in ("89.1 %", "0.207", "0.0014", "FROC out of fold", "three resolutions are better than one"):
         assert text in page
+    assert "inf" not in re.findall(r"[a-z]+", re.sub(r"<[^>]*>", " ", page)), "what is not reached is said in words"
 
 
 def test_the_page_shows_likelihood_maps_of_held_out_patients_by_each_network(wang):

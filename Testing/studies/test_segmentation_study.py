@@ -79,7 +79,7 @@ def test_the_page_has_the_table_with_readers_and_published_numbers_boxes_contour
         assert text in page
     assert page.count('class="box"') >= 6 and "Dice" in page and page.count("<figure") >= 5
     assert "tells how they were simulated" in page
-    assert "Not all real: 6 simulated" in page and "sub-006" in page and "do not compare" in page
+    assert "None real: 6 simulated" in page and "sub-006" in page and "do not compare" in page
 
 
 def test_several_cross_validations_are_evaluated_in_one_call_with_means_over_folds(
