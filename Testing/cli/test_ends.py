@@ -47,9 +47,10 @@ def _start(tmp_path, repository, code=SLOW, **more):
 @POSIX
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_a_signal_that_asks_to_end_leaves_one_line_its_exit_code_and_nothing_else(tmp_path, repository, name, code):
-    child = _start(tmp_path, repository)
+    number = getattr(signal, name)
+    child = _start(tmp_path, repository, preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))  # as without nohup
     assert child.stdout.readline() == "ready\n" and len(list(tmp_path.iterdir())) == 1
-    child.send_signal(getattr(signal, name))
+    child.send_signal(number)
     _, said = child.communicate(timeout=30)
     assert (child.returncode, said) == (code, "spine: cancelled.\n")
     assert list(tmp_path.iterdir()) == []
