@@ -112,8 +112,8 @@ def _notes(column: Column) -> list[str]:
         return []
     if levels.source == "count":
         return [
-            "The sacrum is not, or hardly, in view, so vertebrae are counted from below; name the lowest one (--lowest "
-            "L4) to have levels."
+            "The sacrum is not, or hardly, in view, so vertebrae are counted from below; name the lowest one (in a "
+            "shell with --lowest L4) to have levels."
         ]
     seen = {
         "sacrum": "the sacrum, the vertebra above it being taken for L5",
@@ -122,5 +122,5 @@ def _notes(column: Column) -> list[str]:
     return [
         f"Levels are counted from {seen[levels.source]} (confidence {levels.confidence:.0%}); with six or four lumbar "
         "vertebrae, or a steep L5 that looks like sacrum, they are wrong by one: check them, or name the lowest one "
-        "(--lowest L5)."
+        "(in a shell with --lowest L5)."
     ]
