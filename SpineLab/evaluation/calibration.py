@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit
 
 from SpineLib.cohort.mr import Cohort
 from SpineLib.models import ModelBundle
@@ -54,8 +56,8 @@ def reliability(probability: np.ndarray, lesion: np.ndarray) -> Reliability:
     return Reliability(voxels, means[0], means[1])
 
 
-def fitted(probability: np.ndarray, lesion: np.ndarray, steps: int = 50) -> tuple[float, float]:
-    """Slope and shift of the logit that make the probabilities likeliest (Platt 1999), by Newton's method.
+def fitted(probability: np.ndarray, lesion: np.ndarray) -> tuple[float, float]:
+    """Slope and shift of the logit that make the probabilities likeliest (Platt 1999).
 
     Args:
         probability: of voxels; those below :data:`LEAST` are left out.
@@ -70,16 +72,14 @@ def fitted(probability: np.ndarray, lesion: np.ndarray, steps: int = 50) -> tupl
     if not 0 < truth.sum() < len(truth):
         return 1.0, 0.0
     design = np.stack([np.log(p / (1 - p)), np.ones_like(p)], axis=1)
-    weights = np.array([1.0, 0.0])
-    for _ in range(steps):
-        guess = 1 / (1 + np.exp(-design @ weights))
-        gradient = design.T @ (guess - truth)
-        curvature = design.T @ (design * (guess * (1 - guess))[:, None]) + 1e-9 * np.eye(2)
-        step = np.linalg.solve(curvature, gradient)
-        weights = weights - step
-        if np.abs(step).max() < 1e-9:
-            break
-    return float(weights[0]), float(weights[1])
+    sign = 2 * truth - 1
+
+    def unlikely(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        logit = design @ weights
+        return float(np.logaddexp(0, -sign * logit).mean()), design.T @ (expit(logit) - truth) / len(truth)
+
+    slope, shift = minimize(unlikely, (1.0, 0.0), jac=True, method="BFGS").x
+    return float(slope), float(shift)
 
 
 def voxels_of(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from SpineLab.evaluation.calibration import fitted, reliability
+from SpineLab.evaluation.calibration import LEAST, fitted, reliability
 from SpineLab.reports.reliability_chart import reliability_chart
 from SpineLib.tasks.segmentation.lesions import calibrated
 
@@ -33,6 +33,17 @@ def test_the_fit_finds_slope_and_shift_and_makes_it_honest(boasting):
     assert (slope, shift) == (pytest.approx(0.5, abs=0.02), pytest.approx(-0.25, abs=0.03))
     before, after = reliability(probability, lesion), reliability(calibrated(probability, (slope, shift)), lesion)
     assert before.expected_error > 0.08 and after.expected_error < 0.01
+
+
+def test_the_fit_holds_for_a_model_that_is_nearly_always_certain_and_often_wrong():
+    """Newton's steps alone run away from there."""
+    rng = np.random.default_rng(3)
+    logit = rng.normal(6.0, 6.0, 40_000)
+    lesion = rng.random(len(logit)) < 1 / (1 + np.exp(-(0.15 * logit - 0.3)))
+    probability = 1 / (1 + np.exp(-logit))
+    near = (probability >= LEAST) & (probability < 1 - 1e-6)
+    slope, shift = fitted(probability[near], lesion[near])
+    assert slope == pytest.approx(0.15, abs=0.01) and shift == pytest.approx(-0.3, abs=0.05)
 
 
 def test_no_calibration_leaves_probabilities_alone(boasting):
