@@ -39,10 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
     cohorts = [read_cohort(one, needed, labels=("vertebrae",), session=arguments.session) for one in arguments.cohort]
     with ProgressBar(bundle.card.id) as bar:
         unlike = add_likeness(bundle, cohorts, bar).unlikeness
-    above = int((unlike > 1).sum())
+    median, above = sorted(unlike)[len(unlike) // 2], int((unlike > 1).sum())
     print(
-        f"{len(unlike)} scans; unlikeness of each by the others: median {sorted(unlike)[len(unlike) // 2]:.2f}, ",
-        end="",
+        f"{len(unlike)} scans; unlikeness of each by the others: median {median:.2f}, "
+        f"largest {unlike.max():.2f}, {above} above 1"
     )
-    print(f"largest {unlike.max():.2f}, {above} above 1")
     return 0

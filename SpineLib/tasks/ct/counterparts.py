@@ -94,10 +94,11 @@ def compared_vertebrae(
             shapes.append(_Shape.of(labels, number, box))
     shapes.sort(key=lambda one: float(one.centre[0]))
     like = [shape for shape in shapes if shape.number not in alone]
+    order = {shape.number: place for place, shape in enumerate(like)}
     found = []
     for number, shape in enumerate(shapes):
-        at = next((n for n, one in enumerate(like) if one is shape), -len(shapes) - 2)
-        near = [like[n] for n in (at - 1, at + 1, at - 2, at + 2) if 0 <= n < len(like)]
+        at = order.get(shape.number)
+        near = [] if at is None else [like[n] for n in (at - 1, at + 1, at - 2, at + 2) if 0 <= n < len(like)]
         share = part(progress, number / len(shapes), (number + 1) / len(shapes))
         told = f"Laying vertebra {number + 1} of {len(shapes)} onto its neighbours"
         found.append(_compared(labels.shape, shape, near, share, told))

@@ -137,15 +137,11 @@ def marks_of(
     fat = fat_among(regions)
     single = [one.number for one in vertebrae if all(other.mirror for other in one.counterparts)]
     left_out = [
-        fatty or is_cortex(one) or (is_ordinary(one) and int(numbers[one.box][one.inside][0]) in single)
+        fatty or is_cortex(one) or (is_ordinary(one) and one.label_in(numbers) in single)
         for one, fatty in zip(regions, fat)
     ]
     plain = [0.0 if out else value for value, out in zip(values, left_out)]
-    where = {
-        int(numbers[one.box][one.inside][0])
-        for one, value, fatty in zip(regions, values, fat)
-        if fatty and value >= threshold
-    }
+    where = {one.label_in(numbers) for one, value, fatty in zip(regions, values, fat) if fatty and value >= threshold}
     lost = missing_bone(excess.smooth, numbers, vertebrae, part(progress, 0.4, 0.7))
     lost += lost_cortex(excess.smooth, numbers, vertebrae, excess.lytic, part(progress, 0.7, 1.0))
     lost = [(mask, value) for mask, value in lost if value >= threshold]
@@ -243,7 +239,7 @@ def _together(regions: Sequence[Region], shape: tuple[int, ...]) -> list[list[in
     pieces, _ = ndimage.label(near)
     groups: dict[int, list[int]] = {}
     for number, one in enumerate(regions):
-        groups.setdefault(int(pieces[one.box][one.inside][0]), []).append(number)
+        groups.setdefault(one.label_in(pieces), []).append(number)
     return list(groups.values())
 
 

@@ -51,6 +51,10 @@ class Region:
     within: int
     features: np.ndarray
 
+    def label_in(self, labels: np.ndarray) -> int:
+        """Of the whole region, which lies in one label of an array on its grid."""
+        return int(labels[self.box][self.inside][0])
+
     @property
     def density(self) -> float:
         """Mean of it, HU."""
