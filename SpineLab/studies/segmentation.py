@@ -93,6 +93,7 @@ class Budget:
         name: "paper" or "small".
         presets: by paper and dimensions.
         changes: sections of settings by dimensions, over the preset's.
+        steps: by paper and dimensions, over those of the changes.
         samples: whether the steps are the paper's, 1,800 volumes of each training patient.
         folds: instead of the paper's; 0 is the paper's.
     """
@@ -100,6 +101,7 @@ class Budget:
     name: str
     presets: Mapping[str, Mapping[int, str]]
     changes: Mapping[int, dict] = field(default_factory=dict)
+    steps: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     samples: bool = False
     folds: int = 0
 
@@ -117,7 +119,7 @@ _SMALL: dict[str, Any] = {
             translation_voxels=30.0,
         )
     ),
-    "optimisation": {"minutes": 0.0, "steps": 1500, "warm_up": 20, "rate": 3e-3},
+    "optimisation": {"minutes": 0.0, "warm_up": 20, "rate": 3e-3},
 }
 BUDGETS = {
     "paper": Budget(
@@ -136,11 +138,10 @@ BUDGETS = {
         {
             2: _SMALL | {"sampling": {"patch": (96, 96), "batch": 8, "background_fraction": 0.3}},
             3: _SMALL
-            | {
-                "sampling": {"patch": (32, 64, 64), "batch": 2, "background_fraction": 0.3},
-                "optimisation": _SMALL["optimisation"] | {"steps": 500},
-            },
+            | {"sampling": {"patch": (32, 64, 64), "batch": 2, "background_fraction": 0.3}},
         },
+        # As often as each patient is seen: 35 train a fold of Hille's 40, 21 or 22 one of Steffen's 26.
+        {"hille": {2: 1500, 3: 500}, "steffen": {2: 1000, 3: 300}},
     ),
 }
 
@@ -204,6 +205,8 @@ def _config(
     changes = {k: dict(v) if isinstance(v, Mapping) else v for k, v in budget.changes.get(dimensions, {}).items()}
     changes["sampling"] = changes.get("sampling", {}) | {"seed": seed}
     changes["validation"] = changes.get("validation", {}) | {"folds": budget.folds or paper.folds, "every": 0}
+    if steps := budget.steps.get(paper.study, {}).get(dimensions):
+        changes["optimisation"] = changes.get("optimisation", {}) | {"steps": steps}
     return config.changed(inputs=inputs, label=paper.label, session=session or "", init_from="", **changes)
 
 
