@@ -79,6 +79,7 @@ class SpineMetSegParameterNode:
 
     model - id of the model bundle.
     threshold, smallestLesion (ml), device - settings of the run.
+    lowest - level of the lowest vertebra above the sacrum that is seen; "" where the sacrum tells it.
     anywhere, anyway - keep lesions that touch no vertebra; use a scan that no model was made for.
     output - segmentation that gets the lesions as further segments; none: a new one.
     result - segmentation whose lesions the table lists.
@@ -99,6 +100,7 @@ class SpineMetSegParameterNode:
     threshold: Annotated[float, WithinRange(0.05, 0.95)] = 0.5
     smallestLesion: Annotated[float, WithinRange(0, 5)] = 0.1
     device: Device = Device.AUTO
+    lowest: str = ""
     anywhere: bool = False
     anyway: bool = False
     output: vtkMRMLSegmentationNode
@@ -186,6 +188,7 @@ class SpineMetSegLogic(ScriptedLoadableModuleLogic):
         output=None,
         progress=None,
         images=None,
+        lowest="",
         anywhere=False,
         anyway=False,
     ):
@@ -198,6 +201,7 @@ class SpineMetSegLogic(ScriptedLoadableModuleLogic):
             threshold, smallestLesionMl, device: default: the model's own.
             output: segmentation node that gets the lesions as further segments; default: a new one.
             progress: callable of fraction and text.
+            lowest: level of the lowest vertebra above the sacrum that is seen, "L4"; "": told by the sacrum.
             anywhere, anyway: keep lesions that touch no vertebra; use scans that no model was made for.
 
         Returns:
@@ -228,6 +232,7 @@ class SpineMetSegLogic(ScriptedLoadableModuleLogic):
             smallestLesionMl=smallestLesionMl,
             device=device,
             output=output,
+            lowest=lowest,
             anywhere=anywhere,
             anyway=anyway,
         )

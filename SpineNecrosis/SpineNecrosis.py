@@ -84,6 +84,7 @@ class SpineNecrosisParameterNode:
     requiredMargin (mm) - of the verdict; autoUpdate - whether a comparison is renewed by itself.
     comparison - the table of overlap that leads to the comparison's other nodes.
     folder, withPatient, withDicom - of the report.
+    metastasisLowest, necrosisLowest - level of the lowest vertebra seen above the sacrum; "": told by the sacrum.
     metastasisAnywhere, metastasisAnyway, necrosisAnywhere, necrosisAnyway - keep what touches no vertebra; use a scan
         that no model was made for.
     device - where the networks run.
@@ -114,6 +115,8 @@ class SpineNecrosisParameterNode:
     folder: str = ""
     withPatient: bool = False
     withDicom: bool = False
+    metastasisLowest: str = ""
+    necrosisLowest: str = ""
     metastasisAnywhere: bool = False
     metastasisAnyway: bool = False
     necrosisAnywhere: bool = False

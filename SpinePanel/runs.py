@@ -22,6 +22,7 @@ class SegmentationRun:
         threshold, smallestLesionMl, device: see ``SpineLib.tasks.segmentation.segment.SegmentSettings``; None: the
             model's own.
         output: segmentation node that gets the lesions as further segments; None: a new one.
+        lowest: level of the lowest vertebra above the sacrum that is seen, "L4"; "": told by the sacrum.
         anywhere, anyway: keep lesions that touch no vertebra; use a scan that no model was made for.
     """
 
@@ -36,13 +37,14 @@ class SegmentationRun:
         smallestLesionMl=None,
         device="auto",
         output=None,
+        lowest="",
         anywhere=False,
         anyway=False,
     ):
         self.inputs = {name: node for name, node in inputs.items() if node is not None}
         self.model, self.output = str(model), output
         self.settings = {"threshold": threshold, "smallest_lesion_ml": smallestLesionMl, "device": device}
-        self.settings |= {"anywhere": anywhere, "anyway": anyway}
+        self.settings |= {"lowest": lowest, "anywhere": anywhere, "anyway": anyway}
         self._exported: RunInputs | None = None
 
     def steps(self):

@@ -3,6 +3,7 @@
 from SpineInpaintLib.runs import VertebraeRun
 from SpineLib.errors import SpineError
 from SpinePanel.i18n import tr as _
+from SpinePanel.levelchoice import MOVABLE, LevelChoice
 from SpinePanel.modelchoice import ModelChoice, forVertebrae
 from SpinePanel.segments import openInEditor
 from SpinePanel.show3d import Show3d
@@ -11,8 +12,6 @@ from SpinePanel.tables import Table
 
 #: Vertebrae are looked at this long after an edit, milliseconds: while the user paints, nothing is measured.
 _PAUSE_MS = 800
-#: What telling the vertebrae apart needs and Slicer does not bring.
-_LEVELS = (*(f"C{n}" for n in range(1, 8)), *(f"T{n}" for n in range(1, 13)), *(f"L{n}" for n in range(1, 6)), "S")
 
 
 class VertebraeStep(StepBase):
@@ -41,9 +40,7 @@ class VertebraeStep(StepBase):
             lambda node: none,
             empty=_("No model is installed"),
         )
-        ui.topmostCombo.addItem(_("Unknown: count"), "")
-        for level in _LEVELS:
-            ui.topmostCombo.addItem(level, level)
+        self._topmost = LevelChoice(ui.topmostCombo, _("Unknown: count"), "topmost", (*MOVABLE, "S"))
         for text, key in _numberings():
             ui.numbersCombo.addItem(text, key)
         self._table = Table(
@@ -53,7 +50,6 @@ class VertebraeStep(StepBase):
         self._pause = self.pause(_PAUSE_MS, self.look)
         self._told = ""
         self.connect(
-            (ui.topmostCombo, "activated(int)", self._onTopmost),
             (ui.numbersCombo, "activated(int)", self._onNumbers),
             (ui.editVertebraeButton, "clicked(bool)", self.onEdit),
         )
@@ -64,10 +60,12 @@ class VertebraeStep(StepBase):
         self._table.close()
         self._show3d.close()
         self.models.close()
+        self._topmost.close()
 
     def setParameterNode(self, parameterNode):
         super().setParameterNode(parameterNode)
         self.models.setParameterNode(parameterNode)
+        self._topmost.setParameterNode(parameterNode)
 
     def clear(self):
         super().clear()
@@ -86,7 +84,7 @@ class VertebraeStep(StepBase):
         super().update()
         if node is None:
             return
-        ui.topmostCombo.currentIndex = _LEVELS.index(node.topmost) + 1 if node.topmost in _LEVELS else 0
+        self._topmost.update()
         self.widgets.keepFor(node.vertebrae)
         if node.vertebrae is not self._watched:
             self._watch(node.vertebrae)
@@ -195,10 +193,6 @@ class VertebraeStep(StepBase):
             if one.touches_border:
                 tips[row] = _("It reaches the edge of the image, and may be cut off there.")
         self._table.show(rows, segments, tips=tips)
-
-    def _onTopmost(self, index):
-        if self._node is not None:
-            self._node.topmost = self.ui.topmostCombo.itemData(index) or ""
 
     def _onNumbers(self, index):
         from SpineLib.scene.vertebrae import set_numbers

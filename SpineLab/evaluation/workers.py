@@ -91,7 +91,7 @@ def each_patient(work: Sequence[Patient], on: Workers) -> list[dict]:
 
 def facts_of(bundles: Sequence[ModelBundle]) -> list:
     """What of models the figures depend on."""
-    return [[bundle.card.id, bundle.card.sha256, bundle.card.threshold] for bundle in bundles]
+    return [[bundle.card.id, bundle.card.sha256, bundle.card.threshold, *bundle.card.calibration] for bundle in bundles]
 
 
 def _measured(patient: Patient) -> dict:

@@ -25,6 +25,7 @@ from SpineLib.models import ModelBundle
 from SpineLib.networks.channels import InputChannels
 from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
+from SpineLib.tasks.segmentation.lesions import uncalibrated
 
 T = TypeVar("T")
 #: By the network's dimensions: where augmentation and the descent's other settings are from.
@@ -88,7 +89,7 @@ def configuration(base: ModelBundle, label: str, settings: TuneSettings, *, minu
             "label": label,
             "init_from": str(base.folder),
             "workers": 0,
-            "threshold": card.threshold,
+            "threshold": uncalibrated(card.threshold, card.calibration),
             "smallest_lesion_ml": card.smallest_lesion_ml,
             "network": {
                 key: list(value) if isinstance(value, (list, tuple)) else value

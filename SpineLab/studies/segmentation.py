@@ -137,8 +137,7 @@ BUDGETS = {
         {"hille": {2: "small-2d", 3: "small-3d"}, "steffen": {2: "necrosis-2d", 3: "necrosis-3d"}},
         {
             2: _SMALL | {"sampling": {"patch": (96, 96), "batch": 8, "background_fraction": 0.3}},
-            3: _SMALL
-            | {"sampling": {"patch": (32, 64, 64), "batch": 2, "background_fraction": 0.3}},
+            3: _SMALL | {"sampling": {"patch": (32, 64, 64), "batch": 2, "background_fraction": 0.3}},
         },
         # As often as each patient is seen: 35 train a fold of Hille's 40, 21 or 22 one of Steffen's 26.
         {"hille": {2: 1500, 3: 500}, "steffen": {2: 1000, 3: 300}},

@@ -98,6 +98,7 @@ class DetectStep(StepBase):
             smallestCm2=node.smallestArea,
             column=node.columnOnly,
             device=node.device.value,
+            lowest=node.lowest,
             anyway=node.anyway,
         )
         self._panel.start(self.widgets, run, self._onFound)

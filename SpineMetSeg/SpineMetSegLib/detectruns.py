@@ -21,14 +21,21 @@ class DetectionRun:
         card: of the detector.
         threshold, smallestCm2: likelihood and area from which a place is listed.
         column: whether to look in the vertebral column only.
-        device, anyway: as in ``SpineLib.tasks.detection.detect.DetectSettings``.
+        device, lowest, anyway: as in ``SpineLib.tasks.detection.detect.DetectSettings``.
     """
 
     job = "detect"
 
-    def __init__(self, image, card, *, threshold, smallestCm2, column=False, device="auto", anyway=False):
-        self._image, self._card, self._column, self._device = image, card, column, device
-        self._threshold, self._smallest, self._anyway = threshold, smallestCm2, anyway
+    def __init__(self, image, card, *, threshold, smallestCm2, column=False, device="auto", lowest="", anyway=False):
+        self._image, self._card = image, card
+        self._settings = {
+            "threshold": threshold,
+            "smallest_area_cm2": smallestCm2,
+            "column": column,
+            "device": device,
+            "lowest": lowest,
+            "anyway": anyway,
+        }
         self._role, self._exported = card.inputs[0], None
 
     def steps(self):
@@ -39,20 +46,14 @@ class DetectionRun:
         return [lambda: _load("scipy.ndimage")]
 
     def parameters(self, folder: Path) -> dict:
-        settings = {
-            "threshold": self._threshold,
-            "smallest_area_cm2": self._smallest,
-            "column": self._column,
-            "device": self._device,
-            "anyway": self._anyway,
-        }
-        return {"inputs": self._exported.files, "model": self._card.id, "settings": settings}
+        return {"inputs": self._exported.files, "model": self._card.id, "settings": self._settings}
 
     def finish(self, result: dict, folder: Path):
         """``SpineLib.scene.detection.ImportedDetection``, or None when the scene was closed meanwhile."""
         from SpineLib.scene.detection import import_detection
 
-        return import_detection(folder, result, self._exported, self._threshold, self._smallest)
+        listed = self._settings["threshold"], self._settings["smallest_area_cm2"]
+        return import_detection(folder, result, self._exported, *listed)
 
     def release(self) -> None:
         if self._exported is not None:

@@ -3,6 +3,7 @@
 from SpineMetSegLib.models import SEQUENCES, TASK, fittingModels
 from SpinePanel.i18n import tr as _
 from SpinePanel.inputs import InputRows
+from SpinePanel.levelchoice import LevelChoice
 from SpinePanel.modelchoice import ModelChoice
 from SpinePanel.runs import SegmentationRun
 from SpinePanel.step import StepBase
@@ -19,20 +20,24 @@ class SegmentStep(StepBase):
         self.models = ModelChoice(
             ui.modelCombo, (ui.badgeLabel, ui.badgeSpacer), ui.segmentSection, "model", self._fits, self._noModel, _take
         )
+        self.lowest = LevelChoice(ui.lowestCombo, _("Told by the sacrum"), "lowest")
 
     def close(self):
         super().close()
         self.inputs.close()
         self.models.close()
+        self.lowest.close()
 
     def setParameterNode(self, parameterNode):
         super().setParameterNode(parameterNode)
         self.inputs.setParameterNode(parameterNode)
         self.models.setParameterNode(parameterNode)
+        self.lowest.setParameterNode(parameterNode)
 
     def update(self):
         self.inputs.update()
         self.models.update()
+        self.lowest.update()
         if self._node is not None:
             self.widgets.keepFor(self._node.result)
         super().update()
@@ -63,6 +68,7 @@ class SegmentStep(StepBase):
             smallestLesionMl=node.smallestLesion,
             device=node.device.value,
             output=node.output,
+            lowest=node.lowest,
             anywhere=node.anywhere,
             anyway=node.anyway,
         )

@@ -2,6 +2,7 @@
 
 from SpineNecrosisLib.models import fittingModels
 from SpinePanel.i18n import tr as _
+from SpinePanel.levelchoice import LevelChoice
 from SpinePanel.modelchoice import ModelChoice
 from SpinePanel.runs import SegmentationRun, sourceVolume
 from SpinePanel.segments import ALL, SegmentChoice, fillSegments, openInEditor, segmentIds
@@ -60,6 +61,8 @@ class Segmenting(StepBase):
             self._noModel,
             _takeThreshold if target == "necrosis" else None,
         )
+        combo = getattr(ui, f"{target}LowestCombo")
+        self._lowest = LevelChoice(combo, _("Told by the sacrum"), f"{target}Lowest")
         self.connect(
             (self._combo, "activated(int)", self._onSegment),
             (self._edit, "clicked(bool)", self.onEdit),
@@ -69,12 +72,14 @@ class Segmenting(StepBase):
         super().close()
         self._show3d.close()
         self.models.close()
+        self._lowest.close()
 
     def setParameterNode(self, parameterNode):
         super().setParameterNode(parameterNode)
         if parameterNode is None:
             self._choice.forget()
         self.models.setParameterNode(parameterNode)
+        self._lowest.setParameterNode(parameterNode)
 
     def refresh(self):
         super().refresh()
@@ -84,6 +89,7 @@ class Segmenting(StepBase):
         """Follow parameter node and job."""
         node = self._node
         self.models.update()
+        self._lowest.update()
         super().update()
         if node is None:
             return
@@ -154,6 +160,7 @@ class Segmenting(StepBase):
             card.id,
             threshold=threshold,
             device=node.device.value,
+            lowest=getattr(node, f"{self._target}Lowest"),
             anywhere=getattr(node, f"{self._target}Anywhere"),
             anyway=getattr(node, f"{self._target}Anyway"),
         )

@@ -5,7 +5,7 @@ import pytest
 
 from SpineLab.evaluation.calibration import LEAST, fitted, reliability
 from SpineLab.reports.reliability_chart import reliability_chart
-from SpineLib.tasks.segmentation.lesions import calibrated
+from SpineLib.tasks.segmentation.lesions import calibrated, uncalibrated
 
 
 @pytest.fixture
@@ -58,3 +58,10 @@ def test_the_plot_holds_a_dot_for_each_bin_with_voxels(boasting):
     few = reliability(np.array([0.15, 0.95]), np.array([False, True]))
     chart = reliability_chart("Tiny (simulated)", few)
     assert chart.count("<circle") == 2 and "Tiny (simulated)" in chart
+
+
+@pytest.mark.parametrize("threshold", [0.05, 0.288, 0.95])
+def test_a_threshold_goes_back_to_the_networks_own_probability(threshold):
+    of_network = uncalibrated(threshold, (0.394, -0.906))
+    assert calibrated(np.array([of_network]), (0.394, -0.906)) == pytest.approx(threshold, abs=1e-6)
+    assert uncalibrated(0.3, (1.0, 0.0)) == pytest.approx(0.3)

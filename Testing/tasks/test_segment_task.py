@@ -8,6 +8,7 @@ from itertools import permutations, product
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
+from scipy.special import expit, logit
 
 from SpineLib.errors import Cancelled, SpineError
 from SpineLib.geometry.orientation import Orientation
@@ -87,6 +88,18 @@ def test_threshold_and_smallest_lesion_are_the_users(tiny):
     for bad in ({"threshold": 1.5}, {"smallest_lesion_ml": -1}, {"unknown": 1}):
         with pytest.raises(SpineError):
             SegmentSettings.from_dict(bad)
+
+
+def test_a_corrected_probability_with_its_threshold_moved_along_leaves_the_mask_as_it_was(tiny, tmp_path):
+    alone = segment(patient(), tiny)
+    slope, shift = 0.4, -0.9
+    threshold = float(expit(slope * logit(alone.provenance["parameters"]["threshold"]) + shift))
+    corrected = replace(tiny.card, calibration=(slope, shift), threshold=threshold)
+    result = segment(patient(), save_bundle(tmp_path / "corrected", tiny.network(), corrected))
+    changed = np.count_nonzero(result.mask.array != alone.mask.array)
+    assert changed <= 0.03 * np.count_nonzero(alone.mask.array), "interpolation to the image's grid alone differs"
+    highest = expit(slope * logit(float(alone.probability.array.max())) + shift)
+    assert float(result.probability.array.max()) == pytest.approx(highest, abs=0.02)
 
 
 def test_provenance_is_enough_to_do_it_again(tiny):

@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     with ProgressBar(bundle.card.id) as bar:
         probability, lesion = voxels_of(cohort, bundle, settings, label=label, given=given, progress=bar)
     result, fit = reliability(probability, lesion), fitted(probability, lesion)
-    tell(markdown(result, fit), arguments)
+    tell(markdown(result, fit, bundle.card.threshold), arguments)
     if arguments.json is not None:
         facts = {
             "voxels": result.voxels.tolist(),
@@ -66,8 +66,12 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def markdown(result, fit: tuple[float, float]) -> str:
-    """A table of the bins, and what would make them honest."""
+def markdown(result, fit: tuple[float, float], threshold: float) -> str:
+    """A table of the bins, and what would make them honest without changing the masks."""
+    from SpineLib.tasks.segmentation.lesions import uncalibrated
+
+    slope, shift = fit
+    moved = uncalibrated(threshold, (1 / slope, -shift / slope))  # the other way round
     lines = ["| probability | voxels | mean probability | share that is lesion |", "|---|---|---|---|"]
     for number, (voxels, mean, share) in enumerate(zip(result.voxels, result.probability, result.share)):
         low, high = number / len(result.voxels), (number + 1) / len(result.voxels)
@@ -76,6 +80,7 @@ def markdown(result, fit: tuple[float, float]) -> str:
     lines += [
         "",
         f"Expected calibration error: {100 * result.expected_error:.1f} %. "
-        f"Likeliest: slope {fit[0]:.3f}, shift {fit[1]:.3f} of the logit.",
+        f"Likeliest: slope {slope:.3f}, shift {shift:.3f} of the logit; "
+        f"the threshold that then marks what {threshold:g} marks now is {moved:.3f}.",
     ]
     return "\n".join(lines) + "\n"

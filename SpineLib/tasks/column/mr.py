@@ -21,6 +21,8 @@ from SpineLib.volume.volume import Volume
 _LEAST_SACRUM_ML = 5.0
 #: Fewer vertebrae than this are no column: an axial knee has "bodies", too.
 LEAST_VERTEBRAE = 2
+#: How the user names it.
+_LOWEST = 'lowest vertebra ("Lowest vertebra" in the panel, --lowest L4 in a shell)'
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,8 +114,8 @@ def _notes(column: Column) -> list[str]:
         return []
     if levels.source == "count":
         return [
-            "The sacrum is not, or hardly, in view, so vertebrae are counted from below; name the lowest one (in a "
-            "shell with --lowest L4) to have levels."
+            f"The sacrum is not, or hardly, in view, so vertebrae are counted from below; name the {_LOWEST} to have "
+            "levels."
         ]
     seen = {
         "sacrum": "the sacrum, the vertebra above it being taken for L5",
@@ -121,6 +123,5 @@ def _notes(column: Column) -> list[str]:
     }
     return [
         f"Levels are counted from {seen[levels.source]} (confidence {levels.confidence:.0%}); with six or four lumbar "
-        "vertebrae, or a steep L5 that looks like sacrum, they are wrong by one: check them, or name the lowest one "
-        "(in a shell with --lowest L5)."
+        f"vertebrae, or a steep L5 that looks like sacrum, they are wrong by one: check them, or name the {_LOWEST}."
     ]

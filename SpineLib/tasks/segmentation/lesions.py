@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -68,6 +69,13 @@ def calibrated(probability: np.ndarray, slope_and_shift: tuple[float, float]) ->
     p = np.clip(probability.astype(np.float32), 1e-6, 1 - 1e-6)
     logit = np.float32(slope) * np.log(p / (1 - p)) + np.float32(shift)
     return 1 / (1 + np.exp(-logit))
+
+
+def uncalibrated(threshold: float, slope_and_shift: tuple[float, float]) -> float:
+    """The network's own probability that :func:`calibrated` turns into ``threshold``."""
+    slope, shift = slope_and_shift
+    logit = (math.log(threshold / (1 - threshold)) - shift) / slope
+    return 1 / (1 + math.exp(-logit))
 
 
 def find_lesions(

@@ -14,7 +14,13 @@ from SpineLib.preprocess import Preparation, prepare
 from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
 from SpineLib.tasks.provenance import provenance
-from SpineLib.tasks.segmentation.lesions import Lesion, calibrated, find_lesions, smoothed_across_slices
+from SpineLib.tasks.segmentation.lesions import (
+    Lesion,
+    calibrated,
+    find_lesions,
+    smoothed_across_slices,
+    uncalibrated,
+)
 from SpineLib.tasks.stability.parts import SpineParts
 from SpineLib.volume.told import reading_notes
 from SpineLib.volume.volume import Volume
@@ -144,7 +150,7 @@ def segment(
             layout=Layout.of(card.network, card.inputs, used, prepared.spacing[0]),
             whiten_windows=preparation.whitening == "patch",
             window=(card.patch[-2], card.patch[-1]) if preparation.whitening == "patch" else None,
-            threshold=threshold,
+            threshold=uncalibrated(threshold, card.calibration),
             device=settings.device,
             precision=settings.precision,
             progress=part(progress, *((0.16, 0.95), (0.16, 0.7), (0.7, 0.95))[number + len(searches) - 1]),
