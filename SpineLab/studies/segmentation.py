@@ -139,8 +139,8 @@ BUDGETS = {
             2: _SMALL | {"sampling": {"patch": (96, 96), "batch": 8, "background_fraction": 0.3}},
             3: _SMALL | {"sampling": {"patch": (32, 64, 64), "batch": 2, "background_fraction": 0.3}},
         },
-        # Each patient is seen as often: 35 train a fold of Hille's 40, 21 or 22 one of Steffen's 26. Volumes are trained
-        # for about as long as slices: a step takes four times the time.
+        # Each patient is seen as often: 35 train a fold of Hille's 40, 21 or 22 one of Steffen's 26. Volumes are
+        # trained for about as long as slices: a step takes four times the time.
         {"hille": {2: 1500, 3: 350}, "steffen": {2: 1000, 3: 210}},
     ),
 }
