@@ -163,12 +163,13 @@ def evaluate_inpaint(
         for method in methods:
             started = perf_counter()
             try:
-                repaired, _, _ = fill(fitted, networks.get(method), replace(settings, method=method))
+                repaired, _, uncertain = fill(fitted, networks.get(method), replace(settings, method=method))
             except SpineError:  # no neighbour to copy
                 continue
             seconds = fitting + perf_counter() - started
             region = one.truth.with_array(one.site.region.astype(np.uint8))
-            found = repair_figures(one.truth, one.truth.with_array(repaired.astype(np.uint8)), region, surface)
+            mask = one.truth.with_array(repaired.astype(np.uint8))
+            found = repair_figures(one.truth, mask, region, surface, uncertain)
             rows.append(
                 {
                     "case": one.case,
@@ -181,6 +182,8 @@ def evaluate_inpaint(
                     "p95_mm": found.p95_mm,
                     "volume_error": found.volume_error,
                     "piece_error": found.piece_error,
+                    "within_bound": found.within_bound,
+                    "bound_mm": found.bound_mm,
                     "seconds": seconds,
                 }
             )
@@ -211,9 +214,12 @@ def summarise(rows: Sequence[dict]) -> list[dict]:
     return summary
 
 
+_MEDIANS = ("dice", "mean_mm", "p95_mm", "volume_error", "piece_error", "within_bound", "bound_mm", "seconds")
+
+
 def _medians(rows: Sequence[dict]) -> dict[str, float]:
     result = {}
-    for key in ("dice", "mean_mm", "p95_mm", "volume_error", "piece_error", "seconds"):
+    for key in _MEDIANS:
         values = np.abs([row.get(key, np.nan) for row in rows])
         values = values[np.isfinite(values)]
         result[key] = float(np.median(values)) if len(values) else float("nan")

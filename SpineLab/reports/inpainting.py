@@ -25,6 +25,8 @@ _SUMMARY = (
     Column("p95_mm", "95 % distance", "mm", 2),
     Column("volume_error", "Volume error", "%", 2, percent=True),
     Column("piece_error", "of the piece", "%", 1, percent=True),
+    Column("within_bound", "Surface within the uncertainty", "%", 0, percent=True),
+    Column("bound_mm", "which is", "mm", 1),
     Column("seconds", "Time", "s", 1),
 )
 _CASES = tuple(
@@ -40,6 +42,8 @@ _CASES = tuple(
         "p95_mm",
         "volume_error",
         "piece_error",
+        "within_bound",
+        "bound_mm",
         "seconds",
     )
 )

@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from SpineLib.geometry.shape import Surface, shape_of
+from SpineLib.geometry.signed_distance import at_points
 from SpineLib.metrics.overlap import overlap
 from SpineLib.metrics.surface import distances_to, weighted_percentiles
 from SpineLib.volume.places import to_index
@@ -26,6 +28,9 @@ class RepairFigures:
         volume_error: volume of the repaired vertebra less the true one's, as a share of the latter.
         piece_error: the same difference as a share of the true bone within the region, which the vertebra's own size
             does not make small; nan where there was none.
+        within_bound: share of the repaired surface, where it is an estimate, that lies no farther from the true one
+            than the repair says of nine tenths; nan where it says nothing.
+        bound_mm: median of what it says there.
     """
 
     dice: float
@@ -33,16 +38,23 @@ class RepairFigures:
     p95_mm: float
     volume_error: float
     piece_error: float = math.nan
+    within_bound: float = math.nan
+    bound_mm: float = math.nan
 
 
 def repair_figures(
-    truth: Volume, repaired: Volume, region: Volume, true_surface: Surface | None = None
+    truth: Volume,
+    repaired: Volume,
+    region: Volume,
+    true_surface: Surface | None = None,
+    uncertainty: Volume | None = None,
 ) -> RepairFigures:
     """Compare a repaired vertebra with the one that was.
 
     Args:
         truth, repaired, region: masks on one grid, not 0 inside; the region is what was allowed to change.
         true_surface: of ``truth``, where it is known already.
+        uncertainty: of the repair (:class:`SpineLib.tasks.inpainting.inpaint.Repair`), mm.
 
     Raises:
         ValueError: the grids differ, or one of the vertebrae is empty.
@@ -66,13 +78,35 @@ def repair_figures(
         mean = float(values @ weights / max(float(weights.sum()), 1e-30))
         p95 = float(weighted_percentiles(values, weights, 95))
     gone, more = np.count_nonzero(whole & inside), np.count_nonzero(found) - np.count_nonzero(whole)
+    within_bound = bound_mm = math.nan
+    if uncertainty is not None:
+        bound, area = bound_at(second.points, uncertainty), second.areas()
+        chosen = (bound > 0) & _within(second.points, region.with_array(inside))
+        if chosen.any():
+            bound, area = bound[chosen], area[chosen]
+            kept = distances_to(second.points[chosen], first) <= bound
+            within_bound = float(area[kept].sum() / max(float(area.sum()), 1e-30))
+            bound_mm = float(weighted_percentiles(bound, area, 50))
     return RepairFigures(
         overlap(whole & inside, found & inside).dice,
         mean,
         p95,
         float(more / np.count_nonzero(whole)),
         float(more / gone) if gone else math.nan,
+        within_bound,
+        bound_mm,
     )
+
+
+def bound_at(points: np.ndarray, uncertainty: Volume) -> np.ndarray:
+    """A repair's uncertainty, mm, at points (n, 3), LPS mm; 0 where nothing was repaired, and beyond the image.
+
+    The largest of the voxels around a point, so that a place at the border of what was repaired is not called certain.
+    """
+    largest = uncertainty.with_array(ndimage.maximum_filter(np.asarray(uncertainty.array, np.float32), 3))
+    index = to_index(points, largest)
+    inside = ((index > -0.5) & (index < np.array(largest.shape) - 0.5)).all(axis=1)
+    return np.where(inside, at_points(largest, points), 0.0)
 
 
 def _surface(mask: Volume) -> Surface:

@@ -54,6 +54,26 @@ def test_a_filled_hole_within_the_bone_has_no_surface_to_measure():
     assert np.isnan(figures.mean_mm) and figures.dice == 1
 
 
+@pytest.mark.parametrize(("bound", "share"), [(3.0, 1.0), (1.0, 0.0)])
+def test_how_much_of_the_surface_keeps_what_the_repair_says_of_itself(bound, share):
+    """The whole repaired surface is two millimetres off."""
+    said = half().with_array(np.where(half().array > 0, bound, 0).astype(np.float32))
+    figures = repair_figures(ball(15), ball(17), half(), uncertainty=said)
+    assert figures.within_bound == pytest.approx(share) and figures.bound_mm == bound
+
+
+def test_where_half_of_the_surface_keeps_it_half_is_told():
+    said = half().with_array((half().array * np.where(J > 0, 3.0, 1.0)).astype(np.float32))
+    figures = repair_figures(ball(15), ball(17), half(), uncertainty=said)
+    assert figures.within_bound == pytest.approx(0.5, abs=0.06)  # of the voxels around a point the largest counts
+
+
+def test_a_repair_that_says_nothing_of_itself_has_no_such_figure():
+    assert np.isnan(repair_figures(ball(15), ball(17), half()).within_bound)
+    nothing = half().with_array(np.zeros(half().shape, np.float32))
+    assert np.isnan(repair_figures(ball(15), ball(17), half(), uncertainty=nothing).within_bound)
+
+
 def test_masks_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="shape"):
         repair_figures(ball(5), ball(5), Volume(np.zeros((3, 3, 3))))

@@ -7,18 +7,16 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-from scipy import ndimage
 
 from SpineLib.errors import SpineError
-from SpineLib.geometry.signed_distance import at_points
 from SpineLib.geometry.triangles import areas, areas_at_points
 from SpineLib.mesh.model import Model, ModelSettings, build_model, build_surface
 from SpineLib.mesh.polydata import distances_to_triangles, write_vtp
+from SpineLib.metrics.repair import bound_at
 from SpineLib.metrics.surface import weighted_percentiles
 from SpineLib.progress import Progress, part, silent
 from SpineLib.tasks.provenance import provenance
 from SpineLib.volume.files import whole_files
-from SpineLib.volume.places import to_index
 from SpineLib.volume.told import reading_notes
 from SpineLib.volume.volume import Volume
 
@@ -118,7 +116,7 @@ def reconstruct(
         measures |= _differences(model, mask, before, distance, settings.scale)
     uncertain = None
     if uncertainty is not None:
-        uncertain = _uncertain(model, uncertainty, settings.scale)
+        uncertain = bound_at(model.points / settings.scale, uncertainty)
         measures |= _uncertain_measures(model, uncertain, settings.scale)
     notes = [*model.attention, *reading_notes(mask, before), *model.notes]
     if not model.report.passed:
@@ -126,15 +124,6 @@ def reconstruct(
     made = provenance("reconstruct", started, asdict(settings), libraries=_LIBRARIES)
     progress(1.0, "Done")
     return Reconstruction(model, earlier, distance, measures, made, notes, uncertain)
-
-
-def _uncertain(model: Model, uncertainty: Volume, scale: float) -> np.ndarray:
-    """The uncertainty (n,) at the model's points: the largest of the voxels around a point, so that a place at the
-    border of what was repaired is not called certain."""
-    largest = uncertainty.with_array(ndimage.maximum_filter(np.asarray(uncertainty.array, np.float32), 3))
-    index = to_index(model.points / scale, largest)
-    inside = ((index > -0.5) & (index < np.array(largest.shape) - 0.5)).all(axis=1)
-    return np.where(inside, at_points(largest, model.points / scale), 0.0)
 
 
 def _uncertain_measures(model: Model, uncertain: np.ndarray, scale: float) -> dict:
