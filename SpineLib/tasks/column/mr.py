@@ -22,7 +22,7 @@ _LEAST_SACRUM_ML = 5.0
 #: Fewer vertebrae than this are no column: an axial knee has "bodies", too.
 LEAST_VERTEBRAE = 2
 #: How the user names it.
-_LOWEST = 'lowest vertebra ("Lowest vertebra" in the panel, --lowest L4 in a shell)'
+_LOWEST = 'lowest vertebra ("Lowest level" in the panel, --lowest L4 in a shell)'
 
 
 @dataclass(frozen=True, eq=False)
