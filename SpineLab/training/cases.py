@@ -15,6 +15,7 @@ import SimpleITK as sitk
 from SpineLib.processes import each_in_processes
 from SpineLib.progress import Progress, silent
 from SpineLib.temporary import staged
+from SpineLib.volume.reading import files_behind
 
 _FACTS = "case.json"
 
@@ -51,8 +52,12 @@ def prepare_each(function: Callable[..., None], work: list[tuple], processes: in
 
 
 def fingerprint(files: Iterable[Path]) -> list[list]:
-    """Names, sizes and times of the files that a case is made of; JSON-able."""
-    return [[path.name, (told := path.stat()).st_size, told.st_mtime_ns] for path in files]
+    """Names, sizes and times of the files or series that a case is made of; JSON-able."""
+    told = [(path.name, [file.stat() for file in files_behind(path)]) for path in files]
+    return [
+        [name, sum(one.st_size for one in each), max((one.st_mtime_ns for one in each), default=0)]
+        for name, each in told
+    ]
 
 
 def is_current(folder: Path, **facts: Any) -> bool:

@@ -100,6 +100,16 @@ def folder_and_series(path: Path) -> tuple[Path, str | None]:
     return path, None
 
 
+def files_behind(path: Path) -> list[Path]:
+    """All files that a path given to :func:`read_volume` is read from: itself, or those of the folder of its series."""
+    folder, _ = folder_and_series(path)
+    if path.suffix.lower() in (".mhd", ".nhdr"):  # voxels lie beside their header
+        return sorted(file for file in path.parent.glob("*") if file.stem == path.stem)
+    if not folder.is_dir():
+        return [folder]
+    return sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
+
+
 def _check_readable(path: Path, label: str) -> None:
     try:
         mode = os.stat(path).st_mode

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from SpineLib.errors import SpineError
 from SpineLib.progress import remarks_to
 from SpineLib.volume import SegmentInfo, read_volume, write_segmentation
 from Testing.own_patients import CENTRES, balls, mask_path, save, scan, write_patients
+from Testing.volume.series import write_image_series
 
 
 def read(folder, inputs=("T1", "T2"), **more):
@@ -72,6 +74,29 @@ def test_a_table_of_patients_is_a_cohort_too(tmp_path, kind):
     assert [case.name for case in cohort.cases] == ["SUB-01", "SUB-03"]
     assert cohort.cases[1].lesions().array.max() == 3 and not cohort.simulated
     assert "SUB-02: the lesion file that the table names is not there" in told and "left aside: age" in told
+
+
+def test_a_training_reads_the_series_of_a_table_and_prepares_again_what_was_replaced(tmp_path):
+    from SpineLab.training.segmentation.dataset import prepare_cases
+    from SpineLib.preprocess import Preparation
+
+    mask = balls(CENTRES["sub-01"])
+    save(mask.astype(np.uint8), tmp_path / "mask.nii.gz")
+    for number, gain in ((3, -120), (4, 150), (5, -90)):
+        save(scan(mask, gain, number), tmp_path / "one.nii.gz")
+        write_image_series(tmp_path / str(number), read_volume(tmp_path / "one.nii.gz"), SeriesNumber=number)
+    (tmp_path / "both").mkdir()
+    for file in [*(tmp_path / "3").iterdir(), *(tmp_path / "4").iterdir()]:
+        shutil.copy(file, tmp_path / "both" / f"{file.parent.name}-{file.name}")
+    (tmp_path / "t.csv").write_text("patient,T1,T2,mask\nA,3,both#4,mask.nii.gz\n")
+    preparation, means = Preparation(slices=16).to_dict(), []
+    for _ in range(2):
+        cohort, _ = read(tmp_path / "t.csv")
+        cases = prepare_cases(cohort, ("T1", "T2"), preparation, tmp_path / "cache", processes=1)
+        means.append(float(cases[0].channels[0].mean()))
+        shutil.rmtree(tmp_path / "3")
+        shutil.copytree(tmp_path / "5", tmp_path / "3")
+    assert len(cases[0].centres) == 2 and means[0] != means[1]
 
 
 @pytest.mark.parametrize(
