@@ -14,13 +14,17 @@ from typing import Any
 import numpy as np
 
 import SpineLib
+from SpineLab.cohort.same import voxels_key
 from SpineLab.training.facts import write_json
 from SpineLib.errors import SpineError
 from SpineLib.json_text import plain
+from SpineLib.sequences import SEQUENCES
+from SpineLib.volume import read_volume
 from SpineLib.volume.json_object import json_object
+from SpineLib.volume.reading import files_behind, folder_and_series
 
 _FILE = "study.json"
-_ENDS = 1 << 16
+_ENDS, _PART = 1 << 16, 1 << 20
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,6 @@ class StudyFolder:
     def __init__(self, folder: Path, study: str, budget: str, settings: Mapping[str, Any], patients: Sequence[Patient]):
         self.folder, self.study, self.budget, self.patients = folder, study, budget, tuple(patients)
         prints = {one.name: {key: _print(file) for key, file in one.files.items()} for one in patients}
-        _refuse_doubles(prints)
         wanted = json.loads(json.dumps(plain({"study": study, "budget": budget, "settings": settings, "data": prints})))
         about = folder / _FILE
         known = json_object(about)
@@ -70,6 +73,8 @@ class StudyFolder:
                 raise SpineError(
                     f"The output folder holds a study of {what}; choose another folder, or ask for the same."
                 )
+        if not known:
+            _refuse_doubles(patients)
         folder.mkdir(parents=True, exist_ok=True)
         self.begun = known.get("begun") or time.strftime("%Y-%m-%d %H:%M")
         self.facts = {**wanted, "begun": self.begun, "versions": versions()}
@@ -140,28 +145,34 @@ def stratified(volumes: Mapping[str, float], folds: int, seed: int) -> dict[str,
 
 
 def _print(file: Path) -> str:
-    """Of a file or folder: its size, beginning and end; where it lies and when it was copied do not matter."""
-    digest = hashlib.sha256()
-    for path in sorted(file.iterdir()) if file.is_dir() else [file]:
+    """Of what a file or a series holds; where it lies and when it was copied do not matter."""
+    digest = hashlib.sha256((folder_and_series(file)[1] or "").encode())
+    for path in files_behind(file):
         size = path.stat().st_size
         with open(path, "rb") as stream:
             digest.update(f"{size}:".encode() + stream.read(_ENDS))
-            if size > 2 * _ENDS:
+            if path.suffix == ".gz" and size > 2 * _ENDS:  # it ends with its checksum
                 stream.seek(-_ENDS, 2)
-                digest.update(stream.read())
+            while part := stream.read(_PART):
+                digest.update(part)
     return digest.hexdigest()[:16]
 
 
-def _refuse_doubles(prints: Mapping[str, Mapping[str, str]]) -> None:
-    seen: dict[tuple[str, str], str] = {}
-    for name, files in prints.items():
-        for key, value in files.items():
-            if key in _IMAGES and seen.setdefault((key, value), name) != name:
+def _refuse_doubles(patients: Sequence[Patient]) -> None:
+    """By voxels: the same scan may lie there in another format, axis order or compression."""
+    seen: dict[str, str] = {}
+    for one in patients:
+        for key in [key for key in _IMAGES if key in one.files]:
+            try:
+                first = seen.setdefault(voxels_key(read_volume(one.files[key], key)), one.name)
+            except SpineError as error:
+                raise SpineError(f"Case {one.name}: {error}") from error
+            if first != one.name:
                 raise SpineError(
-                    f"{name} and {seen[key, value]} have the same {key} image: one patient would be in two folds; "
+                    f"{one.name} and {first} have the same {key} image: one patient would be in two folds; "
                     "leave one of them."
                 )
 
 
 #: Keys of files that are a patient's own; masks may be alike (empty).
-_IMAGES = ("T1", "T2", "STIR", "ceT1", "CT")
+_IMAGES = ("CT", *SEQUENCES)

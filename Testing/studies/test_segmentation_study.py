@@ -11,6 +11,7 @@ import pytest
 from SpineLab.studies.segmentation import BUDGETS, HILLE, STEFFEN, Budget, run_study
 from SpineLib.cli.main import main
 from SpineLib.errors import SpineError
+from Testing.volume.series import write_image_series
 
 _SMALL = {
     "workers": 0,
@@ -134,6 +135,54 @@ def test_one_patient_under_two_names_would_be_in_two_folds_and_is_refused(ball_c
         shutil.copy(copy / f"sub-001/anat/sub-001_{name}.nii.gz", copy / f"sub-002/anat/sub-002_{name}.nii.gz")
     with pytest.raises(SpineError, match="same T1 image: one patient would be in two folds"):
         run_study(HILLE, copy, tmp_path / "out", TINY, processes=1)
+
+
+def test_one_patient_is_known_again_in_another_format_type_and_axis_order(ball_cohort, tmp_path):
+    import shutil
+
+    import SimpleITK as sitk
+
+    copy = tmp_path / "cohort"
+    shutil.copytree(ball_cohort, copy)
+    rounded = sitk.Round(sitk.ReadImage(str(copy / "sub-001/anat/sub-001_T1w.nii.gz")))
+    sitk.WriteImage(rounded, str(copy / "sub-001/anat/sub-001_T1w.nii.gz"))
+    (copy / "sub-002/anat/sub-002_T1w.nii.gz").unlink()
+    turned = sitk.DICOMOrient(sitk.Cast(rounded, sitk.sitkInt16), "RAS")
+    sitk.WriteImage(turned, str(copy / "sub-002/anat/sub-002_T1w.mha"))
+    with pytest.raises(SpineError, match="sub-002 and sub-001 have the same T1 image"):
+        run_study(HILLE, copy, tmp_path / "out", TINY, processes=1)
+
+
+@pytest.mark.parametrize("size", [70_000, 200_000])
+@pytest.mark.parametrize("place", [10, 66_000, -5])
+def test_a_voxel_changed_anywhere_in_a_file_is_other_data(tmp_path, size, place):
+    from SpineLab.studies.state import Patient, StudyFolder
+
+    files = {"mask": tmp_path / "mask.nii"}  # not compressed, so that its size stays
+    patients = [Patient("sub-001", "real", files)]
+    files["mask"].write_bytes(bytes(size))
+    StudyFolder(tmp_path / "out", "hille", "small", {}, patients)
+    StudyFolder(tmp_path / "out", "hille", "small", {}, patients)
+    other = bytearray(size)
+    other[place] = 1
+    files["mask"].write_bytes(other)
+    with pytest.raises(SpineError, match="other data"):
+        StudyFolder(tmp_path / "out", "hille", "small", {}, patients)
+
+
+def test_a_study_takes_series_of_a_folder_and_tells_one_from_another(tmp_path):
+    from SpineLab.studies.state import Patient, StudyFolder
+    from SpineLib.volume import Volume
+
+    for number in (3, 4):
+        array = np.random.default_rng(number).integers(0, 900, (5, 8, 8))
+        write_image_series(tmp_path / str(number), Volume(array), SeriesNumber=number)
+        for file in (tmp_path / str(number)).iterdir():
+            (tmp_path / "dicom").mkdir(exist_ok=True)
+            file.rename(tmp_path / "dicom" / f"{number}-{file.name}")
+    StudyFolder(tmp_path / "out", "hille", "small", {}, [Patient("A", "real", {"T1": tmp_path / "dicom#3"})])
+    with pytest.raises(SpineError, match="other data"):
+        StudyFolder(tmp_path / "out", "hille", "small", {}, [Patient("A", "real", {"T1": tmp_path / "dicom#4"})])
 
 
 def test_a_fold_without_a_lesion_is_refused():
