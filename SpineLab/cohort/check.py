@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from SpineLib.cohort.layout import LABELS, Place, patients, truth_path
+from SpineLab.cohort.same import voxels_key
+from SpineLib.cohort.layout import LABELS, Place, patients
 from SpineLib.cohort.masks import check_on_image, read_lesions
-from SpineLib.cohort.origin import REAL, SIMULATED, counted, origin_of, origins
-from SpineLib.cohort.table import is_table, read_table
+from SpineLib.cohort.origin import REAL, SIMULATED, counted, origins
+from SpineLib.cohort.table import check_there, is_table, rows_of
 from SpineLib.errors import SpineError
 from SpineLib.progress import Progress, silent
 from SpineLib.sequences import SEQUENCES
-from SpineLib.volume import Volume, read_volume
+from SpineLib.volume import Volume, check_image, read_volume, suffix_of
+from SpineLib.volume.dicom_seg_reading import is_dicom_seg
 from SpineLib.volume.json_object import json_object
 from SpineLib.volume.segments import read_mask
-from SpineLib.volume.simulated import DESCRIPTION, simulated_description
 from SpineLib.volume.told import notes_of
 
 #: Lesions with less, ml, are more often stray voxels than lesions: they are told.
@@ -34,7 +34,7 @@ class Checked:
         name: "sub-001".
         origin: a word of :mod:`SpineLib.cohort.origin`.
         images: geometry by sequence, in words.
-        lesions_ml: volume of each lesion.
+        lesions_ml: volume of each lesion; None where no mask could be read.
         others: further masks that are there.
         why_not: what keeps the patient out; none if it is taken.
         notes: what the user should look at.
@@ -43,7 +43,7 @@ class Checked:
     name: str
     origin: str = REAL
     images: dict[str, str] = field(default_factory=dict)
-    lesions_ml: list[float] = field(default_factory=list)
+    lesions_ml: list[float] | None = None
     others: list[str] = field(default_factory=list)
     why_not: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -59,8 +59,8 @@ class Checked:
             "why_not": self.why_not,
             "origin": self.origin,
             "images": self.images,
-            "lesions": len(self.lesions_ml),
-            "lesions_ml": [round(value, 3) for value in self.lesions_ml],
+            "lesions": None if self.lesions_ml is None else len(self.lesions_ml),
+            "lesions_ml": None if self.lesions_ml is None else [round(value, 3) for value in self.lesions_ml],
             "other_masks": self.others,
             "notes": self.notes,
         }
@@ -85,6 +85,7 @@ def check_cohort(
         SpineError: there is no patient, or the table cannot be read.
         Cancelled: by ``progress``.
     """
+    check_there(folder)
     found = list(_files(folder, session))
     if not found:
         raise SpineError(
@@ -93,50 +94,52 @@ def check_cohort(
         )
     checked: list[Checked] = []
     seen: dict[str, tuple[str, str]] = {}
-    for number, (name, origin, files, missing) in enumerate(found):
-        progress(number / len(found), f"Looking at {name}")
-        checked.append(_check(name, origin, files, missing, inputs, label, seen))
+    for number, one in enumerate(found):
+        progress(number / len(found), f"Looking at {one.name}")
+        checked.append(_check(one, inputs, label, seen))
     return checked
 
 
-def _check(
-    name: str,
-    origin: str,
-    files: dict[str, Path],
-    missing: Sequence[str],
-    inputs: Sequence[str],
-    label: str,
-    seen: dict,
-) -> Checked:
-    one = Checked(name, origin)
+def _check(found: _Files, inputs: Sequence[str], label: str, seen: dict[str, tuple[str, str]]) -> Checked:
+    files = found.files
+    one = Checked(found.name, found.origin)
     there = [key for key in ("CT", *SEQUENCES) if key in files]
-    for key in missing:
+    for key in found.missing:
         one.why_not.append(f"the {key} file that the table names is not there")
-    for key in [wanted for wanted in inputs if wanted not in files]:
+    for key in [wanted for wanted in inputs if wanted not in files and wanted not in found.missing]:
         one.why_not.append(f"no {key}")
-    if not there:
+    if not there and not found.missing:
         one.why_not.append("no image")
     volumes: dict[str, Volume] = {}
     for key in there:
         try:
             volumes[key] = read_volume(files[key], key)
+            one.images[key] = _geometry(volumes[key])
+            check_image(volumes[key], key)
+            _compare(one, key, volumes[key], seen)
         except SpineError as error:
             if not inputs or key in inputs:
                 one.why_not.append(str(error).rstrip("."))
-            continue
-        one.images[key] = _geometry(volumes[key])
-        known = seen.setdefault(hashlib.sha256(volumes[key].array.tobytes()).hexdigest(), (name, key))
-        if known != (name, key):
-            one.notes.append(f"its {key} is the same image as the {known[1]} of {known[0]}: one patient twice?")
+    if found.aside:
+        one.notes.append(f"left aside in its folders: {', '.join(found.aside)}")
     one.others = [key for key in files if key in LABELS and key != label]
     if label not in files:
-        if label not in missing:
+        if label not in found.missing:
             one.why_not.append(f"no {label} mask")
     elif volumes:
         _check_mask(
             one, files[label], label, volumes[next((key for key in inputs if key in volumes), next(iter(volumes)))]
         )
     return one
+
+
+def _compare(one: Checked, key: str, volume: Volume, seen: dict[str, tuple[str, str]]) -> None:
+    """Tell, or refuse, an image that was seen before."""
+    name, before = seen.setdefault(voxels_key(volume), (one.name, key))
+    if name != one.name:
+        one.notes.append(f"its {key} is the same image as the {before} of {name}: one patient twice?")
+    elif before != key:
+        raise SpineError(f"Its {key} is the same image as its {before}.")
 
 
 def _check_mask(one: Checked, file: Path, label: str, image: Volume) -> None:
@@ -170,17 +173,14 @@ def table(checked: Sequence[Checked], label: str = "lesion") -> str:
     for one in checked:
         verdict = "taken" if one.taken else f"left out: {'; '.join(one.why_not)}"
         images = "; ".join(f"{key} {text}" for key, text in one.images.items()) or "–"
-        counts = [str(len(one.lesions_ml)), f"{sum(one.lesions_ml):.2f}"] if label in _masks(one, label) else ["–", "–"]
+        volumes = one.lesions_ml
+        counts = ["–", "–"] if volumes is None else [str(len(volumes)), f"{sum(volumes):.2f}"]
         lines.append("| " + " | ".join([one.name, verdict, one.origin, images, *counts, "; ".join(one.notes)]) + " |")
     taken = [one for one in checked if one.taken]
-    total = sum(len(one.lesions_ml) for one in taken)
+    total = sum(len(one.lesions_ml or ()) for one in taken)
     kinds = counted(one.origin for one in taken)
     lines += ["", f"{len(taken)} of {len(checked)} patients are taken{f' ({kinds})' if taken else ''}, {total} {many}."]
     return "\n".join(lines) + "\n"
-
-
-def _masks(one: Checked, label: str) -> Iterable[str]:
-    return () if any(f"no {label}" in why or "mask" in why or label in why for why in one.why_not) else (label,)
 
 
 def _geometry(volume: Volume) -> str:
@@ -188,19 +188,33 @@ def _geometry(volume: Volume) -> str:
     return f"{size} of {' x '.join(f'{value:.3g}' for value in volume.spacing)} mm"
 
 
-def _files(folder: Path, session: str | None):
-    """Each patient's name, origin, files by sequence, "CT" and label, and what its table names in vain."""
+@dataclass(frozen=True)
+class _Files:
+    """Of one patient: by sequence, "CT" and label; what its table names in vain; and what nothing reads."""
+
+    name: str
+    origin: str
+    files: dict[str, Path]
+    missing: Sequence[str] = ()
+    aside: Sequence[str] = ()
+
+
+def _files(folder: Path, session: str | None) -> Iterable[_Files]:
     if is_table(folder):
-        for row in read_table(folder):
-            if (row.session or None) == session:
-                yield row.patient, origin_of(row.origin, REAL), row.files, row.missing
+        for row in rows_of(folder, session):
+            yield _Files(row.patient, row.origin, row.files, row.missing)
         return
-    said, told = simulated_description(json_object(folder / DESCRIPTION)), origins(folder)
-    for name in patients(folder):
-        files: dict[str, Path | None] = {}
-        for place in (Place(folder, name, session), Place(folder, name, session, "ct")):
-            keys = [key for key in SEQUENCES if place.kind == "anat"] or ["CT"]
-            files |= {key: place.find_image(key) for key in keys}
-            files |= {key: found for key in LABELS if (found := place.find_label(key))}
-        usual = SIMULATED if said or truth_path(folder, name).is_file() else REAL
-        yield name, told.get(name, usual), {key: file for key, file in files.items() if file}, ()
+    for name, origin in origins(folder, patients(folder)).items():
+        files: dict[str, Path] = {}
+        places = Place(folder, name, session), Place(folder, name, session, "ct")
+        for place in places:
+            keys = SEQUENCES if place.kind == "anat" else ("CT",)
+            files |= {key: file for key in keys if (file := place.find_image(key))}
+            files |= {key: file for key in LABELS if (file := place.find_label(key))}
+        inside = [file for place in places for file in _entries(place.images) + _entries(place.labels)]
+        aside = [file.name for file in inside if file not in files.values() and (suffix_of(file) or is_dicom_seg(file))]
+        yield _Files(name, origin, files, aside=aside)
+
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []

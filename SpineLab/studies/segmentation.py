@@ -18,9 +18,9 @@ from SpineLab.training.record import read_log
 from SpineLab.training.segmentation.augmentation import AugmentationSettings
 from SpineLab.training.segmentation.config import SegmentationConfig
 from SpineLab.training.segmentation.session import run_training
-from SpineLib.cohort.layout import AFTER, sessions
+from SpineLib.cohort.layout import AFTER
 from SpineLib.cohort.mr import Cohort, read_cohort
-from SpineLib.cohort.table import is_table
+from SpineLib.cohort.table import sessions_of
 from SpineLib.geometry.orientation import canonical
 from SpineLib.metrics.literature import METASTASES, METASTASES_READERS, NECROSIS, Published
 from SpineLib.models import load_bundle
@@ -170,7 +170,7 @@ def run_study(
         SpineError: the data cannot be used, or the folder holds another study.
         Cancelled: Ctrl-C.
     """
-    session = AFTER if paper.label == "necrosis" and not is_table(data) and AFTER in sessions(data) else None
+    session = AFTER if paper.label == "necrosis" and AFTER in sessions_of(data) else None
     cohort = read_cohort(data, (paper.first, paper.second), labels=(paper.label,), session=session)
     masks = {case.name: case.lesions(paper.label) for case in cohort.cases}
     volumes = {name: float(np.count_nonzero(mask.array)) * mask.voxel_volume_ml for name, mask in masks.items()}

@@ -9,11 +9,9 @@ from pathlib import Path
 
 from SpineLib.cohort.layout import CT_LABELS, Place, patients, truth_path
 from SpineLib.cohort.masks import read_lesions
-from SpineLib.cohort.origin import REAL, SIMULATED, origin_of, origins, tell_left_out
-from SpineLib.cohort.table import is_table, read_table
+from SpineLib.cohort.origin import REAL, SIMULATED, origins, tell_left_out
+from SpineLib.cohort.table import check_there, is_table, rows_of
 from SpineLib.errors import SpineError
-from SpineLib.volume.json_object import json_object
-from SpineLib.volume.simulated import DESCRIPTION, simulated_description
 from SpineLib.volume.volume import Volume
 
 #: What trainings and evaluations of lesions need beside the CT.
@@ -80,6 +78,7 @@ def read_ct_cohort(folder: str | Path, labels: Sequence[str] = NEEDED) -> list[C
         SpineError: the folder does not exist or holds no such patient, or a truth can't be read.
     """
     folder = Path(folder)
+    check_there(folder)
     cases, left_out = [], []
     for name, origin, files in _files(folder):
         truth = truth_path(folder, name)
@@ -106,16 +105,13 @@ def read_ct_cohort(folder: str | Path, labels: Sequence[str] = NEEDED) -> list[C
 def _files(folder: Path):
     """Each patient's name, origin and files by "CT" and label."""
     if is_table(folder):
-        for row in read_table(folder):
-            yield row.patient, origin_of(row.origin, REAL), row.files
+        for row in rows_of(folder, None):
+            yield row.patient, row.origin, row.files
         return
-    said = simulated_description(json_object(folder / DESCRIPTION))
-    told = origins(folder)
-    for name in patients(folder):
+    for name, origin in origins(folder, patients(folder)).items():
         place = Place(folder, name, kind="ct")
-        usual = SIMULATED if said or truth_path(folder, name).is_file() else REAL
         files = {"CT": place.find_image("CT"), **{key: place.find_label(key) for key in CT_LABELS}}
-        yield name, told.get(name, usual), {key: file for key, file in files.items() if file}
+        yield name, origin, {key: file for key, file in files.items() if file}
 
 
 def _json(path: Path) -> dict:

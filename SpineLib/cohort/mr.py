@@ -7,8 +7,8 @@ from pathlib import Path
 
 from SpineLib.cohort.layout import LABELS, SESSIONS, Place, patients, sessions, truth_path
 from SpineLib.cohort.masks import read_lesions
-from SpineLib.cohort.origin import REAL, SIMULATED, counted, origin_of, origins, tell_left_out
-from SpineLib.cohort.table import is_table, read_table
+from SpineLib.cohort.origin import REAL, SIMULATED, counted, origins, tell_left_out
+from SpineLib.cohort.table import check_there, is_table, rows_of
 from SpineLib.errors import SpineError
 from SpineLib.sequences import SEQUENCES
 from SpineLib.volume.json_object import json_object
@@ -110,6 +110,7 @@ def read_cohort(
         SpineError: the folder does not exist or holds no such case.
     """
     folder = Path(folder)
+    check_there(folder)
     found = _table_cases(folder, session) if is_table(folder) else _folder_cases(folder, session)
     wanted = [*inputs, *labels]
     cases, left_out = [], []
@@ -135,8 +136,6 @@ def _no_case(folder: Path, wanted: list[str], session: str | None, left_out: lis
         return SpineError(
             f"The table '{folder.name}' holds no patient with {', '.join(wanted) or 'a sequence'}; the first is "
             f"{left_out[0][0]}: {left_out[0][1]}."
-            if left_out
-            else f"The table '{folder.name}' holds no patient of this session."
         )
     place = f"sub-*/ses-{session}/anat" if session else "sub-*/anat"
     there = sessions(folder)
@@ -189,18 +188,15 @@ def drawn_lesions(facts: dict) -> dict[int, dict]:
 
 
 def _folder_cases(folder: Path, session: str | None) -> list[tuple[Case, tuple[str, ...]]]:
-    usual = SIMULATED if simulated_description(json_object(folder / DESCRIPTION)) else REAL
-    told = origins(folder)
-    return [(_case(folder, name, session, told.get(name, usual)), ()) for name in patients(folder)]
+    return [(_case(folder, name, session, origin), ()) for name, origin in origins(folder, patients(folder)).items()]
 
 
 def _table_cases(table: Path, session: str | None) -> list[tuple[Case, tuple[str, ...]]]:
     cases = []
-    for row in read_table(table):
-        if (row.session or None) == session:
-            sequences = {key: file for key, file in row.files.items() if key in SEQUENCES}
-            labels = {key: file for key, file in row.files.items() if key in LABELS}
-            cases.append((Case(row.patient, sequences, labels, origin_of(row.origin, REAL)), row.missing))
+    for row in rows_of(table, session):
+        sequences = {key: file for key, file in row.files.items() if key in SEQUENCES}
+        labels = {key: file for key, file in row.files.items() if key in LABELS}
+        cases.append((Case(row.patient, sequences, labels, row.origin), row.missing))
     return cases
 
 

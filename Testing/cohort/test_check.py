@@ -7,6 +7,7 @@ import json
 import nibabel
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from SpineLab.cohort.check import check_cohort
 from SpineLib.cli.main import main
@@ -47,6 +48,40 @@ def test_one_patient_under_two_names_is_told(tmp_path):
     assert "the same image as the T1 of sub-01" in by_name(folder)["sub-03"].notes[0]
 
 
+def test_what_a_training_would_refuse_is_left_out_with_its_reason(tmp_path):
+    folder = write_patients(tmp_path)
+    mask = balls(CENTRES["sub-01"])
+    ct = np.where(mask, 300, np.linspace(-1000, 60, 36)).astype(np.int16)
+    save(ct, folder / "sub-01/anat/sub-01_T1w.nii.gz")
+    save(np.full((8, 40, 36), 7, np.int16), folder / "sub-02/anat/sub-02_T2w.nii.gz")
+    (folder / "sub-03/anat/sub-03_T2w.nii.gz").write_bytes((folder / "sub-03/anat/sub-03_T1w.nii.gz").read_bytes())
+    found = by_name(folder)
+    assert "is a CT, not an MR image" in found["sub-01"].why_not[0] and len(found["sub-01"].lesions_ml) == 2
+    assert "is constant" in found["sub-02"].why_not[0]
+    assert found["sub-03"].why_not == ["Its T2 is the same image as its T1"]
+
+
+def test_one_patient_is_known_again_in_another_type_and_axis_order(tmp_path):
+    folder = write_patients(tmp_path)
+    scan = sitk.Round(sitk.ReadImage(str(folder / "sub-01/anat/sub-01_T1w.nii.gz")))
+    sitk.WriteImage(scan, str(folder / "sub-01/anat/sub-01_T1w.nii.gz"))
+    turned = sitk.DICOMOrient(sitk.Cast(scan, sitk.sitkInt16), "RAS")
+    sitk.WriteImage(turned, str(folder / "sub-03/anat/sub-03_T1w.nii.gz"))
+    assert "the same image as the T1 of sub-01" in by_name(folder)["sub-03"].notes[0]
+
+
+def test_files_in_a_patients_folders_that_nothing_reads_are_told(tmp_path):
+    folder = write_patients(tmp_path)
+    images = folder / "sub-01/anat"
+    (images / "sub-01_T1w.nii.gz").rename(images / "sub-01_acq-sag_T1w.nii.gz")
+    second = mask_path(folder, "sub-02").with_name("sub-02_label-lesion_mask.nii")
+    save(balls([(3, 12, 22)]).astype(np.uint8), second)
+    found = by_name(folder)
+    assert found["sub-01"].why_not == ["no T1"] and "sub-01_acq-sag_T1w.nii.gz" in found["sub-01"].notes[0]
+    assert found["sub-02"].taken and found["sub-02"].notes == [f"left aside in its folders: {second.name}"]
+    assert found["sub-03"].notes[0].startswith("The lesion mask was parted")
+
+
 def test_a_mask_that_a_model_began_is_told(tmp_path):
     folder = write_patients(tmp_path)
     mask = read_volume(mask_path(folder, "sub-01"))
@@ -73,3 +108,8 @@ def test_a_folder_with_nobody_to_take_ends_with_1_and_one_without_patients_with_
     (tmp_path / "empty").mkdir()
     assert main(["cohort", "check", str(tmp_path / "empty")]) == 1
     assert "There is no patient" in capsys.readouterr().err
+    assert main(["cohort", "check", str(tmp_path / "gone.csv")]) == 1
+    assert "does not exist" in capsys.readouterr().err
+    (tmp_path / "list.xlsx").write_bytes(b"PK")
+    assert main(["cohort", "check", str(tmp_path / "list.xlsx")]) == 1
+    assert "'list.xlsx' is no table of patients" in capsys.readouterr().err

@@ -63,4 +63,6 @@ def test_a_damaged_truth_is_named(folder, tmp_path):
 
 def test_a_folder_without_cases_is_refused(tmp_path):
     with pytest.raises(SpineError, match="holds no case"):
+        read_ct_cohort(tmp_path)
+    with pytest.raises(SpineError, match="does not exist"):
         read_ct_cohort(tmp_path / "nowhere")

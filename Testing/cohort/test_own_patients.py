@@ -65,7 +65,7 @@ def test_a_table_of_patients_is_a_cohort_too(tmp_path, kind):
         )
     if kind == "json":
         table = tmp_path / "patients.json"
-        table.write_text(json.dumps({"patients": rows}))
+        table.write_text("\ufeff" + json.dumps({"patients": rows}), encoding="utf-8")
     else:
         table, sign = tmp_path / "patients.csv", "," if kind == "csv" else ";"
         lines = [list(rows[0]), *([str(v) for v in row.values()] for row in rows)]
@@ -74,6 +74,46 @@ def test_a_table_of_patients_is_a_cohort_too(tmp_path, kind):
     assert [case.name for case in cohort.cases] == ["SUB-01", "SUB-03"]
     assert cohort.cases[1].lesions().array.max() == 3 and not cohort.simulated
     assert "SUB-02: the lesion file that the table names is not there" in told and "left aside: age" in told
+
+
+def test_a_table_says_who_is_simulated_and_who_has_painted_lesions(tmp_path):
+    folder = write_patients(tmp_path)
+    words = ["true", "painted", "n/a"]
+    rows = [f"{n},{n}/anat/{n}_T1w.nii.gz,{mask_path(tmp_path, n)},{w}" for n, w in zip(CENTRES, words)]
+    (folder / "t.csv").write_text("\r\n".join(["sep=,", "patient,T1,mask,simulated", " , ,,", *rows, "", ""]))
+    cohort, _ = read(folder / "t.csv", ("T1",))
+    assert [case.origin for case in cohort.cases] == ["simulated", "real with painted lesions", "real"]
+
+
+def test_rows_of_a_session_are_told_where_none_was_chosen(tmp_path):
+    folder = write_patients(tmp_path)
+    rows = [f"{n},{n}/anat/{n}_T1w.nii.gz,{mask_path(tmp_path, n)},{s}" for n, s in zip(CENTRES, ("", "after", ""))]
+    (folder / "t.csv").write_text("\n".join(["patient,T1,mask,session", *rows]))
+    cohort, told = read(folder / "t.csv", ("T1",))
+    assert len(cohort.cases) == 2 and "1 rows of the table are of a session (after) and were left aside" in told
+    assert [case.name for case in read(folder / "t.csv", ("T1",), session="after")[0].cases] == ["sub-02"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("participant_id\tsimulated\nsub-01\tmaybe\n", "told as 'maybe'"),
+        ("participant_id;simulated\nsub-01;true\n", "has no column 'participant_id'"),
+        ("participant_id\tsimulated\tname\nsub-01\ttrue\tM\xfcller\n", "save it in UTF-8"),
+    ],
+)
+def test_nobody_is_called_real_because_the_participants_could_not_be_read(tmp_path, text, words):
+    folder = write_patients(tmp_path)
+    (folder / "participants.tsv").write_bytes(text.encode("latin-1"))
+    with pytest.raises(SpineError, match=words):
+        read(folder)
+
+
+def test_participants_may_lack_the_prefix_and_a_truth_tells_that_a_patient_was_simulated(tmp_path):
+    folder = write_patients(tmp_path)
+    (folder / "participants.tsv").write_text("participant_id\tage\tsimulated\n01\t60\tyes\nsub-02\tn/a\tn/a\n")
+    (folder / "derivatives/labels/sub-03/sub-03_truth.json").write_text("{}")
+    assert [case.origin for case in read(folder)[0].cases] == ["simulated", "real", "simulated"]
 
 
 def test_a_training_reads_the_series_of_a_table_and_prepares_again_what_was_replaced(tmp_path):
@@ -106,6 +146,13 @@ def test_a_training_reads_the_series_of_a_table_and_prepares_again_what_was_repl
         ("name of person,T1\nA,x\n", "names no patient"),
         ("patient,T1,mask\n", "holds no patient"),
         ("patient,T1,mask\n../A,x,y\n", "no name of a folder"),
+        ("patient,T1,mask,lesion\nA,x,y,z\n", "several columns of lesion"),
+        ("patient,T1,t1\nA,x,y\n", "several columns"),
+        ("patient,T1,T1\nA,x,y\n", "several columns 'T1'"),
+        ("patient,T1,mask\nA,x,y,z\n", "more cells than columns"),
+        ("patient,T1,session\nA,x,pre\n", "has the session 'pre'; write before or after"),
+        ("patient,T1,session\nA,x,after\n", "only patients of the session after; choose with --session"),
+        ("patient,T1,simulated\nA,x,perhaps\n", "A is simulated is told as 'perhaps'; write false, true, or painted"),
     ],
 )
 def test_a_table_that_cannot_be_meant_is_refused(tmp_path, text, words):

@@ -280,7 +280,7 @@ def test_the_command_trains_goes_on_and_exports_with_figures(ball_cohort, tmp_pa
     ("change", "words"),
     [
         (["--inputs", "T1,CT"], "'CT' is no sequence"),
-        (["--cohort", "nowhere"], "'nowhere' holds no case"),
+        (["--cohort", "nowhere"], "'nowhere' does not exist"),
         (["--config", "nothing"], "no configuration 'nothing'"),
         (["--folds", "3", "--fold", "3"], "fold is 3 of 3"),
         (["--fold", "x"], "must be a number"),

@@ -11,7 +11,8 @@ from SpineLab.commands.telling import tell
 from SpineLib.cli.batch import add_cluster, wants_cluster
 from SpineLib.cli.options import add_device
 from SpineLib.cli.progress_bar import ProgressBar
-from SpineLib.cohort.layout import AFTER, sessions
+from SpineLib.cohort.layout import AFTER
+from SpineLib.cohort.table import sessions_of
 from SpineLib.errors import SpineError
 from SpineLib.models import find_bundle
 from SpineLib.progress import part
@@ -68,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     inputs = tuple(dict.fromkeys([*needed, *(given or ())]))
     label = arguments.label or _label(bundles)
     session = arguments.session
-    if session is None and label == "necrosis" and AFTER in sessions(arguments.cohort):
+    if session is None and label == "necrosis" and AFTER in sessions_of(arguments.cohort):
         session = AFTER
     cohort = read_cohort(arguments.cohort, inputs, labels=(label,), session=session)
     if arguments.held_out_of:
