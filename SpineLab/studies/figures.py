@@ -7,6 +7,7 @@ from html import escape
 
 import numpy as np
 
+from SpineLib.reports.charts import round_ticks
 from SpineLib.reports.pictures import data_uri, grey, grey_window, outline_path, png
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
@@ -58,31 +59,32 @@ def curves(lines: Mapping[str, Sequence[tuple[float, float]]], title: str, acros
     if not points:
         return f"<p>{escape(title)}: nothing was measured.</p>"
     xs, ys = zip(*points)
-    low, high = min(ys), max(max(ys), min(ys) + 1e-9)
-    last = max(max(xs), 1e-9)
+    up, right = round_ticks(min(ys), max(ys)), round_ticks(0.0, max(xs))
+    low, high, last = up[0], up[-1], right[-1]
     width, height, left, top, side = 560, 330 + 18 * len(lines), 66, 34, 230
 
-    def place(point: tuple[float, float]) -> str:
-        right, up = point[0] / last, (point[1] - low) / (high - low)
-        return f"{left + (width - left - 20) * right:.1f},{top + side * (1 - up):.1f}"
+    def x(value: float) -> float:
+        return left + (width - left - 20) * value / last
+
+    def y(value: float) -> float:
+        return top + side * (1 - (value - low) / (high - low))
 
     parts = [f'<text x="8" y="20" font-weight="bold">{escape(title)}</text>']
-    for tick in np.linspace(0, 1, 5):
-        at = top + side * (1 - tick)
+    for tick in up:
         parts.append(
-            f'<line x1="{left}" x2="{width - 20}" y1="{at:.1f}" y2="{at:.1f}" stroke="#ddd"/>'
-            f'<text x="{left - 6}" y="{at + 4:.1f}" text-anchor="end">{low + tick * (high - low):.3g}</text>'
-            f'<text x="{left + (width - left - 20) * tick:.1f}" y="{top + side + 16}" text-anchor="middle">'
-            f"{tick * last:.3g}</text>"
+            f'<line x1="{left}" x2="{width - 20}" y1="{y(tick):.1f}" y2="{y(tick):.1f}" stroke="#ddd"/>'
+            f'<text x="{left - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:.5g}</text>'
         )
+    for tick in right:
+        parts.append(f'<text x="{x(tick):.1f}" y="{top + side + 16}" text-anchor="middle">{tick:.5g}</text>')
     parts.append(f'<text x="{width / 2}" y="{top + side + 34}" text-anchor="middle">{escape(across)}</text>')
     for number, (name, line) in enumerate(lines.items()):
-        colour, y = _COLOURS[number % 6], top + side + 54 + 18 * number
-        shown = " ".join(place(point) for point in line if np.isfinite(point).all())
+        colour, at = _COLOURS[number % 6], top + side + 54 + 18 * number
+        shown = " ".join(f"{x(point[0]):.1f},{y(point[1]):.1f}" for point in line if np.isfinite(point).all())
         parts.append(
             f'<polyline class="curve" fill="none" stroke="{colour}" stroke-width="2" points="{shown}"/>'
-            f'<line x1="{left}" x2="{left + 24}" y1="{y}" y2="{y}" stroke="{colour}" stroke-width="2"/>'
-            f'<text x="{left + 32}" y="{y + 4}">{escape(name)}</text>'
+            f'<line x1="{left}" x2="{left + 24}" y1="{at}" y2="{at}" stroke="{colour}" stroke-width="2"/>'
+            f'<text x="{left + 32}" y="{at + 4}">{escape(name)}</text>'
         )
     return _svg(width, height, parts)
 

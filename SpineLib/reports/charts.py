@@ -7,6 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+import numpy as np
+
+
+def round_ticks(low: float, high: float, about: int = 4) -> np.ndarray:
+    """Round values, 1, 2 or 5 times a power of ten apart and about so many steps, from at most ``low`` to at least
+    ``high``."""
+    if high <= low:
+        high = low + (abs(low) or 1.0)
+    rough = (high - low) / about
+    unit = 10.0 ** np.floor(np.log10(rough))
+    step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= 0.999 * rough)
+    return step * np.arange(np.floor(low / step + 1e-6), np.ceil(high / step - 1e-6) + 1)
+
 
 @dataclass(frozen=True)
 class Interval:

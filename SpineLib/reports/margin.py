@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from SpineLib.reports.charts import round_ticks
 from SpineLib.reports.surface import VIEWS, colour_scale, css_colour, surface_views
 
 #: Margin in mm and the colour there; between them it runs evenly, at 0 it jumps: the sign must be seen at a glance.
@@ -82,7 +83,7 @@ def histogram_chart(
         return left + width * (value - edges[0]) / (edges[-1] - edges[0])
 
     parts = []
-    for tick in _ticks(most):
+    for tick in (one for one in round_ticks(0.0, most) if one <= most):
         y = top + height * (1 - tick / most)
         parts.append(
             f'<line class="grid" x1="{left}" x2="{left + width}" y1="{y:.1f}" y2="{y:.1f}"/>'
@@ -117,11 +118,3 @@ def histogram_chart(
         f'<svg class="chart" viewBox="0 0 360 {top + height + 42}" role="img" '
         f'aria-label="Histogram of the margin">{"".join(parts)}</svg>'
     )
-
-
-def _ticks(most: float) -> np.ndarray:
-    """Round values from 0 to ``most``, about four of them."""
-    rough = most / 4
-    unit = 10.0 ** np.floor(np.log10(rough))
-    step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= rough)
-    return np.arange(0, most + 1e-9, step)
