@@ -10,7 +10,7 @@ import numpy as np
 
 from SpineLab.cohort.same import voxels_key
 from SpineLib.cohort.layout import LABELS, Place, patients
-from SpineLib.cohort.masks import check_on_image, read_lesions
+from SpineLib.cohort.masks import check_on_image, read_lesions, vertebrae_on
 from SpineLib.cohort.origin import REAL, SIMULATED, counted, origins
 from SpineLib.cohort.table import check_there, is_table, rows_of
 from SpineLib.errors import SpineError
@@ -19,7 +19,6 @@ from SpineLib.sequences import SEQUENCES
 from SpineLib.volume import Volume, check_image, read_volume, suffix_of
 from SpineLib.volume.dicom_seg_reading import is_dicom_seg
 from SpineLib.volume.json_object import json_object
-from SpineLib.volume.segments import read_mask
 from SpineLib.volume.told import notes_of
 
 #: Lesions with less, ml, are more often stray voxels than lesions: they are told.
@@ -127,9 +126,13 @@ def _check(found: _Files, inputs: Sequence[str], label: str, seen: dict[str, tup
         if label not in found.missing:
             one.why_not.append(f"no {label} mask")
     elif volumes:
-        _check_mask(
-            one, files[label], label, volumes[next((key for key in inputs if key in volumes), next(iter(volumes)))]
-        )
+        image = volumes[next((key for key in inputs if key in volumes), next(iter(volumes)))]
+        _check_mask(one, files[label], label, image)
+        if "vertebrae" in one.others:
+            try:
+                vertebrae_on(files["vertebrae"], image)
+            except SpineError as error:
+                one.why_not.append(str(error).rstrip("."))
     return one
 
 
@@ -145,10 +148,10 @@ def _compare(one: Checked, key: str, volume: Volume, seen: dict[str, tuple[str, 
 def _check_mask(one: Checked, file: Path, label: str, image: Volume) -> None:
     try:
         if label == "vertebrae":
-            mask = read_mask(file, label)
+            mask = vertebrae_on(file, image)
         else:
             mask = read_lesions(file, label, numbered=one.origin == SIMULATED)
-        check_on_image(mask, image, label)
+            check_on_image(mask, image, label)
     except SpineError as error:
         one.why_not.append(str(error).rstrip("."))
         return
@@ -158,7 +161,9 @@ def _check_mask(one: Checked, file: Path, label: str, image: Volume) -> None:
     specks = sum(ml < _SPECK_ML for ml in one.lesions_ml)
     if specks:
         one.notes.append(f"{specks} of them below {_SPECK_ML:g} ml: stray voxels?")
-    if not one.lesions_ml:
+    if not one.lesions_ml and label == "vertebrae":
+        one.why_not.append("no vertebra is marked")
+    elif not one.lesions_ml:
         one.notes.append("nothing is marked: taken as a healthy patient")
     report = json_object(file.with_name(file.name.split("_lesions")[0] + "_report.json"))
     if report and file.name.endswith("_lesions.seg.nrrd"):

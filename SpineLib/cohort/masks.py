@@ -80,19 +80,40 @@ def check_on_image(lesions: Volume, image: Volume, name: str = "lesion") -> None
     """
     if lesions.same_grid(image):
         return
-    to_image = np.linalg.inv(image.ijk_to_lps) @ lesions.ijk_to_lps
-    size = np.array(image.shape[::-1])
     for number, box in enumerate(ndimage.find_objects(lesions.array.astype(np.int32)), start=1):
-        if box is None:
-            continue
-        places = np.argwhere(lesions.array[box] == number) + [part.start for part in box]
-        index = places[:, ::-1] @ to_image[:3, :3].T + to_image[:3, 3]
-        inside = ((index >= -0.5) & (index <= size - 0.5)).all(axis=1)
-        if inside.mean() < _INSIDE:
-            raise SpineError(
-                f"{100 * (1 - inside.mean()):.0f} % of {name} {number} lies outside of the image: the mask belongs to "
-                "another image or lost its place when it was exported; export it again on the image."
-            )
+        if box is not None:
+            places = np.argwhere(lesions.array[box] == number) + [part.start for part in box]
+            _refuse_outside(places, lesions, image, f"{name} {number}")
+
+
+def _refuse_outside(places: np.ndarray, mask: Volume, image: Volume, what: str) -> None:
+    """Refuse voxels of a mask, (n, 3) indices (k, j, i), of which more than half lie outside of the image."""
+    to_image = np.linalg.inv(image.ijk_to_lps) @ mask.ijk_to_lps
+    index = places[:, ::-1] @ to_image[:3, :3].T + to_image[:3, 3]
+    inside = ((index >= -0.5) & (index <= np.array(image.shape[::-1]) - 0.5)).all(axis=1).mean()
+    if inside < _INSIDE:
+        raise SpineError(
+            f"{100 * (1 - inside):.0f} % of {what} lies outside of the image: the mask belongs to another image or "
+            "lost its place when it was exported; export it again on the image."
+        )
+
+
+def vertebrae_on(path: str | Path, image: Volume) -> Volume:
+    """The numbered vertebrae of a mask, on its own grid.
+
+    Args:
+        path: any mask.
+        image: what they were drawn on.
+
+    Raises:
+        SpineError: unreadable, no mask, or of all vertebrae more than half lies outside of the image; single ones may,
+            as an image can show less of the spine than the one that they were drawn on.
+    """
+    mask = read_mask(path, "vertebrae")
+    places = np.argwhere(mask.array)
+    if len(places) and not mask.same_grid(image):
+        _refuse_outside(places, mask, image, "the vertebrae")
+    return mask
 
 
 def segment_names(path: str | Path) -> list[str]:

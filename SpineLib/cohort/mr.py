@@ -196,7 +196,7 @@ def _table_cases(table: Path, session: str | None) -> list[tuple[Case, tuple[str
     for row in rows_of(table, session):
         sequences = {key: file for key, file in row.files.items() if key in SEQUENCES}
         labels = {key: file for key, file in row.files.items() if key in LABELS}
-        cases.append((Case(row.patient, sequences, labels, row.origin), row.missing))
+        cases.append((Case(row.patient, sequences, labels, row.origin, row.origin == SIMULATED), row.missing))
     return cases
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from SpineLib.cohort.masks import check_on_image, read_lesions
+from SpineLib.cohort.masks import check_on_image, read_lesions, vertebrae_on
 from SpineLib.cohort.mr import read_cohort
 from SpineLib.errors import SpineError
 from SpineLib.progress import remarks_to
@@ -160,3 +160,19 @@ def test_a_dicom_seg_gives_a_lesion_for_each_segment(dicom_seg):
     lesions = read_lesions(write("BINARY"))
     assert set(np.unique(lesions.array)) == {0, 1, 2}
     check_on_image(lesions, series)
+
+
+def test_vertebrae_may_reach_beyond_an_image_that_shows_less_of_the_spine(tmp_path):
+    labels = np.zeros((4, 40, 6), np.uint8)
+    for number, start in ((20, 0), (21, 14), (22, 28)):
+        labels[:, start : start + 10] = number
+    save(labels, tmp_path / "v.nii.gz")
+    mask = read_volume(tmp_path / "v.nii.gz")
+    for rows, whole in ((30, True), (15, False)):  # of 30 marked rows 20 and 11 are seen
+        save(np.ones((4, rows, 6), np.float32), tmp_path / "i.nii.gz")
+        image = read_volume(tmp_path / "i.nii.gz")
+        if whole:
+            assert np.array_equal(vertebrae_on(tmp_path / "v.nii.gz", image).array, mask.array)
+        else:
+            with pytest.raises(SpineError, match="63 % of the vertebrae lies outside"):
+                vertebrae_on(tmp_path / "v.nii.gz", image)

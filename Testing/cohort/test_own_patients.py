@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from SpineLab.training.detection.cases import LESION, VERTEBRA
 from SpineLib.cohort.ct import read_ct_cohort
@@ -245,6 +246,18 @@ def test_patients_with_a_ct_need_only_ct_vertebrae_and_lesion(tmp_path):
     first, _ = read_ct_cohort(write_cts(tmp_path))
     assert first.intact is None and first.truth == {} and first.origin == "real" and first.whole == first.vertebrae
     assert first.lesions().array.max() == 1
+
+
+def test_vertebrae_drawn_on_another_grid_are_learned_on_that_of_the_ct(tmp_path):
+    from SpineLab.training.vertebrae.cases import prepare_cases
+
+    folder = write_cts(tmp_path / "own")
+    (first, _) = prepare_cases(read_ct_cohort(folder, ("vertebrae",)), None, (), tmp_path / "first", processes=1)
+    for place in folder.glob("derivatives/labels/*/ct/*vertebrae*"):
+        image = sitk.ReadImage(str(place))
+        sitk.WriteImage(sitk.DICOMOrient(sitk.ConstantPad(image, (2, 3, 1), (1, 0, 2)), "RAI"), str(place))
+    (second, _) = prepare_cases(read_ct_cohort(folder, ("vertebrae",)), None, (), tmp_path / "second", processes=1)
+    assert first.mask.any() and np.array_equal(first.mask, second.mask)
 
 
 def test_vertebrae_are_learned_from_patients_without_lesion_masks_and_lesions_are_not(tmp_path):

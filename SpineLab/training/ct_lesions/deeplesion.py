@@ -16,6 +16,7 @@ import SimpleITK as sitk
 
 from SpineLib.errors import SpineError
 from SpineLib.preprocess.ct import window_to_8bit
+from SpineLib.progress import remark
 from SpineLib.volume.told import MODALITY
 from SpineLib.volume.volume import Volume
 
@@ -181,7 +182,7 @@ def read_deeplesion(
     grouped: dict[str, list[dict[str, str]]] = {}
     for row in _rows(folder / INFO_FILE):
         grouped.setdefault(row["File_name"], []).append(row)
-    images = []
+    images, not_there = [], 0
     for name, rows in sorted(grouped.items()):
         try:
             image = _image(folder / PICTURES, rows)
@@ -192,12 +193,16 @@ def read_deeplesion(
         marks = tuple(
             mark for mark in image.lesions if (wanted is None or mark.kind in wanted) and (noisy or not mark.noisy)
         )
-        if marks and (not present or image.path.is_file()):
+        if marks and present and not image.path.is_file():
+            not_there += 1
+        elif marks:
             images.append(DeepLesionImage(**{**vars(image), "lesions": marks}))
     if not images:
         raise SpineError(
             "The folder of DeepLesion holds no picture of a wanted lesion; unpack archives of Images_png into it."
         )
+    if not_there:
+        remark(f"Of {not_there} key slices of DeepLesion the picture is not there, as archives were not unpacked.")
     return images
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from SpineLab.training.cases import fingerprint, folder_beside, is_current, prepare_each, read_case, write_case
 from SpineLab.training.detection.vertebrae import see_vertebrae, spine_model
 from SpineLab.training.segmentation.dataset import label_on_grid
-from SpineLib.cohort.masks import check_on_image
+from SpineLib.cohort.masks import check_on_image, vertebrae_on
 from SpineLib.cohort.mr import Case, Cohort
 from SpineLib.errors import SpineError
 from SpineLib.networks.siamese import PATCH
@@ -20,7 +20,6 @@ from SpineLib.preprocess.pyramid import make_pyramid
 from SpineLib.progress import Progress, remark, silent
 from SpineLib.tasks.detection.likelihood import middle
 from SpineLib.volume import read_volume
-from SpineLib.volume.segments import read_mask
 
 #: What a place is; normal vertebra and background are what the paper draws normal samples from (section 2.4).
 BACKGROUND, VERTEBRA, LESION = 0, 1, 2
@@ -109,7 +108,7 @@ def prepare_case(case: Case, sequence: str, scales: tuple[float, ...], normalisa
         drawn = case.lesions()
         check_on_image(drawn, image)
         if "vertebrae" in case.labels:
-            bones = read_mask(case.labels["vertebrae"], "vertebrae")
+            bones = vertebrae_on(case.labels["vertebrae"], image)
         else:
             bundle = spine_model()
             bones, model = see_vertebrae(image, bundle), bundle.card.id

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 
 from SpineLab.training.cases import fingerprint, folder_beside, is_current, prepare_each, read_case, write_case
-from SpineLib.cohort.masks import check_on_image
+from SpineLib.cohort.masks import check_on_image, vertebrae_on
 from SpineLib.cohort.mr import Case, Cohort
 from SpineLib.errors import SpineError
 from SpineLib.preprocess import Preparation, Prepared, prepare
 from SpineLib.progress import Progress, silent
 from SpineLib.volume import Volume, read_volume
 from SpineLib.volume.resampling import resample_like
-from SpineLib.volume.segments import read_mask
 
 _VERSION = 1
 _POINTS = 4096
@@ -116,9 +115,8 @@ def prepare_case(
     body = _random_points(first > low + 0.15 * (high - low), rng)
     vertebrae = np.zeros((0, 3), np.int16)
     if "vertebrae" in case.labels:
-        vertebrae = _random_points(
-            label_on_grid(read_mask(case.labels["vertebrae"], "vertebrae"), prepared, binary=True) > 0, rng
-        )
+        bones = _vertebrae(case, prepared.reference)
+        vertebrae = _random_points(label_on_grid(bones, prepared, binary=True) > 0, rng)
     alike = np.zeros((0, 3), np.int16)
     if label == "necrosis" and "lesion" in case.labels:
         metastases = label_on_grid(_mask(case, "lesion", prepared.reference), prepared, binary=True)
@@ -161,7 +159,7 @@ def open_case(folder: Path) -> PreparedCase:
 def _mask(case: Case, label: str, image: Volume) -> Volume:
     """What is learned, checked to lie on the image."""
     if label == "vertebrae":
-        mask = read_mask(case.labels[label], label)
+        mask = _vertebrae(case, image)
         if mask.array.max() <= 255:
             return mask
         values, counted = np.unique(mask.array, return_inverse=True)
@@ -172,6 +170,13 @@ def _mask(case: Case, label: str, image: Volume) -> Volume:
     except SpineError as error:
         raise SpineError(f"Case {case.name}: {error}") from error
     return lesions
+
+
+def _vertebrae(case: Case, image: Volume) -> Volume:
+    try:
+        return vertebrae_on(case.labels["vertebrae"], image)
+    except SpineError as error:
+        raise SpineError(f"Case {case.name}: {error}") from error
 
 
 def label_on_grid(label: Volume, prepared: Prepared, *, binary: bool = False) -> np.ndarray:

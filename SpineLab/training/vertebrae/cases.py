@@ -10,11 +10,12 @@ import numpy as np
 
 from SpineLab.training.cases import fingerprint, folder_beside, is_current, prepare_each, read_case, write_case
 from SpineLib.cohort.ct import CtCase
+from SpineLib.cohort.masks import vertebrae_on
 from SpineLib.errors import SpineError
 from SpineLib.preprocess.ct import axial_hu
 from SpineLib.progress import Progress, silent
 from SpineLib.volume import read_volume
-from SpineLib.volume.segments import read_mask
+from SpineLib.volume.resampling import resample_like
 
 _VERSION = 1
 
@@ -63,10 +64,12 @@ def prepare_cases(
 
 def prepare_case(case: CtCase, pixel_mm: float | None, left_out: tuple[int, ...], folder: Path) -> None:
     """Prepare one case and write it to ``folder / case.name``."""
-    ct, labels = read_volume(case.ct, "CT"), read_mask(case.vertebrae, "vertebrae")
-    if not labels.same_grid(ct):
-        raise SpineError(f"Case {case.name}: CT and labels are not on one grid; simulate or export the case again.")
-    slices = axial_hu(ct, pixel_mm)
+    try:
+        ct = read_volume(case.ct, "CT")
+        labels = resample_like(vertebrae_on(case.vertebrae, ct), ct, nearest=True)
+        slices = axial_hu(ct, pixel_mm)
+    except SpineError as error:
+        raise SpineError(f"Case {case.name}: {error}") from error
     bone = ((labels.array > 0) & ~np.isin(labels.array, left_out)).astype(np.uint8)
     mask = (slices.from_input(bone) >= 0.5).astype(np.uint8)
     if not mask.any():
