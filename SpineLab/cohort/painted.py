@@ -31,7 +31,7 @@ def with_painted(source: Source, count: int) -> Source:
     """
     return replace(
         source,
-        title=f"{source.title}; with painted lesions",
+        title=f"{source.title}; with painted lesions ({count})",
         patients=tuple((name, partial(_painted, read, count)) for name, read in source.patients),
     )
 

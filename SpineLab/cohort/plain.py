@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
 from SpineLab.cohort.writer import Patient, Source
-from SpineLib.cohort.masks import check_on_image, read_lesions
+from SpineLib.cohort.masks import check_on_image, read_lesions, vertebrae_on
 from SpineLib.errors import SpineError
+from SpineLib.progress import remark
 from SpineLib.sequences import SEQUENCES
 from SpineLib.volume import read_volume
 from SpineLib.volume.dicom_seg_reading import is_dicom_seg
 from SpineLib.volume.formats import suffix_of
-from SpineLib.volume.segments import read_mask
 
-_MASK = re.compile(r"mask|label|lesion|metast|tumou?r|\bseg\b|segmentation|mets", re.IGNORECASE)
-_BONES = re.compile(r"vertebra|\bvert\b|bone|spine", re.IGNORECASE)
+_MASK = re.compile(r"mask|label|l(?:e|ä|a\u0308|ae)sion|metast|tumou?r|\bseg\b|segmentation|mets", re.IGNORECASE)
+_BONES = re.compile(r"vertebra|\bvert\b|bone", re.IGNORECASE)
 _CT = re.compile(r"(?<![a-z])ct(?![a-z])", re.IGNORECASE)
 
 
@@ -42,6 +43,7 @@ def _read(folder: Path) -> Patient:
     images: dict[str, list[Path]] = {}
     masks: list[Path] = []
     bones: list[Path] = []
+    aside: list[Path] = []
     for path in sorted(folder.iterdir()):
         words = path.name[: -len(suffix_of(path))] if suffix_of(path) else path.stem
         if path.name.startswith(".") or not (path.is_dir() or suffix_of(path) or is_dicom_seg(path)):
@@ -53,21 +55,34 @@ def _read(folder: Path) -> Patient:
             bones.append(path)
         elif key := _sequence(words):
             images.setdefault(key, []).append(path)
-    several = {key: files for key, files in images.items() if len(files) > 1}
-    for key, files in several.items():
-        raise SpineError(f"it has {len(files)} {key} images ({', '.join(file.name for file in files)}); leave one")
+        else:
+            aside.append(path)
+    for key, files in images.items():
+        if len(files) > 1:
+            raise SpineError(f"it has {len(files)} {key} images ({_named(files)}); leave one")
     if not images:
         raise SpineError("no image whose name says its sequence (T1, T2, STIR, ceT1) or CT")
+    if "CT" in images and len(images) > 1:
+        raise SpineError(f"it has a CT and MR images ({_named(one[0] for one in images.values())}); give each a folder")
     if len(masks) != 1:
-        raise SpineError(f"it has {len(masks)} masks ({', '.join(file.name for file in masks) or 'none'}); give one")
-    kind = "ct" if "CT" in images else "anat"
-    chosen = {key: files[0] for key, files in images.items() if kind == "anat" or key == "CT"}
+        raise SpineError(f"it has {len(masks)} masks ({_named(masks)}); give one, called 'mask' or 'lesion'")
+    if len(bones) > 1:
+        raise SpineError(f"it has {len(bones)} masks of vertebrae ({_named(bones)}); leave one")
+    chosen = {key: files[0] for key, files in images.items()}
+    first = next(iter(chosen))
+    image = read_volume(chosen[first], first)
     lesions = read_lesions(masks[0])
-    check_on_image(lesions, read_volume(next(iter(chosen.values()))))
+    check_on_image(lesions, image)
     labels = {"lesion": lesions}
-    if len(bones) == 1:
-        labels["vertebrae"] = read_mask(bones[0], "vertebrae")
-    return Patient(folder.name, chosen, labels, kind)
+    if bones:
+        labels["vertebrae"] = vertebrae_on(bones[0], image)
+    if aside:
+        remark(f"Of {folder.name} were left aside, as their names say neither a sequence nor a mask: {_named(aside)}.")
+    return Patient(folder.name, chosen, labels, "ct" if "CT" in chosen else "anat")
+
+
+def _named(files: Iterable[Path]) -> str:
+    return ", ".join(file.name for file in files) or "none"
 
 
 def _sequence(words: str) -> str | None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from SpineLab.cohort.writer import Patient, Source
 from SpineLab.training.ct_lesions.deeplesion import DeepLesionImage, DeepLesionMark, read_deeplesion
-from SpineLib.cohort.masks import check_on_image
+from SpineLib.cohort.masks import check_on_image, vertebrae_on
 from SpineLib.errors import SpineError
 from SpineLib.progress import remark
 from SpineLib.volume import list_dicom_series, read_dicom, read_volume
@@ -22,7 +22,9 @@ from SpineLib.volume.numberings import SPIDER
 from SpineLib.volume.resampling import resample_like
 from SpineLib.volume.segments import read_mask, read_segments
 
-_LEVEL = re.compile(r"\b(?:vertebra[_ ]*)?([CTL])(\d{1,2})\b", re.IGNORECASE)
+#: VerSe's numbers, with the coccyx and a 13th thoracic.
+_VERSE = range(1, 29)
+_LEVEL = re.compile(r"(?:(?<![A-Za-z0-9])|vertebra)([CTL])(\d{1,2})(?![0-9])", re.IGNORECASE)
 _CLASSES = {"mixed": r"mix", "lytic": r"lytic", "blastic": r"blastic|sclerotic", "none": r"\b(?:none|normal|healthy)\b"}
 
 
@@ -62,6 +64,8 @@ def _spider(folder: Path, name: str, images: dict[str, Path]) -> Patient:
     if unknown:
         raise SpineError(f"its mask holds numbers that are not SPIDER's ({sorted(unknown)[0]})")
     check_on_image(mask, read_volume(images[first], first), "label")
+    if not np.isin(mask.array, list(SPIDER.levels)).any():
+        raise SpineError("its mask holds no vertebra")
     vertebrae, discs = np.zeros(mask.shape, np.uint8), np.zeros(mask.shape, np.uint8)
     for value, level in SPIDER.levels.items():
         vertebrae[mask.array == value] = VERSE_NUMBERS[level]
@@ -88,6 +92,10 @@ def verse_source(folder: Path) -> Source:
     for ct in sorted(folder.glob("**/rawdata/sub-*/*_ct.nii.gz")):
         mask = ct.parents[2] / "derivatives" / ct.parent.name / ct.name.replace("_ct.nii.gz", "_seg-vert_msk.nii.gz")
         pairs[ct.parent.name].append((ct, mask))
+    for mask in sorted(folder.glob("**/derivatives/sub-*/*_seg-vert_msk.nii.gz")):
+        ct = mask.parents[2] / "rawdata" / mask.parent.name / mask.name.replace("_seg-vert_msk.nii.gz", "_ct.nii.gz")
+        if not ct.is_file():
+            pairs[mask.parent.name].append((ct, mask))
     for mask in sorted(folder.glob("**/verse*_seg.nii.gz")):
         pairs[mask.name.partition("_")[0]].append((mask.with_name(mask.name.replace("_seg.nii.gz", ".nii.gz")), mask))
     if not pairs:
@@ -106,8 +114,12 @@ def _verse(name: str, files: list[tuple[Path, Path]]) -> Patient:
     if len(whole) > 1:
         remark(f"{name} has {len(whole)} series; the one with the largest file is taken, as one patient is one case.")
     ct, file = max(whole, key=lambda pair: pair[0].stat().st_size)
-    mask = read_mask(file, "vertebrae")
-    check_on_image(mask, read_volume(ct, "CT"), "vertebra")
+    mask = vertebrae_on(file, read_volume(ct, "CT"))
+    values = set(map(int, np.unique(mask.array))) - {0}
+    if unknown := values - set(_VERSE):
+        raise SpineError(f"its mask holds numbers that are not VerSe's ({min(unknown)})")
+    if not values:
+        raise SpineError("its mask holds no vertebra")
     return Patient(name, {"CT": ct}, {"vertebrae": mask.with_array(mask.array.astype(np.uint8))}, "ct")
 
 
@@ -146,6 +158,7 @@ def _spine_mets(name: str, places: list[Path], classes: dict[tuple[str, str], st
     _, segments = read_segments(segs[0], "segmentation")
     vertebrae, lesions = np.zeros(ct.shape, np.uint8), np.zeros(ct.shape, np.uint8)
     rows, count = [], 0
+    aside: list[str] = []
     for one in segments:
         words = f"{one.info.name} {one.info.tags.get('Type', '')}"
         level = _LEVEL.search(one.info.name) or _LEVEL.search(words)
@@ -158,8 +171,12 @@ def _spine_mets(name: str, places: list[Path], classes: dict[tuple[str, str], st
             vertebrae[inside] = number
             title = f"{level[1].upper()}{int(level[2])}"
             rows.append((title, number, _class(words) or classes.get((name, title), "")))
+        else:
+            aside.append(one.info.name)
     if not vertebrae.any():
         raise SpineError("none of its segments is named by a level")
+    if aside:
+        remark(f"Of {name} the segments that name neither a level nor a lesion were left aside: {', '.join(aside)}.")
     labels = {"vertebrae": ct.with_array(vertebrae)} | ({"lesion": ct.with_array(lesions)} if count else {})
     table = "\n".join(
         ["level\tnumber\tlesion_class", *("\t".join(map(str, row)) for row in sorted(rows, key=lambda r: r[1]))]

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import SpineLib
 from SpineLib.cohort.layout import Place
-from SpineLib.cohort.origin import PAINTED, PARTICIPANTS, REAL
+from SpineLib.cohort.origin import PAINTED, PARTICIPANTS, REAL, SIMULATED
 from SpineLib.errors import SpineError
-from SpineLib.progress import Progress, silent
+from SpineLib.progress import Progress, remark, silent
 from SpineLib.temporary import staged
 from SpineLib.volume import Volume, read_volume, write_volume
 from SpineLib.volume.files import write_text
@@ -91,6 +91,7 @@ def write_patients(
     out.mkdir(parents=True, exist_ok=True)
     write_text(about, json.dumps(_description(source), indent=1) + "\n")
     there = _participants(out)
+    kept: list[str] = []
     left_out: list[tuple[str, str]] = []
     names: dict[str, str] = {}
     for number, (name, read) in enumerate(source.patients):
@@ -100,6 +101,7 @@ def write_patients(
             left_out.append((name, f"its name is too like that of {names[subject]}; rename one"))
             continue
         if subject in there:
+            kept.append(subject)
             continue
         try:
             patient = read()
@@ -110,6 +112,12 @@ def write_patients(
         there[subject] = patient.origin
         _write_participants(out, there)
     _write_participants(out, there)
+    if kept:
+        listed = ", ".join(kept[:20]) + (", ..." if len(kept) > 20 else "")
+        remark(
+            f"{len(kept)} patients were imported before and stay as they are ({listed}); to import one again remove "
+            "its folder first."
+        )
     progress(1.0, f"{len(there)} patients")
     return sorted(there), left_out
 
@@ -154,7 +162,8 @@ def _participants(out: Path) -> dict[str, str]:
     """Subjects whose files are whole, with their origin."""
     file = out / PARTICIPANTS
     rows = [line.split("\t") for line in file.read_text(encoding="utf-8").splitlines()[1:]] if file.is_file() else []
-    return {row[0]: {"painted": PAINTED, "true": "simulated"}.get(row[1], REAL) for row in rows if len(row) > 1}
+    whole = [row for row in rows if len(row) > 1 and (out / row[0]).is_dir()]
+    return {row[0]: {"painted": PAINTED, "true": SIMULATED}.get(row[1], REAL) for row in whole}
 
 
 def _write_participants(out: Path, there: Mapping[str, str]) -> None:

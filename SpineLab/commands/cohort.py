@@ -41,7 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=0,
         metavar="N",
-        help="paint N lesions into vertebrae of each patient without a lesion mask; such patients are called so",
+        help="paint N lesions (on CT one to three) into vertebrae of each patient without a lesion mask; such patients "
+        "are called so",
     )
     column = actions.add_parser("column", help="make cases for 'spine train column' of CTs with labelled vertebrae")
     column.add_argument(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import nibabel
 import numpy as np
@@ -13,7 +14,7 @@ from SpineLib.cli.main import main
 from SpineLib.cohort.ct import read_ct_cohort
 from SpineLib.cohort.mr import read_cohort
 from SpineLib.volume import Volume, read_volume
-from Testing.own_patients import CENTRES, balls, save, scan
+from Testing.own_patients import AFFINE, CENTRES, balls, save, scan
 from Testing.training.ct_lesions.test_deeplesion import HEADER, LINES, hu, write_picture
 from Testing.volume.series import write_image_series
 
@@ -60,6 +61,68 @@ def test_an_import_goes_on_where_it_was_and_not_into_another_cohort(hospital, tm
     assert bring("plain", hospital, tmp_path / "out") == 0 and first.stat().st_mtime_ns == before
     assert bring("verse", verse(tmp_path / "verse"), tmp_path / "out") == 1
     assert "holds another cohort" in capsys.readouterr().err
+
+
+def test_nothing_of_a_folder_is_left_aside_without_a_word(hospital, tmp_path, capsys):
+    mask = balls(CENTRES["sub-01"])
+    one, two, three = sorted(hospital.iterdir())
+    save(np.where(mask, 300, -900).astype(np.int16), one / "CT.nii.gz")
+    for name in ("vertebrae.nii.gz", "bones.nii.gz"):
+        save(mask.astype(np.uint8), two / name)
+    save(scan(mask, 20, 5), three / "dwi_b800.nii.gz")
+    assert bring("plain", hospital, tmp_path / "out") == 0
+    told = capsys.readouterr()
+    assert "left out Patient 1: it has a CT and MR images (CT.nii.gz, T1.nii.gz, t2_tse_sag.nii)" in told.out
+    assert "left out Patient 2: it has 2 masks of vertebrae (bones.nii.gz, vertebrae.nii.gz)" in told.out
+    assert "Of Patient 3 were left aside" in told.err and "dwi_b800.nii.gz" in told.err
+
+
+def test_images_may_be_called_after_the_spine_and_masks_in_german(hospital, tmp_path):
+    for folder in hospital.iterdir():
+        (folder / "T1.nii.gz").rename(folder / "LSpine_T1.nii.gz")
+        next(path for path in folder.iterdir() if path.name.lower().startswith("m")).rename(folder / "Läsionen.nii.gz")
+    assert bring("plain", hospital, tmp_path / "out") == 0
+    cohort = read_cohort(tmp_path / "out", ("T1", "T2"), labels=("lesion",))
+    assert [case.lesions().array.max() for case in cohort.cases] == [2, 1, 3]
+    assert all("vertebrae" not in case.labels for case in cohort.cases)
+
+
+def test_vertebrae_that_lie_elsewhere_are_refused_by_the_import_the_check_and_the_trainings(hospital, tmp_path, capsys):
+    from SpineLab.cohort.check import check_cohort
+    from SpineLab.training.detection import cases as detection
+    from SpineLab.training.segmentation import dataset as segmentation
+    from SpineLib.errors import SpineError
+    from SpineLib.preprocess import Preparation
+
+    assert bring("plain", hospital, tmp_path / "out") == 0
+    moved = AFFINE.copy()
+    moved[:3, 3] += 300
+    for place in [
+        *(folder / "vertebrae.nii.gz" for folder in hospital.iterdir()),
+        *(
+            folder / "anat" / f"{folder.name}_label-vertebrae_dseg.nii.gz"
+            for folder in (tmp_path / "out/derivatives/labels").iterdir()
+        ),
+    ]:
+        save(balls([(3, 20, 18)]).astype(np.uint8) * 20, place, moved)
+    assert bring("plain", hospital, tmp_path / "again") == 1
+    assert "100 % of the vertebrae lies outside of the image" in capsys.readouterr().out
+    assert all("of the vertebrae lies outside" in one.why_not[0] for one in check_cohort(tmp_path / "out"))
+    cohort = read_cohort(tmp_path / "out", ("T1", "T2"), labels=("lesion",))
+    with pytest.raises(SpineError, match="Case sub-Patient1: 100 % of the vertebrae"):
+        segmentation.prepare_cases(cohort, ("T1", "T2"), Preparation(slices=16).to_dict(), tmp_path / "s", processes=1)
+    with pytest.raises(SpineError, match="Case sub-Patient1: 100 % of the vertebrae"):
+        detection.prepare_cases(cohort, "T2", (2.0,), "slice", tmp_path / "d", processes=1)
+
+
+def test_who_was_imported_before_is_named_and_comes_again_once_removed(hospital, tmp_path, capsys):
+    assert bring("plain", hospital, tmp_path / "out") == 0
+    shutil.rmtree(tmp_path / "out" / "sub-Patient2")
+    assert bring("plain", hospital, tmp_path / "out") == 0
+    assert (
+        "2 patients were imported before and stay as they are (sub-Patient1, sub-Patient3)" in capsys.readouterr().err
+    )
+    assert (tmp_path / "out/sub-Patient2/anat/sub-Patient2_T1w.nii.gz").is_file()
 
 
 def spider(folder):
@@ -125,7 +188,21 @@ def test_verse_trains_vertebrae_and_a_patient_without_a_mask_is_named(tmp_path, 
     assert set(np.unique(read_volume(cases[0].vertebrae).array)) == {0, 21} and not cases[0].simulated
 
 
-def test_spine_mets_gives_vertebrae_and_the_class_of_their_lesions(tmp_path):
+def test_numbers_that_are_not_the_data_sets_and_patients_without_a_ct_are_named(tmp_path, capsys):
+    folder = verse(tmp_path / "verse")
+    bones = balls([(3, 20, 18)], 14)
+    place = folder / "dataset-01training/derivatives"
+    save(bones.astype(np.uint16) * 400, place / "sub-verse004/sub-verse004_seg-vert_msk.nii.gz")  # 144 as uint8
+    save(bones.astype(np.uint8) * 0, place / "sub-gl003/sub-gl003_dir-ax_seg-vert_msk.nii.gz")
+    save(bones.astype(np.uint8) * 20, place / "sub-verse005/sub-verse005_seg-vert_msk.nii.gz")
+    assert bring("verse", folder, tmp_path / "out") == 0
+    told = capsys.readouterr().out
+    assert "left out sub-verse004: its mask holds numbers that are not VerSe's (400)" in told
+    assert "left out sub-gl003: its mask holds no vertebra" in told
+    assert "left out sub-verse005: its CT or its mask is missing" in told
+
+
+def test_spine_mets_gives_vertebrae_and_the_class_of_their_lesions(tmp_path, capsys):
     highdicom = pytest.importorskip("highdicom", reason="highdicom is an optional dependency")
     import pydicom
     from pydicom.sr.codedict import codes
@@ -136,11 +213,12 @@ def test_spine_mets_gives_vertebrae_and_the_class_of_their_lesions(tmp_path):
     write_image_series(study / "3.000000-BONE-19343", volume, **dict.fromkeys((*empty, "ReferringPhysicianName"), ""))
     sources = [pydicom.dcmread(file) for file in sorted((study / "3.000000-BONE-19343").iterdir())]
     sources.sort(key=lambda one: one.ImagePositionPatient[2])
-    planes = np.zeros((8, 20, 16, 2), np.uint8)
+    planes = np.zeros((8, 20, 16, 3), np.uint8)
+    planes[0, 15:18, 4:8, 2] = 1
     planes[1:4, 4:12, 4:12, 0] = planes[4:7, 4:12, 4:12, 1] = 1
     segments = [
         highdicom.seg.SegmentDescription(n, label, codes.SCT.AnatomicalStructure, codes.SCT.Vertebra, "MANUAL")
-        for n, label in enumerate(("L2 vertebra", "L1 vertebra"), start=1)
+        for n, label in enumerate(("L2_vertebra", "L1 vertebra", "Cord"), start=1)
     ]
     seg = highdicom.seg.Segmentation(
         source_images=sources, pixel_array=planes, segmentation_type="BINARY", segment_descriptions=segments,
@@ -151,6 +229,7 @@ def test_spine_mets_gives_vertebrae_and_the_class_of_their_lesions(tmp_path):
     seg.save_as(study / "300.000000-Segmentation-99" / "1-1.dcm")
     (tmp_path / "mets" / "lesions.csv").write_text("Case,Vertebra,Lesion type\n10250,L1,osteolytic\n10250,L2,mixed\n")
     assert bring("spine-mets-ct-seg", tmp_path / "mets", tmp_path / "out") == 0
+    assert "neither a level nor a lesion were left aside: Cord." in capsys.readouterr().err
     (case,) = read_ct_cohort(tmp_path / "out", ("vertebrae",))
     labels = read_volume(case.vertebrae)
     assert (labels.array == 21).sum() == planes[..., 0].sum() and (labels.array == 20).sum() == planes[..., 1].sum()
