@@ -120,6 +120,7 @@ def _slice(shown: np.ndarray, outlines: Mapping[str, np.ndarray], pixel: tuple[f
         f'<path d="{outline_path(mask > 0)}" fill="none" stroke="{colour}" stroke-width="1.2" '
         'vector-effect="non-scaling-stroke"/>'
         for colour, mask in outlines.items()
+        if np.any(mask)
     )
     return (
         f'<figure style="display:inline-block;margin:4px"><svg viewBox="0 0 {columns} {rows}" '
