@@ -22,7 +22,8 @@ MOST = 255
 _INSIDE = 0.5
 #: Voxels that touch by a corner belong to one lesion.
 _TOUCHING = np.ones((3, 3, 3), bool)
-_LESION = re.compile(r"lesion|metasta|tumou?r|necro|mass\b|mets?\b|finding|ablat", re.IGNORECASE)
+_LESION = re.compile(r"l(?:e|ä|a\u0308|ae)sion|metasta|tumou?r|mass\b|mets?\b|finding", re.IGNORECASE)
+_NECROSIS = re.compile(r"ne[ck]ro|ablat", re.IGNORECASE)
 _BONE = re.compile(r"vertebra|sacr|disc|disk|canal|cord|\b[CTL]\d{1,2}\b|organ|body", re.IGNORECASE)
 
 
@@ -126,7 +127,8 @@ def _chosen(path: Path, name: str) -> tuple[Volume, list[str]]:
     if not holds_segments(path, name):
         return read_mask(path, name), []
     grid, segments = read_segments(path, name)
-    lesions = [one for one in segments if _LESION.search(_words(one))]
+    called = [[one for one in segments if sort.search(_words(one))] for sort in (_LESION, _NECROSIS)]
+    lesions = next((found for found in (called[::-1] if name == "necrosis" else called) if found), [])
     bones = [one for one in segments if one not in lesions and _BONE.search(_words(one))]
     if bones and not lesions:
         raise SpineError(
@@ -135,13 +137,16 @@ def _chosen(path: Path, name: str) -> tuple[Volume, list[str]]:
         )
     kept = lesions or segments
     aside = [one for one in segments if one not in kept]
+    told = []
+    if aside:
+        what = "necroses" if name == "necrosis" else "lesions"
+        told.append(f"Segments of the {name} file that are not called {what} were left aside: {_listed(aside)}.")
+    elif not lesions and len(kept) > 1:
+        told.append(f"No segment of the {name} file is called a lesion, so that each counts as one: {_listed(kept)}.")
     array = np.zeros(grid.shape, np.uint16)
     for number, one in enumerate(kept, start=1):
         part = array[one.box]
         part[one.labels.array[one.box] == one.value] = number
-    told = (
-        [f"Segments of the {name} file that are not called lesions were left aside: {_listed(aside)}."] if aside else []
-    )
     for note in told:
         remark(note)
     return grid.with_array(array, name), told

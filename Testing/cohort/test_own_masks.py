@@ -176,3 +176,31 @@ def test_vertebrae_may_reach_beyond_an_image_that_shows_less_of_the_spine(tmp_pa
         else:
             with pytest.raises(SpineError, match="63 % of the vertebrae lies outside"):
                 vertebrae_on(tmp_path / "v.nii.gz", image)
+
+
+@pytest.mark.parametrize(
+    ("label", "names", "kept"),
+    [
+        ("necrosis", ("Ablation zone", "Residual tumour"), 0),
+        ("lesion", ("Nekrose", "Metastase L3"), 1),
+        ("lesion", ("Läsion 1", "Wirbelkörper"), 0),
+    ],
+)
+def test_tumour_left_over_is_no_necrosis_and_necrosis_no_metastasis(tmp_path, label, names, kept):
+    mask = np.where(balls(THREE[:1]), 1, np.where(balls(THREE[1:2]), 2, 0)).astype(np.uint8)
+    image = read_volume(save(mask, tmp_path / "mask.nii.gz"))
+    segments = [SegmentInfo(number, name, (1, 0, 0), "") for number, name in enumerate(names, start=1)]
+    write_segmentation(tmp_path / "m.seg.nrrd", image, segments)
+    found = read_lesions(tmp_path / "m.seg.nrrd", label)
+    assert np.array_equal(found.array > 0, image.array == kept + 1)
+    assert "left aside" in notes_of(found)[0] and names[1 - kept] in notes_of(found)[0]
+
+
+def test_segments_whose_names_say_nothing_are_lesions_and_that_is_told(tmp_path):
+    mask = np.where(balls(THREE[:1]), 1, np.where(balls(THREE[1:2]), 2, 0)).astype(np.uint8)
+    image = read_volume(save(mask, tmp_path / "mask.nii.gz"))
+    write_segmentation(tmp_path / "m.seg.nrrd", image, [SegmentInfo(n, f"Segment_{n}", (1, 0, 0), "") for n in (1, 2)])
+    found = read_lesions(tmp_path / "m.seg.nrrd")
+    assert found.array.max() == 2
+    (told,) = notes_of(found)
+    assert "No segment of the lesion file is called a lesion" in told and "Segment_2" in told
