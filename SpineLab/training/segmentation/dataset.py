@@ -226,4 +226,6 @@ def _random_points(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _files(case: Case, inputs: tuple[str, ...], label: str) -> list:
-    return fingerprint([*(case.sequences[name] for name in inputs), case.labels[label]])
+    beside = ("vertebrae", "lesion") if label == "necrosis" else ("vertebrae",)
+    masks = [case.labels[key] for key in dict.fromkeys((label, *beside)) if key in case.labels]
+    return fingerprint([*(case.sequences[name] for name in inputs), *masks])

@@ -80,7 +80,9 @@ def test_cases_are_prepared_once_and_again_when_a_file_changes(ball_cohort, tmp_
     assert len(told) == 7
     os.utime(cohort.cases[1].labels["lesion"])
     prepare_cases(cohort, INPUTS, preparation, tmp_path, **how)
-    assert len(told) == 8 and not list(tmp_path.glob(".part*"))
+    os.utime(cohort.cases[2].labels["vertebrae"])
+    prepare_cases(cohort, INPUTS, preparation, tmp_path, **how)
+    assert len(told) == 9 and not list(tmp_path.glob(".part*"))
 
 
 def test_cases_prepared_by_two_processes_are_the_same(ball_cohort, balls, tmp_path):
