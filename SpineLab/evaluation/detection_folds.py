@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from SpineLab.evaluation.detection import Counting, DetectionEvaluation, Method, MethodResult, evaluate_detection
-from SpineLab.evaluation.segmentation import fold_folders, held_out_cases
+from SpineLab.evaluation.segmentation import fold_folders, held_out_cases, held_out_parts
 from SpineLib.cohort.mr import Cohort
 from SpineLib.errors import SpineError
 from SpineLib.metrics.froc import Froc
@@ -42,17 +42,15 @@ def folds_of(cohort: Cohort, runs: Sequence[Path]) -> list[Fold]:
         SpineError: a fold is not finished, the runs hold out other cases than each other, or a fold holds no lesion.
     """
     names = [path.name for path in fold_folders(runs[0])]
-    if not names:
-        raise SpineError(f"'{runs[0]}' holds no fold; give the folder of 'spine train detection --fold all'.")
+    parts = held_out_parts(cohort, [runs[0] / name for name in names])
     found = []
-    for fold in names:
+    for fold, own in zip(names, parts):
         held = held_out_cases(runs[0] / fold)
         for run in runs[1:]:
             if not (run / fold).is_dir() or set(held_out_cases(run / fold)) != set(held):
                 raise SpineError(
                     f"'{run}' holds out other cases than '{runs[0]}'; train both with the same folds and seed."
                 )
-        own = replace(cohort, cases=tuple(case for case in cohort.cases if case.name in held))
         if not any(case.lesions().array.any() for case in own.cases):
             raise SpineError(f"No case of {fold} has a lesion, so that it measures nothing; take fewer folds.")
         found.append(Fold(own, [load_bundle(run / fold / "model") for run in runs]))

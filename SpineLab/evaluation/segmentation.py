@@ -15,7 +15,7 @@ from SpineLib.cohort.mr import Cohort, drawn_lesions
 from SpineLib.errors import SpineError
 from SpineLib.metrics.overlap import Overlap, lesion_matches, overlap
 from SpineLib.models import ModelBundle, load_bundle
-from SpineLib.progress import Progress, part, silent
+from SpineLib.progress import Progress, part, remark, silent
 from SpineLib.tasks.segmentation.segment import SegmentSettings, segment
 from SpineLib.volume import Volume, read_volume
 from SpineLib.volume.resampling import resample_like
@@ -126,9 +126,8 @@ def evaluate_folds(
         Cancelled: by ``progress``.
     """
     folds, done = fold_folders(run), []
-    for number, fold in enumerate(folds):
-        names = held_out_cases(fold)
-        held_out = replace(cohort, cases=tuple(case for case in cohort.cases if case.name in names))
+    parts = held_out_parts(cohort, folds)
+    for number, (fold, held_out) in enumerate(zip(folds, parts)):
         share = part(progress, number / len(folds), (number + 1) / len(folds))
         one = evaluate(held_out, [load_bundle(fold / "model")], settings, label=label, progress=share)
         done.append((one.cases, one.lesions))
@@ -136,8 +135,37 @@ def evaluate_folds(
 
 
 def fold_folders(run: Path) -> list[Path]:
-    """The folds of ``spine train segmentation --fold all``, in their order."""
-    return sorted(run.glob("fold-*"), key=lambda path: (len(path.name), path.name))
+    """The folds of ``spine train ... --fold all``, in their order.
+
+    Raises:
+        SpineError: there is none, or not all of them are there yet.
+    """
+    found = sorted(run.glob("fold-*"), key=lambda path: (len(path.name), path.name))
+    if not found:
+        raise SpineError(f"'{run}' holds no fold; give the folder of 'spine train ... --fold all'.")
+    wanted = read_facts(found[0]).get("config", {}).get("validation", {}).get("folds", 0)
+    if len(found) < wanted:
+        raise SpineError(
+            f"'{run}' holds {len(found)} of {wanted} folds; give the training's command again, it goes on where it was."
+        )
+    return found
+
+
+def held_out_parts(cohort: Cohort, folds: Sequence[Path]) -> list[Cohort]:
+    """The cases that each training held out; who is measured by none of them, or is not in the cohort, is told.
+
+    Raises:
+        SpineError: none of them is in the cohort.
+    """
+    names = [held_out_cases(fold) for fold in folds]
+    held, there = {name for own in names for name in own}, {case.name for case in cohort.cases}
+    if not held & there:
+        raise SpineError("The cohort holds none of the cases that the trainings held out; give the one they ran on.")
+    for some, why in ((held - there, "was held out and is not in the cohort"), (there - held, "was not held out")):
+        if some:
+            listed = ", ".join(sorted(some)[:20]) + (", ..." if len(some) > 20 else "")
+            remark(f"Not measured, as each {why}: {listed}.")
+    return [replace(cohort, cases=tuple(case for case in cohort.cases if case.name in own)) for own in names]
 
 
 def folds_joined(run: Path, folds: Sequence[tuple[list[dict], list[dict]]], simulated: bool, label: str) -> Evaluation:

@@ -12,7 +12,7 @@ from SpineLab.evaluation.segmentation import (
     evaluate,
     fold_folders,
     folds_joined,
-    held_out_cases,
+    held_out_parts,
     joined,
     side_by_side,
 )
@@ -63,9 +63,9 @@ def evaluate_folds_together(
     folds = [fold_folders(run) for run in runs]
     for number, run in enumerate(runs):
         own = kept / f"{number + 1}-{run.resolve().name}"
+        parts = held_out_parts(cohort, folds[number])
         for place, fold in enumerate(folds[number]):
-            names, bundle = held_out_cases(fold), load_bundle(fold / "model")
-            held_out = [case for case in cohort.cases if case.name in names]
+            held_out, bundle = parts[place].cases, load_bundle(fold / "model")
             work += [_Patient(_alone(cohort, case), [bundle], settings, label, None, own) for case in held_out]
             at += [(number, place)] * len(held_out)
     rows: list[list[tuple[list[dict], list[dict]]]] = [

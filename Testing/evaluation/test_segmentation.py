@@ -12,11 +12,16 @@ from SpineLab.evaluation.segmentation import (
     Evaluation,
     _compare,
     evaluate,
+    fold_folders,
     held_out_cases,
+    held_out_parts,
     summarise,
 )
+from SpineLab.training.facts import write_facts
 from SpineLib.cohort.mr import read_cohort
+from SpineLib.errors import SpineError
 from SpineLib.models import load_bundle
+from SpineLib.progress import remarks_to
 from SpineLib.volume import Volume
 
 
@@ -129,3 +134,34 @@ def test_the_command_writes_the_tables(trained, ball_cohort, tmp_path, capsys):
     assert main([*command, "-o", str(tmp_path / "out"), "--cases", "1", "--threshold", "0.3"]) == 0
     assert "balls-t1-t2 (simulated data)" in capsys.readouterr().out
     assert (tmp_path / "out" / "simulated_table.md").is_file()
+
+
+def cross_validation(run, held_out, folds):
+    for number, names in enumerate(held_out):
+        cases = {"training": ["sub-006"], "held_out": names}
+        write_facts(run / f"fold-{number}", "segmentation", "spine train", {"validation": {"folds": folds}}, {}, cases)
+    return run
+
+
+def test_folds_that_are_not_there_are_not_passed_over(tmp_path):
+    with pytest.raises(SpineError, match="holds no fold; give the folder of 'spine train ... --fold all'"):
+        fold_folders(tmp_path)
+    run = cross_validation(tmp_path / "run", [["sub-001"], ["sub-002"]], folds=3)
+    with pytest.raises(SpineError, match="holds 2 of 3 folds; give the training's command again"):
+        fold_folders(run)
+
+
+def test_who_is_measured_by_no_fold_is_told_and_a_cohort_of_others_is_refused(ball_cohort, tmp_path):
+    cohort = read_cohort(ball_cohort, labels=("lesion",))
+    run = cross_validation(tmp_path / "run", [["sub-001", "sub-009"], ["sub-002", "sub-003", "sub-004"]], folds=2)
+    told = []
+    with remarks_to(told.append):
+        parts = held_out_parts(cohort, fold_folders(run))
+    assert [[case.name for case in part.cases] for part in parts] == [["sub-001"], ["sub-002", "sub-003", "sub-004"]]
+    assert told == [
+        "Not measured, as each was held out and is not in the cohort: sub-009.",
+        "Not measured, as each was not held out: sub-005, sub-006.",
+    ]
+    other = cross_validation(tmp_path / "other", [["A"], ["B"]], folds=2)
+    with pytest.raises(SpineError, match="none of the cases that the trainings held out"):
+        held_out_parts(cohort, fold_folders(other))

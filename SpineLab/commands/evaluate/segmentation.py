@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
     from SpineLab.evaluation.files import markdown, write_evaluation
-    from SpineLab.evaluation.segmentation import evaluate, evaluate_folds, held_out_cases, side_by_side
+    from SpineLab.evaluation.segmentation import evaluate, evaluate_folds, held_out_parts, side_by_side
     from SpineLib.cohort.mr import read_cohort
     from SpineLib.tasks.segmentation.segment import SegmentSettings
 
@@ -73,8 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
         session = AFTER
     cohort = read_cohort(arguments.cohort, inputs, labels=(label,), session=session)
     if arguments.held_out_of:
-        names = held_out_cases(arguments.held_out_of)
-        cohort = replace(cohort, cases=tuple(case for case in cohort.cases if case.name in names))
+        (cohort,) = held_out_parts(cohort, [arguments.held_out_of])
     if arguments.cases:
         cohort = replace(cohort, cases=cohort.cases[: arguments.cases])
     settings = SegmentSettings(
