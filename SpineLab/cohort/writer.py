@@ -82,6 +82,8 @@ def write_patients(
         SpineError: the folder holds something else, or cannot be written.
         Cancelled: by ``progress``.
     """
+    if out.exists() and not out.is_dir():
+        raise SpineError("The output is a file; choose a folder.")
     about = out / DESCRIPTION
     if about.is_file():
         if json_object(about).get("Name") != source.title:

@@ -41,6 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     if not arguments.data.exists():
         raise SpineError("The folder of patients does not exist; check its path.")
+    if arguments.seed < 0 or arguments.processes < 1 or (arguments.threads or 1) < 1:
+        raise SpineError("--seed has to be 0 or more, --processes and --threads 1 or more.")
     if arguments.threads:
         import torch
 

@@ -108,7 +108,11 @@ def run_study(
         Patient(
             case.name,
             case.origin,
-            {config.sequence: case.sequences[config.sequence], "mask": case.labels["lesion"]},
+            {
+                config.sequence: case.sequences[config.sequence],
+                "mask": case.labels["lesion"],
+                "vertebrae": case.labels.get("vertebrae"),
+            },
             folds[case.name],
         )
         for case in cohort.cases

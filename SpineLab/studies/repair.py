@@ -124,11 +124,7 @@ def run_study(
         Patient(
             case.name,
             case.origin,
-            {
-                key: file
-                for key, file in (("CT", case.ct), ("vertebrae", case.vertebrae), ("mask", case.lesion))
-                if file
-            },
+            {"CT": case.ct, "vertebrae": case.vertebrae, "mask": case.lesion, "intact": case.intact},
             folds[case.name],
         )
         for case in cases

@@ -180,7 +180,9 @@ def run_study(
         Patient(
             case.name,
             case.origin,
-            {key: case.sequences[key] for key in (paper.first, paper.second)} | {"mask": case.labels[paper.label]},
+            {key: case.sequences[key] for key in (paper.first, paper.second)}
+            | {"mask": case.labels[paper.label]}
+            | {key: case.labels.get(key) for key in ("vertebrae", "lesion", "reader1", "reader2")},
             folds[case.name],
         )
         for case in cohort.cases

@@ -34,13 +34,13 @@ class Patient:
     Attributes:
         name: "sub-001".
         origin: a word of :mod:`SpineLib.cohort.origin`.
-        files: that the study reads of it, by what they are.
+        files: that the study reads of it, by what they are; None where it would read one and there is none.
         fold: that holds it out, from 0.
     """
 
     name: str
     origin: str
-    files: Mapping[str, Path]
+    files: Mapping[str, Path | None]
     fold: int = 0
 
 
@@ -61,14 +61,18 @@ class StudyFolder:
 
     def __init__(self, folder: Path, study: str, budget: str, settings: Mapping[str, Any], patients: Sequence[Patient]):
         self.folder, self.study, self.budget, self.patients = folder, study, budget, tuple(patients)
-        prints = {one.name: {key: _print(file) for key, file in one.files.items()} for one in patients}
+        prints = {
+            one.name: {key: _print(file) if file else None for key, file in one.files.items()} for one in patients
+        }
         wanted = json.loads(json.dumps(plain({"study": study, "budget": budget, "settings": settings, "data": prints})))
         about = folder / _FILE
         known = json_object(about)
+        if folder.exists() and not folder.is_dir():
+            raise SpineError("The output is a file; choose a folder.")
         if not known and folder.exists() and any(folder.iterdir()):
             raise SpineError("The output folder holds something else than this study; choose an empty folder.")
         for key in ("study", "budget", "data", "settings") if known else ():
-            if known.get(key) != wanted[key]:
+            if not (_same_data(known.get(key), wanted[key]) if key == "data" else known.get(key) == wanted[key]):
                 what = {"data": "other data", "settings": "other settings"}.get(key, f"another {key}")
                 raise SpineError(
                     f"The output folder holds a study of {what}; choose another folder, or ask for the same."
@@ -144,6 +148,13 @@ def stratified(volumes: Mapping[str, float], folds: int, seed: int) -> dict[str,
     return chosen
 
 
+def _same_data(kept: Any, wanted: Mapping[str, Mapping[str, str | None]]) -> bool:
+    """By what was kept: studies begun before masks beside the one that is learned were looked at do not hold them."""
+    return isinstance(kept, dict) and kept == {
+        name: {key: value for key, value in own.items() if key in kept.get(name, {})} for name, own in wanted.items()
+    }
+
+
 def _print(file: Path) -> str:
     """Of what a file or a series holds; where it lies and when it was copied do not matter."""
     digest = hashlib.sha256((folder_and_series(file)[1] or "").encode())
@@ -162,9 +173,9 @@ def _refuse_doubles(patients: Sequence[Patient]) -> None:
     """By voxels: the same scan may lie there in another format, axis order or compression."""
     seen: dict[str, str] = {}
     for one in patients:
-        for key in [key for key in _IMAGES if key in one.files]:
+        for key, file in [(key, file) for key in _IMAGES if (file := one.files.get(key))]:
             try:
-                first = seen.setdefault(voxels_key(read_volume(one.files[key], key)), one.name)
+                first = seen.setdefault(voxels_key(read_volume(file, key)), one.name)
             except SpineError as error:
                 raise SpineError(f"Case {one.name}: {error}") from error
             if first != one.name:

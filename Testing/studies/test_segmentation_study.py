@@ -170,6 +170,39 @@ def test_a_voxel_changed_anywhere_in_a_file_is_other_data(tmp_path, size, place)
         StudyFolder(tmp_path / "out", "hille", "small", {}, patients)
 
 
+def test_a_mask_beside_the_learned_one_is_data_too_but_for_studies_begun_before_it_was_looked_at(tmp_path):
+    from SpineLab.studies.state import Patient, StudyFolder
+
+    (tmp_path / "mask.nii").write_bytes(b"mask")
+    (tmp_path / "vertebrae.nii").write_bytes(b"vertebrae")
+    mask, both = (
+        {"mask": tmp_path / "mask.nii"},
+        {"mask": tmp_path / "mask.nii", "vertebrae": tmp_path / "vertebrae.nii"},
+    )
+
+    def begin(out, files):
+        StudyFolder(tmp_path / out, "hille", "small", {}, [Patient("sub-001", "real", files)])
+
+    begin("without", mask | {"vertebrae": None})
+    with pytest.raises(SpineError, match="other data"):
+        begin("without", both)
+    begin("before", mask)
+    begin("before", both)
+    (tmp_path / "vertebrae.nii").write_bytes(b"Vertebrae")
+    with pytest.raises(SpineError, match="other data"):
+        begin("before", both)
+    with pytest.raises(SpineError, match="other data"):
+        StudyFolder(tmp_path / "without", "hille", "small", {}, [])
+
+
+def test_impossible_seeds_and_outputs_are_refused_with_a_sentence(ball_cohort, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    call = ["study", "hille", "--data", str(ball_cohort), "-o", str(tmp_path / "out")]
+    assert main([*call, "--seed", "-1"]) == 1 and "--seed has to be 0 or more" in capsys.readouterr().err
+    with pytest.raises(SpineError, match="The output is a file; choose a folder"):
+        run_study(HILLE, ball_cohort, tmp_path / "file", TINY, processes=1)
+
+
 def test_a_study_takes_series_of_a_folder_and_tells_one_from_another(tmp_path):
     from SpineLab.studies.state import Patient, StudyFolder
     from SpineLib.volume import Volume
