@@ -11,6 +11,11 @@
 # WORK     folder for nnU-Net's files
 # MINUTES  of training for each fold: what the study's report tells of "2D T1+T2", divided by the folds
 #
+# PLAN in the environment is given to nnU-Net's planning. As it plans by itself, a step takes most of a minute on one
+# thread; with the study's pixels and a small batch a few seconds:
+#
+#   export PLAN='-gpu_memory_target 1 -overwrite_target_spacing 4 1.5 1.5'
+#
 # It writes WORK/figures.csv (patient, fold, Dice, TPR, TNR), by the same formulas on the same patients. Networks, patches,
 # augmentation and rate are what nnU-Net plans by itself; its training ends by the clock, and mirror images are not
 # averaged, which the study does not do either.
@@ -22,7 +27,8 @@ device=$(python -c 'import torch; print("cuda" if torch.cuda.is_available() else
 mkdir -p "$nnUNet_raw" "$nnUNet_preprocessed" "$nnUNet_results"
 if [ ! -f "$work/prepared" ]; then
 	python "$here/nnunet_2d.py" convert "$study" "$data" "$work"
-	nnUNetv2_plan_and_preprocess -d 501 -c 2d --verify_dataset_integrity
+	# shellcheck disable=SC2086 - several words
+	nnUNetv2_plan_and_preprocess -d 501 -c 2d --verify_dataset_integrity ${PLAN:-}
 	python "$here/nnunet_2d.py" folds "$study" "$data" "$work"
 	touch "$work/prepared"
 fi
