@@ -146,6 +146,27 @@ def test_metal_is_told_of():
     assert "metal" in check_ct(body().with_array(array))[0]
 
 
+@pytest.mark.parametrize(
+    ("window", "words"),
+    [
+        ((-100, 300), "below -100 and above 300 HU"),
+        ((-200, 800), "below -200 HU"),
+        ((-1024, 390), "above 390 HU"),
+    ],
+)
+def test_a_copy_for_a_window_of_grey_values_is_told_of(window, words):
+    clipped = body().with_array(np.clip(body().array, *window))
+    (note,) = check_ct(clipped)
+    assert words in note and "as the scanner made it" in note
+
+
+@pytest.mark.parametrize("window", [(-100, 300), (-200, 600)])
+def test_a_real_ct_clipped_to_a_window_is_told_of(shared_data, window):
+    ct = read_volume(shared_data / "ct_spine" / "sub-verse012_ct.nii.gz")
+    (note,) = check_ct(ct.with_array(np.clip(ct.array, *window)))
+    assert f"above {window[1]} HU" in note
+
+
 def test_thick_slices_are_told_of():
     assert check_ct(body((1, 1, 3))) == []
     assert "5.0 mm" in check_ct(body((1, 1, 5)))[0]

@@ -29,6 +29,8 @@ BONE_HU = 150.0
 METAL_HU = 3000.0
 #: Metal of so many ml is told of: less is a tooth filling, a clip or noise.
 METAL_ML = 0.02
+#: A copy for a window of grey values ends within these, HU, and that share of its bone or its voxels lies at the end.
+WINDOW_HU, WINDOW_SHARE = (-900.0, 1500.0), 0.02
 #: Slices thicker than this blur discs and facet joints (mm).
 THICK_MM = 3.0
 #: Shear of the voxel grid from which it is refused (degrees); that of rounded direction cosines is far below.
@@ -42,12 +44,13 @@ def check_ct(ct: Volume) -> list[str]:
         ct: the image; voxels in HU.
 
     Returns:
-        Sentences for the user: what was told when it was read, metal, thick slices, slices far from axial.
+        Sentences for the user: what was told when it was read, metal, a copy for a window of grey values, thick slices,
+        slices far from axial.
 
     Raises:
-        SpineError: what :func:`check_image` refuses; an MR image, a mask, a windowed picture, or values whose rescale
-            intercept was lost or applied twice; a sheared grid (gantry tilt). Missing slices are noticed when a DICOM
-            series is read.
+        SpineError: what :func:`check_image` refuses; an MR image, a mask, a picture of grey values, or values whose
+            rescale intercept was lost or applied twice; a sheared grid (gantry tilt). Missing slices are noticed when
+            a DICOM series is read.
     """
     check_image(ct, "CT")
     _check_units(ct)
@@ -58,6 +61,7 @@ def check_ct(ct: Volume) -> list[str]:
         notes.append(
             f"The CT shows {metal_ml:.1f} ml denser than {METAL_HU:.0f} HU (metal); near it check the result with care."
         )
+    notes += _windowed(ct.array)
     thickest = max(ct.spacing)
     if thickest > THICK_MM + 0.05:
         notes.append(
@@ -114,6 +118,22 @@ def _wrong_units(array: np.ndarray) -> str:
     if array.max() < BONE_HU:
         return f"nothing above {BONE_HU:.0f} HU, where bone lies"
     return ""
+
+
+def _windowed(array: np.ndarray) -> list[str]:
+    """What a copy made for a window of grey values has lost: many voxels lie at the end of their range."""
+    low, high = (float(end) for end in (array.min(), array.max()))
+    lost = []
+    if low > WINDOW_HU[0] and np.count_nonzero(array == low) > WINDOW_SHARE * array.size:
+        lost.append(f"below {low:.0f}")
+    if high < WINDOW_HU[1] and np.count_nonzero(array == high) > WINDOW_SHARE * np.count_nonzero(array >= BONE_HU):
+        lost.append(f"above {high:.0f}")
+    if not lost:
+        return []
+    return [
+        f"The CT holds nothing {' and '.join(lost)} HU, as a copy that was made for a window of grey values: what is "
+        "denser or less dense cannot be told apart; give the CT as the scanner made it."
+    ]
 
 
 def _check_shear(ct: Volume) -> None:
