@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -90,6 +91,28 @@ def test_the_repaired_vertebra_is_one_piece(damaged):
 def test_the_vertebra_is_the_one_the_lesion_meets_most(damaged):
     labels, lesion = damaged
     assert inpaint(labels, lesion, None, {}, InpaintSettings("interpolation")).label == 11
+
+
+def test_a_lesion_of_a_vertebra_that_the_labels_lack_is_not_taken_for_its_neighbours(whole):
+    lacking = whole.with_array(np.where(whole.array == 11, 0, whole.array).astype(np.uint8))
+    lesion = whole.with_array(ndimage.binary_dilation(whole.array == 11, iterations=4).astype(np.uint8))
+    with pytest.raises(SpineError, match="Only .* of the lesion lies in T[35].*Choose the vertebra"):
+        inpaint(lacking, lesion, None, {}, InpaintSettings("templates"))
+    asked = inpaint(lacking, lesion, 10, {}, InpaintSettings("templates"))
+    assert asked.notes[0].startswith("Only ") and "Look whether T3 is the one that you mean" in asked.notes[0]
+
+
+def test_another_vertebra_that_the_same_lesion_took_bone_of_is_told(whole, damaged):
+    labels, lesion = damaged
+    assert not any("too, which" in note for note in inpaint(labels, lesion, 11, {}, InpaintSettings("templates")).notes)
+    ball = np.linalg.norm(voxel_places(whole) - [0, -12, 17], axis=-1) < 13  # through the disc into both bodies
+    holes = whole.with_array(np.where(ball, 0, whole.array).astype(np.uint8))
+    for vertebrae, words in [
+        (holes, "reaches T3, too, which is not repaired"),
+        (whole, r"reaches T3 \([12]\.\d ml\), too"),
+    ]:
+        repair = inpaint(vertebrae, whole.with_array(ball.astype(np.uint8)), 11, {}, InpaintSettings("templates"))
+        assert re.search(words, " ".join(repair.notes))
 
 
 def test_a_lesion_on_another_grid_is_resampled(damaged):

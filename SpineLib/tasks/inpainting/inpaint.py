@@ -23,7 +23,7 @@ from SpineLib.tasks.ct.checks import check_ct
 from SpineLib.tasks.inpainting.completion import border_tells, complete
 from SpineLib.tasks.inpainting.neighbours import judged
 from SpineLib.tasks.inpainting.settings import METHOD_MODELS, InpaintSettings, Preview
-from SpineLib.tasks.inpainting.site import Site, border_contact_mm2, site_of
+from SpineLib.tasks.inpainting.site import Site, border_contact_mm2, place_notes, site_of
 from SpineLib.tasks.inpainting.slices import repaired_by_slices
 from SpineLib.tasks.inpainting.templates import (
     Known,
@@ -124,7 +124,7 @@ def inpaint(
     network = _network(bundle, settings.device) if bundle else None
     repaired, allowed, uncertain = fill(fitted, network, settings, part(progress, 0.4, 0.95), preview)
     bone = site.labels.array == site.label
-    notes += _border_notes(site, repaired & ~bone)
+    notes = place_notes(site, repaired, label is not None) + notes + _border_notes(site, repaired & ~bone)
     if repaired.any():
         notes += arch_of(site.labels.with_array(repaired.astype(np.uint8))).sentences()
     progress(1.0, "Done")

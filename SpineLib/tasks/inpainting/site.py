@@ -22,6 +22,12 @@ from SpineLib.volume.volume import Volume
 #: A lesion farther from the vertebra than this is not its own; less of the bone than this share is nothing to repair
 #: from.
 _REACH_MM, _LEAST_LEFT = 4.0, 0.1
+#: Less than this share of a lesion in the repaired vertebra: it is another one's. Of a ball of 28 mm around a pedicle,
+#: a mass far beyond the bone, a quarter is; of a whole vertebra that the labels lack 0.02 in its neighbour.
+_LEAST_OWN = 0.06
+#: A lesion that touches another vertebra over less than this, mm2, hardly took bone of it: where half an
+#: arch is gone both facet joints touch over 200.
+_TOUCHED_MM2 = 400.0
 #: Around vertebra and lesion, mm; the frame's fits look no farther.
 _MARGIN_MM = 20.0
 
@@ -168,4 +174,72 @@ def border_contact_mm2(mask: np.ndarray, box: tuple[slice, ...], whole: Volume) 
         for at_border, index in ((part.start == 0, 0), (part.stop == size, -1)):
             if at_border:
                 total += float(np.count_nonzero(mask.take(index, axis=axis)) * np.prod(sides))
+    return total
+
+
+def own_share(site: Site, repaired: np.ndarray) -> float:
+    """The share of the lesion, of its pieces at the vertebra, that lies in the vertebra as it is or as it was repaired.
+
+    Args:
+        repaired: bool, of the site's box.
+    """
+    lesion = _own_pieces(site)
+    return float(np.count_nonzero(lesion & (repaired | (site.labels.array == site.label))) / np.count_nonzero(lesion))
+
+
+def place_notes(site: Site, repaired: np.ndarray, asked: bool) -> list[str]:
+    """Sentences on what of the lesion is not the repaired vertebra's.
+
+    Args:
+        repaired: bool, of the site's box.
+        asked: whether the user chose the vertebra.
+
+    Raises:
+        SpineError: the lesion is another vertebra's, and the user chose none.
+    """
+    notes, share, name = [], own_share(site, repaired), level_name(site.label)
+    if share < _LEAST_OWN:
+        told = (
+            f"Only {share:.1%} of the lesion lies in {name} or where that may have been: it may be a lesion of a "
+            "vertebra that the labels lack or of which nothing is left."
+        )
+        if not asked:
+            raise SpineError(f"{told} Choose the vertebra to be repaired, or give labels that hold it.")
+        notes.append(f"{told} Look whether {name} is the one that you mean.")
+    others = _also_met(site)
+    if others:
+        verb = "is" if len(others) == 1 else "are"
+        notes.append(
+            f"The lesion reaches {' and '.join(others)}, too, which {verb} not repaired here: do so by itself."
+        )
+    return notes
+
+
+def _own_pieces(site: Site) -> np.ndarray:
+    """The pieces of the lesion that the repair is about, bool in the site's box."""
+    pieces, _ = ndimage.label(site.lesion.array[site.box] > 0, np.ones((3, 3, 3)))
+    return np.isin(pieces, np.setdiff1d(pieces[site.region], 0))
+
+
+def _also_met(site: Site) -> list[str]:
+    """Other vertebrae that the same lesion lies in, or touches where their bone may be gone, in words."""
+    lesion, labels = _own_pieces(site), site.labels.array
+    found = []
+    for number in site.column.boxes:
+        other = labels == number
+        if number == site.label or not other.any():
+            continue
+        inside = np.count_nonzero(lesion & other) * site.labels.voxel_volume_ml
+        if inside > 0.5 or _contact_mm2(lesion, other, site.labels) > _TOUCHED_MM2:
+            found.append(level_name(number) + (f" ({inside:.1f} ml)" if inside > 0.05 else ""))
+    return found
+
+
+def _contact_mm2(one: np.ndarray, other: np.ndarray, grid: Volume) -> float:
+    """Area of the voxel faces between two masks, mm2."""
+    total, sides = 0.0, np.asarray(grid.spacing[::-1])
+    for axis in range(3):
+        before, after = ([slice(None)] * axis + [part] for part in (slice(None, -1), slice(1, None)))
+        faces = (one[*before] & other[*after]) | (other[*before] & one[*after])
+        total += float(np.count_nonzero(faces) * np.prod(np.delete(sides, axis)))
     return total
