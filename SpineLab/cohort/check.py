@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from SpineLab.cohort.same import voxels_key
-from SpineLib.cohort.layout import LABELS, Place, patients
+from SpineLib.cohort.layout import LABELS, SESSIONS, Place, patients
 from SpineLib.cohort.masks import check_on_image, read_lesions, vertebrae_on
 from SpineLib.cohort.origin import REAL, SIMULATED, counted, origins
 from SpineLib.cohort.table import check_there, is_table, rows_of
@@ -107,6 +107,9 @@ def _check(found: _Files, inputs: Sequence[str], label: str, seen: dict[str, tup
         one.why_not.append(f"the {key} file that the table names is not there")
     for key in [wanted for wanted in inputs if wanted not in files and wanted not in found.missing]:
         one.why_not.append(f"no {key}")
+    if found.sessions and not files:
+        one.why_not = [f"its files lie in sessions: choose with --session {' or '.join(found.sessions)}"]
+        return one
     if not there and not found.missing:
         one.why_not.append("no image")
     volumes: dict[str, Volume] = {}
@@ -195,13 +198,15 @@ def _geometry(volume: Volume) -> str:
 
 @dataclass(frozen=True)
 class _Files:
-    """Of one patient: by sequence, "CT" and label; what its table names in vain; and what nothing reads."""
+    """Of one patient: by sequence, "CT" and label; what its table names in vain; what nothing reads; and its sessions
+    where another one, or none, is looked at."""
 
     name: str
     origin: str
     files: dict[str, Path]
     missing: Sequence[str] = ()
     aside: Sequence[str] = ()
+    sessions: Sequence[str] = ()
 
 
 def _files(folder: Path, session: str | None) -> Iterable[_Files]:
@@ -218,7 +223,8 @@ def _files(folder: Path, session: str | None) -> Iterable[_Files]:
             files |= {key: file for key in LABELS if (file := place.find_label(key))}
         inside = [file for place in places for file in _entries(place.images) + _entries(place.labels)]
         aside = [file.name for file in inside if file not in files.values() and (suffix_of(file) or is_dicom_seg(file))]
-        yield _Files(name, origin, files, aside=aside)
+        others = [path.name[4:] for path in sorted((folder / name).glob("ses-*")) if path.name[4:] != session]
+        yield _Files(name, origin, files, (), aside, [one for one in others if one in SESSIONS])
 
 
 def _entries(folder: Path) -> list[Path]:

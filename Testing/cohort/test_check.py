@@ -12,7 +12,7 @@ import SimpleITK as sitk
 from SpineLab.cohort.check import check_cohort
 from SpineLib.cli.main import main
 from SpineLib.volume import SegmentInfo, read_volume, write_segmentation
-from Testing.own_patients import AFFINE, CENTRES, balls, mask_path, save, write_patients
+from Testing.own_patients import AFFINE, CENTRES, balls, mask_path, save, scan, write_patients
 
 
 def by_name(folder, inputs=("T1", "T2"), **more):
@@ -80,6 +80,17 @@ def test_files_in_a_patients_folders_that_nothing_reads_are_told(tmp_path):
     assert found["sub-01"].why_not == ["no T1"] and "sub-01_acq-sag_T1w.nii.gz" in found["sub-01"].notes[0]
     assert found["sub-02"].taken and found["sub-02"].notes == [f"left aside in its folders: {second.name}"]
     assert found["sub-03"].notes[0].startswith("The lesion mask was parted")
+
+
+def test_a_folder_with_sessions_says_how_to_choose_one(tmp_path):
+    mask = balls(CENTRES["sub-01"])
+    place = tmp_path / "sub-01" / "ses-after" / "anat"
+    save(scan(mask, 150, 1), place / "sub-01_ses-after_T2w.nii.gz")
+    labels = tmp_path / "derivatives/labels/sub-01/ses-after/anat"
+    save(mask.astype(np.uint8), labels / "sub-01_ses-after_label-necrosis_mask.nii.gz")
+    assert by_name(tmp_path)["sub-01"].why_not == ["its files lie in sessions: choose with --session after"]
+    assert by_name(tmp_path, ("T2",), label="necrosis", session="after")["sub-01"].taken
+    assert not by_name(tmp_path, ("T2",), label="necrosis", session="before")["sub-01"].taken
 
 
 def test_a_mask_that_a_model_began_is_told(tmp_path):
