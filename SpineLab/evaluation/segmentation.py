@@ -161,7 +161,8 @@ def held_out_parts(cohort: Cohort, folds: Sequence[Path]) -> list[Cohort]:
     held, there = {name for own in names for name in own}, {case.name for case in cohort.cases}
     if not held & there:
         raise SpineError("The cohort holds none of the cases that the trainings held out; give the one they ran on.")
-    for some, why in ((held - there, "was held out and is not in the cohort"), (there - held, "was not held out")):
+    extra = there - held if len(folds) > 1 else ()  # of one fold the others are left out on purpose
+    for some, why in ((held - there, "was held out and is not in the cohort"), (extra, "was not held out")):
         if some:
             listed = ", ".join(sorted(some)[:20]) + (", ..." if len(some) > 20 else "")
             remark(f"Not measured, as each {why}: {listed}.")

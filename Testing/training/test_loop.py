@@ -284,6 +284,7 @@ def test_the_command_trains_goes_on_and_exports_with_figures(ball_cohort, tmp_pa
         (["--config", "nothing"], "no configuration 'nothing'"),
         (["--folds", "3", "--fold", "3"], "fold is 3 of 3"),
         (["--fold", "x"], "must be a number"),
+        (["--seed", "-1"], "The seed is -1; give 0 or more"),
     ],
 )
 def test_wrong_arguments_are_told_in_one_sentence(ball_cohort, tmp_path, capsys, change, words):

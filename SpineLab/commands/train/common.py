@@ -95,6 +95,8 @@ def changed(config: _Config, arguments: argparse.Namespace, changes: dict[str, A
     budget = {key: getattr(arguments, key) for key in ("minutes", "steps") if getattr(arguments, key) is not None}
     sections["optimisation"] = budget | sections.get("optimisation", {})
     if arguments.seed is not None:
+        if arguments.seed < 0:
+            raise SpineError(f"The seed is {arguments.seed}; give 0 or more.")
         sections["sampling"] = {"seed": arguments.seed} | sections.get("sampling", {})
     try:
         return config.changed(**sections)
