@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
+from SpineLib.errors import SpineError
 from SpineLib.processes import each_in_processes
 from SpineLib.progress import Progress, silent
 from SpineLib.temporary import staged
@@ -91,6 +92,26 @@ def write_case(folder: Path, name: str, arrays: Mapping[str, np.ndarray], facts:
 def read_case(folder: Path) -> dict[str, Any]:
     """The facts of a prepared case, and its "name"."""
     return json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+
+
+def refuse_doubles(folders: Iterable[Path]) -> None:
+    """Refuse one image under two names: its patient would be trained on and held out.
+
+    Args:
+        folders: of prepared cases whose facts hold their image's :func:`~SpineLab.cohort.same.voxels_key` as "voxels";
+            older ones do not and are passed over.
+
+    Raises:
+        SpineError: there are two.
+    """
+    seen: dict[str, str] = {}
+    for folder in folders:
+        facts = read_case(folder)
+        if (key := facts.get("voxels")) and (first := seen.setdefault(key, facts["name"])) != facts["name"]:
+            raise SpineError(
+                f"{facts['name']} and {first} have the same image: one patient would be trained on and held out; leave "
+                "one of them."
+            )
 
 
 def _start_process() -> None:

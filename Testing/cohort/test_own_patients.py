@@ -197,6 +197,28 @@ def test_a_training_on_a_mask_that_lies_elsewhere_is_refused_by_name(tmp_path):
         prepare_cases(cohort, ("T1", "T2"), Preparation(slices=16).to_dict(), tmp_path / "cache", processes=1)
 
 
+def test_one_patient_under_two_names_is_refused_by_the_trainings(tmp_path):
+    from SpineLab.training.detection import loop as detection
+    from SpineLab.training.detection.config import DetectorConfig
+    from SpineLab.training.segmentation import session as segmentation
+    from SpineLab.training.segmentation.config import SegmentationConfig
+    from Testing.trainings import TINY
+
+    folder = write_patients(tmp_path / "own")
+    for name in CENTRES:
+        bones = folder / f"derivatives/labels/{name}/anat/{name}_label-vertebrae_dseg.nii.gz"
+        save(balls([(3, 20, 18)], 14).astype(np.uint8) * 20, bones)
+    for key in ("T1w", "T2w"):
+        scan_ = sitk.Round(sitk.ReadImage(str(folder / f"sub-01/anat/sub-01_{key}.nii.gz")))
+        sitk.WriteImage(scan_, str(folder / f"sub-01/anat/sub-01_{key}.nii.gz"))
+        sitk.WriteImage(sitk.Cast(scan_, sitk.sitkInt16), str(folder / f"sub-03/anat/sub-03_{key}.nii.gz"))
+    mets = SegmentationConfig.from_dict(TINY)
+    detector = DetectorConfig.read("siamese-dense").changed(sequence="T2")
+    for training, config in ((segmentation, mets), (detection, detector)):
+        with pytest.raises(SpineError, match="sub-03 and sub-01 have the same image: one patient would be trained on"):
+            training.run_training(config, folder, tmp_path / "run", cache=tmp_path / "cache", processes=1)
+
+
 def test_the_detector_learns_from_lesion_masks_alone_and_says_who_found_the_vertebrae(tmp_path, monkeypatch):
     from SpineLab.training.detection import cases as module
 

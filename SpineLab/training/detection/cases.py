@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from SpineLab.cohort.same import voxels_key
 from SpineLab.training.cases import fingerprint, folder_beside, is_current, prepare_each, read_case, write_case
 from SpineLab.training.detection.vertebrae import see_vertebrae, spine_model
 from SpineLab.training.segmentation.dataset import label_on_grid
@@ -129,6 +130,7 @@ def prepare_case(case: Case, sequence: str, scales: tuple[float, ...], normalisa
         "spacing": [float(v) for v in pyramid.prepared.spacing],
         "files": _files(case, sequence),
         "numbered": case.numbered,
+        "voxels": voxels_key(image),
         "vertebrae_from": model,
     }
     write_case(folder, case.name, arrays, facts)

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from SpineLab.training.cases import refuse_doubles
 from SpineLab.training.detection.cases import (
     BACKGROUND,
     LESION,
@@ -188,6 +189,7 @@ def run_training(
         progress=lambda fraction, text: report(text),
     )
     if held_out is None:
+        refuse_doubles(case.folder for case in cases)
         training, chosen_by, held = split_cases(cases, config.validation, config.sampling.seed)
     else:
         rest, held = apart(cases, held_out)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from SpineLab.cohort.same import voxels_key
 from SpineLab.training.cases import fingerprint, folder_beside, is_current, prepare_each, read_case, write_case
 from SpineLib.cohort.masks import check_on_image, vertebrae_on
 from SpineLib.cohort.mr import Case, Cohort
@@ -102,9 +103,8 @@ def prepare_case(
 ) -> None:
     """Prepare one case, with ``label`` as what is learned, and write it to ``folder / case.name``."""
     try:
-        prepared = prepare(
-            {name: read_volume(case.sequences[name], name) for name in inputs}, Preparation.from_dict(preparation)
-        )
+        images = {name: read_volume(case.sequences[name], name) for name in inputs}
+        prepared = prepare(images, Preparation.from_dict(preparation))
     except SpineError as error:
         raise SpineError(f"Case {case.name}: {error}") from error
     lesions = label_on_grid(_mask(case, label, prepared.reference), prepared)
@@ -135,6 +135,7 @@ def prepare_case(
         "notes": list(prepared.notes),
         "files": _files(case, inputs, label),
         "numbered": case.numbered,
+        "voxels": voxels_key(images[inputs[0]]),
     }
     write_case(folder, case.name, arrays, facts)
 

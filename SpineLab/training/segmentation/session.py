@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from SpineLab.training import ranks
+from SpineLab.training.cases import refuse_doubles
 from SpineLab.training.export import Labels
 from SpineLab.training.facts import names_of, write_facts
 from SpineLab.training.segmentation.config import SegmentationConfig
@@ -67,6 +68,7 @@ def run_training(
         for inputs in (config.inputs, *((name,) for name in config.also))
     )
     if held_out is None:
+        refuse_doubles(case.folder for case in cases)
         training, held = split_cases(cases, config.validation, config.sampling.seed)
     else:
         training, held = apart(cases, held_out)
