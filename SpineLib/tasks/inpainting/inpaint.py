@@ -25,6 +25,7 @@ from SpineLib.tasks.inpainting.neighbours import judged
 from SpineLib.tasks.inpainting.settings import METHOD_MODELS, InpaintSettings, Preview
 from SpineLib.tasks.inpainting.site import Site, border_contact_mm2, place_notes, site_of
 from SpineLib.tasks.inpainting.slices import repaired_by_slices
+from SpineLib.tasks.inpainting.symmetry import symmetry_notes
 from SpineLib.tasks.inpainting.templates import (
     Known,
     Neighbour,
@@ -126,7 +127,9 @@ def inpaint(
     bone = site.labels.array == site.label
     notes = place_notes(site, repaired, label is not None) + notes + _border_notes(site, repaired & ~bone)
     if repaired.any():
-        notes += arch_of(site.labels.with_array(repaired.astype(np.uint8))).sentences()
+        mask = site.labels.with_array(repaired.astype(np.float32))
+        notes += arch_of(mask.with_array(repaired.astype(np.uint8))).sentences()
+        notes += symmetry_notes(fitted.known, fitted.shapes, sampled(mask, fitted.known.grid, 0.0) > 0.5)
     progress(1.0, "Done")
     measures = _measures(site, bone, repaired, settings.method, fitted.shapes)
     if not measures["added_ml"]:
