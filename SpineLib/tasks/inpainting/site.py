@@ -40,6 +40,7 @@ class Site:
         column: all vertebrae; the box of this one holds the lesion too.
         label: of the vertebra.
         lesion: on the grid of all labels, uint8.
+        near: bool, of the box: the pieces of the lesion within reach of the vertebra.
         labels: the box around vertebra and lesion.
         box: where it lies in the whole, (k, j, i).
         region: bool, of the box: the lesion and a margin, without other labels.
@@ -49,6 +50,7 @@ class Site:
     column: Column
     label: int
     lesion: Volume
+    near: np.ndarray
     labels: Volume
     box: tuple[slice, slice, slice]
     region: np.ndarray
@@ -107,7 +109,7 @@ def site_of(vertebrae: Volume, lesion: Volume, label: int | None, margin_mm: flo
             "The lesion covers the whole vertebra, so that nothing is left to repair it from; draw the "
             "lesion smaller, or choose another vertebra."
         )
-    return Site(column, label, marked, labels, box, region, notes)
+    return Site(column, label, marked, near, labels, box, region, notes)
 
 
 def _on(lesion: Volume, grid: Volume) -> Volume:
@@ -177,16 +179,6 @@ def border_contact_mm2(mask: np.ndarray, box: tuple[slice, ...], whole: Volume) 
     return total
 
 
-def own_share(site: Site, repaired: np.ndarray) -> float:
-    """The share of the lesion, of its pieces at the vertebra, that lies in the vertebra as it is or as it was repaired.
-
-    Args:
-        repaired: bool, of the site's box.
-    """
-    lesion = _own_pieces(site)
-    return float(np.count_nonzero(lesion & (repaired | (site.labels.array == site.label))) / np.count_nonzero(lesion))
-
-
 def place_notes(site: Site, repaired: np.ndarray, asked: bool) -> list[str]:
     """Sentences on what of the lesion is not the repaired vertebra's.
 
@@ -197,7 +189,8 @@ def place_notes(site: Site, repaired: np.ndarray, asked: bool) -> list[str]:
     Raises:
         SpineError: the lesion is another vertebra's, and the user chose none.
     """
-    notes, share, name = [], own_share(site, repaired), level_name(site.label)
+    own = site.near & (repaired | (site.labels.array == site.label))
+    notes, share, name = [], np.count_nonzero(own) / np.count_nonzero(site.near), level_name(site.label)
     if share < _LEAST_OWN:
         told = (
             f"Only {share:.1%} of the lesion lies in {name} or where that may have been: it may be a lesion of a "
@@ -215,22 +208,16 @@ def place_notes(site: Site, repaired: np.ndarray, asked: bool) -> list[str]:
     return notes
 
 
-def _own_pieces(site: Site) -> np.ndarray:
-    """The pieces of the lesion that the repair is about, bool in the site's box."""
-    pieces, _ = ndimage.label(site.lesion.array[site.box] > 0, np.ones((3, 3, 3)))
-    return np.isin(pieces, np.setdiff1d(pieces[site.region], 0))
-
-
 def _also_met(site: Site) -> list[str]:
     """Other vertebrae that the same lesion lies in, or touches where their bone may be gone, in words."""
-    lesion, labels = _own_pieces(site), site.labels.array
+    labels = site.labels.array
     found = []
     for number in site.column.boxes:
         other = labels == number
         if number == site.label or not other.any():
             continue
-        inside = np.count_nonzero(lesion & other) * site.labels.voxel_volume_ml
-        if inside > 0.5 or _contact_mm2(lesion, other, site.labels) > _TOUCHED_MM2:
+        inside = np.count_nonzero(site.near & other) * site.labels.voxel_volume_ml
+        if inside > 0.5 or _contact_mm2(site.near, other, site.labels) > _TOUCHED_MM2:
             found.append(level_name(number) + (f" ({inside:.1f} ml)" if inside > 0.05 else ""))
     return found
 
