@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from SpineLib.cli.outputs import check_writable
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.errors import SpineError
 from SpineLib.sequences import SEQUENCES
@@ -83,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--shapes",
         type=Path,
         metavar="FOLDER",
-        help="with --ct or --column: label maps of whole real spines (NIfTI, numbered as in VerSe) to build columns of",
+        help="label maps of whole real spines (NIfTI, numbered as in VerSe) to build columns of; not with --follow-up",
     )
     parser.add_argument("--thickness", type=float, metavar="MM", help="with --ct: of a slice (default: 0.7 to 3)")
     parser.add_argument("--kinds", help="of the metastases, out of lytic, sclerotic, mixed (default: all)")
@@ -96,24 +96,23 @@ def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
     if arguments.cases < 1:
         raise SpineError(f"--cases is {arguments.cases}; simulate at least one case.")
-    check_writable(arguments.output)
     if arguments.column:
         return _column_cts(arguments) if arguments.ct else _column(arguments)
-    if arguments.shapes is not None and not arguments.ct:
-        raise SpineError("--shapes goes with --ct or --column; leave it out.")
+    if arguments.shapes is not None and arguments.follow_up:
+        raise SpineError("--shapes does not go with --follow-up; leave it out.")
     settings: Any
     write: Callable[..., Any]
     if arguments.ct:
-        from functools import partial
-
         from SpineLib.phantom.ct import write_ct_cohort
 
         settings, write = _ct(arguments), partial(write_ct_cohort, shapes=_shapes(arguments))
     else:
         from SpineLib.phantom import write_cohort, write_followup_cohort
 
-        settings = _follow_up(arguments) if arguments.follow_up else _plain(arguments)
-        write = write_followup_cohort if arguments.follow_up else write_cohort
+        if arguments.follow_up:
+            settings, write = _follow_up(arguments), write_followup_cohort
+        else:
+            settings, write = _plain(arguments), partial(write_cohort, shapes=_shapes(arguments))
     with ProgressBar() as bar:
         write(
             arguments.output,
@@ -232,6 +231,8 @@ def _plain(arguments: argparse.Namespace):
     from SpineLib.phantom.lesions import METASTASES, PLACES
 
     _refuse(arguments, _CT_ONLY, "without --ct")
+    if arguments.shapes is not None:  # the field of view and the lesions' sizes are drawn with the shapes
+        _refuse(arguments, ("matrix", "region", "everyday", "lesion_area", "mean_area", "kinds"), "with --shapes")
     if arguments.region == "cervical":
         raise SpineError("--region is cervical, which only --ct has; choose another region.")
     if arguments.outcomes is not None or arguments.after_only:

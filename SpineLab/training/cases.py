@@ -104,13 +104,13 @@ def refuse_doubles(folders: Iterable[Path]) -> None:
     Raises:
         SpineError: there are two.
     """
-    seen: dict[str, str] = {}
+    seen: dict[str, Path] = {}
     for folder in folders:
-        facts = read_case(folder)
-        if (key := facts.get("voxels")) and (first := seen.setdefault(key, facts["name"])) != facts["name"]:
+        key = read_case(folder).get("voxels")
+        if key and (first := seen.setdefault(key, folder)) != folder:
+            names = f"{folder.name} and {first.name}" if folder.name != first.name else f"{first.name} of two cohorts"
             raise SpineError(
-                f"{facts['name']} and {first} have the same image: one patient would be trained on and held out; leave "
-                "one of them."
+                f"{names} have the same image: one patient would be trained on and held out; leave one of them."
             )
 
 

@@ -14,7 +14,9 @@ import SpineLib
 from SpineLib.cohort.layout import Place, truth_path
 from SpineLib.errors import SpineError
 from SpineLib.phantom.case import PhantomCase, PhantomSettings, simulate
+from SpineLib.phantom.shapes import VertebraShape, read_shapes
 from SpineLib.phantom.sidecar import write_sidecar
+from SpineLib.phantom.trunk.patient import simulate_of_shapes
 from SpineLib.processes import each_in_processes
 from SpineLib.progress import Progress, silent
 from SpineLib.volume import Volume, write_volume
@@ -29,22 +31,27 @@ def write_cohort(
     processes: int = 1,
     progress: Progress = silent,
     extension: str = ".nii.gz",
+    shapes: Path | None = None,
 ) -> Path:
     """Simulate ``cases`` patients into ``folder`` (BIDS-like; truths under ``derivatives/labels``).
 
     Case n is drawn from (seed, n) alone, so it is the same whatever the number of cases or processes. Cases that are
     there already are kept, so an interrupted run goes on where it stopped.
 
+    ``shapes`` is a folder of label maps of real vertebrae (see :mod:`SpineLib.phantom.shapes`), of which the columns
+    are built then (:func:`SpineLib.phantom.trunk.patient.simulate_of_shapes`).
+
     Raises:
-        SpineError: the folder holds something else, or a cohort of other settings.
+        SpineError: the folder holds something else, or a cohort of other settings; ``shapes`` holds none.
     """
+    real = read_shapes(shapes) if shapes is not None else None
     return fill_folder(
         folder,
         cases,
         seed,
         settings,
-        "Simulated spine MR with metastases",
-        partial(_one, extension=extension),
+        "Simulated spine MR with metastases" + (" and real shapes" if real else ""),
+        partial(_one, extension=extension, shapes=real),
         ("participant_id\tregion\tfield_t\tmetastases\tkinds\tsimulated", _row),
         processes,
         progress,
@@ -151,8 +158,16 @@ def _seed(seed: int, n: int) -> int:
     return seed * 100_003 + n
 
 
-def _one(folder: Path, name: str, seed: int, settings: PhantomSettings, extension: str) -> None:
-    write_case(folder, name, simulate(seed, settings), extension)
+def _one(
+    folder: Path,
+    name: str,
+    seed: int,
+    settings: PhantomSettings,
+    extension: str,
+    shapes: list[VertebraShape] | None = None,
+) -> None:
+    case = simulate(seed, settings) if shapes is None else simulate_of_shapes(seed, settings, shapes)
+    write_case(folder, name, case, extension)
 
 
 def _one_thread() -> None:

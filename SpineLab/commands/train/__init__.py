@@ -19,7 +19,6 @@ from SpineLab.commands.train import (
     segmentation,
     vertebrae,
 )
-from SpineLib.cli.outputs import check_writable
 
 #: By name; a task's folder in ``SpineLab.training`` has the same, with "_" for "-".
 ACTIONS = {
@@ -45,7 +44,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
-    for name in ("out", "to"):
-        if (folder := getattr(arguments, name, None)) is not None:
-            check_writable(folder)
     return ACTIONS[arguments.action].run(arguments)

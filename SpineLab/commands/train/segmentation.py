@@ -23,7 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "any-necrosis-2d, necrosis-2d, necrosis-3d, paper-necrosis-2d, paper-necrosis-3d; for vertebrae on MR "
         "spine-2d",
     )
-    parser.add_argument("--cohort", required=True, type=Path, help="folder of cases, as 'spine phantom' writes it")
+    parser.add_argument(
+        "--cohort",
+        required=True,
+        type=Path,
+        action="append",
+        help="folder of cases, as 'spine phantom' writes it; may be given several times",
+    )
     parser.add_argument("--out", required=True, type=Path, help="folder of the training")
     parser.add_argument("--inputs", help="sequences, e.g. T1,T2 (default: the configuration's)")
     parser.add_argument(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +11,12 @@ from SpineLab.training.cases import refuse_doubles
 from SpineLab.training.export import Labels
 from SpineLab.training.facts import names_of, write_facts
 from SpineLab.training.segmentation.config import SegmentationConfig
-from SpineLab.training.segmentation.dataset import cache_folder, prepare_cases
+from SpineLab.training.segmentation.dataset import PreparedCase, cache_folder, prepare_cases
 from SpineLab.training.segmentation.export import export
 from SpineLab.training.segmentation.folds import split_cases
 from SpineLab.training.segmentation.loop import train
 from SpineLab.training.split import apart
-from SpineLib.cohort.mr import described, read_cohort
+from SpineLib.cohort.mr import Cohort, described, read_cohort
 from SpineLib.errors import SpineError
 from SpineLib.models import ModelBundle, load_bundle
 from SpineLib.sequences import SEQUENCES
@@ -24,7 +24,7 @@ from SpineLib.sequences import SEQUENCES
 
 def run_training(
     config: SegmentationConfig,
-    cohort_folder: Path,
+    cohort_folder: Path | Sequence[Path],
     out: Path,
     *,
     cache: Path | None = None,
@@ -37,6 +37,7 @@ def run_training(
 ) -> ModelBundle:
     """Prepare the cohort, train in ``out`` (or go on there), and write the bundle ``out / "model"``.
 
+    Of several cohort folders, a case is called after its folder too ("plain/sub-001"); ``first_cases`` counts in each.
     ``held_out`` names the cases of the fold, where somebody else made the folds; else they are made here.
 
     Raises:
@@ -46,25 +47,26 @@ def run_training(
     unknown = [name for name in (*config.inputs, *config.also) if name not in SEQUENCES]
     if unknown or not config.inputs:
         raise SpineError(f"'{', '.join(unknown)}' is no sequence; inputs are out of {', '.join(SEQUENCES)}.")
-    cohort = read_cohort(
-        cohort_folder, (*config.inputs, *config.also), labels=(config.label,), session=config.session or None
-    )
+    folders = [cohort_folder] if isinstance(cohort_folder, Path) else list(cohort_folder)
+    if len({folder.name for folder in folders}) < len(folders):
+        raise SpineError(
+            "Two cohorts lie in folders of one name, which their cases are called after; rename one of them."
+        )
+    wanted = (*config.inputs, *config.also)
+    cohorts = [
+        read_cohort(folder, wanted, labels=(config.label,), session=config.session or None) for folder in folders
+    ]
     if first_cases:
-        cohort = replace(cohort, cases=cohort.cases[:first_cases])
+        cohorts = [replace(cohort, cases=cohort.cases[:first_cases]) for cohort in cohorts]
     if not ranks.leads():
         ranks.wait()  # the first one prepares the cases and tells what is done
         report = lambda text: None  # noqa: E731
-    preparation = config.preparation.to_dict()
     cases, *others = (
-        prepare_cases(
-            cohort,
-            inputs,
-            preparation,
-            cache_folder(cohort, inputs, preparation, cache, label=config.label),
-            label=config.label,
-            processes=processes,
-            progress=lambda fraction, text: report(text),
-        )
+        [
+            case if len(cohorts) == 1 else replace(case, name=f"{cohort.folder.name}/{case.name}")
+            for cohort in cohorts
+            for case in _prepared(cohort, inputs, config, cache, processes, report)
+        ]
         for inputs in (config.inputs, *((name,) for name in config.also))
     )
     if held_out is None:
@@ -74,7 +76,8 @@ def run_training(
         training, held = apart(cases, held_out)
     if ranks.leads():
         ranks.wait()
-    data = {"simulated": cohort.simulated, "description": described(cohort)}
+    said = " ".join(dict.fromkeys(described(cohort) for cohort in cohorts))
+    data = {"simulated": all(cohort.simulated for cohort in cohorts), "description": said}
     if ranks.leads():
         write_facts(out, "segmentation", command, config.to_dict(), data, names_of(training=training, held_out=held))
     report(f"{len(training)} cases to train on, {len(held)} held out.")
@@ -86,3 +89,23 @@ def run_training(
         export(out, out / "model", Labels(model_id))
     ranks.wait()
     return load_bundle(out / "model")
+
+
+def _prepared(
+    cohort: Cohort,
+    inputs: tuple[str, ...],
+    config: SegmentationConfig,
+    cache: Path | None,
+    processes: int,
+    report: Callable[[str], None],
+) -> list[PreparedCase]:
+    preparation = config.preparation.to_dict()
+    return prepare_cases(
+        cohort,
+        inputs,
+        preparation,
+        cache_folder(cohort, inputs, preparation, cache, label=config.label),
+        label=config.label,
+        processes=processes,
+        progress=lambda fraction, text: report(text),
+    )

@@ -38,20 +38,8 @@ def draw_trunk(seed: int, shapes: Sequence[VertebraShape] = ()) -> dict[str, np.
         number, of the bodies, also of those cut by the edge.
     """
     rng = np.random.default_rng(seed)
-    height, depth, width = rng.uniform(190, 420), rng.uniform(170, 340), rng.uniform(52, 105)
-    middle = str(rng.choice(list(_MIDDLES), p=list(_MIDDLES.values())))
-    spine = draw_spine(rng, middle, height / 2 + 45, sacral_slope=float(rng.normal(5, 13)))
-    trunk = Trunk(*_axes(rng, height, depth, width), spine, rng)
-    chosen = choose_shapes(rng, spine, shapes, rng.choice([0.0, 0.6, 1.0], p=[0.3, 0.2, 0.5]))
-    draw_soft(trunk)
-    draw_pelvic_organs(trunk)
-    draw_foramina(trunk)
-    draw_arches(trunk, chosen)
-    draw_other_bones(trunk)
-    worn = float(np.mean([v.degeneration for v in spine]))
-    draw_canal(trunk, canal_middles(rng, spine, chosen), stenosis=0.75 * worn * float(rng.random()))
-    draw_discs(trunk)
-    draw_bodies(trunk, chosen, real_bodies=bool(rng.random() < 0.6))
+    size = (rng.uniform(190, 420), rng.uniform(170, 340), rng.uniform(52, 105))
+    trunk = build_trunk(rng, size, SPACING_MM, shapes)
     draw_changes(trunk)
     return {
         "tissues": trunk.stuff,
@@ -62,9 +50,43 @@ def draw_trunk(seed: int, shapes: Sequence[VertebraShape] = ()) -> dict[str, np.
     }
 
 
-def _axes(rng, height: float, depth: float, width: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def build_trunk(
+    rng: np.random.Generator,
+    size: tuple[float, float, float],
+    step: tuple[float, float, float],
+    shapes: Sequence[VertebraShape],
+    share: float | None = None,
+) -> Trunk:
+    """A trunk in good health.
+
+    Args:
+        rng: source of everything random.
+        size, step: of the grid and of its voxels, mm along (z, y, x).
+        shapes: real vertebrae.
+        share: of the vertebrae that are built of them; None draws none, some or all.
+    """
+    height, depth, width = size
+    middle = str(rng.choice(list(_MIDDLES), p=list(_MIDDLES.values())))
+    spine = draw_spine(rng, middle, height / 2 + 45, sacral_slope=float(rng.normal(5, 13)))
+    trunk = Trunk(*_axes(rng, height, depth, width, step), spine, rng)
+    if share is None:
+        share = float(rng.choice([0.0, 0.6, 1.0], p=[0.3, 0.2, 0.5]))
+    chosen = choose_shapes(rng, spine, shapes, share)
+    draw_soft(trunk)
+    draw_pelvic_organs(trunk)
+    draw_foramina(trunk)
+    draw_arches(trunk, chosen)
+    draw_other_bones(trunk)
+    worn = float(np.mean([v.degeneration for v in spine]))
+    draw_canal(trunk, canal_middles(rng, spine, chosen), stenosis=0.75 * worn * float(rng.random()))
+    draw_discs(trunk)
+    draw_bodies(trunk, chosen, real_bodies=bool(rng.random() < 0.6))
+    return trunk
+
+
+def _axes(rng, height: float, depth: float, width: float, step) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Positions of voxels along z, y, x: the column stands more or less in the middle, the skin of the back in view."""
-    dz, dy, dx = SPACING_MM
+    dz, dy, dx = step
     behind = float(np.clip(rng.uniform(0.3, 0.6) * depth, 85, 150))
     zs = np.arange(-height / 2, height / 2, dz)
     ys = np.arange(behind - depth, behind, dy)

@@ -10,6 +10,11 @@ from SpineLib.phantom.trunk.stuff import MARROWS, Stuff
 
 def draw_changes(trunk: Trunk) -> None:
     """Draw them into the marrow."""
+    _draw_lesions(trunk)
+    draw_benign(trunk)
+
+
+def _draw_lesions(trunk: Trunk) -> None:
     rng = trunk.rng
     ill = rng.random() < 0.45
     many = int(rng.integers(1, 7)) if ill else 0
@@ -26,7 +31,14 @@ def draw_changes(trunk: Trunk) -> None:
         stuff = rng.choice([Stuff.LESION_A, Stuff.LESION_B])
         patchy = trunk.field(rng.uniform(6, 20)) > rng.uniform(-2, 1)
         trunk.stuff[np.isin(trunk.stuff, MARROWS) & patchy] = stuff
+
+
+def draw_benign(trunk: Trunk, spared: frozenset[str] = frozenset()) -> None:
+    """Haemangiomas, Modic changes and Schmorl's nodes, but in the levels ``spared``."""
+    rng = trunk.rng
     for v in trunk.spine:
+        if v.level in spared:
+            continue
         if rng.random() < 0.08:
             place = v.point(*(rng.uniform(-0.7, 0.7, 3) * v.half))
             _into(trunk, place, rng.uniform(3, 11) * rng.uniform(0.8, 1.2, 3), None, Stuff.HAEMANGIOMA, 0.2)

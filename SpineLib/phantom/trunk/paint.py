@@ -6,9 +6,12 @@ that of a T1, T2, STIR or contrast-enhanced T1 by the signal equations.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import ndimage
 
+from SpineLib.phantom.acquisition import ChemicalShift
 from SpineLib.phantom.fields import smooth_field
 from SpineLib.phantom.physics import PROTOCOLS, Sequence, draw_sequence, signal
 from SpineLib.phantom.tissues import FAT_T1_MS, FAT_T2_MS, TABLE, Tissue, TissueProperties
@@ -60,8 +63,13 @@ def paint(tissues: np.ndarray, spacing: tuple[float, float, float], rng: np.rand
         Grey values, float32, of no fixed scale.
     """
     water, fat = (_any_contrast if rng.random() < 0.25 else _physical)(tissues, spacing, rng)
-    # Fat is seen a little aside of where it is; the layers of cortex are thinner than a voxel.
     shift = rng.normal(0, 0.5, 2) if rng.random() < 0.7 else (0.0, 0.0)
+    return _finished(water, fat, shift, spacing, rng)
+
+
+def _finished(water: np.ndarray, fat: np.ndarray, shift, spacing, rng) -> np.ndarray:
+    """Water and fat as the scanner shows them together, the fat ``shift`` voxels along (z, y) aside of where it is."""
+    # The layers of cortex are thinner than a voxel.
     blur = float(rng.uniform(0.25, 0.75))
     image = ndimage.gaussian_filter(water, (blur, blur, rng.uniform(0, 0.35)))
     fat = ndimage.gaussian_filter(fat, (blur, blur, rng.uniform(0, 0.35)))
@@ -99,30 +107,98 @@ def _any_contrast(tissues, spacing, rng) -> tuple[np.ndarray, np.ndarray]:
     return values, np.zeros_like(values)
 
 
+@dataclass(frozen=True)
+class Relaxation:
+    """What each :class:`Stuff` of one patient is, as arrays by its number; T1, T2 in ms.
+
+    Attributes:
+        pd, t1, t2, fat, uptake, texture: as in :class:`SpineLib.phantom.tissues.TissueProperties`.
+        of_fat: T1 and T2 of fat, ms.
+    """
+
+    pd: np.ndarray
+    t1: np.ndarray
+    t2: np.ndarray
+    fat: np.ndarray
+    uptake: np.ndarray
+    texture: np.ndarray
+    of_fat: tuple[float, float]
+
+
 def _physical(tissues, spacing, rng) -> tuple[np.ndarray, np.ndarray]:
     """Water and fat images by the signal equations."""
     field_t = float(rng.choice([1.5, 3.0]))
-    column = 0 if field_t < 2.2 else 1
     name = str(rng.choice(list(PROTOCOLS), p=_odds()))
     sequence: Sequence = draw_sequence(rng, name, field_t, bool(rng.random() < 0.5))
+    patient = draw_relaxation(rng, field_t)
+    left = sequence.fat_left
+    if name == "T2" and rng.random() < 0.12:  # a T2 with fat suppression
+        left = rng.uniform(0.05, 0.3)
+    grain = patient.texture * rng.uniform(0.5, 1.5)
+    water, fat = _signals(patient, sequence, field_t, left)
+    return _textured(water, grain, tissues, spacing, rng), _textured(fat, grain, tissues, spacing, rng)
+
+
+def _signals(patient: Relaxation, sequence: Sequence, field_t: float, fat_left: float):
+    """Signal of the water and of the fat in each stuff."""
+    water = signal(sequence, patient.pd * (1 - patient.fat), patient.t1, patient.t2, patient.uptake, field_t)
+    t1, t2 = (np.full(len(Stuff), value) for value in patient.of_fat)
+    return water, signal(sequence, patient.pd * patient.fat, t1, t2) * fat_left
+
+
+def draw_relaxation(rng: np.random.Generator, field_t: float, least_fat: float = 0.15) -> Relaxation:
+    """Draw a patient's tissues; the marrow has ``least_fat`` or more of fat, as a share."""
+    column = 0 if field_t < 2.2 else 1
     rows = [_properties(stuff) for stuff in Stuff]
     spread = rng.choice([0.08, 0.2])
     vary = lambda values, s: np.asarray(values, float) * np.exp(rng.normal(0, s, len(rows)))  # noqa: E731
     pd, t1 = np.clip(vary([r.pd for r in rows], spread / 2), 0, 1.1), vary([r.t1[column] for r in rows], spread)
     t2, uptake = vary([r.t2[column] for r in rows], spread), vary([r.uptake for r in rows], 0.3)
     share = np.array([r.fat for r in rows])
-    share[list(_ALIKE[0])] = np.clip(rng.uniform(0.15, 0.8) + rng.normal(0, 0.06, 4), 0.05, 0.9)
+    share[list(_ALIKE[0])] = np.clip(rng.uniform(least_fat, 0.8) + rng.normal(0, 0.06, 4), 0.05, 0.9)
     _foci(rng, pd, t1, t2, share, uptake)
     if rng.random() < 0.3:  # flow darkens the sac
         pd[Stuff.CSF] *= rng.uniform(0.5, 1)
-    water = signal(sequence, pd * (1 - share), t1, t2, uptake, field_t)
-    fat_t1, fat_t2 = FAT_T1_MS[column] * np.exp(rng.normal(0, 0.1)), FAT_T2_MS[column] * np.exp(rng.normal(0, 0.2))
-    left = sequence.fat_left
-    if name == "T2" and rng.random() < 0.12:  # a T2 with fat suppression
-        left = rng.uniform(0.05, 0.3)
-    fat = signal(sequence, pd * share, np.full(len(rows), fat_t1), np.full(len(rows), fat_t2)) * left
-    grain = np.array([r.texture for r in rows]) * rng.uniform(0.5, 1.5)
-    return _textured(water, grain, tissues, spacing, rng), _textured(fat, grain, tissues, spacing, rng)
+    of_fat = (
+        float(FAT_T1_MS[column] * np.exp(rng.normal(0, 0.1))),
+        float(FAT_T2_MS[column] * np.exp(rng.normal(0, 0.2))),
+    )
+    return Relaxation(pd, t1, t2, share, uptake, np.array([r.texture for r in rows]), of_fat)
+
+
+def acquire(
+    tissues: np.ndarray,
+    spacing: tuple[float, float, float],
+    rng: np.random.Generator,
+    patient: Relaxation,
+    sequence: Sequence,
+    field_t: float,
+    oversampling: int,
+) -> tuple[np.ndarray, ChemicalShift]:
+    """An image of one patient by one sequence.
+
+    Args:
+        tissues: as in :func:`paint`, with ``oversampling`` planes along x for each slice.
+        spacing: of ``tissues``, mm along (z, y, x).
+        rng: source of randomness.
+        patient: of :func:`draw_relaxation`.
+        sequence: of :func:`SpineLib.phantom.physics.draw_sequence`.
+        field_t: tesla.
+        oversampling: planes that one slice takes together.
+
+    Returns:
+        Grey values, float32, of no fixed scale, (z, y, slice); how far aside fat is seen.
+    """
+    aside = ChemicalShift(float(rng.normal(0, 0.8)), bool(rng.random() < 0.5))
+    shift = (-aside.voxels, 0.0) if aside.down_rows else (0.0, aside.voxels)
+    grain = patient.texture * rng.uniform(0.5, 1.5)
+    water, fat = (
+        _textured(values, grain, tissues, spacing, rng)
+        .reshape(*tissues.shape[:2], -1, oversampling)
+        .mean(axis=3, dtype=np.float32)
+        for values in _signals(patient, sequence, field_t, sequence.fat_left)
+    )
+    return _finished(water, fat, shift, (*spacing[:2], spacing[2] * oversampling), rng), aside
 
 
 def _odds() -> list[float]:
@@ -153,6 +229,11 @@ def _foci(rng, pd, t1, t2, share, uptake) -> None:
         t2[stuff] = (110, 60, 20)[kind - 1]
         pd[stuff] = (0.85, 0.8, 0.4)[kind - 1]
         uptake[stuff] = (0.4, 0.05, 0.05)[kind - 1]
+
+
+def kind_of(patient: Relaxation, stuff: Stuff) -> str:
+    """Whether a metastasis is "lytic" or "sclerotic" in this patient."""
+    return "sclerotic" if patient.t2[stuff] < 50 else "lytic"
 
 
 def _ringing(image: np.ndarray, rng) -> np.ndarray:
