@@ -99,6 +99,40 @@ def test_an_intercept_that_was_lost_or_applied_twice_is_told_whatever_the_paddin
                 check_ct(wrong)
 
 
+@pytest.mark.parametrize("noise", [0, 60, 120])
+def test_no_real_ct_and_no_part_of_one_seems_multiplied_or_inverted_whatever_its_noise(shared_data, noise):
+    rng = np.random.default_rng(3)
+    for ct in real_cts(shared_data):
+        noisy = ct.array + rng.normal(0, noise, ct.shape) if noise else ct.array
+        assert not [note for note in check_ct(ct.with_array(noisy)) if "Hounsfield" in note]
+
+
+@pytest.mark.parametrize("factor", [2, 10, -10, -1])
+def test_values_that_were_multiplied_or_inverted_are_refused_or_told_where_air_or_fat_is_seen(shared_data, factor):
+    told = []
+    for name in ("ct_bone_metastases/1", "ct_bone_metastases/2", "ct_bone_metastases/5", "ct_spine/ts_example_ct"):
+        ct = read_volume(shared_data / f"{name}.nii.gz")
+        wrong = ct.with_array((ct.array * factor).astype(np.float32))
+        try:
+            told += [note for note in check_ct(wrong) if "Hounsfield" in note][:1]
+        except SpineError as error:
+            told.append(str(error))
+    assert len(told) == 4 and all("Hounsfield" in one for one in told), told
+
+
+def test_halved_values_are_refused_where_air_is_seen(shared_data):
+    ct = read_volume(shared_data / "ct_spine" / "ts_example_ct.nii.gz")
+    with pytest.raises(SpineError, match="air lies near -500 HU"):
+        check_ct(ct.with_array((ct.array / 2).astype(np.float32)))
+
+
+@pytest.mark.parametrize("factor", [2, 10])
+def test_a_simulated_ct_whose_values_were_multiplied_is_refused(factor):
+    assert check_ct(body()) == []
+    with pytest.raises(SpineError, match="Hounsfield"):
+        check_ct(body().with_array(body().array.astype(np.float32) * factor))
+
+
 @pytest.mark.parametrize("scale", [1, 16, 100])
 def test_real_mr_that_a_spline_made_negative_is_no_ct(shared_data, scale):
     for name in ("mr_lumbar/DzZ_T1", "mr_other/t2_cervicothoracic_old", "mr_other/sub-mri_label-6_T2w"):

@@ -5,28 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from SpineLib.errors import SpineError
+from SpineLib.tasks.ct.units import BONE_HU, METAL_HU, doubtful_units, wrong_units
 from SpineLib.volume.checks import check_image
 from SpineLib.volume.told import modality_of, reading_notes
 from SpineLib.volume.volume import Volume
 
-#: Nothing in or around a body is below this: what is was put there by scanners and programs (-2000, -3024).
-PADDING_HU = -1100.0
-#: Every CT of a body has fat, marrow, lung or air at or below this; masks and windowed pictures have not.
-SOFT_HU = -30.0
-#: Share of the voxels that must be so. Crops of 48 mm within bone and muscle have 0.03 or more; of magnitude MR, what
-#: splines leave below zero is 0.017 or less.
-SOFT_SHARE = 0.02
-#: Soft tissue, and the share of the voxels that it has at least: of ten real CTs and crops of them 0.2 to 0.9.
-TISSUE_HU, TISSUE_SHARE = (-150.0, 150.0), 0.1
-#: Where it lies when the rescale intercept was lost or applied twice, and the share that tells: real CTs have 0.01 of
-#: it above, where dense bone is. Below lies air, which has a share of its own.
-INTERCEPT_HU, SHIFTED_SHARE = 1024.0, 0.1
-#: So many voxels tell how the values lie.
-_ENOUGH = 2_000_000
-#: Cortical bone is denser than this, even at 3 mm voxels.
-BONE_HU = 150.0
-#: Denser than enamel and cortical bone: metal.
-METAL_HU = 3000.0
 #: Metal of so many ml is told of: less is a tooth filling, a clip or noise.
 METAL_ML = 0.02
 #: A copy for a window of grey values ends within these, HU, and that share of its bone or its voxels lies at the end.
@@ -44,18 +27,18 @@ def check_ct(ct: Volume) -> list[str]:
         ct: the image; voxels in HU.
 
     Returns:
-        Sentences for the user: what was told when it was read, metal, a copy for a window of grey values, thick slices,
-        slices far from axial.
+        Sentences for the user: what was told when it was read, a doubtful scale, metal, a copy for a window of grey
+        values, thick slices, slices far from axial.
 
     Raises:
-        SpineError: what :func:`check_image` refuses; an MR image, a mask, a picture of grey values, or values whose
-            rescale intercept was lost or applied twice; a sheared grid (gantry tilt). Missing slices are noticed when
-            a DICOM series is read.
+        SpineError: what :func:`check_image` refuses; an MR image, a mask, a picture of grey values; values whose
+            rescale intercept was lost or applied twice, or that were multiplied, divided or inverted; a sheared grid
+            (gantry tilt). Missing slices are noticed when a DICOM series is read.
     """
     check_image(ct, "CT")
     _check_units(ct)
     _check_shear(ct)
-    notes = reading_notes(ct)
+    notes = reading_notes(ct) + doubtful_units(ct.array)
     metal_ml = np.count_nonzero(ct.array >= METAL_HU) * ct.voxel_volume_ml
     if metal_ml >= METAL_ML:
         notes.append(
@@ -86,38 +69,12 @@ def oblique_degrees(volume: Volume) -> float:
 def _check_units(ct: Volume) -> None:
     if modality_of(ct) not in ("", "CT"):
         raise SpineError(f"The image given as CT is of the modality {modality_of(ct)}; choose the CT.")
-    wrong = _wrong_units(ct.array)
+    wrong = wrong_units(ct.array)
     if wrong:
         raise SpineError(
             f"The CT does not hold Hounsfield units ({wrong}); choose the CT as the scanner made it, not "
             "an MR image, a mask or a windowed copy."
         )
-
-
-def _wrong_units(array: np.ndarray) -> str:
-    """What contradicts Hounsfield units in how the values lie, padding left out; "" for nothing."""
-    step = max(1, int(np.ceil((array.size / _ENOUGH) ** (1 / 3))))
-    values = np.asarray(array[::step, ::step, ::step], dtype=np.float32).ravel()
-    values = values[values > PADDING_HU]
-    if not values.size:
-        return "nothing above the padding"
-
-    def share(low: float, high: float) -> float:
-        return float(np.count_nonzero((values >= low) & (values <= high)) / values.size)
-
-    tissue = share(*TISSUE_HU)
-    above, below = (share(*(limit + sign * INTERCEPT_HU for limit in TISSUE_HU)) for sign in (1, -1))
-    if above > SHIFTED_SHARE and above > share(-200.0, SOFT_HU):
-        return "soft tissue lies near 1000 HU instead of 0: the rescale intercept was lost on the way"
-    if tissue < TISSUE_SHARE and below > max(SHIFTED_SHARE, 10 * tissue):
-        return "soft tissue lies near -1000 HU instead of 0: the rescale intercept was applied twice"
-    if share(PADDING_HU, SOFT_HU) < SOFT_SHARE:
-        return f"hardly anything at or below {SOFT_HU:.0f} HU, where fat and air lie"
-    if tissue < TISSUE_SHARE:
-        return "hardly anything near 0 HU, where soft tissue lies"
-    if array.max() < BONE_HU:
-        return f"nothing above {BONE_HU:.0f} HU, where bone lies"
-    return ""
 
 
 def _windowed(array: np.ndarray) -> list[str]:
