@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from SpineLib.mesh.cut import DEEP, STEP_MM, TILTS, turn_of, upright
+from SpineLib.mesh.cut import DEEP, FEW_TILTS, STEP_MM, TILTS, turn_of, upright
 from SpineLib.volume.volume import Volume
 
 #: Looked at along its own axis a whole vertebra shows a hole in which a ball of this radius has room, mm; of 44 whole
@@ -15,8 +15,6 @@ from SpineLib.volume.volume import Volume
 LEAST_CANAL_MM = 4.5
 #: The thinnest section of one pedicle is at least this share of the other's: of the same whole vertebrae 0.62 or more.
 LEAST_PEDICLE = 0.5
-#: Tilts that are looked at first, degrees; the larger ones only where these show no canal, as beside a kyphosis.
-_FEW_DEGREES = 15
 #: A pedicle lies no farther from the canal's middle, mm; half the thickness of a section.
 _ASIDE_MM, _SECTION_MM = 25.0, 0.75
 #: A larger tilt has to show so much more of the canal, mm.
@@ -71,8 +69,7 @@ def arch_of(mask: Volume) -> Arch:
         mask: of one vertebra, not 0 inside; not empty.
     """
     best, found = 0.0, None
-    few = [tilt for tilt in TILTS if max(map(abs, tilt)) <= _FEW_DEGREES]
-    for tilts in (few, [tilt for tilt in TILTS if tilt not in few]):
+    for tilts in (FEW_TILTS, [tilt for tilt in TILTS if tilt not in FEW_TILTS]):  # larger ones as beside a kyphosis
         for tilt in tilts:
             bone, _ = upright(mask, turn_of(tilt))
             shadow = bone.any(axis=0)

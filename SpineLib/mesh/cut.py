@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -25,6 +26,10 @@ _CLOSINGS_MM = (0.0, 3.0, 6.0)
 #: Vertebrae that kyphosis and scoliosis tilt are looked at along their own axis: degrees forwards and to the side, the
 #: least tilt first.
 TILTS = sorted(product(range(-45, 46, 15), repeat=2), key=lambda tilt: (np.hypot(tilt[0], tilt[1]), tilt))
+#: Those that are looked at first, and alone where it is known that no arch closes: all together take most of a minute.
+FEW_TILTS = [tilt for tilt in TILTS if max(map(abs, tilt)) <= 15]
+#: Neighbours in a section only.
+_SECTION = np.array([np.zeros((3, 3)), [[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.zeros((3, 3))], int)
 #: The pedicles' plane lies where least is cut, in the anterior part of the canal: up to this share of its depth.
 _PEDICLES = 0.6
 
@@ -80,7 +85,7 @@ def cut(points: np.ndarray, triangles: np.ndarray, planes: Sequence[Plane]) -> t
     return points + middle, triangles
 
 
-def body_plane(mask: Volume, through: str = "body") -> Plane:
+def body_plane(mask: Volume, through: str = "body", tilts: Sequence[tuple[int, int]] = tuple(TILTS)) -> Plane:
     """The plane that parts the vertebral body from the arch, found by the vertebral canal.
 
     The canal is the hole of the vertebra on cross-sections, axial ones or, where these show none, tilted ones; its
@@ -91,6 +96,7 @@ def body_plane(mask: Volume, through: str = "body") -> Plane:
         mask: of one whole vertebra, not 0 inside.
         through: "body": the plane touches the canal's anterior wall; "pedicles": it goes where the section is smallest,
             in the anterior part of the canal.
+        tilts: that are looked at, degrees forwards and to the side.
 
     Returns:
         The plane; its normal points to the body.
@@ -102,7 +108,7 @@ def body_plane(mask: Volume, through: str = "body") -> Plane:
         raise SpineError(f"There is no cut '{through}'; choose body or pedicles.")
     if not mask.array.any():
         raise SpineError("The mask is empty: segment or choose the vertebra first.")
-    for tilt in TILTS:
+    for tilt in tilts:
         turn = turn_of(tilt)
         bone, corner = upright(mask, turn)
         canal = _canal(bone)
@@ -173,12 +179,7 @@ def upright(mask: Volume, turn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _canal(bone: np.ndarray) -> np.ndarray | None:
     """The largest hole of the cross-sections; None where there is none."""
     for radius_mm in _CLOSINGS_MM:
-        closed = bone
-        if radius_mm:
-            reach = round(radius_mm / STEP_MM)
-            j, i = np.ogrid[-reach : reach + 1, -reach : reach + 1]
-            closed = ndimage.binary_closing(bone, (j * j + i * i <= reach * reach)[None])
-        holes = np.stack([_holes(section) for section in closed])
+        holes = _holes(_closed(bone, round(radius_mm / STEP_MM)) if radius_mm else bone)
         label, count = ndimage.label(holes & ~bone)
         if not count:
             continue
@@ -188,9 +189,24 @@ def _canal(bone: np.ndarray) -> np.ndarray | None:
     return None
 
 
-def _holes(section: np.ndarray) -> np.ndarray:
-    """The holes of one cross-section that are as large as a canal."""
-    label, _ = ndimage.label(ndimage.binary_fill_holes(section) & ~section)
+def _closed(bone: np.ndarray, reach: int) -> np.ndarray:
+    """Each section closed by a disk of this radius; of bone with more outside than that around it."""
+    return ~_grown(~_grown(bone, reach), reach)
+
+
+def _grown(bone: np.ndarray, reach: int) -> np.ndarray:
+    """Each section dilated by a disk, row by row of the disk: many times faster than by its single voxels."""
+    grown = np.zeros(bone.shape, bool)
+    for j in range(reach + 1):
+        wide = ndimage.maximum_filter1d(bone, 2 * math.isqrt(reach * reach - j * j) + 1, axis=2, mode="constant")
+        grown[:, j:] |= wide[:, : wide.shape[1] - j]
+        grown[:, : wide.shape[1] - j] |= wide[:, j:]
+    return grown
+
+
+def _holes(bone: np.ndarray) -> np.ndarray:
+    """The holes of the cross-sections that are as large as a canal; outside lies around each section."""
+    label, _ = ndimage.label(~bone, _SECTION)
     large = np.bincount(label.ravel()) * STEP_MM * STEP_MM >= _SMALLEST_MM2
-    large[0] = False
+    large[label[:, 0, 0]] = large[0] = False
     return large[label]

@@ -9,7 +9,7 @@ import numpy as np
 
 from SpineLib.errors import SpineError
 from SpineLib.geometry.triangles import volume_mm3
-from SpineLib.mesh.cut import Plane, body_plane, cut
+from SpineLib.mesh.cut import FEW_TILTS, TILTS, Plane, body_plane, cut
 from SpineLib.mesh.files import check_ending, in_space, read_mesh, write_mesh
 from SpineLib.mesh.gate import GateReport, PrintLimits, check_model, left_out
 from SpineLib.mesh.simplify import simplified
@@ -275,12 +275,14 @@ def _prepared(mask: Volume, settings: ModelSettings) -> tuple[Volume, tuple[Plan
         notes.append(
             "The mask touches the edge of its image: there the model ends in a flat face where the vertebra may go on."
         )
-    return clean, _planes(clean, settings), notes, whole
+    return clean, _planes(clean, settings, whole.arch.closed), notes, whole
 
 
-def _planes(clean: Volume, settings: ModelSettings) -> tuple[Plane, ...]:
-    """The planes of all cuts, that found by the canal last."""
-    return settings.planes if settings.cut == "none" else (*settings.planes, body_plane(clean, settings.cut))
+def _planes(clean: Volume, settings: ModelSettings, closed: bool = True) -> tuple[Plane, ...]:
+    """The planes of all cuts, that found by the canal last; without a ``closed`` arch it is not looked for long."""
+    if settings.cut == "none":
+        return settings.planes
+    return (*settings.planes, body_plane(clean, settings.cut, TILTS if closed else FEW_TILTS))
 
 
 def _shifted(planes: tuple[Plane, ...], settings: ModelSettings, shift_mm: float) -> tuple[Plane, ...]:

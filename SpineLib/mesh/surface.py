@@ -21,6 +21,8 @@ from SpineLib.volume.volume import Volume
 _ITERATIONS = 20
 #: Moves of all points along their normals until the volume is the mask's; each leaves a small share of the difference.
 _MOVES = 4
+#: The level is at least this (of 1) at each sample, as it is at voxels' centres.
+_BESIDE = 0.05
 
 
 def repaired(
@@ -69,12 +71,19 @@ def surface_of(mask: Volume, smoothing: float = 0.5) -> tuple[np.ndarray, np.nda
     """
     shape = shape_of(mask)
     assert shape is not None
-    found = shape.surface()
+    found = replace(shape, level=_beside_samples(shape.level)).surface()
     points, triangles = merged(found.points.astype(np.float64), found.triangles)
     points, triangles = without_specks(points, triangles, 1000 * mask.voxel_volume_ml)
     if smoothing > 0:
         points = _windowed_sinc(points, triangles, 10 ** (-4 * smoothing))
     return with_volume(points, triangles, 1000 * shape.volume_ml), triangles
+
+
+def _beside_samples(level: np.ndarray) -> np.ndarray:
+    """The level without values near 0: where the surface passes through a sample its triangles are slivers, and those
+    of two parts that meet there pass through each other after the least move. Between thick slices no voxel's centre
+    keeps it away."""
+    return np.where(np.abs(level) < _BESIDE, np.copysign(np.float32(_BESIDE), level), level)
 
 
 def without_specks(points: np.ndarray, triangles: np.ndarray, mm3: float) -> tuple[np.ndarray, np.ndarray]:

@@ -66,6 +66,15 @@ def test_an_arch_with_a_gap_still_shows_its_canal():
     assert np.dot(body_plane(mask).normal, (0, -1, 0)) > 0.95
 
 
+def test_half_an_arch_has_no_canal_and_is_refused_before_its_surface_is_made():
+    mask = vertebra(grid((1.0, 1.0, 1.0), 36.0))
+    mask.array[:, 36:, mask.shape[2] // 2 :] = 0
+    told = []
+    with pytest.raises(SpineError, match="give the plane"):
+        build_model(mask, ModelSettings(cut="body"), lambda share, text: told.append(text))
+    assert told == ["Cleaning the mask"]
+
+
 def test_without_a_canal_a_plane_has_to_be_given():
     mask = ball(9.0, on=grid((1.0, 1.0, 1.0), 12.0))
     with pytest.raises(SpineError, match="give the plane"):

@@ -5,7 +5,8 @@ import pytest
 
 from SpineLib.errors import SpineError
 from SpineLib.geometry.triangles import volume_mm3
-from SpineLib.mesh.model import ModelSettings, build_model
+from SpineLib.mesh.gate import PrintLimits, check_model
+from SpineLib.mesh.model import ModelSettings, as_in_files, build_model
 from SpineLib.mesh.polydata import distances_to_triangles
 from SpineLib.mesh.simplify import distance_mm, simplified
 from SpineLib.mesh.surface import repaired, surface_of
@@ -86,6 +87,17 @@ def test_even_noise_becomes_a_manifold(seed):
     mask = Volume((noise > 0.1).astype(np.uint8))
     model = build_model(mask, ModelSettings(bodies=None, smallest_wall_mm=0.0, smallest_island_ml=0.0))
     assert model.report.passed, model.report.reasons
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_triangle_passes_through_another_one_between_thick_slices(seed):
+    from scipy import ndimage
+
+    noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(14, 40, 40)), (1, 3, 3))
+    mask = Volume((noise > 0.6 * noise.std()).astype(np.uint8), (1.0, 1.0, 3.0))
+    surface = surface_of(repaired(mask, None)[0], smoothing=0.0)
+    report = check_model(*as_in_files(*surface), PrintLimits(bodies=None, smallest_wall_mm=0.0))
+    assert next(check for check in report.checks if check.name == "self-intersection").passed
 
 
 def test_decimation_keeps_its_bound_and_saves_triangles():
