@@ -163,12 +163,13 @@ def _mask(path: Path, label: str | None, name: str, numbers: str | None):
     import numpy as np
 
     from SpineLib.tasks.ct.numbering import label_of, read_vertebrae
-    from SpineLib.tasks.ct.vertebra_naming import verse_of_name
+    from SpineLib.tasks.ct.vertebra_naming import counted_of_name, verse_of_name
     from SpineLib.volume.segments import choose_segment, read_segments
 
     _, segments = read_segments(path, name)
     own = {text for one in segments for text in (one.info.name.casefold(), str(one.info.label))}
-    if segments and label is not None and label.casefold() not in own and verse_of_name(label) is not None:
+    named = label is not None and label.casefold() not in own
+    if segments and named and (verse_of_name(label) or counted_of_name(label)) is not None:
         vertebrae, notes = read_vertebrae(path, numbers)
         inside = vertebrae.array == label_of(label, vertebrae)
         return vertebrae.with_array(inside.astype(np.uint8), name), notes

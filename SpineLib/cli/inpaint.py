@@ -91,7 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Repair; returns 0."""
+    """Repair; returns 0. A model that cannot be printed is told and raises SpineError when the rest is written."""
     from SpineLib.cli.outputs import check_outputs
 
     outputs = (args.output, args.mesh, args.json, args.report)
@@ -158,13 +158,16 @@ def run(args: argparse.Namespace) -> int:
             repair_page(
                 args.report, RepairReport(repair, lesion, ct, reconstruction, cards, notes=notes, simulated=simulated)
             )
-        if args.mesh and reconstruction is not None:
+        refused = reconstruction.model.report.reasons if args.mesh and reconstruction else []
+        if args.mesh and reconstruction is not None and not refused:
             from SpineLib.mesh.model import write_model
 
             write_model(reconstruction.model, args.mesh, overwrite=args.overwrite)
         progress(1.0, "Done")
     print(*attention(first), sep="\n", end="\n" if first else "")
     print(*summary(repair, [note for note in notes if note not in first], simulated), sep="\n")
+    if refused:
+        raise SpineError(f"The repair was written, its model was not, it cannot be printed: {' '.join(refused)}")
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -44,4 +43,6 @@ def _said(description: dict) -> bool | None:
     flag = description.get("Simulated", description.get("simulated"))
     if flag is not None:
         return bool(flag)
-    return True if "simulated" in json.dumps(description).lower() else None
+    # A result's file beside it (``vertebrae.json``) tells what the model learned from: nothing of the patient.
+    words = (value.lower() for value in description.values() if isinstance(value, str))
+    return True if any("simulated" in text for text in words) else None

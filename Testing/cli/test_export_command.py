@@ -70,6 +70,14 @@ def test_a_vertebra_of_a_foreign_map_is_chosen_by_its_level(tmp_path, capsys):
     assert "L4 is not among the vertebrae; there are T12, L1, L2" in capsys.readouterr().err
 
 
+def test_a_vertebra_that_is_only_counted_is_chosen_by_its_name(tmp_path):
+    write_volume(spine(("T12", "L1", "L2"), (101, 102, 103)), tmp_path / "n.nrrd")
+    command = ["export", "--mask", str(tmp_path / "n.nrrd"), "--smooth", "0", "--decimate", "0"]
+    assert main([*command, "--label", "vertebra 2", "-o", str(tmp_path / "a.stl")]) == 0
+    assert main([*command, "--label", "102", "-o", str(tmp_path / "b.stl")]) == 0
+    assert (tmp_path / "a.stl").read_bytes() == (tmp_path / "b.stl").read_bytes()
+
+
 def test_ras_scale_and_plane_are_honoured(case):
     plane = ["--plane", "-5", "0", "0", "0", "0", "1"]
     assert run(case, "--label", "20", "-o", case / "m.stl", "--ras", "--scale", "2", *plane) == 0

@@ -146,6 +146,17 @@ def test_a_model_to_print_and_a_page_are_written_too(files, tmp_path):
     assert np.ptp(points, axis=0) == pytest.approx([68, 68, 24], abs=4)  # the vertebra's width, depth, height in mm
 
 
+def test_a_model_that_cannot_be_printed_is_told_and_the_repair_is_there_all_the_same(files, tmp_path, capsys):
+    labels = read_volume(files / "verse.nii.gz")
+    labels.array[2:8, 2:8, 2:8] = 20  # of L1, far from it
+    write_volume(labels, tmp_path / "island.nii.gz")
+    wanted = ("-o", str(tmp_path / "r.nii.gz"), "--mesh", str(tmp_path / "r.stl"))
+    assert run(files, *wanted, vertebrae=str(tmp_path / "island.nii.gz")) == 1
+    told = capsys.readouterr()
+    assert "L1 repaired" in told.out and "The repair was written, its model was not" in told.err
+    assert read_volume(tmp_path / "r.nii.gz").array.any() and not (tmp_path / "r.stl").exists()
+
+
 def test_a_page_with_the_pictures_is_written_and_no_model_unless_asked_for(files, tmp_path):
     assert run(files, "-o", str(tmp_path / "r.nrrd"), "--report", str(tmp_path / "page.html")) == 0
     page = (tmp_path / "page.html").read_text(encoding="utf-8")

@@ -45,6 +45,13 @@ def test_a_sidecar_says_it_too(tmp_path):
     assert simulated_files([tmp_path / "ct.nii.gz"]) and not simulated_files([tmp_path / "other.nii.gz"])
 
 
+def test_a_result_of_a_model_that_learned_from_simulated_scans_is_not_simulated_for_that(tmp_path):
+    provenance = {"model": {"id": "column-ct", "simulated_training_data": True}}
+    result = {"vertebrae": [], "notes": ["The model was trained on simulated CTs."], "provenance": provenance}
+    (tmp_path / "vertebrae.json").write_text(json.dumps(result))
+    assert not simulated_files([tmp_path / "vertebrae.nii.gz"])
+
+
 def test_files_of_the_demo_are_simulated_by_their_name(tmp_path):
     assert simulated_files([tmp_path / "simulated_repair_ct.nii.gz"])
 
