@@ -170,23 +170,15 @@ def _topology(points, triangles, limits, bad) -> list[Check]:
     ]
 
 
-def left_out(islands: int, ml: float, share: float, most: float) -> Check:
+def left_out(share: float, most: float, text: str) -> Check:
     """Whether nearly all of the mask is in the model.
 
     Args:
-        islands, ml: pieces that were left out, and their volume.
-        share: of the mask.
+        share: of the mask that was left out.
         most: that may be left out.
+        text: what was left out, in words.
     """
-    passed = share <= most
-    text = f"{share:.1%} of the mask was left out." if islands else "All of the mask is in the model."
-    if not passed:
-        text = (
-            f"{share:.0%} of the mask, {ml:.1f} ml in {islands} {'piece' if islands == 1 else 'pieces'}, does not hang "
-            "together with the rest and would be left out: join the pieces in the mask, clear those that do not belong "
-            "to the vertebra, or ask for more bodies."
-        )
-    return Check("left out", passed, share, most, text)
+    return Check("left out", share <= most, share, most, text)
 
 
 def _wanted(bodies: int | None) -> float | str:

@@ -165,7 +165,7 @@ def build_model(mask: Volume, settings: ModelSettings = ModelSettings(), progres
 
 def _judged(model: Model, whole: Wholeness) -> Model:
     """The model with what it lacks of a whole vertebra."""
-    check = left_out(whole.islands, whole.left_out_ml, whole.left_out, MOST_LEFT_OUT)
+    check = left_out(whole.left_out, MOST_LEFT_OUT, whole.left_out_words())
     report = replace(model.report, checks=[*model.report.checks, check])
     return replace(model, report=report, measures=model.measures | whole.measures(), attention=whole.attention())
 
@@ -270,7 +270,8 @@ def _prepared(mask: Volume, settings: ModelSettings) -> tuple[Volume, tuple[Plan
     check_mask(mask, "vertebra")
     clean, repairs = repaired(mask, settings.bodies, settings.smallest_island_ml, settings.largest_cavity_ml)
     whole = wholeness(mask, clean, repairs)
-    notes = repairs.sentences()
+    told_first = whole.left_out > MOST_LEFT_OUT
+    notes = (replace(repairs, islands=0) if told_first else repairs).sentences()
     if 0 < whole.edge_mm2 <= MOST_EDGE_MM2:
         notes.append(
             "The mask touches the edge of its image: there the model ends in a flat face where the vertebra may go on."

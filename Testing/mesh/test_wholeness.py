@@ -68,6 +68,7 @@ def test_a_mask_of_which_much_is_no_part_of_the_body_is_refused():
     (reason,) = model.report.reasons
     # (5 / 8)^3 of the larger ball: 0.244 / 1.244.
     assert reason.startswith("20% of the mask, 0.6 ml in 1 piece, does not hang together with the rest")
+    assert model.attention[0] == reason and not any("island" in note for note in model.notes)
     assert build_model(
         union(ball(8.0, (-8, 0, 0), on), ball(5.0, (10, 0, 0), on)), ModelSettings(bodies=2)
     ).report.passed
@@ -79,6 +80,16 @@ def test_a_vertebra_that_the_image_cuts_off_is_told_with_the_area():
     cut = type(cut)(whole.array[: ON.shape[0] // 2], ON.spacing, ON.origin, ON.direction)
     assert edge_mm2(cut) == np.count_nonzero(cut.array[-1])
     assert build_model(cut).attention[0].startswith("The vertebra is cut off by the edge of its image, over")
+
+
+def test_what_the_images_edge_cuts_off_from_the_rest_is_no_island():
+    """An image that ends between the body and the tip behind it, which hang together beyond it."""
+    on = grid((1.0, 1.0, 1.0), 20.0)
+    mask = union(ball(8.0, (-8, 0, 0), on), box((4, -4, 0), (12, 4, 20), on))
+    model = build_model(mask)
+    first = model.attention[0]
+    assert "1 piece, reaches the edge of the image, which cuts the vertebra apart" in first
+    assert not model.report.passed and not any("island" in text for text in (*model.attention, *model.notes))
 
 
 @pytest.mark.parametrize("file", REAL)
