@@ -194,6 +194,16 @@ def test_a_neighbour_that_is_ill_or_cut_is_told_and_counts_less(whole, damaged):
     assert trust["mirror"] == 1 and trust["above"] == trust["below"] < 1
 
 
+def test_a_neighbour_that_the_lesion_has_cut_already_is_told_and_counts_less(whole):
+    """A ball around the disc took bone of both bodies, and the labels of both leave it out."""
+    ball = np.linalg.norm(voxel_places(whole) - [0, -12, 17], axis=-1) < 14
+    cut = whole.with_array(np.where(ball, 0, whole.array).astype(np.uint8))
+    fitted = fit(site_of(cut, whole.with_array(ball.astype(np.uint8)), 11, 1.0))
+    (note,) = (note for note in fitted.notes if "counts less" in note)
+    assert "whose labels leave out what it took" in note
+    assert {shape.name: shape.trust for shape in fitted.shapes}["above"] < 1
+
+
 class Filler(torch.nn.Module):
     """What a network does that learned from pieces without soft tissue: bone wherever nothing is known."""
 

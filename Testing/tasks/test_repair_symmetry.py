@@ -57,7 +57,16 @@ def test_bone_that_the_other_side_has_not_is_told():
     assert "ml more bone" in note
 
 
-def test_a_mirror_image_that_could_hardly_be_fitted_says_nothing():
-    known, shapes = site(trust=0.1)
-    assert symmetry_notes(known, shapes, whole(left=False)) == []
+@pytest.mark.parametrize("shapes", [site(trust=0.1)[1], []])
+def test_a_process_that_is_missing_is_told_without_a_mirror_image_too(shapes):
+    """The frame's low indices are the patient's right; each side of the body has 12 mm, of a process 12 more."""
+    known, _ = site()
+    (note,) = symmetry_notes(known, shapes, whole(left=False))
+    assert "reaches 12 mm to the right and 24 mm to the left" in note
+    assert symmetry_notes(known, shapes, whole()) == []
+
+
+def test_a_short_process_that_nobody_repaired_is_the_patients_own():
+    known, _ = site()
+    known.unknown[:] = False
     assert symmetry_notes(known, [], whole(left=False)) == []

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from SpineLib.mesh.arch import arch_of
 from SpineLib.mesh.wholeness import MOST_EDGE_MM2
-from SpineLib.tasks.inpainting.site import Site, border_contact_mm2
+from SpineLib.tasks.inpainting.site import TOUCHED_MM2, Site, border_contact_mm2, touched_mm2
 from SpineLib.tasks.inpainting.templates import Neighbour
 from SpineLib.volume.crop import crop
 from SpineLib.volume.levels import level_name
@@ -55,6 +55,8 @@ def judged(site: Site, neighbours: Sequence[Neighbour]) -> tuple[list[Neighbour]
             reasons.append("is cut off by the edge of the image")
         if foreign > _SHARED_ML or shared > _SHARED * volumes[one.name]:
             reasons.append(f"holds {shared:.1f} ml of the lesion")
+        elif shared <= _SHARED_ML and touched_mm2(site, number) > TOUCHED_MM2:
+            reasons.append("is touched by the lesion as a vertebra whose labels leave out what it took")
         if volumes[one.name] < _SMALLEST * max(volumes.values()):
             reasons.append(
                 f"has {volumes[one.name]:.0f} ml where the other neighbour has {max(volumes.values()):.0f} ml"

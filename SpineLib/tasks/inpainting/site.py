@@ -27,7 +27,7 @@ _REACH_MM, _LEAST_LEFT = 4.0, 0.1
 _LEAST_OWN = 0.06
 #: A lesion that touches another vertebra over less than this, mm2, hardly took bone of it: where half an
 #: arch is gone both facet joints touch over 200.
-_TOUCHED_MM2 = 400.0
+TOUCHED_MM2 = 400.0
 #: Around vertebra and lesion, mm; the frame's fits look no farther.
 _MARGIN_MM = 20.0
 
@@ -217,9 +217,14 @@ def _also_met(site: Site) -> list[str]:
         if number == site.label or not other.any():
             continue
         inside = np.count_nonzero(site.near & other) * site.labels.voxel_volume_ml
-        if inside > 0.5 or _contact_mm2(site.near, other, site.labels) > _TOUCHED_MM2:
+        if inside > 0.5 or touched_mm2(site, number) > TOUCHED_MM2:
             found.append(level_name(number) + (f" ({inside:.1f} ml)" if inside > 0.05 else ""))
     return found
+
+
+def touched_mm2(site: Site, number: int) -> float:
+    """Area over which the lesion touches the labels of another vertebra, mm2."""
+    return _contact_mm2(site.near, site.labels.array == number, site.labels)
 
 
 def _contact_mm2(one: np.ndarray, other: np.ndarray, grid: Volume) -> float:
