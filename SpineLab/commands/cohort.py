@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from SpineLib.cli.numbers import add_numbers
+from SpineLib.cli.outputs import check_outputs, check_writable
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.errors import SpineError
 from SpineLib.sequences import SEQUENCES
@@ -70,6 +71,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; 1 where no patient is taken."""
+    if arguments.action != "check":
+        check_writable(arguments.output)
     return {"check": _check, "import": _import, "column": _column}[arguments.action](arguments)
 
 
@@ -112,7 +115,6 @@ def _range(text: str) -> tuple[int, int]:
 
 def _check(arguments: argparse.Namespace) -> int:
     from SpineLab.cohort.check import check_cohort, table
-    from SpineLib.cli.outputs import check_outputs
     from SpineLib.volume.files import write_text
 
     if arguments.json is not None:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from SpineLib.cli.outputs import check_writable
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.errors import SpineError
 from SpineLib.sequences import SEQUENCES
@@ -96,6 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
     if arguments.cases < 1:
         raise SpineError(f"--cases is {arguments.cases}; simulate at least one case.")
+    check_writable(arguments.output)
     if arguments.column:
         return _column_cts(arguments) if arguments.ct else _column(arguments)
     if arguments.shapes is not None and arguments.follow_up:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from SpineLib.cli.options import add_device
+from SpineLib.cli.outputs import check_writable
 from SpineLib.errors import SpineError
 
 STUDIES = {
@@ -43,6 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise SpineError("The folder of patients does not exist; check its path.")
     if arguments.seed < 0 or arguments.processes < 1 or (arguments.threads or 1) < 1:
         raise SpineError("--seed has to be 0 or more, --processes and --threads 1 or more.")
+    check_writable(arguments.output)
     if arguments.threads:
         import torch
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from SpineLib.cli.outputs import check_folder, check_writable
+from SpineLib.cli.outputs import check_folder
 from SpineLib.errors import SpineError
 from SpineLib.temporary import staged
 
@@ -53,7 +53,6 @@ def dicom_folder(folder: Path | None, overwrite: bool) -> Iterator[Path | None]:
     check_folder(folder, overwrite)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        check_writable(folder.parent)
         with staged(folder.parent) as part:
             yield part
             folder.mkdir(exist_ok=True)

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from SpineLib.errors import SpineError
+from SpineLib.temporary import staged
+from SpineLib.volume.files import write_errors
 from SpineLib.volume.formats import suffix_of
 from SpineLib.volume.outputs import check_targets
 
@@ -34,16 +36,22 @@ def check_image_kind(path: Path | None, segmentation: bool = False) -> None:
 
 
 def check_folder(folder: Path, overwrite: bool) -> None:
-    """Refuse a folder that holds something already, before any work."""
+    """Refuse a folder that holds something already, or cannot be written, before any work."""
     if folder.exists() and not folder.is_dir():
         raise SpineError("The output is a file; give the name of a folder.")
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:
         raise SpineError("The output folder holds files already; choose another one or add --overwrite.")
-    if folder.is_dir():
-        check_writable(folder)
+    check_writable(folder)
 
 
 def check_writable(folder: Path) -> None:
-    """Refuse a folder without permission before minutes of work, not after."""
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise SpineError("The output cannot be written: no permission for its folder; choose another one.")
+    """Refuse a folder that cannot be written, or made, before minutes of work, not after.
+
+    It is tried: asked for permissions, Windows, networks and systems of files such as /proc say yes and then refuse.
+    """
+    with write_errors():
+        there = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
+        if not there.is_dir():
+            raise SpineError("The output would lie in a file; give the name of a folder.")
+        with staged(there):
+            pass

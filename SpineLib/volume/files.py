@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -99,6 +100,23 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 @contextmanager
+def write_errors() -> Iterator[None]:
+    """Turn what the system says when files cannot be written into what the user can do.
+
+    Raises:
+        SpineError: instead of any OSError.
+    """
+    try:
+        yield
+    except PermissionError as error:
+        raise SpineError("The output cannot be written: no permission for its folder; choose another one.") from error
+    except OSError as error:
+        raise SpineError(
+            "The output cannot be written: the disk is full or not reachable; free some space or choose another folder."
+        ) from error
+
+
+@contextmanager
 def whole_files(path: str | Path):
     """Write files all or nothing: yields a path in a temporary folder beside ``path``; at the end all files in that
     folder move to ``path``'s own folder. After an exception nothing is left of them and older files stay.
@@ -107,7 +125,7 @@ def whole_files(path: str | Path):
         SpineError: instead of any OSError, with what the user can do.
     """
     path = Path(path)
-    try:
+    with write_errors():
         if not path.parent.is_dir():
             raise SpineError("The folder to write into does not exist; create it or choose another one.")
         check_target(path)
@@ -120,9 +138,3 @@ def whole_files(path: str | Path):
                 raise SpineError("The name of the output is not UTF-8, which its format cannot hold; choose another.")
             for file in files:
                 os.replace(file, path.parent / (path.name if file.name == name else file.name))
-    except PermissionError as error:
-        raise SpineError("The output cannot be written: no permission for its folder; choose another one.") from error
-    except OSError as error:
-        raise SpineError(
-            "The output cannot be written: the disk is full or not reachable; free some space or choose another folder."
-        ) from error

@@ -49,6 +49,5 @@ def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
     if getattr(arguments, "output", None) is not None:
         check_folder(arguments.output, arguments.overwrite)
-    elif getattr(arguments, "json", None) is not None:
-        check_outputs([arguments.json], [], arguments.overwrite)
+    check_outputs([getattr(arguments, name, None) for name in ("json", "plot")], [], arguments.overwrite)
     return ACTIONS[arguments.action].run(arguments)

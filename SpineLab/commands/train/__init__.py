@@ -19,6 +19,7 @@ from SpineLab.commands.train import (
     segmentation,
     vertebrae,
 )
+from SpineLib.cli.outputs import check_writable
 
 #: By name; a task's folder in ``SpineLab.training`` has the same, with "_" for "-".
 ACTIONS = {
@@ -44,4 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; the exit status."""
+    for name in ("out", "to"):
+        if (folder := getattr(arguments, name, None)) is not None:
+            check_writable(folder)
     return ACTIONS[arguments.action].run(arguments)
