@@ -8,7 +8,7 @@ from pathlib import Path
 
 from SpineLib.cli import telling
 from SpineLib.cli.choosing import first_model
-from SpineLib.cli.outputs import check_image_kind, check_outputs
+from SpineLib.cli.outputs import all_or_none, check_image_kind, check_outputs
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.csv_text import csv_text
 from SpineLib.errors import SpineError
@@ -71,21 +71,23 @@ def run(args: argparse.Namespace) -> int:
         found = detect_ct_lesions(ct, bundle, settings, part(progress, 0.05, 0.97), labels)
         found = replace(found, notes=notes + found.notes)
         progress(0.97, "Writing")
-        if args.mask is not None:
-            write_volume(found.mask if found.mask is not None else label_boxes(ct, found.lesions), args.mask)
-        if args.csv is not None:
-            write_text(args.csv, table(found.lesions))
-        write_text(
-            args.output,
-            json_text(
-                {
-                    "lesions": [one.to_dict() for one in found.lesions],
-                    "searched": found.searched,
-                    "notes": found.notes,
-                    "provenance": found.provenance,
-                }
-            ),
-        )
+        with all_or_none(args.output, args.mask, args.csv) as (output, mask, rows):
+            if mask is not None:
+                write_volume(found.mask if found.mask is not None else label_boxes(ct, found.lesions), mask)
+            if rows is not None:
+                write_text(rows, table(found.lesions))
+            assert output is not None
+            write_text(
+                output,
+                json_text(
+                    {
+                        "lesions": [one.to_dict() for one in found.lesions],
+                        "searched": found.searched,
+                        "notes": found.notes,
+                        "provenance": found.provenance,
+                    }
+                ),
+            )
         progress(1.0, "Done")
     print(*summary(found), sep="\n")
     return 0

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from SpineLib.cli.numbers import add_numbers
-from SpineLib.cli.outputs import check_kind, check_outputs
+from SpineLib.cli.outputs import all_or_none, check_kind, check_outputs
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.errors import SpineError
 from SpineLib.json_text import json_text
@@ -137,9 +137,10 @@ def run(args: argparse.Namespace) -> int:
         result = replace(result, notes=notes + result.notes)
         progress(0.85, "Writing")
         passed = result.model.report.passed
-        for path in files if passed else ():
-            write_model(result.model, path, args.overwrite, "RAS" if args.ras else "LPS")
-        _write_more(result, args)
+        with all_or_none(args.json, args.painted, *files) as (report, painted, *models):
+            for path in filter(None, models if passed else ()):
+                write_model(result.model, path, space="RAS" if args.ras else "LPS")
+            _write_more(result, report, painted)
         progress(1.0, "Done")
     print(*summary(result), sep="\n")
     if not passed:
@@ -168,10 +169,10 @@ def _mask(path: Path, label: str | None, name: str, numbers: str | None):
 
     _, segments = read_segments(path, name)
     own = {text for one in segments for text in (one.info.name.casefold(), str(one.info.label))}
-    named = label is not None and label.casefold() not in own
-    if segments and named and (verse_of_name(label) or counted_of_name(label)) is not None:
+    named = label if label is not None and label.casefold() not in own else ""
+    if segments and named and (verse_of_name(named) or counted_of_name(named)) is not None:
         vertebrae, notes = read_vertebrae(path, numbers)
-        inside = vertebrae.array == label_of(label, vertebrae)
+        inside = vertebrae.array == label_of(named, vertebrae)
         return vertebrae.with_array(inside.astype(np.uint8), name), notes
     chosen = choose_segment(segments, label, name, "--label")
     if chosen is None:
@@ -179,20 +180,20 @@ def _mask(path: Path, label: str | None, name: str, numbers: str | None):
     return chosen.mask, []
 
 
-def _write_more(result, args: argparse.Namespace) -> None:
+def _write_more(result, report: Path | None, painted: Path | None) -> None:
     from SpineLib.tasks.printing.reconstruct import write_painted
     from SpineLib.volume.files import write_text
 
-    if args.painted is not None:
-        write_painted(result, args.painted)
-    if args.json is not None:
+    if painted is not None:
+        write_painted(result, painted)
+    if report is not None:
         figures = result.model.report.to_dict() | {
             "measures": result.measures,
             "attention": result.model.attention,
             "notes": result.notes,
             "provenance": result.provenance,
         }
-        write_text(args.json, json_text(figures))
+        write_text(report, json_text(figures))
 
 
 def summary(result) -> list[str]:

@@ -92,7 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Repair; returns 0. A model that cannot be printed is told and raises SpineError when the rest is written."""
-    from SpineLib.cli.outputs import check_outputs
+    from SpineLib.cli.outputs import all_or_none, check_outputs
 
     outputs = (args.output, args.mesh, args.json, args.report)
     check_outputs(outputs, (args.ct, args.vertebrae, args.lesion), args.overwrite)
@@ -136,33 +136,35 @@ def run(args: argparse.Namespace) -> int:
         first = reconstruction.model.attention if reconstruction else []
         notes += repair.notes + (reconstruction.notes if reconstruction else [])
         notes = [*first, *(note for note in notes if note not in first)]
-        if args.json:
-            values = {
-                "label": repair.label,
-                "simulated": simulated,
-                "measures": repair.measures,
-                "notes": notes,
-                "provenance": repair.provenance,
-            }
-            if reconstruction:
-                values["model"] = {
-                    "attention": first,
-                    "measures": reconstruction.measures,
-                    "checks": reconstruction.model.report.to_dict(),
-                }
-            write_text(args.json, json_text(values))
-        write_repair(args.output, repair)
-        if args.report:
-            from SpineLib.reports.inpaint import RepairReport, repair_page
-
-            repair_page(
-                args.report, RepairReport(repair, lesion, ct, reconstruction, cards, notes=notes, simulated=simulated)
-            )
         refused = reconstruction.model.report.reasons if args.mesh and reconstruction else []
-        if args.mesh and reconstruction is not None and not refused:
-            from SpineLib.mesh.model import write_model
+        with all_or_none(*outputs) as (output, mesh, report_json, page):
+            if report_json:
+                values = {
+                    "label": repair.label,
+                    "simulated": simulated,
+                    "measures": repair.measures,
+                    "notes": notes,
+                    "provenance": repair.provenance,
+                }
+                if reconstruction:
+                    values["model"] = {
+                        "attention": first,
+                        "measures": reconstruction.measures,
+                        "checks": reconstruction.model.report.to_dict(),
+                    }
+                write_text(report_json, json_text(values))
+            assert output is not None
+            write_repair(output, repair)
+            if page:
+                from SpineLib.reports.inpaint import RepairReport, repair_page
 
-            write_model(reconstruction.model, args.mesh, overwrite=args.overwrite)
+                repair_page(
+                    page, RepairReport(repair, lesion, ct, reconstruction, cards, notes=notes, simulated=simulated)
+                )
+            if mesh and reconstruction is not None and not refused:
+                from SpineLib.mesh.model import write_model
+
+                write_model(reconstruction.model, mesh)
         progress(1.0, "Done")
     print(*attention(first), sep="\n", end="\n" if first else "")
     print(*summary(repair, [note for note in notes if note not in first], simulated), sep="\n")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from SpineLib.errors import SpineError
@@ -19,6 +20,21 @@ def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None],
     check_targets(targets, [path for path in inputs if path is not None], overwrite)
     for path in targets:
         check_writable(path.parent)
+
+
+@contextmanager
+def all_or_none(*outputs: Path | None) -> Iterator[list[Path | None]]:
+    """Yields where to write each output; together they move to their places at the end, after an exception none does.
+
+    Raises:
+        SpineError: instead of any OSError.
+    """
+    with write_errors(), ExitStack() as stack:
+        folders = {parent: stack.enter_context(staged(parent)) for parent in {one.parent for one in outputs if one}}
+        yield [None if one is None else folders[one.parent] / one.name for one in outputs]
+        for parent, folder in folders.items():
+            for file in sorted(folder.iterdir()):
+                os.replace(file, parent / file.name)
 
 
 def check_kind(path: Path | None, what: str, endings: Iterable[str]) -> None:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from SpineLib.cli.dicom_output import check_series, dicom_folder
+from SpineLib.cli.outputs import all_or_none
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.cli.telling import closing, made_by, table
 from SpineLib.cohort.entities import ENTITIES
@@ -94,13 +95,16 @@ def run(args: argparse.Namespace) -> int:
         progress(0.97, "Writing")
         if dicom is not None:
             result.notes.extend(_write_dicom(result, args.ct, dicom))
-        if args.probability is not None:
-            write_volume(result.probability, args.probability)
-        if args.csv is not None:
-            write_vertebra_table(result.vertebrae, args.csv)
-        if args.json is not None:
-            write_vertebra_report(result, args.json)
-        write_vertebrae(result, args.output)  # last: who finds it finds the others too
+        wanted = (args.output, args.probability, args.csv, args.json)
+        with all_or_none(*wanted) as (labels, probability, table_file, report):
+            if probability is not None:
+                write_volume(result.probability, probability)
+            if table_file is not None:
+                write_vertebra_table(result.vertebrae, table_file)
+            if report is not None:
+                write_vertebra_report(result, report)
+            assert labels is not None
+            write_vertebrae(result, labels)
         progress(1.0, "Done")
     print(*_summary(result), sep="\n")
     return 0

@@ -85,7 +85,7 @@ def cut(points: np.ndarray, triangles: np.ndarray, planes: Sequence[Plane]) -> t
     return points + middle, triangles
 
 
-def body_plane(mask: Volume, through: str = "body", tilts: Sequence[tuple[int, int]] = tuple(TILTS)) -> Plane:
+def body_plane(mask: Volume, through: str = "body", tilts: Sequence[tuple[int, ...]] = tuple(TILTS)) -> Plane:
     """The plane that parts the vertebral body from the arch, found by the vertebral canal.
 
     The canal is the hole of the vertebra on cross-sections, axial ones or, where these show none, tilted ones; its

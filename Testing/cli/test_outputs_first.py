@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from SpineLib.cli.main import main
-from SpineLib.cli.outputs import check_folder, check_outputs, check_writable
+from SpineLib.cli.outputs import all_or_none, check_folder, check_outputs, check_writable
 from SpineLib.errors import SpineError
 
 #: Everybody, root too, is told that this folder may be written; nobody can.
@@ -43,6 +43,21 @@ def test_a_new_folder_within_one_without_permission_is_refused(open_folder, ordi
     open_folder.chmod(0o555)
     with ordinary_user(), pytest.raises(SpineError, match="no permission"):
         check_writable(open_folder / "new" / "run")
+
+
+def test_outputs_come_together_or_not_at_all(tmp_path):
+    old, new = tmp_path / "old.txt", tmp_path / "new.txt"
+    old.write_text("old")
+    with pytest.raises(KeyboardInterrupt), all_or_none(old, None, new) as (first, nothing, second):
+        assert nothing is None
+        first.write_text("first")
+        raise KeyboardInterrupt
+    assert old.read_text() == "old" and list(tmp_path.iterdir()) == [old]
+    with all_or_none(old, new) as (first, second):
+        first.write_text("first")
+        second.write_text("second")
+        assert old.read_text() == "old" and not new.exists()
+    assert (old.read_text(), new.read_text()) == ("first", "second") and len(list(tmp_path.iterdir())) == 2
 
 
 @LINUX
