@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from SpineLib.phantom.ct import CtSettings, simulate_ct
-from SpineLib.tasks.ct.completeness import foreign_notes, missing_parts
+from SpineLib.tasks.ct.completeness import NO_ARCH, foreign_notes, missing_parts
+from SpineLib.tasks.ct.vertebrae import VertebraInfo, whole_notes
 from SpineLib.volume.crop import crop
 from SpineLib.volume.volume import Volume
 
@@ -38,6 +39,18 @@ def test_a_vertebra_without_half_its_arch_is_told_of_and_its_neighbours_are_not(
     found = missing_parts(case.intact.with_array(array))
     assert "no closed arch" in found[number][0]
     assert not set(found) & (set(whole) - {number})
+
+
+def test_where_most_arches_are_open_the_image_may_lie_otherwise_than_its_header_says():
+    def column(open_: int) -> list[VertebraInfo]:
+        return [
+            VertebraInfo(20 + n, f"L{1 + n}", 50.0, (0.0, 0.0, -30.0 * n), False, (NO_ARCH,) if n < open_ else ())
+            for n in range(5)
+        ]
+
+    assert "3 of 5 vertebrae have no closed arch" in whole_notes(column(3))[0]
+    assert "prone for supine" in whole_notes(column(5))[0]
+    assert not any("header" in note for note in whole_notes(column(2)))
 
 
 def test_a_vertebra_at_the_images_edge_is_cut(drawn):

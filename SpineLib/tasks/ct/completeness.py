@@ -14,6 +14,8 @@ from SpineLib.volume.crop import crop
 from SpineLib.volume.levels import VERSE_NUMBERS, level_name
 from SpineLib.volume.volume import Volume
 
+#: Said of a vertebra through which no canal goes.
+NO_ARCH = "no closed arch: no canal goes through it"
 #: Numbers of what has no arch of its own.
 _WITHOUT_ARCH = (VERSE_NUMBERS["S"],)
 #: A vertebra whose voxels agree on its centre this much less than those of the column's uncut ones usually do may hold
@@ -88,7 +90,7 @@ def _missing(labels: Volume, number: int, box: tuple[slice, slice, slice]) -> li
         return told
     arch = arch_of(mask)
     if not arch.closed:
-        return [*told, "no closed arch: no canal goes through it"]
+        return [*told, NO_ARCH]
     assert arch.left_mm2 is not None and arch.right_mm2 is not None
     less, more = sorted((arch.left_mm2, arch.right_mm2))
     if less < LEAST_PEDICLE * more:

@@ -16,7 +16,7 @@ from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
 from SpineLib.tasks.column.find import TASK as COLUMN
 from SpineLib.tasks.ct.checks import check_ct
-from SpineLib.tasks.ct.completeness import foreign_notes, missing_parts
+from SpineLib.tasks.ct.completeness import NO_ARCH, foreign_notes, missing_parts
 from SpineLib.tasks.ct.vertebrae_column import find_by_column
 from SpineLib.tasks.ct.vertebrae_slices import find_by_slices
 from SpineLib.tasks.provenance import provenance
@@ -137,7 +137,7 @@ def segment_vertebrae(
     missing = missing_parts(labels, found.agreement, part(progress, 0.85, 0.98))
     progress(0.98, "Measuring the vertebrae")
     vertebrae = [replace(one, incomplete=missing.get(one.label, ())) for one in describe_vertebrae(labels, found.named)]
-    notes += found.notes + _notes(vertebrae) + foreign_notes(ct, labels)
+    notes += found.notes + whole_notes(vertebrae) + foreign_notes(ct, labels)
     made = provenance(
         "vertebrae",
         started,
@@ -207,13 +207,22 @@ def describe_vertebrae(labels: Volume, verse: bool = True) -> list[VertebraInfo]
     return sorted(found, key=lambda one: -one.centre_lps_mm[2])
 
 
-def _notes(vertebrae: list[VertebraInfo]) -> list[str]:
+def whole_notes(vertebrae: list[VertebraInfo]) -> list[str]:
+    """Sentences on what the vertebrae lack, all together."""
     if not vertebrae:
         return ["No vertebra was found; check that the CT shows the spine."]
     notes = []
     lacking = [f"{one.name} ({', '.join(one.incomplete)})" for one in vertebrae if one.incomplete]
     if lacking:
         notes.append(f"Not whole: {'; '.join(lacking)}. Look at these before you measure, repair or print from them.")
+    open_ = sum(NO_ARCH in one.incomplete for one in vertebrae)
+    if open_ >= 3 and 2 * open_ >= len(vertebrae):
+        notes.insert(
+            0,
+            f"{open_} of {len(vertebrae)} vertebrae have no closed arch, as in an image whose header has the patient "
+            "turned round (prone for supine, which also exchanges left and right): check how it lies before you use "
+            "the result.",
+        )
     cut = [one.name for one in vertebrae if one.touches_border]
     if cut:
         notes.append(f"The edge of the image is reached by {', '.join(cut)}: what lies beyond is missing.")
