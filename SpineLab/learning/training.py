@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import count
@@ -16,7 +16,7 @@ from SpineLab.training.checkpoint import BEST, load_checkpoint
 from SpineLab.training.loop import compute_device, drive
 from SpineLab.training.segmentation.config import SegmentationConfig
 from SpineLab.training.segmentation.dataset import PreparedCase, cache_folder, prepare_cases
-from SpineLab.training.segmentation.initialise import initial_network
+from SpineLab.training.segmentation.initialise import between, initial_network
 from SpineLab.training.segmentation.loop import SegmentationRun
 from SpineLab.training.segmentation.sampling import Steps
 from SpineLib.cohort.mr import Cohort
@@ -194,23 +194,6 @@ def train_part(
         (folder / "finished").touch()
     groups, _ = load_checkpoint(folder / BEST)
     return between(initial_network(config).state_dict(), groups["network"], settings.way)
-
-
-def between(
-    former: Mapping[str, torch.Tensor], trained: Mapping[str, torch.Tensor], way: float
-) -> dict[str, torch.Tensor]:
-    """Weights between those before and after fine-tuning: a part of the way gains what is new and forgets little.
-
-    Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022, section 3.
-
-    Args:
-        former, trained: of the same network.
-        way: 0 is the former model, 1 the trained one.
-    """
-    return {
-        name: torch.lerp(former[name].to(new), new, way) if new.is_floating_point() else new
-        for name, new in trained.items()
-    }
 
 
 def mixture(mine: list[PreparedCase], others: list[PreparedCase], share: float) -> list[PreparedCase]:

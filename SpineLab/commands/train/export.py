@@ -18,6 +18,7 @@ _SPECIAL = {
     "smoothing_mm": "smoothing-mm",
     "calibration": "calibration",
     "last": "last",
+    "way": "way",
     "smallest_area_cm2": "smallest-area",
     "average": "average",
 }
@@ -31,6 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--last",
         action="store_true",
         help="of a segmentation: the latest weights, not those best on the few held-out cases",
+    )
+    parser.add_argument(
+        "--way",
+        type=float,
+        metavar="SHARE",
+        help="of a segmentation: weights that are this part of the way from the model it started from to the trained "
+        "ones: they gain most of what is new and forget little",
     )
     parser.add_argument("--title", default="", help="for people")
     parser.add_argument("--version", default="1")
@@ -97,6 +105,8 @@ def run(arguments: argparse.Namespace) -> int:
         notes = "\n\n".join(path.read_text(encoding="utf-8").strip() for path in arguments.notes)
     except (OSError, ValueError) as error:
         raise SpineError(f"The figures or notes cannot be read: {error}.") from error
+    if arguments.way is not None and not 0 < arguments.way <= 1:
+        raise SpineError(f"--way is {arguments.way:g}; give a share above 0 and up to 1.")
     export = exporter(arguments.run)
     labels = Labels(title=arguments.title, version=arguments.version, figures=figures, notes=notes)
     given = {name: value for name in _SPECIAL if (value := getattr(arguments, name)) not in (None, False, 0.0, [])}

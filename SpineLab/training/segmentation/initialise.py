@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 
 from SpineLab.training.segmentation.config import SegmentationConfig
@@ -58,6 +60,23 @@ def initial_network(config: SegmentationConfig) -> UNet:
                     first[:, channels.middle(number)] = state[_FIRST][:, other][:, theirs.neighbours]
         network.load_state_dict({**state, _FIRST: first})
     return network
+
+
+def between(
+    former: Mapping[str, torch.Tensor], trained: Mapping[str, torch.Tensor], way: float
+) -> dict[str, torch.Tensor]:
+    """Weights between those before and after fine-tuning: a part of the way gains what is new and forgets little.
+
+    Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022, section 3.
+
+    Args:
+        former, trained: of the same network.
+        way: 0 is the former model, 1 the trained one.
+    """
+    return {
+        name: torch.lerp(former[name].to(new), new, way) if new.is_floating_point() else new
+        for name, new in trained.items()
+    }
 
 
 def _inflated(weights: torch.Tensor) -> torch.Tensor:
