@@ -19,6 +19,8 @@ _LEAST_KNOWN, _LEAST_SHARE = 1, 0.66
 _SOFT_HU = 150.0
 #: Shapes differ by so much at their surfaces, voxels; less than this is no lesion, voxels.
 _SURFACE, _LEAST_VOXELS = 2.5, 300
+#: Where the counterparts are denser by less than this, HU, the bone is there and only its label is not.
+_LESS_HU = 40.0
 
 
 def missing_bone(
@@ -42,7 +44,7 @@ def missing_bone(
             slice(max(0, int(side.min()) - _REACH), min(size, int(side.max()) + 1 + _REACH))
             for side, size in zip(one.index, labels.shape)
         )
-        share = _share(one, labels, box)
+        share, usual = _share(one, labels, smooth, box)
         progress((number + 0.5) / len(vertebrae), told)
         own = labels[box] == one.number
         lacking = (share >= _LEAST_SHARE) & (labels[box] == 0) & (smooth[box] < _SOFT_HU)
@@ -54,17 +56,21 @@ def missing_bone(
             if np.count_nonzero(pieces[place] == piece) < _LEAST_VOXELS:
                 continue
             whole = ndimage.binary_dilation(pieces == piece, iterations=int(_SURFACE), mask=lacking)
+            if float((usual - smooth[box])[whole].mean()) < _LESS_HU:
+                continue
             mask = np.zeros(labels.shape, np.uint8)
             mask[box][whole] = LYTIC
             found.append((mask, float(share[whole].mean())))
     return found
 
 
-def _share(one: Compared, labels: np.ndarray, box: tuple[slice, ...]) -> np.ndarray:
-    """Of the counterparts that are in the image the share that have bone; 0 where too few are."""
+def _share(
+    one: Compared, labels: np.ndarray, smooth: np.ndarray, box: tuple[slice, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of the counterparts that are in the image the share that have bone, 0 where too few are; and that bone's HU."""
     places = np.ogrid[box]
     size = [side.stop - side.start for side in box]
-    known, bone = np.zeros(size, np.float32), np.zeros(size, np.float32)
+    known, bone, dense = (np.zeros(size, np.float32) for _ in range(3))
     for other in one.counterparts:
         first = other.moved - other.matrix @ other.centre
         inside, index = np.ones(size, bool), []
@@ -74,5 +80,7 @@ def _share(one: Compared, labels: np.ndarray, box: tuple[slice, ...]) -> np.ndar
             inside &= (there >= 0) & (there < end)
             index.append(np.clip(there, 0, end - 1))
         known += inside
-        bone += inside & (labels[tuple(index)] == other.number)
-    return np.where(known >= _LEAST_KNOWN, bone / np.maximum(known, 1), 0.0)
+        here = inside & (labels[tuple(index)] == other.number)
+        bone += here
+        dense += here * smooth[tuple(index)]
+    return np.where(known >= _LEAST_KNOWN, bone / np.maximum(known, 1), 0.0), dense / np.maximum(bone, 1)
