@@ -80,7 +80,7 @@ def test_a_lytic_metastasis_is_darker_on_T1_than_marrow_and_a_sclerotic_one_on_b
         kind = kind_of(patient, Stuff.LESION_A)
         for name in ("T1", "T2") if kind == "sclerotic" else ("T1",):
             sequence = draw_sequence(rng, name, 1.5, wide=False)
-            grey, _ = acquire(tissues, (1.0, 1.0, 4.0), rng, patient, sequence, 1.5, 1)
+            grey, _ = acquire(tissues, (1.0, 1.0, 4.0), rng, patient, sequence, 1)
             assert np.median(grey[..., 4:]) < np.median(grey[..., :2])
             seen.add((kind, name))
     assert seen == {("lytic", "T1"), ("sclerotic", "T1"), ("sclerotic", "T2")}

@@ -6,15 +6,13 @@ that of a T1, T2, STIR or contrast-enhanced T1 by the signal equations.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy import ndimage
 
 from SpineLib.phantom.acquisition import ChemicalShift
 from SpineLib.phantom.fields import smooth_field
 from SpineLib.phantom.physics import PROTOCOLS, Sequence, draw_sequence, signal
-from SpineLib.phantom.tissues import FAT_T1_MS, FAT_T2_MS, TABLE, Tissue, TissueProperties
+from SpineLib.phantom.tissues import FAT_T1_MS, FAT_T2_MS, TABLE, Tissue, TissueMaps, TissueProperties
 from SpineLib.phantom.trunk.stuff import Stuff
 
 #: What is not in the table of tissues. Rounded assumptions that give the usual look.
@@ -107,24 +105,6 @@ def _any_contrast(tissues, spacing, rng) -> tuple[np.ndarray, np.ndarray]:
     return values, np.zeros_like(values)
 
 
-@dataclass(frozen=True)
-class Relaxation:
-    """What each :class:`Stuff` of one patient is, as arrays by its number; T1, T2 in ms.
-
-    Attributes:
-        pd, t1, t2, fat, uptake, texture: as in :class:`SpineLib.phantom.tissues.TissueProperties`.
-        of_fat: T1 and T2 of fat, ms.
-    """
-
-    pd: np.ndarray
-    t1: np.ndarray
-    t2: np.ndarray
-    fat: np.ndarray
-    uptake: np.ndarray
-    texture: np.ndarray
-    of_fat: tuple[float, float]
-
-
 def _physical(tissues, spacing, rng) -> tuple[np.ndarray, np.ndarray]:
     """Water and fat images by the signal equations."""
     field_t = float(rng.choice([1.5, 3.0]))
@@ -135,19 +115,19 @@ def _physical(tissues, spacing, rng) -> tuple[np.ndarray, np.ndarray]:
     if name == "T2" and rng.random() < 0.12:  # a T2 with fat suppression
         left = rng.uniform(0.05, 0.3)
     grain = patient.texture * rng.uniform(0.5, 1.5)
-    water, fat = _signals(patient, sequence, field_t, left)
+    water, fat = _signals(patient, sequence, left)
     return _textured(water, grain, tissues, spacing, rng), _textured(fat, grain, tissues, spacing, rng)
 
 
-def _signals(patient: Relaxation, sequence: Sequence, field_t: float, fat_left: float):
+def _signals(patient: TissueMaps, sequence: Sequence, fat_left: float) -> tuple[np.ndarray, np.ndarray]:
     """Signal of the water and of the fat in each stuff."""
-    water = signal(sequence, patient.pd * (1 - patient.fat), patient.t1, patient.t2, patient.uptake, field_t)
-    t1, t2 = (np.full(len(Stuff), value) for value in patient.of_fat)
+    water = signal(sequence, patient.pd * (1 - patient.fat), patient.t1, patient.t2, patient.uptake, patient.field_t)
+    t1, t2 = (np.full(len(Stuff), value) for value in (patient.fat_t1, patient.fat_t2))
     return water, signal(sequence, patient.pd * patient.fat, t1, t2) * fat_left
 
 
-def draw_relaxation(rng: np.random.Generator, field_t: float, least_fat: float = 0.15) -> Relaxation:
-    """Draw a patient's tissues; the marrow has ``least_fat`` or more of fat, as a share."""
+def draw_relaxation(rng: np.random.Generator, field_t: float, least_fat: float = 0.15) -> TissueMaps:
+    """Draw a patient's tissues, arrays over :class:`Stuff`; the marrow has ``least_fat`` or more of fat, as a share."""
     column = 0 if field_t < 2.2 else 1
     rows = [_properties(stuff) for stuff in Stuff]
     spread = rng.choice([0.08, 0.2])
@@ -159,20 +139,17 @@ def draw_relaxation(rng: np.random.Generator, field_t: float, least_fat: float =
     _foci(rng, pd, t1, t2, share, uptake)
     if rng.random() < 0.3:  # flow darkens the sac
         pd[Stuff.CSF] *= rng.uniform(0.5, 1)
-    of_fat = (
-        float(FAT_T1_MS[column] * np.exp(rng.normal(0, 0.1))),
-        float(FAT_T2_MS[column] * np.exp(rng.normal(0, 0.2))),
-    )
-    return Relaxation(pd, t1, t2, share, uptake, np.array([r.texture for r in rows]), of_fat)
+    fat_t1, fat_t2 = FAT_T1_MS[column] * np.exp(rng.normal(0, 0.1)), FAT_T2_MS[column] * np.exp(rng.normal(0, 0.2))
+    texture = np.array([r.texture for r in rows])
+    return TissueMaps(pd, t1, t2, share, uptake, texture, float(fat_t1), float(fat_t2), field_t)
 
 
 def acquire(
     tissues: np.ndarray,
     spacing: tuple[float, float, float],
     rng: np.random.Generator,
-    patient: Relaxation,
+    patient: TissueMaps,
     sequence: Sequence,
-    field_t: float,
     oversampling: int,
 ) -> tuple[np.ndarray, ChemicalShift]:
     """An image of one patient by one sequence.
@@ -183,7 +160,6 @@ def acquire(
         rng: source of randomness.
         patient: of :func:`draw_relaxation`.
         sequence: of :func:`SpineLib.phantom.physics.draw_sequence`.
-        field_t: tesla.
         oversampling: planes that one slice takes together.
 
     Returns:
@@ -196,7 +172,7 @@ def acquire(
         _textured(values, grain, tissues, spacing, rng)
         .reshape(*tissues.shape[:2], -1, oversampling)
         .mean(axis=3, dtype=np.float32)
-        for values in _signals(patient, sequence, field_t, sequence.fat_left)
+        for values in _signals(patient, sequence, sequence.fat_left)
     )
     return _finished(water, fat, shift, (*spacing[:2], spacing[2] * oversampling), rng), aside
 
@@ -231,7 +207,7 @@ def _foci(rng, pd, t1, t2, share, uptake) -> None:
         uptake[stuff] = (0.4, 0.05, 0.05)[kind - 1]
 
 
-def kind_of(patient: Relaxation, stuff: Stuff) -> str:
+def kind_of(patient: TissueMaps, stuff: Stuff) -> str:
     """Whether a metastasis is "lytic" or "sclerotic" in this patient."""
     return "sclerotic" if patient.t2[stuff] < 50 else "lytic"
 

@@ -56,7 +56,7 @@ def simulate_of_shapes(seed: int, settings: PhantomSettings, shapes: Sequence[Ve
     images, sequences = {}, {}
     for name in settings.sequences:
         sequence = draw_sequence(rng, name, field_t, wide, settings.everyday)
-        grey, aside = acquire(trunk.stuff, trunk.step, rng, patient, sequence, field_t, q)
+        grey, aside = acquire(trunk.stuff, trunk.step, rng, patient, sequence, q)
         grey *= rng.uniform(300, 1500) / float(np.percentile(grey, 99))
         images[name] = Volume(_sagittal(np.clip(grey, 0, 32000).astype(np.int16)), spacing, origin, _DIRECTION, name)
         sequences[name] = {
