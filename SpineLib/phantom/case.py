@@ -16,7 +16,7 @@ from SpineLib.phantom.geometry import draw_geometry, draw_region, place_image, v
 from SpineLib.phantom.grid import Grid
 from SpineLib.phantom.lesions import METASTASES, MIMICS, PLACES, Inclusion, draw_metastasis, draw_mimic
 from SpineLib.phantom.physics import Sequence, draw_sequence
-from SpineLib.phantom.readers import read_lesion
+from SpineLib.phantom.readers import read_lesions
 from SpineLib.phantom.replaced import draw_diffuse, draw_replaced
 from SpineLib.phantom.spine import Vertebra
 from SpineLib.phantom.tissues import draw_tissues
@@ -126,7 +126,8 @@ def simulate(seed: int, settings: PhantomSettings = PhantomSettings()) -> Phanto
     crop = (slice(None, None, -1), slice(margin, grid.shape[1] - margin), slice(None))
     first = images[settings.sequences[0]]
     lesions, facts = lesion_map(anatomy, inclusions)
-    readers = tuple(_read_all(rng, lesions, grid) for _ in range(2))
+    step = (grid.step[0] * grid.oversampling, grid.step[1], grid.step[2])
+    readers = tuple(read_lesions(rng, lesions, step) for _ in range(2))
     middle = slice(grid.oversampling // 2, None, grid.oversampling)
     truth = {
         "simulated": True,
@@ -308,11 +309,3 @@ def lesion_map(anatomy: Anatomy, inclusions: list[Inclusion]) -> tuple[np.ndarra
         result[mask] = n
         fact["volume_ml"] = round(float(mask.sum()) * voxel_ml, 4)
     return result, [{"number": n, **f} for n, f in enumerate(facts, start=1)]
-
-
-def _read_all(rng, lesions: np.ndarray, grid: Grid) -> np.ndarray:
-    spacing = (grid.step[0] * grid.oversampling, grid.step[1], grid.step[2])
-    result = np.zeros(lesions.shape, np.uint8)
-    for n in range(1, int(lesions.max()) + 1):
-        result[read_lesion(rng, lesions == n, spacing)] = n
-    return result

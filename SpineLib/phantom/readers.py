@@ -58,3 +58,11 @@ def read_lesion(
     result = np.zeros_like(truth)
     result[box] = read
     return result
+
+
+def read_lesions(rng: np.random.Generator, lesions: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """A reader's contours of all numbered lesions, uint8; arguments as of :func:`read_lesion`, which reads each."""
+    result = np.zeros(lesions.shape, np.uint8)
+    for n in range(1, int(lesions.max()) + 1):
+        result[read_lesion(rng, lesions == n, spacing)] = n
+    return result

@@ -28,7 +28,6 @@ def draw_metastases(trunk: Trunk, wanted: int, places: tuple[str, ...], kinds: d
         trunk: drawn in place.
         wanted: how many.
         places: those that a metastasis may lie in, out of :data:`SpineLib.phantom.lesions.PLACES`.
-
         kinds: whether LESION_A and LESION_B are "lytic" or "sclerotic" in this patient.
 
     Returns:
@@ -70,10 +69,9 @@ def _draw_one(trunk: Trunk, v, place: str) -> tuple[Box, np.ndarray, bool] | Non
         return None
     u, back, w = trunk.local(box, v.centre, v.axes)
     own = trunk.instances[box] == number_of(v.level)
-    part = trunk.parts[box] == (_BODY if place in ("body", "whole") or v.is_sacral else _ARCH)
     room = own & np.isin(trunk.stuff[box], MARROWS)
     if not v.is_sacral:
-        room &= part
+        room &= trunk.parts[box] == (_BODY if place in ("body", "whole") else _ARCH)
     if place == "pedicle":
         room &= (back < b + 12) & (np.abs(u) > 0.4 * a)
     at = np.argwhere(room)

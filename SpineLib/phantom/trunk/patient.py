@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from SpineLib.phantom.case import PhantomCase, PhantomSettings
-from SpineLib.phantom.physics import draw_sequence
-from SpineLib.phantom.readers import read_lesion
+from SpineLib.phantom.acquisition import ChemicalShift, Motion
+from SpineLib.phantom.case import PhantomCase, PhantomSettings, acquire_all
+from SpineLib.phantom.physics import Sequence as Pulses
+from SpineLib.phantom.readers import read_lesions
 from SpineLib.phantom.shapes import VertebraShape
 from SpineLib.phantom.tissues import Tissue
 from SpineLib.phantom.trunk.case import build_trunk
@@ -53,27 +54,22 @@ def simulate_of_shapes(seed: int, settings: PhantomSettings, shapes: Sequence[Ve
     draw_benign(trunk, frozenset(fact["level"] for fact in facts))
     spacing = (pixel, pixel, thick)
     origin = triple(float(v) for v in (trunk.xs[:q].mean(), trunk.ys[0], trunk.zs[-1]))
-    images, sequences = {}, {}
-    for name in settings.sequences:
-        sequence = draw_sequence(rng, name, field_t, wide, settings.everyday)
+
+    def take(sequence: Pulses, _: Motion) -> tuple[np.ndarray, ChemicalShift]:
         grey, aside = acquire(trunk.stuff, trunk.step, rng, patient, sequence, q)
         grey *= rng.uniform(300, 1500) / float(np.percentile(grey, 99))
-        images[name] = Volume(_sagittal(np.clip(grey, 0, 32000).astype(np.int16)), spacing, origin, _DIRECTION, name)
-        sequences[name] = {
-            "tr_ms": sequence.tr,
-            "te_ms": sequence.te,
-            "ti_ms": sequence.ti,
-            "gadolinium": sequence.gadolinium,
-            "fat_left": sequence.fat_left,
-            "fat_shift_voxels": aside.voxels,
-            "fat_shift_down_rows": aside.down_rows,
-        }
+        return _sagittal(np.clip(grey, 0, 32000).astype(np.int16)), aside
+
+    names = settings.sequences
+    arrays, sequences = acquire_all(rng, names, field_t, wide, moving=False, take=take, everyday=settings.everyday)
+    images = {name: Volume(array, spacing, origin, _DIRECTION, name) for name, array in arrays.items()}
 
     def put(array: np.ndarray, name: str) -> Volume:
         return Volume(_sagittal(array), spacing, origin, _DIRECTION, name)
 
     lesions, facts = _on_slices(numbers, facts, q, float(np.prod(spacing)) / 1000)
-    readers = [put(_read(rng, lesions, spacing), f"reader {n}") for n in (1, 2)]
+    read = [read_lesions(rng, lesions.transpose(2, 0, 1), (thick, pixel, pixel)).transpose(1, 2, 0) for _ in range(2)]
+    readers = [put(mask, f"reader {n}") for n, mask in enumerate(read, start=1)]
     middle = np.s_[..., q // 2 :: q]
     table = np.array(
         [_TISSUES.get(s, s if s in Tissue.__members__.values() else Tissue.ORGAN) for s in Stuff], np.uint8
@@ -110,11 +106,3 @@ def _on_slices(numbers: np.ndarray, facts: list[dict], q: int, voxel_ml: float) 
             result[mask] = len(kept) + 1
             kept.append({"number": len(kept) + 1, **fact, "volume_ml": round(float(mask.sum()) * voxel_ml, 4)})
     return result, kept
-
-
-def _read(rng, lesions: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
-    result = np.zeros(lesions.shape, np.uint8)
-    for n in range(1, int(lesions.max()) + 1):
-        truth = lesions.transpose(2, 0, 1) == n
-        result[read_lesion(rng, truth, (spacing[2], *spacing[:2])).transpose(1, 2, 0)] = n
-    return result
