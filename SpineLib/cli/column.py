@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     from SpineLib.tasks.column.fitness import plane_doubt, refuse, spine_doubt
     from SpineLib.tasks.column.mr import column_model, column_on_mr
     from SpineLib.tasks.provenance import provenance
-    from SpineLib.volume import read_volume, write_volume
+    from SpineLib.volume import check_image, read_volume, write_volume
     from SpineLib.volume.files import write_text
     from SpineLib.volume.told import reading_notes
 
@@ -72,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
     with ProgressBar() as progress:
         progress(0.0, "Reading")
         image = read_volume(args.image, args.sequence)
+        check_image(image, args.sequence)
         notes = reading_notes(image) + refuse(plane_doubt(image, args.sequence), args.anyway)
         found = column_on_mr(
             image,

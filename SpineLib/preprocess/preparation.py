@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import combinations
 
 import numpy as np
@@ -14,6 +14,7 @@ from SpineLib.geometry.orientation import Orientation, canonical
 from SpineLib.preprocess.evening import evened
 from SpineLib.preprocess.registration import align
 from SpineLib.progress import Progress, part, silent
+from SpineLib.volume.black import from_black
 from SpineLib.volume.checks import check_image, same_image
 from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
@@ -78,6 +79,8 @@ class Prepared:
         notes: sentences about what was co-registered, resampled or skipped.
         reference: the input whose own grid results go back to.
         reference_name: its name.
+        images: the sequences on the reference's own grid, as they lie over each other, black at 0; none where a single
+            image was prepared otherwise.
     """
 
     channels: np.ndarray
@@ -88,6 +91,7 @@ class Prepared:
     reference_name: str
     _orientation: Orientation
     _where: tuple[np.ndarray, np.ndarray, np.ndarray]  # of each prepared sample, in canonical input voxels
+    images: Mapping[str, Volume] = field(default_factory=dict)
 
     @property
     def orientation(self) -> Orientation:
@@ -167,6 +171,8 @@ def prepare(
     notes += _plane_note(base, reference)
     where = _sample_positions(base, preparation)
     spacing = triple(base.spacing[2 - axis] * float(where[axis][1] - where[axis][0]) for axis in range(3))
+    own = sequences[reference]
+    images = {reference: from_black(own)}
     channels = np.empty((len(sequences), *(len(axis) for axis in where)), dtype=np.float32)
     for channel, (name, volume) in enumerate(sequences.items()):
         share = part(progress, channel / len(sequences), (channel + 1) / len(sequences))
@@ -177,9 +183,10 @@ def prepare(
             always = preparation.registration == "always"
             aligned, sentences = align(base, moving, reference, name, part(share, 0.0, 0.8), always=always)
             array, notes = aligned, notes + sentences
+            images[name] = from_black(own.with_array(np.ascontiguousarray(orientation.undo(aligned)), name))
         channels[channel] = _sampled(array, where, preparation, name, spacing)
     progress(1.0, "Prepared")
-    return Prepared(channels, tuple(sequences), spacing, notes, sequences[reference], reference, orientation, where)
+    return Prepared(channels, tuple(sequences), spacing, notes, own, reference, orientation, where, images)
 
 
 def _check_different(sequences: Mapping[str, Volume]) -> None:

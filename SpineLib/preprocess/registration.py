@@ -100,7 +100,10 @@ def register(fixed: Volume, moving: Volume, progress: Progress = silent):
     turn = np.degrees(np.arccos(np.clip((np.trace(np.reshape(transform.GetMatrix(), (3, 3))) - 1) / 2, -1, 1)))
     found = f"shift {shift:.1f} mm, turn {turn:.1f} degrees"
     if shift > MOST_SHIFT_MM or turn > MOST_TURN_DEGREES:
-        return identity, f"co-registration went astray ({found}) and was discarded: their positions as given were used."
+        return identity, (
+            f"co-registration went astray ({found}) and was discarded: their positions as given were used; look "
+            "whether they show one patient and lie over each other, or use one of them alone."
+        )
     if end >= start:
         return identity, "co-registration found no better position than the images' own, which was used."
     return transform, f"co-registered rigidly ({found})."

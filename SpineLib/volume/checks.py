@@ -15,6 +15,8 @@ CT_BELOW_HU = -90.0
 #: Bands below zero, so wide (HU), in which those are counted; in a CT a deeper one (fat, lung, air) holds about as many
 #: as the first or more: 0.8 to 8 times as many in eight real ones. What splines leave below zero in MR falls off: 0.4.
 _BAND, _BANDS, _NO_TAIL = 60.0, 20, 0.6
+#: Between these lies the range of grey values of any scan; beyond, squares of them are lost in single precision.
+_LEAST_RANGE, _MOST_RANGE = 1e-4, 1e12
 #: Where whole numbers of 8, 12 and 16 bits wrap; values that wrapped lie near both ends (share of the half), and of the
 #: steps between negative and other neighbours so many are larger than half of all values.
 _PERIODS, _NEAR_ENDS, _STEEP = (256.0, 4096.0, 65536.0), 0.9, 0.05
@@ -32,8 +34,9 @@ def check_image(volume: Volume, role: str) -> None:
         role: what it is to be, for the message ("T1", "T2", "STIR", "ceT1": an MR sequence; "CT"; "mask", any other).
 
     Raises:
-        SpineError: empty, not 3-D (colour, 4-D), one slice, spacing of zero, NaN or infinite voxels, constant, CT or a
-            mask where an MR sequence is wanted, or MR whose bright voxels wrapped to negative ones.
+        SpineError: empty, not 3-D (colour, 4-D), one slice, spacing of zero, NaN or infinite voxels, constant, values
+            far beyond those of scans, CT or a mask where an MR sequence is wanted, or MR whose bright voxels wrapped to
+            negative ones.
     """
     array = volume.array
     if array.ndim != 3:
@@ -52,6 +55,12 @@ def check_image(volume: Volume, role: str) -> None:
         raise SpineError(f"The {role} image holds voxels that are no numbers (NaN or infinite); export it again.")
     if array.min() == array.max():
         raise SpineError(f"The {role} image is constant (every voxel the same); choose another one.")
+    low, high = float(array.min()), float(array.max())
+    if not _LEAST_RANGE <= high - low <= _MOST_RANGE:
+        raise SpineError(
+            f"The {role} image has grey values from {low:.3g} to {high:.3g}, as no scanner makes them; export it "
+            "again, or scale them to some thousands."
+        )
     if role in SEQUENCES and looks_like_ct(volume):
         raise SpineError(f"The {role} image is a CT, not an MR image; choose the {role} sequence.")
     if role in SEQUENCES and looks_like_labels(array):

@@ -106,4 +106,7 @@ def test_a_necrosis_without_a_canal_is_refused(case, capsys):
     assert main(call) == 1
     assert "give that with --canal, or a scan with --image" in capsys.readouterr().err
     assert main([*call, "--image", str(case / "canal.nrrd")]) == 1
+    assert "a mask or a label map, not a scan" in capsys.readouterr().err
+    write_volume(ON.with_array(np.random.default_rng(0).normal(100, 20, ON.shape)), case / "piece.nrrd")
+    assert main([*call, "--image", str(case / "piece.nrrd")]) == 1
     assert "No spine was found on the T2" in capsys.readouterr().err, "60 mm of it are too little"

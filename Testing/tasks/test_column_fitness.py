@@ -9,7 +9,15 @@ import pytest
 
 from SpineLib.errors import SpineError
 from SpineLib.tasks.column.find import Column
-from SpineLib.tasks.column.fitness import header_doubt, plane_doubt, refuse, sequence_doubt, shows_a_spine, spine_doubt
+from SpineLib.tasks.column.fitness import (
+    header_doubt,
+    overlaid_doubt,
+    plane_doubt,
+    refuse,
+    sequence_doubt,
+    shows_a_spine,
+    spine_doubt,
+)
 from SpineLib.tasks.column.grid import ColumnGrid
 from SpineLib.tasks.column.levels import Levels
 from SpineLib.tasks.column.parts import BODY, CANAL
@@ -136,3 +144,29 @@ def test_a_file_and_a_dicom_series_tell_their_weighting_themselves(tmp_path):
     write_image_series(tmp_path / "dicom", scan, InversionTime=150, EchoTime=60, ContrastBolusAgent="Dotarem")
     told = acquisition_of(read_volume(tmp_path / "dicom"))
     assert told == Acquisition(fat_suppressed=True, inverted=True, echo_s=0.06, contrast_agent=True)
+
+
+def _on_the_grid_of(column: Column, sac: float, bodies: float) -> Volume:
+    grey = np.full(column.parts.shape, 40.0, np.float32)
+    grey[column.parts == CANAL], grey[column.parts == BODY] = sac, bodies
+    return column.grid.to_source(grey, "other")
+
+
+@pytest.mark.parametrize(("sac", "fits"), [(200.0, True), (60.0, False)])
+def test_a_second_sequence_is_looked_at_where_the_column_was_found_in_the_first(sac, fits):
+    """T1 given as T2 beside a T1: the column is sought in the first, which is as it should be."""
+    _, column = _column(50.0, 100.0)
+    doubt = overlaid_doubt(_on_the_grid_of(column, sac, 100.0), column, "T2")
+    assert (doubt is None) == fits
+    assert fits or ("given as T2" in doubt and "or it does not lie over the others" in doubt and "--anyway" in doubt)
+
+
+@pytest.mark.parametrize("offset", [-300.0, 1000.0])
+def test_where_black_is_not_zero_the_sac_is_compared_from_black_on(offset):
+    for name, sac in (("T1", 50.0), ("T2", 200.0)):
+        image, column = _column(sac, 100.0)
+        air = image.copy()
+        air[:, :2] = 0
+        assert sequence_doubt(air + np.float32(offset), column, name) is None
+        other = "T2" if name == "T1" else "T1"
+        assert f"given as {other}" in str(sequence_doubt(air + np.float32(offset), column, other))

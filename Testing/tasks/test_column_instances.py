@@ -137,6 +137,13 @@ def test_the_level_that_the_user_names_decides(column):
         name_levels(centres * SPACING, [1.0] * 3, None, (2, "X9"))
 
 
+def test_the_lowest_vertebra_is_named_in_letters_of_either_case_and_counted_from_above_in_errors(column):
+    _, _, centres, _ = column
+    assert name_levels(centres * SPACING, [1.0] * 3, None, (-1, " t12")).names == ("T10", "T11", "T12")
+    with pytest.raises(SpineError, match="3 vertebrae were found, and with C2 as number 3 from above"):
+        name_levels(centres * SPACING, [1.0] * 3, None, (-1, "c2"))
+
+
 def test_a_vertebra_that_was_overlooked_is_counted_and_told():
     centres = np.array([(z, 0.0, 0.0) for z in (200, 170, 140, 80, 50)])
     levels = name_levels(centres, [1.0] * 5, np.array([20.0, 0, 0]))

@@ -29,6 +29,8 @@ def with_nan():
         (image((20, 20, 1)), "one slice"),
         (with_nan(), "NaN"),
         (Volume(np.full((6, 20, 20), 7)), "constant"),
+        (Volume(image().array.astype(np.float64) * 1e30), "from .* to .*e.32, as no scanner makes them"),
+        (Volume(image().array.astype(np.float64) * 1e-30), "as no scanner makes them"),
         (image((6, 20, 20, 3)), "colour"),
         (image((2, 6, 20, 20)), "4-D"),
         (replace(image(), spacing=(1, 0, 1)), "spacing of zero"),

@@ -8,8 +8,10 @@ from SpineLib.errors import SpineError
 from SpineLib.geometry.orientation import canonical
 from SpineLib.sequences import SEQUENCES, MrSequence
 from SpineLib.tasks.column.find import Column
+from SpineLib.tasks.column.grid import ColumnGrid
 from SpineLib.tasks.column.parts import BODY, CANAL
 from SpineLib.volume.acquisition import Acquisition
+from SpineLib.volume.black import black_level
 from SpineLib.volume.told import acquisition_of
 from SpineLib.volume.volume import Volume
 
@@ -26,6 +28,9 @@ _ECHO_OF_T1_S, _ECHO_OF_T2_S = 0.045, 0.022
 _FAT_IS_BRIGHT = ("T1", "T2")
 #: Less in height or depth, mm, and the image is a piece cut out, in which nothing is looked for.
 _LEAST_MM = 110.0
+#: Slices that reach less far from left to right, mm, do not hold a vertebral body (40 to 50 mm).
+_LEAST_WIDTH_MM = 30.0
+NO_COLUMN_MODEL = "No model of the column on MR is installed, so vertebrae were not looked for"
 #: Sac and bodies of less than this are too small to be measured, ml.
 _LEAST_ML = 2.0
 INSIST = "choose another series, or insist with --anyway (in the panel: 'Use it anyway')."
@@ -87,6 +92,36 @@ def shows_a_spine(image: Volume) -> bool:
     return all(count * step >= _LEAST_MM for count, step in zip(base.shape[1:], base.spacing[1::-1]))
 
 
+def small_note(image: Volume, name: str) -> str:
+    """The beginning of a sentence on an image in which no column is looked for."""
+    base, _ = canonical(image)
+    height, depth = (count * step for count, step in zip(base.shape[1:], base.spacing[1::-1]))
+    return (
+        f"{name} shows only {height:.0f} mm from above to below and {depth:.0f} mm from front to back, if its voxels "
+        "are as large as its file says, and vertebrae are not looked for in so small a piece"
+    )
+
+
+def narrow_note(image: Volume, name: str) -> list[str]:
+    """A sentence where the slices do not reach over a vertebral body; none where they do."""
+    base, _ = canonical(image)
+    width = base.shape[0] * base.spacing[2]
+    if width >= _LEAST_WIDTH_MM:
+        return []
+    return [
+        f"The slices of {name} reach over {width:.0f} mm from left to right, less than a vertebral body: what lies "
+        "beside them is not seen; if more of the patient was scanned, the file tells a wrong distance between slices."
+    ]
+
+
+def overlaid_doubt(image: Volume, column: Column, name: str) -> str | None:
+    """:func:`sequence_doubt` of another image on the grid of the one that the column was found in."""
+    if not image.same_grid(column.grid.source):
+        raise ValueError("an image on another grid than the column's")
+    doubt = sequence_doubt(ColumnGrid.of(image, column.grid.spacing).image, column, name)
+    return None if doubt is None else doubt.replace(f": {INSIST}", f", or it does not lie over the others: {INSIST}")
+
+
 def sequence_doubt(image: np.ndarray, column: Column, name: str) -> str | None:
     """A sentence when the dural sac's brightness is not that of the sequence an image was given as.
 
@@ -99,6 +134,7 @@ def sequence_doubt(image: np.ndarray, column: Column, name: str) -> str | None:
     sac, bodies = column.parts == CANAL, column.parts == BODY
     if min(sac.sum(), bodies.sum()) * ml < _LEAST_ML or name not in SEQUENCES:
         return None
+    image = image - black_level(image)
     # Compared slab by slab, since the coil is brighter in the middle than at its ends.
     ratios = []
     for z in np.flatnonzero(sac.any((1, 2)) & bodies.any((1, 2))):

@@ -56,7 +56,7 @@ def name_levels(
         centres_mm: of the bodies, (z, y, x), from cranial to caudal.
         agreements: of each, see :class:`SpineLib.tasks.column.grouping.Member`.
         sacrum_mm: middle of the sacrum's top, or None where it is not seen.
-        named: which one (from 0) the user named, and its level.
+        named: which one (from 0, or -1 for the lowest) the user named, and its level, in letters of either case.
         ribbed: which one (from 0) carries the lowest ribs, where that is known.
         bare: which ones (from 0) have no pair of ribs, where their place is shown.
 
@@ -75,7 +75,7 @@ def name_levels(
     if not count:
         return Levels((), "count", 0.0)
     if named is not None:
-        which, level = named
+        which, level = named[0] + (count if named[0] < 0 else 0), named[1].strip().upper()
         if level not in VERSE_NUMBERS or VERSE_NUMBERS[level] not in DOWNWARDS[:-1]:
             raise SpineError(f"There is no vertebra '{level}'; choose one of C1 to C7, T1 to T12, L1 to L5.")
         start = DOWNWARDS.index(VERSE_NUMBERS[level]) - places[which]

@@ -10,7 +10,18 @@ import numpy as np
 
 from SpineLib.models.bundle import ModelBundle
 from SpineLib.progress import Progress, part, silent
-from SpineLib.tasks.column.fitness import header_doubt, plane_doubt, refuse, sequence_doubt, shows_a_spine, spine_doubt
+from SpineLib.tasks.column.fitness import (
+    NO_COLUMN_MODEL,
+    header_doubt,
+    narrow_note,
+    overlaid_doubt,
+    plane_doubt,
+    refuse,
+    sequence_doubt,
+    shows_a_spine,
+    small_note,
+    spine_doubt,
+)
 from SpineLib.tasks.column.mr import MrColumn, column_model, column_on_mr
 from SpineLib.tasks.segmentation.levels import dropped_note, renumbered, with_levels
 from SpineLib.tasks.segmentation.naming import target_of
@@ -18,6 +29,7 @@ from SpineLib.tasks.segmentation.outliers import outliers
 from SpineLib.tasks.segmentation.plausible import doubts, doubts_note
 from SpineLib.tasks.segmentation.segment import SegmentResult, SegmentSettings, segment
 from SpineLib.tasks.stability.find import parts_of
+from SpineLib.volume.checks import check_image
 from SpineLib.volume.told import reading_notes
 from SpineLib.volume.volume import Volume
 
@@ -44,19 +56,36 @@ def segment_placed(
     """
     notes = []
     used = list(bundle.card.inputs_of(sequences))
+    reference = settings.reference if settings.reference in used else "T1" if "T1" in used else next(iter(used), "")
+    for name in used:
+        check_image(sequences[name], name)
     for name in used if settings.levels else ():
         notes += refuse(header_doubt(sequences[name], name), settings.anyway)
-        notes += refuse(plane_doubt(sequences[name], name), settings.anyway)
+        notes += refuse(plane_doubt(sequences[name], name), settings.anyway) + narrow_note(sequences[name], name)
     by: str | dict = "labels"
-    parts = None
+    parts, column = None, None
     if vertebrae is None and used and settings.levels:
-        found, said = _found(sequences, used, settings, part(progress, 0.0, 0.3))
+        found, said = _found(sequences[reference], reference, settings, part(progress, 0.0, 0.3))
         notes += said
         if found is not None and found.found:
-            vertebrae, by = found.vertebrae, found.by
-            parts = parts_of(found.column, found.by["id"])
+            vertebrae, by, column = found.vertebrae, found.by, found.column
+            parts = parts_of(column, found.by["id"])
             notes += found.notes
-    result = segment(sequences, bundle, settings, part(progress, 0.3 if isinstance(by, dict) else 0.0, 0.98), vertebrae)
+    elif vertebrae is not None and settings.lowest:
+        notes.append(
+            f"That the lowest vertebra is {settings.lowest} was not used, as the vertebrae that were given have levels "
+            "of their own; leave them out to name it."
+        )
+
+    def contrasts(images: Mapping[str, Volume]) -> list[str]:
+        if column is None:
+            return []
+        others = ((name, image) for name, image in images.items() if name != reference)
+        doubts = (overlaid_doubt(image, column, name) for name, image in others)
+        return [note for doubt in doubts for note in refuse(doubt, settings.anyway)]
+
+    share = part(progress, 0.3 if isinstance(by, dict) else 0.0, 0.98)
+    result = segment(sequences, bundle, settings, share, vertebrae, contrasts)
     result = replace(result, notes=notes + result.notes, parts=parts)
     if vertebrae is None:
         return result
@@ -64,23 +93,23 @@ def segment_placed(
     placed = in_vertebrae(result, vertebrae, anywhere=settings.anywhere)
     if bundle.card.target == "metastasis":
         if not settings.anywhere:
-            placed = _plausible(placed, {name: sequences[name] for name in used}, vertebrae, isinstance(by, dict))
-        placed = replace(placed, notes=[*placed.notes, *_odd_ones(placed, sequences, used, vertebrae)])
+            placed = _plausible(placed, vertebrae, isinstance(by, dict))
+        placed = replace(placed, notes=[*placed.notes, *_odd_ones(placed, vertebrae)])
     progress(1.0, "Done")
     told = reading_notes(vertebrae) if by == "labels" else []
     return replace(placed, provenance=placed.provenance | {"levels_by": by}, notes=told + placed.notes)
 
 
 def _found(
-    sequences: Mapping[str, Volume], used: list[str], settings: SegmentSettings, progress: Progress
+    image: Volume, reference: str, settings: SegmentSettings, progress: Progress
 ) -> tuple[MrColumn | None, list[str]]:
-    """The column in the reference sequence, None where no model for it is installed; and what was said of fitness."""
-    reference = settings.reference if settings.reference in used else "T1" if "T1" in used else used[0]
-    bundle = column_model(reference) if shows_a_spine(sequences[reference]) else None
-    if bundle is None:
-        return None, []
+    """The column in the reference sequence, None where it is not looked for; and what was said of fitness."""
+    bundle = column_model(reference)
+    if bundle is None or not shows_a_spine(image):
+        why = small_note(image, reference) if bundle is not None else NO_COLUMN_MODEL
+        return None, [f"{why}: levels are unknown, and what lies beside vertebrae was kept."]
     found = column_on_mr(
-        sequences[reference],
+        image,
         bundle,
         settings.lowest,
         device=settings.device,
@@ -93,9 +122,9 @@ def _found(
     return found, notes
 
 
-def _plausible(result: SegmentResult, images: Mapping[str, Volume], vertebrae: Volume, whole: bool) -> SegmentResult:
+def _plausible(result: SegmentResult, vertebrae: Volume, whole: bool) -> SegmentResult:
     """A result without the marks that are no lesion of a vertebra; a note tells of each."""
-    found = doubts(result.labels, result.lesions, images, vertebrae, whole_bones=whole)
+    found = doubts(result.labels, result.lesions, result.images, vertebrae, whole_bones=whole)
     if not found:
         return result
     labels, lesions = renumbered(result.labels, [one for one in result.lesions if one.id not in found])
@@ -104,9 +133,9 @@ def _plausible(result: SegmentResult, images: Mapping[str, Volume], vertebrae: V
     return replace(result, labels=labels, mask=mask, lesions=lesions, notes=notes)
 
 
-def _odd_ones(result: SegmentResult, images: Mapping[str, Volume], used: list[str], vertebrae: Volume) -> list[str]:
+def _odd_ones(result: SegmentResult, vertebrae: Volume) -> list[str]:
     """A note on each vertebra that stands out as a whole, by the sequence in which it does most."""
-    odd = [one for name in used for one in outliers(images[name], name, vertebrae, result.mask)]
+    odd = [one for name, image in result.images.items() for one in outliers(image, name, vertebrae, result.mask)]
     most = {one.number: one for one in sorted(odd, key=lambda one: abs(math.log(one.ratio)))}
     return [one.note for number, one in sorted(most.items())]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from time import perf_counter
 
@@ -73,6 +73,7 @@ class SegmentResult:
         provenance: JSON-able; what is needed to make the same result again, and under "scan_unlikeness" how unlike the
             model's training the scan is (above 1 a note tells of it; None: nothing is known of it).
         notes: sentences the user should read.
+        images: the sequences that were used, as they were laid over each other.
         parts: canal, bodies and arches, where the column was looked for and found.
     """
 
@@ -82,6 +83,7 @@ class SegmentResult:
     lesions: list[Lesion]
     provenance: dict
     notes: list[str]
+    images: Mapping[str, Volume]
     parts: SpineParts | None = None
 
 
@@ -91,6 +93,7 @@ def segment(
     settings: SegmentSettings = SegmentSettings(),
     progress: Progress = silent,
     around: Volume | None = None,
+    check: Callable[[Mapping[str, Volume]], list[str]] = lambda images: [],
 ) -> SegmentResult:
     """Find the metastases, or the necroses: what the model is made for.
 
@@ -101,6 +104,8 @@ def segment(
         progress: told at least once a second; may raise ``Cancelled``.
         around: vertebrae on any grid: nothing is looked for but in them and around them, which is faster; everything is
             where a lesion goes on from there, with ``settings.anywhere``, and by a network whose windows are whitened.
+        check: is shown the images as they lie over each other (:attr:`SegmentResult.images`) before the network runs;
+            may refuse them, and gives sentences for the user.
 
     Raises:
         SpineError: a sequence is missing or cannot be used, no such device, not enough memory.
@@ -136,6 +141,7 @@ def segment(
         reference=settings.reference,
         progress=part(progress, 0.0, 0.15),
     )
+    checked = check(prepared.images)
     progress(0.15, "Loading the model")
     searches = [Search.everywhere(prepared)]
     near = Search.around(prepared, around) if around is not None else searches[0]
@@ -184,6 +190,6 @@ def segment(
         **{UNLIKENESS: unlikeness(bundle, features)},
         searched="everywhere" if search.vertebrae is None else f"within {AROUND_MM:.0f} mm of the vertebrae",
     )
-    told = unlike_note(made) + notes + prepared.notes + predicted.notes
+    told = unlike_note(made) + checked + notes + prepared.notes + predicted.notes
     progress(1.0, "Done")
-    return SegmentResult(probability, mask, labels, lesions, made, told)
+    return SegmentResult(probability, mask, labels, lesions, made, told, prepared.images)

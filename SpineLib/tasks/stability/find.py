@@ -12,7 +12,7 @@ from SpineLib.tasks.column.mr import LEAST_VERTEBRAE, column_model
 from SpineLib.tasks.column.parts import ARCH, BODY
 from SpineLib.tasks.column.parts import CANAL as CANAL_PART
 from SpineLib.tasks.stability.parts import SpineParts
-from SpineLib.volume import Volume
+from SpineLib.volume import Volume, check_image
 
 #: Label of the canal; bodies have the even numbers from 2 on, each arch the one after its body.
 _CANAL = 1
@@ -31,8 +31,10 @@ def find_parts(
         progress: may raise ``Cancelled``.
 
     Raises:
-        SpineError: as :func:`SpineLib.tasks.column.find.find_column`.
+        SpineError: an image that cannot be used (:func:`check_image`), or as
+            :func:`SpineLib.tasks.column.find.find_column`.
     """
+    check_image(image, sequence)
     bundle = column_model(sequence) if shows_a_spine(image) else None
     if bundle is None:
         return None
