@@ -174,6 +174,7 @@ def find_column(
         wanted=wanted,
         followed=(BODY, DISC, CANAL, SACRUM) if thick else (),
         along_mm=None if thick else grid.spacing,
+        kept=np.float32 if thick else np.float16,
         device=device,
         precision=precision,
         progress=part(progress, 0.05, 0.65 if thick else 0.8),
@@ -226,7 +227,7 @@ def _likeliest(probability: np.ndarray, progress: Progress) -> np.ndarray:
     for first in range(0, len(parts), _PLANES):
         progress(first / len(parts), _APART)
         planes = slice(first, first + _PLANES)
-        parts[planes] = probability[:, planes].astype(np.float32).argmax(0)
+        parts[planes] = probability[:, planes].astype(np.float32, copy=False).argmax(0)
     return parts
 
 

@@ -27,6 +27,7 @@ def predict_column(
     wanted: Callable[[np.ndarray], bool] = lambda part: True,
     followed: Sequence[int] = (),
     along_mm: Sequence[float] | None = None,
+    kept: type[np.floating] = np.float16,
     device: str = "auto",
     precision: str = "auto",
     progress: Progress = silent,
@@ -43,11 +44,12 @@ def predict_column(
             one before or behind it only where these parts come near its border. Without any, all are computed.
         along_mm: of the grid, mm along (z, y, x): compute only windows along the column, from the first one that shows
             it (:mod:`SpineLib.tasks.column.follow`). None: all, or as ``followed`` says.
+        kept: in what answers are kept: float16, with which a whole body fits into memory, or float32, which is faster.
         device, precision: as :func:`SpineLib.inference.predict.predict` takes them.
         progress: told for each window.
 
     Returns:
-        float16 (parts, z, y, x), float16 (3, z, y, x) in mm, device and precision.
+        As ``kept``: (parts, z, y, x), and (3, z, y, x) in mm; device and precision.
 
     Raises:
         SpineError: no such device or precision, or not enough memory.
@@ -82,7 +84,7 @@ def predict_column(
             answer = network(shown.to(device)).float()[0]
             answer[: network.parts] = answer[: network.parts].softmax(0)
         found = array_of(answer)
-        answers[place] = found.astype(np.float16)
+        answers[place] = found.astype(kept, copy=False)
         return found[: network.parts].argmax(0).astype(np.uint8)
 
     try:
@@ -96,7 +98,7 @@ def predict_column(
                 if place in worth:
                     near[place] = _near_borders(look(place), followed)
         parts, offsets = _put_together(
-            boxes, answers, network.parts, image.shape, padded.shape, part(progress, 0.95, 1)
+            boxes, answers, network.parts, image.shape, padded.shape, kept, part(progress, 0.95, 1)
         )
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
@@ -111,14 +113,15 @@ def _put_together(
     count: int,
     shape: tuple[int, ...],
     padded: tuple[int, ...],
+    kept: type[np.floating],
     progress: Progress,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Windows, in the order of their z, blended; background where none was computed.
 
     Only planes that a window is being added to are held in full precision, so that a whole body's fit into memory.
     """
-    parts = np.zeros((count, *shape), np.float16)
-    offsets = np.zeros((OFFSETS, *shape), np.float16)
+    parts = np.zeros((count, *shape), kept)
+    offsets = np.zeros((OFFSETS, *shape), kept)
     bell = _bell(triple(side.stop - side.start for side in next(iter(boxes.values()))))
     total = np.zeros((count + OFFSETS, len(bell), *padded[1:]), np.float32)
     weights = np.zeros(total.shape[1:], np.float32)

@@ -62,7 +62,7 @@ def with_second_look(
         axis=2,
     )
     seen, ways, _, _ = predict_column(
-        there, network, window, normalised, device=device, precision=precision, progress=progress
+        there, network, window, normalised, kept=np.float32, device=device, precision=precision, progress=progress
     )
     reach = _LAST_MM / step
     low = np.maximum(np.floor(middle - reach), 0).astype(int)
@@ -80,7 +80,7 @@ def with_second_look(
         for channel, answer in zip(whole, new):
             planes = [
                 ndimage.affine_transform(plane, back, start, size, order=1, mode="nearest")
-                for plane in np.moveaxis(answer.astype(np.float32), 2, 0)
+                for plane in np.moveaxis(answer, 2, 0)
             ]
             channel[box] = weight * np.stack(planes, axis=2) + (1 - weight) * channel[box]
     return probability, offsets
