@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from SpineLib.errors import SpineError
-from SpineLib.models import find_bundle, list_bundles
+from SpineLib.models import ModelCard, find_bundle, list_bundles
+from SpineLib.models.ranking import measured_dice
 from SpineLib.progress import Progress, part
 
 TASKS = {"metastasis": "metastasis-segmentation", "necrosis": "necrosis-segmentation"}
@@ -79,7 +80,8 @@ def first_model(task: str, what: str) -> Path:
 
 
 def best_model(given: Collection[str], task: str = TASKS["metastasis"]) -> Path:
-    """Folder of the task's installed model that uses most of the given sequences; of equals a 2D one, then the first.
+    """Folder of the task's installed model that uses most of the given sequences; of equals a 2D one, then one that
+    learned from the user's patients, then the one that was measured to be better.
 
     Raises:
         SpineError: none fits.
@@ -90,4 +92,10 @@ def best_model(given: Collection[str], task: str = TASKS["metastasis"]) -> Path:
             f"No installed model for {task} works on {' and '.join(given)} alone; "
             "'spine models list' shows what there is, --model chooses one."
         )
-    return max(fitting, key=lambda one: (len(one[1].inputs_of(given)), -one[1].network["dimensions"]))[0]
+
+    def worth(one: tuple[Path, ModelCard]) -> tuple[float, ...]:
+        card = one[1]
+        used, flat = len(card.inputs_of(given)), -card.network["dimensions"]
+        return used, flat, card.local_number, measured_dice(card) or 0.0
+
+    return max(fitting, key=worth)[0]

@@ -95,53 +95,6 @@ def test_other_endings_give_a_labelmap(case, name):
     assert read_volume(case / name).same_grid(read_volume(case / "T1.nii.gz"))
 
 
-def test_the_model_that_uses_most_inputs_is_the_default(case):
-    from SpineLib.cli.choosing import best_model
-    from SpineLib.models import read_card
-
-    wanted = read_card(best_model(["T1", "T2"]))
-    assert wanted.inputs == ("T1", "T2") and wanted.network["dimensions"] == 2
-    assert read_card(best_model(["T1"])).inputs == ("T1",)
-
-
-def test_a_model_for_t1_and_stir_is_found_and_shown_what_its_card_asks_for(case, monkeypatch):
-    from SpineLib.models import catalogue
-
-    monkeypatch.setattr(catalogue, "bundled_folders", lambda: [])
-    save_tiny(case / "models", inputs=("STIR", "T1"))  # marks what is bright on its first input
-    stir = patient()["T1"]
-    write_volume(stir, case / "STIR.nii.gz")
-    write_volume(stir.with_array(np.full_like(stir.array, 50) + stir.array % 7), case / "flat.nii.gz")
-    command = ["segment", "--t1", str(case / "flat.nii.gz"), "--stir", str(case / "STIR.nii.gz")]
-    assert main([*command, "-o", str(case / "o.seg.nrrd"), "--json", str(case / "r.json")]) == 0
-    report = json.loads((case / "r.json").read_text())
-    assert report["provenance"]["model"]["id"] == "tiny-2d-stir-t1"
-    assert len(report["lesions"]) == 1, "the ball is bright on STIR alone"
-
-
-def test_a_model_that_takes_any_sequence_is_chosen_where_it_uses_more(case):
-    from SpineLib.cli.choosing import best_model
-    from SpineLib.models import ModelCard, read_card, save_bundle
-    from SpineLib.networks.unet import UNet
-
-    network = {"type": "unet", "dimensions": 2, "inputs": 6, "widths": [4, 6], "presence": True}
-    card = ModelCard(
-        id="any",
-        title="Any",
-        task="metastasis-segmentation",
-        network=network,
-        inputs=("T2", "STIR", "ceT1"),
-        preparation={"slices": 16},
-        patch=(32, 32),
-        licence="Apache-2.0",
-        training_data={"simulated": True, "description": "none"},
-    )
-    save_bundle(case / "models" / "any", UNet(2, 6, (4, 6)), card)
-    chosen = lambda *names: read_card(best_model(names))  # noqa: E731
-    assert chosen("T2", "STIR").id == "any" and chosen("T1").inputs == ("T1",)
-    assert chosen("STIR").inputs_of(["STIR"]) == ("STIR",) and chosen("ceT1").id == "any"
-
-
 def test_existing_files_are_kept_unless_overwriting_is_asked_for(case, capsys):
     (case / "o.seg.nrrd").write_text("precious")
     command = arguments(case, "-o", str(case / "o.seg.nrrd"), "--model", "tiny-2d-t1-t2")
