@@ -6,11 +6,15 @@ import argparse
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from SpineLib.errors import SpineError
 from SpineLib.models import ModelCard, find_bundle, list_bundles
 from SpineLib.models.ranking import measured_dice
 from SpineLib.progress import Progress, part
+
+if TYPE_CHECKING:
+    from SpineLib.tasks.segmentation.segment import SegmentSettings
 
 TASKS = {"metastasis": "metastasis-segmentation", "necrosis": "necrosis-segmentation"}
 
@@ -26,10 +30,23 @@ def segment_files(paths: dict[str, Path], args: argparse.Namespace, progress: Pr
     """
     from SpineLib.tasks.ct.numbering import read_vertebrae
     from SpineLib.tasks.segmentation.placed import segment_placed
-    from SpineLib.tasks.segmentation.segment import SegmentSettings
     from SpineLib.volume import read_volume
 
-    settings = SegmentSettings(
+    settings = settings_of(args)
+    target = chosen_target(args)  # also refuses a model of another task
+    bundle = find_bundle(args.model or best_model(paths, TASKS[target]))
+    progress(0.0, "Reading")
+    sequences = {name: read_volume(path, name) for name, path in paths.items()}
+    vertebrae, told = (None, []) if labels is None else read_vertebrae(labels, args.numbers)
+    result = segment_placed(sequences, bundle, settings, part(progress, 0.03, 1.0), vertebrae)
+    return replace(result, notes=told + result.notes)
+
+
+def settings_of(args: argparse.Namespace) -> SegmentSettings:
+    """What the user chose."""
+    from SpineLib.tasks.segmentation.segment import SegmentSettings
+
+    return SegmentSettings(
         threshold=args.threshold,
         smallest_lesion_ml=args.smallest_lesion,
         device=args.device,
@@ -39,13 +56,6 @@ def segment_files(paths: dict[str, Path], args: argparse.Namespace, progress: Pr
         anyway=args.anyway,
         lowest=args.lowest,
     )
-    target = chosen_target(args)  # also refuses a model of another task
-    bundle = find_bundle(args.model or best_model(paths, TASKS[target]))
-    progress(0.0, "Reading")
-    sequences = {name: read_volume(path, name) for name, path in paths.items()}
-    vertebrae, told = (None, []) if labels is None else read_vertebrae(labels, args.numbers)
-    result = segment_placed(sequences, bundle, settings, part(progress, 0.03, 1.0), vertebrae)
-    return replace(result, notes=told + result.notes)
 
 
 def chosen_target(args: argparse.Namespace) -> str:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from SpineLib.cli.options import add_device
-from SpineLib.cli.outputs import check_image_kind, check_outputs
+from SpineLib.cli.outputs import all_or_none, check_image_kind, check_outputs
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.cli.telling import closing, made_by, table
 from SpineLib.errors import SpineError
@@ -98,11 +98,13 @@ def run(args: argparse.Namespace) -> int:
         notes += found.notes
         rows = _rows(found)
         progress(0.97, "Writing")
-        if args.parts is not None:
-            write_volume(found.column.partmap(), args.parts)
-        if args.json is not None:
-            write_text(args.json, json_text({"vertebrae": rows, "notes": notes, "provenance": made}))
-        _write(found.vertebrae, rows, args.output, made)
+        with all_or_none(args.output, args.parts, args.json) as (vertebrae, parts, report):
+            if parts is not None:
+                write_volume(found.column.partmap(), parts)
+            if report is not None:
+                write_text(report, json_text({"vertebrae": rows, "notes": notes, "provenance": made}))
+            assert vertebrae is not None
+            _write(found.vertebrae, rows, vertebrae, made)
         progress(1.0, "Done")
     lines = [[str(one["label"]), one["name"], f"{one['volume_ml']:.1f}", f"{one['agreement']:.2f}"] for one in rows]
     print(f"{len(rows)} vertebrae ({made_by(made)})")

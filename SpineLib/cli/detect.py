@@ -121,7 +121,7 @@ def run(args: argparse.Namespace) -> int:
         raise SpineError("--numbers says how the vertebrae of a file are numbered; give that with --vertebrae.")
     if args.task == "ct-lesion":
         return detect_ct.run(args)
-    from SpineLib.cli.outputs import check_image_kind, check_outputs
+    from SpineLib.cli.outputs import all_or_none, check_image_kind, check_outputs
     from SpineLib.tasks.ct.numbering import read_vertebrae
     from SpineLib.tasks.detection.detect import DetectSettings, detect
     from SpineLib.volume import read_volume, write_volume
@@ -129,6 +129,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.vertebrae is not None and args.anywhere:
         raise SpineError("--vertebrae says where the column is, and --anywhere asks to leave it; give one of them.")
+    if args.lowest and args.anywhere:
+        raise SpineError("--lowest names vertebrae, and with --anywhere none are looked for; give one of them.")
     check_image_kind(args.likelihood)
     check_outputs((args.output, args.likelihood), (args.image, args.vertebrae), args.overwrite)
     settings = DetectSettings(
@@ -152,18 +154,16 @@ def run(args: argparse.Namespace) -> int:
         found = detect(image, bundle, settings, part(progress, 0.02, 0.97), labels)
         found = replace(found, notes=notes + found.notes)
         progress(0.97, "Writing")
-        if args.likelihood is not None:
-            write_volume(found.likelihood, args.likelihood)
-        write_text(
-            args.output,
-            json_text(
-                {
-                    "candidates": [one.to_dict() for one in found.candidates],
-                    "notes": found.notes,
-                    "provenance": found.provenance,
-                }
-            ),
-        )
+        report = {
+            "candidates": [one.to_dict() for one in found.candidates],
+            "notes": found.notes,
+            "provenance": found.provenance,
+        }
+        with all_or_none(args.output, args.likelihood) as (output, likelihood):
+            if likelihood is not None:
+                write_volume(found.likelihood, likelihood)
+            assert output is not None
+            write_text(output, json_text(report))
         progress(1.0, "Done")
     print(*summary(found), sep="\n")
     return 0

@@ -11,7 +11,7 @@ from SpineLib.errors import SpineError
 from SpineLib.temporary import staged
 from SpineLib.volume.files import write_errors
 from SpineLib.volume.formats import suffix_of
-from SpineLib.volume.outputs import check_targets
+from SpineLib.volume.outputs import check_detached, check_targets
 
 
 def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None], overwrite: bool) -> None:
@@ -27,8 +27,11 @@ def all_or_none(*outputs: Path | None) -> Iterator[list[Path | None]]:
     """Yields where to write each output; together they move to their places at the end, after an exception none does.
 
     Raises:
-        SpineError: instead of any OSError.
+        SpineError: instead of any OSError; or voxels beside a header would overwrite a file of something else.
     """
+    for one in outputs:
+        if one is not None:
+            check_detached(one)  # where they are written first nothing of another lies
     with write_errors(), ExitStack() as stack:
         folders = {parent: stack.enter_context(staged(parent)) for parent in {one.parent for one in outputs if one}}
         yield [None if one is None else folders[one.parent] / one.name for one in outputs]

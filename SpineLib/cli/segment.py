@@ -12,7 +12,7 @@ from SpineLib.cli.dicom_output import add_dicom, check_series, dicom_folder
 from SpineLib.cli.entities import add_entities, wanted_entities
 from SpineLib.cli.numbers import add_numbers
 from SpineLib.cli.options import add_device
-from SpineLib.cli.outputs import check_image_kind, check_outputs
+from SpineLib.cli.outputs import all_or_none, check_image_kind, check_outputs
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.cli.segment_folder import segment_folder
 from SpineLib.cli.telling import closing, made_by, table
@@ -98,6 +98,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Segment; returns 0, or 1 when a case of a folder failed."""
+    if args.numbers and args.vertebrae is None:
+        raise SpineError("--numbers says how the vertebrae of a file are numbered; give that with --vertebrae.")
     if segment_vertebrae.is_meant(args):
         check_outputs(_outputs(args), [args.ct], args.overwrite)
         _check_kinds(args)
@@ -116,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
     if not given:
         options = " or ".join(f"--{one.option}" for one in SEQUENCES.values())
         raise SpineError(f"No image was given; use {options}, or --bids for a folder of patients.")
-    check_outputs(_outputs(args), given.values(), args.overwrite)
+    check_outputs(_outputs(args), [*given.values(), args.vertebrae], args.overwrite)
     _check_kinds(args)
     if args.dicom is not None:
         check_series(given.values())
@@ -145,13 +147,15 @@ def _write(result, args: argparse.Namespace) -> None:
     from SpineLib.tasks.segmentation.output import write_report, write_result, write_table
     from SpineLib.volume import write_volume
 
-    if args.probability is not None:
-        write_volume(result.probability, args.probability)
-    if args.csv is not None:
-        write_table(result.lesions, args.csv, result.provenance)
-    if args.json is not None:
-        write_report(result, args.json)
-    write_result(result, args.output)  # last: who finds it finds the others too
+    with all_or_none(*_outputs(args)) as (mask, probability, report, rows):
+        if probability is not None:
+            write_volume(result.probability, probability)
+        if rows is not None:
+            write_table(result.lesions, rows, result.provenance)
+        if report is not None:
+            write_report(result, report)
+        assert mask is not None
+        write_result(result, mask)
 
 
 def _write_dicom(result, given: dict[str, Path], folder: Path) -> list[str]:

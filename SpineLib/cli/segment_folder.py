@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from SpineLib.cli.choosing import chosen_target, segment_files
+from SpineLib.cli.choosing import chosen_target, segment_files, settings_of
 from SpineLib.cli.progress_bar import ProgressBar
 from SpineLib.words import counted
+
+if TYPE_CHECKING:
+    from SpineLib.models.card import ModelCard
 
 
 def segment_folder(args: argparse.Namespace) -> int:
@@ -21,7 +25,14 @@ def segment_folder(args: argparse.Namespace) -> int:
     from SpineLib.cli.batch import each_case, make_output
     from SpineLib.cli.entities import check_choice, wanted_entities
     from SpineLib.cohort.images import choose_session, derived_file, find_cases, single_images
-    from SpineLib.tasks.segmentation.case_files import CaseFiles, case_row, check_unchanged, summary_text
+    from SpineLib.models import find_bundle, list_bundles
+    from SpineLib.tasks.segmentation.case_files import (
+        CaseFiles,
+        case_row,
+        check_settings,
+        check_unchanged,
+        summary_text,
+    )
     from SpineLib.tasks.segmentation.naming import TARGETS
     from SpineLib.volume.files import write_text
 
@@ -30,6 +41,12 @@ def segment_folder(args: argparse.Namespace) -> int:
     wanted = wanted_entities(args)
     cases = choose_session(find_cases(args.bids), args.session, necrosis=task == "necrosis")
     make_output(args.output)
+    settings = settings_of(args)
+    cards = {card.id: card for _, card in list_bundles()}
+
+    def card_of(facts: dict) -> ModelCard | None:
+        """Of the model that is asked for, else of the one that made a result."""
+        return find_bundle(args.model).card if args.model else cards.get(facts["provenance"]["model"]["id"])
 
     def work(case: str, images: dict) -> dict:
         files = CaseFiles.of(args.output, case, target, kind)
@@ -40,6 +57,7 @@ def segment_folder(args: argparse.Namespace) -> int:
         beside = [] if labels is None else [labels]
         if done is not None:
             check_unchanged(files.report, [*(path for several in images.values() for path in several), *beside])
+            check_settings(done[0], settings, card_of(done[0]), labels is not None)
             if wanted:
                 check_choice(single_images(images, wanted)[1], " ".join(done[0].get("notes", [])))
             return case_row(done[0]) | {"status": done[1]}

@@ -31,7 +31,13 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
 
     from SpineLib.cohort.images import choose_session, find_cases, single_images
     from SpineLib.json_text import json_text
-    from SpineLib.tasks.segmentation.case_files import CaseFiles, case_row, check_unchanged, summary_text
+    from SpineLib.tasks.segmentation.case_files import (
+        CaseFiles,
+        case_row,
+        check_settings,
+        check_unchanged,
+        summary_text,
+    )
     from SpineLib.tasks.segmentation.naming import TARGETS
     from SpineLib.tasks.segmentation.placed import segment_placed
     from SpineLib.tasks.segmentation.segment import SegmentSettings
@@ -60,6 +66,7 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
             paths, notes = single_images(images)
             if done is not None:
                 check_unchanged(files.report, paths.values())
+                check_settings(done[0], settings, bundle.card, labelled=False)
                 row |= case_row(done[0]) | {"status": done[1]}
             else:
                 sequences = {

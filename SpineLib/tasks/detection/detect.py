@@ -19,7 +19,7 @@ from SpineLib.tasks.detection.candidates import Candidate, aggregate, find_candi
 from SpineLib.tasks.detection.column import SPINE_MODEL, column_from_labels, find_column, within, without_ends
 from SpineLib.tasks.detection.likelihood import dense, dense_mirrored, middle, patchwise
 from SpineLib.tasks.provenance import model_facts, provenance
-from SpineLib.tasks.segmentation.levels import place_at
+from SpineLib.tasks.segmentation.levels import lowest_unused, lying_notes, place_at
 from SpineLib.volume.told import reading_notes
 from SpineLib.volume.triples import triple
 from SpineLib.volume.volume import Volume
@@ -141,6 +141,10 @@ def detect(
     by: str | dict = "labels" if settings.column else "nothing"
     for doubt in (header_doubt, plane_doubt):
         notes += refuse(doubt(image, card.inputs[0]), settings.anyway)
+    if labels is not None:
+        notes += lying_notes(labels, image, card.inputs[0])
+        if settings.lowest:
+            notes.append(lowest_unused(settings.lowest))
     if settings.column and labels is None:
         labels, by, said = _labels(image, card.inputs[0], settings, part(progress, 0.1, 0.14))
         notes += said

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,18 +19,21 @@ from SpineLib.json_text import json_text
 from SpineLib.models.bundle import file_sha256
 from SpineLib.tasks.segmentation.lesions import Lesion, measure_lesion
 from SpineLib.tasks.segmentation.likeness import UNLIKENESS
-from SpineLib.tasks.segmentation.naming import Target
+from SpineLib.tasks.segmentation.naming import LESION_ID, LEVEL, Target
 from SpineLib.tasks.segmentation.output import report, write_result, write_table
 from SpineLib.volume.files import write_text
 from SpineLib.volume.json_object import json_object
 from SpineLib.volume.segments import read_segments
 
 if TYPE_CHECKING:
-    from SpineLib.tasks.segmentation.segment import SegmentResult
+    from SpineLib.models.card import ModelCard
+    from SpineLib.tasks.segmentation.segment import SegmentResult, SegmentSettings
 
 CORRECTED = "The segmentation was changed after the model had made it; its lesions were measured again."
 
 
+#: Settings that are compared before a result is kept.
+_COMPARED = ("threshold", "smallest_lesion_ml", "anywhere", "lowest")
 #: Of a batch's table.
 COLUMNS = ("case", "status", "lesions", "total_volume_ml", "largest_ml", UNLIKENESS, "model", "message")
 
@@ -70,6 +73,52 @@ def check_unchanged(record: Path, images: Iterable[Path]) -> None:
             "An image of the case was changed after its result had been made; add --overwrite, or choose another "
             "output folder."
         )
+
+
+def check_settings(facts: Mapping[str, Any], settings: SegmentSettings, card: ModelCard | None, labelled: bool) -> None:
+    """Refuse to keep a result that was made with other settings than are asked for, unless it was corrected by hand.
+
+    Args:
+        facts: the case's report.
+        settings: asked for now; what they leave to the model is compared where ``card`` is given.
+        card: of the model that is asked for, or of the one that made the result; None: any will do.
+        labelled: whether vertebrae are given.
+
+    Raises:
+        SpineError: something differs.
+    """
+    if facts.get("corrected"):
+        return
+    made = facts["provenance"]
+    then, now = made.get("parameters", {}), asdict(settings)
+    if card is not None:
+        now["threshold"] = card.threshold if settings.threshold is None else settings.threshold
+        least = settings.smallest_lesion_ml
+        now["smallest_lesion_ml"] = card.smallest_lesion_ml if least is None else least
+    pairs = {key: (then.get(key), now[key]) for key in _COMPARED if key in then and now[key] is not None}
+    if settings.reference is not None:
+        pairs["reference"] = (made.get("reference"), settings.reference)
+    if card is not None:
+        pairs["model"] = (made["model"]["id"], card.id)
+        if made["model"]["id"] == card.id:
+            pairs["model's version"] = (made["model"]["version"], card.version)
+    pairs["vertebrae given"] = (made.get("levels_by") == "labels", labelled)
+    told = [
+        f"{key.replace('_', ' ')} {_word(old)} instead of {_word(new)}"
+        for key, (old, new) in pairs.items()
+        if old != new
+    ]
+    if told:
+        raise SpineError(
+            f"The case was done earlier with other settings ({', '.join(told)}); add --overwrite, or "
+            "choose another output folder."
+        )
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value in ("", None) else str(value)
 
 
 @dataclass(frozen=True)
@@ -178,6 +227,15 @@ class CaseFiles:
 
 
 def _measured(path: Path) -> list[Lesion]:
+    """The lesions of a corrected segmentation, with the numbers and levels of those that the model had found; others
+    are numbered after these."""
     _, segments = read_segments(path, "corrected segmentation")
-    lesions = (measure_lesion(segment.mask, number=number) for number, segment in enumerate(segments, start=1))
-    return [lesion for lesion in lesions if lesion is not None]
+    told = [int(number) if (number := one.info.tags.get(LESION_ID, "")).isdigit() else 0 for one in segments]
+    own = [number if number and number not in told[:place] else 0 for place, number in enumerate(told)]
+    free = iter(range(max(own, default=0) + 1, max(own, default=0) + len(own) + 1))
+    lesions = []
+    for number, segment in zip(own, segments):
+        lesion = measure_lesion(segment.mask, number=number or next(free))
+        if lesion is not None:
+            lesions.append(replace(lesion, level=segment.info.tags.get(LEVEL, "")))
+    return lesions

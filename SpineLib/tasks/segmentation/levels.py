@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
+from SpineLib.errors import SpineError
 from SpineLib.tasks.segmentation.lesions import Lesion
 from SpineLib.volume.levels import FIRST_COUNTED, VERSE_NUMBERS, level_name
 from SpineLib.volume.resampling import resample_like
@@ -118,6 +119,40 @@ def with_levels(
         else:
             dropped.append(lesion)
     return *renumbered(labels, kept), dropped
+
+
+def lying_notes(vertebrae: Volume, image: Volume, name: str) -> list[str]:
+    """What is to be said of where vertebrae from a file lie: a sentence where their place in space seems to be lost.
+
+    Args:
+        vertebrae: labels on any grid.
+        image: the scan that they belong to.
+        name: its sequence.
+
+    Raises:
+        SpineError: none of them lies in the scan.
+    """
+    if not np.any(vertebrae.array):
+        return []
+    if not np.any(resample_like(vertebrae, image, nearest=True).array):
+        raise SpineError(
+            f"None of the vertebrae that were given lies in the {name} image: choose those of this scan, saved with "
+            "their place in space, or leave them out."
+        )
+    if vertebrae.shape == image.shape and not vertebrae.same_grid(image, tolerance_mm=max(image.spacing)):
+        return [
+            f"The vertebrae have as many voxels as {name} and lie elsewhere: look whether they lie on its bones, or "
+            "whether the program that wrote them lost their place in space."
+        ]
+    return []
+
+
+def lowest_unused(level: str) -> str:
+    """What the user reads who named the lowest vertebra beside vertebrae that have levels."""
+    return (
+        f"That the lowest vertebra is {level} was not used, as the vertebrae that were given have levels of their own; "
+        "leave them out to name it."
+    )
 
 
 def renumbered(labels: Volume, kept: Sequence[Lesion]) -> tuple[Volume, list[Lesion]]:

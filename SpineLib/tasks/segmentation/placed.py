@@ -23,7 +23,7 @@ from SpineLib.tasks.column.fitness import (
     spine_doubt,
 )
 from SpineLib.tasks.column.mr import MrColumn, column_model, column_on_mr
-from SpineLib.tasks.segmentation.levels import dropped_note, renumbered, with_levels
+from SpineLib.tasks.segmentation.levels import dropped_note, lowest_unused, lying_notes, renumbered, with_levels
 from SpineLib.tasks.segmentation.naming import target_of
 from SpineLib.tasks.segmentation.outliers import outliers
 from SpineLib.tasks.segmentation.plausible import doubts, doubts_note
@@ -71,11 +71,10 @@ def segment_placed(
             vertebrae, by, column = found.vertebrae, found.by, found.column
             parts = parts_of(column, found.by["id"])
             notes += found.notes
-    elif vertebrae is not None and settings.lowest:
-        notes.append(
-            f"That the lowest vertebra is {settings.lowest} was not used, as the vertebrae that were given have levels "
-            "of their own; leave them out to name it."
-        )
+    elif vertebrae is not None and used:
+        notes += lying_notes(vertebrae, sequences[reference], reference)
+    if by == "labels" and vertebrae is not None and settings.lowest:
+        notes.append(lowest_unused(settings.lowest))
 
     def contrasts(images: Mapping[str, Volume]) -> list[str]:
         if column is None:
