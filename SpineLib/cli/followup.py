@@ -92,6 +92,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MM",
         help=f"margin to be reached by the necrosis; 0: covered is enough (default: {REQUIRED_MARGIN_MM:g})",
     )
+    choices.add_argument(
+        "--lowest",
+        default="",
+        metavar="LEVEL",
+        help="level of the lowest vertebra above the sacrum that is seen before, e.g. L4 (default: told by the sacrum)",
+    )
+    choices.add_argument("--lowest-after", default="", metavar="LEVEL", help="likewise, on the scan after")
+    choices.add_argument("--anywhere", action="store_true", help="keep also what a model marks beside the vertebrae")
+    choices.add_argument(
+        "--anyway",
+        action="store_true",
+        help="use scans that the models were not made for: not sagittal, no spine on them, another sequence",
+    )
     add_device(choices, precision=False)
     add_patient_checks(
         choices, "scans in the wrong order, by DICOM dates or by names, and ask on a terminal when neither tells"

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from SpineLib.sequences import enhanced_of
 from SpineLib.temporary import staged
 
 if TYPE_CHECKING:
+    from SpineLib.tasks.followup.follow_up import FollowUp
     from SpineLib.volume import SegmentInfo
 
 #: Written last: a folder that holds it is complete.
@@ -209,7 +210,7 @@ def run_case(
 
         given = read_registration(scans.transform)
         notes += given.notes
-    each = SegmentSettings(device=args.device)
+    each = SegmentSettings(device=args.device, anywhere=args.anywhere, anyway=args.anyway)
     enhanced = enhanced_of(scans.after)
     result = follow_up(
         images["before"],
@@ -223,11 +224,13 @@ def run_case(
         registration=given.registration if given else None,
         after_facts=read_dicom_facts(scans.after[enhanced]) if enhanced else None,
         settings=FollowUpSettings(
-            metastasis=each, necrosis=each, compare=CompareSettings(required_margin_mm=args.margin)
+            metastasis=replace(each, lowest=args.lowest),
+            necrosis=replace(each, lowest=args.lowest_after),
+            compare=CompareSettings(required_margin_mm=args.margin),
         ),
         progress=part(progress, 0.02, 0.8),
     )
-    parts = _parts(images["before"], result.pair[0], args, notes, part(progress, 0.8, 0.88))
+    parts = _parts(result, args, notes, part(progress, 0.8, 0.88))
     progress(0.88, "Writing the report")
     row, lines = write_follow_up(
         folder,
@@ -255,7 +258,7 @@ def _names(segments: Mapping[int, SegmentInfo]) -> list[str]:
     ]
 
 
-def _parts(before, shown: str, args: argparse.Namespace, notes: list[str], progress: Progress):
+def _parts(result: FollowUp, args: argparse.Namespace, notes: list[str], progress: Progress):
     """The spinal canal: the user's own, else what the model of the column finds on the scan before; or None."""
     from SpineLib.tasks.stability.find import find_parts
     from SpineLib.tasks.stability.parts import CANAL, SpineParts
@@ -266,9 +269,12 @@ def _parts(before, shown: str, args: argparse.Namespace, notes: list[str], progr
         return SpineParts(mask.with_array((mask.array != 0).astype("uint8")), {1: CANAL})
     if getattr(args, "no_canal", False):
         return None
+    shown, marked = result.pair[0], result.metastases.result
+    if marked is not None and marked.parts is not None and marked.provenance["reference"] == shown:
+        return marked.parts
     progress(0.0, "Looking for the spinal canal")
     try:
-        return find_parts(before[shown], shown, device=args.device, progress=progress)
+        return find_parts(result.before[shown], shown, args.lowest, device=args.device, progress=progress)
     except SpineError as error:  # the comparison is whole without it
         notes.append(f"The spinal canal was not found: {error}")
         return None

@@ -22,7 +22,7 @@ from SpineLib.sequences import enhanced_of
 from SpineLib.tasks.followup.follow_up import FollowUp, Marked, TreatedLesion
 from SpineLib.tasks.followup.output import comparison_row, write_surface
 from SpineLib.tasks.followup.verdict import NOT_TO_BE_TOLD
-from SpineLib.tasks.segmentation.naming import TARGETS, Target
+from SpineLib.tasks.segmentation.naming import TARGETS, Target, metastasis_name
 from SpineLib.tasks.segmentation.output import lesion_segments, write_result
 from SpineLib.tasks.stability.parts import SpineParts
 from SpineLib.volume import write_segmentation
@@ -256,6 +256,7 @@ def _unmarked(part: TreatedLesion) -> str:
 def _row(part: TreatedLesion) -> dict[str, Any]:
     row: dict[str, Any] = {
         "metastasis": part.lesion.id,
+        "level": part.lesion.level,
         "metastasis_ml": part.lesion.volume_ml,
         "outcome": _unmarked(part),
     }
@@ -268,7 +269,7 @@ def _row(part: TreatedLesion) -> dict[str, Any]:
 def _lines(result: FollowUp, notes: Sequence[str], cards: Sequence[ModelCard]) -> list[str]:
     lines = []
     for part in result.treated:
-        start = f"Metastasis {part.lesion.id} ({part.lesion.volume_ml:.1f} ml): "
+        start = f"{metastasis_name(part.lesion, f'{part.lesion.volume_ml:.1f} ml')}: "
         if part.comparison is None:
             lines.append(f"{start}{_unmarked(part)}.{' ' if part.untold else ''}{part.untold}")
             continue

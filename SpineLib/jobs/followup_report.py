@@ -24,7 +24,7 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     Args:
         parameters: ``{"inputs", "after_to_before_lps", "error_mm", "trusted", "settings"}`` of job "compare", and
             ``{"images": {"before": path, "after": path}, "names": {"before": text, "after": text}, "simulated": bool,
-            "registration": {...} or null, "notes": [...], "models": [ids], "spine": [sentences],
+            "registration": {...} or null, "notes": [...], "models": [ids], "level": text, "spine": [sentences],
             "patient": {...} or null,
             "dicom": {"metastases" | "necroses": {"labels": path, "segments": [...], "series": folder, "model": {...}}}
             or null}``.
@@ -62,6 +62,7 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     record = parameters.get("registration")
     lesion = measure_lesion(masks["metastasis"])
     assert lesion is not None
+    lesion = replace(lesion, level=parameters.get("level") or "")
     shown = LesionPart(lesion, comparison.to_dict(), comparison.surface, matrix, record)
     known = {card.id: card for _, card in list_bundles()}
     cards = [known[name] for name in parameters.get("models", ()) if name in known]
@@ -91,7 +92,7 @@ def run(parameters: Mapping, folder: Path, progress: Progress = silent) -> dict:
     text = followup_text(report)
     write_text(folder / "report.txt", text + "\n")
     progress(0.95, "Writing the figures")
-    row = comparison_row(comparison) | {"simulated_data": report.simulated}
+    row = {"level": lesion.level} | comparison_row(comparison) | {"simulated_data": report.simulated}
     write_text(folder / "comparison.csv", plain_table([row]).to_csv())
     write_text(folder / "comparison.json", json_text(case_json(report)))
     progress(1.0, "Done")

@@ -30,6 +30,7 @@ from SpineLib.tasks.colours import METASTASIS, NECROSIS, hexadecimal
 from SpineLib.tasks.followup.margin import MarginSurface, margin_histogram
 from SpineLib.tasks.followup.verdict import COMPLETE, INCOMPLETE, NOT_TO_BE_TOLD, TITLES
 from SpineLib.tasks.segmentation.lesions import Lesion
+from SpineLib.tasks.segmentation.naming import metastasis_name
 from SpineLib.volume import Volume
 from SpineLib.volume.resampling import resample_like
 
@@ -175,7 +176,7 @@ def one_space(report: FollowUpReport, part: LesionPart) -> OneSpace:
 
 def _verdict_section(part: LesionPart) -> Section:
     decimals = 1 if part.lesion.volume_ml >= 0.95 else 2
-    name = f"Metastasis {part.lesion.id} ({part.lesion.volume_ml:.{decimals}f} ml)"
+    name = metastasis_name(part.lesion, f"{part.lesion.volume_ml:.{decimals}f} ml")
     if part.comparison is None:
         html = f'<div class="verdict open"><b>{_TITLES[part.outcome]}</b>{escape(part.untold or _UNTREATED_RULE)}</div>'
         return Section(name, html)

@@ -11,6 +11,7 @@ from SpineLib.reports.followup import FollowUpReport, LesionPart
 from SpineLib.tasks.followup.verdict import TITLES
 from SpineLib.tasks.segmentation.lesions import Lesion
 from SpineLib.tasks.segmentation.likeness import unlike_note
+from SpineLib.tasks.segmentation.naming import metastasis_name
 from SpineLib.words import counted
 
 
@@ -55,7 +56,7 @@ def followup_text(report: FollowUpReport) -> str:
 
 
 def _part_text(part: LesionPart) -> str:
-    name = f"Metastasis {part.lesion.id} ({_volume(part.lesion)}, {part.lesion.diameter_3d_mm:.0f} mm)"
+    name = metastasis_name(part.lesion, _volume(part.lesion), f"{part.lesion.diameter_3d_mm:.0f} mm")
     if part.untold:
         return f"{name}: {TITLES[part.outcome].lower()}. {part.untold}"
     if part.comparison is None:

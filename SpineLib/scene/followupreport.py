@@ -10,12 +10,13 @@ from SpineLib.scene.comparison import METASTASIS_ROLE, NECROSIS_ROLE, comparison
 from SpineLib.scene.dicomfacts import copy_series, facts_of
 from SpineLib.scene.outgoing import outgoing_segments
 from SpineLib.scene.registration import registration_record
-from SpineLib.scene.results import provenance_of, source_volume
+from SpineLib.scene.results import provenance_of, segment_tag, source_volume
+from SpineLib.scene.review import kept_ids
 from SpineLib.scene.runs import RunInputs
 from SpineLib.scene.scans import SIMULATED, unregistered_volume
 from SpineLib.scene.select import candidate_of, sequence_of
 from SpineLib.scene.stability import spine_lines
-from SpineLib.tasks.segmentation.naming import PROVENANCE
+from SpineLib.tasks.segmentation.naming import LEVEL, PROVENANCE
 from SpineLib.tasks.stability.form import distance_words
 from SpineLib.volume import write_volume
 
@@ -57,6 +58,7 @@ def export_report(
     parameters["notes"] = list(comparison_of(head)["notes"])
     if record.get("accepted"):
         parameters["notes"].append("The registration did not trust itself; it was looked at and accepted by eye.")
+    parameters["level"] = _level(*pair.nodes[:1], *pair.ids[:1])
     parameters["models"] = _models(head)
     distances = comparison_of(head).get("canal") or {}
     parameters["spine"] = [distance_words(name, one) for name, one in distances.items()]
@@ -69,6 +71,13 @@ def export_report(
             "necroses": _dicom(head.GetNodeReference(NECROSIS_ROLE), after, folder, "necroses", registration),
         }
     return RunInputs({}, {}), parameters
+
+
+def _level(segmentation, ids) -> str:
+    """The levels that segments (None: all that were not rejected) lie at, each once; "" where none is known."""
+    chosen = kept_ids(segmentation) if ids is None else ids
+    levels = (segment_tag(segmentation.GetSegmentation().GetSegment(one), LEVEL) for one in chosen)
+    return "/".join(dict.fromkeys(level for level in levels if level))
 
 
 def _models(head) -> list[str]:

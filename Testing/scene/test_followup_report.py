@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,7 +19,7 @@ from SpineLib.scene.followupreport import export_report
 from SpineLib.scene.nodes import volume_from_node
 from SpineLib.scene.scans import SIMULATED
 from SpineLib.scene.stability import keep_form
-from SpineLib.tasks.segmentation.naming import METASTASIS, NECROSIS_ZONE
+from SpineLib.tasks.segmentation.naming import LEVEL, METASTASIS, NECROSIS_ZONE
 from SpineLib.tasks.stability.form import StabilityForm
 from SpineLib.volume import read_volume
 from Testing.scene.ablation import make_case
@@ -105,6 +107,7 @@ def test_the_report_is_of_what_was_compared_and_names_nobody_unless_asked(case, 
     in_study(before, "MR-4711", "20240101")
     head = compared(case, tmp_path)
     (metastasis, segment) = case[0]
+    metastasis.GetSegmentation().GetSegment(segment).SetTag(LEVEL, "L3")
     keep_form(metastasis, segment, StabilityForm(bilsky="1b", confirmed=True))
     watch, parameters = export_report(head, before, after, tmp_path)
     watch.release()
@@ -115,6 +118,10 @@ def test_the_report_is_of_what_was_compared_and_names_nobody_unless_asked(case, 
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert answer["files"] == ["report.html", "report.txt", "comparison.csv", "comparison.json"]
     assert "Bilsky grade 1b: thecal sac deformed" in html
+    assert "Metastasis 1 (L3, " in html and "Metastasis 1 (L3, " in answer["text"]
+    [row] = csv.DictReader((tmp_path / "comparison.csv").open())
+    [told] = json.loads((tmp_path / "comparison.json").read_text())["metastases"]
+    assert row["level"] == told["lesion"]["level"] == "L3"
     assert "Covered, margin too small" in html and "Doe Jane" not in html and "MR-4711" not in html
     named = export_report(head, before, after, tmp_path, with_patient=True)[1]
     assert named["patient"] | {"Name": "Doe Jane", "ID": "MR-4711", "Scan before": "2024-01-01"} == named["patient"]

@@ -19,7 +19,7 @@ from SpineLib.tasks.followup.compare import CompareSettings, Comparison, compare
 from SpineLib.tasks.followup.verdict import NOT_SHOWN, UNTRUSTED
 from SpineLib.tasks.provenance import provenance
 from SpineLib.tasks.segmentation.lesions import Lesion, find_lesions, measure_lesion
-from SpineLib.tasks.segmentation.segment import SegmentResult, SegmentSettings, segment
+from SpineLib.tasks.segmentation.segment import SegmentResult, SegmentSettings
 from SpineLib.volume import Volume, check_image
 from SpineLib.volume.checks import same_image
 from SpineLib.volume.dicom_facts import DicomFacts
@@ -259,7 +259,12 @@ def _marked(scans, mask, model, settings, what: str, when: str, progress: Progre
             f"Neither a segmentation of the {what} nor a model for it was given; give one of them for "
             f"the scan from {when}."
         )
-    result = segment(scans, model, settings, progress)
+    from SpineLib.tasks.segmentation.placed import segment_placed  # brings torch
+
+    try:
+        result = segment_placed(scans, model, settings, progress)
+    except SpineError as error:  # both examinations may have a T2
+        raise SpineError(f"Of the scans from {when} the ablation: {error}") from error
     return Marked(result.labels, result.lesions, result)
 
 

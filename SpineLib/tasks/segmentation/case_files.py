@@ -230,7 +230,8 @@ def _measured(path: Path) -> list[Lesion]:
     """The lesions of a corrected segmentation, with the numbers and levels of those that the model had found; others
     are numbered after these."""
     _, segments = read_segments(path, "corrected segmentation")
-    told = [int(number) if (number := one.info.tags.get(LESION_ID, "")).isdigit() else 0 for one in segments]
+    tags = [one.info.tags.get(LESION_ID, "") for one in segments]
+    told = [int(tag) if tag.isdigit() else 0 for tag in tags]
     own = [number if number and number not in told[:place] else 0 for place, number in enumerate(told)]
     free = iter(range(max(own, default=0) + 1, max(own, default=0) + len(own) + 1))
     lesions = []

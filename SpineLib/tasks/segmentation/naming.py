@@ -92,6 +92,12 @@ def lesion_name(lesion: Lesion, target: Target = TARGETS["metastasis"]) -> str:
     return f"{target.one} {lesion.id}" + (f" ({level})" if level else "")
 
 
+def metastasis_name(lesion: Lesion, *facts: str) -> str:
+    """ "Metastasis 1 (L3, 2.3 ml)": its number in a follow-up, its level where that is known, and further facts."""
+    told = ", ".join(one for one in (lesion.level, *facts) if one)
+    return f"Metastasis {lesion.id}" + (f" ({told})" if told else "")
+
+
 def level_code(level: str) -> Code | None:
     """The code of one level ("L3", "sacrum"); None of several or of a vertebra that is only counted."""
     name = "S" if level == "sacrum" else level
