@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from SpineLib.tasks.segmentation.lesions import find_lesions
-from SpineLib.tasks.segmentation.levels import dropped_note, place_name, places_of, with_levels
+from SpineLib.tasks.segmentation.levels import dropped_note, place_at, place_name, places_of, with_levels
 from SpineLib.tasks.segmentation.naming import TARGETS, lesion_name, lesion_terminology
 from SpineLib.tasks.segmentation.output import lesion_segments, write_table
+from SpineLib.tasks.segmentation.places import LevelPlaces
 from SpineLib.volume import Volume
 
 L3, L4, SACRUM = 22, 23, 26
@@ -86,6 +87,17 @@ def test_vertebrae_of_unknown_level_are_counted_from_below(vertebrae):
     labels, _ = _lesions(BODY)
     assert places_of(labels, counted)[1].name == "vertebra 2 from below"
     assert place_name((L4, SACRUM)) == "L4/sacrum"
+
+
+@pytest.mark.parametrize("numbers", [(101, 102), (102, 101), (104, 109), (150, 145)])
+def test_they_are_counted_by_where_they_lie_whatever_end_a_file_begins_at_and_with_gaps(vertebrae, numbers):
+    counted = np.select([vertebrae.array == n for n in (L3, L4, SACRUM)], [*numbers, SACRUM]).astype(np.uint8)
+    counted = vertebrae.with_array(counted)
+    labels, lesions = _lesions(BODY)  # in L3
+    assert places_of(labels, counted)[1].name == "vertebra 2 from below"
+    (x, y, z) = lesions[0].centre_ras_mm
+    assert place_at((-x, -y, z), counted).name == "vertebra 2 from below"
+    assert LevelPlaces.of(counted).level_at((-x, -y, z)) == "vertebra 2 from below"
 
 
 def test_vertebrae_may_lie_on_another_grid(vertebrae):

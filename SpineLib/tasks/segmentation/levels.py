@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -42,16 +42,37 @@ class Place:
         return self.distance_mm <= TOUCHING_MM
 
 
-def place_name(numbers: Sequence[int], lowest_counted: int = 0) -> str:
+def ranks_from_below(numbers: np.ndarray, heights: np.ndarray) -> dict[int, int]:
+    """Of vertebrae that are only counted, which one from below each is: a file may number them from either end.
+
+    Args:
+        numbers: (n,), of voxels or points; those below ``FIRST_COUNTED`` have levels and are left out.
+        heights: (n,), mm, growing towards the head.
+
+    Returns:
+        By number, 1 for the lowest.
+    """
+    means = {int(one): float(heights[numbers == one].mean()) for one in np.unique(numbers) if one >= FIRST_COUNTED}
+    return {number: rank for rank, number in enumerate(sorted(means, key=means.__getitem__), start=1)}
+
+
+def counted_in(vertebrae: Volume) -> dict[int, int]:
+    """:func:`ranks_from_below` of labelled vertebrae."""
+    kji = np.argwhere(vertebrae.array >= FIRST_COUNTED)
+    heights = kji[:, ::-1] @ vertebrae.ijk_to_lps[2, :3]
+    return ranks_from_below(np.asarray(vertebrae.array)[tuple(kji.T)], heights)
+
+
+def place_name(numbers: Sequence[int], ranks: Mapping[int, int] = {}) -> str:
     """What vertebrae are called as a lesion's level.
 
     Args:
         numbers: from cranial to caudal.
-        lowest_counted: number of the lowest vertebra where levels are unknown: it is the first from below.
+        ranks: where levels are unknown, which one from below each vertebra is (:func:`ranks_from_below`).
     """
     return "/".join(
         "sacrum" if number == VERSE_NUMBERS["S"]
-        else f"vertebra {lowest_counted - number + 1} from below" if number >= FIRST_COUNTED
+        else f"vertebra {ranks[number]} from below" if number in ranks
         else level_name(number)
         for number in numbers
     )  # fmt: skip
@@ -62,7 +83,7 @@ def places_of(labels: Volume, vertebrae: Volume) -> dict[int, Place]:
 
     Args:
         labels: lesion ids, 0 is none.
-        vertebrae: VerSe's numbers, or from ``FIRST_COUNTED`` on from cranial to caudal; on any grid.
+        vertebrae: VerSe's numbers, or from ``FIRST_COUNTED`` on in any order; on any grid.
 
     Returns:
         By lesion id.
@@ -70,18 +91,17 @@ def places_of(labels: Volume, vertebrae: Volume) -> dict[int, Place]:
     bones = vertebrae.array if vertebrae.same_grid(labels) else resample_like(vertebrae, labels, nearest=True).array
     spacing = labels.spacing[::-1]
     margin = [int(np.ceil(_REACH_MM / step)) for step in spacing]
-    counted = np.unique(np.asarray(vertebrae.array))
-    lowest = int(counted[counted >= FIRST_COUNTED].max(initial=0))
+    ranks = counted_in(vertebrae)
     found = {}
     for number, box in enumerate(ndimage.find_objects(np.asarray(labels.array, np.int32)), start=1):
         if box is None:
             continue
         wide = tuple(slice(max(p.start - m, 0), p.stop + m) for p, m in zip(box, margin))
-        found[number] = _place(labels.array[wide] == number, np.asarray(bones[wide]), spacing, lowest)
+        found[number] = _place(labels.array[wide] == number, np.asarray(bones[wide]), spacing, ranks)
     return found
 
 
-def _place(lesion: np.ndarray, bones: np.ndarray, spacing, lowest: int) -> Place:
+def _place(lesion: np.ndarray, bones: np.ndarray, spacing, ranks: Mapping[int, int]) -> Place:
     if not bones.any():
         return Place()
     distance, nearest = ndimage.distance_transform_edt(bones == 0, sampling=spacing, return_indices=True)
@@ -93,7 +113,8 @@ def _place(lesion: np.ndarray, bones: np.ndarray, spacing, lowest: int) -> Place
     named = [int(n) for n in np.flatnonzero(counts >= max(1, _SECOND_SHARE * near.sum()))]
     if not named:
         named = [int(counts.argmax())]
-    return Place(place_name(named, lowest), tuple(named), float(distance[lesion].min()))
+    named.sort(key=lambda number: (-ranks.get(number, 0), number))  # from cranial; the sacrum lies below counted ones
+    return Place(place_name(named, ranks), tuple(named), float(distance[lesion].min()))
 
 
 def with_levels(
@@ -192,6 +213,4 @@ def place_at(point_lps_mm: Sequence[float], vertebrae: Volume, reach_mm: float =
     if distance[nearest] > reach_mm:
         return Place()
     number = int(vertebrae.array[box][tuple(where[nearest])])
-    counted = np.unique(np.asarray(vertebrae.array))
-    lowest = int(counted[counted >= FIRST_COUNTED].max(initial=0))
-    return Place(place_name((number,), lowest), (number,), float(distance[nearest]))
+    return Place(place_name((number,), counted_in(vertebrae)), (number,), float(distance[nearest]))

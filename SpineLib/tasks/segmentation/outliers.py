@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from SpineLib.tasks.segmentation.levels import place_name
+from SpineLib.tasks.segmentation.levels import counted_in, place_name
 from SpineLib.tasks.segmentation.marrow import marrow_of
-from SpineLib.volume.levels import FIRST_COUNTED, VERSE_NUMBERS
+from SpineLib.volume.levels import VERSE_NUMBERS
 from SpineLib.volume.resampling import resample_like
 from SpineLib.volume.volume import Volume
 
@@ -67,15 +67,14 @@ def outliers(image: Volume, sequence: str, vertebrae: Volume, mask: Volume) -> l
 
     Args:
         image: of a sequence in :data:`LIMITS`; of others there is nothing to tell.
-        vertebrae: VerSe's numbers, or from ``FIRST_COUNTED`` on from cranial to caudal; on any grid.
+        vertebrae: VerSe's numbers, or from those of vertebrae that are only counted; on any grid.
         mask: what is marked, on any grid.
     """
     limits = LIMITS.get(sequence)
     if limits is None:
         return []
     rows, sacral = _rows(image, vertebrae, mask)
-    numbers = np.unique(np.asarray(vertebrae.array))
-    lowest = int(numbers[numbers >= FIRST_COUNTED].max(initial=0))
+    ranks = counted_in(vertebrae)
     found = []
     for place, row in enumerate(rows):
         rest = rows[:place] + rows[place + 1 :]
@@ -87,7 +86,7 @@ def outliers(image: Volume, sequence: str, vertebrae: Volume, mask: Volume) -> l
         )
         inner = len(beside) == 2 or (sacral is not None and place > 0)
         if _stands_out(difference / (1.0 if inner else _AT_THE_END), limits):
-            name = place_name([row.number], lowest)
+            name = place_name([row.number], ranks)
             found.append(Outlier(row.number, name, sequence, float(np.exp(difference)), row.marked))
     if sacral is not None and len(rows) > _OTHERS and sacral.marked < _MARKED:
         last = [one.value for one in rows[-_OTHERS:]]

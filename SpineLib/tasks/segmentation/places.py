@@ -11,9 +11,8 @@ from functools import cached_property
 import numpy as np
 from scipy.spatial import cKDTree
 
-from SpineLib.tasks.segmentation.levels import place_name
+from SpineLib.tasks.segmentation.levels import place_name, ranks_from_below
 from SpineLib.volume import Volume
-from SpineLib.volume.levels import FIRST_COUNTED
 from SpineLib.volume.places import to_lps
 
 #: Points are so far apart, mm; one that lies farther from any than this reach says nothing of the level, mm.
@@ -26,7 +25,7 @@ class LevelPlaces:
 
     Attributes:
         points: (n, 3), LPS mm in the space of the scan.
-        numbers: (n,), VerSe's, or counted from ``FIRST_COUNTED`` on from cranial.
+        numbers: (n,), VerSe's, or from ``FIRST_COUNTED`` on where they are only counted.
     """
 
     points: np.ndarray
@@ -51,8 +50,7 @@ class LevelPlaces:
         distance, nearest = self._tree.query(np.asarray(place_lps_mm, float))
         if distance > _REACH_MM + _STEP_MM / 2:
             return ""
-        counted = self.numbers[self.numbers >= FIRST_COUNTED]
-        return place_name((int(self.numbers[nearest]),), int(counted.max(initial=0)))
+        return place_name((int(self.numbers[nearest]),), self._ranks)
 
     def text(self) -> str:
         """For an attribute of a node: tenths of a millimetre, packed."""
@@ -70,6 +68,10 @@ class LevelPlaces:
             return cls(points, np.frombuffer(data[6 * count :], np.uint8)[:count])
         except (ValueError, TypeError, KeyError, zlib.error):
             return cls(np.empty((0, 3)), np.empty(0, np.uint8))
+
+    @cached_property
+    def _ranks(self) -> dict[int, int]:
+        return ranks_from_below(self.numbers, self.points[:, 2])
 
     @cached_property
     def _tree(self) -> cKDTree:
