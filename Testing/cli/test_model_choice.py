@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from SpineLib.cli.choosing import best_model
 from SpineLib.cli.main import main
@@ -12,19 +11,6 @@ from SpineLib.models import ModelCard, catalogue, load_bundle, read_card, save_b
 from SpineLib.networks.unet import UNet
 from SpineLib.volume import write_volume
 from Testing.tasks.tiny import patient, save_tiny
-
-
-@pytest.fixture
-def case(tmp_path, monkeypatch):
-    """A patient's files, and tiny models as the only ones the user has imported."""
-    models = tmp_path / "models"
-    save_tiny(models)
-    save_tiny(models, 3)
-    save_tiny(models, inputs=("T1",))
-    monkeypatch.setenv("SPINE_MODELS", str(models))
-    for name, volume in patient().items():
-        write_volume(volume, tmp_path / f"{name}.nii.gz")
-    return tmp_path
 
 
 def test_the_model_that_uses_most_inputs_is_the_default(case):
