@@ -89,6 +89,7 @@ def _column(sac: float, bodies: float) -> tuple[np.ndarray, Column]:
         ("T2", 200.0, 100.0, True),
         ("STIR", 240.0, 100.0, True),
         ("T1", 220.0, 100.0, False),
+        ("T1", 155.0, 100.0, False),  # the least of real T2: DzZ
         ("ceT1", 200.0, 100.0, False),
         ("T2", 60.0, 100.0, False),
         ("STIR", 80.0, 100.0, False),

@@ -19,9 +19,9 @@ from SpineLib.volume.volume import Volume
 _SLICES = 1.5
 #: Sagittal slices may be turned so far, degrees: along a scoliosis, not along a sacroiliac joint.
 _TURNED = 35.0
-#: Median of the dural sac over that of the bodies. Of T1 and enhanced T1 it is about 0.5 to 1.1, of T2 and STIR above
-#: 1.8 (eight real scans and the simulated ones): beyond these limits it is another sequence.
-_SAC_OF_T1, _SAC_OF_T2 = 1.7, 1.05
+#: Median of the dural sac over that of the bodies. Of T1 and enhanced T1 it is about 0.5 to 1.1, of T2 and STIR 1.5
+#: and more (eight real scans and the simulated ones): beyond these limits it is another sequence.
+_SAC_OF_T1, _SAC_OF_T2 = 1.35, 1.05
 #: Echo times, s, that are too long for T1 and too short for T2.
 _ECHO_OF_T1_S, _ECHO_OF_T2_S = 0.045, 0.022
 #: Sequences whose models have seen no suppressed fat.
