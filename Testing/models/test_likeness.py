@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from SpineLib.errors import SpineError
-from SpineLib.models import export_bundle, find_bundle, import_bundle, load_bundle, save_bundle
+from SpineLib.models import export_bundle, find_bundle, import_bundle, list_bundles, load_bundle, save_bundle
 from SpineLib.models.bundle import save_likeness
 from SpineLib.models.likeness import LEVELS, Spread, fitted, read_likeness
 
@@ -109,7 +109,16 @@ def test_other_weights_do_not_take_it_over(bundle, likeness, tmp_path):
 
 
 def test_those_that_come_with_the_extension_fit_their_networks():
-    for name in ("mets-t1t2-2d", "mets-t1-2d", "mets-t2-2d"):
+    names = [card.id for _, card in list_bundles() if card.likeness_sha256]
+    assert {
+        "mets-t1t2-2d",
+        "mets-t1-2d",
+        "mets-t2-2d",
+        "necrosis-cet1t2-2d",
+        "necrosis-cet1-2d",
+        "necrosis-t2-2d",
+    } <= set(names)
+    for name in names:
         bundle = find_bundle(name)
         widths = bundle.card.network["widths"]
         sizes = [level.mean.shape[0] for level in bundle.likeness().levels]
