@@ -112,6 +112,7 @@ def test_those_that_come_with_the_extension_fit_their_networks():
     names = [card.id for _, card in list_bundles() if card.likeness_sha256]
     assert {
         "mets-t1t2-2d",
+        "mets-t1stir-2d",
         "mets-t1-2d",
         "mets-t2-2d",
         "necrosis-cet1t2-2d",
