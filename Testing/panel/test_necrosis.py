@@ -135,7 +135,7 @@ def test_the_report_stands_alone_and_names_nobody(patient, necrosis, tmp_path):
     assert "4 files written" in ui.reportStatusLabel.text
     html = (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
     assert "Covered, margin too small" in html and "Doe^Jane" not in html and "T2 before" in html
-    assert (tmp_path / "new" / "comparison.csv").read_text().startswith("outcome,")
+    assert (tmp_path / "new" / "comparison.csv").read_text().startswith("level,outcome,")
     assert ui.openButton.enabled
     import qt
 
