@@ -42,11 +42,12 @@ def segment_folder(args: argparse.Namespace) -> int:
     cases = choose_session(find_cases(args.bids), args.session, necrosis=task == "necrosis")
     make_output(args.output)
     settings = settings_of(args)
+    asked = find_bundle(args.model).card if args.model else None
     cards = {card.id: card for _, card in list_bundles()}
 
     def card_of(facts: dict) -> ModelCard | None:
         """Of the model that is asked for, else of the one that made a result."""
-        return find_bundle(args.model).card if args.model else cards.get(facts["provenance"]["model"]["id"])
+        return asked or cards.get(facts["provenance"]["model"]["id"])
 
     def work(case: str, images: dict) -> dict:
         files = CaseFiles.of(args.output, case, target, kind)

@@ -53,9 +53,10 @@ def check_image(volume: Volume, role: str) -> None:
         raise SpineError(f"The {role} image has no valid position in space; export it again.")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise SpineError(f"The {role} image holds voxels that are no numbers (NaN or infinite); export it again.")
-    if array.min() == array.max():
+    least, most = array.min(), array.max()
+    if least == most:
         raise SpineError(f"The {role} image is constant (every voxel the same); choose another one.")
-    low, high = float(array.min()), float(array.max())
+    low, high = float(least), float(most)
     if not _LEAST_RANGE <= high - low <= _MOST_RANGE:
         raise SpineError(
             f"The {role} image has grey values from {low:.3g} to {high:.3g}, as no scanner makes them; export it "

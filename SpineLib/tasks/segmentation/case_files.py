@@ -92,9 +92,7 @@ def check_settings(facts: Mapping[str, Any], settings: SegmentSettings, card: Mo
     made = facts["provenance"]
     then, now = made.get("parameters", {}), asdict(settings)
     if card is not None:
-        now["threshold"] = card.threshold if settings.threshold is None else settings.threshold
-        least = settings.smallest_lesion_ml
-        now["smallest_lesion_ml"] = card.smallest_lesion_ml if least is None else least
+        now["threshold"], now["smallest_lesion_ml"] = settings.limits(card)
     pairs = {key: (then.get(key), now[key]) for key in _COMPARED if key in then and now[key] is not None}
     if settings.reference is not None:
         pairs["reference"] = (made.get("reference"), settings.reference)

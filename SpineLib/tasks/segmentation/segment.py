@@ -10,6 +10,7 @@ import numpy as np
 
 from SpineLib.errors import SpineError
 from SpineLib.models.bundle import ModelBundle
+from SpineLib.models.card import ModelCard
 from SpineLib.preprocess import Preparation, prepare
 from SpineLib.progress import Progress, part, silent
 from SpineLib.settings import Settings
@@ -59,6 +60,13 @@ class SegmentSettings(Settings):
             raise SpineError(f"The threshold is {self.threshold}; choose one between 0 and 1.")
         if self.smallest_lesion_ml is not None and not 0 <= self.smallest_lesion_ml < 1e6:
             raise SpineError(f"The smallest lesion is {self.smallest_lesion_ml} ml; choose 0 or more.")
+
+    def limits(self, card: ModelCard) -> tuple[float, float]:
+        """Threshold and smallest lesion (ml): those of the model where the user left them to it."""
+        return (
+            card.threshold if self.threshold is None else self.threshold,
+            card.smallest_lesion_ml if self.smallest_lesion_ml is None else self.smallest_lesion_ml,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,8 +139,7 @@ def segment(
     notes = reading_notes(*(sequences[name] for name in used)) + [
         f"{name} was not used: the model '{card.id}' does not need it." for name in sequences if name not in card.inputs
     ]
-    threshold = card.threshold if settings.threshold is None else settings.threshold
-    smallest = card.smallest_lesion_ml if settings.smallest_lesion_ml is None else settings.smallest_lesion_ml
+    threshold, smallest = settings.limits(card)
     preparation = Preparation.from_dict(card.preparation)
 
     prepared = prepare(
